@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation: json-c keeps no positions, accepts more than JSON and explains its refusals
+ * badly. So this file checks every token, which makes every message and location, and json-c decodes
+ * those strings and numbers that were found valid, one at a time.
+ */
+#include "dockside/json_lex.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_MAX 20 /* bytes of the longest int64: "-9223372036854775808" */
+
+static_assert(JSON_SIZE_MAX < INT_MAX, "json-c counts in int");
+
+static int peek_at(const struct lexer *lex, size_t pos)
+{
+	return pos < lex->src->len ? (unsigned char)lex->src->text[pos] : LEX_END;
+}
+
+int lex_peek(const struct lexer *lex)
+{
+	return peek_at(lex, lex->pos);
+}
+
+struct loc lex_place(const struct lexer *lex, size_t from, size_t to)
+{
+	return (struct loc){ .src = lex->src, .off = from, .len = to - from };
+}
+
+void lex_pointer_step(struct buf *b, const char *key, size_t index)
+{
+	buf_putc(b, '/');
+	if (!key) {
+		buf_printf(b, "%zu", index);
+		return;
+	}
+	for (; *key; key++) {
+		if (*key == '~')
+			buf_puts(b, "~0");
+		else if (*key == '/')
+			buf_puts(b, "~1");
+		else
+			buf_putc(b, *key);
+	}
+}
+
+/* The JSON pointer of what is being parsed. */
+static void add_pointer(const struct lexer *lex, struct buf *b)
+{
+	for (size_t i = 0; i < lex->depth && lex->levels[i].in_child; i++)
+		lex_pointer_step(b, lex->levels[i].key, lex->levels[i].index);
+}
+
+struct diag *lex_fault(struct lexer *lex, struct loc loc, const char *fmt, ...)
+{
+	cleanup(buf_free) struct buf pointer = { 0 }, message = { 0 };
+	va_list ap;
+
+	/* Long keys and many faults would take quadratic time for pointers that nobody prints. */
+	if (lex->diags->count[SEVERITY_ERROR] < DIAGS_MAX)
+		add_pointer(lex, &pointer);
+	va_start(ap, fmt);
+	buf_vprintf(&message, fmt, ap);
+	va_end(ap);
+	lex->n_faults++;
+	return diag_add(lex->diags, SEVERITY_ERROR, loc, buf_str(&pointer), "%s",
+			buf_str(&message));
+}
+
+/* What a number or a name consists of, and what people write for them: NaN, +1, 0x1F, True. */
+static bool is_word_char(int c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_' || c == '+' || c == '-' || c == '.';
+}
+
+static size_t word_end(const struct lexer *lex, size_t pos)
+{
+	while (is_word_char(peek_at(lex, pos)) || peek_at(lex, pos) >= 0x80)
+		pos++;
+	return pos;
+}
+
+/* Where a quoted text ends, for messages: after the closing quote or at the end of the line. */
+static size_t quoted_end(const struct lexer *lex, size_t pos)
+{
+	int quote = peek_at(lex, pos++);
+
+	for (int c; (c = peek_at(lex, pos)) != LEX_END && c != '\n' && c != '\r'; pos++) {
+		if (c == quote)
+			return pos + 1;
+		if (c == '\\' && peek_at(lex, pos + 1) == quote)
+			pos++;
+	}
+	return pos;
+}
+
+/* Appends what stands at the lexer's position and returns where it ends. */
+static size_t describe(const struct lexer *lex, struct buf *b)
+{
+	const char *s = lex->src->text + lex->pos;
+	int c = lex_peek(lex);
+	size_t end = lex->pos;
+	uint32_t code;
+
+	if (c == LEX_END) {
+		buf_puts(b, "the end of the file");
+		return end;
+	}
+	if (c == '"')
+		buf_puts(b, "the string ");
+	if (c == '"' || c == '\'')
+		end = quoted_end(lex, lex->pos);
+	else if (is_word_char(c))
+		end = word_end(lex, lex->pos);
+	else
+		end += utf8_char(s, lex->src->len - lex->pos, &code);
+	if (c == '"') {
+		bool closed = end > lex->pos + 1 && lex->src->text[end - 1] == '"';
+
+		quote_found(b, s + 1, end - lex->pos - (closed ? 2 : 1));
+	} else if (end > lex->pos) {
+		quote_found(b, s, end - lex->pos);
+	} else {
+		buf_printf(b, "the byte 0x%02x, which is not UTF-8", (unsigned)c);
+		end++;
+	}
+	return end;
+}
+
+bool lex_expected(struct lexer *lex, const char *what)
+{
+	cleanup(buf_free) struct buf found = { 0 };
+	size_t end = describe(lex, &found);
+	struct diag *diag = lex_fault(lex, lex_place(lex, lex->pos, end),
+				      "expected %s but found %s", what, buf_str(&found));
+	int c = lex_peek(lex);
+
+	if (c == '\'')
+		diag->hint = xstrdup("strings are written in double quotes");
+	else if (c == '#')
+		diag->hint = xstrdup("comments are written // or /* */");
+	if (lex->depth > 0 && (c == LEX_END || c == '}' || c == ']')) {
+		size_t open = lex->levels[lex->depth - 1].open;
+
+		diag->other = lex_place(lex, open, open + 1);
+		diag->other_message = xasprintf("the \"%c\" opened here", lex->src->text[open]);
+	}
+	return false;
+}
+
+static void not_utf8(struct lexer *lex, size_t pos)
+{
+	lex_fault(lex, lex_place(lex, pos, pos + 1),
+		  "expected UTF-8 but found the byte 0x%02x (offset %zu)",
+		  (unsigned)peek_at(lex, pos), pos);
+}
+
+/* One comment; the lexer stands at its slash. */
+static bool skip_comment(struct lexer *lex)
+{
+	const char *s = lex->src->text + lex->pos;
+	size_t rest = lex->src->len - lex->pos;
+	const char *end = s[1] == '/' ? memchr(s, '\n', rest) : memmem(s + 2, rest - 2, "*/", 2);
+	size_t to = end ? (size_t)(end - lex->src->text) : lex->src->len;
+
+	for (size_t i = lex->pos, n; i < to; i += n) {
+		uint32_t code;
+
+		n = utf8_char(lex->src->text + i, lex->src->len - i, &code);
+		if (n > 0)
+			continue;
+		not_utf8(lex, i);
+		break;
+	}
+	if (!end && s[1] == '*') {
+		lex_fault(
+			lex, lex_place(lex, lex->pos, lex->pos + 2),
+			"expected \"*/\" but found the end of the file: the comment is not closed");
+		return false;
+	}
+	lex->pos = end && s[1] == '*' ? to + 2 : to;
+	return true;
+}
+
+bool lex_skip_blank(struct lexer *lex)
+{
+	for (;;) {
+		int c = lex_peek(lex), next = peek_at(lex, lex->pos + 1);
+
+		if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+			lex->pos++;
+		else if (c != '/' || (next != '/' && next != '*'))
+			return true;
+		else if (!skip_comment(lex))
+			return false;
+	}
+}
+
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+/* The four digits of the \u escape at pos, or false. */
+static bool hex4(const struct lexer *lex, size_t pos, uint32_t *ret_code)
+{
+	uint32_t code = 0;
+
+	if (peek_at(lex, pos) != '\\' || peek_at(lex, pos + 1) != 'u')
+		return false;
+	for (size_t i = 2; i < 6; i++) {
+		int c = peek_at(lex, pos + i);
+
+		code <<= 4;
+		if (c >= '0' && c <= '9')
+			code |= (uint32_t)(c - '0');
+		else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+			code |= (uint32_t)((c | 0x20) - 'a' + 10);
+		else
+			return false;
+	}
+	*ret_code = code;
+	return true;
+}
+
+/* The length of the \u escape at pos, a surrogate pair being one; *ret_want says what it should have
+ * been, if it is a fault. */
+static size_t unicode_escape(const struct lexer *lex, size_t pos, const char **ret_want)
+{
+	uint32_t code, low;
+
+	if (!hex4(lex, pos, &code)) {
+		size_t n = 2;
+
+		while (n < 6 && is_word_char(peek_at(lex, pos + n)))
+			n++;
+		*ret_want = "\\u and four hexadecimal digits";
+		return n;
+	}
+	if (is_control(code))
+		*ret_want = "no control character";
+	if (code < 0xd800 || code > 0xdfff)
+		return 6;
+	if (code < 0xdc00 && hex4(lex, pos + 6, &low) && low >= 0xdc00 && low <= 0xdfff)
+		return 12;
+	*ret_want = "a pair of surrogates";
+	return 6;
+}
+
+static size_t escape(const struct lexer *lex, size_t pos, const char **ret_want)
+{
+	uint32_t code;
+	size_t n;
+
+	switch (peek_at(lex, pos + 1)) {
+	case '"':
+	case '\\':
+	case '/':
+		return 2;
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		*ret_want = "no control character";
+		return 2;
+	case 'u':
+		return unicode_escape(lex, pos, ret_want);
+	case '\n':
+	case '\r':
+	case LEX_END:
+		return 1; /* the string does not end, which matters more */
+	default:
+		*ret_want = "\\\" \\\\ \\/ or \\uXXXX";
+		n = utf8_char(lex->src->text + pos + 1, lex->src->len - pos - 1, &code);
+		return 1 + (n ? n : 1);
+	}
+}
+
+/* One character of a string as it is written. As escape(). */
+static size_t string_char(const struct lexer *lex, size_t pos, const char **ret_want)
+{
+	uint32_t code;
+	size_t n;
+
+	if (peek_at(lex, pos) == '\\')
+		return escape(lex, pos, ret_want);
+	n = utf8_char(lex->src->text + pos, lex->src->len - pos, &code);
+	if (n > 0 && is_control(code))
+		*ret_want = "no control character";
+	return n;
+}
+
+/*
+ * Checks the string at the lexer's position and moves past it. At most one fault of a string is
+ * reported. Returns false if the string does not end; *ret_good says whether there was no fault.
+ */
+static bool scan_string(struct lexer *lex, bool *ret_good)
+{
+	size_t start = lex->pos++;
+
+	*ret_good = true;
+	for (;;) {
+		const char *want = NULL;
+		int c = lex_peek(lex);
+		size_t n;
+
+		if (c == '"') {
+			lex->pos++;
+			return true;
+		}
+		if (c == LEX_END || c == '\n' ||
+		    (c == '\r' && peek_at(lex, lex->pos + 1) == '\n')) {
+			lex_fault(lex, lex_place(lex, start, lex->pos),
+				  "expected '\"' but found the end of the %s: the string is not "
+				  "closed",
+				  c == LEX_END ? "file" : "line");
+			return false;
+		}
+		n = string_char(lex, lex->pos, &want);
+		if (n == 0 && *ret_good)
+			not_utf8(lex, lex->pos);
+		if (want && *ret_good) {
+			cleanup(buf_free) struct buf found = { 0 };
+
+			quote_found(&found, lex->src->text + lex->pos, n);
+			lex_fault(lex, lex_place(lex, lex->pos, lex->pos + n),
+				  "expected %s in a string but found %s", want, buf_str(&found));
+		}
+		*ret_good = *ret_good && n > 0 && !want;
+		lex->pos += n ? n : 1;
+	}
+}
+
+/* Copies what a valid string means to the arena. */
+static bool decode_string(struct lexer *lex, struct loc loc, const char **ret_s, size_t *ret_len)
+{
+	struct json_object *object;
+
+	json_tokener_reset(lex->tokener);
+	object = json_tokener_parse_ex(lex->tokener, lex->src->text + loc.off, (int)loc.len);
+	if (!object || !json_object_is_type(object, json_type_string)) {
+		/* Not known to happen: json-c disagrees with scan_string(). */
+		lex_fault(lex, loc, "json-c cannot decode this string: %s",
+			  json_tokener_error_desc(json_tokener_get_error(lex->tokener)));
+		json_object_put(object);
+		return false;
+	}
+	*ret_len = (size_t)json_object_get_string_len(object);
+	*ret_s = arena_strndup(lex->arena, json_object_get_string(object), *ret_len);
+	json_object_put(object);
+	return true;
+}
+
+bool lex_string(struct lexer *lex, const char **ret_s, size_t *ret_len, struct loc *ret_loc)
+{
+	size_t start = lex->pos;
+	bool good;
+
+	if (!scan_string(lex, &good))
+		return false;
+	*ret_loc = lex_place(lex, start, lex->pos);
+	if (good && decode_string(lex, *ret_loc, ret_s, ret_len))
+		return true;
+	*ret_s = arena_strndup(lex->arena, lex->src->text + start, ret_loc->len);
+	*ret_len = strlen(*ret_s);
+	return true;
+}
+
+static size_t skip_digits(const char *s, size_t len, size_t i)
+{
+	while (i < len && s[i] >= '0' && s[i] <= '9')
+		i++;
+	return i;
+}
+
+/* What follows the whole number is a fraction or an exponent or both. */
+static bool is_fraction(const char *s, size_t len)
+{
+	size_t i = 0, start;
+
+	if (i < len && s[i] == '.') {
+		start = ++i;
+		i = skip_digits(s, len, i);
+		if (i == start)
+			return false;
+	}
+	if (i < len && (s[i] == 'e' || s[i] == 'E')) {
+		i++;
+		if (i < len && (s[i] == '+' || s[i] == '-'))
+			i++;
+		start = i;
+		i = skip_digits(s, len, i);
+		if (i == start)
+			return false;
+	}
+	return i == len;
+}
+
+/* Decodes a number of JSON's grammar without fraction, unless it is outside int64. */
+static bool decode_int(struct lexer *lex, const char *s, size_t len, int64_t *ret_value)
+{
+	char text[NUMBER_MAX + 1], again[NUMBER_MAX + 2];
+	struct json_object *object;
+	bool good;
+
+	if (len > NUMBER_MAX)
+		return false;
+	memcpy(text, s, len);
+	text[len] = '\0';
+	json_tokener_reset(lex->tokener);
+	object = json_tokener_parse_ex(lex->tokener, text, (int)len + 1);
+	good = object && json_object_is_type(object, json_type_int);
+	if (good)
+		*ret_value = json_object_get_int64(object);
+	json_object_put(object);
+	/* json-c clamps what is too large, and then it no longer says the same. */
+	snprintf(again, sizeof(again), "%" PRId64, good ? *ret_value : 0);
+	return good && (strcmp(text, again) == 0 || strcmp(text, "-0") == 0);
+}
+
+/* Returns what there should have been, or NULL when all is well. */
+static const char *parse_number(struct lexer *lex, const char *s, size_t len, int64_t *ret_value)
+{
+	size_t start = s[0] == '-';
+	size_t end = skip_digits(s, len, start);
+
+	if (end == start)
+		return "a value";
+	if (s[start] == '0' && end > start + 1)
+		return "a number without leading zeros";
+	if (end < len)
+		return is_fraction(s + end, len - end) ? "a number without fraction or exponent"
+						       : "a value";
+	if (!decode_int(lex, s, len, ret_value))
+		return "a number from -9223372036854775808 to 9223372036854775807";
+	return NULL;
+}
+
+static void bad_word(struct lexer *lex, struct loc loc, const char *want)
+{
+	static const char *const known[] = { "true", "false", "null" };
+	cleanup(cleanup_free) char *word = xstrndup(lex->src->text + loc.off, loc.len);
+	cleanup(buf_free) struct buf found = { 0 };
+	const char *near = nearest_word(word, known, ARRAY_SIZE(known));
+	struct diag *diag;
+
+	quote_found(&found, word, loc.len);
+	diag = lex_fault(lex, loc, "expected %s but found %s", want, buf_str(&found));
+	if (near)
+		diag->hint = xasprintf("did you mean \"%s\"?", near);
+}
+
+bool lex_word(struct lexer *lex, struct json_node *node)
+{
+	const char *s = lex->src->text + lex->pos;
+	const char *want = NULL;
+	size_t len;
+
+	if (!is_word_char(lex_peek(lex)))
+		return lex_expected(lex, "a value");
+	len = word_end(lex, lex->pos) - lex->pos;
+	node->loc = lex_place(lex, lex->pos, lex->pos + len);
+	node->kind = JSON_NULL;
+	if ((len == 4 && memcmp(s, "true", 4) == 0) || (len == 5 && memcmp(s, "false", 5) == 0)) {
+		node->kind = JSON_BOOL;
+		node->u.boolean = len == 4;
+	} else if (len != 4 || memcmp(s, "null", 4) != 0) {
+		node->kind = JSON_INT;
+		want = parse_number(lex, s, len, &node->u.integer);
+	}
+	if (want)
+		bad_word(lex, node->loc, want);
+	lex->pos += len;
+	return true;
+}
