@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
+#include <string.h>
+
+#include "dockside/model.h"
+
+static const char *const proto_names[] = {
+	[PROTO_ANY] = "any",
+	[PROTO_TCP] = "tcp",
+	[PROTO_UDP] = "udp",
+	[PROTO_ICMP] = "icmp",
+};
+static_assert(ARRAY_SIZE(proto_names) == PROTO_ICMP + 1, "a name for every protocol");
+
+static const char *const action_names[] = {
+	[ACTION_ALLOW] = "allow",
+	[ACTION_DROP] = "drop",
+};
+static_assert(ARRAY_SIZE(action_names) == ACTION_DROP + 1, "a name for every action");
+
+static const char *const dest_names[] = {
+	[DEST_ALL] = "all",   [DEST_CIDR] = "cidr",   [DEST_IP] = "ip",
+	[DEST_HOST] = "host", [DEST_IPSET] = "ipset",
+};
+static_assert(ARRAY_SIZE(dest_names) == DEST_IPSET + 1, "a name for every destination");
+
+const char *proto_name(enum proto proto)
+{
+	return proto_names[proto];
+}
+
+const char *action_name(enum action action)
+{
+	return action_names[action];
+}
+
+const char *dest_name(enum dest dest)
+{
+	return dest_names[dest];
+}
+
+bool network_managed(const struct network *network)
+{
+	return network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
+	       network->n_egress > 0 || network->n_nat > 0 || network->n_host > 0;
+}
+
+void policy_free(struct policy *policy)
+{
+	if (!policy)
+		return;
+	arena_free(&policy->arena);
+	src_free(&policy->network_src);
+	src_free(&policy->firewall_src);
+	memset(policy, 0, sizeof(*policy));
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Both configuration files through the whole of layer 2. A 0xFF byte, which no UTF-8 text has,
+ * divides the input in two; without one it is both files at once.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/config.h"
+
+#define SEPARATOR 0xff
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct src make_src(const char *name, const uint8_t *text, size_t len)
+{
+	return (struct src){
+		.name = xstrdup(name),
+		/* Not xstrndup(): the text may have a NUL inside. */
+		.text = memcpy(xcalloc(len + 1, 1), text, len),
+		.len = len,
+	};
+}
+
+/* What a policy promises to those who compile it. */
+static void check_policy(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		if (!network->name || !network->bridge ||
+		    strlen(network->bridge) > BRIDGE_NAME_MAX ||
+		    !prefix_contains(&network->subnet, &network->gateway))
+			abort();
+		for (size_t k = 0; k < network->n_egress; k++) {
+			const struct rule *rule = &network->egress[k];
+
+			if ((rule->to == DEST_IPSET && rule->ipset >= policy->n_ipsets) ||
+			    (rule->to == DEST_HOST) != (rule->host != NULL) ||
+			    (rule->proto == PROTO_ICMP) != rule->icmp4.set ||
+			    (rule->comment && strlen(rule->comment) > COMMENT_MAX) ||
+			    (rule->comment && strchr(rule->comment, '"')))
+				abort();
+		}
+		for (size_t k = 0; k < network->n_nat; k++) {
+			if (network->nat[k].match_dport == 0 || network->nat[k].to_port == 0)
+				abort();
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static FILE *sink;
+	const uint8_t *separator = size ? memchr(data, SEPARATOR, size) : NULL;
+	size_t head = separator ? (size_t)(separator - data) : size;
+	const uint8_t *rest = separator ? separator + 1 : data;
+	size_t rest_len = separator ? size - head - 1 : size;
+	struct policy policy = { 0 };
+	struct diags diags = { 0 };
+
+	if (!sink)
+		sink = fopen("/dev/null", "w");
+	policy.network_src = make_src("network.json", data, head);
+	policy.firewall_src = make_src("firewall.json", rest, rest_len);
+	if (config_parse(&policy, &diags))
+		check_policy(&policy);
+	else if (diags.count[SEVERITY_ERROR] == 0)
+		abort();
+	diags_print(&diags, sink);
+	diags_free(&diags);
+	policy_free(&policy);
+	return 0;
+}
