@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 3, private to compile.c and compile_sets.c: the sets that a plan's rules look into. */
+#ifndef DOCKSIDE_COMPILE_SETS_H
+#define DOCKSIDE_COMPILE_SETS_H
+
+#include "dockside/model.h"
+#include "dockside/plan.h"
+
+/* The kinds of set that one ipset or hostname can need. */
+enum dest_set {
+	DEST_SET_V4,
+	DEST_SET_V6,
+	DEST_SET_NET4,
+	DEST_SET_NET6,
+	N_DEST_SETS,
+};
+
+struct dest_sets {
+	struct plan_set *sets[N_DEST_SETS]; /* NULL where not needed */
+};
+
+struct compile_sets {
+	const struct policy *policy;
+	const struct hosts *hosts;
+	struct plan *plan;
+	struct dest_sets *ipsets; /* by index in the policy; empty until used */
+	struct dest_sets *names;  /* by index in hosts */
+	void *port_sets;	  /* tree of struct plan_set by name */
+};
+
+void compile_sets_init(struct compile_sets *c, const struct policy *policy,
+		       const struct hosts *hosts, struct plan *plan);
+void compile_sets_free(struct compile_sets *c);
+
+/* An origin in the plan's arena; entry is borrowed. */
+const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
+				 struct loc loc);
+/* Stores a port as the kernel does. */
+void store_port(uint8_t *key, uint16_t port);
+
+/* Each of these makes its sets at the first use. */
+const struct plan_set *compile_port_set(struct compile_sets *c, const struct portrange *ports,
+					size_t n);
+const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index);
+const struct dest_sets *compile_name(struct compile_sets *c, const char *name);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: plan × what the kernel holds → the smallest set of changes. Pure.
+ *
+ * Chains are compared by fingerprint. After a load the kernel's rules are read back, and for each
+ * chain one number, made of the rules as we meant them and the expressions as the kernel holds them,
+ * is kept as comment in the set `fingerprint`. As long as neither changes, the number comes out the
+ * same. Everything else (base chains, sets, elements) is compared as it is.
+ */
+#ifndef DOCKSIDE_DIFF_H
+#define DOCKSIDE_DIFF_H
+
+#include "dockside/kernel.h"
+#include "dockside/plan.h"
+
+enum change_kind {
+	CHANGE_NONE, /* of a set: only its elements change */
+	CHANGE_ADD,
+	CHANGE_REWRITE, /* of a chain: flushed and filled in place */
+	CHANGE_REPLACE, /* deleted and made anew: the wrong hook, type or flags */
+	CHANGE_DELETE,
+};
+
+struct chain_change {
+	enum change_kind kind;
+	const char *name;
+	const struct plan_chain *want;	 /* NULL for CHANGE_DELETE */
+	const struct kernel_chain *have; /* NULL for CHANGE_ADD */
+};
+
+enum elem_change_kind {
+	ELEM_ADD,
+	ELEM_DELETE,
+	ELEM_RENEW, /* is there, with another timeout, comment or data */
+};
+
+struct elem_change {
+	enum elem_change_kind kind;
+	struct elem elem; /* as it is to be, or as it is when it goes */
+};
+
+struct set_change {
+	enum change_kind kind;
+	const char *name;
+	const struct plan_set *want;   /* NULL for CHANGE_DELETE */
+	const struct kernel_set *have; /* NULL for CHANGE_ADD */
+	struct elem_change *elems;     /* CHANGE_NONE only */
+	size_t n_elems;
+	size_t cap_elems;
+};
+
+/* Borrows plan and kernel. */
+struct changes {
+	const struct plan *plan;
+	const struct kernel *kernel;
+	bool table; /* it is missing or dormant */
+	struct chain_change *chains;
+	size_t n_chains;
+	size_t cap_chains;
+	struct set_change *sets;
+	size_t n_sets;
+	size_t cap_sets;
+};
+
+/*
+ * Compares. plan's chains have their hash filled in (nft_text_hash()). stale_ttl_s: seconds that an address
+ * stays once DNS has stopped returning it (SPEC §4). The set `fingerprint` itself is compared only as
+ * far as its declaration goes.
+ */
+void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned stale_ttl_s,
+	       struct changes *ret_changes);
+
+/* Fills the plan's set `fingerprint` from what the kernel holds, and compares that set alone. The
+ * elements' comments live in the plan's arena. */
+void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes);
+
+bool changes_empty(const struct changes *changes);
+void changes_free(struct changes *changes);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
+ * that it came from. What the kernel holds is described by the same set and base chain structs, so
+ * that the two can be compared; see kernel.h.
+ */
+#ifndef DOCKSIDE_PLAN_H
+#define DOCKSIDE_PLAN_H
+
+#include "dockside/addr.h"
+#include "dockside/err.h"
+#include "dockside/hosts.h"
+#include "dockside/util.h"
+
+#define TABLE_NAME "dockside"
+#define FINGERPRINT_SET "fingerprint"
+/* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
+#define FINGERPRINT_BASE "BASE"
+
+/* The config entry that something came from. */
+struct origin {
+	const char *network; /* Docker's name, or NULL */
+	const char *entry;   /* "egress[2]", "ipset github", … */
+	struct loc loc;
+};
+
+enum match_kind {
+	MATCH_OIFNAME,	   /* u.name */
+	MATCH_CT_STATE,	   /* u.ct_states */
+	MATCH_CT_NOT_NEW,  /* any state but new */
+	MATCH_NFPROTO,	   /* u.family */
+	MATCH_SADDR,	   /* u.prefix */
+	MATCH_DADDR,	   /* u.prefix */
+	MATCH_DADDR_SET,   /* u.set: its type tells the family */
+	MATCH_ETHER_SADDR, /* u.mac */
+	MATCH_L4PROTO,	   /* u.l4proto */
+	MATCH_DPORT,	   /* u.dport */
+	MATCH_DPORT_SET,   /* u.dport_set */
+	MATCH_ICMP,	   /* u.icmp, of its family */
+};
+
+/* Bits of match.u.ct_states; the order is that in which they are printed. */
+enum ct_state {
+	CT_ESTABLISHED = 1,
+	CT_RELATED = 2,
+	CT_UNTRACKED = 4,
+	CT_INVALID = 8,
+};
+
+struct match {
+	enum match_kind kind;
+	union {
+		const char *name;
+		unsigned ct_states;
+		enum family family;
+		struct prefix prefix;
+		const struct plan_set *set;
+		uint8_t mac[6];
+		uint8_t l4proto; /* IPPROTO_* */
+		struct {
+			uint8_t l4proto;
+			struct portrange range;
+		} dport;
+		struct {
+			uint8_t l4proto; /* 0: either, of those matched before */
+			const struct plan_set *set;
+		} dport_set;
+		struct {
+			enum family family;
+			uint8_t type;
+			bool has_code;
+			uint8_t code;
+		} icmp;
+	} u;
+};
+
+enum verdict {
+	VERDICT_ACCEPT,
+	VERDICT_DROP,
+	VERDICT_RESET, /* reject with tcp reset; of TCP packets only */
+	VERDICT_GOTO,  /* target */
+	VERDICT_VMAP,  /* iifname vmap @set: the dispatch */
+	VERDICT_DNAT,  /* dnat to meta l4proto . th dport map @set */
+};
+
+#define RULE_MATCHES_MAX 5
+
+struct plan_rule {
+	struct match matches[RULE_MATCHES_MAX];
+	size_t n_matches;
+	bool counter;
+	enum verdict verdict;
+	const char *target;	    /* VERDICT_GOTO: chain */
+	const struct plan_set *set; /* VERDICT_VMAP, VERDICT_DNAT */
+	const char *comment;	    /* at most COMMENT_MAX bytes, or NULL */
+	const struct origin *origin;
+};
+
+enum base_hook {
+	BASE_NONE, /* a regular chain */
+	BASE_FORWARD,
+	BASE_INPUT,
+	BASE_PREROUTING_NAT,
+};
+
+struct plan_chain {
+	const char *name;
+	const char *bridge; /* whose chain it is, or NULL for one that serves all */
+	const char *kind;   /* "OUT", "ING", "HOST", "NAT", or the name where bridge is NULL */
+	enum base_hook hook;
+	struct plan_rule *rules;
+	size_t n_rules;
+	size_t cap_rules;
+	uint64_t hash; /* of the rules as text; nft_text_hash() fills it in */
+	const struct origin *origin;
+};
+
+enum set_type {
+	SET_IPV4,
+	SET_IPV6,
+	SET_PORTS,    /* inet_service */
+	SET_BRIDGES,  /* ifname */
+	MAP_DISPATCH, /* ifname : verdict */
+	MAP_NAT4,     /* inet_proto . inet_service : ipv4_addr . inet_service */
+	MAP_NAT6,
+	SET_UNKNOWN, /* in the kernel: none of ours */
+};
+
+#define ELEM_KEY_MAX 16	 /* bytes; IPv6 address, interface name */
+#define ELEM_DATA_MAX 20 /* IPv6 address and port, each padded to 4 bytes */
+
+/* An element in the kernel's own byte layout (network byte order, parts padded to 4 bytes). */
+struct elem {
+	uint8_t key[ELEM_KEY_MAX];
+	uint8_t last
+		[ELEM_KEY_MAX]; /* interval sets: the last key of the range; else equal to key */
+	uint8_t data[ELEM_DATA_MAX];
+	const char *target; /* MAP_DISPATCH: goto this chain */
+	const char *comment;
+	uint64_t timeout_ms; /* 0: permanent */
+	const struct origin *origin;
+	const struct host *host; /* a NAT target that is a name (whose address may be unknown) */
+	bool unresolved;	 /* such a name has no address: data is only its port */
+};
+
+struct plan_set {
+	const char *name;
+	enum set_type type;
+	bool interval;
+	bool timeout;
+	bool counter;
+	const char *comment;
+	/* Hostnames whose addresses it holds, sorted by name; none: its content is all in elems. */
+	const struct host **hosts;
+	size_t n_hosts;
+	struct elem *elems; /* sorted by key, disjoint */
+	size_t n_elems;
+	size_t cap_elems;
+	const struct origin *origin;
+};
+
+/* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.
+ * Borrows the policy and the hosts that it was compiled from. */
+struct plan {
+	struct arena arena;
+	struct plan_set **sets; /* in the order in which they are printed */
+	size_t n_sets;
+	size_t cap_sets;
+	struct plan_chain **chains;
+	size_t n_chains;
+	size_t cap_chains;
+	struct plan_set **sets_by_name; /* filled in by plan_finish() */
+	struct plan_chain **chains_by_name;
+};
+
+/* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
+ * (NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE: opaque to the kernel, defined by nft's datatype.h). */
+struct set_type_info {
+	const char *nft;
+	uint8_t key_len;
+	uint8_t data_len;
+	uint32_t key_type;
+	uint32_t data_type;
+};
+
+const struct set_type_info *set_type_info(enum set_type type);
+bool set_type_is_map(enum set_type type);
+
+struct plan_chain *plan_add_chain(struct plan *plan, const char *name, const struct origin *origin);
+struct plan_set *plan_add_set(struct plan *plan, enum set_type type, const char *name,
+			      const struct origin *origin);
+/* By name, in a finished plan; NULL when there is none. */
+struct plan_set *plan_find_set(const struct plan *plan, const char *name);
+struct plan_chain *plan_find_chain(const struct plan *plan, const char *name);
+/* A zeroed rule at the end of the chain; the pointer lasts until the next rule is added. */
+struct plan_rule *chain_add_rule(struct plan_chain *chain, const struct origin *origin);
+/* Adds a match to a rule and returns it for its operand to be filled in. */
+struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
+/* A zeroed element; the pointer lasts until the next one is added. */
+struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
+/* By key, then last. */
+int elem_cmp(const void *a, const void *b);
+/* Sorts elements, merges what overlaps or touches in interval sets, and makes the plan searchable
+ * by name. */
+void plan_finish(struct plan *plan);
+void plan_free(struct plan *plan);
+
+/* Names of chains and sets that belong to something in the config; safe for nft's grammar
+ * (FACTS: [A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes). Owned by the arena. */
+const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind);
+const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
+			  const char *suffix);
+
+#endif

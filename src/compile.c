@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * Packets of known connections, and what conntrack does not track (neighbour discovery), leave by
+ * the first rule of `forward`. Of the rest one lookup of the incoming bridge in `dispatch` finds the
+ * network's OUT chain, which hands traffic that stays on the bridge to its ING chain. So only NEW and
+ * INVALID packets reach a network's chains, and no rule there needs to say so.
+ *
+ * Port lists become named sets shared by content: an anonymous set for each would make the commit
+ * several times slower. Rules on names and ipsets become one rule per family and kind of set.
+ */
+#include "dockside/compile.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "dockside/compile_sets.h"
+
+struct compiler {
+	struct plan *plan;
+	struct compile_sets sets;
+	struct plan_set *dispatch, *dispatch_host, *dispatch_nat;
+	bool refuses; /* some rule goes to the refuse chain */
+	const struct origin *built_in;
+};
+
+/* ------------------------------------------------------------------ rules */
+
+static void match_prefix(struct plan_rule *out, enum match_kind kind, const struct prefix *prefix)
+{
+	if (prefix->len == 0)
+		rule_add_match(out, MATCH_NFPROTO)->u.family = prefix->addr.family;
+	else
+		rule_add_match(out, kind)->u.prefix = *prefix;
+}
+
+static void match_ports(struct compiler *c, struct plan_rule *out, uint8_t l4proto,
+			const struct portrange *ports, size_t n)
+{
+	struct match *match;
+
+	if (n == 0) {
+		rule_add_match(out, MATCH_L4PROTO)->u.l4proto = l4proto;
+	} else if (n == 1) {
+		match = rule_add_match(out, MATCH_DPORT);
+		match->u.dport.l4proto = l4proto;
+		match->u.dport.range = ports[0];
+	} else {
+		match = rule_add_match(out, MATCH_DPORT_SET);
+		match->u.dport_set.l4proto = l4proto;
+		match->u.dport_set.set = compile_port_set(&c->sets, ports, n);
+	}
+}
+
+static void match_icmp(struct plan_rule *out, enum family family, const struct icmp_type *type)
+{
+	struct match *match;
+
+	if (type->any) {
+		rule_add_match(out, MATCH_L4PROTO)->u.l4proto =
+			family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+		return;
+	}
+	match = rule_add_match(out, MATCH_ICMP);
+	match->u.icmp.family = family;
+	match->u.icmp.type = type->type;
+	match->u.icmp.has_code = type->has_code;
+	match->u.icmp.code = type->code;
+}
+
+static void set_verdict(struct compiler *c, struct plan_rule *out, const struct rule *rule)
+{
+	out->counter = true;
+	if (rule->action == ACTION_ALLOW) {
+		out->verdict = VERDICT_ACCEPT;
+	} else if (rule->proto == PROTO_TCP) {
+		out->verdict = VERDICT_RESET;
+	} else if (rule->proto == PROTO_ANY) {
+		out->verdict = VERDICT_GOTO;
+		out->target = "refuse";
+		c->refuses = true;
+	} else {
+		out->verdict = VERDICT_DROP;
+	}
+}
+
+/* One nft rule: a destination (or none) and, for ICMP, one family. */
+static void emit_one(struct compiler *c, struct plan_chain *chain, const struct rule *rule,
+		     const struct match *dest, enum family icmp_family, const struct origin *origin)
+{
+	struct plan_rule *out = chain_add_rule(chain, origin);
+
+	if (dest && dest->kind == MATCH_DADDR)
+		match_prefix(out, MATCH_DADDR, &dest->u.prefix);
+	else if (dest)
+		*rule_add_match(out, dest->kind) = *dest;
+	switch (rule->proto) {
+	case PROTO_ANY:
+		break;
+	case PROTO_TCP:
+		match_ports(c, out, IPPROTO_TCP, rule->ports, rule->n_ports);
+		break;
+	case PROTO_UDP:
+		match_ports(c, out, IPPROTO_UDP, rule->ports, rule->n_ports);
+		break;
+	case PROTO_ICMP:
+		match_icmp(out, icmp_family,
+			   icmp_family == FAMILY_IPV4 ? &rule->icmp4 : &rule->icmp6);
+		break;
+	}
+	set_verdict(c, out, rule);
+	out->comment = rule->comment ? rule->comment : origin->entry;
+}
+
+/* The rule for one destination, which is of one family unless dest is NULL. */
+static void emit_dest(struct compiler *c, struct plan_chain *chain, const struct rule *rule,
+		      const struct match *dest, const enum family *family,
+		      const struct origin *origin)
+{
+	if (rule->proto != PROTO_ICMP) {
+		emit_one(c, chain, rule, dest, FAMILY_IPV4, origin);
+		return;
+	}
+	if (rule->icmp4.set && (!family || *family == FAMILY_IPV4))
+		emit_one(c, chain, rule, dest, FAMILY_IPV4, origin);
+	if (rule->icmp6.set && (!family || *family == FAMILY_IPV6))
+		emit_one(c, chain, rule, dest, FAMILY_IPV6, origin);
+}
+
+static void emit_sets(struct compiler *c, struct plan_chain *chain, const struct rule *rule,
+		      const struct dest_sets *sets, const struct origin *origin)
+{
+	for (int kind = 0; kind < N_DEST_SETS; kind++) {
+		const struct plan_set *set = sets->sets[kind];
+		struct match dest = { .kind = MATCH_DADDR_SET, .u.set = set };
+		enum family family;
+
+		if (!set)
+			continue;
+		family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+		emit_dest(c, chain, rule, &dest, &family, origin);
+	}
+}
+
+static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct rule *rule,
+		      const struct origin *origin)
+{
+	struct match dest = { .kind = MATCH_DADDR, .u.prefix = rule->cidr };
+
+	switch (rule->to) {
+	case DEST_ALL:
+		emit_dest(c, chain, rule, NULL, NULL, origin);
+		break;
+	case DEST_CIDR:
+	case DEST_IP:
+		emit_dest(c, chain, rule, &dest, &rule->cidr.addr.family, origin);
+		break;
+	case DEST_HOST:
+		emit_sets(c, chain, rule, compile_name(&c->sets, rule->host), origin);
+		break;
+	case DEST_IPSET:
+		emit_sets(c, chain, rule, compile_ipset(&c->sets, rule->ipset), origin);
+		break;
+	}
+}
+
+static bool rule_is_final(const struct rule *rule)
+{
+	return rule->proto == PROTO_ANY && rule->to == DEST_ALL;
+}
+
+/* The rules in order, then what happens to the rest, unless a rule has taken everything. */
+static void emit_rules(struct compiler *c, struct plan_chain *chain, const struct network *network,
+		       const struct rule *rules, size_t n, const char *what, const char *rest)
+{
+	struct plan_rule *out;
+
+	for (size_t i = 0; i < n; i++)
+		emit_rule(c, chain, &rules[i],
+			  plan_origin(c->plan, network->name,
+				      arena_printf(&c->plan->arena, "%s[%zu]", what, i),
+				      rules[i].loc));
+	if (n > 0 && rule_is_final(&rules[n - 1]))
+		return;
+	out = chain_add_rule(chain, chain->origin);
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	out->comment = rest;
+}
+
+/* ------------------------------------------------------------------ networks */
+
+static struct prefix host_prefix(const struct ipaddr *addr)
+{
+	return (struct prefix){ .addr = *addr, .len = (uint8_t)(8 * family_bytes(addr->family)) };
+}
+
+/* One rule: the dockside container by every identity that is configured for the family. */
+static void emit_identity(struct plan_chain *chain, const struct network *network,
+			  const struct ipaddr *addr, const enum family *family, bool tcp_only)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+
+	if (addr)
+		rule_add_match(out, MATCH_SADDR)->u.prefix = host_prefix(addr);
+	else if (family)
+		rule_add_match(out, MATCH_NFPROTO)->u.family = *family;
+	if (network->has_dockside_mac)
+		memcpy(rule_add_match(out, MATCH_ETHER_SADDR)->u.mac, network->dockside_mac, 6);
+	if (tcp_only)
+		rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	out->comment = "dockside container";
+}
+
+/* Accepts the dockside container's packets: SPEC §3, "every identity configured for its family". */
+static void emit_dockside(struct plan_chain *chain, const struct network *network, bool tcp_only)
+{
+	static const enum family v4 = FAMILY_IPV4, v6 = FAMILY_IPV6;
+	bool mac = network->has_dockside_mac;
+
+	if (mac && !network->has_dockside_ip && !network->has_dockside_ip6) {
+		emit_identity(chain, network, NULL, NULL, tcp_only);
+		return;
+	}
+	if (network->has_dockside_ip)
+		emit_identity(chain, network, &network->dockside_ip, NULL, tcp_only);
+	else if (mac)
+		emit_identity(chain, network, NULL, &v4, tcp_only);
+	if (network->has_dockside_ip6)
+		emit_identity(chain, network, &network->dockside_ip6, NULL, tcp_only);
+	else if (mac)
+		emit_identity(chain, network, NULL, &v6, tcp_only);
+}
+
+static struct plan_chain *network_chain(struct compiler *c, const struct network *network,
+					const char *kind)
+{
+	struct plan_chain *chain;
+
+	chain = plan_add_chain(
+		c->plan, plan_chain_name(&c->plan->arena, network->bridge, kind),
+		plan_origin(c->plan, NULL,
+			    arena_printf(&c->plan->arena, "network %s", network->name),
+			    network->loc));
+	chain->bridge = network->bridge;
+	chain->kind = kind;
+	return chain;
+}
+
+static void emit_invalid(struct plan_chain *chain)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_INVALID;
+	out->counter = true;
+	out->verdict = VERDICT_DROP;
+	out->comment = "part of no connection";
+}
+
+static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
+{
+	struct elem *elem = set_add_elem(map, chain->origin);
+
+	memcpy(elem->key, chain->bridge, strlen(chain->bridge));
+	memcpy(elem->last, elem->key, sizeof(elem->key));
+	elem->target = chain->name;
+}
+
+static void emit_ing(struct compiler *c, const struct network *network)
+{
+	struct plan_chain *chain = network_chain(c, network, "ING");
+	struct plan_rule *out;
+
+	emit_invalid(chain);
+	emit_dockside(chain, network, true);
+	out = chain_add_rule(chain, chain->origin);
+	out->counter = true;
+	out->verdict = VERDICT_DROP;
+	out->comment = "no connections between containers";
+}
+
+static void emit_out(struct compiler *c, const struct network *network)
+{
+	struct plan_chain *chain = network_chain(c, network, "OUT");
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+
+	rule_add_match(out, MATCH_OIFNAME)->u.name = network->bridge;
+	out->verdict = VERDICT_GOTO;
+	out->target = plan_chain_name(&c->plan->arena, network->bridge, "ING");
+	if (!network->dockside_policed)
+		emit_dockside(chain, network, false);
+	emit_invalid(chain);
+	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
+		   "no rule matched: Docker decides");
+	dispatch_to(c->dispatch, chain);
+}
+
+static void emit_host(struct compiler *c, const struct network *network)
+{
+	static const struct portrange dhcp[] = { { 67, 67 }, { 547, 547 } };
+	struct plan_chain *chain;
+	struct plan_rule *out;
+
+	if (network->n_host == 0)
+		return;
+	chain = network_chain(c, network, "HOST");
+	if (!network->dockside_policed)
+		emit_dockside(chain, network, false);
+	out = chain_add_rule(chain, chain->origin);
+	match_ports(c, out, IPPROTO_UDP, dhcp, ARRAY_SIZE(dhcp));
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	out->comment = "DHCP";
+	emit_rules(c, chain, network, network->host, network->n_host, "host",
+		   "no rule matched: the host decides");
+	dispatch_to(c->dispatch_host, chain);
+}
+
+/* ------------------------------------------------------------------ NAT */
+
+static const struct ipaddr *nat_target(const struct nat_rule *rule, const struct host *host,
+				       enum family family)
+{
+	if (!host)
+		return rule->to_ip.family == family ? &rule->to_ip : NULL;
+	/* The lowest address: DNS shuffles its answers, and a target should not change with them. */
+	for (size_t i = 0; i < host->n_addrs; i++)
+		if (host->addrs[i].family == family)
+			return &host->addrs[i];
+	return NULL;
+}
+
+/* "HOST: comment", so that a later run can tell whose address an element in the kernel is. */
+static const char *nat_comment(struct arena *arena, const struct nat_rule *rule,
+			       const struct origin *origin)
+{
+	const char *text = rule->comment ? rule->comment : origin->entry;
+	struct buf b = { 0 };
+	const char *comment;
+	size_t len;
+
+	if (!rule->to_host)
+		return text;
+	buf_printf(&b, "%s: %s", rule->to_host, text);
+	len = b.len;
+	if (len > COMMENT_MAX) { /* cut at a character, not inside one */
+		len = COMMENT_MAX;
+		while (len > 0 && ((uint8_t)b.data[len] & 0xc0) == 0x80)
+			len--;
+	}
+	comment = arena_printf(arena, "%.*s", (int)len, b.data);
+	buf_free(&b);
+	return comment;
+}
+
+static void add_nat_elem(struct compiler *c, struct plan_set *map, const struct nat_rule *rule,
+			 enum family family, const struct origin *origin)
+{
+	const struct host *host = rule->to_host ? hosts_find(c->sets.hosts, rule->to_host) : NULL;
+	const struct ipaddr *target = nat_target(rule, host, family);
+	size_t addr_len = family_bytes(family);
+	struct elem *elem;
+
+	if (!target && !host)
+		return;
+	elem = set_add_elem(map, origin);
+	elem->key[0] = rule->proto == PROTO_TCP ? IPPROTO_TCP : IPPROTO_UDP;
+	store_port(elem->key + 4, rule->match_dport);
+	memcpy(elem->last, elem->key, sizeof(elem->key));
+	if (target)
+		memcpy(elem->data, target->b, addr_len);
+	store_port(elem->data + addr_len, rule->to_port);
+	elem->unresolved = !target;
+	elem->host = host;
+	elem->comment = nat_comment(&c->plan->arena, rule, origin);
+}
+
+static void emit_nat_family(struct compiler *c, struct plan_chain *chain,
+			    const struct network *network, enum family family)
+{
+	bool v4 = family == FAMILY_IPV4, needed = false;
+	struct plan_rule *out;
+	struct plan_set *map;
+
+	for (size_t i = 0; i < network->n_nat; i++)
+		needed |= network->nat[i].to_host || network->nat[i].to_ip.family == family;
+	if (!needed)
+		return;
+	map = plan_add_set(c->plan, v4 ? MAP_NAT4 : MAP_NAT6,
+			   plan_chain_name(&c->plan->arena, network->bridge, v4 ? "nat4" : "nat6"),
+			   chain->origin);
+	map->counter = true;
+	map->comment = arena_printf(&c->plan->arena, "nat of network %s", network->name);
+	for (size_t i = 0; i < network->n_nat; i++)
+		add_nat_elem(c, map, &network->nat[i], family,
+			     plan_origin(c->plan, network->name,
+					 arena_printf(&c->plan->arena, "nat[%zu]", i),
+					 network->nat[i].loc));
+	out = chain_add_rule(chain, chain->origin);
+	out->verdict = VERDICT_DNAT;
+	out->set = map;
+}
+
+static void emit_nat(struct compiler *c, const struct network *network)
+{
+	struct plan_chain *chain;
+
+	if (network->n_nat == 0)
+		return;
+	chain = network_chain(c, network, "NAT");
+	emit_nat_family(c, chain, network, FAMILY_IPV4);
+	emit_nat_family(c, chain, network, FAMILY_IPV6);
+	dispatch_to(c->dispatch_nat, chain);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static struct plan_chain *base_chain(struct compiler *c, const char *name, enum base_hook hook)
+{
+	struct plan_chain *chain = plan_add_chain(c->plan, name, c->built_in);
+
+	chain->hook = hook;
+	return chain;
+}
+
+static void emit_dispatch(struct compiler *c, struct plan_chain *chain, struct plan_set *map)
+{
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	out->verdict = VERDICT_VMAP;
+	out->set = map;
+}
+
+static struct plan_set *dispatch_map(struct compiler *c, const char *name)
+{
+	return plan_add_set(c->plan, MAP_DISPATCH, name, c->built_in);
+}
+
+static void emit_forward(struct compiler *c)
+{
+	struct plan_chain *chain = base_chain(c, "forward", BASE_FORWARD);
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states =
+		CT_ESTABLISHED | CT_RELATED | CT_UNTRACKED;
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	c->dispatch = dispatch_map(c, "dispatch");
+	emit_dispatch(c, chain, c->dispatch);
+}
+
+static void emit_input(struct compiler *c)
+{
+	struct plan_chain *chain = base_chain(c, "input", BASE_INPUT);
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_CT_NOT_NEW);
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	c->dispatch_host = dispatch_map(c, "dispatch-host");
+	emit_dispatch(c, chain, c->dispatch_host);
+}
+
+static void emit_prerouting(struct compiler *c)
+{
+	struct plan_chain *chain = base_chain(c, "prerouting", BASE_PREROUTING_NAT);
+
+	c->dispatch_nat = dispatch_map(c, "dispatch-nat");
+	emit_dispatch(c, chain, c->dispatch_nat);
+}
+
+static void emit_refuse(struct compiler *c)
+{
+	struct plan_chain *chain = plan_add_chain(c->plan, "refuse", c->built_in);
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
+	out->verdict = VERDICT_RESET;
+	out = chain_add_rule(chain, c->built_in);
+	out->verdict = VERDICT_DROP;
+}
+
+void compile_policy(const struct policy *policy, const struct hosts *hosts, struct plan *ret_plan)
+{
+	struct compiler c = { .plan = ret_plan };
+	bool any_host = false, any_nat = false;
+
+	*ret_plan = (struct plan){ 0 };
+	compile_sets_init(&c.sets, policy, hosts, ret_plan);
+	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		any_host |= policy->networks[i].n_host > 0;
+		any_nat |= policy->networks[i].n_nat > 0;
+	}
+	emit_forward(&c);
+	if (any_host)
+		emit_input(&c);
+	if (any_nat)
+		emit_prerouting(&c);
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		if (!network_managed(network))
+			continue;
+		emit_out(&c, network);
+		emit_ing(&c, network);
+		emit_host(&c, network);
+		emit_nat(&c, network);
+	}
+	if (c.refuses)
+		emit_refuse(&c);
+	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, c.built_in)->comment =
+		"what dsfw-nft loaded; not for editing";
+	plan_finish(ret_plan);
+	compile_sets_free(&c.sets);
+}

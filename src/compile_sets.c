@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/compile_sets.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A set name made of ports stays readable up to here; a longer list is hashed. */
+#define PORTS_NAME_MAX 60
+
+void compile_sets_init(struct compile_sets *c, const struct policy *policy,
+		       const struct hosts *hosts, struct plan *plan)
+{
+	*c = (struct compile_sets){ .policy = policy, .hosts = hosts, .plan = plan };
+	c->ipsets = xcalloc(policy->n_ipsets + 1, sizeof(*c->ipsets));
+	c->names = xcalloc(hosts->n + 1, sizeof(*c->names));
+}
+
+static void do_nothing(void *node)
+{
+	(void)node;
+}
+
+void compile_sets_free(struct compile_sets *c)
+{
+	tdestroy(c->port_sets, do_nothing);
+	free(c->ipsets);
+	free(c->names);
+}
+
+const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
+				 struct loc loc)
+{
+	struct origin *origin = arena_alloc(&plan->arena, sizeof(*origin));
+
+	*origin = (struct origin){ .network = network, .entry = entry, .loc = loc };
+	return origin;
+}
+
+static int cmp_set_names(const void *a, const void *b)
+{
+	return strcmp(((const struct plan_set *)a)->name, ((const struct plan_set *)b)->name);
+}
+
+static const char *ports_name(struct arena *arena, const struct portrange *ports, size_t n)
+{
+	struct buf b = { 0 };
+	const char *name;
+
+	buf_puts(&b, "ports");
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&b, "_%u", ports[i].lo);
+		if (ports[i].hi != ports[i].lo)
+			buf_printf(&b, "-%u", ports[i].hi);
+	}
+	if (b.len <= PORTS_NAME_MAX)
+		name = arena_strdup(arena, b.data);
+	else
+		name = arena_printf(arena, "ports_%zu_%016llx", n,
+				    (unsigned long long)hash64(HASH_SEED, b.data, b.len));
+	buf_free(&b);
+	return name;
+}
+
+void store_port(uint8_t *key, uint16_t port)
+{
+	key[0] = (uint8_t)(port >> 8);
+	key[1] = (uint8_t)port;
+}
+
+/* The set of exactly these ports, made at its first use. */
+const struct plan_set *compile_port_set(struct compile_sets *c, const struct portrange *ports,
+					size_t n)
+{
+	struct plan_set probe = { .name = ports_name(&c->plan->arena, ports, n) };
+	struct plan_set **found = tfind(&probe, &c->port_sets, cmp_set_names);
+	struct plan_set *set;
+
+	if (found)
+		return *found;
+	set = plan_add_set(c->plan, SET_PORTS, probe.name, NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct elem *elem = set_add_elem(set, NULL);
+
+		store_port(elem->key, ports[i].lo);
+		store_port(elem->last, ports[i].hi);
+		set->interval |= ports[i].lo != ports[i].hi;
+	}
+	if (!tsearch(set, &c->port_sets, cmp_set_names))
+		abort(); /* out of memory */
+	return set;
+}
+
+static bool prefix_is_address(const struct prefix *prefix)
+{
+	return prefix->len == 8 * family_bytes(prefix->addr.family);
+}
+
+static void add_prefix(struct plan_set *set, const struct prefix *prefix,
+		       const struct origin *origin)
+{
+	struct elem *elem = set_add_elem(set, origin);
+	struct ipaddr first, last;
+
+	prefix_range(prefix, &first, &last);
+	memcpy(elem->key, first.b, sizeof(first.b));
+	memcpy(elem->last, last.b, sizeof(last.b));
+}
+
+/* "a.example b.example", whole names only, as many as fit. The comment is also how a later run
+ * knows which name an address in the kernel came from. */
+static const char *append_name(struct arena *arena, const char *comment, const char *name)
+{
+	if (strlen(comment) + 1 + strlen(name) > COMMENT_MAX)
+		return comment;
+	return arena_printf(arena, "%s %s", comment, name);
+}
+
+/* Adds what is known of the names; an address of several names becomes one element. */
+static void add_host_addrs(struct compile_sets *c, struct plan_set *set, enum family family)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_hosts; i++) {
+		const struct host *host = set->hosts[i];
+		char *name = arena_printf(&c->plan->arena, "%.*s", COMMENT_MAX, host->name);
+
+		for (size_t k = 0; k < host->n_addrs; k++) {
+			struct elem *elem;
+
+			if (host->addrs[k].family != family)
+				continue;
+			elem = set_add_elem(set, set->origin);
+			memcpy(elem->key, host->addrs[k].b, sizeof(elem->key));
+			memcpy(elem->last, host->addrs[k].b, sizeof(elem->last));
+			elem->comment = name;
+		}
+	}
+	if (set->n_elems == 0)
+		return;
+	qsort(set->elems, set->n_elems, sizeof(*set->elems), elem_cmp);
+	for (size_t i = 0; i < set->n_elems; i++) {
+		struct elem *elem = &set->elems[i], *top = n > 0 ? &set->elems[n - 1] : NULL;
+
+		if (!top || elem_cmp(top, elem) != 0)
+			set->elems[n++] = *elem;
+		else if (top->comment && elem->comment)
+			top->comment = append_name(&c->plan->arena, top->comment, elem->comment);
+		else
+			top->comment = NULL; /* a literal needs no name to stay */
+	}
+	set->n_elems = n;
+}
+
+static struct plan_set *add_dest_set(struct compile_sets *c, enum dest_set kind, const char *prefix,
+				     const char *name, const struct origin *origin)
+{
+	static const char *const suffixes[] = { "-v4", "-v6", "-net4", "-net6" };
+	bool v4 = kind == DEST_SET_V4 || kind == DEST_SET_NET4;
+	struct plan_set *set;
+
+	set = plan_add_set(c->plan, v4 ? SET_IPV4 : SET_IPV6,
+			   plan_set_name(&c->plan->arena, prefix, name, suffixes[kind]), origin);
+	set->interval = kind == DEST_SET_NET4 || kind == DEST_SET_NET6;
+	set->timeout = !set->interval;
+	set->comment = arena_printf(&c->plan->arena, "%.*s", COMMENT_MAX, origin->entry);
+	return set;
+}
+
+const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
+{
+	const struct ipset *ipset = &c->policy->ipsets[index];
+	struct dest_sets *sets = &c->ipsets[index];
+	const struct origin *origin;
+	bool needed[N_DEST_SETS];
+
+	if (sets->sets[DEST_SET_V4])
+		return sets;
+	origin = plan_origin(c->plan, NULL, arena_printf(&c->plan->arena, "ipset %s", ipset->name),
+			     ipset->loc);
+	/* One set always, so that an empty ipset has a rule that matches nothing. */
+	needed[DEST_SET_V4] = true;
+	needed[DEST_SET_V6] = ipset->n_hostnames > 0;
+	needed[DEST_SET_NET4] = needed[DEST_SET_NET6] = false;
+	for (size_t i = 0; i < ipset->n_prefixes; i++) {
+		const struct prefix *prefix = &ipset->prefixes[i];
+		bool v4 = prefix->addr.family == FAMILY_IPV4;
+
+		if (prefix_is_address(prefix))
+			needed[v4 ? DEST_SET_V4 : DEST_SET_V6] = true;
+		else
+			needed[v4 ? DEST_SET_NET4 : DEST_SET_NET6] = true;
+	}
+	for (int kind = 0; kind < N_DEST_SETS; kind++)
+		if (needed[kind])
+			sets->sets[kind] =
+				add_dest_set(c, (enum dest_set)kind, "ipset-", ipset->name, origin);
+	for (size_t i = 0; i < ipset->n_prefixes; i++) {
+		const struct prefix *prefix = &ipset->prefixes[i];
+		bool v4 = prefix->addr.family == FAMILY_IPV4;
+
+		if (prefix_is_address(prefix))
+			add_prefix(sets->sets[v4 ? DEST_SET_V4 : DEST_SET_V6], prefix, origin);
+		else
+			add_prefix(sets->sets[v4 ? DEST_SET_NET4 : DEST_SET_NET6], prefix, origin);
+	}
+	if (ipset->n_hostnames == 0)
+		return sets;
+	for (int kind = DEST_SET_V4; kind <= DEST_SET_V6; kind++) {
+		struct plan_set *set = sets->sets[kind];
+
+		set->hosts = arena_alloc(&c->plan->arena,
+					 ipset->n_hostnames * sizeof(const struct host *));
+		for (size_t i = 0; i < ipset->n_hostnames; i++)
+			set->hosts[set->n_hosts++] = hosts_find(c->hosts, ipset->hostnames[i]);
+		add_host_addrs(c, set, kind == DEST_SET_V4 ? FAMILY_IPV4 : FAMILY_IPV6);
+	}
+	return sets;
+}
+
+const struct dest_sets *compile_name(struct compile_sets *c, const char *name)
+{
+	const struct host *host = hosts_find(c->hosts, name);
+	struct dest_sets *sets = &c->names[host - c->hosts->items];
+	const struct origin *origin;
+
+	if (sets->sets[DEST_SET_V4])
+		return sets;
+	origin = plan_origin(c->plan, NULL, arena_printf(&c->plan->arena, "host %s", name),
+			     (struct loc){ 0 });
+	for (int kind = DEST_SET_V4; kind <= DEST_SET_V6; kind++) {
+		struct plan_set *set = add_dest_set(c, (enum dest_set)kind, "host-", name, origin);
+
+		sets->sets[kind] = set;
+		set->hosts = arena_alloc(&c->plan->arena, sizeof(const struct host *));
+		set->hosts[set->n_hosts++] = host;
+		add_host_addrs(c, set, kind == DEST_SET_V4 ? FAMILY_IPV4 : FAMILY_IPV6);
+	}
+	return sets;
+}

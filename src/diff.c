@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ fingerprints */
+
+static uint64_t chain_fingerprint(const struct plan_chain *want, const struct kernel_chain *have)
+{
+	uint64_t hash = hash64(HASH_SEED, &want->hash, sizeof(want->hash));
+
+	for (size_t i = 0; i < have->n_rules; i++)
+		hash = hash64(hash, &have->rules[i].hash, sizeof(have->rules[i].hash));
+	return hash;
+}
+
+static const char *fingerprint_key(const struct plan_chain *chain)
+{
+	return chain->bridge ? chain->bridge : FINGERPRINT_BASE;
+}
+
+static int cmp_key(const void *key, const void *elem)
+{
+	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);
+}
+
+/* The comment "OUT=0123… ING=4567…" that is stored for the chain's network, or NULL. */
+static const char *stored_fingerprints(const struct kernel *kernel, const struct plan_chain *chain)
+{
+	const struct kernel_set *set = kernel_find_set(kernel, FINGERPRINT_SET);
+	const char *name = fingerprint_key(chain);
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+	const struct elem *elem = NULL;
+
+	memcpy(key, name, strlen(name));
+	if (set && set->set.type == SET_BRIDGES && set->set.n_elems > 0)
+		elem = bsearch(key, set->set.elems, set->set.n_elems, sizeof(*elem), cmp_key);
+	return elem ? elem->comment : NULL;
+}
+
+static bool fingerprint_matches(const struct kernel *kernel, const struct plan_chain *want,
+				const struct kernel_chain *have)
+{
+	const char *stored = stored_fingerprints(kernel, want), *found;
+	char text[64];
+
+	if (!stored)
+		return false;
+	snprintf(text, sizeof(text), "%s=%016llx", want->kind,
+		 (unsigned long long)chain_fingerprint(want, have));
+	found = strstr(stored, text);
+	return found && (found == stored || found[-1] == ' ');
+}
+
+/* ------------------------------------------------------------------ elements */
+
+static void add_elem_change(struct set_change *change, enum elem_change_kind kind,
+			    const struct elem *elem)
+{
+	change->elems = array_grow(change->elems, &change->cap_elems, change->n_elems,
+				   sizeof(*change->elems));
+	change->elems[change->n_elems++] = (struct elem_change){ .kind = kind, .elem = *elem };
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool elem_same(const struct plan_set *set, const struct elem *want, const struct elem *have)
+{
+	if (want->timeout_ms != have->timeout_ms)
+		return false;
+	if (memcmp(want->data, have->data, sizeof(want->data)) != 0)
+		return false;
+	return same_text(want->target, have->target) &&
+	       (set->interval || same_text(want->comment, have->comment));
+}
+
+/* Whether a name stands in an element's comment, which lists the names that the address is of. */
+static bool comment_names(const char *comment, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = comment; (p = strstr(p, name)) != NULL; p += len)
+		if ((p == comment || p[-1] == ' ') && (p[len] == '\0' || p[len] == ' '))
+			return true;
+	return false;
+}
+
+/*
+ * An address in the kernel that the plan does not have. It stays while a name that it came from
+ * could not be asked; it ages while DNS has only stopped returning it; else it goes (SPEC §4: a member
+ * deleted from the configuration goes at once; the grace is for DNS only).
+ */
+static void diff_stray(const struct plan_set *want, const struct elem *have, uint64_t stale_ms,
+		       struct set_change *change)
+{
+	struct elem aged = *have;
+	bool keep = false, age = false;
+
+	for (size_t i = 0; have->comment && i < want->n_hosts; i++) {
+		const struct host *host = want->hosts[i];
+
+		if (!comment_names(have->comment, host->name))
+			continue;
+		keep |= host->state == HOST_UNASKED || host->state == HOST_FAILED;
+		age |= host->state == HOST_DNS;
+	}
+	if (!keep && !age) {
+		add_elem_change(change, ELEM_DELETE, have);
+		return;
+	}
+	aged.timeout_ms = keep ? 0 : stale_ms;
+	if (keep ? have->timeout_ms != 0 : have->timeout_ms == 0)
+		add_elem_change(change, ELEM_RENEW, &aged);
+}
+
+/* A NAT target whose name has no address now keeps the address that the same rule had. */
+static bool unresolved_same(const struct plan_set *set, const struct elem *want,
+			    const struct elem *have)
+{
+	size_t addr_len = set->type == MAP_NAT4 ? 4 : 16;
+
+	return want->unresolved && same_text(want->comment, have->comment) &&
+	       memcmp(want->data + addr_len, have->data + addr_len, 2) == 0 &&
+	       want->host->state != HOST_DNS && want->host->state != HOST_STATIC;
+}
+
+static void diff_elems(const struct plan_set *want, const struct plan_set *have, uint64_t stale_ms,
+		       struct set_change *change)
+{
+	size_t i = 0, k = 0;
+
+	while (i < want->n_elems || k < have->n_elems) {
+		const struct elem *w = i < want->n_elems ? &want->elems[i] : NULL;
+		const struct elem *h = k < have->n_elems ? &have->elems[k] : NULL;
+		int order = !w ? 1 : !h ? -1 : elem_cmp(w, h);
+
+		i += order <= 0;
+		k += order >= 0;
+		if (order > 0 && want->n_hosts > 0)
+			diff_stray(want, h, stale_ms, change);
+		else if (order > 0)
+			add_elem_change(change, ELEM_DELETE, h);
+		else if (order < 0 && !w->unresolved)
+			add_elem_change(change, ELEM_ADD, w);
+		else if (order == 0 && w->unresolved && !unresolved_same(want, w, h))
+			add_elem_change(change, ELEM_DELETE, h);
+		else if (order == 0 && !w->unresolved && !elem_same(want, w, h))
+			add_elem_change(change, ELEM_RENEW, w);
+	}
+}
+
+/* ------------------------------------------------------------------ sets */
+
+static bool set_same_kind(const struct plan_set *a, const struct plan_set *b)
+{
+	return a->type == b->type && a->interval == b->interval && a->timeout == b->timeout &&
+	       a->counter == b->counter;
+}
+
+static struct set_change *add_set_change(struct changes *changes, enum change_kind kind,
+					 const struct plan_set *want, const struct kernel_set *have)
+{
+	struct set_change *change;
+
+	changes->sets = array_grow(changes->sets, &changes->cap_sets, changes->n_sets,
+				   sizeof(*changes->sets));
+	change = &changes->sets[changes->n_sets++];
+	*change = (struct set_change){ .kind = kind, .want = want, .have = have };
+	change->name = want ? want->name : have->set.name;
+	return change;
+}
+
+static void diff_set(struct changes *changes, const struct plan_set *want,
+		     const struct kernel_set *have, uint64_t stale_ms)
+{
+	struct set_change *change;
+
+	if (!set_same_kind(want, &have->set)) {
+		add_set_change(changes, CHANGE_REPLACE, want, have);
+		return;
+	}
+	if (strcmp(want->name, FINGERPRINT_SET) == 0)
+		return;
+	change = add_set_change(changes, CHANGE_NONE, want, have);
+	diff_elems(want, &have->set, stale_ms, change);
+	if (change->n_elems == 0)
+		changes->n_sets--;
+}
+
+static void diff_sets(struct changes *changes, uint64_t stale_ms)
+{
+	const struct kernel *kernel = changes->kernel;
+	const struct plan *plan = changes->plan;
+	size_t i = 0, k = 0;
+
+	while (i < plan->n_sets || k < kernel->n_sets) {
+		const struct plan_set *want = i < plan->n_sets ? plan->sets_by_name[i] : NULL;
+		const struct kernel_set *have = k < kernel->n_sets ? &kernel->sets[k] : NULL;
+		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->set.name);
+
+		i += order <= 0;
+		k += order >= 0;
+		if (order < 0)
+			add_set_change(changes, CHANGE_ADD, want, NULL);
+		else if (order == 0)
+			diff_set(changes, want, have, stale_ms);
+		else if (!have->anonymous) /* those go with their rules */
+			add_set_change(changes, CHANGE_DELETE, NULL, have);
+	}
+}
+
+/* ------------------------------------------------------------------ chains */
+
+static void add_chain_change(struct changes *changes, enum change_kind kind,
+			     const struct plan_chain *want, const struct kernel_chain *have)
+{
+	struct chain_change *change;
+
+	changes->chains = array_grow(changes->chains, &changes->cap_chains, changes->n_chains,
+				     sizeof(*changes->chains));
+	change = &changes->chains[changes->n_chains++];
+	*change = (struct chain_change){ .kind = kind, .want = want, .have = have };
+	change->name = want ? want->name : have->name;
+}
+
+static int cmp_set_change(const void *name, const void *change)
+{
+	return strcmp(name, ((const struct set_change *)change)->name);
+}
+
+static bool set_replaced(const struct changes *changes, const struct plan_set *set)
+{
+	const struct set_change *change = NULL;
+
+	if (set && changes->n_sets > 0)
+		change = bsearch(set->name, changes->sets, changes->n_sets, sizeof(*change),
+				 cmp_set_change);
+	return change && change->kind == CHANGE_REPLACE;
+}
+
+/* A set cannot be deleted while rules use it, so that these are rewritten with it. */
+static bool uses_replaced_set(const struct changes *changes, const struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		const struct plan_rule *rule = &chain->rules[i];
+
+		if (set_replaced(changes, rule->set))
+			return true;
+		for (size_t k = 0; k < rule->n_matches; k++) {
+			const struct match *match = &rule->matches[k];
+
+			if (match->kind == MATCH_DADDR_SET && set_replaced(changes, match->u.set))
+				return true;
+			if (match->kind == MATCH_DPORT_SET &&
+			    set_replaced(changes, match->u.dport_set.set))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void diff_chain(struct changes *changes, const struct plan_chain *want,
+		       const struct kernel_chain *have)
+{
+	bool base = want->hook != BASE_NONE;
+
+	if (base != have->base || (base && (want->hook != have->hook || !have->as_ours)))
+		add_chain_change(changes, CHANGE_REPLACE, want, have);
+	else if (!fingerprint_matches(changes->kernel, want, have) ||
+		 uses_replaced_set(changes, want))
+		add_chain_change(changes, CHANGE_REWRITE, want, have);
+}
+
+static void diff_chains(struct changes *changes)
+{
+	const struct kernel *kernel = changes->kernel;
+	const struct plan *plan = changes->plan;
+	size_t i = 0, k = 0;
+
+	while (i < plan->n_chains || k < kernel->n_chains) {
+		const struct plan_chain *want = i < plan->n_chains ? plan->chains_by_name[i] : NULL;
+		const struct kernel_chain *have = k < kernel->n_chains ? &kernel->chains[k] : NULL;
+		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->name);
+
+		i += order <= 0;
+		k += order >= 0;
+		if (order < 0)
+			add_chain_change(changes, CHANGE_ADD, want, NULL);
+		else if (order == 0)
+			diff_chain(changes, want, have);
+		else
+			add_chain_change(changes, CHANGE_DELETE, NULL, have);
+	}
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned stale_ttl_s,
+	       struct changes *ret_changes)
+{
+	*ret_changes = (struct changes){ .plan = plan, .kernel = kernel };
+	ret_changes->table = !kernel->exists || kernel->dormant;
+	diff_sets(ret_changes, 1000ull * stale_ttl_s);
+	diff_chains(ret_changes);
+}
+
+static int cmp_chain_owner(const void *a, const void *b)
+{
+	const struct plan_chain *x = *(const struct plan_chain *const *)a;
+	const struct plan_chain *y = *(const struct plan_chain *const *)b;
+	int r = strcmp(fingerprint_key(x), fingerprint_key(y));
+
+	return r ? r : strcmp(x->kind, y->kind);
+}
+
+void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes)
+{
+	struct plan_set *set = plan_find_set(plan, FINGERPRINT_SET);
+	const struct kernel_set *have = kernel_find_set(kernel, FINGERPRINT_SET);
+	struct plan_chain **chains = xcalloc(plan->n_chains + 1, sizeof(struct plan_chain *));
+	struct set_change *change;
+
+	*ret_changes = (struct changes){ .plan = plan, .kernel = kernel };
+	set->n_elems = 0;
+	memcpy(chains, plan->chains, plan->n_chains * sizeof(struct plan_chain *));
+	qsort(chains, plan->n_chains, sizeof(struct plan_chain *), cmp_chain_owner);
+	for (size_t i = 0; i < plan->n_chains; i++) {
+		const struct kernel_chain *chain = kernel_find_chain(kernel, chains[i]->name);
+		const char *key = fingerprint_key(chains[i]);
+		struct elem *elem = set->n_elems > 0 ? &set->elems[set->n_elems - 1] : NULL;
+
+		if (!chain)
+			continue;
+		if (!elem || strncmp((char *)elem->key, key, sizeof(elem->key)) != 0) {
+			elem = set_add_elem(set, NULL);
+			memcpy(elem->key, key, strlen(key));
+			memcpy(elem->last, elem->key, sizeof(elem->key));
+		}
+		elem->comment = arena_printf(
+			&plan->arena, "%s%s%s=%016llx", elem->comment ? elem->comment : "",
+			elem->comment ? " " : "", chains[i]->kind,
+			(unsigned long long)chain_fingerprint(chains[i], chain));
+	}
+	free(chains);
+	if (!have)
+		return;
+	change = add_set_change(ret_changes, CHANGE_NONE, set, have);
+	diff_elems(set, &have->set, 0, change);
+	if (change->n_elems == 0)
+		ret_changes->n_sets--;
+}
+
+bool changes_empty(const struct changes *changes)
+{
+	return !changes->table && changes->n_chains == 0 && changes->n_sets == 0 &&
+	       changes->kernel->n_others == 0;
+}
+
+void changes_free(struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_sets; i++)
+		free(changes->sets[i].elems);
+	free(changes->chains);
+	free(changes->sets);
+	*changes = (struct changes){ 0 };
+}

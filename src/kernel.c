@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int cmp_chain_name(const void *key, const void *item)
+{
+	return strcmp(key, ((const struct kernel_chain *)item)->name);
+}
+
+static int cmp_set_name(const void *key, const void *item)
+{
+	return strcmp(key, ((const struct kernel_set *)item)->set.name);
+}
+
+static int cmp_chains(const void *a, const void *b)
+{
+	return cmp_chain_name(((const struct kernel_chain *)a)->name, b);
+}
+
+static int cmp_sets(const void *a, const void *b)
+{
+	return cmp_set_name(((const struct kernel_set *)a)->set.name, b);
+}
+
+struct kernel_chain *kernel_find_chain(const struct kernel *kernel, const char *name)
+{
+	if (kernel->n_chains == 0)
+		return NULL;
+	return bsearch(name, kernel->chains, kernel->n_chains, sizeof(*kernel->chains),
+		       cmp_chain_name);
+}
+
+struct kernel_set *kernel_find_set(const struct kernel *kernel, const char *name)
+{
+	if (kernel->n_sets == 0)
+		return NULL;
+	return bsearch(name, kernel->sets, kernel->n_sets, sizeof(*kernel->sets), cmp_set_name);
+}
+
+void kernel_finish(struct kernel *kernel)
+{
+	if (kernel->n_chains > 0)
+		qsort(kernel->chains, kernel->n_chains, sizeof(*kernel->chains), cmp_chains);
+	if (kernel->n_sets > 0)
+		qsort(kernel->sets, kernel->n_sets, sizeof(*kernel->sets), cmp_sets);
+	for (size_t i = 0; i < kernel->n_sets; i++) {
+		struct plan_set *set = &kernel->sets[i].set;
+
+		if (set->n_elems > 0)
+			qsort(set->elems, set->n_elems, sizeof(*set->elems), elem_cmp);
+	}
+}
+
+void kernel_free(struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->n_chains; i++)
+		free(kernel->chains[i].rules);
+	for (size_t i = 0; i < kernel->n_sets; i++)
+		free(kernel->sets[i].set.elems);
+	free(kernel->chains);
+	free(kernel->sets);
+	free(kernel->others);
+	arena_free(&kernel->arena);
+	*kernel = (struct kernel){ 0 };
+}
