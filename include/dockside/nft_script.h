@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 4, private to nft_text.c, nft_plan.c and nft_changes.c: the words that scripts are made of. */
+#ifndef DOCKSIDE_NFT_SCRIPT_H
+#define DOCKSIDE_NFT_SCRIPT_H
+
+#include "dockside/nft_text.h"
+
+/* Ends the line that was being written, noting where it came from. */
+void script_line(struct script *script, const struct origin *origin);
+
+/* "comment "…"", or nothing. */
+void text_comment(struct buf *b, const char *comment);
+/* "type filter hook …", or NULL for a regular chain. */
+const char *text_base_chain(enum base_hook hook);
+/* "set" or "map". */
+const char *text_set_word(const struct plan_set *set);
+/* "type ipv4_addr; flags timeout; comment "…"", its parts separated by sep. */
+void text_set_spec(struct buf *b, const struct plan_set *set, const char *sep);
+void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem);
+
+#endif

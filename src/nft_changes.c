@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * Within the transaction the kernel carries out the lines in order and refuses to delete what is
+ * still referred to. So: empty the chains that change or go; take away elements, chains and sets;
+ * then add sets, chains, elements and rules; the dispatch elements last, as they refer to chains.
+ * Chains that stay keep their place and are filled in place: no packet passes between (FACTS §2).
+ */
+#include <string.h>
+
+#include "dockside/nft_script.h"
+
+#define TABLE "inet " TABLE_NAME
+
+static bool removes(enum change_kind kind)
+{
+	return kind == CHANGE_DELETE || kind == CHANGE_REPLACE;
+}
+
+static bool makes(enum change_kind kind)
+{
+	return kind == CHANGE_ADD || kind == CHANGE_REPLACE;
+}
+
+static const struct origin *change_origin(const struct set_change *change)
+{
+	return change->want ? change->want->origin : NULL;
+}
+
+static void flush_chains(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		const struct chain_change *change = &changes->chains[i];
+
+		if (change->kind == CHANGE_ADD || change->have->n_rules == 0)
+			continue;
+		buf_printf(&s->text, "flush chain " TABLE " %s", change->name);
+		script_line(s, change->want ? change->want->origin : NULL);
+	}
+}
+
+/* Every deletion has an addition before it where the element may have expired meanwhile: deleting a
+ * missing element would fail the whole transaction (FACTS §1). */
+static void delete_elem(struct script *s, const struct set_change *change, const struct elem *elem)
+{
+	const struct plan_set *set = change->want;
+	struct buf *b = &s->text;
+
+	if (set->timeout) {
+		buf_printf(b, "add element " TABLE " %s { ", change->name);
+		text_elem_key(b, set->type, elem);
+		buf_puts(b, " }");
+		script_line(s, elem->origin);
+	}
+	buf_printf(b, "delete element " TABLE " %s { ", change->name);
+	text_elem_key(b, set->type, elem);
+	buf_puts(b, " }");
+	script_line(s, elem->origin);
+}
+
+static void delete_elems(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_sets; i++) {
+		const struct set_change *change = &changes->sets[i];
+
+		for (size_t k = 0; k < change->n_elems; k++)
+			if (change->elems[k].kind != ELEM_ADD)
+				delete_elem(s, change, &change->elems[k].elem);
+	}
+}
+
+/* Before their elements go, maps that go refer to chains that go. */
+static void delete_sets(struct script *s, const struct changes *changes, bool maps)
+{
+	for (size_t i = 0; i < changes->n_sets; i++) {
+		const struct set_change *change = &changes->sets[i];
+		bool is_map = change->have && set_type_is_map(change->have->set.type);
+
+		if (!removes(change->kind) || is_map != maps)
+			continue;
+		buf_printf(&s->text, "delete %s " TABLE " %s", is_map ? "map" : "set",
+			   change->name);
+		script_line(s, change_origin(change));
+	}
+}
+
+static void delete_chains(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		const struct chain_change *change = &changes->chains[i];
+
+		if (!removes(change->kind))
+			continue;
+		buf_printf(&s->text, "delete chain " TABLE " %s", change->name);
+		script_line(s, change->want ? change->want->origin : NULL);
+	}
+}
+
+static void delete_others(struct script *s, const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->n_others; i++) {
+		const char *name = strrchr(kernel->others[i], ' ');
+
+		buf_printf(&s->text, "delete %.*s " TABLE "%s", (int)(name - kernel->others[i]),
+			   kernel->others[i], name);
+		script_line(s, NULL);
+	}
+}
+
+static void add_sets(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_sets; i++) {
+		const struct set_change *change = &changes->sets[i];
+
+		if (!makes(change->kind))
+			continue;
+		buf_printf(&s->text, "add %s " TABLE " %s { ", text_set_word(change->want),
+			   change->name);
+		text_set_spec(&s->text, change->want, "; ");
+		buf_puts(&s->text, "; }");
+		script_line(s, change->want->origin);
+	}
+}
+
+static void add_chains(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		const struct chain_change *change = &changes->chains[i];
+		const char *base;
+
+		if (!makes(change->kind))
+			continue;
+		base = text_base_chain(change->want->hook);
+		buf_printf(&s->text, "add chain " TABLE " %s", change->name);
+		if (base)
+			buf_printf(&s->text, " { %s }", base);
+		script_line(s, change->want->origin);
+	}
+}
+
+/* Opens an `add element` with its first element, or goes on with the next on a line of its own. */
+static void add_elem(struct script *s, const struct set_change *change, const struct elem *elem,
+		     bool *open)
+{
+	if (elem->unresolved)
+		return;
+	if (*open)
+		buf_putc(&s->text, ',');
+	else
+		buf_printf(&s->text, "add element " TABLE " %s {", change->name);
+	script_line(s, elem->origin);
+	*open = true;
+	buf_putc(&s->text, '\t');
+	nft_text_elem(&s->text, change->want->type, elem);
+}
+
+static void add_elems(struct script *s, const struct changes *changes, bool dispatch)
+{
+	for (size_t i = 0; i < changes->n_sets; i++) {
+		const struct set_change *change = &changes->sets[i];
+		bool open = false;
+
+		if (!change->want || (change->want->type == MAP_DISPATCH) != dispatch)
+			continue;
+		for (size_t k = 0; makes(change->kind) && k < change->want->n_elems; k++)
+			add_elem(s, change, &change->want->elems[k], &open);
+		for (size_t k = 0; k < change->n_elems; k++)
+			if (change->elems[k].kind != ELEM_DELETE)
+				add_elem(s, change, &change->elems[k].elem, &open);
+		if (!open)
+			continue;
+		buf_puts(&s->text, " }");
+		script_line(s, change->want->origin);
+	}
+}
+
+static void add_rules(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		const struct plan_chain *chain = changes->chains[i].want;
+
+		for (size_t k = 0; chain && k < chain->n_rules; k++) {
+			buf_printf(&s->text, "add rule " TABLE " %s ", chain->name);
+			nft_text_rule(&s->text, &chain->rules[k]);
+			script_line(s, chain->rules[k].origin);
+		}
+	}
+}
+
+void nft_text_changes(const struct changes *changes, struct script *ret_script)
+{
+	struct script *s = ret_script;
+
+	*s = (struct script){ 0 };
+	if (changes->table) {
+		/* Adding a table that is dormant without that flag wakes it up. */
+		buf_puts(&s->text, "add table " TABLE);
+		script_line(s, NULL);
+	}
+	flush_chains(s, changes);
+	delete_elems(s, changes);
+	delete_sets(s, changes, true);
+	delete_chains(s, changes);
+	delete_sets(s, changes, false);
+	delete_others(s, changes->kernel);
+	add_sets(s, changes);
+	add_chains(s, changes);
+	add_elems(s, changes, false);
+	add_rules(s, changes);
+	add_elems(s, changes, true);
+}

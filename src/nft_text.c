@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/nft_text.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/nft_script.h"
+
+/* ------------------------------------------------------------------ rules */
+
+static const char *l4proto_name(uint8_t l4proto)
+{
+	switch (l4proto) {
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMPV6:
+		return "ipv6-icmp";
+	default:
+		abort(); /* no rule of ours matches another */
+	}
+}
+
+static void text_ct_states(struct buf *b, unsigned states)
+{
+	static const char *const names[] = { "established", "related", "untracked", "invalid" };
+	const char *separator = "ct state ";
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!(states & 1u << i))
+			continue;
+		buf_printf(b, "%s%s", separator, names[i]);
+		separator = ",";
+	}
+}
+
+static void text_prefix(struct buf *b, const char *field, const struct prefix *prefix)
+{
+	bool v4 = prefix->addr.family == FAMILY_IPV4;
+	bool whole = prefix->len == 8 * family_bytes(prefix->addr.family);
+	char s[ADDR_STRLEN];
+
+	buf_printf(b, "%s %s %s", v4 ? "ip" : "ip6", field,
+		   whole ? ipaddr_format(&prefix->addr, s) : prefix_format(prefix, s));
+}
+
+static void text_icmp(struct buf *b, const struct match *match)
+{
+	bool v4 = match->u.icmp.family == FAMILY_IPV4;
+	const char *name = v4 ? "icmp" : "icmpv6";
+
+	if (match->u.icmp.type == (v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST))
+		buf_printf(b, "%s type echo-request", name);
+	else
+		buf_printf(b, "%s type %u", name, match->u.icmp.type);
+	if (match->u.icmp.has_code)
+		buf_printf(b, " %s code %u", name, match->u.icmp.code);
+}
+
+static void text_range(struct buf *b, const struct portrange *range)
+{
+	buf_printf(b, "%u", range->lo);
+	if (range->hi != range->lo)
+		buf_printf(b, "-%u", range->hi);
+}
+
+static void text_match(struct buf *b, const struct match *match)
+{
+	char s[ADDR_STRLEN];
+
+	switch (match->kind) {
+	case MATCH_OIFNAME:
+		buf_printf(b, "oifname \"%s\"", match->u.name);
+		break;
+	case MATCH_CT_STATE:
+		text_ct_states(b, match->u.ct_states);
+		break;
+	case MATCH_CT_NOT_NEW:
+		buf_puts(b, "ct state != new");
+		break;
+	case MATCH_NFPROTO:
+		buf_printf(b, "meta nfproto %s", match->u.family == FAMILY_IPV4 ? "ipv4" : "ipv6");
+		break;
+	case MATCH_SADDR:
+		text_prefix(b, "saddr", &match->u.prefix);
+		break;
+	case MATCH_DADDR:
+		text_prefix(b, "daddr", &match->u.prefix);
+		break;
+	case MATCH_DADDR_SET:
+		buf_printf(b, "%s daddr @%s", match->u.set->type == SET_IPV4 ? "ip" : "ip6",
+			   match->u.set->name);
+		break;
+	case MATCH_ETHER_SADDR:
+		buf_printf(b, "ether saddr %s", mac_format(match->u.mac, s));
+		break;
+	case MATCH_L4PROTO:
+		buf_printf(b, "meta l4proto %s", l4proto_name(match->u.l4proto));
+		break;
+	case MATCH_DPORT:
+		buf_printf(b, "%s dport ", l4proto_name(match->u.dport.l4proto));
+		text_range(b, &match->u.dport.range);
+		break;
+	case MATCH_DPORT_SET:
+		buf_printf(b, "%s dport @%s", l4proto_name(match->u.dport_set.l4proto),
+			   match->u.dport_set.set->name);
+		break;
+	case MATCH_ICMP:
+		text_icmp(b, match);
+		break;
+	}
+}
+
+static void text_verdict(struct buf *b, const struct plan_rule *rule)
+{
+	switch (rule->verdict) {
+	case VERDICT_ACCEPT:
+		buf_puts(b, "accept");
+		break;
+	case VERDICT_DROP:
+		buf_puts(b, "drop");
+		break;
+	case VERDICT_RESET:
+		buf_puts(b, "reject with tcp reset");
+		break;
+	case VERDICT_GOTO:
+		buf_printf(b, "goto %s", rule->target);
+		break;
+	case VERDICT_VMAP:
+		buf_printf(b, "iifname vmap @%s", rule->set->name);
+		break;
+	case VERDICT_DNAT:
+		buf_printf(b, "dnat %s to meta l4proto . th dport map @%s",
+			   rule->set->type == MAP_NAT4 ? "ip" : "ip6", rule->set->name);
+		break;
+	}
+}
+
+/* nft has no escapes in strings: a quote cannot be in one (FACTS §2). The config layer has replaced
+ * those and refused control characters; what an element in the kernel says is not ours to trust. */
+void text_comment(struct buf *b, const char *comment)
+{
+	if (!comment || !comment[0])
+		return;
+	buf_puts(b, "comment \"");
+	for (const char *p = comment; *p; p++)
+		buf_putc(b, *p == '"' || (unsigned char)*p < ' ' ? '\'' : *p);
+	buf_putc(b, '"');
+}
+
+void nft_text_rule(struct buf *b, const struct plan_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		text_match(b, &rule->matches[i]);
+		buf_putc(b, ' ');
+	}
+	if (rule->counter)
+		buf_puts(b, "counter ");
+	text_verdict(b, rule);
+	if (rule->comment)
+		buf_putc(b, ' ');
+	text_comment(b, rule->comment);
+}
+
+void nft_text_hash(struct plan *plan)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < plan->n_chains; i++) {
+		struct plan_chain *chain = plan->chains[i];
+
+		buf_reset(&b);
+		for (size_t k = 0; k < chain->n_rules; k++) {
+			nft_text_rule(&b, &chain->rules[k]);
+			buf_putc(&b, '\n');
+		}
+		chain->hash = hash64(HASH_SEED, buf_str(&b), b.len);
+	}
+	buf_free(&b);
+}
+
+/* ------------------------------------------------------------------ elements */
+
+static void text_addr_bytes(struct buf *b, enum family family, const uint8_t *bytes)
+{
+	struct ipaddr addr = { .family = family };
+	char s[ADDR_STRLEN];
+
+	memcpy(addr.b, bytes, family_bytes(family));
+	buf_puts(b, ipaddr_format(&addr, s));
+}
+
+static unsigned load_port(const uint8_t *bytes)
+{
+	return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+/* An address range as a prefix where it is one: that is how an operator wrote it. */
+static void text_addr_range(struct buf *b, enum family family, const struct elem *elem)
+{
+	size_t bits = 8 * family_bytes(family), len = 0;
+
+	text_addr_bytes(b, family, elem->key);
+	if (memcmp(elem->key, elem->last, sizeof(elem->key)) == 0)
+		return;
+	while (len < bits && !((elem->key[len / 8] ^ elem->last[len / 8]) & 0x80u >> len % 8))
+		len++;
+	for (size_t i = len; i < bits; i++) {
+		if ((elem->key[i / 8] & 0x80u >> i % 8) || !(elem->last[i / 8] & 0x80u >> i % 8)) {
+			buf_putc(b, '-');
+			text_addr_bytes(b, family, elem->last);
+			return;
+		}
+	}
+	buf_printf(b, "/%zu", len);
+}
+
+static void text_key(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	struct portrange range;
+
+	switch (type) {
+	case SET_IPV4:
+		text_addr_range(b, FAMILY_IPV4, elem);
+		break;
+	case SET_IPV6:
+		text_addr_range(b, FAMILY_IPV6, elem);
+		break;
+	case SET_PORTS:
+		range.lo = (uint16_t)load_port(elem->key);
+		range.hi = (uint16_t)load_port(elem->last);
+		text_range(b, &range);
+		break;
+	case SET_BRIDGES:
+	case MAP_DISPATCH:
+		buf_printf(b, "\"%.*s\"", (int)sizeof(elem->key), (const char *)elem->key);
+		break;
+	case MAP_NAT4:
+	case MAP_NAT6:
+		buf_printf(b, "%s . %u", l4proto_name(elem->key[0]), load_port(elem->key + 4));
+		break;
+	case SET_UNKNOWN:
+		abort(); /* never written, only deleted */
+	}
+}
+
+static void text_data(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	bool v4 = type == MAP_NAT4;
+
+	if (type == MAP_DISPATCH) {
+		buf_printf(b, " : goto %s", elem->target);
+	} else if (set_type_is_map(type)) {
+		buf_puts(b, " : ");
+		text_addr_bytes(b, v4 ? FAMILY_IPV4 : FAMILY_IPV6, elem->data);
+		buf_printf(b, " . %u", load_port(elem->data + (v4 ? 4 : 16)));
+	}
+}
+
+void nft_text_elem(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	text_key(b, type, elem);
+	if (elem->timeout_ms != 0)
+		buf_printf(b, " timeout %llums", (unsigned long long)elem->timeout_ms);
+	if (elem->comment)
+		buf_putc(b, ' ');
+	text_comment(b, elem->comment);
+	text_data(b, type, elem);
+}
+
+/* What names an element in a `delete element`. */
+void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	text_key(b, type, elem);
+}
+
+/* ------------------------------------------------------------------ scripts */
+
+void script_line(struct script *script, const struct origin *origin)
+{
+	buf_putc(&script->text, '\n');
+	script->lines = array_grow(script->lines, &script->cap_lines, script->n_lines,
+				   sizeof(struct origin *));
+	script->lines[script->n_lines++] = origin;
+}
+
+const struct origin *script_origin(const struct script *script, size_t line)
+{
+	return line > 0 && line <= script->n_lines ? script->lines[line - 1] : NULL;
+}
+
+void script_free(struct script *script)
+{
+	buf_free(&script->text);
+	free(script->lines);
+	*script = (struct script){ 0 };
+}
+
+const char *text_base_chain(enum base_hook hook)
+{
+	switch (hook) {
+	case BASE_NONE:
+		return NULL;
+	case BASE_FORWARD:
+		return "type filter hook forward priority filter - 1; policy accept;";
+	case BASE_INPUT:
+		return "type filter hook input priority filter - 1; policy accept;";
+	case BASE_PREROUTING_NAT:
+		return "type nat hook prerouting priority dstnat + 1; policy accept;";
+	}
+	abort();
+}
+
+const char *text_set_word(const struct plan_set *set)
+{
+	return set_type_is_map(set->type) ? "map" : "set";
+}
+
+static const char *set_flags(const struct plan_set *set)
+{
+	assert(!set->interval || !set->timeout);
+	return set->interval ? "interval" : set->timeout ? "timeout" : NULL;
+}
+
+/* The set's description, its parts separated by sep. */
+void text_set_spec(struct buf *b, const struct plan_set *set, const char *sep)
+{
+	buf_printf(b, "type %s", set_type_info(set->type)->nft);
+	if (set_flags(set))
+		buf_printf(b, "%sflags %s", sep, set_flags(set));
+	if (set->counter)
+		buf_printf(b, "%scounter", sep);
+	if (set->comment) {
+		buf_puts(b, sep);
+		text_comment(b, set->comment);
+	}
+}
