@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 5, private to nft_read.c: netlink attributes of nf_tables (linux/netfilter/nf_tables.h) to
+ * the structs of kernel.h.
+ */
+#ifndef DOCKSIDE_NFT_ATTR_H
+#define DOCKSIDE_NFT_ATTR_H
+
+#include <libmnl/libmnl.h>
+
+#include "dockside/kernel.h"
+
+#define ATTRS_MAX 32
+
+/* Attributes by type; NULL where there is none. */
+struct attrs {
+	const struct nlattr *at[ATTRS_MAX];
+};
+
+/* Those of a message after its nfgenmsg, and those inside another. False for a malformed one. */
+bool attrs_parse_message(struct attrs *a, const struct nlmsghdr *nlh);
+bool attrs_parse_nested(struct attrs *a, const struct nlattr *nest);
+
+/* libmnl's own loop does not pass -Wconversion. */
+#define attr_for_each_nested(pos, nest)                                                  \
+	for ((pos) = mnl_attr_get_payload(nest); mnl_attr_ok(pos, attr_left(nest, pos)); \
+	     (pos) = mnl_attr_next(pos))
+/* Bytes from pos to the end of nest. */
+int attr_left(const struct nlattr *nest, const struct nlattr *pos);
+
+/* Hook, priority, type and policy: fills base, hook and as_ours. */
+void read_base_chain(const struct attrs *a, struct kernel_chain *chain);
+/* Hash of a rule's expressions and user data. */
+uint64_t hash_rule(const struct attrs *a);
+/* Type, flags and comment. */
+void read_set(const struct attrs *a, struct kernel_set *set);
+/* One element of a set of that type; *ret_end for the end of an interval. False if it can be none
+ * of ours. */
+bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
+	       struct elem *ret_elem, bool *ret_end);
+/* nft's word for an object type (NFT_OBJECT_*), or NULL. */
+const char *object_word(uint32_t type);
+
+/* The kernel gives the two ends of an interval as two elements, in any order. */
+struct interval_reader {
+	struct elem *starts, *ends;
+	size_t n_starts, n_ends;
+	size_t cap_starts, cap_ends;
+};
+
+void interval_add(struct interval_reader *reader, const struct elem *elem, bool end);
+/* Moves what was added to the set as ranges; the reader is empty afterwards. */
+void interval_finish(struct interval_reader *reader, struct plan_set *set);
+void interval_free(struct interval_reader *reader);
+
+#endif

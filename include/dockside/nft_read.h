@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 5: what the kernel holds of our table, by netlink dumps (libmnl, libnftnl). */
+#ifndef DOCKSIDE_NFT_READ_H
+#define DOCKSIDE_NFT_READ_H
+
+#include "dockside/err.h"
+#include "dockside/kernel.h"
+#include "dockside/rule_text.h"
+
+/* A netlink socket of its own; nothing here writes to the kernel. */
+struct nft_reader;
+
+/* Returns 0 or -errno. */
+int nft_reader_open(struct nft_reader **ret_reader, struct err *err);
+void nft_reader_close(struct nft_reader *reader);
+
+/*
+ * Reads the whole table, all of it at one generation of the ruleset: begins again when somebody
+ * changes the ruleset meanwhile. A missing table is no error. Returns 0 or -errno.
+ */
+int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err);
+
+/* The ruleset's generation (NFT_MSG_GETGEN), which each commit of anybody raises by one. */
+int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err);
+
+/* The expressions of each rule of a chain of our table, as libnftnl prints them. */
+int nft_read_expressions(struct nft_reader *reader, const char *chain, struct rule_texts *ret_texts,
+			 struct err *err);
+
+#endif

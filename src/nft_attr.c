@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/nft_attr.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/model.h"
+
+/* ------------------------------------------------------------------ attributes */
+
+static int on_attr(const struct nlattr *attr, void *data)
+{
+	struct attrs *a = data;
+	uint16_t type = mnl_attr_get_type(attr);
+
+	if (type < ATTRS_MAX)
+		a->at[type] = attr;
+	return MNL_CB_OK;
+}
+
+bool attrs_parse_message(struct attrs *a, const struct nlmsghdr *nlh)
+{
+	*a = (struct attrs){ 0 };
+	return mnl_attr_parse(nlh, sizeof(struct nfgenmsg), on_attr, a) == MNL_CB_OK;
+}
+
+bool attrs_parse_nested(struct attrs *a, const struct nlattr *nest)
+{
+	*a = (struct attrs){ 0 };
+	return nest && mnl_attr_parse_nested(nest, on_attr, a) == MNL_CB_OK;
+}
+
+int attr_left(const struct nlattr *nest, const struct nlattr *pos)
+{
+	const char *end = (const char *)nest + mnl_attr_get_len(nest);
+
+	return (int)(end - (const char *)pos);
+}
+
+static uint32_t get_u32(const struct nlattr *attr)
+{
+	return attr ? ntohl(mnl_attr_get_u32(attr)) : 0;
+}
+
+/* ------------------------------------------------------------------ chains and rules */
+
+void read_base_chain(const struct attrs *a, struct kernel_chain *chain)
+{
+	const char *type = a->at[NFTA_CHAIN_TYPE] ? mnl_attr_get_str(a->at[NFTA_CHAIN_TYPE]) : "";
+	bool accepts = get_u32(a->at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
+	struct attrs hook;
+	int32_t priority;
+
+	if (!a->at[NFTA_CHAIN_HOOK] || !attrs_parse_nested(&hook, a->at[NFTA_CHAIN_HOOK]))
+		return;
+	chain->base = true;
+	priority = (int32_t)get_u32(hook.at[NFTA_HOOK_PRIORITY]);
+	switch (get_u32(hook.at[NFTA_HOOK_HOOKNUM])) {
+	case NF_INET_FORWARD:
+		chain->hook = BASE_FORWARD;
+		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
+		break;
+	case NF_INET_LOCAL_IN:
+		chain->hook = BASE_INPUT;
+		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
+		break;
+	case NF_INET_PRE_ROUTING:
+		chain->hook = BASE_PREROUTING_NAT;
+		chain->as_ours = strcmp(type, "nat") == 0 && priority == -99 && accepts;
+		break;
+	default:
+		break;
+	}
+}
+
+static uint64_t hash_expression(uint64_t hash, const struct nlattr *expression)
+{
+	const char *name;
+	struct attrs a;
+
+	if (!attrs_parse_nested(&a, expression) || !a.at[NFTA_EXPR_NAME])
+		return hash;
+	name = mnl_attr_get_str(a.at[NFTA_EXPR_NAME]);
+	hash = hash64(hash, name, strlen(name) + 1);
+	if (!a.at[NFTA_EXPR_DATA] || strcmp(name, "counter") == 0)
+		return hash;
+	return hash64(hash, mnl_attr_get_payload(a.at[NFTA_EXPR_DATA]),
+		      mnl_attr_get_payload_len(a.at[NFTA_EXPR_DATA]));
+}
+
+uint64_t hash_rule(const struct attrs *a)
+{
+	const struct nlattr *userdata = a->at[NFTA_RULE_USERDATA];
+	const struct nlattr *expression;
+	uint64_t hash = HASH_SEED;
+
+	if (a->at[NFTA_RULE_EXPRESSIONS])
+		attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS]) hash =
+			hash_expression(hash, expression);
+	if (userdata)
+		hash = hash64(hash, mnl_attr_get_payload(userdata),
+			      mnl_attr_get_payload_len(userdata));
+	return hash;
+}
+
+/* ------------------------------------------------------------------ sets */
+
+/* One `counter` and nothing else, as in our NAT maps. */
+static bool set_counts(const struct attrs *a)
+{
+	struct attrs expr;
+
+	if (a->at[NFTA_SET_EXPR] && attrs_parse_nested(&expr, a->at[NFTA_SET_EXPR]))
+		return expr.at[NFTA_EXPR_NAME] &&
+		       strcmp(mnl_attr_get_str(expr.at[NFTA_EXPR_NAME]), "counter") == 0;
+	return false;
+}
+
+void read_set(const struct attrs *a, struct kernel_set *set)
+{
+	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL |
+			       NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_EVAL | NFT_SET_CONCAT |
+			       NFT_SET_EXPR;
+	uint32_t flags = get_u32(a->at[NFTA_SET_FLAGS]);
+	uint32_t key_type = get_u32(a->at[NFTA_SET_KEY_TYPE]);
+	uint32_t data_type = flags & NFT_SET_MAP ? get_u32(a->at[NFTA_SET_DATA_TYPE]) : 0;
+
+	set->anonymous = flags & NFT_SET_ANONYMOUS;
+	set->set.type = SET_UNKNOWN;
+	set->set.interval = flags & NFT_SET_INTERVAL;
+	set->set.timeout = flags & NFT_SET_TIMEOUT;
+	set->set.counter = set_counts(a);
+	/* A set-wide timeout or a constant set would not do what ours do. */
+	if (flags & (uint32_t)~known || flags & NFT_SET_CONSTANT || a->at[NFTA_SET_TIMEOUT])
+		return;
+	for (int i = 0; i < SET_UNKNOWN; i++) {
+		const struct set_type_info *info = set_type_info((enum set_type)i);
+
+		if (info->key_type == key_type && info->data_type == data_type &&
+		    info->key_len == get_u32(a->at[NFTA_SET_KEY_LEN]))
+			set->set.type = (enum set_type)i;
+	}
+}
+
+/* The comment of an element's user data: type, length, string with its NUL (libnftnl/udata.h). */
+static const char *udata_comment(const struct nlattr *attr, struct arena *arena)
+{
+	const uint8_t *data = attr ? mnl_attr_get_payload(attr) : NULL;
+	size_t len = attr ? mnl_attr_get_payload_len(attr) : 0;
+
+	for (size_t i = 0; i + 2 <= len; i += 2u + data[i + 1]) {
+		if (i + 2u + data[i + 1] > len)
+			break;
+		if (data[i] == NFTNL_UDATA_SET_ELEM_COMMENT)
+			return arena_printf(arena, "%.*s", data[i + 1], (const char *)data + i + 2);
+	}
+	return NULL;
+}
+
+static bool get_value(const struct nlattr *attr, uint8_t *ret, size_t len)
+{
+	struct attrs data;
+
+	if (!attrs_parse_nested(&data, attr) || !data.at[NFTA_DATA_VALUE] ||
+	    mnl_attr_get_payload_len(data.at[NFTA_DATA_VALUE]) != len)
+		return false;
+	memcpy(ret, mnl_attr_get_payload(data.at[NFTA_DATA_VALUE]), len);
+	return true;
+}
+
+static bool get_goto(const struct nlattr *attr, struct arena *arena, const char **ret_target)
+{
+	struct attrs data, verdict;
+
+	if (!attrs_parse_nested(&data, attr) ||
+	    !attrs_parse_nested(&verdict, data.at[NFTA_DATA_VERDICT]) ||
+	    !verdict.at[NFTA_VERDICT_CHAIN] ||
+	    get_u32(verdict.at[NFTA_VERDICT_CODE]) != (uint32_t)NFT_GOTO) {
+		*ret_target = ""; /* some other verdict: equal to none of ours */
+		return true;
+	}
+	*ret_target = arena_strdup(arena, mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
+	return true;
+}
+
+bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
+	       struct elem *ret_elem, bool *ret_end)
+{
+	const struct set_type_info *info = set_type_info(type);
+	struct elem elem = { 0 };
+	struct attrs a;
+
+	if (!attrs_parse_nested(&a, item) || a.at[NFTA_SET_ELEM_KEY_END] ||
+	    !get_value(a.at[NFTA_SET_ELEM_KEY], elem.key, info->key_len))
+		return false;
+	memcpy(elem.last, elem.key, sizeof(elem.key));
+	*ret_end = get_u32(a.at[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;
+	if (a.at[NFTA_SET_ELEM_TIMEOUT])
+		elem.timeout_ms = be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_TIMEOUT]));
+	elem.comment = udata_comment(a.at[NFTA_SET_ELEM_USERDATA], arena);
+	if (type == MAP_DISPATCH && !get_goto(a.at[NFTA_SET_ELEM_DATA], arena, &elem.target))
+		return false;
+	if (info->data_len > 0 && !get_value(a.at[NFTA_SET_ELEM_DATA], elem.data, info->data_len))
+		return false;
+	*ret_elem = elem;
+	return true;
+}
+
+const char *object_word(uint32_t type)
+{
+	switch (type) {
+	case NFT_OBJECT_COUNTER:
+		return "counter";
+	case NFT_OBJECT_QUOTA:
+		return "quota";
+	case NFT_OBJECT_CT_HELPER:
+		return "ct helper";
+	case NFT_OBJECT_LIMIT:
+		return "limit";
+	case NFT_OBJECT_CT_TIMEOUT:
+		return "ct timeout";
+	case NFT_OBJECT_SECMARK:
+		return "secmark";
+	case NFT_OBJECT_CT_EXPECT:
+		return "ct expectation";
+	case NFT_OBJECT_SYNPROXY:
+		return "synproxy";
+	default:
+		return NULL;
+	}
+}
+
+/* ------------------------------------------------------------------ intervals */
+
+void interval_add(struct interval_reader *reader, const struct elem *elem, bool end)
+{
+	struct elem **items = end ? &reader->ends : &reader->starts;
+	size_t *n = end ? &reader->n_ends : &reader->n_starts;
+	size_t *cap = end ? &reader->cap_ends : &reader->cap_starts;
+
+	*items = array_grow(*items, cap, *n, sizeof(*elem));
+	(*items)[(*n)++] = *elem;
+}
+
+/* key - 1 */
+static void decrement(uint8_t *key, size_t len)
+{
+	while (len > 0 && key[len - 1]-- == 0)
+		len--;
+}
+
+/* A range lasts until before the next end or the next start, whichever comes first; without either,
+ * to the last key there is. */
+static void end_range(struct elem *elem, const struct elem *end, const struct elem *next,
+		      size_t len)
+{
+	const struct elem *limit = end;
+
+	if (!limit || (next && memcmp(next->key, limit->key, len) < 0))
+		limit = next;
+	if (!limit) {
+		memset(elem->last, 0xff, len);
+		return;
+	}
+	memcpy(elem->last, limit->key, len);
+	decrement(elem->last, len);
+}
+
+void interval_finish(struct interval_reader *reader, struct plan_set *set)
+{
+	size_t len = set_type_info(set->type)->key_len, k = 0;
+
+	if (reader->n_starts > 0)
+		qsort(reader->starts, reader->n_starts, sizeof(struct elem), elem_cmp);
+	if (reader->n_ends > 0)
+		qsort(reader->ends, reader->n_ends, sizeof(struct elem), elem_cmp);
+	for (size_t i = 0; i < reader->n_starts; i++) {
+		struct elem *elem = set_add_elem(set, NULL);
+		bool more = i + 1 < reader->n_starts;
+
+		*elem = reader->starts[i];
+		while (k < reader->n_ends && memcmp(reader->ends[k].key, elem->key, len) <= 0)
+			k++;
+		end_range(elem, k < reader->n_ends ? &reader->ends[k] : NULL,
+			  more ? &reader->starts[i + 1] : NULL, len);
+	}
+	reader->n_starts = reader->n_ends = 0;
+}
+
+void interval_free(struct interval_reader *reader)
+{
+	free(reader->starts);
+	free(reader->ends);
+	*reader = (struct interval_reader){ 0 };
+}

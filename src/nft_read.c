@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * A table is read by a handful of dumps: chains, rules, sets, the elements of each set, objects and
+ * flowtables. They are of one state only if the ruleset's generation is the same before and after.
+ * Rules never change in the kernel; a replaced rule is a new one. All that is kept of a rule is a
+ * hash of its expressions as they come (names and data; values of counters aside) and of its user
+ * data, which is where the comment is.
+ */
+#include "dockside/nft_read.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dockside/nft_attr.h"
+
+/* Somebody who changes the ruleset all the time must not keep us here for ever. */
+#define READ_TRIES 50
+#define REQUEST_SIZE 1024 /* bytes; a request is two headers and two names */
+#define DUMP_SIZE 32768	  /* bytes; netlink dumps fill up to this much at once, libmnl's advice */
+
+struct nft_reader {
+	struct mnl_socket *socket;
+	uint32_t seq;
+	char buf[DUMP_SIZE];
+};
+
+int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
+{
+	struct nft_reader *reader = xcalloc(1, sizeof(*reader));
+
+	reader->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!reader->socket || mnl_socket_bind(reader->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int r = err_errno(err, errno, "open a netlink socket");
+
+		nft_reader_close(reader);
+		return r;
+	}
+	*ret_reader = reader;
+	return 0;
+}
+
+void nft_reader_close(struct nft_reader *reader)
+{
+	if (!reader)
+		return;
+	if (reader->socket)
+		mnl_socket_close(reader->socket);
+	free(reader);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static struct nlmsghdr *request(struct nft_reader *reader, char *buf, int type, uint16_t flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	nlh->nlmsg_seq = ++reader->seq;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = NFPROTO_INET;
+	nfg->version = NFNETLINK_V0;
+	return nlh;
+}
+
+/* Sends a request and hands each answer to cb. Returns 0 or -errno; -EINTR for an inconsistent
+ * dump. */
+static int talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+{
+	uint32_t portid = mnl_socket_get_portid(reader->socket);
+	int r = 1;
+
+	if (mnl_socket_sendto(reader->socket, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (r > 0) {
+		ssize_t n = mnl_socket_recvfrom(reader->socket, reader->buf, sizeof(reader->buf));
+
+		if (n < 0)
+			return -errno;
+		r = mnl_cb_run(reader->buf, (size_t)n, reader->seq, portid, cb, data);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+/* After a dump that failed half-way the rest of its answers is still to come: start afresh. */
+static int reopen(struct nft_reader *reader)
+{
+	mnl_socket_close(reader->socket);
+	reader->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!reader->socket || mnl_socket_bind(reader->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	return 0;
+}
+
+static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16_t name_attr,
+		const char *name, mnl_cb_t cb, void *data)
+{
+	char buf[REQUEST_SIZE];
+	struct nlmsghdr *nlh = request(reader, buf, type, NLM_F_DUMP);
+
+	if (table_attr)
+		mnl_attr_put_strz(nlh, table_attr, TABLE_NAME);
+	if (name)
+		mnl_attr_put_strz(nlh, name_attr, name);
+	return talk(reader, nlh, cb, data);
+}
+
+static int on_gen(const struct nlmsghdr *nlh, void *data)
+{
+	struct attrs a;
+
+	if (attrs_parse_message(&a, nlh) && a.at[NFTA_GEN_ID])
+		*(uint32_t *)data = ntohl(mnl_attr_get_u32(a.at[NFTA_GEN_ID]));
+	return MNL_CB_OK;
+}
+
+int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err)
+{
+	char buf[REQUEST_SIZE];
+	struct nlmsghdr *nlh = request(reader, buf, NFT_MSG_GETGEN, NLM_F_ACK);
+	int r = talk(reader, nlh, on_gen, ret_genid);
+
+	return r < 0 ? err_errno(err, -r, "ask for the ruleset's generation") : 0;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+struct reading {
+	struct kernel *kernel;
+	struct kernel_chain *chain; /* whose rules are being read */
+	struct kernel_set *set;	    /* whose elements are being read */
+	struct interval_reader interval;
+};
+
+static int on_table(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	uint32_t flags = 0;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh))
+		return MNL_CB_OK;
+	kernel->exists = true;
+	if (a.at[NFTA_TABLE_FLAGS])
+		flags = ntohl(mnl_attr_get_u32(a.at[NFTA_TABLE_FLAGS]));
+	kernel->dormant = flags & NFT_TABLE_F_DORMANT;
+	kernel->owned = a.at[NFTA_TABLE_OWNER] != NULL;
+	return MNL_CB_OK;
+}
+
+static int read_table_itself(struct nft_reader *reader, struct reading *reading)
+{
+	char buf[REQUEST_SIZE];
+	struct nlmsghdr *nlh = request(reader, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
+	int r;
+
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TABLE_NAME);
+	r = talk(reader, nlh, on_table, reading);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int on_chain(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct kernel_chain *chain;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
+		return MNL_CB_OK;
+	if (strcmp(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]), TABLE_NAME) != 0)
+		return MNL_CB_OK; /* this dump knows no filter */
+	kernel->chains = array_grow(kernel->chains, &kernel->cap_chains, kernel->n_chains,
+				    sizeof(*kernel->chains));
+	chain = &kernel->chains[kernel->n_chains++];
+	*chain = (struct kernel_chain){ 0 };
+	chain->name = arena_strdup(&kernel->arena, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
+	read_base_chain(&a, chain);
+	return MNL_CB_OK;
+}
+
+static int on_rule(const struct nlmsghdr *nlh, void *data)
+{
+	struct reading *reading = data;
+	struct kernel_chain *chain = reading->chain;
+	struct kernel_rule *rule;
+	const char *name;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_RULE_CHAIN] || !a.at[NFTA_RULE_HANDLE])
+		return MNL_CB_OK;
+	name = mnl_attr_get_str(a.at[NFTA_RULE_CHAIN]);
+	if (!chain || strcmp(chain->name, name) != 0) /* they come chain by chain */
+		chain = reading->chain = kernel_find_chain(reading->kernel, name);
+	if (!chain)
+		return MNL_CB_OK; /* a new one: the generation has changed, we shall read again */
+	chain->rules =
+		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
+	rule = &chain->rules[chain->n_rules++];
+	rule->handle = be64toh(mnl_attr_get_u64(a.at[NFTA_RULE_HANDLE]));
+	rule->hash = hash_rule(&a);
+	return MNL_CB_OK;
+}
+
+static int on_set(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct kernel_set *set;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_SET_NAME])
+		return MNL_CB_OK;
+	kernel->sets =
+		array_grow(kernel->sets, &kernel->cap_sets, kernel->n_sets, sizeof(*kernel->sets));
+	set = &kernel->sets[kernel->n_sets++];
+	*set = (struct kernel_set){ 0 };
+	set->set.name = arena_strdup(&kernel->arena, mnl_attr_get_str(a.at[NFTA_SET_NAME]));
+	read_set(&a, set);
+	return MNL_CB_OK;
+}
+
+static int on_elems(const struct nlmsghdr *nlh, void *data)
+{
+	struct reading *reading = data;
+	struct plan_set *set = &reading->set->set;
+	const struct nlattr *item;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+		return MNL_CB_OK;
+	attr_for_each_nested(item, a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+	{
+		struct elem elem;
+		bool end = false;
+
+		if (!read_elem(item, set->type, &reading->kernel->arena, &elem, &end))
+			set->type = SET_UNKNOWN; /* nothing of ours: to be replaced */
+		else if (set->interval)
+			interval_add(&reading->interval, &elem, end);
+		else
+			*set_add_elem(set, NULL) = elem;
+	}
+	return MNL_CB_OK;
+}
+
+static int on_object(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	const char *word = NULL;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_OBJ_NAME])
+		return MNL_CB_OK;
+	if (a.at[NFTA_OBJ_TYPE])
+		word = object_word(ntohl(mnl_attr_get_u32(a.at[NFTA_OBJ_TYPE])));
+	if (!word)
+		return MNL_CB_OK; /* a kind that nft 1.0.6 cannot name, let alone delete */
+	kernel->others =
+		array_grow(kernel->others, &kernel->cap_others, kernel->n_others, sizeof(char *));
+	kernel->others[kernel->n_others++] =
+		arena_printf(&kernel->arena, "%s %s", word, mnl_attr_get_str(a.at[NFTA_OBJ_NAME]));
+	return MNL_CB_OK;
+}
+
+static int on_flowtable(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct attrs a;
+
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_FLOWTABLE_NAME])
+		return MNL_CB_OK;
+	kernel->others =
+		array_grow(kernel->others, &kernel->cap_others, kernel->n_others, sizeof(char *));
+	kernel->others[kernel->n_others++] = arena_printf(
+		&kernel->arena, "flowtable %s", mnl_attr_get_str(a.at[NFTA_FLOWTABLE_NAME]));
+	return MNL_CB_OK;
+}
+
+static int read_elems(struct nft_reader *reader, struct reading *reading)
+{
+	struct kernel *kernel = reading->kernel;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < kernel->n_sets; i++) {
+		struct kernel_set *set = &kernel->sets[i];
+
+		if (set->set.type == SET_UNKNOWN || set->anonymous)
+			continue;
+		reading->set = set;
+		r = dump(reader, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE,
+			 NFTA_SET_ELEM_LIST_SET, set->set.name, on_elems, reading);
+		interval_finish(&reading->interval, &set->set);
+	}
+	return r;
+}
+
+static int read_all(struct nft_reader *reader, struct kernel *kernel)
+{
+	struct reading reading = { .kernel = kernel };
+	int r;
+
+	r = read_table_itself(reader, &reading);
+	if (r < 0 || !kernel->exists)
+		return r;
+	r = dump(reader, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
+	if (r >= 0) {
+		kernel_finish(kernel); /* the rules look for their chains */
+		r = dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, 0, NULL, on_rule, &reading);
+	}
+	if (r >= 0)
+		r = dump(reader, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set, &reading);
+	if (r >= 0)
+		r = read_elems(reader, &reading);
+	if (r >= 0)
+		r = dump(reader, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, &reading);
+	if (r >= 0)
+		r = dump(reader, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0, NULL, on_flowtable,
+			 &reading);
+	interval_free(&reading.interval);
+	kernel_finish(kernel);
+	return r;
+}
+
+int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		struct kernel kernel = { 0 };
+		uint32_t after = 0;
+		int r;
+
+		r = nft_read_genid(reader, &kernel.genid, err);
+		if (r < 0)
+			return r;
+		r = read_all(reader, &kernel);
+		if (r < 0 && r != -EINTR && r != -ENOENT) {
+			kernel_free(&kernel);
+			return err_errno(err, -r, "read table inet " TABLE_NAME);
+		}
+		if (r < 0) /* changed under the dump, or a set went before its elements were read */
+			r = reopen(reader);
+		else
+			r = nft_read_genid(reader, &after, err);
+		if (r >= 0 && after == kernel.genid) {
+			*ret_kernel = kernel;
+			return 0;
+		}
+		kernel_free(&kernel);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000l * i }, NULL);
+	}
+	return err_set(err, EAGAIN,
+		       "read table inet " TABLE_NAME ": somebody keeps changing the ruleset");
+}
+
+/* ------------------------------------------------------------------ expressions of a chain */
+
+static int zero_counter(struct nftnl_expr *expr, void *data)
+{
+	(void)data;
+	if (strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter") == 0) {
+		nftnl_expr_set_u64(expr, NFTNL_EXPR_CTR_PACKETS, 0);
+		nftnl_expr_set_u64(expr, NFTNL_EXPR_CTR_BYTES, 0);
+	}
+	return 0;
+}
+
+static int on_rule_text(const struct nlmsghdr *nlh, void *data)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	char small[2048], *text = small;
+	const char *body;
+	int n;
+
+	if (!rule || nftnl_rule_nlmsg_parse(nlh, rule) < 0) {
+		nftnl_rule_free(rule);
+		return MNL_CB_ERROR;
+	}
+	nftnl_expr_foreach(rule, zero_counter, NULL);
+	n = nftnl_rule_snprintf(small, sizeof(small), rule, NFTNL_OUTPUT_DEFAULT, 0);
+	if (n >= (int)sizeof(small)) {
+		text = xmalloc((size_t)n + 1);
+		nftnl_rule_snprintf(text, (size_t)n + 1, rule, NFTNL_OUTPUT_DEFAULT, 0);
+	}
+	/* After a line that names the rule, as in libnftables' debug output. */
+	body = strstr(text, "\n  ");
+	body = body ? body + 1 : "";
+	rule_texts_add_kernel(data, body, rule_text_length(body));
+	if (text != small)
+		free(text);
+	nftnl_rule_free(rule);
+	return MNL_CB_OK;
+}
+
+int nft_read_expressions(struct nft_reader *reader, const char *chain, struct rule_texts *ret_texts,
+			 struct err *err)
+{
+	struct rule_texts texts = { 0 };
+	int r;
+
+	r = dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain, on_rule_text,
+		 &texts);
+	if (r < 0) {
+		rule_texts_free(&texts);
+		return err_errno(err, -r, "read chain %s", chain);
+	}
+	*ret_texts = texts;
+	return 0;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dockside/util.h"
+
+/* Paths below /proc/sys, which shows the network namespace of whoever reads it. */
+static const char *const bridge_settings[] = {
+	"net/bridge/bridge-nf-call-iptables",
+	"net/bridge/bridge-nf-call-ip6tables",
+	"net/bridge/bridge-nf-filter-vlan-tagged",
+};
+
+#define SETTING_LEN 32 /* bytes of an integer setting's text, more than enough */
+
+static int setting_open(const char *path, int flags, struct err *err)
+{
+	char *full = xasprintf("/proc/sys/%s", path);
+	int fd = open(full, flags | O_CLOEXEC);
+	int r = fd;
+
+	if (fd < 0 && errno == ENOENT && strncmp(path, "net/bridge/", 11) == 0)
+		r = err_set(err, ENOENT,
+			    "%s does not exist: load the kernel module br_netfilter "
+			    "(modprobe br_netfilter)",
+			    full);
+	else if (fd < 0)
+		r = err_errno(err, errno, "open %s", full);
+	cleanup_free(&full);
+	return r;
+}
+
+static int setting_read(const char *path, uint64_t *ret_value, struct err *err)
+{
+	char text[SETTING_LEN];
+	cleanup(cleanup_close) int fd = setting_open(path, O_RDONLY, err);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, text, sizeof(text));
+	if (n < 0)
+		return err_errno(err, errno, "read /proc/sys/%s", path);
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (!parse_uint(text, (size_t)n, 0, UINT64_MAX, ret_value))
+		return err_set(err, EINVAL, "/proc/sys/%s is not a number: %.*s", path, (int)n,
+			       text);
+	return 0;
+}
+
+static int setting_write(const char *path, uint64_t value, struct err *err)
+{
+	char text[SETTING_LEN];
+	cleanup(cleanup_close) int fd = setting_open(path, O_WRONLY, err);
+	int len = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)value);
+
+	if (fd < 0)
+		return fd;
+	if (write(fd, text, (size_t)len) != len)
+		return err_errno(err, errno, "write %llu to /proc/sys/%s",
+				 (unsigned long long)value, path);
+	return 0;
+}
+
+/* Writes nothing where the value is there already. */
+static int setting_make_one(const char *path, bool *changed, struct err *err)
+{
+	uint64_t value = 0;
+	int r = setting_read(path, &value, err);
+
+	if (r < 0 || value == 1)
+		return r;
+	r = setting_write(path, 1, err);
+	if (r < 0)
+		return r;
+	*changed = true;
+	r = setting_read(path, &value, err);
+	if (r == 0 && value != 1)
+		r = err_set(err, EIO, "/proc/sys/%s is still %llu after writing 1", path,
+			    (unsigned long long)value);
+	return r;
+}
+
+int sysctl_bridge_netfilter(bool *ret_changed, struct err *err)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bridge_settings); i++) {
+		int r = setting_make_one(bridge_settings[i], &changed, err);
+		if (r < 0)
+			return err_prefix(err, "make bridged packets pass the firewall");
+	}
+	*ret_changed = changed;
+	return 0;
+}
+
+int sysctl_bridge_netfilter_check(struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bridge_settings); i++) {
+		uint64_t value = 0;
+		int r = setting_read(bridge_settings[i], &value, err);
+		if (r < 0)
+			return r;
+		if (value != 1)
+			return err_set(err, EINVAL, "/proc/sys/%s is %llu, not 1",
+				       bridge_settings[i], (unsigned long long)value);
+	}
+	return 0;
+}
+
+int sysctl_raise(const char *path, uint64_t value, struct err *err)
+{
+	uint64_t old = 0;
+	int r = setting_read(path, &old, err);
+
+	if (r < 0 || old >= value)
+		return r;
+	return setting_write(path, value, err);
+}
+
+struct link_answer {
+	const char *name;
+	bool named; /* an interface of that name, and not only of that alternative name */
+	bool bridge;
+};
+
+/* An attribute of IFLA_LINKINFO. */
+static int parse_linkinfo(const struct nlattr *attr, void *data)
+{
+	struct link_answer *answer = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+		answer->bridge = strcmp(mnl_attr_get_str(attr), "bridge") == 0;
+	return MNL_CB_OK;
+}
+
+/*
+ * An attribute of the interface. The kernel finds one by its alternative names too, which the
+ * firewall's rules do not know: another name in the answer means that there is none of this name.
+ */
+static int parse_attr(const struct nlattr *attr, void *data)
+{
+	struct link_answer *answer = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+		answer->named = strcmp(mnl_attr_get_str(attr), answer->name) == 0;
+	else if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
+		return mnl_attr_parse_nested(attr, parse_linkinfo, answer);
+	return MNL_CB_OK;
+}
+
+static int parse_link(const struct nlmsghdr *nlh, void *data)
+{
+	if (nlh->nlmsg_type != RTM_NEWLINK)
+		return MNL_CB_OK;
+	return mnl_attr_parse(nlh, sizeof(struct ifinfomsg), parse_attr, data);
+}
+
+static int ask_link(struct mnl_socket *nl, struct link_answer *answer)
+{
+	char buffer[32768]; /* an interface with many virtual functions has a long description */
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *info;
+	uint32_t seq = (uint32_t)time(NULL);
+	ssize_t n;
+	int r = MNL_CB_OK;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nlh->nlmsg_seq = seq;
+	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, answer->name);
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	/* One answer, then the acknowledgement. */
+	while (r == MNL_CB_OK) {
+		n = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+		if (n < 0)
+			return -errno;
+		r = mnl_cb_run(buffer, (size_t)n, seq, mnl_socket_get_portid(nl), parse_link,
+			       answer);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+int link_kind(const char *name, enum link_kind *ret_kind, struct err *err)
+{
+	struct link_answer answer = { .name = name };
+	struct mnl_socket *nl;
+	int r;
+
+	if (!*name || strlen(name) >= IFNAMSIZ)
+		return err_set(err, EINVAL, "\"%s\" cannot be an interface's name", name);
+	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	r = nl ? ask_link(nl, &answer) : -errno;
+	if (nl)
+		mnl_socket_close(nl);
+	if (r < 0 && r != -ENODEV)
+		return err_errno(err, -r, "ask the kernel what interface %s is", name);
+	*ret_kind = !answer.named ? LINK_MISSING : answer.bridge ? LINK_BRIDGE : LINK_OTHER;
+	return 0;
+}
