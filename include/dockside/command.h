@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 7: the subcommands; main.c has their table and reads the options. */
+#ifndef DOCKSIDE_COMMAND_H
+#define DOCKSIDE_COMMAND_H
+
+#include "dockside/hosts.h"
+#include "dockside/model.h"
+
+/* Exit statuses (SPEC §5). */
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_DIFFERENT = 1, /* of diff */
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 3,
+};
+
+struct options {
+	const char *network_config;
+	const char *firewall_config;
+	const char *output; /* NULL: standard output */
+	bool resolve;
+	bool kernel;
+	unsigned stale_ttl_s; /* IPSET_STALE_TTL */
+};
+
+int cmd_compile(const struct options *options);
+int cmd_check(const struct options *options);
+int cmd_apply(const struct options *options);
+int cmd_diff(const struct options *options);
+int cmd_teardown(const struct options *options);
+
+/* Reads both files and prints their diagnostics. On true the caller frees *ret_policy. */
+bool load_policy(const struct options *options, struct policy *ret_policy);
+
+/* Asks for every name of the policy, both families, with a deadline; logs each that did not answer.
+ * The caller frees *ret_hosts, also after an error. Returns 0 or -errno. */
+int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err);
+
+/* Refuses a managed network whose interface name exists and is no bridge: its policy would be
+ * enforced on, say, the uplink (SPEC §3). Returns 0 or -errno. */
+int check_bridges(const struct policy *policy, struct err *err);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 7: messages for people, on standard error. Under systemd (JOURNAL_STREAM names stderr) each
+ * line begins with its severity as "<N>" (sd-daemon(3)); elsewhere with "warning: " and the like.
+ */
+#ifndef DOCKSIDE_LOG_H
+#define DOCKSIDE_LOG_H
+
+#include "dockside/util.h"
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
+
+/* What is logged: this level and the more severe ones. The one mutable global of the program. */
+void log_set_level(enum log_level level);
+
+void log_error(const char *fmt, ...) printf_like(1, 2);
+void log_warning(const char *fmt, ...) printf_like(1, 2);
+void log_info(const char *fmt, ...) printf_like(1, 2);
+void log_debug(const char *fmt, ...) printf_like(1, 2);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* apply, teardown: what changes the kernel. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "dockside/command.h"
+#include "dockside/compile.h"
+#include "dockside/lock.h"
+#include "dockside/log.h"
+#include "dockside/sync.h"
+#include "dockside/sysctl.h"
+
+#define LOCK_TIMEOUT_MS 30000
+
+/* The lock, a reader and a loader: what it takes to change the kernel. */
+struct session {
+	struct nft_reader *reader;
+	struct nft_loader *loader;
+	int lock;
+};
+
+static int session_open(struct session *session, struct err *err)
+{
+	int r;
+
+	*session = (struct session){ .lock = -1 };
+	r = lock_take(LOCK_TIMEOUT_MS, &session->lock, err);
+	if (r >= 0)
+		r = nft_reader_open(&session->reader, err);
+	if (r >= 0)
+		nft_loader_open(&session->loader);
+	return r;
+}
+
+static void session_close(struct session *session)
+{
+	nft_loader_close(session->loader);
+	nft_reader_close(session->reader);
+	if (session->lock >= 0)
+		close(session->lock);
+}
+
+static void print_result(const struct policy *policy, const struct sync_result *result)
+{
+	size_t managed = 0;
+
+	for (size_t i = 0; i < policy->n_networks; i++)
+		managed += network_managed(&policy->networks[i]);
+	if (!result->changed)
+		printf("nothing to change: %zu managed networks\n", managed);
+	else
+		printf("applied: %zu managed networks; changed %zu chains, %zu sets, %zu "
+		       "elements\n",
+		       managed, result->n_chains, result->n_sets, result->n_elems);
+}
+
+static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
+{
+	struct sync_result result;
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	struct session session;
+	int r;
+
+	r = resolve_names(policy, &hosts, err);
+	if (r >= 0) {
+		compile_policy(policy, &hosts, &plan);
+		r = session_open(&session, err);
+		if (r >= 0)
+			r = sync_apply(session.reader, session.loader, &plan, options->stale_ttl_s,
+				       &result, err);
+		session_close(&session);
+	}
+	if (r >= 0)
+		print_result(policy, &result);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	return r;
+}
+
+/* The settings come first, but their failure does not keep the rules out: egress is policed without
+ * them, lateral movement is not, so that the answer is "failed" either way. */
+static int apply(const struct options *options, const struct policy *policy, struct err *err)
+{
+	struct err setting = { 0 };
+	bool changed = false;
+	int r, s;
+
+	r = check_bridges(policy, err);
+	if (r < 0)
+		return r;
+	s = sysctl_bridge_netfilter(&changed, &setting);
+	if (changed)
+		log_info("set net.bridge.bridge-nf-call-* so that rules see bridged packets");
+	r = apply_rules(options, policy, err);
+	if (r >= 0 && s < 0)
+		r = err_set(err, -s,
+			    "the rules are loaded, but packets between containers of one network "
+			    "do not pass them: %s",
+			    setting.text);
+	else if (s < 0)
+		log_error("%s", setting.text);
+	err_free(&setting);
+	return r;
+}
+
+int cmd_apply(const struct options *options)
+{
+	struct policy policy = { 0 };
+	struct err err = { 0 };
+	int r;
+
+	if (!load_policy(options, &policy))
+		return EXIT_CONFIG;
+	r = apply(options, &policy, &err);
+	if (r < 0)
+		log_error("apply: %s", err.text);
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int teardown(bool *ret_existed, struct err *err)
+{
+	struct kernel kernel = { 0 };
+	struct script script = { 0 };
+	struct session session;
+	int r;
+
+	r = session_open(&session, err);
+	if (r >= 0)
+		r = nft_read_table(session.reader, &kernel, err);
+	if (r >= 0 && kernel.exists) {
+		buf_puts(&script.text, "delete table inet " TABLE_NAME "\n");
+		r = nft_load(session.loader, &script, LOAD_COMMIT, NULL, NULL, err);
+	}
+	*ret_existed = kernel.exists;
+	script_free(&script);
+	kernel_free(&kernel);
+	session_close(&session);
+	return r;
+}
+
+int cmd_teardown(const struct options *options)
+{
+	struct err err = { 0 };
+	bool existed = false;
+	int r;
+
+	(void)options; /* works without config files, and with broken ones */
+	r = teardown(&existed, &err);
+	if (r < 0)
+		log_error("teardown: %s", err.text);
+	else
+		printf("%s\n", existed ? "removed table inet " TABLE_NAME : "nothing to remove");
+	err_free(&err);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}

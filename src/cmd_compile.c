@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* compile, check: what needs no change of the kernel. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dockside/command.h"
+#include "dockside/compile.h"
+#include "dockside/log.h"
+#include "dockside/nft_text.h"
+#include "dockside/sync.h"
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Write, flush to disk, rename: a reader sees the old file or the new one. */
+static int write_sibling(int fd, const char *temporary, const char *path, const struct buf *text)
+{
+	int r = write_all(fd, buf_str(text), text->len);
+
+	if (r >= 0 && fchmod(fd, 0644) < 0)
+		r = -errno;
+	if (r >= 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r >= 0 && rename(temporary, path) < 0)
+		r = -errno;
+	return r;
+}
+
+static int write_file(const char *path, const struct buf *text, struct err *err)
+{
+	cleanup(cleanup_free) char *temporary = xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return err_errno(err, errno, "create %s", temporary);
+	r = write_sibling(fd, temporary, path, text);
+	close(fd);
+	if (r < 0) {
+		unlink(temporary);
+		return err_errno(err, -r, "write %s", path);
+	}
+	return 0;
+}
+
+static int output_script(const struct options *options, const struct buf *text, struct err *err)
+{
+	int r;
+
+	if (options->output)
+		return write_file(options->output, text, err);
+	r = write_all(STDOUT_FILENO, buf_str(text), text->len);
+	return r < 0 ? err_errno(err, -r, "write to standard output") : 0;
+}
+
+static int compile_and_write(const struct options *options, const struct policy *policy,
+			     struct err *err)
+{
+	struct script script = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	int r = 0;
+
+	if (options->resolve)
+		r = resolve_names(policy, &hosts, err);
+	else
+		hosts_collect(policy, &hosts);
+	if (r >= 0) {
+		compile_policy(policy, &hosts, &plan);
+		nft_text_plan(&plan, &script);
+		r = output_script(options, &script.text, err);
+	}
+	script_free(&script);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	return r;
+}
+
+int cmd_compile(const struct options *options)
+{
+	struct policy policy = { 0 };
+	struct err err = { 0 };
+	int r;
+
+	if (!load_policy(options, &policy))
+		return EXIT_CONFIG;
+	r = compile_and_write(options, &policy, &err);
+	if (r < 0)
+		log_error("compile: %s", err.text);
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Has the kernel validate the transaction that apply would commit now. */
+static int check_in_kernel(const struct options *options, const struct policy *policy,
+			   struct err *err)
+{
+	struct nft_loader *loader = NULL;
+	struct nft_reader *reader = NULL;
+	struct comparison comparison;
+	struct script script = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	int r;
+
+	r = check_bridges(policy, err);
+	if (r < 0)
+		return r;
+	r = nft_reader_open(&reader, err);
+	if (r < 0)
+		return r;
+	nft_loader_open(&loader);
+	hosts_collect(policy, &hosts);
+	compile_policy(policy, &hosts, &plan);
+	r = sync_compare(reader, loader, &plan, options->stale_ttl_s, &comparison, err);
+	if (r >= 0) {
+		nft_text_changes(&comparison.changes, &script);
+		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);
+		sync_comparison_free(&comparison);
+	}
+	script_free(&script);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	nft_loader_close(loader);
+	nft_reader_close(reader);
+	return r;
+}
+
+static void print_summary(const struct policy *policy, bool kernel)
+{
+	size_t managed = 0, rules = 0;
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		managed += network_managed(network);
+		rules += network->n_egress + network->n_nat + network->n_host;
+	}
+	printf("ok: %zu networks, %zu of them managed, %zu rules, %zu ipsets%s\n",
+	       policy->n_networks, managed, rules, policy->n_ipsets,
+	       kernel ? "; the kernel accepts them" : "");
+}
+
+int cmd_check(const struct options *options)
+{
+	struct policy policy = { 0 };
+	struct err err = { 0 };
+	int r = 0;
+
+	if (!load_policy(options, &policy))
+		return EXIT_CONFIG;
+	if (options->kernel)
+		r = check_in_kernel(options, &policy, &err);
+	if (r < 0)
+		log_error("check: %s", err.text);
+	else
+		print_summary(&policy, options->kernel);
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}

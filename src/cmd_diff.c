@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * diff: what apply would change, network by network, rule by rule.
+ *
+ * Which rules of a chain differ is decided on expressions, by longest common subsequence; what is
+ * printed is our text for a rule that comes and nft's own text for one that goes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/command.h"
+#include "dockside/compile.h"
+#include "dockside/log.h"
+#include "dockside/sync.h"
+#include "dockside/sysctl.h"
+
+/* ------------------------------------------------------------------ rules */
+
+static void print_want(const struct plan_rule *rule)
+{
+	struct buf b = { 0 };
+
+	nft_text_rule(&b, rule);
+	printf("      + %s", buf_str(&b));
+	if (rule->origin && rule->origin->network)
+		printf("   # %s", rule->origin->entry);
+	putchar('\n');
+	buf_free(&b);
+}
+
+static void collect_text(void *data, const char *chain, const char *text, size_t len)
+{
+	(void)chain;
+	rule_texts_add(data, text, len);
+}
+
+/* Lengths of the longest common subsequences of want[i..] and have[k..], row by row. */
+static unsigned *lcs_table(const struct chain_texts *texts)
+{
+	size_t w = texts->want.n, h = texts->have.n;
+	unsigned *table = xcalloc((w + 1) * (h + 1), sizeof(*table));
+
+	for (size_t i = w; i-- > 0;) {
+		for (size_t k = h; k-- > 0;) {
+			unsigned down = table[(i + 1) * (h + 1) + k];
+			unsigned right = table[i * (h + 1) + k + 1];
+			bool same = strcmp(texts->want.items[i], texts->have.items[k]) == 0;
+
+			table[i * (h + 1) + k] = same ? table[(i + 1) * (h + 1) + k + 1] + 1
+						      : (down > right ? down : right);
+		}
+	}
+	return table;
+}
+
+static void print_rewritten(const struct plan_chain *chain, const struct chain_texts *texts,
+			    const struct rule_texts *listed)
+{
+	size_t w = texts->want.n, h = texts->have.n, i = 0, k = 0;
+	cleanup(cleanup_free) unsigned *table = lcs_table(texts);
+
+	while (i < w || k < h) {
+		if (i < w && k < h && strcmp(texts->want.items[i], texts->have.items[k]) == 0) {
+			i++;
+			k++;
+		} else if (k < h &&
+			   (i == w || table[i * (h + 1) + k + 1] >= table[(i + 1) * (h + 1) + k])) {
+			printf("      - %s\n", k < listed->n ? listed->items[k] : "(a rule)");
+			k++;
+		} else {
+			if (i < chain->n_rules)
+				print_want(&chain->rules[i]);
+			i++;
+		}
+	}
+}
+
+static int print_chain(struct nft_loader *loader, const struct chain_change *change,
+		       const struct chain_texts *texts, struct err *err)
+{
+	static const char *const what[] = {
+		[CHANGE_NONE] = "",
+		[CHANGE_ADD] = "new",
+		[CHANGE_REWRITE] = "changed",
+		[CHANGE_REPLACE] = "made anew (wrong hook, priority or policy)",
+		[CHANGE_DELETE] = "removed",
+	};
+	struct rule_texts listed = { 0 };
+	int r = 0;
+
+	printf("    chain %s: %s\n", change->name, what[change->kind]);
+	if (change->have && change->have->n_rules > 0)
+		r = nft_list_chain(loader, change->name, collect_text, &listed, err);
+	if (r >= 0 && change->kind == CHANGE_REWRITE) {
+		print_rewritten(change->want, texts, &listed);
+	} else if (r >= 0) {
+		for (size_t i = 0; i < listed.n; i++)
+			printf("      - %s\n", listed.items[i]);
+		for (size_t i = 0; change->want && i < change->want->n_rules; i++)
+			print_want(&change->want->rules[i]);
+	}
+	rule_texts_free(&listed);
+	return r;
+}
+
+/* ------------------------------------------------------------------ sets */
+
+static void print_elem(char sign, const struct plan_set *set, const struct elem *elem)
+{
+	struct buf b = { 0 };
+
+	if (elem->unresolved)
+		return;
+	nft_text_elem(&b, set->type, elem);
+	printf("      %c %s\n", sign, buf_str(&b));
+	buf_free(&b);
+}
+
+static void print_set(const struct set_change *change)
+{
+	static const char *const what[] = {
+		[CHANGE_NONE] = "changed",   [CHANGE_ADD] = "new",
+		[CHANGE_REWRITE] = "",	     [CHANGE_REPLACE] = "made anew (wrong type or flags)",
+		[CHANGE_DELETE] = "removed",
+	};
+	static const char signs[] = { [ELEM_ADD] = '+', [ELEM_DELETE] = '-', [ELEM_RENEW] = '~' };
+	const struct plan_set *set = change->want ? change->want : &change->have->set;
+
+	printf("    %s %s: %s\n", set_type_is_map(set->type) ? "map" : "set", change->name,
+	       what[change->kind]);
+	for (size_t i = 0; i < change->n_elems; i++)
+		print_elem(signs[change->elems[i].kind], set, &change->elems[i].elem);
+	if (change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE)
+		for (size_t i = 0; i < set->n_elems; i++)
+			print_elem('+', set, &set->elems[i]);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+/* Docker's name of the network that a bridge is of; a bridge without one is no longer configured. */
+static const char *network_of(const struct policy *policy, const char *bridge)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return policy->networks[i].name;
+	return NULL;
+}
+
+/* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
+static char *chain_bridge(const char *name)
+{
+	static const char *const kinds[] = { "-OUT", "-ING", "-HOST", "-NAT", "-nat4", "-nat6" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t suffix = strlen(kinds[i]);
+
+		if (len > suffix && strcmp(name + len - suffix, kinds[i]) == 0)
+			return xstrndup(name + (name[0] == '_'), len - suffix - (name[0] == '_'));
+	}
+	return NULL;
+}
+
+struct heading {
+	const struct policy *policy;
+	char *printed; /* the bridge of the last heading; NULL before the first */
+};
+
+static void print_heading(struct heading *heading, const char *name)
+{
+	char *bridge = chain_bridge(name);
+	const char *key = bridge ? bridge : "";
+	const char *network = bridge ? network_of(heading->policy, bridge) : NULL;
+
+	if (heading->printed && strcmp(heading->printed, key) == 0) {
+		free(bridge);
+		return;
+	}
+	if (!bridge)
+		printf("  shared by all networks\n");
+	else if (network)
+		printf("  network %s\n", network);
+	else
+		printf("  network with bridge %s (no longer configured)\n", bridge);
+	free(heading->printed);
+	heading->printed = bridge ? bridge : xstrdup("");
+}
+
+static int print_changes(const struct policy *policy, struct nft_loader *loader,
+			 const struct comparison *comparison, struct err *err)
+{
+	const struct changes *changes = &comparison->changes;
+	struct heading heading = { .policy = policy };
+	int r = 0;
+
+	printf("table inet " TABLE_NAME "%s\n", !comparison->kernel.exists ? ": new"
+						: comparison->kernel.dormant
+							? ": dormant, to be woken up"
+							: "");
+	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++) {
+		print_heading(&heading, changes->chains[i].name);
+		r = print_chain(loader, &changes->chains[i], &comparison->texts[i], err);
+	}
+	for (size_t i = 0; i < changes->n_sets; i++) {
+		print_heading(&heading, changes->sets[i].name);
+		print_set(&changes->sets[i]);
+	}
+	for (size_t i = 0; i < comparison->kernel.n_others; i++)
+		printf("    %s: removed\n", comparison->kernel.others[i]);
+	free(heading.printed);
+	return r;
+}
+
+static int diff(const struct options *options, const struct policy *policy, bool *ret_different,
+		struct err *err)
+{
+	struct nft_loader *loader = NULL;
+	struct nft_reader *reader = NULL;
+	struct comparison comparison = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	int r;
+
+	r = nft_reader_open(&reader, err);
+	if (r < 0)
+		return r;
+	nft_loader_open(&loader);
+	r = resolve_names(policy, &hosts, err);
+	if (r >= 0) {
+		compile_policy(policy, &hosts, &plan);
+		r = sync_compare(reader, loader, &plan, options->stale_ttl_s, &comparison, err);
+	}
+	if (r >= 0) {
+		*ret_different = !changes_empty(&comparison.changes);
+		if (*ret_different)
+			r = print_changes(policy, loader, &comparison, err);
+		sync_comparison_free(&comparison);
+	}
+	plan_free(&plan);
+	hosts_free(&hosts);
+	nft_loader_close(loader);
+	nft_reader_close(reader);
+	return r;
+}
+
+int cmd_diff(const struct options *options)
+{
+	struct policy policy = { 0 };
+	bool different = false, settings = false;
+	struct err err = { 0 };
+	int r;
+
+	if (!load_policy(options, &policy))
+		return EXIT_CONFIG;
+	r = check_bridges(&policy, &err);
+	if (r >= 0)
+		r = diff(options, &policy, &different, &err);
+	if (r < 0) {
+		log_error("diff: %s", err.text);
+	} else if (sysctl_bridge_netfilter_check(&err) < 0) {
+		printf("host settings\n    %s\n", err.text);
+		settings = true;
+	}
+	if (r >= 0 && !different && !settings)
+		printf("no differences\n");
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : different || settings ? EXIT_DIFFERENT : EXIT_DONE;
+}

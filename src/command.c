@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/command.h"
+
+#include <errno.h>
+
+#include "dockside/config.h"
+#include "dockside/dns.h"
+#include "dockside/log.h"
+#include "dockside/sysctl.h"
+
+/* Long enough for a resolver's second try; SPEC §6 waits no longer for DNS either. */
+#define RESOLVE_TIMEOUT_MS 5000
+
+bool load_policy(const struct options *options, struct policy *ret_policy)
+{
+	struct diags diags = { 0 };
+	bool ok;
+
+	/* Straight into the caller's: its locations point into it, so that it cannot be moved. */
+	*ret_policy = (struct policy){ 0 };
+	ok = config_load(options->network_config, options->firewall_config, ret_policy, &diags);
+	diags_print(&diags, stderr);
+	diags_free(&diags);
+	if (!ok)
+		policy_free(ret_policy);
+	return ok;
+}
+
+int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err)
+{
+	int r;
+
+	hosts_collect(policy, ret_hosts);
+	if (ret_hosts->n == 0)
+		return 0;
+	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
+	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++) {
+		const struct host *host = &ret_hosts->items[i];
+
+		if (host->state == HOST_FAILED)
+			log_warning("%s: no address: %s; rules on it match what the kernel "
+				    "already holds for it, or nothing",
+				    host->name, host->error ? host->error : "no answer");
+	}
+	return r;
+}
+
+int check_bridges(const struct policy *policy, struct err *err)
+{
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+		enum link_kind kind;
+		int r;
+
+		if (!network_managed(network))
+			continue;
+		r = link_kind(network->bridge, &kind, err);
+		if (r < 0)
+			return r;
+		if (kind == LINK_OTHER)
+			return err_set(err, EEXIST,
+				       "network %s: interface %s exists and is not a bridge; its "
+				       "policy would be enforced on that interface: rename the "
+				       "network",
+				       network->name, network->bridge);
+	}
+	return 0;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/sync.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Somebody else changing our table between our reading and our writing makes us look again. */
+#define SYNC_TRIES 5
+
+/* ------------------------------------------------------------------ comparing */
+
+struct collector {
+	const struct changes *changes;
+	struct chain_texts *texts;
+};
+
+static int cmp_chain_change(const void *name, const void *change)
+{
+	return strcmp(name, ((const struct chain_change *)change)->name);
+}
+
+static void collect_rule(void *data, const char *chain, const char *text, size_t len)
+{
+	const struct collector *collector = data;
+	const struct changes *changes = collector->changes;
+	const struct chain_change *change;
+
+	change = bsearch(chain, changes->chains, changes->n_chains, sizeof(*change),
+			 cmp_chain_change);
+	if (change && change->kind == CHANGE_REWRITE)
+		rule_texts_add(&collector->texts[change - changes->chains].want, text, len);
+}
+
+static void chain_texts_free(struct chain_texts *texts)
+{
+	rule_texts_free(&texts->want);
+	rule_texts_free(&texts->have);
+}
+
+/* Takes out of the changes the chains that hold just the rules that we would write. */
+static void drop_equal_chains(struct comparison *comparison)
+{
+	struct changes *changes = &comparison->changes;
+	size_t n = 0;
+
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		bool rewrite = changes->chains[i].kind == CHANGE_REWRITE;
+
+		if (rewrite &&
+		    rule_texts_equal(&comparison->texts[i].want, &comparison->texts[i].have)) {
+			chain_texts_free(&comparison->texts[i]);
+			continue;
+		}
+		changes->chains[n] = changes->chains[i];
+		comparison->texts[n++] = comparison->texts[i];
+	}
+	changes->n_chains = n;
+}
+
+static bool any_rewrite(const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_chains; i++)
+		if (changes->chains[i].kind == CHANGE_REWRITE)
+			return true;
+	return false;
+}
+
+static bool any_replaced_set(const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_sets; i++)
+		if (changes->sets[i].kind == CHANGE_REPLACE)
+			return true;
+	return false;
+}
+
+static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
+			 struct comparison *comparison, struct err *err)
+{
+	struct changes *changes = &comparison->changes;
+	struct collector collector = { .changes = changes, .texts = comparison->texts };
+	struct script script;
+	int r;
+
+	nft_text_changes(changes, &script);
+	r = nft_load(loader, &script, LOAD_CHECK, collect_rule, &collector, err);
+	script_free(&script);
+	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++)
+		if (changes->chains[i].kind == CHANGE_REWRITE)
+			r = nft_read_expressions(reader, changes->chains[i].name,
+						 &comparison->texts[i].have, err);
+	/* The chains around a set that is replaced are rewritten whatever they hold. */
+	if (r >= 0 && !any_replaced_set(changes))
+		drop_equal_chains(comparison);
+	return r;
+}
+
+int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		 unsigned stale_ttl_s, struct comparison *ret_comparison, struct err *err)
+{
+	struct comparison *c = ret_comparison;
+	int r;
+
+	*c = (struct comparison){ 0 };
+	nft_text_hash(plan);
+	r = nft_read_table(reader, &c->kernel, err);
+	if (r < 0)
+		return r;
+	if (c->kernel.owned) {
+		kernel_free(&c->kernel);
+		return err_set(err, EPERM,
+			       "table inet " TABLE_NAME
+			       " is owned by another process (nft flag owner)");
+	}
+	diff_plan(plan, &c->kernel, stale_ttl_s, &c->changes);
+	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
+	if (any_rewrite(&c->changes))
+		r = compare_rules(reader, loader, c, err);
+	if (r < 0)
+		sync_comparison_free(c);
+	return r;
+}
+
+void sync_comparison_free(struct comparison *c)
+{
+	for (size_t i = 0; c->texts && i < c->changes.n_chains; i++)
+		chain_texts_free(&c->texts[i]);
+	free(c->texts);
+	changes_free(&c->changes);
+	kernel_free(&c->kernel);
+	*c = (struct comparison){ 0 };
+}
+
+/* ------------------------------------------------------------------ applying */
+
+static int load_changes(struct nft_loader *loader, const struct changes *changes, struct err *err)
+{
+	struct script script;
+	int r;
+
+	nft_text_changes(changes, &script);
+	r = nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err);
+	script_free(&script);
+	return r;
+}
+
+static void count_changes(const struct changes *changes, struct sync_result *result)
+{
+	result->changed = true;
+	result->n_chains += changes->n_chains;
+	for (size_t i = 0; i < changes->n_sets; i++) {
+		result->n_sets += changes->sets[i].kind != CHANGE_NONE;
+		result->n_elems += changes->sets[i].n_elems;
+	}
+}
+
+static int record_fingerprints(struct nft_loader *loader, struct plan *plan,
+			       const struct kernel *kernel, struct err *err)
+{
+	struct changes changes;
+	int r = 0;
+
+	diff_fingerprints(plan, kernel, &changes);
+	if (changes.n_sets > 0)
+		r = load_changes(loader, &changes, err);
+	changes_free(&changes);
+	return r < 0 ? err_prefix(err, "record what was loaded") : 0;
+}
+
+/* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
+ * what was read is what we wrote. */
+static int load_and_record(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+			   const struct comparison *comparison, bool *ret_sure, struct err *err)
+{
+	struct kernel after = { 0 };
+	int r;
+
+	r = load_changes(loader, &comparison->changes, err);
+	if (r >= 0)
+		r = nft_read_table(reader, &after, err);
+	if (r < 0)
+		return r;
+	*ret_sure = after.genid == comparison->kernel.genid + 1;
+	if (*ret_sure)
+		r = record_fingerprints(loader, plan, &after, err);
+	kernel_free(&after);
+	return r;
+}
+
+int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+	       unsigned stale_ttl_s, struct sync_result *ret_result, struct err *err)
+{
+	*ret_result = (struct sync_result){ 0 };
+	for (int i = 0; i < SYNC_TRIES; i++) {
+		struct comparison comparison;
+		bool sure = true;
+		int r = sync_compare(reader, loader, plan, stale_ttl_s, &comparison, err);
+
+		if (r < 0)
+			return r;
+		if (changes_empty(&comparison.changes)) {
+			r = record_fingerprints(loader, plan, &comparison.kernel, err);
+		} else {
+			r = load_and_record(reader, loader, plan, &comparison, &sure, err);
+			if (r >= 0)
+				count_changes(&comparison.changes, ret_result);
+		}
+		sync_comparison_free(&comparison);
+		if (r < 0 || sure)
+			return r;
+	}
+	return err_set(err, EAGAIN, "somebody else keeps changing table inet " TABLE_NAME);
+}
