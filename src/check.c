@@ -225,8 +225,9 @@ static void warn_unreachable(const struct network *network, struct diags *diags,
 	cleanup(cleanup_free) char *pointer =
 		xasprintf("/networks/%s/%s/%zu", network->name, list, i + 1);
 	struct diag *diag = diag_add(diags, SEVERITY_WARNING, rules[i + 1].loc, pointer,
-				     "this rule%s never matches: an earlier one matches everything",
-				     i + 2 < n ? " and those after it" : "");
+				     "%s: an earlier one matches everything",
+				     i + 2 < n ? "this rule and those after it never match"
+					       : "this rule never matches");
 
 	diag->other = rules[i].loc;
 	diag->other_message = xasprintf("the rule that matches everything (%s) is here",
