@@ -12,18 +12,25 @@
 #include "dockside/rule_text.h"
 
 struct nft_loader {
-	struct nft_ctx *ctx;
+	struct nft_ctx *ctx; /* for what is committed */
 };
+
+static struct nft_ctx *new_context(void)
+{
+	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+
+	if (!ctx)
+		abort(); /* out of memory */
+	nft_ctx_buffer_output(ctx);
+	nft_ctx_buffer_error(ctx);
+	return ctx;
+}
 
 void nft_loader_open(struct nft_loader **ret_loader)
 {
 	struct nft_loader *loader = xcalloc(1, sizeof(*loader));
 
-	loader->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!loader->ctx)
-		abort(); /* out of memory */
-	nft_ctx_buffer_output(loader->ctx);
-	nft_ctx_buffer_error(loader->ctx);
+	loader->ctx = new_context();
 	*ret_loader = loader;
 }
 
@@ -161,20 +168,15 @@ static int script_file(const struct script *script, struct err *err)
 	return fd >= 0 ? fd : err_errno(err, errno, "memfd_create");
 }
 
-int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,
-	     nft_rule_fn on_rule, void *data, struct err *err)
+static int run_script(struct nft_ctx *ctx, int fd, const struct script *script, nft_rule_fn on_rule,
+		      void *data, struct err *err)
 {
-	struct nft_ctx *ctx = loader->ctx;
 	const char *output, *errors;
-	cleanup(cleanup_close) int fd = script_file(script, err);
 	char path[64];
 	int r;
 
-	if (fd < 0)
-		return fd;
 	/* From a file, not a buffer: only so libnftables tells the lines of its complaints. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	nft_ctx_set_dry_run(ctx, mode == LOAD_CHECK);
 	nft_ctx_output_set_debug(ctx, on_rule ? NFT_DEBUG_NETLINK : 0);
 	errno = 0;
 	r = nft_run_cmd_from_filename(ctx, path);
@@ -182,12 +184,31 @@ int nft_load(struct nft_loader *loader, const struct script *script, enum load_m
 	output = nft_ctx_get_output_buffer(ctx);
 	errors = nft_ctx_get_error_buffer(ctx);
 	nft_ctx_output_set_debug(ctx, 0);
-	nft_ctx_set_dry_run(ctx, false);
 	if (r != 0)
 		return load_error(script, errors, errno ? errno : EINVAL, err);
 	if (on_rule)
 		tell_rules(output, on_rule, data);
 	return 0;
+}
+
+int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,
+	     nft_rule_fn on_rule, void *data, struct err *err)
+{
+	cleanup(cleanup_close) int fd = script_file(script, err);
+	struct nft_ctx *ctx;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (mode == LOAD_COMMIT)
+		return run_script(loader->ctx, fd, script, on_rule, data, err);
+	/* A context keeps what it was told in its cache as long as the ruleset's generation is the
+	 * same, so that after a dry run it would believe that all of it is in the kernel. */
+	ctx = new_context();
+	nft_ctx_set_dry_run(ctx, true);
+	r = run_script(ctx, fd, script, on_rule, data, err);
+	nft_ctx_free(ctx);
+	return r;
 }
 
 int nft_list_chain(struct nft_loader *loader, const char *chain, nft_rule_fn on_rule, void *data,

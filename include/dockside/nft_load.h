@@ -6,8 +6,8 @@
 #include "dockside/err.h"
 #include "dockside/nft_text.h"
 
-/* One libnftables context, used from start to end: nft_ctx_new() ends the process when it cannot
- * open its socket, so that it must not happen late. */
+/* One libnftables context, used from start to end; dry runs have one of their own each. (To know:
+ * nft_ctx_new() ends the process when it cannot open a netlink socket.) */
 struct nft_loader;
 
 void nft_loader_open(struct nft_loader **ret_loader);
