@@ -46,12 +46,14 @@ static void print_result(const struct policy *policy, const struct sync_result *
 
 	for (size_t i = 0; i < policy->n_networks; i++)
 		managed += network_managed(&policy->networks[i]);
-	if (!result->changed)
-		printf("nothing to change: %zu managed networks\n", managed);
-	else
+	if (result->changed)
 		printf("applied: %zu managed networks; changed %zu chains, %zu sets, %zu "
 		       "elements\n",
 		       managed, result->n_chains, result->n_sets, result->n_elems);
+	else if (result->recorded)
+		printf("rules as wanted, now recorded as ours: %zu managed networks\n", managed);
+	else
+		printf("nothing to change: %zu managed networks\n", managed);
 }
 
 static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
@@ -91,7 +93,9 @@ static int apply(const struct options *options, const struct policy *policy, str
 		return r;
 	s = sysctl_bridge_netfilter(&changed, &setting);
 	if (changed)
-		log_info("set net.bridge.bridge-nf-call-* so that rules see bridged packets");
+		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
+		       "bridged "
+		       "packets\n");
 	r = apply_rules(options, policy, err);
 	if (r >= 0 && s < 0)
 		r = err_set(err, -s,

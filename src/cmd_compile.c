@@ -2,7 +2,6 @@
 /* compile, check: what needs no change of the kernel. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +30,12 @@ static int write_all(int fd, const char *data, size_t len)
 }
 
 /* Write, flush to disk, rename: a reader sees the old file or the new one. */
-static int write_sibling(int fd, const char *temporary, const char *path, const struct buf *text)
+static int write_sibling(int fd, const char *temporary, const char *path, mode_t mode,
+			 const struct buf *text)
 {
 	int r = write_all(fd, buf_str(text), text->len);
 
-	if (r >= 0 && fchmod(fd, 0644) < 0)
+	if (r >= 0 && fchmod(fd, mode) < 0)
 		r = -errno;
 	if (r >= 0 && fsync(fd) < 0)
 		r = -errno;
@@ -44,7 +44,7 @@ static int write_sibling(int fd, const char *temporary, const char *path, const 
 	return r;
 }
 
-static int write_file(const char *path, const struct buf *text, struct err *err)
+static int replace_file(const char *path, mode_t mode, const struct buf *text, struct err *err)
 {
 	cleanup(cleanup_free) char *temporary = xasprintf("%s.XXXXXX", path);
 	int fd = mkostemp(temporary, O_CLOEXEC);
@@ -52,13 +52,39 @@ static int write_file(const char *path, const struct buf *text, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, errno, "create %s", temporary);
-	r = write_sibling(fd, temporary, path, text);
+	r = write_sibling(fd, temporary, path, mode, text);
 	close(fd);
 	if (r < 0) {
 		unlink(temporary);
 		return err_errno(err, -r, "write %s", path);
 	}
 	return 0;
+}
+
+/* A device or pipe: it must not be replaced by a file. */
+static int write_special(const char *path, const struct buf *text, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return err_errno(err, errno, "open %s", path);
+	r = write_all(fd, buf_str(text), text->len);
+	close(fd);
+	return r < 0 ? err_errno(err, -r, "write %s", path) : 0;
+}
+
+static int write_file(const char *path, const struct buf *text, struct err *err)
+{
+	/* Through a symbolic link, so that the link stays. */
+	cleanup(cleanup_free) char *target = realpath(path, NULL);
+	struct stat st;
+
+	if (!target || stat(target, &st) < 0)
+		return replace_file(path, 0644, text, err);
+	if (!S_ISREG(st.st_mode))
+		return write_special(target, text, err);
+	return replace_file(target, st.st_mode & 07777, text, err);
 }
 
 static int output_script(const struct options *options, const struct buf *text, struct err *err)

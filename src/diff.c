@@ -227,18 +227,10 @@ static void add_chain_change(struct changes *changes, enum change_kind kind,
 	change->name = want ? want->name : have->name;
 }
 
-static int cmp_set_change(const void *name, const void *change)
-{
-	return strcmp(name, ((const struct set_change *)change)->name);
-}
-
 static bool set_replaced(const struct changes *changes, const struct plan_set *set)
 {
-	const struct set_change *change = NULL;
+	const struct set_change *change = set ? changes_find_set(changes, set->name) : NULL;
 
-	if (set && changes->n_sets > 0)
-		change = bsearch(set->name, changes->sets, changes->n_sets, sizeof(*change),
-				 cmp_set_change);
 	return change && change->kind == CHANGE_REPLACE;
 }
 
@@ -352,6 +344,32 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 	diff_elems(set, &have->set, 0, change);
 	if (change->n_elems == 0)
 		ret_changes->n_sets--;
+}
+
+static int cmp_set_change(const void *name, const void *change)
+{
+	return strcmp(name, ((const struct set_change *)change)->name);
+}
+
+static int cmp_chain_change(const void *name, const void *change)
+{
+	return strcmp(name, ((const struct chain_change *)change)->name);
+}
+
+struct chain_change *changes_find_chain(const struct changes *changes, const char *name)
+{
+	if (changes->n_chains == 0)
+		return NULL;
+	return bsearch(name, changes->chains, changes->n_chains, sizeof(*changes->chains),
+		       cmp_chain_change);
+}
+
+struct set_change *changes_find_set(const struct changes *changes, const char *name)
+{
+	if (changes->n_sets == 0)
+		return NULL;
+	return bsearch(name, changes->sets, changes->n_sets, sizeof(*changes->sets),
+		       cmp_set_change);
 }
 
 bool changes_empty(const struct changes *changes)

@@ -36,7 +36,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------ */
 
 static bool addr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr)
 {
@@ -86,7 +86,7 @@ static void host_fail(struct host *host, char *error)
 	host->error = error;
 }
 
-/* ---- the channel ------------------------------------------------------------------------------ */
+/* ---- the channel -------------------------------------------------------------------------- */
 
 static int channel_error(struct err *err, int status)
 {
@@ -161,7 +161,7 @@ static int resolve_static(struct hosts *hosts, unsigned *ret_servers, struct err
 	return 0;
 }
 
-/* ---- DNS -------------------------------------------------------------------------------------- */
+/* ---- DNS ---------------------------------------------------------------------------------- */
 
 struct question {
 	struct host *host;

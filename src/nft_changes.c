@@ -108,34 +108,35 @@ static void delete_others(struct script *s, const struct kernel *kernel)
 	}
 }
 
+/* In the plan's order, not by name: `nft list` prints them as they were made. */
 static void add_sets(struct script *s, const struct changes *changes)
 {
-	for (size_t i = 0; i < changes->n_sets; i++) {
-		const struct set_change *change = &changes->sets[i];
+	for (size_t i = 0; i < changes->plan->n_sets; i++) {
+		const struct plan_set *set = changes->plan->sets[i];
+		const struct set_change *change = changes_find_set(changes, set->name);
 
-		if (!makes(change->kind))
+		if (!change || !makes(change->kind))
 			continue;
-		buf_printf(&s->text, "add %s " TABLE " %s { ", text_set_word(change->want),
-			   change->name);
-		text_set_spec(&s->text, change->want, "; ");
+		buf_printf(&s->text, "add %s " TABLE " %s { ", text_set_word(set), set->name);
+		text_set_spec(&s->text, set, "; ");
 		buf_puts(&s->text, "; }");
-		script_line(s, change->want->origin);
+		script_line(s, set->origin);
 	}
 }
 
 static void add_chains(struct script *s, const struct changes *changes)
 {
-	for (size_t i = 0; i < changes->n_chains; i++) {
-		const struct chain_change *change = &changes->chains[i];
-		const char *base;
+	for (size_t i = 0; i < changes->plan->n_chains; i++) {
+		const struct plan_chain *chain = changes->plan->chains[i];
+		const struct chain_change *change = changes_find_chain(changes, chain->name);
+		const char *base = text_base_chain(chain->hook);
 
-		if (!makes(change->kind))
+		if (!change || !makes(change->kind))
 			continue;
-		base = text_base_chain(change->want->hook);
-		buf_printf(&s->text, "add chain " TABLE " %s", change->name);
+		buf_printf(&s->text, "add chain " TABLE " %s", chain->name);
 		if (base)
 			buf_printf(&s->text, " { %s }", base);
-		script_line(s, change->want->origin);
+		script_line(s, chain->origin);
 	}
 }
 

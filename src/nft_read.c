@@ -107,7 +107,7 @@ static int reopen(struct nft_reader *reader)
 static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16_t name_attr,
 		const char *name, mnl_cb_t cb, void *data)
 {
-	char buf[REQUEST_SIZE];
+	char buf[REQUEST_SIZE] = { 0 };
 	struct nlmsghdr *nlh = request(reader, buf, type, NLM_F_DUMP);
 
 	if (table_attr)
@@ -128,7 +128,7 @@ static int on_gen(const struct nlmsghdr *nlh, void *data)
 
 int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err)
 {
-	char buf[REQUEST_SIZE];
+	char buf[REQUEST_SIZE] = { 0 };
 	struct nlmsghdr *nlh = request(reader, buf, NFT_MSG_GETGEN, NLM_F_ACK);
 	int r = talk(reader, nlh, on_gen, ret_genid);
 
@@ -162,7 +162,7 @@ static int on_table(const struct nlmsghdr *nlh, void *data)
 
 static int read_table_itself(struct nft_reader *reader, struct reading *reading)
 {
-	char buf[REQUEST_SIZE];
+	char buf[REQUEST_SIZE] = { 0 };
 	struct nlmsghdr *nlh = request(reader, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
 	int r;
 

@@ -15,19 +15,13 @@ struct collector {
 	struct chain_texts *texts;
 };
 
-static int cmp_chain_change(const void *name, const void *change)
-{
-	return strcmp(name, ((const struct chain_change *)change)->name);
-}
-
 static void collect_rule(void *data, const char *chain, const char *text, size_t len)
 {
 	const struct collector *collector = data;
 	const struct changes *changes = collector->changes;
 	const struct chain_change *change;
 
-	change = bsearch(chain, changes->chains, changes->n_chains, sizeof(*change),
-			 cmp_chain_change);
+	change = changes_find_chain(changes, chain);
 	if (change && change->kind == CHANGE_REWRITE)
 		rule_texts_add(&collector->texts[change - changes->chains].want, text, len);
 }
@@ -151,18 +145,23 @@ static void count_changes(const struct changes *changes, struct sync_result *res
 	for (size_t i = 0; i < changes->n_sets; i++) {
 		result->n_sets += changes->sets[i].kind != CHANGE_NONE;
 		result->n_elems += changes->sets[i].n_elems;
+		if (changes->sets[i].kind == CHANGE_ADD || changes->sets[i].kind == CHANGE_REPLACE)
+			result->n_elems += changes->sets[i].want->n_elems;
 	}
 }
 
 static int record_fingerprints(struct nft_loader *loader, struct plan *plan,
-			       const struct kernel *kernel, struct err *err)
+			       const struct kernel *kernel, struct sync_result *result,
+			       struct err *err)
 {
 	struct changes changes;
 	int r = 0;
 
 	diff_fingerprints(plan, kernel, &changes);
-	if (changes.n_sets > 0)
+	if (changes.n_sets > 0) {
 		r = load_changes(loader, &changes, err);
+		result->recorded = true;
+	}
 	changes_free(&changes);
 	return r < 0 ? err_prefix(err, "record what was loaded") : 0;
 }
@@ -170,7 +169,8 @@ static int record_fingerprints(struct nft_loader *loader, struct plan *plan,
 /* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
  * what was read is what we wrote. */
 static int load_and_record(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-			   const struct comparison *comparison, bool *ret_sure, struct err *err)
+			   const struct comparison *comparison, struct sync_result *result,
+			   bool *ret_sure, struct err *err)
 {
 	struct kernel after = { 0 };
 	int r;
@@ -182,7 +182,7 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 		return r;
 	*ret_sure = after.genid == comparison->kernel.genid + 1;
 	if (*ret_sure)
-		r = record_fingerprints(loader, plan, &after, err);
+		r = record_fingerprints(loader, plan, &after, result, err);
 	kernel_free(&after);
 	return r;
 }
@@ -199,9 +199,10 @@ int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan
 		if (r < 0)
 			return r;
 		if (changes_empty(&comparison.changes)) {
-			r = record_fingerprints(loader, plan, &comparison.kernel, err);
+			r = record_fingerprints(loader, plan, &comparison.kernel, ret_result, err);
 		} else {
-			r = load_and_record(reader, loader, plan, &comparison, &sure, err);
+			r = load_and_record(reader, loader, plan, &comparison, ret_result, &sure,
+					    err);
 			if (r >= 0)
 				count_changes(&comparison.changes, ret_result);
 		}

@@ -172,7 +172,8 @@ static int parse_link(const struct nlmsghdr *nlh, void *data)
 static int ask_link(struct mnl_socket *nl, struct link_answer *answer)
 {
 	char buffer[32768]; /* an interface with many virtual functions has a long description */
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+	char request[256] = { 0 };
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
 	struct ifinfomsg *info;
 	uint32_t seq = (uint32_t)time(NULL);
 	ssize_t n;

@@ -49,7 +49,7 @@ struct set_change {
 	size_t cap_elems;
 };
 
-/* Borrows plan and kernel. */
+/* Borrows plan and kernel. Chains and sets are sorted by name. */
 struct changes {
 	const struct plan *plan;
 	const struct kernel *kernel;
@@ -74,6 +74,9 @@ void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned st
  * elements' comments live in the plan's arena. */
 void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes);
 
+/* What happens to a chain or set, by name; NULL: nothing. */
+struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
+struct set_change *changes_find_set(const struct changes *changes, const char *name);
 bool changes_empty(const struct changes *changes);
 void changes_free(struct changes *changes);
 

@@ -32,7 +32,8 @@ int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct pl
 void sync_comparison_free(struct comparison *comparison);
 
 struct sync_result {
-	bool changed; /* anything but fingerprints was written */
+	bool changed;  /* anything but fingerprints was written */
+	bool recorded; /* fingerprints were */
 	size_t n_chains, n_sets, n_elems;
 };
 
