@@ -122,6 +122,14 @@ static bool set_counts(const struct attrs *a)
 	return false;
 }
 
+/* A limit on the number of elements; none of ours has one. */
+static bool set_limited(const struct attrs *a)
+{
+	struct attrs desc;
+
+	return attrs_parse_nested(&desc, a->at[NFTA_SET_DESC]) && desc.at[NFTA_SET_DESC_SIZE];
+}
+
 void read_set(const struct attrs *a, struct kernel_set *set)
 {
 	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL |
@@ -136,8 +144,9 @@ void read_set(const struct attrs *a, struct kernel_set *set)
 	set->set.interval = flags & NFT_SET_INTERVAL;
 	set->set.timeout = flags & NFT_SET_TIMEOUT;
 	set->set.counter = set_counts(a);
-	/* A set-wide timeout or a constant set would not do what ours do. */
-	if (flags & (uint32_t)~known || flags & NFT_SET_CONSTANT || a->at[NFTA_SET_TIMEOUT])
+	/* These would not do what ours do. */
+	if (flags & (uint32_t)~known || flags & NFT_SET_CONSTANT || a->at[NFTA_SET_TIMEOUT] ||
+	    set_limited(a))
 		return;
 	for (int i = 0; i < SET_UNKNOWN; i++) {
 		const struct set_type_info *info = set_type_info((enum set_type)i);
