@@ -7,7 +7,10 @@
  *
  * All names are asked "at once", but a resolver is not flooded: of the names that wait for an
  * answer, at most AT_ONCE may be younger than PATIENCE_MS. Slow names thus hold up the others for
- * that long and no longer. Everything ends at the deadline.
+ * that long and no longer.
+ *
+ * The sockets of c-ares are in an epoll set of ours, so that an event loop has one descriptor to
+ * watch. resolv.conf is read again when it has changed and no question is open.
  */
 #include "dockside/dns.h"
 
@@ -18,8 +21,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dockside/util.h"
 
@@ -27,6 +33,33 @@
 #define PATIENCE_MS 500
 #define ADDRS_MAX 256 /* addresses that we take from one name */
 #define TRIES 2	      /* of each server; the second waits twice as long */
+#define EVENTS_MAX 32
+#define RESOLV_CONF "/etc/resolv.conf"
+
+struct question {
+	struct dns *dns;
+	struct question *prev, *next; /* in the list of those asked, or of those waiting */
+	uint64_t asked_ms;
+	char name[];
+};
+
+/* In the order of their coming. */
+struct question_list {
+	struct question *first, *last;
+	size_t n;
+};
+
+struct dns {
+	ares_channel files; /* /etc/hosts */
+	ares_channel channel;
+	int epoll;
+	unsigned timeout_ms;
+	struct question_list asked, waiting;
+	bool closing;
+	struct stat resolv_conf; /* as it was when the channels were opened */
+	dns_answer_fn on_answer;
+	void *data;
+};
 
 static uint64_t now_ms(void)
 {
@@ -79,22 +112,67 @@ static void host_take(struct host *host, enum host_state state, const struct are
 	host->ttl = state == HOST_DNS && host->n_addrs > 0 && ttl > 0 ? (unsigned)ttl : 0;
 }
 
-static void host_fail(struct host *host, char *error)
+/* ---- questions ---------------------------------------------------------------------------- */
+
+static void list_append(struct question_list *list, struct question *q)
 {
-	host_set(host, HOST_FAILED, NULL, 0);
-	free(host->error);
-	host->error = error;
+	q->prev = list->last;
+	q->next = NULL;
+	if (list->last)
+		list->last->next = q;
+	else
+		list->first = q;
+	list->last = q;
+	list->n++;
 }
 
-/* ---- the channel -------------------------------------------------------------------------- */
-
-static int channel_error(struct err *err, int status)
+static void list_remove(struct question_list *list, struct question *q)
 {
-	return err_set(err, status == ARES_ENOMEM ? ENOMEM : EIO, "start the resolver: %s",
-		       ares_strerror(status));
+	if (q->prev)
+		q->prev->next = q->next;
+	else
+		list->first = q->next;
+	if (q->next)
+		q->next->prev = q->prev;
+	else
+		list->last = q->prev;
+	list->n--;
 }
 
-/* Names in, callbacks out: whoever has an event loop needs no more than this and sockets. */
+/* Hands over a result, or why there is none. */
+static void answer(struct dns *dns, const char *name, enum host_state state,
+		   const struct ares_addrinfo *info, const char *error)
+{
+	struct host host = { .name = xstrdup(name) };
+
+	if (info)
+		host_take(&host, state, info);
+	else
+		host_set(&host, HOST_FAILED, NULL, 0);
+	if (error) {
+		free(host.error);
+		host.error = xstrdup(error);
+	}
+	dns->on_answer(dns->data, &host);
+	free(host.addrs);
+	free(host.error);
+	free(host.name);
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct question *q = arg;
+	struct dns *dns = q->dns;
+
+	(void)timeouts;
+	list_remove(&dns->asked, q);
+	if (!dns->closing)
+		answer(dns, q->name, HOST_DNS, info,
+		       status == ARES_SUCCESS ? NULL : ares_strerror(status));
+	ares_freeaddrinfo(info);
+	free(q);
+}
+
 static void ask(ares_channel channel, const char *name, ares_addrinfo_callback callback, void *arg)
 {
 	const struct ares_addrinfo_hints hints = {
@@ -105,12 +183,69 @@ static void ask(ares_channel channel, const char *name, ares_addrinfo_callback c
 	ares_getaddrinfo(channel, name, NULL, &hints, callback, arg);
 }
 
+/* Asks as many more names as the resolver may be burdened with. */
+static void ask_more(struct dns *dns)
+{
+	uint64_t now = now_ms();
+	size_t young = 0;
+
+	for (struct question *q = dns->asked.last; q && now < q->asked_ms + PATIENCE_MS;
+	     q = q->prev)
+		young++;
+	while (dns->waiting.first && young < AT_ONCE) {
+		struct question *q = dns->waiting.first;
+		size_t before = dns->asked.n;
+
+		list_remove(&dns->waiting, q);
+		q->asked_ms = now;
+		list_append(&dns->asked, q);
+		ask(dns->channel, q->name, on_answer, q); /* may answer, and free it, at once */
+		young += dns->asked.n > before;
+	}
+}
+
+struct static_answer {
+	struct dns *dns;
+	const char *name;
+	bool found;
+};
+
 static void on_static(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
+	struct static_answer *a = arg;
+
 	(void)timeouts;
-	if (status == ARES_SUCCESS)
-		host_take(arg, HOST_STATIC, info);
+	a->found = status == ARES_SUCCESS;
+	if (a->found)
+		answer(a->dns, a->name, HOST_STATIC, info, NULL);
 	ares_freeaddrinfo(info);
+}
+
+/* A literal must not reach c-ares, which would ask DNS for it and mix in what it hears (1.18.1,
+ * AF_UNSPEC). The policy has none among its names; this is for other callers. */
+static bool answer_literal(struct dns *dns, const char *name)
+{
+	struct host host = { .name = (char *)name };
+	struct ipaddr addr = { 0 };
+
+	if (inet_pton(AF_INET, name, addr.b) == 1)
+		addr.family = FAMILY_IPV4;
+	else if (inet_pton(AF_INET6, name, addr.b) == 1)
+		addr.family = FAMILY_IPV6;
+	else
+		return false;
+	host_set(&host, HOST_STATIC, &addr, 1);
+	dns->on_answer(dns->data, &host);
+	free(host.addrs);
+	return true;
+}
+
+/* ---- the channels ------------------------------------------------------------------------- */
+
+static int channel_error(struct err *err, int status)
+{
+	return err_set(err, status == ARES_ENOMEM ? ENOMEM : EIO, "start the resolver: %s",
+		       ares_strerror(status));
 }
 
 static unsigned count_servers(ares_channel channel)
@@ -125,232 +260,252 @@ static unsigned count_servers(ares_channel channel)
 	return n > 0 ? n : 1;
 }
 
-/* A literal must not reach c-ares, which would ask DNS for it and mix in what it hears (1.18.1,
- * AF_UNSPEC). The policy has none among its names; this is for other callers. */
-static bool take_literal(struct host *host)
+static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 {
-	struct ipaddr addr = { 0 };
+	struct epoll_event event = { .data.fd = fd };
+	struct dns *dns = arg;
 
-	if (inet_pton(AF_INET, host->name, addr.b) == 1)
-		addr.family = FAMILY_IPV4;
-	else if (inet_pton(AF_INET6, host->name, addr.b) == 1)
-		addr.family = FAMILY_IPV6;
-	else
-		return false;
-	host_set(host, HOST_STATIC, &addr, 1);
-	return true;
+	event.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0);
+	if (event.events == 0)
+		epoll_ctl(dns->epoll, EPOLL_CTL_DEL, fd, NULL);
+	else if (epoll_ctl(dns->epoll, EPOLL_CTL_MOD, fd, &event) < 0)
+		epoll_ctl(dns->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Answers what needs no DNS, and tells how many servers resolv.conf names. */
-static int resolve_static(struct hosts *hosts, unsigned *ret_servers, struct err *err)
+static int open_channels(struct dns *dns, struct err *err)
 {
-	char lookups[] = "f";
-	struct ares_options options = { .lookups = lookups };
-	ares_channel channel;
-	int status = ares_init_options(&channel, &options, ARES_OPT_LOOKUPS);
+	char files[] = "f", dns_only[] = "b";
+	struct ares_options options = { .lookups = files };
+	int status = ares_init_options(&dns->files, &options, ARES_OPT_LOOKUPS);
+	unsigned try_ms;
 
 	if (status != ARES_SUCCESS)
 		return channel_error(err, status);
-	for (size_t i = 0; i < hosts->n; i++) {
-		struct host *host = &hosts->items[i];
-		if (host->state == HOST_UNASKED && !take_literal(host))
-			ask(channel, host->name, on_static, host);
-	}
-	*ret_servers = count_servers(channel);
-	ares_destroy(channel);
-	return 0;
-}
-
-/* ---- DNS ---------------------------------------------------------------------------------- */
-
-struct question {
-	struct host *host;
-	struct resolver *resolver;
-	uint64_t asked; /* ms */
-	bool answered;
-};
-
-struct resolver {
-	ares_channel channel;
-	struct pollfd *fds; /* the sockets that c-ares has open */
-	size_t n_fds, cap_fds;
-	struct question *questions;
-	size_t n;
-	size_t oldest; /* those before it are answered or older than PATIENCE_MS */
-	size_t next;   /* those from here on have not been asked */
-	size_t n_answered;
-	unsigned timeout_ms;
-};
-
-static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *r = arg;
-	size_t i = 0;
-
-	while (i < r->n_fds && r->fds[i].fd != fd)
-		i++;
-	if (!readable && !writable) {
-		if (i < r->n_fds)
-			r->fds[i] = r->fds[--r->n_fds];
-		return;
-	}
-	if (i == r->n_fds) {
-		r->fds = array_grow(r->fds, &r->cap_fds, r->n_fds, sizeof(*r->fds));
-		r->fds[r->n_fds++].fd = fd;
-	}
-	r->fds[i].events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-}
-
-static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
-{
-	struct question *q = arg;
-
-	(void)timeouts;
-	q->answered = true;
-	q->resolver->n_answered++;
-	if (status == ARES_SUCCESS)
-		host_take(q->host, HOST_DNS, info);
-	else if (status == ARES_ECANCELLED)
-		host_fail(q->host, xasprintf("no answer within %u ms", q->resolver->timeout_ms));
-	else
-		host_fail(q->host, xstrdup(ares_strerror(status)));
-	ares_freeaddrinfo(info);
-}
-
-static int resolver_open(struct resolver *r, unsigned servers, struct err *err)
-{
-	char lookups[] = "b";
 	/* Every server gets TRIES tries, of t and 2t, in 4/5 of the time that there is. */
-	unsigned try_ms = r->timeout_ms / 15 * 4 / servers;
-	struct ares_options options = {
+	try_ms = dns->timeout_ms / 15 * 4 / count_servers(dns->files);
+	options = (struct ares_options){
 		.flags = ARES_FLAG_NOALIASES, /* $HOSTALIASES is not the policy */
-		.lookups = lookups,
+		.lookups = dns_only,
 		.sock_state_cb = on_socket,
-		.sock_state_cb_data = r,
+		.sock_state_cb_data = dns,
 		.timeout = try_ms > 10 ? (int)try_ms : 10,
 		.tries = TRIES,
 	};
-	int status = ares_init_options(&r->channel, &options,
-				       ARES_OPT_FLAGS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB |
-					       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
-
-	return status == ARES_SUCCESS ? 0 : channel_error(err, status);
-}
-
-/* Asks as many more names as the resolver may be burdened with. */
-static void ask_more(struct resolver *r, uint64_t now)
-{
-	size_t waiting = 0;
-
-	while (r->oldest < r->next && (r->questions[r->oldest].answered ||
-				       now >= r->questions[r->oldest].asked + PATIENCE_MS))
-		r->oldest++;
-	for (size_t i = r->oldest; i < r->next; i++)
-		waiting += !r->questions[i].answered;
-	while (r->next < r->n && waiting < AT_ONCE) {
-		struct question *q = &r->questions[r->next++];
-		q->asked = now;
-		ask(r->channel, q->host->name, on_answer, q);
-		waiting += !q->answered;
+	status = ares_init_options(&dns->channel, &options,
+				   ARES_OPT_FLAGS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB |
+					   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+	if (status != ARES_SUCCESS) {
+		ares_destroy(dns->files);
+		dns->files = NULL;
+		return channel_error(err, status);
 	}
-}
-
-/* Milliseconds until there is something to do without an answer having come. */
-static int patience(const struct resolver *r, uint64_t now, uint64_t deadline)
-{
-	uint64_t until = deadline;
-	struct timeval tv, *t = ares_timeout(r->channel, NULL, &tv);
-
-	if (t) {
-		uint64_t retry = now + (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000 + 1;
-		if (retry < until)
-			until = retry;
-	}
-	if (r->next < r->n && r->oldest < r->next &&
-	    r->questions[r->oldest].asked + PATIENCE_MS < until)
-		until = r->questions[r->oldest].asked + PATIENCE_MS;
-	return until > now ? (int)(until - now) : 0;
-}
-
-/* c-ares opens and closes sockets while it works through them: hence the copy. */
-static int wait_and_process(struct resolver *r, int timeout)
-{
-	size_t n = r->n_fds;
-	cleanup(cleanup_free) struct pollfd *fds = xcalloc(n + 1, sizeof(*fds));
-
-	if (n > 0)
-		memcpy(fds, r->fds, n * sizeof(*fds));
-	if (poll(fds, n, timeout) < 0)
-		return errno == EINTR ? 0 : -errno;
-	for (size_t i = 0; i < n; i++) {
-		bool readable = fds[i].revents & (POLLIN | POLLERR | POLLHUP);
-		bool writable = fds[i].revents & POLLOUT;
-		if (readable || writable)
-			ares_process_fd(r->channel, readable ? fds[i].fd : ARES_SOCKET_BAD,
-					writable ? fds[i].fd : ARES_SOCKET_BAD);
-	}
-	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
 	return 0;
 }
 
-static int resolver_run(struct resolver *r, uint64_t deadline)
+static void close_channels(struct dns *dns)
 {
-	int status = 0;
-
-	for (;;) {
-		uint64_t now = now_ms();
-		if (now >= deadline)
-			break;
-		ask_more(r, now);
-		if (r->n_answered == r->n)
-			break;
-		status = wait_and_process(r, patience(r, now, deadline));
-		if (status < 0)
-			break;
-	}
-	ares_cancel(r->channel);
-	for (size_t i = r->next; i < r->n; i++)
-		on_answer(&r->questions[i], ARES_ECANCELLED, 0, NULL);
-	return status;
+	if (dns->channel)
+		ares_destroy(dns->channel);
+	if (dns->files)
+		ares_destroy(dns->files);
+	dns->channel = dns->files = NULL;
 }
 
-static int resolve_dns(struct hosts *hosts, unsigned timeout_ms, uint64_t deadline,
-		       unsigned servers, struct err *err)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
-	struct resolver r = { .timeout_ms = timeout_ms };
-	int status;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
 
-	r.questions = xcalloc(hosts->n, sizeof(*r.questions));
-	for (size_t i = 0; i < hosts->n; i++)
-		if (hosts->items[i].state == HOST_UNASKED)
-			r.questions[r.n++] =
-				(struct question){ .host = &hosts->items[i], .resolver = &r };
-	status = r.n > 0 ? resolver_open(&r, servers, err) : 0;
-	if (status == 0 && r.n > 0) {
-		status = resolver_run(&r, deadline);
-		ares_destroy(r.channel);
-		if (status < 0)
-			err_errno(err, -status, "wait for DNS");
+/* Channels of the present resolv.conf; if they cannot be opened, the old ones go on. */
+static void follow_resolv_conf(struct dns *dns)
+{
+	ares_channel files = dns->files, channel = dns->channel;
+	struct stat st;
+
+	if (dns->asked.n > 0 || stat(RESOLV_CONF, &st) < 0 || same_file(&st, &dns->resolv_conf))
+		return;
+	dns->resolv_conf = st;
+	if (open_channels(dns, NULL) < 0) {
+		dns->files = files;
+		dns->channel = channel;
+		return;
 	}
-	free(r.questions);
-	free(r.fds);
-	return status;
+	ares_destroy(channel);
+	ares_destroy(files);
+}
+
+/* ---- for event loops ---------------------------------------------------------------------- */
+
+int dns_open(unsigned timeout_ms, dns_answer_fn on_answer_fn, void *data, struct dns **ret_dns,
+	     struct err *err)
+{
+	struct dns *dns;
+	int r = ares_library_init(ARES_LIB_INIT_ALL);
+
+	if (r != ARES_SUCCESS)
+		return channel_error(err, r);
+	dns = xcalloc(1, sizeof(*dns));
+	dns->timeout_ms = timeout_ms;
+	dns->on_answer = on_answer_fn;
+	dns->data = data;
+	if (stat(RESOLV_CONF, &dns->resolv_conf) < 0)
+		dns->resolv_conf = (struct stat){ 0 };
+	dns->epoll = epoll_create1(EPOLL_CLOEXEC);
+	r = dns->epoll >= 0 ? open_channels(dns, err) : err_errno(err, errno, "epoll_create1");
+	if (r < 0) {
+		dns_close(dns);
+		return r;
+	}
+	*ret_dns = dns;
+	return 0;
+}
+
+void dns_close(struct dns *dns)
+{
+	if (!dns)
+		return;
+	dns->closing = true;
+	close_channels(dns);
+	while (dns->waiting.first) {
+		struct question *q = dns->waiting.first;
+
+		list_remove(&dns->waiting, q);
+		free(q);
+	}
+	if (dns->epoll >= 0)
+		close(dns->epoll);
+	free(dns);
+	ares_library_cleanup();
+}
+
+void dns_ask(struct dns *dns, const char *name)
+{
+	struct static_answer a = { .dns = dns, .name = name };
+	struct question *q;
+	size_t len = strlen(name) + 1;
+
+	if (answer_literal(dns, name))
+		return;
+	follow_resolv_conf(dns);
+	ask(dns->files, name, on_static, &a);
+	if (a.found)
+		return;
+	q = xcalloc(1, sizeof(*q) + len);
+	q->dns = dns;
+	memcpy(q->name, name, len);
+	list_append(&dns->waiting, q);
+	ask_more(dns);
+}
+
+int dns_fd(const struct dns *dns)
+{
+	return dns->epoll;
+}
+
+size_t dns_pending(const struct dns *dns)
+{
+	return dns->asked.n + dns->waiting.n;
+}
+
+int dns_wait_ms(const struct dns *dns)
+{
+	struct timeval tv, *t = ares_timeout(dns->channel, NULL, &tv);
+	uint64_t now = now_ms(), wait = UINT64_MAX;
+
+	if (dns->asked.n == 0)
+		return -1;
+	if (t)
+		wait = (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000 + 1;
+	if (dns->waiting.n > 0 && dns->asked.first) {
+		/* Until the oldest of the young ones is young no more. */
+		const struct question *q = dns->asked.first;
+
+		while (q && now >= q->asked_ms + PATIENCE_MS)
+			q = q->next;
+		if (!q)
+			return 0;
+		if (q->asked_ms + PATIENCE_MS - now < wait)
+			wait = q->asked_ms + PATIENCE_MS - now;
+	}
+	return wait == UINT64_MAX ? -1 : (int)wait;
+}
+
+void dns_process(struct dns *dns)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n = epoll_wait(dns->epoll, events, EVENTS_MAX, 0);
+
+	for (int i = 0; i < n; i++) {
+		bool readable = events[i].events & (uint32_t)(EPOLLIN | EPOLLERR | EPOLLHUP);
+		bool writable = events[i].events & (uint32_t)EPOLLOUT;
+		int fd = events[i].data.fd;
+
+		ares_process_fd(dns->channel, readable ? fd : ARES_SOCKET_BAD,
+				writable ? fd : ARES_SOCKET_BAD);
+	}
+	ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
+	ask_more(dns);
+}
+
+/* ---- all at once -------------------------------------------------------------------------- */
+
+static void take_answer(void *data, const struct host *answered)
+{
+	struct host *host = hosts_find(data, answered->name);
+
+	if (!host)
+		return;
+	host_set(host, answered->state, answered->addrs, answered->n_addrs);
+	host->ttl = answered->ttl;
+	if (answered->error) {
+		free(host->error);
+		host->error = xstrdup(answered->error);
+	}
+}
+
+static int wait_for_answers(struct dns *dns, uint64_t deadline)
+{
+	while (dns_pending(dns) > 0) {
+		struct pollfd pollfd = { .fd = dns_fd(dns), .events = POLLIN };
+		uint64_t now = now_ms();
+		int wait = dns_wait_ms(dns);
+
+		if (now >= deadline)
+			return 0;
+		if (wait < 0 || (uint64_t)wait > deadline - now)
+			wait = (int)(deadline - now);
+		if (poll(&pollfd, 1, wait) < 0 && errno != EINTR)
+			return -errno;
+		dns_process(dns);
+	}
+	return 0;
 }
 
 int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err)
 {
 	uint64_t deadline = now_ms() + timeout_ms;
-	unsigned servers = 1;
+	struct dns *dns;
 	int r;
 
 	if (hosts->n == 0)
 		return 0;
-	r = ares_library_init(ARES_LIB_INIT_ALL);
-	if (r != ARES_SUCCESS)
-		return channel_error(err, r);
-	r = resolve_static(hosts, &servers, err);
-	if (r == 0)
-		r = resolve_dns(hosts, timeout_ms, deadline, servers, err);
-	ares_library_cleanup();
-	return r;
+	r = dns_open(timeout_ms, take_answer, hosts, &dns, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < hosts->n; i++)
+		if (hosts->items[i].state == HOST_UNASKED)
+			dns_ask(dns, hosts->items[i].name);
+	r = wait_for_answers(dns, deadline);
+	dns_close(dns);
+	for (size_t i = 0; i < hosts->n; i++) {
+		struct host *host = &hosts->items[i];
+
+		if (host->state != HOST_UNASKED)
+			continue;
+		host_set(host, HOST_FAILED, NULL, 0);
+		free(host->error);
+		host->error = xasprintf("no answer within %u ms", timeout_ms);
+	}
+	return r < 0 ? err_errno(err, -r, "wait for DNS") : 0;
 }
