@@ -157,7 +157,8 @@ static int check_in_kernel(const struct options *options, const struct policy *p
 	nft_loader_open(&loader);
 	hosts_collect(policy, &hosts);
 	compile_policy(policy, &hosts, &plan);
-	r = sync_compare(reader, loader, &plan, options->stale_ttl_s, &comparison, err);
+	r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES, &comparison,
+			 err);
 	if (r >= 0) {
 		nft_text_changes(&comparison.changes, &script);
 		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);

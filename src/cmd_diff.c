@@ -229,7 +229,8 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	r = resolve_names(policy, &hosts, err);
 	if (r >= 0) {
 		compile_policy(policy, &hosts, &plan);
-		r = sync_compare(reader, loader, &plan, options->stale_ttl_s, &comparison, err);
+		r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
+				 &comparison, err);
 	}
 	if (r >= 0) {
 		*ret_different = !changes_empty(&comparison.changes);

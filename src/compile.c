@@ -321,16 +321,17 @@ static void emit_host(struct compiler *c, const struct network *network)
 
 /* ------------------------------------------------------------------ NAT */
 
-static const struct ipaddr *nat_target(const struct nat_rule *rule, const struct host *host,
-				       enum family family)
+void compile_nat_target(struct elem *elem, enum set_type type)
 {
-	if (!host)
-		return rule->to_ip.family == family ? &rule->to_ip : NULL;
-	/* The lowest address: DNS shuffles its answers, and a target should not change with them. */
-	for (size_t i = 0; i < host->n_addrs; i++)
-		if (host->addrs[i].family == family)
-			return &host->addrs[i];
-	return NULL;
+	enum family family = type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	const struct ipaddr *target = elem->host->targets[family];
+	size_t len = family_bytes(family);
+
+	elem->unresolved = !target;
+	if (target)
+		memcpy(elem->data, target->b, len);
+	else
+		memset(elem->data, 0, len);
 }
 
 /* "HOST: comment", so that a later run can tell whose address an element in the kernel is. */
@@ -357,25 +358,26 @@ static const char *nat_comment(struct arena *arena, const struct nat_rule *rule,
 }
 
 static void add_nat_elem(struct compiler *c, struct plan_set *map, const struct nat_rule *rule,
-			 enum family family, const struct origin *origin)
+			 const struct origin *origin)
 {
-	const struct host *host = rule->to_host ? hosts_find(c->sets.hosts, rule->to_host) : NULL;
-	const struct ipaddr *target = nat_target(rule, host, family);
+	enum family family = map->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
 	size_t addr_len = family_bytes(family);
 	struct elem *elem;
 
-	if (!target && !host)
+	if (!rule->to_host && rule->to_ip.family != family)
 		return;
 	elem = set_add_elem(map, origin);
 	elem->key[0] = rule->proto == PROTO_TCP ? IPPROTO_TCP : IPPROTO_UDP;
 	store_port(elem->key + 4, rule->match_dport);
 	memcpy(elem->last, elem->key, sizeof(elem->key));
-	if (target)
-		memcpy(elem->data, target->b, addr_len);
 	store_port(elem->data + addr_len, rule->to_port);
-	elem->unresolved = !target;
-	elem->host = host;
 	elem->comment = nat_comment(&c->plan->arena, rule, origin);
+	if (rule->to_host) {
+		elem->host = hosts_find(c->sets.hosts, rule->to_host);
+		compile_nat_target(elem, map->type);
+	} else {
+		memcpy(elem->data, rule->to_ip.b, addr_len);
+	}
 }
 
 static void emit_nat_family(struct compiler *c, struct plan_chain *chain,
@@ -395,7 +397,7 @@ static void emit_nat_family(struct compiler *c, struct plan_chain *chain,
 	map->counter = true;
 	map->comment = arena_printf(&c->plan->arena, "nat of network %s", network->name);
 	for (size_t i = 0; i < network->n_nat; i++)
-		add_nat_elem(c, map, &network->nat[i], family,
+		add_nat_elem(c, map, &network->nat[i],
 			     plan_origin(c->plan, network->name,
 					 arena_printf(&c->plan->arena, "nat[%zu]", i),
 					 network->nat[i].loc));

@@ -2,8 +2,11 @@
 #include "dockside/compile_sets.h"
 
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dockside/compile.h"
 
 /* A set name made of ports stays readable up to here; a longer list is hashed. */
 #define PORTS_NAME_MAX 60
@@ -109,45 +112,74 @@ static void add_prefix(struct plan_set *set, const struct prefix *prefix,
 
 /* "a.example b.example", whole names only, as many as fit. The comment is also how a later run
  * knows which name an address in the kernel came from. */
-static const char *append_name(struct arena *arena, const char *comment, const char *name)
+static const char *append_name(struct plan *plan, const char *comment, const char *name)
 {
-	if (strlen(comment) + 1 + strlen(name) > COMMENT_MAX)
-		return comment;
-	return arena_printf(arena, "%s %s", comment, name);
+	char text[COMMENT_MAX + 1];
+	int n = snprintf(text, sizeof(text), "%s %s", comment, name);
+
+	return n <= COMMENT_MAX ? plan_intern(plan, text) : comment;
 }
 
-/* Adds what is known of the names; an address of several names becomes one element. */
-static void add_host_addrs(struct compile_sets *c, struct plan_set *set, enum family family)
+static const char *first_name(struct plan *plan, const char *name)
+{
+	char text[COMMENT_MAX + 1];
+
+	if (strlen(name) <= COMMENT_MAX)
+		return name;
+	snprintf(text, sizeof(text), "%.*s", COMMENT_MAX, name);
+	return plan_intern(plan, text);
+}
+
+static int cmp_elem_names(const void *a, const void *b)
+{
+	const struct elem *x = a, *y = b;
+	int r = elem_cmp(x, y);
+
+	return r ? r : strcmp(x->comment ? x->comment : "", y->comment ? y->comment : "");
+}
+
+static void add_host_elems(struct plan *plan, struct plan_set *set, const struct host *host,
+			   unsigned timeout_s)
+{
+	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	const char *name = first_name(plan, host->name);
+
+	for (size_t i = 0; i < host->n_addrs; i++) {
+		struct elem *elem;
+
+		if (host->addrs[i].family != family)
+			continue;
+		elem = set_add_elem(set, set->origin);
+		memcpy(elem->key, host->addrs[i].b, sizeof(elem->key));
+		memcpy(elem->last, host->addrs[i].b, sizeof(elem->last));
+		elem->comment = name;
+		elem->timeout_ms = 1000ull * timeout_s;
+	}
+}
+
+/* Literals have no comment. An address of several names becomes one element; one that is a literal
+ * too needs no name to stay, and sorts first. */
+void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeout_s)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < set->n_hosts; i++) {
-		const struct host *host = set->hosts[i];
-		char *name = arena_printf(&c->plan->arena, "%.*s", COMMENT_MAX, host->name);
-
-		for (size_t k = 0; k < host->n_addrs; k++) {
-			struct elem *elem;
-
-			if (host->addrs[k].family != family)
-				continue;
-			elem = set_add_elem(set, set->origin);
-			memcpy(elem->key, host->addrs[k].b, sizeof(elem->key));
-			memcpy(elem->last, host->addrs[k].b, sizeof(elem->last));
-			elem->comment = name;
-		}
-	}
+	for (size_t i = 0; i < set->n_elems; i++)
+		if (!set->elems[i].comment)
+			set->elems[n++] = set->elems[i];
+	set->n_elems = n;
+	for (size_t i = 0; i < set->n_hosts; i++)
+		add_host_elems(plan, set, set->hosts[i], timeout_s);
 	if (set->n_elems == 0)
 		return;
-	qsort(set->elems, set->n_elems, sizeof(*set->elems), elem_cmp);
+	qsort(set->elems, set->n_elems, sizeof(*set->elems), cmp_elem_names);
+	n = 0;
 	for (size_t i = 0; i < set->n_elems; i++) {
 		struct elem *elem = &set->elems[i], *top = n > 0 ? &set->elems[n - 1] : NULL;
 
 		if (!top || elem_cmp(top, elem) != 0)
 			set->elems[n++] = *elem;
-		else if (top->comment && elem->comment)
-			top->comment = append_name(&c->plan->arena, top->comment, elem->comment);
-		else
-			top->comment = NULL; /* a literal needs no name to stay */
+		else if (top->comment)
+			top->comment = append_name(plan, top->comment, elem->comment);
 	}
 	set->n_elems = n;
 }
@@ -213,7 +245,7 @@ const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
 					 ipset->n_hostnames * sizeof(const struct host *));
 		for (size_t i = 0; i < ipset->n_hostnames; i++)
 			set->hosts[set->n_hosts++] = hosts_find(c->hosts, ipset->hostnames[i]);
-		add_host_addrs(c, set, kind == DEST_SET_V4 ? FAMILY_IPV4 : FAMILY_IPV6);
+		compile_host_elems(c->plan, set, c->hosts->timeout_s);
 	}
 	return sets;
 }
@@ -234,7 +266,7 @@ const struct dest_sets *compile_name(struct compile_sets *c, const char *name)
 		sets->sets[kind] = set;
 		set->hosts = arena_alloc(&c->plan->arena, sizeof(const struct host *));
 		set->hosts[set->n_hosts++] = host;
-		add_host_addrs(c, set, kind == DEST_SET_V4 ? FAMILY_IPV4 : FAMILY_IPV6);
+		compile_host_elems(c->plan, set, c->hosts->timeout_s);
 	}
 	return sets;
 }

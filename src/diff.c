@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/diff.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/model.h"
+
 /* ------------------------------------------------------------------ fingerprints */
 
-static uint64_t chain_fingerprint(const struct plan_chain *want, const struct kernel_chain *have)
+/* As many hexadecimal digits as let the fingerprints of four chains fit one comment. */
+#define FINGERPRINT_DIGITS 10
+#define FINGERPRINT_MASK ((1ull << 4 * FINGERPRINT_DIGITS) - 1)
+#define FINGERPRINT_STRLEN 64
+
+/* "KIND=WANT.HAVE" */
+static void print_fingerprint(const struct plan_chain *want, const struct kernel_chain *have,
+			      char ret_text[FINGERPRINT_STRLEN])
 {
-	uint64_t hash = hash64(HASH_SEED, &want->hash, sizeof(want->hash));
+	uint64_t hash = HASH_SEED;
 
 	for (size_t i = 0; i < have->n_rules; i++)
 		hash = hash64(hash, &have->rules[i].hash, sizeof(have->rules[i].hash));
-	return hash;
+	snprintf(ret_text, FINGERPRINT_STRLEN, "%s=%0*llx.%0*llx", want->kind, FINGERPRINT_DIGITS,
+		 (unsigned long long)(want->hash & FINGERPRINT_MASK), FINGERPRINT_DIGITS,
+		 (unsigned long long)(hash & FINGERPRINT_MASK));
 }
 
 static const char *fingerprint_key(const struct plan_chain *chain)
@@ -39,18 +52,33 @@ static const char *stored_fingerprints(const struct kernel *kernel, const struct
 	return elem ? elem->comment : NULL;
 }
 
-static bool fingerprint_matches(const struct kernel *kernel, const struct plan_chain *want,
-				const struct kernel_chain *have)
+/* The stored fingerprint of one chain, which ends at the next blank, or NULL. */
+static const char *stored_fingerprint(const struct kernel *kernel, const struct plan_chain *want)
 {
-	const char *stored = stored_fingerprints(kernel, want), *found;
-	char text[64];
+	const char *p = stored_fingerprints(kernel, want);
+	size_t len = strlen(want->kind);
 
-	if (!stored)
-		return false;
-	snprintf(text, sizeof(text), "%s=%016llx", want->kind,
-		 (unsigned long long)chain_fingerprint(want, have));
-	found = strstr(stored, text);
-	return found && (found == stored || found[-1] == ' ');
+	while (p && (strncmp(p, want->kind, len) != 0 || p[len] != '=')) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p;
+}
+
+/* *ret_ours: the kernel still holds what was loaded last, for these rules or others. */
+static bool fingerprint_matches(const struct kernel *kernel, const struct plan_chain *want,
+				const struct kernel_chain *have, bool *ret_ours)
+{
+	const char *stored = stored_fingerprint(kernel, want);
+	char text[FINGERPRINT_STRLEN];
+	size_t len, have_at;
+
+	print_fingerprint(want, have, text);
+	len = strlen(text);
+	have_at = len - FINGERPRINT_DIGITS - 1;
+	*ret_ours = stored && strcspn(stored, " ") == len &&
+		    memcmp(stored + have_at, text + have_at, FINGERPRINT_DIGITS + 1) == 0;
+	return *ret_ours && memcmp(stored, text, len) == 0;
 }
 
 /* ------------------------------------------------------------------ elements */
@@ -78,15 +106,9 @@ static bool elem_same(const struct plan_set *set, const struct elem *want, const
 	       (set->interval || same_text(want->comment, have->comment));
 }
 
-/* Whether a name stands in an element's comment, which lists the names that the address is of. */
-static bool comment_names(const char *comment, const char *name)
+static bool host_unanswered(const struct host *host)
 {
-	size_t len = strlen(name);
-
-	for (const char *p = comment; (p = strstr(p, name)) != NULL; p += len)
-		if ((p == comment || p[-1] == ' ') && (p[len] == '\0' || p[len] == ' '))
-			return true;
-	return false;
+	return host->state == HOST_UNASKED || host->state == HOST_FAILED;
 }
 
 /*
@@ -100,12 +122,12 @@ static void diff_stray(const struct plan_set *want, const struct elem *have, uin
 	struct elem aged = *have;
 	bool keep = false, age = false;
 
-	for (size_t i = 0; have->comment && i < want->n_hosts; i++) {
+	for (size_t i = 0; i < want->n_hosts; i++) {
 		const struct host *host = want->hosts[i];
 
-		if (!comment_names(have->comment, host->name))
+		if (!elem_is_of(have, host->name))
 			continue;
-		keep |= host->state == HOST_UNASKED || host->state == HOST_FAILED;
+		keep |= host_unanswered(host);
 		age |= host->state == HOST_DNS;
 	}
 	if (!keep && !age) {
@@ -117,6 +139,41 @@ static void diff_stray(const struct plan_set *want, const struct elem *have, uin
 		add_elem_change(change, ELEM_RENEW, &aged);
 }
 
+/* The names that an address is of: those whose answers have it now, and of those that it was of those
+ * that could not be asked. */
+static const char *merged_comment(struct arena *arena, const struct plan_set *set,
+				  const struct elem *want, const struct elem *have)
+{
+	const char *comment = NULL;
+
+	for (size_t i = 0; i < set->n_hosts; i++) {
+		const struct host *host = set->hosts[i];
+
+		if (!elem_is_of(want, host->name) &&
+		    !(host_unanswered(host) && elem_is_of(have, host->name)))
+			continue;
+		if (!comment)
+			comment = arena_printf(arena, "%.*s", COMMENT_MAX, host->name);
+		else if (strlen(comment) + 1 + strlen(host->name) <= COMMENT_MAX)
+			comment = arena_printf(arena, "%s %s", comment, host->name);
+	}
+	return comment;
+}
+
+/* An element of both sides. */
+static void diff_elem(const struct plan_set *want, const struct elem *w, const struct elem *h,
+		      struct arena *arena, struct set_change *change)
+{
+	struct elem elem = *w;
+
+	if (elem_same(want, w, h))
+		return;
+	if (w->comment && want->n_hosts > 1)
+		elem.comment = merged_comment(arena, want, w, h);
+	if (!elem_same(want, &elem, h))
+		add_elem_change(change, ELEM_RENEW, &elem);
+}
+
 /* A NAT target whose name has no address now keeps the address that the same rule had. */
 static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 			    const struct elem *have)
@@ -125,11 +182,11 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 
 	return want->unresolved && same_text(want->comment, have->comment) &&
 	       memcmp(want->data + addr_len, have->data + addr_len, 2) == 0 &&
-	       want->host->state != HOST_DNS && want->host->state != HOST_STATIC;
+	       host_unanswered(want->host);
 }
 
 static void diff_elems(const struct plan_set *want, const struct plan_set *have, uint64_t stale_ms,
-		       struct set_change *change)
+		       struct arena *arena, struct set_change *change)
 {
 	size_t i = 0, k = 0;
 
@@ -148,8 +205,8 @@ static void diff_elems(const struct plan_set *want, const struct plan_set *have,
 			add_elem_change(change, ELEM_ADD, w);
 		else if (order == 0 && w->unresolved && !unresolved_same(want, w, h))
 			add_elem_change(change, ELEM_DELETE, h);
-		else if (order == 0 && !w->unresolved && !elem_same(want, w, h))
-			add_elem_change(change, ELEM_RENEW, w);
+		else if (order == 0 && !w->unresolved)
+			diff_elem(want, w, h, arena, change);
 	}
 }
 
@@ -186,7 +243,7 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 	if (strcmp(want->name, FINGERPRINT_SET) == 0)
 		return;
 	change = add_set_change(changes, CHANGE_NONE, want, have);
-	diff_elems(want, &have->set, stale_ms, change);
+	diff_elems(want, &have->set, stale_ms, &changes->arena, change);
 	if (change->n_elems == 0)
 		changes->n_sets--;
 }
@@ -215,8 +272,9 @@ static void diff_sets(struct changes *changes, uint64_t stale_ms)
 
 /* ------------------------------------------------------------------ chains */
 
-static void add_chain_change(struct changes *changes, enum change_kind kind,
-			     const struct plan_chain *want, const struct kernel_chain *have)
+static struct chain_change *add_chain_change(struct changes *changes, enum change_kind kind,
+					     const struct plan_chain *want,
+					     const struct kernel_chain *have)
 {
 	struct chain_change *change;
 
@@ -225,6 +283,7 @@ static void add_chain_change(struct changes *changes, enum change_kind kind,
 	change = &changes->chains[changes->n_chains++];
 	*change = (struct chain_change){ .kind = kind, .want = want, .have = have };
 	change->name = want ? want->name : have->name;
+	return change;
 }
 
 static bool set_replaced(const struct changes *changes, const struct plan_set *set)
@@ -258,13 +317,14 @@ static bool uses_replaced_set(const struct changes *changes, const struct plan_c
 static void diff_chain(struct changes *changes, const struct plan_chain *want,
 		       const struct kernel_chain *have)
 {
-	bool base = want->hook != BASE_NONE;
+	bool base = want->hook != BASE_NONE, ours;
 
 	if (base != have->base || (base && (want->hook != have->hook || !have->as_ours)))
 		add_chain_change(changes, CHANGE_REPLACE, want, have);
-	else if (!fingerprint_matches(changes->kernel, want, have) ||
-		 uses_replaced_set(changes, want))
-		add_chain_change(changes, CHANGE_REWRITE, want, have);
+	else if (uses_replaced_set(changes, want))
+		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = true;
+	else if (!fingerprint_matches(changes->kernel, want, have, &ours))
+		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = ours;
 }
 
 static void diff_chains(struct changes *changes)
@@ -314,6 +374,7 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 	struct plan_set *set = plan_find_set(plan, FINGERPRINT_SET);
 	const struct kernel_set *have = kernel_find_set(kernel, FINGERPRINT_SET);
 	struct plan_chain **chains = xcalloc(plan->n_chains + 1, sizeof(struct plan_chain *));
+	char text[FINGERPRINT_STRLEN];
 	struct set_change *change;
 
 	*ret_changes = (struct changes){ .plan = plan, .kernel = kernel };
@@ -332,16 +393,16 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 			memcpy(elem->key, key, strlen(key));
 			memcpy(elem->last, elem->key, sizeof(elem->key));
 		}
-		elem->comment = arena_printf(
-			&plan->arena, "%s%s%s=%016llx", elem->comment ? elem->comment : "",
-			elem->comment ? " " : "", chains[i]->kind,
-			(unsigned long long)chain_fingerprint(chains[i], chain));
+		print_fingerprint(chains[i], chain, text);
+		elem->comment = elem->comment
+					? arena_printf(&plan->arena, "%s %s", elem->comment, text)
+					: arena_strdup(&plan->arena, text);
 	}
 	free(chains);
 	if (!have)
 		return;
 	change = add_set_change(ret_changes, CHANGE_NONE, set, have);
-	diff_elems(set, &have->set, 0, change);
+	diff_elems(set, &have->set, 0, &ret_changes->arena, change);
 	if (change->n_elems == 0)
 		ret_changes->n_sets--;
 }
@@ -384,5 +445,6 @@ void changes_free(struct changes *changes)
 		free(changes->sets[i].elems);
 	free(changes->chains);
 	free(changes->sets);
+	arena_free(&changes->arena);
 	*changes = (struct changes){ 0 };
 }

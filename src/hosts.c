@@ -117,6 +117,9 @@ void host_set(struct host *host, enum host_state state, const struct ipaddr *add
 	host->addrs = NULL;
 	host->error = NULL;
 	host->n_addrs = kept;
+	host->targets[FAMILY_IPV4] = host->targets[FAMILY_IPV6] = NULL;
+	for (size_t i = kept; i-- > 0;)
+		host->targets[copy[i].family] = &copy[i];
 	if (kept > 0) {
 		host->addrs = copy;
 		host->state = state;

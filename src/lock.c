@@ -38,7 +38,9 @@ int lock_take(unsigned timeout_ms, int *ret_fd, struct err *err)
 			close(fd);
 			return code == EWOULDBLOCK
 				       ? err_set(err, EBUSY,
-						 "another dsfw-nft is changing the ruleset")
+						 "another dsfw-nft is at work on this ruleset; if "
+						 "it is the "
+						 "daemon, use dsfw-nft reload, or stop it first")
 				       : err_errno(err, code, "lock");
 		}
 		nanosleep(&(struct timespec){ .tv_nsec = LOCK_POLL_MS * 1000000l }, NULL);

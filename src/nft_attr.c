@@ -94,6 +94,23 @@ static uint64_t hash_expression(uint64_t hash, const struct nlattr *expression)
 		      mnl_attr_get_payload_len(a.at[NFTA_EXPR_DATA]));
 }
 
+uint64_t rule_packets(const struct attrs *a)
+{
+	const struct nlattr *expression;
+	struct attrs e, counter;
+
+	if (!a->at[NFTA_RULE_EXPRESSIONS])
+		return 0;
+	attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS]) if (
+		attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
+		strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0 &&
+		attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA]) &&
+		counter.at
+			[NFTA_COUNTER_PACKETS]) return be64toh(mnl_attr_get_u64(counter.at
+											[NFTA_COUNTER_PACKETS]));
+	return 0;
+}
+
 uint64_t hash_rule(const struct attrs *a)
 {
 	const struct nlattr *userdata = a->at[NFTA_RULE_USERDATA];
@@ -212,6 +229,8 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	*ret_end = get_u32(a.at[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;
 	if (a.at[NFTA_SET_ELEM_TIMEOUT])
 		elem.timeout_ms = be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_TIMEOUT]));
+	if (a.at[NFTA_SET_ELEM_EXPIRATION])
+		elem.expires_ms = be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_EXPIRATION]));
 	elem.comment = udata_comment(a.at[NFTA_SET_ELEM_USERDATA], arena);
 	if (type == MAP_DISPATCH && !get_goto(a.at[NFTA_SET_ELEM_DATA], arena, &elem.target))
 		return false;

@@ -176,16 +176,33 @@ static void add_elems(struct script *s, const struct changes *changes, bool disp
 	}
 }
 
+/* As blocks: less to parse than as many `add rule`. */
 static void add_rules(struct script *s, const struct changes *changes)
 {
+	bool open = false;
+
 	for (size_t i = 0; i < changes->n_chains; i++) {
 		const struct plan_chain *chain = changes->chains[i].want;
 
-		for (size_t k = 0; chain && k < chain->n_rules; k++) {
-			buf_printf(&s->text, "add rule " TABLE " %s ", chain->name);
+		if (!chain || chain->n_rules == 0)
+			continue;
+		if (!open) {
+			buf_puts(&s->text, "table " TABLE " {");
+			script_line(s, NULL);
+			open = true;
+		}
+		buf_printf(&s->text, "chain %s {", chain->name);
+		script_line(s, chain->origin);
+		for (size_t k = 0; k < chain->n_rules; k++) {
 			nft_text_rule(&s->text, &chain->rules[k]);
 			script_line(s, chain->rules[k].origin);
 		}
+		buf_putc(&s->text, '}');
+		script_line(s, chain->origin);
+	}
+	if (open) {
+		buf_putc(&s->text, '}');
+		script_line(s, NULL);
 	}
 }
 

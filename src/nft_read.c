@@ -195,21 +195,16 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 	struct reading *reading = data;
 	struct kernel_chain *chain = reading->chain;
 	struct kernel_rule *rule;
-	const char *name;
 	struct attrs a;
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_RULE_CHAIN] || !a.at[NFTA_RULE_HANDLE])
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_RULE_HANDLE])
 		return MNL_CB_OK;
-	name = mnl_attr_get_str(a.at[NFTA_RULE_CHAIN]);
-	if (!chain || strcmp(chain->name, name) != 0) /* they come chain by chain */
-		chain = reading->chain = kernel_find_chain(reading->kernel, name);
-	if (!chain)
-		return MNL_CB_OK; /* a new one: the generation has changed, we shall read again */
 	chain->rules =
 		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
 	rule = &chain->rules[chain->n_rules++];
 	rule->handle = be64toh(mnl_attr_get_u64(a.at[NFTA_RULE_HANDLE]));
 	rule->hash = hash_rule(&a);
+	rule->packets = rule_packets(&a);
 	return MNL_CB_OK;
 }
 
@@ -305,6 +300,27 @@ static int read_elems(struct nft_reader *reader, struct reading *reading)
 	return r;
 }
 
+static int read_chain(struct nft_reader *reader, struct reading *reading,
+		      struct kernel_chain *chain)
+{
+	chain->n_rules = 0;
+	reading->chain = chain;
+	return dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain->name, on_rule,
+		    reading);
+}
+
+/* Chain by chain: for each buffer of a dump of all rules the kernel walks from the first rule on to
+ * where the last buffer ended. */
+static int read_rules(struct nft_reader *reader, struct reading *reading)
+{
+	struct kernel *kernel = reading->kernel;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < kernel->n_chains; i++)
+		r = read_chain(reader, reading, &kernel->chains[i]);
+	return r;
+}
+
 static int read_all(struct nft_reader *reader, struct kernel *kernel)
 {
 	struct reading reading = { .kernel = kernel };
@@ -316,7 +332,7 @@ static int read_all(struct nft_reader *reader, struct kernel *kernel)
 	r = dump(reader, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
 	if (r >= 0) {
 		kernel_finish(kernel); /* the rules look for their chains */
-		r = dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, 0, NULL, on_rule, &reading);
+		r = read_rules(reader, &reading);
 	}
 	if (r >= 0)
 		r = dump(reader, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set, &reading);
@@ -360,6 +376,21 @@ int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct 
 	}
 	return err_set(err, EAGAIN,
 		       "read table inet " TABLE_NAME ": somebody keeps changing the ruleset");
+}
+
+int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
+		    struct kernel *kernel, struct err *err)
+{
+	struct reading reading = { .kernel = kernel };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = read_chain(reader, &reading, kernel_find_chain(kernel, names[i]));
+	if (r == -EINTR || r == -ENOENT)
+		r = reopen(reader); /* the generation tells that it has changed meanwhile */
+	if (r < 0)
+		return err_errno(err, -r, "read table inet " TABLE_NAME);
+	return nft_read_genid(reader, &kernel->genid, err);
 }
 
 /* ------------------------------------------------------------------ expressions of a chain */

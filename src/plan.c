@@ -2,8 +2,11 @@
 #include "dockside/plan.h"
 
 #include <assert.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dockside/model.h"
 
 /* nft's data types by number (nftables, include/datatype.h) and how it joins two of them. */
 #define NFT_TYPE_IPADDR 7u
@@ -41,6 +44,40 @@ const struct set_type_info *set_type_info(enum set_type type)
 bool set_type_is_map(enum set_type type)
 {
 	return type_infos[type].data_type != 0;
+}
+
+static int cmp_texts(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+const char *plan_intern(struct plan *plan, const char *text)
+{
+	char **found = tfind(text, &plan->texts, cmp_texts);
+	char *copy;
+
+	if (found)
+		return *found;
+	copy = arena_strdup(&plan->arena, text);
+	if (!tsearch(copy, &plan->texts, cmp_texts))
+		abort(); /* out of memory */
+	return copy;
+}
+
+bool elem_is_of(const struct elem *elem, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > COMMENT_MAX)
+		len = COMMENT_MAX;
+	for (const char *p = elem->comment; p && *p;) {
+		size_t n = strcspn(p, " ");
+
+		if (n == len && memcmp(p, name, n) == 0)
+			return true;
+		p += n + strspn(p + n, " ");
+	}
+	return false;
 }
 
 struct plan_chain *plan_add_chain(struct plan *plan, const char *name, const struct origin *origin)
@@ -199,6 +236,12 @@ void plan_finish(struct plan *plan)
 	qsort(plan->chains_by_name, plan->n_chains, sizeof(struct plan_chain *), cmp_chains);
 }
 
+/* The arena has it. */
+static void keep_text(void *text)
+{
+	(void)text;
+}
+
 void plan_free(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_sets; i++)
@@ -209,6 +252,7 @@ void plan_free(struct plan *plan)
 	free(plan->sets_by_name);
 	free(plan->chains);
 	free(plan->chains_by_name);
+	tdestroy(plan->texts, keep_text);
 	arena_free(&plan->arena);
 	*plan = (struct plan){ 0 };
 }

@@ -52,11 +52,16 @@ static void drop_equal_chains(struct comparison *comparison)
 	changes->n_chains = n;
 }
 
-static bool any_rewrite(const struct changes *changes)
+/* Finding out what libnftables makes of our rules costs as much as loading them: not where the
+ * kernel is known to hold what an older configuration said. */
+static bool must_compare_rules(const struct changes *changes, enum compare_depth depth)
 {
-	for (size_t i = 0; i < changes->n_chains; i++)
-		if (changes->chains[i].kind == CHANGE_REWRITE)
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		const struct chain_change *change = &changes->chains[i];
+
+		if (change->kind == CHANGE_REWRITE && (depth == COMPARE_RULES || !change->certain))
 			return true;
+	}
 	return false;
 }
 
@@ -90,7 +95,8 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 }
 
 int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		 unsigned stale_ttl_s, struct comparison *ret_comparison, struct err *err)
+		 unsigned stale_ttl_s, enum compare_depth depth, struct comparison *ret_comparison,
+		 struct err *err)
 {
 	struct comparison *c = ret_comparison;
 	int r;
@@ -108,7 +114,7 @@ int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct pl
 	}
 	diff_plan(plan, &c->kernel, stale_ttl_s, &c->changes);
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
-	if (any_rewrite(&c->changes))
+	if (must_compare_rules(&c->changes, depth))
 		r = compare_rules(reader, loader, c, err);
 	if (r < 0)
 		sync_comparison_free(c);
@@ -166,25 +172,46 @@ static int record_fingerprints(struct nft_loader *loader, struct plan *plan,
 	return r < 0 ? err_prefix(err, "record what was loaded") : 0;
 }
 
+/* Reads what the changes made: only the rewritten chains where nothing else of the table is new.
+ * Afterwards nothing may follow the changes' pointers into what was read before. */
+static int read_back(struct nft_reader *reader, struct comparison *comparison, struct err *err)
+{
+	const struct changes *changes = &comparison->changes;
+	cleanup(cleanup_free) const char **names = xcalloc(changes->n_chains + 1, sizeof(char *));
+	bool table = changes->table || changes->n_sets > 0 || changes->kernel->n_others > 0;
+	struct kernel after = { 0 };
+	int r;
+
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		names[i] = changes->chains[i].name;
+		table |= changes->chains[i].kind != CHANGE_REWRITE;
+	}
+	if (!table)
+		return nft_read_chains(reader, names, changes->n_chains, &comparison->kernel, err);
+	r = nft_read_table(reader, &after, err);
+	if (r < 0)
+		return r;
+	kernel_free(&comparison->kernel);
+	comparison->kernel = after;
+	return 0;
+}
+
 /* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
  * what was read is what we wrote. */
 static int load_and_record(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-			   const struct comparison *comparison, struct sync_result *result,
+			   struct comparison *comparison, struct sync_result *result,
 			   bool *ret_sure, struct err *err)
 {
-	struct kernel after = { 0 };
+	uint32_t before = comparison->kernel.genid;
 	int r;
 
 	r = load_changes(loader, &comparison->changes, err);
 	if (r >= 0)
-		r = nft_read_table(reader, &after, err);
+		r = read_back(reader, comparison, err);
 	if (r < 0)
 		return r;
-	*ret_sure = after.genid == comparison->kernel.genid + 1;
-	if (*ret_sure)
-		r = record_fingerprints(loader, plan, &after, result, err);
-	kernel_free(&after);
-	return r;
+	*ret_sure = comparison->kernel.genid == before + 1;
+	return *ret_sure ? record_fingerprints(loader, plan, &comparison->kernel, result, err) : 0;
 }
 
 int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
@@ -194,7 +221,8 @@ int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan
 	for (int i = 0; i < SYNC_TRIES; i++) {
 		struct comparison comparison;
 		bool sure = true;
-		int r = sync_compare(reader, loader, plan, stale_ttl_s, &comparison, err);
+		int r = sync_compare(reader, loader, plan, stale_ttl_s, COMPARE_CHAINS, &comparison,
+				     err);
 
 		if (r < 0)
 			return r;

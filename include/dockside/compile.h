@@ -12,4 +12,11 @@
  */
 void compile_policy(const struct policy *policy, const struct hosts *hosts, struct plan *ret_plan);
 
+/* Makes a set's elements again of its literals and of what its hosts say now; timeout_s as in struct
+ * hosts. */
+void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeout_s);
+
+/* The same for an element of a NAT map whose target is a name. */
+void compile_nat_target(struct elem *elem, enum set_type type);
+
 #endif

@@ -3,9 +3,10 @@
  * Layer 3: plan × what the kernel holds → the smallest set of changes. Pure.
  *
  * Chains are compared by fingerprint. After a load the kernel's rules are read back, and for each
- * chain one number, made of the rules as we meant them and the expressions as the kernel holds them,
- * is kept as comment in the set `fingerprint`. As long as neither changes, the number comes out the
- * same. Everything else (base chains, sets, elements) is compared as it is.
+ * chain two numbers, one of the rules as we meant them and one of the expressions as the kernel holds
+ * them, are kept as comment in the set `fingerprint`. As long as neither changes, they come out the
+ * same; if only the first does, the kernel holds what we once loaded and now mean to replace.
+ * Everything else (base chains, sets, elements) is compared as it is.
  */
 #ifndef DOCKSIDE_DIFF_H
 #define DOCKSIDE_DIFF_H
@@ -26,6 +27,7 @@ struct chain_change {
 	const char *name;
 	const struct plan_chain *want;	 /* NULL for CHANGE_DELETE */
 	const struct kernel_chain *have; /* NULL for CHANGE_ADD */
+	bool certain; /* CHANGE_REWRITE: no need to look whether the rules really differ */
 };
 
 enum elem_change_kind {
@@ -51,6 +53,7 @@ struct set_change {
 
 /* Borrows plan and kernel. Chains and sets are sorted by name. */
 struct changes {
+	struct arena arena; /* comments that are neither the plan's nor the kernel's */
 	const struct plan *plan;
 	const struct kernel *kernel;
 	bool table; /* it is missing or dormant */

@@ -20,6 +20,13 @@ void nft_reader_close(struct nft_reader *reader);
  */
 int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err);
 
+/*
+ * Reads the rules of these chains again, and after them the generation: kernel is of one state if it
+ * is what the caller expects. Returns 0 or -errno.
+ */
+int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
+		    struct kernel *kernel, struct err *err);
+
 /* The ruleset's generation (NFT_MSG_GETGEN), which each commit of anybody raises by one. */
 int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err);
 

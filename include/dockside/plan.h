@@ -138,6 +138,7 @@ struct elem {
 	const char *target; /* MAP_DISPATCH: goto this chain */
 	const char *comment;
 	uint64_t timeout_ms; /* 0: permanent */
+	uint64_t expires_ms; /* in the kernel: what is left of the timeout */
 	const struct origin *origin;
 	const struct host *host; /* a NAT target that is a name (whose address may be unknown) */
 	bool unresolved;	 /* such a name has no address: data is only its port */
@@ -171,6 +172,7 @@ struct plan {
 	size_t cap_chains;
 	struct plan_set **sets_by_name; /* filled in by plan_finish() */
 	struct plan_chain **chains_by_name;
+	void *texts; /* of plan_intern() */
 };
 
 /* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
@@ -186,6 +188,10 @@ struct set_type_info {
 const struct set_type_info *set_type_info(enum set_type type);
 bool set_type_is_map(enum set_type type);
 
+/* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
+const char *plan_intern(struct plan *plan, const char *text);
+/* Whether a name stands in the comment of an element, which lists the names that its address is of. */
+bool elem_is_of(const struct elem *elem, const char *name);
 struct plan_chain *plan_add_chain(struct plan *plan, const char *name, const struct origin *origin);
 struct plan_set *plan_add_set(struct plan *plan, enum set_type type, const char *name,
 			      const struct origin *origin);

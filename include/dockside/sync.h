@@ -23,12 +23,18 @@ struct comparison {
 	struct chain_texts *texts; /* by index of changes.chains; of CHANGE_REWRITE only */
 };
 
+enum compare_depth {
+	COMPARE_CHAINS,
+	COMPARE_RULES, /* texts for all rewritten chains */
+};
+
 /*
  * Reads the table and compares. Chains whose fingerprint is missing or wrong are compared rule by rule with what libnftables makes
  * of our rules, so that a table that `nft -f` loaded is recognised. Returns 0 or -errno.
  */
 int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		 unsigned stale_ttl_s, struct comparison *ret_comparison, struct err *err);
+		 unsigned stale_ttl_s, enum compare_depth depth, struct comparison *ret_comparison,
+		 struct err *err);
 void sync_comparison_free(struct comparison *comparison);
 
 struct sync_result {

@@ -147,11 +147,15 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 	return &found->set;
 }
 
-#define FILL_ING                                                          \
-	"add rule inet dockside amber-ING ct state invalid counter drop " \
-	"comment \"part of no connection\"\n"                             \
-	"add rule inet dockside amber-ING counter drop "                  \
-	"comment \"no connections between containers\"\n"
+#define TABLE(chains) "table inet dockside {\n" chains "}\n"
+#define CHAIN(name, rules) "chain " name " {\n" rules "}\n"
+#define INVALID "ct state invalid counter drop comment \"part of no connection\"\n"
+#define ING \
+	CHAIN("amber-ING", INVALID "counter drop comment \"no connections between containers\"\n")
+#define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
+#define FORWARD                                                                          \
+	TABLE(CHAIN("forward", "ct state established,related,untracked counter accept\n" \
+			       "iifname vmap @dispatch\n"))
 
 static void test_same(void **state)
 {
@@ -170,7 +174,7 @@ static void test_same(void **state)
 /* What somebody did to a chain's rules, seen through the fingerprint. */
 static void test_rules_by_hand(void **state)
 {
-	static const char wanted[] = "flush chain inet dockside amber-ING\n" FILL_ING;
+	static const char wanted[] = "flush chain inet dockside amber-ING\n" TABLE(ING);
 	struct kernel kernel;
 	struct config c;
 
@@ -213,15 +217,11 @@ static void test_fingerprint_forgotten(void **state)
 	config_compile(&c);
 	kernel_load(&c.plan, &kernel);
 	/* One network's fingerprints name two chains; one of them under another name. */
-	set(&kernel, FINGERPRINT_SET)->elems[1].comment = "xING=0 OUT=0";
+	set(&kernel, FINGERPRINT_SET)->elems[1].comment = "xING=0.0 OUT=0.0";
 	expect_script(&c.plan, &kernel,
 		      "flush chain inet dockside amber-ING\n"
-		      "flush chain inet dockside amber-OUT\n" FILL_ING
-		      "add rule inet dockside amber-OUT oifname \"amber\" goto amber-ING\n"
-		      "add rule inet dockside amber-OUT ct state invalid counter drop "
-		      "comment \"part of no connection\"\n"
-		      "add rule inet dockside amber-OUT counter goto refuse "
-		      "comment \"egress[0]\"\n");
+		      "flush chain inet dockside amber-OUT\n" TABLE(
+			      ING OUT("counter goto refuse comment \"egress[0]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -240,10 +240,7 @@ static void test_chains_by_hand(void **state)
 		      "flush chain inet dockside forward\n"
 		      "delete chain inet dockside forward\n"
 		      "add chain inet dockside forward { type filter hook forward priority "
-		      "filter - 1; policy accept; }\n"
-		      "add rule inet dockside forward ct state established,related,untracked "
-		      "counter accept\n"
-		      "add rule inet dockside forward iifname vmap @dispatch\n");
+		      "filter - 1; policy accept; }\n" FORWARD);
 	chain(&kernel, "forward")->as_ours = true;
 	chain(&kernel, "forward")->name = "fyrward";
 	chain(&kernel, "fyrward")->base = false;
@@ -251,10 +248,7 @@ static void test_chains_by_hand(void **state)
 		      "flush chain inet dockside fyrward\n"
 		      "delete chain inet dockside fyrward\n"
 		      "add chain inet dockside forward { type filter hook forward priority "
-		      "filter - 1; policy accept; }\n"
-		      "add rule inet dockside forward ct state established,related,untracked "
-		      "counter accept\n"
-		      "add rule inet dockside forward iifname vmap @dispatch\n");
+		      "filter - 1; policy accept; }\n" FORWARD);
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -348,14 +342,9 @@ static void test_set_replaced(void **state)
 		      "flush chain inet dockside amber-OUT\n"
 		      "delete set inet dockside ports_80_443\n"
 		      "add set inet dockside ports_80_443 { type inet_service; }\n"
-		      "add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n"
-		      "add rule inet dockside amber-OUT oifname \"amber\" goto amber-ING\n"
-		      "add rule inet dockside amber-OUT ct state invalid counter drop "
-		      "comment \"part of no connection\"\n"
-		      "add rule inet dockside amber-OUT tcp dport @ports_80_443 counter accept "
-		      "comment \"egress[0]\"\n"
-		      "add rule inet dockside amber-OUT counter goto refuse "
-		      "comment \"egress[1]\"\n");
+		      "add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n" TABLE(
+			      OUT("tcp dport @ports_80_443 counter accept comment \"egress[0]\"\n"
+				  "counter goto refuse comment \"egress[1]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -423,6 +412,45 @@ static void test_names(void **state)
 		   RULES("\"s\": [\"b.example\"]",
 			 "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}"),
 		   gone);
+}
+
+/* Two names share an address; one of them cannot be asked any more. */
+static void test_shared_address(void **state)
+{
+	struct config before, after;
+	struct kernel kernel;
+
+	(void)state;
+	config_read(&before, NAMES);
+	answer(&before, "a.example", HOST_DNS, "198.51.100.1");
+	answer(&before, "b.example", HOST_DNS, "198.51.100.1");
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, NAMES);
+	answer(&after, "a.example", HOST_FAILED, NULL);
+	answer(&after, "b.example", HOST_DNS, "198.51.100.1");
+	config_compile(&after);
+	expect_script(&after.plan, &kernel, "");
+	/* It is the silent name's still when the other has gone elsewhere. */
+	answer(&after, "b.example", HOST_DNS, "198.51.100.7");
+	plan_free(&after.plan);
+	config_compile(&after);
+	expect_script(&after.plan, &kernel,
+		      "add element inet dockside ipset-s-v4 {\n"
+		      "\t198.51.100.7 comment \"b.example\" }\n");
+	/* Once that one answers, the address is its alone. */
+	answer(&after, "a.example", HOST_DNS, "198.51.100.1");
+	plan_free(&after.plan);
+	config_compile(&after);
+	expect_script(&after.plan, &kernel,
+		      "add element inet dockside ipset-s-v4 { 198.51.100.1 }\n"
+		      "delete element inet dockside ipset-s-v4 { 198.51.100.1 }\n"
+		      "add element inet dockside ipset-s-v4 {\n"
+		      "\t198.51.100.1 comment \"a.example\",\n"
+		      "\t198.51.100.7 comment \"b.example\" }\n");
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
 }
 
 #define NAT(port)                                                        \
@@ -498,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_sets_by_hand),
 		cmocka_unit_test(test_set_replaced),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_nat_names),
 		cmocka_unit_test(test_network_gone),
 	};
