@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: what the daemon remembers of each name over time (SPEC §4): its addresses, when each was last
+ * vouched for, and when to ask again. Pure: the time is a parameter, in milliseconds of one clock
+ * that never goes back.
+ */
+#ifndef DOCKSIDE_NAMES_H
+#define DOCKSIDE_NAMES_H
+
+#include "dockside/hosts.h"
+
+#define NAME_ASK_MIN_MS 5000 /* a name is asked at most this often */
+
+struct known_addr {
+	struct ipaddr addr;
+	uint64_t seen_ms; /* when it was last vouched for: by an answer, or by an outage since */
+	bool current;	  /* the last answer had it */
+};
+
+struct name {
+	char *name;		  /* lower case */
+	enum host_state state;	  /* of the last answer */
+	struct known_addr *addrs; /* sorted; those that are still to be let through */
+	size_t n_addrs;
+	struct {
+		bool set;
+		struct ipaddr addr;
+	} targets[2]; /* by family: for NAT; stays as long as answers have it */
+	bool asking;
+	uint64_t ask_ms;      /* when to ask next, unless asking */
+	unsigned failures;    /* in a row */
+	bool answered;	      /* ever, with success */
+	uint64_t answered_ms; /* the last time that it was */
+	char *error;	      /* why the last question failed, or NULL */
+	uint64_t touched_ms;  /* when it last changed, or was vouched for again */
+};
+
+/* Sorted by name. */
+struct names {
+	struct name *items;
+	size_t n;
+	uint64_t refresh_ms; /* a name is asked at least this often */
+	uint64_t stale_ms;   /* an address outlives the last answer that had it by this much */
+};
+
+/* An address must be vouched for again before its time is up, so that the interval is shortened to
+ * half the stale time where it is longer. */
+void names_init(struct names *names, unsigned refresh_s, unsigned stale_s);
+void names_free(struct names *names);
+
+/* From now on these names: those that stay keep what is known of them, new ones are due at once. */
+void names_configure(struct names *names, const struct hosts *wanted, uint64_t now_ms);
+struct name *names_find(const struct names *names, const char *name);
+
+/* An address that the kernel holds for a name, found at the start. remaining_ms is what is left of its
+ * timeout; it counts as one that the last answer had. */
+void names_adopt(struct names *names, const char *name, const struct ipaddr *addr,
+		 uint64_t remaining_ms, uint64_t now_ms);
+
+/* When the next name is due; UINT64_MAX when none is. */
+uint64_t names_due(const struct names *names);
+/* The next name that is due, marked as being asked; NULL when there is none. Borrowed until the
+ * names are configured again. */
+const char *names_take_due(struct names *names, uint64_t now_ms);
+/* Makes every name due now, but those that DNS answered within the last NAME_ASK_MIN_MS. */
+void names_refresh(struct names *names, uint64_t now_ms);
+
+/*
+ * An answer: HOST_DNS or HOST_STATIC with addresses, or HOST_FAILED with an error text. Addresses that
+ * it has are vouched for; a failure vouches for those of the last answer; others age, or go at once if
+ * the answer is static. Returns the name, or NULL if it is no longer configured.
+ */
+struct name *names_answer(struct names *names, const char *name, enum host_state state,
+			  const struct ipaddr *addrs, size_t n_addrs, unsigned ttl_s,
+			  const char *error, uint64_t now_ms);
+
+/* Forgets addresses whose time is up. */
+void names_expire(struct names *names, uint64_t now_ms);
+
+/* When the address was last vouched for; 0 if the name does not have it. */
+uint64_t name_seen_ms(const struct name *name, const struct ipaddr *addr);
+
+/* What compile_policy() wants to know, for the names of a policy (hosts_collect()), timeouts
+ * included: of all of them, or of those that were touched since then. */
+void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t since_ms);
+
+#endif

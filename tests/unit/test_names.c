@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Time passes here by adding to a number. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/names.h"
+#include "dockside/util.h"
+
+#define REFRESH_S 60
+#define STALE_S 300
+
+struct world {
+	struct names names;
+	uint64_t now_ms;
+};
+
+static void configure(struct world *w, const char *const *list, size_t n)
+{
+	struct hosts hosts = { .items = xcalloc(n + 1, sizeof(*hosts.items)), .n = n };
+
+	for (size_t i = 0; i < n; i++)
+		hosts.items[i].name = xstrdup(list[i]);
+	names_configure(&w->names, &hosts, w->now_ms);
+	hosts_free(&hosts);
+}
+
+#define CONFIGURE(w, ...)                                  \
+	configure(w, (const char *const[]){ __VA_ARGS__ }, \
+		  ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ })))
+
+static int set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	w->now_ms = 1000000;
+	names_init(&w->names, REFRESH_S, STALE_S);
+	CONFIGURE(w, "a.example", "b.example");
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	names_free(&w->names);
+	free(w);
+	return 0;
+}
+
+/* Answers with the addresses 192.0.2.X of the digits in list. */
+static void answer(struct world *w, const char *name, enum host_state state, const char *list,
+		   unsigned ttl_s)
+{
+	struct ipaddr addrs[16];
+	size_t n = 0;
+
+	for (; list && *list; list++) {
+		addrs[n] = (struct ipaddr){ .family = FAMILY_IPV4, .b = { 192, 0, 2 } };
+		addrs[n++].b[3] = (uint8_t)(*list - '0');
+	}
+	names_answer(&w->names, name, state, addrs, n, ttl_s, "out of order", w->now_ms);
+}
+
+static void expect_addrs(struct world *w, const char *name, const char *list)
+{
+	struct name *found = names_find(&w->names, name);
+	char text[32] = "";
+
+	names_expire(&w->names, w->now_ms);
+	assert_non_null(found);
+	for (size_t i = 0; i < found->n_addrs; i++)
+		text[i] = (char)('0' + found->addrs[i].addr.b[3]);
+	assert_string_equal(text, list);
+}
+
+static void pass(struct world *w, unsigned seconds)
+{
+	w->now_ms += 1000ull * seconds;
+}
+
+static uint64_t wait_s(struct world *w, const char *name)
+{
+	return (names_find(&w->names, name)->ask_ms - w->now_ms) / 1000;
+}
+
+static void test_all_due_at_first(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(names_due(&w->names), w->now_ms);
+	assert_string_equal(names_take_due(&w->names, w->now_ms), "a.example");
+	assert_string_equal(names_take_due(&w->names, w->now_ms), "b.example");
+	assert_null(names_take_due(&w->names, w->now_ms));
+	assert_true(names_due(&w->names) == UINT64_MAX);
+}
+
+static void test_ask_again(void **state)
+{
+	static const struct {
+		unsigned ttl_s, wait_s;
+	} cases[] = {
+		{ 0, 5 }, { 1, 5 }, { 5, 5 }, { 6, 6 }, { 30, 30 }, { 60, 60 }, { 86400, 60 }
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		answer(w, "a.example", HOST_DNS, "1", cases[i].ttl_s);
+		assert_int_equal(wait_s(w, "a.example"), cases[i].wait_s);
+	}
+	answer(w, "a.example", HOST_STATIC, "1", 0);
+	assert_int_equal(wait_s(w, "a.example"), 60);
+}
+
+static void test_back_off(void **state)
+{
+	static const unsigned waits[] = { 5, 10, 20, 40, 60, 60 };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+		answer(w, "a.example", HOST_FAILED, NULL, 0);
+		assert_int_equal(wait_s(w, "a.example"), waits[i]);
+	}
+	answer(w, "a.example", HOST_DNS, "1", 30);
+	answer(w, "a.example", HOST_FAILED, NULL, 0);
+	assert_int_equal(wait_s(w, "a.example"), 5);
+}
+
+/* With a short stale time the interval must be shorter still. */
+static void test_interval_below_stale(void **state)
+{
+	struct names names;
+
+	(void)state;
+	names_init(&names, 60, 30);
+	assert_int_equal(names.refresh_ms, 15000);
+}
+
+static void test_grace(void **state)
+{
+	struct world *w = *state;
+
+	answer(w, "a.example", HOST_DNS, "12", 30);
+	pass(w, 30);
+	answer(w, "a.example", HOST_DNS, "23", 30);
+	expect_addrs(w, "a.example", "123");
+	pass(w, STALE_S - 31); /* one second before the first address's time is up */
+	answer(w, "a.example", HOST_DNS, "23", 30);
+	expect_addrs(w, "a.example", "123");
+	pass(w, 1);
+	expect_addrs(w, "a.example", "23");
+}
+
+static void test_outage_keeps(void **state)
+{
+	struct world *w = *state;
+
+	answer(w, "a.example", HOST_DNS, "12", 30);
+	pass(w, 30);
+	answer(w, "a.example", HOST_DNS, "2", 30);
+	for (unsigned i = 0; i < 3 * STALE_S / REFRESH_S; i++) {
+		pass(w, REFRESH_S);
+		answer(w, "a.example", HOST_FAILED, NULL, 0);
+	}
+	/* What an answer had let go goes on ageing; what it had stays. */
+	expect_addrs(w, "a.example", "2");
+	answer(w, "a.example", HOST_DNS, "3", 30);
+	expect_addrs(w, "a.example", "23");
+	pass(w, STALE_S);
+	expect_addrs(w, "a.example", "");
+}
+
+static void test_static_has_no_grace(void **state)
+{
+	struct world *w = *state;
+
+	answer(w, "a.example", HOST_STATIC, "12", 0);
+	pass(w, 60);
+	answer(w, "a.example", HOST_STATIC, "2", 0);
+	expect_addrs(w, "a.example", "2");
+}
+
+static void test_configure(void **state)
+{
+	struct world *w = *state;
+
+	answer(w, "a.example", HOST_DNS, "1", 30);
+	answer(w, "b.example", HOST_DNS, "2", 30);
+	pass(w, 1);
+	CONFIGURE(w, "0.example", "b.example", "c.example");
+	assert_null(names_find(&w->names, "a.example"));
+	expect_addrs(w, "b.example", "2");
+	assert_int_equal(wait_s(w, "b.example"), 29);
+	assert_int_equal(wait_s(w, "c.example"), 0);
+	/* The answer to a question of before finds nobody. */
+	assert_null(names_answer(&w->names, "a.example", HOST_FAILED, NULL, 0, 0, "", w->now_ms));
+}
+
+static void test_adopt(void **state)
+{
+	struct ipaddr addr = { .family = FAMILY_IPV4, .b = { 192, 0, 2, 1 } };
+	struct world *w = *state;
+
+	names_adopt(&w->names, "a.example", &addr, 10000, w->now_ms);
+	expect_addrs(w, "a.example", "1");
+	pass(w, 10);
+	expect_addrs(w, "a.example", "");
+	/* A permanent one, during an outage. */
+	names_adopt(&w->names, "a.example", &addr, UINT64_MAX, w->now_ms);
+	pass(w, STALE_S - 1);
+	answer(w, "a.example", HOST_FAILED, NULL, 0);
+	pass(w, STALE_S - 1);
+	expect_addrs(w, "a.example", "1");
+	names_adopt(&w->names, "nobody.example", &addr, 1, w->now_ms);
+}
+
+static void test_refresh(void **state)
+{
+	struct world *w = *state;
+
+	answer(w, "a.example", HOST_DNS, "1", 60);
+	pass(w, 2);
+	answer(w, "b.example", HOST_DNS, "1", 60);
+	pass(w, 3);
+	names_refresh(&w->names, w->now_ms);
+	assert_int_equal(wait_s(w, "a.example"), 0);
+	assert_int_equal(wait_s(w, "b.example"), 2);
+	answer(w, "b.example", HOST_STATIC, "1", 0);
+	names_refresh(&w->names, w->now_ms);
+	assert_int_equal(wait_s(w, "b.example"), 0);
+}
+
+static void test_fill_hosts(void **state)
+{
+	struct hosts hosts = { .items = xcalloc(2, sizeof(*hosts.items)), .n = 2 };
+	struct world *w = *state;
+
+	hosts.items[0].name = xstrdup("a.example");
+	hosts.items[1].name = xstrdup("b.example");
+	answer(w, "a.example", HOST_DNS, "21", 60);
+	answer(w, "b.example", HOST_FAILED, NULL, 0);
+	names_fill_hosts(&w->names, &hosts, 0);
+	assert_int_equal(hosts.items[0].state, HOST_DNS);
+	assert_int_equal(hosts.items[0].n_addrs, 2);
+	assert_int_equal(hosts.items[1].state, HOST_DNS);
+	assert_int_equal(hosts.items[1].n_addrs, 0);
+	assert_int_equal(hosts.timeout_s, STALE_S);
+	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 1);
+	assert_null(hosts.items[0].targets[FAMILY_IPV6]);
+	/* The target stays while answers have it, and is never one that is only ageing. */
+	pass(w, 60);
+	answer(w, "a.example", HOST_DNS, "13", 60);
+	names_fill_hosts(&w->names, &hosts, 0);
+	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 1);
+	answer(w, "a.example", HOST_DNS, "32", 60);
+	names_fill_hosts(&w->names, &hosts, 0);
+	assert_int_equal(hosts.items[0].n_addrs, 3);
+	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 2);
+	hosts_free(&hosts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_all_due_at_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ask_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_back_off, set_up, tear_down),
+		cmocka_unit_test(test_interval_below_stale),
+		cmocka_unit_test_setup_teardown(test_grace, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_outage_keeps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_static_has_no_grace, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_configure, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refresh, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fill_hosts, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+}
