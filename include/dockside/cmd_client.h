@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 7: the commands that ask the daemon (SPEC §5), one for each action of its socket but apply. */
+#ifndef DOCKSIDE_CMD_CLIENT_H
+#define DOCKSIDE_CMD_CLIENT_H
+
+#include <stdio.h>
+
+#include "dockside/request.h"
+
+struct client_options {
+	enum request_action action; /* not REQUEST_APPLY */
+	const char *socket;   /* NULL: $DOCKSIDE_FIREWALL_SOCKET, else where the unit has it */
+	bool json;	      /* print the answer as it came */
+	bool force;	      /* remove-network */
+	const char *network;  /* set-network: JSON, or @FILE; NULL: not given */
+	const char *firewall; /* likewise */
+	char *const *operands;
+	size_t n_operands;
+};
+
+/* Returns an exit status: done, failed, or bad usage. */
+int cmd_client(const struct client_options *options);
+
+/* The request's text, without a line feed, which the caller frees; NULL after reporting bad usage. */
+char *client_request(const struct client_options *options);
+/* An answer to status as text for people. What it does not have is left out. */
+void client_print_status(const struct json_node *answer, FILE *out);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 7: the socket of the daemon (SPEC §7), its server on sd-event and its client.
+ *
+ * What the daemon answers; "status" and, when that is "error", "message" are always there:
+ *
+ * any failure     {"status":"error", "message":"…", "errors":[ERROR…]}; the faults of a configuration
+ *                 or request are in errors, which may be empty or absent.
+ * ERROR           {"message":"…", "hint":"…", "pointer":"/networks/0/subnet", "file":"…", "line":3,
+ *                 "column":14}; only message is always there.
+ * any success     {"status":"ok", …, "message":"…", "warnings":[ERROR…]}: what was done, in words, and
+ *                 what is odd about the configuration; both may be absent.
+ * status          see below.
+ * reload, apply, set-network, remove-network, set-ipset, remove-ipset, refresh
+ *                 nothing further. remove-network has "draining": true where containers are still
+ *                 attached (SPEC §8).
+ * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
+ *                 "docker_orphans":[NAME…].
+ *
+ * status:
+ * {"status": "ok",
+ *  "ready": true,                          the policy is enforced
+ *  "networks": ["ds-prod"],                names, in the order of the file
+ *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
+ *  "truncated": true,                      addresses were left out: there are too many for an answer
+ *  "network_details": {"ds-prod": {
+ *      "state": "enforced",                or "unmanaged", "draining"
+ *      "bridge": "ds-prod",
+ *      "rules": 3,                         egress, nat and host rules
+ *      "passed": 10, "refused": 2}},       packets judged since the rules were first loaded
+ *  "names": {"db.example.com": {
+ *      "addresses": ["192.0.2.1"],         sorted; in "ipsets" too where an ipset has the name
+ *      "age": 12,                          seconds since DNS last answered; null: it never has
+ *      "error": "NXDOMAIN"}},              the last question's failure; null: it was answered
+ *  "reload": {
+ *      "result": "ok",                     or "error"
+ *      "age": 300,                         seconds ago
+ *      "message": "…"},                    of the last reload, apply or start; null: nothing to say
+ *  "shim": {
+ *      "state": "installed",               or "absent"
+ *      "message": "…"},                    why it is absent; null otherwise
+ *  "drift": {
+ *      "repairs": 0,                       since the start
+ *      "age": null,                        seconds since the last repair; null: there was none
+ *      "limited": false,                   repairs are too many: at most one every 5 s
+ *      "message": "…"},                    what was missing last and who did it; null
+ *  "versions": {"dsfw-nft": "0.1.0", "libnftables": "1.0.6", "kernel": "6.1.0"}}
+ */
+#ifndef DOCKSIDE_CTL_H
+#define DOCKSIDE_CTL_H
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <systemd/sd-event.h>
+
+#include "dockside/json_out.h"
+#include "dockside/request.h"
+
+#define CTL_CONNECTIONS_MAX 32
+#define CTL_TIMEOUT_MS 5000
+#define CTL_DEFAULT_PATH "/run/dockside/firewall.sock"
+
+/* ---- server ---- */
+
+struct ctl;
+struct ctl_request;
+
+struct ctl_handler {
+	/*
+	 * Takes a checked request. It is answered with one call of ctl_answer() or
+	 * ctl_answer_error(), from within here or at any later time; until then it can be used.
+	 */
+	void (*request)(struct ctl_request *request, void *data);
+	/*
+	 * The client of an unanswered request is gone (or the socket is closed): the request is no
+	 * longer to be used or answered once this returns. Whether what it asked for goes on is up
+	 * to the handler. NULL if every request is answered from within request().
+	 */
+	void (*gone)(struct ctl_request *request, void *data);
+};
+
+/*
+ * Listens at path. A socket file on which nobody answers is replaced; one that is in use, and
+ * anything that is not a socket, is an error. Requests are logged with who sent them. Nothing here
+ * blocks, and dispatching has a lower priority than SD_EVENT_PRIORITY_NORMAL. Borrows event and
+ * handler, and data, which the handler's functions get. Returns 0 or -errno.
+ */
+int ctl_open(sd_event *event, const char *path, const struct ctl_handler *handler, void *data,
+	     struct ctl **ret_ctl, struct err *err);
+/*
+ * Closes the socket and every connection, having sent what of given answers their sockets take at
+ * once, and removes the socket file if it is still ours. Not from within the handler's functions.
+ */
+void ctl_close(struct ctl *ctl);
+/* How long a client may take for its whole request, and again for taking the answer; the time that
+ * the handler takes does not count. CTL_TIMEOUT_MS but in tests. */
+void ctl_set_timeout(struct ctl *ctl, unsigned timeout_ms);
+/* The number of open connections. */
+size_t ctl_connections(const struct ctl *ctl);
+
+/* What was asked, and by whom. Borrowed until the request is answered. */
+const struct request *ctl_request_get(const struct ctl_request *request);
+const struct ucred *ctl_request_peer(const struct ctl_request *request);
+
+/* Answers with a JSON object as json_out makes it: without line feeds. One that is too long becomes
+ * an error. The request is not to be used any more. */
+void ctl_answer(struct ctl_request *request, const char *json);
+/* {"status":"ok"}, with a message unless that is NULL. */
+void ctl_answer_ok(struct ctl_request *request, const char *message);
+/* message NULL: the first error of diags, which may be NULL otherwise. */
+void ctl_answer_error(struct ctl_request *request, const char *message, const struct diags *diags);
+
+/* For building answers: the list of the diagnostics of a severity, as a member "errors", … */
+void ctl_put_diags(struct json_out *out, const char *key, const struct diags *diags,
+		   enum severity severity);
+
+/* ---- client ---- */
+
+/*
+ * Sends a request (one line of JSON, no line feed) and waits for the answer: its text without the
+ * line feed, which the caller frees. Returns 0 or -errno; whether the answer is "ok" is not its
+ * affair.
+ */
+int ctl_call(const char *path, const char *request, unsigned timeout_ms, char **ret_answer,
+	     struct err *err);
+
+/* ---- private to ctl*.c ---- */
+
+/* The text of an error answer, never too long; the first error of diags and their number. Both owned. */
+char *ctl_error_json(const char *message, const struct diags *diags);
+char *ctl_sum_up(const struct diags *diags);
+
+/* A listening socket at path with mode 0660, and the file's identity. Returns it or -errno. */
+int ctl_listen(const char *path, struct stat *ret_st, struct err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 5: the operations on files of which a save is made. Each can be made to fail by a test, or
+ * the process be ended right before it.
+ */
+#ifndef DOCKSIDE_DISK_H
+#define DOCKSIDE_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "dockside/err.h"
+
+/* before() is called before each operation; a positive return value is an errno with which it
+ * fails. A NULL hook: none. */
+struct disk_hook {
+	int (*before)(void *data, const char *operation);
+	void *data;
+};
+
+/* They return 0 or -errno. */
+int disk_rename(const struct disk_hook *hook, const char *from, const char *to, struct err *err);
+/* A file that is not there is no error. */
+int disk_unlink(const struct disk_hook *hook, const char *path, struct err *err);
+/* Leaves the message to the caller, who may know another way. */
+int disk_link(const struct disk_hook *hook, const char *from, const char *to);
+/* Flushes the entries of the directory of an absolute path. */
+int disk_sync_directory(const struct disk_hook *hook, const char *path, struct err *err);
+/* A file that was not there before, flushed but for its directory's entry, with the mode and owner
+ * of like (NULL: 0600, ours). */
+int disk_write_new(const struct disk_hook *hook, const char *path, const struct stat *like,
+		   const char *text, size_t len, struct err *err);
+
+/* Whether there is anything by that name, be it a dangling link. */
+bool disk_exists(const char *path);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 5: both configuration files or neither, whatever happens in between. The protocol is in
+ * save.c. One process at a time: callers of both functions hold a lock against each other.
+ */
+#ifndef DOCKSIDE_SAVE_H
+#define DOCKSIDE_SAVE_H
+
+#include "dockside/disk.h"
+#include "dockside/err.h"
+
+/* What is to become of one file. */
+struct save_file {
+	const char *path; /* symbolic links are followed, so that they stay */
+	const char *text; /* NULL: leave the file alone */
+	/* What the new text was made of: a file that no longer says this is not overwritten
+	 * (-ESTALE), as somebody's edit would be lost. NULL: overwrite whatever is there. */
+	const char *old_text;
+};
+
+enum save_file_index {
+	SAVE_NETWORK,
+	SAVE_FIREWALL,
+	SAVE_FILES,
+};
+
+/*
+ * Writes the files that have a text. Mode and owner stay; an old file with comments, which cannot
+ * survive, is kept as NAME.orig unless there is one already. Blocks on the disk. hook is NULL but in
+ * tests. Returns 0, and then both files are on the disk; or -errno, and then both are what they
+ * were. A process or machine that dies in between leaves what save_recover() repairs.
+ */
+int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
+	       struct err *err);
+
+enum save_recovery {
+	SAVE_CLEAN,    /* nothing was left behind */
+	SAVE_FINISHED, /* a save was complete but for renaming: it is done now */
+	SAVE_UNDONE,   /* a save was not complete: the files are what they were before it */
+};
+
+/* Repairs what an interrupted save has left; to be called before the files are read. Returns 0 or
+ * -errno. */
+int save_recover(const char *network_path, const char *firewall_path, const struct disk_hook *hook,
+		 enum save_recovery *ret_recovery, struct err *err);
+
+#endif

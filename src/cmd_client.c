@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/cmd_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/command.h"
+#include "dockside/ctl.h"
+#include "dockside/log.h"
+
+#define STATUS_TIMEOUT_MS 10000
+#define TIMEOUT_MS 120000 /* the daemon may have to wait for Docker, DNS and its lock */
+
+/* ---- the request ---- */
+
+struct usage {
+	size_t min, max; /* operands */
+	const char *operands;
+};
+
+static struct usage usage_of(enum request_action action)
+{
+	switch (action) {
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_REMOVE_IPSET:
+		return (struct usage){ 1, 1, "one NAME" };
+	case REQUEST_SET_IPSET:
+		return (struct usage){ 1, SIZE_MAX, "a NAME and HOSTNAMEs" };
+	case REQUEST_STATUS:
+	case REQUEST_RELOAD:
+	case REQUEST_APPLY:
+	case REQUEST_REFRESH:
+	case REQUEST_RECONCILE:
+		break;
+	}
+	return (struct usage){ 0, 0, "no operands" };
+}
+
+static bool check_usage(const struct client_options *options)
+{
+	struct usage usage = usage_of(options->action);
+	const char *name = request_action_name(options->action);
+
+	if (options->n_operands < usage.min || options->n_operands > usage.max) {
+		log_error("%s takes %s; see dsfw-nft help", name, usage.operands);
+		return false;
+	}
+	if (options->action == REQUEST_SET_NETWORK && !options->network && !options->firewall) {
+		log_error("%s needs --network or --firewall; see dsfw-nft help", name);
+		return false;
+	}
+	return true;
+}
+
+/* Checked here too, so that its faults are shown where they are; and written anew on one line. */
+static bool put_json(struct json_out *out, const char *key, const char *argument)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct src src = { 0 };
+	bool ok;
+
+	if (argument[0] == '@') {
+		ok = src_read(argument + 1, &src, &diags);
+	} else {
+		src = (struct src){ xasprintf("--%s", key), xstrdup(argument), strlen(argument) };
+		ok = true;
+	}
+	ok = ok && json_parse(&src, &tree, &diags);
+	if (ok)
+		json_out_node(out, key, tree.root);
+	diags_print(&diags, stderr);
+	diags_free(&diags);
+	src_free(&src);
+	return ok;
+}
+
+static void put_hostnames(struct json_out *out, const struct client_options *options)
+{
+	json_out_open(out, "hostnames", '[');
+	for (size_t i = 1; i < options->n_operands; i++)
+		json_out_string(out, NULL, options->operands[i]);
+	json_out_close(out, ']');
+}
+
+char *client_request(const struct client_options *options)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+	bool ok = true;
+
+	if (!check_usage(options))
+		return NULL;
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "action", request_action_name(options->action));
+	if (options->n_operands > 0)
+		json_out_string(&out, "name", options->operands[0]);
+	if (options->action == REQUEST_SET_IPSET)
+		put_hostnames(&out, options);
+	if (options->force)
+		json_out_bool(&out, "force", true);
+	if (options->network)
+		ok = put_json(&out, "network", options->network);
+	if (options->firewall)
+		ok = put_json(&out, "firewall", options->firewall) && ok;
+	json_out_close(&out, '}');
+	if (ok)
+		return buf_steal(&b);
+	buf_free(&b);
+	return NULL;
+}
+
+/* ---- the answer ---- */
+
+static const char *string_of(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_get(object, key);
+
+	return node && node->kind == JSON_STRING ? node->u.string.s : NULL;
+}
+
+static const struct json_node *list_of(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_get(object, key);
+
+	return node && node->kind == JSON_ARRAY ? node : NULL;
+}
+
+static void put_place(struct buf *b, const struct json_node *item)
+{
+	const struct json_node *line = json_get(item, "line"), *column = json_get(item, "column");
+	const char *file = string_of(item, "file");
+
+	if (!file)
+		return;
+	buf_puts(b, file);
+	if (line && line->kind == JSON_INT && column && column->kind == JSON_INT)
+		buf_printf(b, ":%lld:%lld", (long long)line->u.integer,
+			   (long long)column->u.integer);
+	buf_puts(b, ": ");
+}
+
+/* One fault of a configuration or request, as diags_print() has it but for the source line. */
+static void print_fault(const char *severity, const struct json_node *item)
+{
+	const char *message, *hint, *pointer;
+	struct buf b = { 0 };
+
+	if (item->kind != JSON_OBJECT || !(message = string_of(item, "message")))
+		return;
+	put_place(&b, item);
+	buf_printf(&b, "%s: %s", severity, message);
+	if ((hint = string_of(item, "hint")))
+		buf_printf(&b, "; %s", hint);
+	if ((pointer = string_of(item, "pointer")) && pointer[0])
+		buf_printf(&b, " (at %s)", pointer);
+	fprintf(stderr, "%s\n", buf_str(&b));
+	buf_free(&b);
+}
+
+static void print_faults(const char *severity, const struct json_node *list)
+{
+	for (size_t i = 0; list && i < list->u.children.n; i++)
+		print_fault(severity, &list->u.children.items[i]);
+}
+
+/* Whether the message only repeats the first fault. */
+static bool is_summary(const char *message, const struct json_node *faults)
+{
+	const struct json_node *first =
+		faults && faults->u.children.n > 0 ? &faults->u.children.items[0] : NULL;
+	const char *text = first && first->kind == JSON_OBJECT ? string_of(first, "message") : NULL;
+
+	return text && strncmp(message, text, strlen(text)) == 0;
+}
+
+static void print_failure(const char *name, const struct json_node *answer)
+{
+	const struct json_node *faults = list_of(answer, "errors");
+	const char *message = string_of(answer, "message");
+
+	print_faults("error", faults);
+	if (!message)
+		message = "the daemon says that it failed, but not why";
+	if (!is_summary(message, faults))
+		log_error("%s: %s", name, message);
+}
+
+static void print_list(const struct json_node *answer, const char *key, const char *title)
+{
+	const struct json_node *list = list_of(answer, key);
+
+	if (!list || list->u.children.n == 0)
+		return;
+	printf("%s:\n", title);
+	for (size_t i = 0; i < list->u.children.n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+
+		if (item->kind == JSON_STRING)
+			printf("  %s\n", item->u.string.s);
+	}
+}
+
+static void print_success(enum request_action action, const struct json_node *answer)
+{
+	const char *message = string_of(answer, "message");
+
+	if (action == REQUEST_STATUS) {
+		client_print_status(answer, stdout);
+		return;
+	}
+	printf("%s\n", message ? message : "done");
+	print_list(answer, "repaired", "repaired");
+	print_list(answer, "removed_chains", "removed chains");
+	print_list(answer, "removed_ipsets", "removed sets");
+	print_list(answer, "docker_orphans",
+		   "Docker networks that the configuration does not have (left alone)");
+}
+
+static int print_answer(const struct client_options *options, const char *text)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct src src = { .text = xstrdup(text), .len = strlen(text) };
+	const char *name = request_action_name(options->action), *status = NULL;
+	struct diags diags = { 0 };
+	int r = EXIT_FAILED;
+
+	if (json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT)
+		status = string_of(tree.root, "status");
+	if (options->json)
+		printf("%s\n", text);
+	if (!status) {
+		log_error("%s: what answers at the socket is no dsfw-nft daemon", name);
+	} else if (strcmp(status, "ok") == 0) {
+		if (!options->json)
+			print_success(options->action, tree.root);
+		print_faults("warning", list_of(tree.root, "warnings"));
+		r = EXIT_DONE;
+	} else {
+		print_failure(name, tree.root);
+	}
+	diags_free(&diags);
+	src_free(&src);
+	return r;
+}
+
+int cmd_client(const struct client_options *options)
+{
+	unsigned timeout_ms = options->action == REQUEST_STATUS ? STATUS_TIMEOUT_MS : TIMEOUT_MS;
+	cleanup(cleanup_free) char *request = client_request(options);
+	cleanup(cleanup_free) char *answer = NULL;
+	const char *path = options->socket;
+	struct err err = { 0 };
+	int r;
+
+	if (!request)
+		return EXIT_USAGE;
+	if (!path)
+		path = getenv("DOCKSIDE_FIREWALL_SOCKET");
+	if (!path)
+		path = CTL_DEFAULT_PATH;
+	r = ctl_call(path, request, timeout_ms, &answer, &err);
+	if (r < 0)
+		log_error("%s: %s", request_action_name(options->action), err.text);
+	err_free(&err);
+	return r < 0 ? EXIT_FAILED : print_answer(options, answer);
+}

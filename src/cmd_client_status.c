@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status for people; the shape of the answer is in ctl.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/cmd_client.h"
+
+#define ADDRESSES_SHOWN 4
+
+/* ---- reading ---- */
+
+static const struct json_node *member(const struct json_node *object, const char *key,
+				      enum json_kind kind)
+{
+	const struct json_node *node =
+		object && object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
+
+	return node && node->kind == kind ? node : NULL;
+}
+
+static const char *text_of(const struct json_node *object, const char *key, const char *otherwise)
+{
+	const struct json_node *node = member(object, key, JSON_STRING);
+
+	return node ? node->u.string.s : otherwise;
+}
+
+static bool is_true(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = member(object, key, JSON_BOOL);
+
+	return node && node->u.boolean;
+}
+
+static void put_number(struct buf *b, const struct json_node *object, const char *key)
+{
+	const struct json_node *node = member(object, key, JSON_INT);
+
+	if (node)
+		buf_printf(b, "%" PRId64, node->u.integer);
+	else
+		buf_putc(b, '-');
+}
+
+static void put_age(struct buf *b, const struct json_node *object, const char *key)
+{
+	const struct json_node *node = member(object, key, JSON_INT);
+	int64_t s = node ? node->u.integer : 0;
+
+	if (!node)
+		buf_puts(b, "never");
+	else if (s < 120)
+		buf_printf(b, "%" PRId64 " s ago", s);
+	else if (s < 7200)
+		buf_printf(b, "%" PRId64 " min ago", s / 60);
+	else if (s < 2 * 86400)
+		buf_printf(b, "%" PRId64 " h ago", s / 3600);
+	else
+		buf_printf(b, "%" PRId64 " days ago", s / 86400);
+}
+
+/* ---- tables ---- */
+
+#define COLUMNS_MAX 5
+
+struct table {
+	size_t columns;
+	unsigned right; /* bit N: column N is flush right */
+	char **cells;	/* row by row, the titles first */
+	size_t n, cap;
+};
+
+/* Takes over the text. */
+static void add_cell(struct table *table, struct buf *b)
+{
+	table->cells = array_grow(table->cells, &table->cap, table->n, sizeof(*table->cells));
+	table->cells[table->n++] = buf_steal(b);
+}
+
+static void add_text(struct table *table, const char *text)
+{
+	struct buf b = { 0 };
+
+	buf_puts(&b, text);
+	add_cell(table, &b);
+}
+
+static void print_table(const struct table *table, FILE *out)
+{
+	size_t width[COLUMNS_MAX] = { 0 };
+
+	for (size_t i = 0; i < table->n; i++) {
+		size_t len = strlen(table->cells[i]);
+
+		if (len > width[i % table->columns])
+			width[i % table->columns] = len;
+	}
+	fputc('\n', out);
+	for (size_t i = 0; i < table->n; i++) {
+		size_t column = i % table->columns;
+		bool last = column + 1 == table->columns, right = table->right >> column & 1;
+		int pad = (int)(width[column] - strlen(table->cells[i]));
+
+		fprintf(out, "%*s%s%*s%s", right ? pad : 0, "", table->cells[i],
+			right || last ? 0 : pad, "", last ? "\n" : "  ");
+	}
+}
+
+/* With one row it has only titles. */
+static void finish_table(struct table *table, FILE *out)
+{
+	if (table->n > table->columns)
+		print_table(table, out);
+	for (size_t i = 0; i < table->n; i++)
+		free(table->cells[i]);
+	free(table->cells);
+}
+
+/* ---- the parts ---- */
+
+static void print_networks(const struct json_node *answer, FILE *out)
+{
+	static const char *const numbers[] = { "rules", "passed", "refused" };
+	const struct json_node *networks = member(answer, "network_details", JSON_OBJECT);
+	struct table table = { .columns = 5, .right = 1 << 2 | 1 << 3 | 1 << 4 };
+
+	add_text(&table, "NETWORK");
+	add_text(&table, "STATE");
+	add_text(&table, "RULES");
+	add_text(&table, "PASSED");
+	add_text(&table, "REFUSED");
+	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
+		const struct json_node *network = &networks->u.children.items[i];
+
+		add_text(&table, network->key);
+		add_text(&table, text_of(network, "state", "-"));
+		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
+			struct buf b = { 0 };
+
+			put_number(&b, network, numbers[k]);
+			add_cell(&table, &b);
+		}
+	}
+	finish_table(&table, out);
+}
+
+static void put_addresses(struct buf *b, const struct json_node *list)
+{
+	size_t n = list ? list->u.children.n : 0;
+
+	for (size_t i = 0; i < n && i < ADDRESSES_SHOWN; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+
+		if (item->kind == JSON_STRING)
+			buf_printf(b, "%s%s", i ? ", " : "", item->u.string.s);
+	}
+	if (n > ADDRESSES_SHOWN)
+		buf_printf(b, " and %zu more", n - ADDRESSES_SHOWN);
+	if (n == 0)
+		buf_puts(b, "none");
+}
+
+static void print_names(const struct json_node *answer, FILE *out)
+{
+	const struct json_node *names = member(answer, "names", JSON_OBJECT);
+	struct table table = { .columns = 3 };
+
+	add_text(&table, "NAME");
+	add_text(&table, "LAST ANSWER");
+	add_text(&table, "ADDRESSES");
+	for (size_t i = 0; names && i < names->u.children.n; i++) {
+		const struct json_node *name = &names->u.children.items[i];
+		const char *error = text_of(name, "error", NULL);
+		struct buf b = { 0 };
+
+		add_text(&table, name->key);
+		put_age(&b, name, "age");
+		if (error)
+			buf_printf(&b, " (now %s)", error);
+		add_cell(&table, &b);
+		put_addresses(&b, member(name, "addresses", JSON_ARRAY));
+		add_cell(&table, &b);
+	}
+	finish_table(&table, out);
+}
+
+static void print_ipsets(const struct json_node *answer, FILE *out)
+{
+	const struct json_node *ipsets = member(answer, "ipsets", JSON_OBJECT);
+	struct table table = { .columns = 2 };
+
+	add_text(&table, "IPSET");
+	add_text(&table, "ADDRESSES");
+	for (size_t i = 0; ipsets && i < ipsets->u.children.n; i++) {
+		const struct json_node *ipset = &ipsets->u.children.items[i];
+		struct buf b = { 0 };
+
+		add_text(&table, ipset->key);
+		put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
+		add_cell(&table, &b);
+	}
+	finish_table(&table, out);
+	if (is_true(answer, "truncated"))
+		fprintf(out, "\nThere are more addresses than one answer holds.\n");
+}
+
+static void print_reload(const struct json_node *reload, FILE *out)
+{
+	const char *message = text_of(reload, "message", NULL);
+	struct buf b = { 0 };
+
+	if (!reload)
+		return;
+	put_age(&b, reload, "age");
+	fprintf(out, "last reload: %s, %s%s%s\n", text_of(reload, "result", "?"), buf_str(&b),
+		message ? ": " : "", message ? message : "");
+	buf_free(&b);
+}
+
+static void print_shim(const struct json_node *shim, FILE *out)
+{
+	const char *message = text_of(shim, "message", NULL);
+
+	if (shim)
+		fprintf(out, "shim: %s%s%s\n", text_of(shim, "state", "?"), message ? ": " : "",
+			message ? message : "");
+}
+
+static void print_drift(const struct json_node *drift, FILE *out)
+{
+	const char *message = text_of(drift, "message", NULL);
+	const struct json_node *repairs = member(drift, "repairs", JSON_INT);
+	struct buf b = { 0 };
+
+	if (!repairs)
+		return;
+	if (repairs->u.integer == 0) {
+		fprintf(out, "drift: none\n");
+		return;
+	}
+	put_age(&b, drift, "age");
+	fprintf(out, "drift: repaired %" PRId64 " time%s, last %s%s%s%s\n", repairs->u.integer,
+		repairs->u.integer == 1 ? "" : "s", buf_str(&b), message ? ": " : "",
+		message ? message : "",
+		is_true(drift, "limited") ? "; TOO OFTEN: now at most every 5 s" : "");
+	buf_free(&b);
+}
+
+void client_print_status(const struct json_node *answer, FILE *out)
+{
+	const struct json_node *networks = member(answer, "networks", JSON_ARRAY);
+	const struct json_node *versions = member(answer, "versions", JSON_OBJECT);
+	size_t n = networks ? networks->u.children.n : 0;
+
+	fprintf(out, "%s: %zu network%s; dsfw-nft %s\n",
+		is_true(answer, "ready") ? "ready" : "NOT READY", n, n == 1 ? "" : "s",
+		text_of(versions, "dsfw-nft", "of unknown version"));
+	print_reload(member(answer, "reload", JSON_OBJECT), out);
+	print_shim(member(answer, "shim", JSON_OBJECT), out);
+	print_drift(member(answer, "drift", JSON_OBJECT), out);
+	print_networks(answer, out);
+	print_names(answer, out);
+	print_ipsets(answer, out);
+}

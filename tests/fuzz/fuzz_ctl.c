@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A request from its text to new configuration files, against a configuration that has everything a
+ * request can touch. What comes out must be readable again, and an accepted one a fixed point.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/config.h"
+#include "dockside/edit.h"
+#include "dockside/json_out.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char network_text[] =
+	"{\"_note\": \"kept\", \"networks\": ["
+	"{\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", \"dockside_ip\": \"192.0.2.9\"},"
+	"{\"name\": \"comment\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": "
+	"\"2001:db8::/64\"}]}";
+static const char firewall_text[] =
+	"{\"ipsets\": {\"web\": [\"example.com\"], \"db\": []}, \"networks\": {\"amber\": {"
+	"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}], \"nat\": [], \"host\": []}}}";
+
+static struct src make_src(const char *name, const void *text, size_t len)
+{
+	return (struct src){
+		.name = xstrdup(name),
+		/* Not xstrndup(): the text may have a NUL inside. */
+		.text = memcpy(xcalloc(len + 1, 1), text, len),
+		.len = len,
+	};
+}
+
+static struct src text_src(const char *text)
+{
+	return make_src("file", text, strlen(text));
+}
+
+/* Written anew, a tree must read back and be written the same. */
+static void check_round_trip(const struct request *request)
+{
+	struct buf once = { 0 }, twice = { 0 };
+	struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct src src;
+
+	json_out_pretty(&once, request->tree.root);
+	src = text_src(buf_str(&once));
+	if (!json_parse(&src, &tree, &diags))
+		abort();
+	json_out_pretty(&twice, tree.root);
+	if (strcmp(buf_str(&once), buf_str(&twice)) != 0)
+		abort();
+	json_tree_free(&tree);
+	diags_free(&diags);
+	src_free(&src);
+	buf_free(&once);
+	buf_free(&twice);
+}
+
+/* The files of an accepted request, which then must leave them as they are. */
+static void check_fixed_point(const struct request *request, const struct policy *policy)
+{
+	struct diags diags = { 0 };
+	struct edit again = { 0 };
+
+	if (request->action == REQUEST_REMOVE_NETWORK || request->action == REQUEST_REMOVE_IPSET)
+		return;
+	if (!edit_files(request, &policy->network_src, &policy->firewall_src, &again, &diags) ||
+	    again.network_text || again.firewall_text)
+		abort();
+	diags_free(&diags);
+}
+
+static void run_edit(const struct request *request)
+{
+	struct src network_src = text_src(network_text), firewall_src = text_src(firewall_text);
+	struct diags diags = { 0 }, config_diags = { 0 };
+	struct policy policy = { 0 };
+	struct edit edit = { 0 };
+
+	if (edit_files(request, &network_src, &firewall_src, &edit, &diags)) {
+		policy.network_src = text_src(edit.network_text ? edit.network_text : network_text);
+		policy.firewall_src =
+			text_src(edit.firewall_text ? edit.firewall_text : firewall_text);
+		if (config_parse(&policy, &config_diags))
+			check_fixed_point(request, &policy);
+		else if (config_diags.count[SEVERITY_ERROR] == 0)
+			abort();
+	} else if (diags.count[SEVERITY_ERROR] == 0) {
+		abort();
+	}
+	edit_free(&edit);
+	diags_free(&config_diags);
+	policy_free(&policy);
+	diags_free(&diags);
+	src_free(&network_src);
+	src_free(&firewall_src);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct request request = { 0 };
+	struct diags diags = { 0 };
+
+	request.src = make_src("request", data, size);
+	if (request_parse(&request, 0, &diags)) {
+		check_round_trip(&request);
+		if (edit_is_for(request.action))
+			run_edit(&request);
+	} else if (diags.count[SEVERITY_ERROR] == 0) {
+		abort();
+	}
+	diags_free(&diags);
+	request_free(&request);
+	return 0;
+}

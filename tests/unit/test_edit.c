@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests against two configuration files: what the files say afterwards, word for word, or why
+ * they stay as they are. What results goes through config_parse(), as in the daemon.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/config.h"
+#include "dockside/edit.h"
+
+#define NETWORKS                                                                        \
+	"// two networks\n"                                                             \
+	"{\"_owner\": \"ops\", \"networks\": [\n"                                       \
+	"  {\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", \"comment\": \"old\",\n" \
+	"   \"dockside_ip\": \"192.0.2.9\"},\n"                                         \
+	"  {\"name\": \"blue\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": "         \
+	"\"2001:db8::/64\"}\n"                                                          \
+	"]}\n"
+#define FIREWALL                                                                               \
+	"{\"networks\": {\"amber\": {\n"                                                       \
+	"   \"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"action\": \"drop\"}],\n"  \
+	"   \"nat\": [{\"match_dport\": 25, \"to_ip\": \"192.0.2.25\", \"to_port\": 2525}],\n" \
+	"   \"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]}},\n"    \
+	" \"ipsets\": {\"web\": [\"example.com\"], \"db\": []}}\n"
+
+#define NETWORKS_HEAD "{\n  \"_owner\": \"ops\",\n  \"networks\": [\n"
+#define AMBER_LINE                                                                        \
+	"    { \"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", \"comment\": \"old\", " \
+	"\"dockside_ip\": \"192.0.2.9\" }"
+#define BLUE_LINE                                                                  \
+	"    { \"name\": \"blue\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": " \
+	"\"2001:db8::/64\" }"
+#define NETWORKS_TAIL "\n  ]\n}\n"
+#define EGRESS                                                 \
+	"      \"egress\": [\n"                                \
+	"        { \"to\": \"ipset\", \"ipset\": \"web\" },\n" \
+	"        { \"action\": \"drop\" }\n"                   \
+	"      ]"
+#define HOST                                                 \
+	"      \"host\": [\n"                                \
+	"        { \"proto\": \"tcp\", \"ports\": [22] },\n" \
+	"        { \"action\": \"drop\" }\n"                 \
+	"      ]"
+#define NAT                                                                               \
+	"      \"nat\": [\n"                                                              \
+	"        { \"match_dport\": 25, \"to_ip\": \"192.0.2.25\", \"to_port\": 2525 }\n" \
+	"      ]"
+#define IPSETS "  \"ipsets\": { \"web\": [\"example.com\"], \"db\": [] }\n}\n"
+
+struct fixture {
+	struct request request;
+	struct src network, firewall; /* before */
+	struct edit edit;
+	struct diags diags;
+	bool good;
+};
+
+static struct src text_src(const char *name, const char *text)
+{
+	return (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
+}
+
+static void clear(struct fixture *f)
+{
+	request_free(&f->request);
+	src_free(&f->network);
+	src_free(&f->firewall);
+	edit_free(&f->edit);
+	diags_free(&f->diags);
+	*f = (struct fixture){ 0 };
+}
+
+static void run(struct fixture *f, const char *network, const char *firewall, const char *request)
+{
+	clear(f);
+	f->network = text_src("network.json", network);
+	f->firewall = text_src("firewall.json", firewall);
+	f->request.src = text_src("request", request);
+	if (!request_parse(&f->request, 0, &f->diags)) {
+		diags_print(&f->diags, stderr);
+		fail_msg("bad request: %s", request);
+	}
+	assert_true(edit_is_for(f->request.action));
+	f->good = edit_files(&f->request, &f->network, &f->firewall, &f->edit, &f->diags);
+}
+
+static bool accepted_by_config(const struct fixture *f, struct diags *diags, struct policy *policy)
+{
+	policy->network_src = text_src("network.json", f->edit.network_text ? f->edit.network_text
+									    : f->network.text);
+	policy->firewall_src = text_src(
+		"firewall.json", f->edit.firewall_text ? f->edit.firewall_text : f->firewall.text);
+	return config_parse(policy, diags);
+}
+
+/* NULL: the file stays as it is. */
+static void assert_files(struct fixture *f, const char *network, const char *firewall)
+{
+	struct diags diags = { 0 };
+	struct policy policy = { 0 };
+
+	diags_print(&f->diags, stderr);
+	assert_true(f->good);
+	if (network && f->edit.network_text)
+		assert_string_equal(f->edit.network_text, network);
+	assert_true(!network == !f->edit.network_text);
+	if (firewall && f->edit.firewall_text)
+		assert_string_equal(f->edit.firewall_text, firewall);
+	assert_true(!firewall == !f->edit.firewall_text);
+	assert_true(accepted_by_config(f, &diags, &policy));
+	policy_free(&policy);
+	diags_free(&diags);
+	clear(f);
+}
+
+static void assert_edit(struct fixture *f, const char *request, const char *network,
+			const char *firewall)
+{
+	run(f, NETWORKS, FIREWALL, request);
+	assert_files(f, network, firewall);
+}
+
+static void assert_message(const struct diags *diags, const char *part)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < diags->n; i++)
+		buf_printf(&b, "%s%s%s\n", diags->items[i].message,
+			   diags->items[i].hint ? "; " : "",
+			   diags->items[i].hint ? diags->items[i].hint : "");
+	if (!strstr(buf_str(&b), part))
+		fail_msg("expected \"%s\", got \"%s\"", part, buf_str(&b));
+	buf_free(&b);
+}
+
+static void assert_refused(struct fixture *f, const char *request, const char *part)
+{
+	run(f, NETWORKS, FIREWALL, request);
+	assert_false(f->good);
+	assert_null(f->edit.network_text);
+	assert_null(f->edit.firewall_text);
+	assert_message(&f->diags, part);
+	clear(f);
+}
+
+/* The edit succeeds, and config_parse() refuses what comes of it. */
+static void assert_config_refuses(struct fixture *f, const char *request, const char *part)
+{
+	struct diags diags = { 0 };
+	struct policy policy = { 0 };
+
+	run(f, NETWORKS, FIREWALL, request);
+	assert_true(f->good);
+	assert_false(accepted_by_config(f, &diags, &policy));
+	assert_message(&diags, part);
+	diags_free(&diags);
+	policy_free(&policy);
+	clear(f);
+}
+
+/* ---- set-network ---- */
+
+#define SET "{\"action\": \"set-network\", \"name\": "
+
+static void test_set_topology(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	/* Given keys replace in place, others stay, new ones come last; its rules stay. */
+	assert_edit(&f,
+		    SET "\"amber\", \"network\": {\"dockside_mac\": \"02:00:5e:00:53:01\", "
+			"\"dockside_ip\": \"192.0.2.8\", \"name\": \"amber\"}}",
+		    NETWORKS_HEAD "    {\n"
+				  "      \"name\": \"amber\",\n"
+				  "      \"subnet\": \"192.0.2.0/24\",\n"
+				  "      \"comment\": \"old\",\n"
+				  "      \"dockside_ip\": \"192.0.2.8\",\n"
+				  "      \"dockside_mac\": \"02:00:5e:00:53:01\"\n"
+				  "    },\n" BLUE_LINE NETWORKS_TAIL,
+		    NULL);
+	/* Nothing that is not there already. */
+	assert_edit(&f, SET "\"amber\"}", NULL, NULL);
+	assert_edit(&f, SET "\"amber\", \"network\": {}}", NULL, NULL);
+	assert_edit(&f, SET "\"amber\", \"network\": {\"dockside_ip\": \"192.0.2.9\"}}", NULL,
+		    NULL);
+}
+
+static void test_set_subnet(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/24\"}}", NULL, NULL);
+	/* The same network in other words. */
+	assert_edit(&f, SET "\"blue\", \"network\": {\"subnet\": \"198.51.100.7/255.255.255.0\"}}",
+		    NETWORKS_HEAD AMBER_LINE ",\n    { \"name\": \"blue\", \"subnet\": "
+					     "\"198.51.100.7/255.255.255.0\", "
+					     "\"subnet6\": \"2001:db8::/64\" }" NETWORKS_TAIL,
+		    NULL);
+	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/25\"}}",
+		       "\"subnet\" of an existing network cannot be changed from \"192.0.2.0/24\"");
+	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": null}}", "cannot be changed");
+	assert_refused(&f, SET "\"blue\", \"network\": {\"subnet6\": \"2001:db8:1::/64\"}}",
+		       "\"subnet6\" of an existing network cannot be changed");
+	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"subnet6\": null}}",
+			      "\"subnet6\" must be an IPv6 network");
+}
+
+static void test_set_rules(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	/* egress and nat are replaced together; the host's rules stay unless given. */
+	assert_edit(&f, SET "\"amber\", \"firewall\": {\"egress\": [{\"to\": \"all\"}]}}", NULL,
+		    "{\n  \"networks\": {\n    \"amber\": {\n"
+		    "      \"egress\": [\n        { \"to\": \"all\" }\n      ],\n" HOST
+		    "\n    }\n  },\n" IPSETS);
+	assert_edit(&f, SET "\"amber\", \"firewall\": {\"host\": []}}", NULL,
+		    "{\n  \"networks\": {\n    \"amber\": { \"host\": [] }\n  },\n" IPSETS);
+	assert_edit(&f, SET "\"blue\", \"firewall\": {\"_why\": \"x\", \"nat\": []}}", NULL,
+		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
+		    "\n    },\n    \"blue\": { \"_why\": \"x\", \"nat\": [] }\n  },\n" IPSETS);
+	assert_edit(&f, SET "\"amber\", \"firewall\": null}", NULL,
+		    "{\n  \"networks\": {},\n" IPSETS);
+	assert_edit(&f, SET "\"amber\", \"firewall\": {}}", NULL,
+		    "{\n  \"networks\": {},\n" IPSETS);
+	assert_edit(&f, SET "\"blue\", \"firewall\": {}}", NULL, NULL);
+	/* What is the same already leaves the file alone, whatever it looks like. */
+	assert_edit(&f,
+		    SET "\"amber\", \"firewall\": {"
+			"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"action\": "
+			"\"drop\"}], \"nat\": [{\"match_dport\": 25, \"to_ip\": \"192.0.2.25\", "
+			"\"to_port\": 2525}]}}",
+		    NULL, NULL);
+}
+
+static void test_add_network(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f,
+		    SET "\"cyan\", \"network\": {\"subnet\": \"203.0.113.0/24\"}, \"firewall\": "
+			"{\"egress\": []}}",
+		    NETWORKS_HEAD AMBER_LINE ",\n" BLUE_LINE
+					     ",\n    { \"name\": \"cyan\", \"subnet\": "
+					     "\"203.0.113.0/24\" }" NETWORKS_TAIL,
+		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
+		    "\n    },\n    \"cyan\": { \"egress\": [] }\n  },\n" IPSETS);
+	/* Into files that have nothing. */
+	run(&f, "{\"networks\": []}", "{}",
+	    SET "\"cyan\", \"network\": {\"subnet\": \"203.0.113.0/24\"}, \"firewall\": {\"nat\": "
+		"[]}}");
+	assert_files(
+		&f,
+		"{\n  \"networks\": [\n    { \"name\": \"cyan\", \"subnet\": \"203.0.113.0/24\" "
+		"}\n  ]\n}\n",
+		"{\n  \"networks\": {\n    \"cyan\": { \"nat\": [] }\n  }\n}\n");
+	assert_refused(&f, SET "\"ambre\", \"network\": {\"dockside_ip\": \"192.0.2.8\"}}",
+		       "there is no network \"ambre\", and a new one needs its \"subnet\"; did you "
+		       "mean \"amber\"?");
+	assert_refused(&f, SET "\"cyan\"}", "there is no network \"cyan\"");
+	assert_refused(&f, SET "\"amber\", \"network\": {\"name\": \"red\"}}", "cannot be renamed");
+}
+
+/* Nothing gets in that a file could not say. */
+static void test_smuggling(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_config_refuses(&f, SET "\"a b\", \"network\": {\"subnet\": \"203.0.113.0/24\"}}",
+			      "\"name\" must be 1 to 15 of");
+	assert_config_refuses(&f, SET "\"_x\", \"network\": {\"subnet\": \"203.0.113.0/24\"}}",
+			      "\"name\" must be 1 to 15 of");
+	assert_config_refuses(&f, SET "\"AMBER\", \"network\": {\"subnet\": \"203.0.113.0/24\"}}",
+			      "differ in letter case only");
+	assert_config_refuses(&f, SET "\"red\", \"network\": {\"subnet\": \"192.0.2.128/25\"}}",
+			      "overlaps");
+	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"networks\": []}}", "unknown key");
+	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"gateway_mac\": \"x\"}}",
+			      "\"gateway_mac\" is an older spelling");
+	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"dockside_ip\": null}}",
+			      "\"dockside_ip\" must be an IPv4 address, found null");
+	assert_config_refuses(&f, SET "\"amber\", \"firewall\": {\"ingress\": []}}", "unknown key");
+	assert_config_refuses(
+		&f, SET "\"amber\", \"firewall\": {\"egress\": [{\"to\": \"cidr\"}]}}", "cidr");
+	assert_config_refuses(&f,
+			      "{\"action\": \"set-ipset\", \"name\": \"x; flush ruleset\", "
+			      "\"hostnames\": []}",
+			      "an ipset's name must be 1 to 31 of");
+	assert_config_refuses(&f,
+			      "{\"action\": \"set-ipset\", \"name\": \"db\", \"hostnames\": [[]]}",
+			      "an ipset's entry must be");
+	assert_refused(&f,
+		       "{\"action\": \"set-ipset\", \"name\": \"_db\", \"hostnames\": [\"a b\"]}",
+		       "an ipset cannot be called that");
+	assert_refused(&f, "{\"action\": \"set-ipset\", \"name\": \"comment\", \"hostnames\": []}",
+		       "an ipset cannot be called that");
+}
+
+/* ---- the others ---- */
+
+static void test_remove_network(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f, "{\"action\": \"remove-network\", \"name\": \"amber\", \"force\": true}",
+		    NETWORKS_HEAD BLUE_LINE NETWORKS_TAIL, "{\n  \"networks\": {},\n" IPSETS);
+	assert_edit(&f, "{\"action\": \"remove-network\", \"name\": \"blue\"}",
+		    NETWORKS_HEAD AMBER_LINE NETWORKS_TAIL, NULL);
+	assert_refused(&f, "{\"action\": \"remove-network\", \"name\": \"blu\"}",
+		       "there is no network \"blu\"; did you mean \"blue\"?");
+	assert_refused(&f, "{\"action\": \"remove-network\", \"name\": \"\"}",
+		       "there is no network \"\"");
+}
+
+static void test_set_ipset(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f,
+		    "{\"action\": \"set-ipset\", \"name\": \"web\", \"hostnames\": "
+		    "[\"example.org\", \"192.0.2.0/28\"]}",
+		    NULL,
+		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
+		    "\n    }\n  },\n  \"ipsets\": { \"web\": [\"example.org\", \"192.0.2.0/28\"], "
+		    "\"db\": [] }\n}\n");
+	assert_edit(&f, "{\"action\": \"set-ipset\", \"name\": \"db\", \"hostnames\": []}", NULL,
+		    NULL);
+	run(&f, "{\"networks\": []}", "{}",
+	    "{\"action\": \"set-ipset\", \"name\": \"new\", \"hostnames\": [\"::1\"]}");
+	assert_files(&f, NULL, "{\n  \"ipsets\": { \"new\": [\"::1\"] }\n}\n");
+}
+
+static void test_remove_ipset(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f, "{\"action\": \"remove-ipset\", \"name\": \"db\"}", NULL,
+		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
+		    "\n    }\n  },\n  \"ipsets\": { \"web\": [\"example.com\"] }\n}\n");
+	assert_refused(&f, "{\"action\": \"remove-ipset\", \"name\": \"web\"}",
+		       "ipset \"web\" is in use by rules of network amber");
+	assert_refused(&f, "{\"action\": \"remove-ipset\", \"name\": \"wep\"}",
+		       "there is no ipset \"wep\"; did you mean \"web\"?");
+	run(&f, NETWORKS,
+	    "{\"ipsets\": {\"x\": []}, \"networks\": {"
+	    "\"amber\": {\"egress\": [{\"to\": \"ipset\", \"ipset\": \"x\"}]},"
+	    "\"blue\": {\"egress\": [{\"to\": \"all\"}, {\"to\": \"ipset\", \"ipset\": \"x\"}]}}}",
+	    "{\"action\": \"remove-ipset\", \"name\": \"x\"}");
+	assert_false(f.good);
+	assert_message(&f.diags, "is in use by rules of networks amber, blue");
+	/* Free text uses nothing, and is no ipset. */
+	run(&f, NETWORKS,
+	    "{\"ipsets\": {\"x\": [], \"_y\": []}, \"networks\": {\"comment\": {\"egress\": "
+	    "[{\"to\": "
+	    "\"ipset\", \"ipset\": \"x\"}]}}}",
+	    "{\"action\": \"remove-ipset\", \"name\": \"x\"}");
+	assert_true(f.good);
+	run(&f, NETWORKS, "{\"ipsets\": {\"_y\": []}}",
+	    "{\"action\": \"remove-ipset\", \"name\": \"_y\"}");
+	assert_false(f.good);
+	run(&f, NETWORKS, "{}", "{\"action\": \"remove-ipset\", \"name\": \"x\"}");
+	assert_false(f.good);
+	clear(&f);
+}
+
+static void test_apply(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f,
+		    "{\"action\": \"apply\", \"network_config\": {\"networks\": []}, "
+		    "\"firewall_config\": {\"_\": \"x\"}}",
+		    "{\n  \"networks\": []\n}\n", "{\n  \"_\": \"x\"\n}\n");
+	run(&f, NETWORKS, FIREWALL,
+	    "{\"action\": \"apply\", \"network_config\": " NETWORKS
+	    ", \"firewall_config\": " FIREWALL "}");
+	assert_files(&f, NULL, NULL);
+	assert_config_refuses(&f,
+			      "{\"action\": \"apply\", \"network_config\": {\"networks\": []}, "
+			      "\"firewall_config\": {\"networks\": {\"amber\": {}}}}",
+			      "there is no network \"amber\"");
+}
+
+/* Faults are reported where they are in the request. */
+static void test_places(void **state)
+{
+	struct fixture f = { 0 };
+	unsigned line, column;
+
+	(void)state;
+	run(&f, NETWORKS, FIREWALL,
+	    SET "\"amber\",\n \"network\": {\"subnet\": \"192.0.2.0/25\"}}");
+	assert_false(f.good);
+	assert_int_equal(f.diags.n, 1);
+	assert_string_equal(f.diags.items[0].pointer, "/network/subnet");
+	assert_ptr_equal(f.diags.items[0].loc.src, &f.request.src);
+	loc_line_column(f.diags.items[0].loc, &line, &column);
+	assert_int_equal(line, 2);
+	assert_int_equal(column, 24);
+	clear(&f);
+}
+
+/* ---- the table of actions ---- */
+
+static void assert_request(const char *text, uid_t uid, const char *part)
+{
+	struct request request = { .src = text_src("request", text) };
+	struct diags diags = { 0 };
+
+	assert_int_equal(request_parse(&request, uid, &diags), part == NULL);
+	if (part)
+		assert_message(&diags, part);
+	request_free(&request);
+	diags_free(&diags);
+}
+
+static void test_fields(void **state)
+{
+	(void)state;
+	assert_request(SET "\"a\"}", 0, NULL);
+	assert_request("{\"action\": \"set-network\"}", 0, "\"name\" is missing");
+	assert_request(SET "5}", 0, "\"name\" must be the name of a network, found the number 5");
+	assert_request(SET "\"a\", \"network\": null}", 0, "\"network\" must be an object");
+	assert_request(SET "\"a\", \"firewall\": []}", 0, "\"firewall\" must be an object");
+	assert_request(SET "\"a\", \"firewal\": {}}", 0, "did you mean \"firewall\"?");
+	assert_request(SET "\"a\", \"force\": true}", 0, "unknown key \"force\"");
+	assert_request("{\"action\": \"remove-network\", \"name\": \"a\", \"force\": 1}", 0,
+		       "\"force\" must be true or false");
+	assert_request("{\"action\": \"set-ipset\", \"name\": \"a\"}", 0,
+		       "\"hostnames\" is missing");
+	assert_request("{\"action\": \"set-ipset\", \"name\": \"a\", \"hostnames\": \"b\"}", 0,
+		       "a list stands in [ ]");
+	assert_request("{\"action\": \"apply\", \"network_config\": {}}", 0,
+		       "\"firewall_config\" is missing");
+	assert_request("{\"action\": \"status\", \"_x\": {}, \"comment\": 1}", 0, NULL);
+	assert_request("{\"name\": \"a\"}", 0, "\"action\" is missing");
+}
+
+static void test_who(void **state)
+{
+	enum request_action action;
+
+	(void)state;
+	for (int i = REQUEST_STATUS; i <= REQUEST_RECONCILE; i++) {
+		const char *name = request_action_name((enum request_action)i);
+		cleanup(cleanup_free) char *text =
+			xasprintf("{\"action\": \"%s\", \"x\": 1}", name);
+		bool anybody = i == REQUEST_STATUS || i == REQUEST_REFRESH;
+
+		assert_true(request_action_find(name, &action));
+		assert_int_equal(action, i);
+		assert_request(text, 1000,
+			       anybody ? "unknown key" : "needs root; you are uid 1000");
+		assert_request(text, 0, "unknown key");
+	}
+	assert_false(request_action_find("Status", &action));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_topology), cmocka_unit_test(test_set_subnet),
+		cmocka_unit_test(test_set_rules),    cmocka_unit_test(test_add_network),
+		cmocka_unit_test(test_smuggling),    cmocka_unit_test(test_remove_network),
+		cmocka_unit_test(test_set_ipset),    cmocka_unit_test(test_remove_ipset),
+		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_places),
+		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_who),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
