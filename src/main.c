@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/cmd_client.h"
 #include "dockside/command.h"
+#include "dockside/daemon.h"
 #include "dockside/log.h"
 
-#define STALE_TTL_DEFAULT 300 /* seconds, SPEC §4 */
-#define STALE_TTL_MAX (30 * 86400)
+/* Seconds, SPEC §4. */
+#define STALE_TTL_DEFAULT 300
+#define REFRESH_DEFAULT 60
+#define INTERVAL_MAX (30 * 86400)
 
 enum {
 	OPT_NETWORK_CONFIG = 1 << 0,
@@ -17,9 +21,16 @@ enum {
 	OPT_OUTPUT = 1 << 2,
 	OPT_RESOLVE = 1 << 3,
 	OPT_KERNEL = 1 << 4,
+	OPT_SOCKET = 1 << 5,
+	OPT_JSON = 1 << 6,
+	OPT_FORCE = 1 << 7,
+	OPT_NETWORK = 1 << 8,
+	OPT_FIREWALL = 1 << 9,
+	OPERANDS = 1 << 10, /* it takes arguments that are no options */
 };
 
 #define OPT_FILES (OPT_NETWORK_CONFIG | OPT_FIREWALL_CONFIG)
+#define OPT_CLIENT (OPT_SOCKET | OPT_JSON)
 
 static int cmd_version(const struct options *options)
 {
@@ -29,6 +40,24 @@ static int cmd_version(const struct options *options)
 }
 
 static int cmd_help(const struct options *options);
+
+/* The commands that ask the daemon are named as its socket's actions. */
+static int ask_daemon(const struct options *options)
+{
+	struct client_options client = {
+		.socket = options->socket,
+		.json = options->json,
+		.force = options->force,
+		.network = options->network,
+		.firewall = options->firewall,
+		.operands = options->operands,
+		.n_operands = options->n_operands,
+	};
+
+	if (!request_action_find(options->command, &client.action))
+		abort(); /* the table below names one that does not exist */
+	return cmd_client(&client);
+}
 
 static const struct command {
 	const char *name;
@@ -41,7 +70,20 @@ static const struct command {
 	{ "check", cmd_check, OPT_FILES | OPT_KERNEL, "validate both files" },
 	{ "apply", cmd_apply, OPT_FILES, "make the kernel enforce them, once" },
 	{ "diff", cmd_diff, OPT_FILES, "show what apply would change; exit status 1 if anything" },
+	{ "daemon", cmd_daemon, OPT_FILES | OPT_SOCKET,
+	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
+	{ "status", ask_daemon, OPT_CLIENT, "what the daemon enforces, and how it fares" },
+	{ "reload", ask_daemon, OPT_CLIENT, "have the daemon read both files again" },
+	{ "refresh", ask_daemon, OPT_CLIENT, "have it ask DNS for every name now" },
+	{ "reconcile", ask_daemon, OPT_CLIENT, "have it compare the kernel with its policy" },
+	{ "set-network", ask_daemon, OPT_CLIENT | OPT_NETWORK | OPT_FIREWALL | OPERANDS,
+	  "NAME: add or change a network, and save" },
+	{ "remove-network", ask_daemon, OPT_CLIENT | OPT_FORCE | OPERANDS,
+	  "NAME: remove a network, and save" },
+	{ "set-ipset", ask_daemon, OPT_CLIENT | OPERANDS,
+	  "NAME MEMBER…: add or replace an ipset, and save" },
+	{ "remove-ipset", ask_daemon, OPT_CLIENT | OPERANDS, "NAME: remove an ipset, and save" },
 	{ "version", cmd_version, 0, "print the version" },
 	{ "help", cmd_help, 0, "print this" },
 };
@@ -52,6 +94,11 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, OPT_OUTPUT },
 	{ "resolve", no_argument, NULL, OPT_RESOLVE },
 	{ "kernel", no_argument, NULL, OPT_KERNEL },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "network", required_argument, NULL, OPT_NETWORK },
+	{ "firewall", required_argument, NULL, OPT_FIREWALL },
 	{ 0 },
 };
 
@@ -60,16 +107,25 @@ static int cmd_help(const struct options *options)
 	(void)options;
 	printf("usage: dsfw-nft COMMAND [OPTIONS]\n\ncommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-10s %s\n", commands[i].name, commands[i].help);
+		printf("  %-14s %s\n", commands[i].name, commands[i].help);
 	printf("\noptions:\n"
 	       "  --network-config FILE    default /etc/dockside/network-config.json\n"
 	       "  --firewall-config FILE   default /etc/dockside/firewall-config.json\n"
 	       "  -o, --output FILE        compile: write there instead, atomically\n"
 	       "  --resolve                compile: fill hostname sets from DNS\n"
 	       "  --kernel                 check: have the kernel validate the transaction too\n"
+	       "  --socket PATH            daemon: listen there; the commands that ask it: where\n"
+	       "                           it listens (default /run/dockside/firewall.sock)\n"
+	       "  --json                   print the daemon's answer as it came\n"
+	       "  --network JSON|@FILE     set-network: what to set of the network's topology\n"
+	       "  --firewall JSON|@FILE    set-network: its rules\n"
+	       "  --force                  remove-network: even while containers are attached\n"
 	       "\nenvironment:\n"
 	       "  IPSET_STALE_TTL          seconds that an address stays once DNS has stopped\n"
 	       "                           returning it (default 300)\n"
+	       "  IPSET_REFRESH_INTERVAL   seconds within which the daemon asks a name again\n"
+	       "                           (default 60)\n"
+	       "  DOCKSIDE_FIREWALL_SOCKET as --socket\n"
 	       "\nexit status: 0 done, 1 failed (diff: differences), 2 bad usage, 3 bad "
 	       "configuration\n");
 	return EXIT_DONE;
@@ -112,6 +168,21 @@ static bool set_option(int option, struct options *options)
 	case OPT_KERNEL:
 		options->kernel = true;
 		return true;
+	case OPT_SOCKET:
+		options->socket = optarg;
+		return true;
+	case OPT_JSON:
+		options->json = true;
+		return true;
+	case OPT_FORCE:
+		options->force = true;
+		return true;
+	case OPT_NETWORK:
+		options->network = optarg;
+		return true;
+	case OPT_FIREWALL:
+		options->firewall = optarg;
+		return true;
 	default:
 		return false;
 	}
@@ -147,7 +218,9 @@ static bool parse_options(const struct command *command, int argc, char **argv,
 		if (!set_option(option, options))
 			return false;
 	}
-	if (optind < argc) {
+	options->operands = argv + optind;
+	options->n_operands = (size_t)(argc - optind);
+	if (optind < argc && !(command->allowed & OPERANDS)) {
 		log_error("%s: unexpected argument \"%s\"; see dsfw-nft help", command->name,
 			  argv[optind]);
 		return false;
@@ -156,20 +229,30 @@ static bool parse_options(const struct command *command, int argc, char **argv,
 }
 
 /* A bad value is an error, not a default (SPEC §5). */
-static bool read_environment(struct options *options)
+static bool read_seconds(const char *variable, unsigned *value)
 {
-	const char *text = getenv("IPSET_STALE_TTL");
-	uint64_t value;
+	const char *text = getenv(variable);
+	uint64_t seconds;
 
 	if (!text)
 		return true;
-	if (!parse_uint(text, strlen(text), 1, STALE_TTL_MAX, &value)) {
-		log_error("IPSET_STALE_TTL is \"%s\": wanted a number of seconds from 1 to %d",
-			  text, STALE_TTL_MAX);
+	if (!parse_uint(text, strlen(text), 1, INTERVAL_MAX, &seconds)) {
+		log_error("%s is \"%s\": wanted a number of seconds from 1 to %d", variable, text,
+			  INTERVAL_MAX);
 		return false;
 	}
-	options->stale_ttl_s = (unsigned)value;
+	*value = (unsigned)seconds;
 	return true;
+}
+
+static bool read_environment(struct options *options)
+{
+	const char *socket = getenv("DOCKSIDE_FIREWALL_SOCKET");
+
+	if (!options->socket && socket && socket[0])
+		options->socket = socket;
+	return read_seconds("IPSET_STALE_TTL", &options->stale_ttl_s) &&
+	       read_seconds("IPSET_REFRESH_INTERVAL", &options->refresh_s);
 }
 
 int main(int argc, char **argv)
@@ -178,6 +261,7 @@ int main(int argc, char **argv)
 		.network_config = "/etc/dockside/network-config.json",
 		.firewall_config = "/etc/dockside/firewall-config.json",
 		.stale_ttl_s = STALE_TTL_DEFAULT,
+		.refresh_s = REFRESH_DEFAULT,
 	};
 	const struct command *command;
 	int status;
@@ -190,6 +274,7 @@ int main(int argc, char **argv)
 	if (!command || !parse_options(command, argc - 1, argv + 1, &options) ||
 	    !read_environment(&options))
 		return EXIT_USAGE;
+	options.command = command->name;
 	status = command->run(&options);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_error("%s: write to standard output: %s", command->name, strerror(errno));

@@ -16,12 +16,19 @@ enum {
 };
 
 struct options {
+	const char *command; /* its name */
 	const char *network_config;
 	const char *firewall_config;
 	const char *output; /* NULL: standard output */
 	bool resolve;
 	bool kernel;
 	unsigned stale_ttl_s; /* IPSET_STALE_TTL */
+	unsigned refresh_s;   /* IPSET_REFRESH_INTERVAL */
+	const char *socket;   /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
+	bool json, force;
+	const char *network, *firewall; /* of set-network */
+	char *const *operands;
+	size_t n_operands;
 };
 
 int cmd_compile(const struct options *options);

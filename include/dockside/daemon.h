@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
+ * DNS; daemon_repair.c watches what others do to the ruleset; daemon_ctl.c and daemon_status.c answer
+ * on the socket. The struct is private to these.
+ */
+#ifndef DOCKSIDE_DAEMON_H
+#define DOCKSIDE_DAEMON_H
+
+#include <systemd/sd-event.h>
+
+#include "dockside/command.h"
+#include "dockside/ctl.h"
+#include "dockside/dns.h"
+#include "dockside/enforce.h"
+#include "dockside/nft_events.h"
+#include "dockside/repairs.h"
+
+#define DAEMON_ACCURACY_US 1000
+
+/* Runs until SIGTERM or SIGINT; returns an exit status. */
+int cmd_daemon(const struct options *options);
+
+/* How the last reload, apply or start went. */
+struct last_load {
+	uint64_t at_ms;
+	bool failed;
+	char *message;
+};
+
+/* A request whose answer is made but for the names. */
+struct waiter {
+	struct ctl_request *request; /* NULL: a free place */
+	char *answer;
+};
+
+struct daemon {
+	const struct options *options;
+	sd_event *event;
+	struct enforcer enforcer;
+	int lock;
+	struct running *rejected; /* the last configuration that had errors, until they are told */
+	struct last_load last_load;
+	bool ready;
+	bool stopping;
+
+	/* daemon_names.c */
+	struct dns *dns;
+	sd_event_source *dns_io, *dns_timer;
+	sd_event_source *ask_timer;  /* the next name is due */
+	sd_event_source *sets_timer; /* answers are collected until then */
+	bool answers_waiting;
+	uint64_t answers_since_ms;
+	sd_event_source *ready_timer; /* DNS has that long at the start */
+
+	/* daemon_repair.c */
+	struct nft_events *events;
+	sd_event_source *events_io, *repair_timer;
+	struct repairs repairs;
+	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
+	bool repair_waiting;
+	struct buf damage; /* what was seen missing since the last repair */
+	char *last_damage; /* what the last repair found */
+
+	/* daemon_ctl.c */
+	struct ctl *ctl;
+	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* for answers of DNS */
+};
+
+/* Milliseconds of CLOCK_BOOTTIME. */
+uint64_t daemon_now_ms(const struct daemon *daemon);
+/* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
+int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
+	       sd_event_time_handler_t handler);
+/* STATUS= for systemd: what is enforced. */
+void daemon_notify_status(struct daemon *daemon);
+/*
+ * Reads both files again and enforces them. Faults of the files go to diags. Returns 0 or -errno; what ran
+ * before goes on after an error.
+ */
+int daemon_reload(struct daemon *daemon, struct diags *diags, struct err *err);
+/* Enforces a candidate, which is consumed; what ran before is *ret_before's, the caller's. */
+int daemon_enforce(struct daemon *daemon, struct running *candidate, struct running **ret_before,
+		   struct err *err);
+/* Notes how a load went, for status. message is copied, or NULL. */
+void daemon_note_load(struct daemon *daemon, bool failed, const char *message);
+
+/* Frees what the diagnostics of the last daemon_reload() point into. */
+void daemon_forget_rejected(struct daemon *daemon);
+/* Every name has its answer: ready at the start, and whoever waits for a refresh has it. */
+void daemon_settled(struct daemon *daemon);
+
+int daemon_names_start(struct daemon *daemon, struct err *err);
+/* Asks the names that are due and waits for the next. */
+void daemon_names_ask(struct daemon *daemon);
+/* Whether every name has been answered, or has failed, and the sets have it. */
+bool daemon_names_settled(const struct daemon *daemon);
+void daemon_names_stop(struct daemon *daemon);
+
+/* To be opened before anything is loaded, so that nothing that others do goes unseen. */
+int daemon_repair_start(struct daemon *daemon, struct err *err);
+void daemon_repair_stop(struct daemon *daemon);
+/* Compares everything soon, as something is not as we believe. */
+void daemon_repair_soon(struct daemon *daemon, const char *why);
+
+int daemon_ctl_start(struct daemon *daemon, struct err *err);
+/* Answers those that wait for DNS. */
+void daemon_ctl_settled(struct daemon *daemon);
+void daemon_ctl_stop(struct daemon *daemon);
+
+/* The answer to `status`. */
+void daemon_status(struct daemon *daemon, struct json_out *out);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 7: a configuration in force: the policy, what is known of its names, the plan that both
+ * make, and the kernel that is to hold it. Knows no event loop; time is a parameter, in milliseconds of
+ * CLOCK_BOOTTIME, which is the clock that the kernel's timeouts follow, too.
+ */
+#ifndef DOCKSIDE_ENFORCE_H
+#define DOCKSIDE_ENFORCE_H
+
+#include "dockside/names.h"
+#include "dockside/nft_sets.h"
+#include "dockside/plan.h"
+#include "dockside/sync.h"
+
+/* A policy with the plan that it makes. On the heap: its parts point into each other. */
+struct running {
+	struct policy policy; /* config_load() or config_parse() fills it in */
+	struct hosts hosts;
+	struct plan plan;
+};
+
+struct running *running_new(void);
+void running_free(struct running *running);
+
+struct enforcer {
+	struct nft_reader *reader;
+	struct nft_loader *loader;
+	struct nft_sets *sets;
+	struct names names;
+	struct running *running; /* NULL before the first enforce_policy() */
+	unsigned stale_s;
+};
+
+/* Returns 0 or -errno. */
+int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
+		 struct err *err);
+void enforce_close(struct enforcer *enforcer);
+
+/*
+ * Makes the kernel hold a checked policy, which takes the place of the running one; at the start
+ * takes over the addresses that the kernel holds for its names. On success candidate is the
+ * enforcer's, and the policy that ran before (or NULL) the caller's; on an error candidate stays the
+ * caller's and everything is as it was. Returns 0 or -errno.
+ */
+int enforce_policy(struct enforcer *enforcer, struct running *candidate, uint64_t now_ms,
+		   struct running **ret_before, struct sync_result *ret_result, struct err *err);
+
+/* Compares the kernel with the running policy and repairs what differs. */
+int enforce_again(struct enforcer *enforcer, uint64_t now_ms, struct sync_result *ret_result,
+		  struct err *err);
+
+/* Only compares, against a plan that is made anew. */
+int enforce_compare(struct enforcer *enforcer, uint64_t now_ms, struct comparison *ret_comparison,
+		    struct err *err);
+
+/* An answer of the resolver. The kernel learns of it with the next enforce_names(). */
+void enforce_answer(struct enforcer *enforcer, const struct host *answer, uint64_t now_ms);
+
+/*
+ * Brings the sets and NAT maps up to date with the names that were touched since since_ms: elements
+ * come, are renewed, go, in one transaction. Returns 0; or -errno, and then what the kernel holds is
+ * not what we believe: enforce_again() is called for.
+ */
+int enforce_names(struct enforcer *enforcer, uint64_t since_ms, uint64_t now_ms, struct err *err);
+
+/* Makes every address that the sets hold permanent: nobody will renew them (SPEC §4). */
+int enforce_release(struct enforcer *enforcer, struct err *err);
+
+#endif

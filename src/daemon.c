@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dockside/config.h"
+#include "dockside/lock.h"
+#include "dockside/log.h"
+#include "dockside/save.h"
+#include "dockside/sysctl.h"
+
+#define LOCK_TIMEOUT_MS 10000
+#define READY_WAIT_MS 5000 /* for DNS, SPEC §6 */
+#define INOTIFY "fs/inotify/"
+
+uint64_t daemon_now_ms(const struct daemon *d)
+{
+	uint64_t us = 0;
+
+	if (sd_event_now(d->event, CLOCK_BOOTTIME, &us) < 0)
+		abort(); /* the event loop has no clock */
+	return us / 1000;
+}
+
+int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
+	       sd_event_time_handler_t handler)
+{
+	uint64_t us = at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000;
+	int r;
+
+	if (!*timer)
+		return sd_event_add_time(d->event, timer, CLOCK_BOOTTIME, us, DAEMON_ACCURACY_US,
+					 handler, d);
+	r = sd_event_source_set_time(*timer, us);
+	return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+}
+
+void daemon_notify_status(struct daemon *d)
+{
+	const struct running *running = d->enforcer.running;
+	size_t managed = 0;
+
+	if (!running)
+		return;
+	for (size_t i = 0; i < running->policy.n_networks; i++)
+		managed += network_managed(&running->policy.networks[i]);
+	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s", managed, d->enforcer.names.n,
+		   repairs_limited(&d->repairs, daemon_now_ms(d))
+			   ? "; somebody keeps changing the ruleset"
+			   : "");
+}
+
+void daemon_note_load(struct daemon *d, bool failed, const char *message)
+{
+	free(d->last_load.message);
+	d->last_load.message = message ? xstrdup(message) : NULL;
+	d->last_load.failed = failed;
+	d->last_load.at_ms = daemon_now_ms(d);
+}
+
+/* ------------------------------------------------------------------ loading */
+
+/* One line for the journal, without the source line and its carets. */
+static void log_diags(const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->n; i++) {
+		const struct diag *diag = &diags->items[i];
+		const char *file = diag->loc.src ? diag->loc.src->name : "";
+		unsigned line, column;
+
+		loc_line_column(diag->loc, &line, &column);
+		if (diag->severity == SEVERITY_ERROR)
+			log_error("%s:%u:%u: %s", file, line, column, diag->message);
+		else
+			log_info("%s:%u:%u: %s", file, line, column, diag->message);
+	}
+}
+
+int daemon_enforce(struct daemon *d, struct running *candidate, struct running **ret_before,
+		   struct err *err)
+{
+	struct sync_result result;
+	bool changed;
+	int r;
+
+	r = check_bridges(&candidate->policy, err);
+	if (r >= 0)
+		r = sysctl_bridge_netfilter(&changed, err);
+	if (r >= 0)
+		r = enforce_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
+				   err);
+	if (r < 0) {
+		running_free(candidate);
+		return r;
+	}
+	if (result.changed)
+		log_info("changed %zu chains, %zu sets, %zu elements", result.n_chains,
+			 result.n_sets, result.n_elems);
+	daemon_names_ask(d);
+	daemon_notify_status(d);
+	return 0;
+}
+
+int daemon_reload(struct daemon *d, struct diags *diags, struct err *err)
+{
+	struct running *candidate = running_new(), *before = NULL;
+	int r = 0;
+
+	if (!config_load(d->options->network_config, d->options->firewall_config,
+			 &candidate->policy, diags))
+		r = err_set(err, EINVAL, "the configuration has errors, keeping the running one");
+	log_diags(diags);
+	if (r < 0) {
+		/* The diagnostics point into its sources. */
+		d->rejected = candidate;
+	} else {
+		r = daemon_enforce(d, candidate, &before, err);
+		running_free(before);
+		/* Who reloads may have changed /etc/hosts, too. */
+		names_refresh(&d->enforcer.names, daemon_now_ms(d));
+		daemon_names_ask(d);
+	}
+	daemon_note_load(d, r < 0, r < 0 ? err->text : NULL);
+	return r;
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+			    void *data)
+{
+	struct diags diags = { 0 };
+	struct daemon *d = data;
+	struct err err = { 0 };
+	struct timespec now;
+
+	(void)source;
+	(void)info;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)now.tv_sec * 1000000 +
+			   (unsigned long long)now.tv_nsec / 1000);
+	if (daemon_reload(d, &diags, &err) < 0)
+		log_error("reload: %s", err.text);
+	else
+		log_info("reloaded");
+	sd_notify(0, "READY=1");
+	diags_free(&diags);
+	daemon_forget_rejected(d);
+	err_free(&err);
+	return 0;
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	log_info("stopping on signal %u; rules and sets stay", info->ssi_signo);
+	d->stopping = true;
+	return sd_event_exit(d->event, 0);
+}
+
+static int add_signals(struct daemon *d)
+{
+	static const int stop[] = { SIGTERM, SIGINT }, reload[] = { SIGHUP, SIGUSR1 };
+	sigset_t mask;
+	int r = 0;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < ARRAY_SIZE(stop); i++)
+		sigaddset(&mask, stop[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(reload); i++)
+		sigaddset(&mask, reload[i]);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(stop); i++)
+		r = sd_event_add_signal(d->event, NULL, stop[i], on_stop_signal, d);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(reload); i++)
+		r = sd_event_add_signal(d->event, NULL, reload[i], on_reload_signal, d);
+	return r;
+}
+
+/* ------------------------------------------------------------------ start */
+
+static void raise_inotify_limits(void)
+{
+	struct err err = { 0 };
+
+	if (sysctl_raise(INOTIFY "max_user_watches", 524288, &err) < 0)
+		log_warning("%s; containers may run out of watches", err.text);
+	err_free(&err);
+	if (sysctl_raise(INOTIFY "max_user_instances", 8192, &err) < 0)
+		log_warning("%s; containers may run out of inotify instances", err.text);
+	err_free(&err);
+}
+
+static int recover_files(const struct options *options, struct err *err)
+{
+	enum save_recovery recovery;
+	int r = save_recover(options->network_config, options->firewall_config, NULL, &recovery,
+			     err);
+
+	if (r >= 0 && recovery == SAVE_FINISHED)
+		log_warning("finished a save of the configuration that was interrupted");
+	else if (r >= 0 && recovery == SAVE_UNDONE)
+		log_warning("undid a save of the configuration that was interrupted");
+	return r;
+}
+
+/* Everything up to where the rules are in force and the socket answers. */
+static int start(struct daemon *d, struct err *err)
+{
+	struct diags diags = { 0 };
+	int r;
+
+	r = recover_files(d->options, err);
+	if (r >= 0)
+		r = daemon_repair_start(d, err);
+	if (r >= 0)
+		r = enforce_open(&d->enforcer, d->options->refresh_s, d->options->stale_ttl_s, err);
+	if (r >= 0)
+		r = daemon_names_start(d, err);
+	if (r < 0)
+		return r;
+	raise_inotify_limits();
+	r = daemon_reload(d, &diags, err);
+	if (r < 0 && diags.count[SEVERITY_ERROR] > 0)
+		diags_print(&diags, stderr);
+	diags_free(&diags);
+	daemon_forget_rejected(d);
+	return r < 0 ? r : daemon_ctl_start(d, err);
+}
+
+static void become_ready(struct daemon *d)
+{
+	if (d->ready)
+		return;
+	d->ready = true;
+	sd_notify(0, "READY=1");
+	daemon_notify_status(d);
+	log_info("ready");
+}
+
+static int on_ready_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	become_ready(data);
+	return 0;
+}
+
+void daemon_settled(struct daemon *d)
+{
+	become_ready(d);
+	daemon_ctl_settled(d);
+}
+
+void daemon_forget_rejected(struct daemon *d)
+{
+	running_free(d->rejected);
+	d->rejected = NULL;
+}
+
+static int run(struct daemon *d, struct err *err)
+{
+	int r = sd_event_new(&d->event);
+
+	if (r >= 0)
+		r = sd_event_set_watchdog(d->event, true);
+	if (r >= 0)
+		r = add_signals(d);
+	if (r < 0)
+		return err_errno(err, -r, "event loop");
+	r = lock_take(LOCK_TIMEOUT_MS, &d->lock, err);
+	if (r >= 0)
+		r = start(d, err);
+	if (r < 0)
+		return r;
+	if (daemon_names_settled(d))
+		become_ready(d);
+	else
+		r = daemon_arm(d, &d->ready_timer, daemon_now_ms(d) + READY_WAIT_MS,
+			       on_ready_timer);
+	if (r >= 0)
+		r = sd_event_loop(d->event);
+	return r < 0 ? err_errno(err, -r, "event loop") : 0;
+}
+
+/* ------------------------------------------------------------------ stop */
+
+static void stop(struct daemon *d)
+{
+	struct err err = { 0 };
+
+	sd_notify(0, "STOPPING=1");
+	daemon_ctl_stop(d);
+	daemon_names_stop(d);
+	daemon_repair_stop(d);
+	if (d->stopping && enforce_release(&d->enforcer, &err) < 0)
+		log_error("%s; they will run out", err.text);
+	enforce_close(&d->enforcer);
+	err_free(&err);
+	sd_event_source_unref(d->ready_timer);
+	sd_event_unref(d->event);
+	if (d->lock >= 0)
+		close(d->lock);
+	free(d->last_load.message);
+}
+
+int cmd_daemon(const struct options *options)
+{
+	struct daemon d = { .options = options, .lock = -1 };
+	struct err err = { 0 };
+	int r = run(&d, &err);
+
+	if (r < 0)
+		log_error("daemon: %s", err.text);
+	stop(&d);
+	err_free(&err);
+	return r < 0 ? (r == -EINVAL ? EXIT_CONFIG : EXIT_FAILED) : EXIT_DONE;
+}

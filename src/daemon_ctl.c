@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The requests of the socket (SPEC §7). */
+#include "dockside/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/config.h"
+#include "dockside/edit.h"
+#include "dockside/log.h"
+#include "dockside/save.h"
+
+/* ------------------------------------------------------------------ status, reload, refresh */
+
+static void answer_status(struct daemon *d, struct ctl_request *request)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+
+	daemon_status(d, &out);
+	ctl_answer(request, buf_str(&b));
+	buf_free(&b);
+}
+
+/* What was done, and what is odd about the configuration. The caller frees it. */
+static char *done_answer(const char *message, const struct diags *diags)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "status", "ok");
+	if (message)
+		json_out_string(&out, "message", message);
+	if (diags && diags->count[SEVERITY_WARNING] > 0)
+		ctl_put_diags(&out, "warnings", diags, SEVERITY_WARNING);
+	json_out_close(&out, '}');
+	return buf_steal(&b);
+}
+
+/* Answers once every name has been asked; consumes answer. There are as many places as connections. */
+static void answer_settled(struct daemon *d, struct ctl_request *request, char *answer)
+{
+	daemon_names_ask(d);
+	for (size_t i = 0; !daemon_names_settled(d) && i < ARRAY_SIZE(d->waiters); i++) {
+		if (d->waiters[i].request)
+			continue;
+		d->waiters[i] = (struct waiter){ request, answer };
+		return;
+	}
+	ctl_answer(request, answer);
+	free(answer);
+}
+
+void daemon_ctl_settled(struct daemon *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
+		struct waiter waiter = d->waiters[i];
+
+		d->waiters[i] = (struct waiter){ 0 };
+		if (waiter.request)
+			ctl_answer(waiter.request, waiter.answer);
+		free(waiter.answer);
+	}
+}
+
+static void on_gone(struct ctl_request *request, void *data)
+{
+	struct daemon *d = data;
+
+	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
+		if (d->waiters[i].request != request)
+			continue;
+		free(d->waiters[i].answer);
+		d->waiters[i] = (struct waiter){ 0 };
+	}
+}
+
+static void answer_reload(struct daemon *d, struct ctl_request *request)
+{
+	struct diags diags = { 0 };
+	struct err err = { 0 };
+
+	if (daemon_reload(d, &diags, &err) < 0)
+		ctl_answer_error(request, err.text, &diags);
+	else
+		answer_settled(d, request, done_answer("reloaded", &diags));
+	diags_free(&diags);
+	daemon_forget_rejected(d);
+	err_free(&err);
+}
+
+static void answer_refresh(struct daemon *d, struct ctl_request *request)
+{
+	names_refresh(&d->enforcer.names, daemon_now_ms(d));
+	answer_settled(d, request, done_answer(NULL, NULL));
+}
+
+/* ------------------------------------------------------------------ reconcile */
+
+static void put_removed(struct json_out *out, const struct changes *changes)
+{
+	json_out_open(out, "removed_chains", '[');
+	for (size_t i = 0; i < changes->n_chains; i++)
+		if (changes->chains[i].kind == CHANGE_DELETE)
+			json_out_string(out, NULL, changes->chains[i].name);
+	json_out_close(out, ']');
+	json_out_open(out, "removed_ipsets", '[');
+	for (size_t i = 0; i < changes->n_sets; i++)
+		if (changes->sets[i].kind == CHANGE_DELETE)
+			json_out_string(out, NULL, changes->sets[i].name);
+	json_out_close(out, ']');
+	json_out_open(out, "repaired", '[');
+	for (size_t i = 0; i < changes->n_chains; i++)
+		if (changes->chains[i].kind != CHANGE_DELETE)
+			json_out_string(out, NULL, changes->chains[i].name);
+	for (size_t i = 0; i < changes->n_sets; i++)
+		if (changes->sets[i].kind != CHANGE_DELETE)
+			json_out_string(out, NULL, changes->sets[i].name);
+	json_out_close(out, ']');
+}
+
+static void answer_reconcile(struct daemon *d, struct ctl_request *request)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+	struct comparison comparison;
+	struct sync_result result;
+	struct err err = { 0 };
+	int r;
+
+	r = enforce_compare(&d->enforcer, daemon_now_ms(d), &comparison, &err);
+	if (r >= 0) {
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "status", "ok");
+		put_removed(&out, &comparison.changes);
+		/* Networks are Docker's; nobody has asked it yet. */
+		json_out_open(&out, "docker_orphans", '[');
+		json_out_close(&out, ']');
+		json_out_close(&out, '}');
+		sync_comparison_free(&comparison);
+		r = enforce_again(&d->enforcer, daemon_now_ms(d), &result, &err);
+	}
+	if (r < 0)
+		ctl_answer_error(request, err.text, NULL);
+	else
+		ctl_answer(request, buf_str(&b));
+	buf_free(&b);
+	err_free(&err);
+}
+
+/* ------------------------------------------------------------------ actions that change the files */
+
+static void set_source(struct src *src, const char *name, const char *edited,
+		       const struct src *running)
+{
+	*src = (struct src){ .name = xstrdup(name) };
+	src->text = xstrdup(edited ? edited : running->text);
+	src->len = strlen(src->text);
+}
+
+static int save_edit(struct daemon *d, const struct edit *edit, const struct policy *before,
+		     struct err *err)
+{
+	const struct save_file files[SAVE_FILES] = {
+		[SAVE_NETWORK] = { d->options->network_config, edit->network_text,
+				   before->network_src.text },
+		[SAVE_FIREWALL] = { d->options->firewall_config, edit->firewall_text,
+				    before->firewall_src.text },
+	};
+
+	return save_files(files, NULL, err);
+}
+
+/* The kernel first, then the files; if these cannot be written, what ran before runs again. */
+static int enforce_and_save(struct daemon *d, struct running *candidate, const struct edit *edit,
+			    struct err *err)
+{
+	struct running *before = NULL, *rejected = NULL;
+	struct err again = { 0 };
+	int r = daemon_enforce(d, candidate, &before, err);
+
+	if (r < 0)
+		return r;
+	r = save_edit(d, edit, &before->policy, err);
+	if (r >= 0) {
+		running_free(before);
+		return 0;
+	}
+	if (daemon_enforce(d, before, &rejected, &again) < 0)
+		log_error("going back to the configuration on the disk: %s", again.text);
+	err_free(&again);
+	running_free(rejected);
+	return err_prefix(err, "save");
+}
+
+static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
+{
+	const struct request *request = ctl_request_get(ctl_request);
+	const struct policy *policy = &d->enforcer.running->policy;
+	struct running *candidate = running_new();
+	struct diags diags = { 0 };
+	struct edit edit = { 0 };
+	struct err err = { 0 };
+	int r = -EINVAL;
+
+	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
+		set_source(&candidate->policy.network_src, d->options->network_config,
+			   edit.network_text, &policy->network_src);
+		set_source(&candidate->policy.firewall_src, d->options->firewall_config,
+			   edit.firewall_text, &policy->firewall_src);
+		if (config_parse(&candidate->policy, &diags))
+			r = 0;
+	}
+	if (r < 0) {
+		ctl_answer_error(ctl_request, NULL, &diags);
+		diags_free(&diags);
+		running_free(candidate);
+	} else {
+		/* A warning may point into the candidate. */
+		r = enforce_and_save(d, candidate, &edit, &err);
+		if (r < 0)
+			ctl_answer_error(ctl_request, err.text, NULL);
+		else
+			answer_settled(d, ctl_request, done_answer("enforced and saved", &diags));
+		diags_free(&diags);
+		daemon_note_load(d, r < 0, r < 0 ? err.text : NULL);
+	}
+	edit_free(&edit);
+	err_free(&err);
+}
+
+/* ------------------------------------------------------------------ the socket */
+
+static void on_request(struct ctl_request *request, void *data)
+{
+	struct daemon *d = data;
+
+	switch (ctl_request_get(request)->action) {
+	case REQUEST_STATUS:
+		answer_status(d, request);
+		break;
+	case REQUEST_RELOAD:
+		answer_reload(d, request);
+		break;
+	case REQUEST_REFRESH:
+		answer_refresh(d, request);
+		break;
+	case REQUEST_RECONCILE:
+		answer_reconcile(d, request);
+		break;
+	case REQUEST_APPLY:
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_SET_IPSET:
+	case REQUEST_REMOVE_IPSET:
+		answer_edit(d, request);
+		break;
+	}
+}
+
+int daemon_ctl_start(struct daemon *d, struct err *err)
+{
+	static const struct ctl_handler handler = { .request = on_request, .gone = on_gone };
+
+	if (!d->options->socket)
+		return 0;
+	return ctl_open(d->event, d->options->socket, &handler, d, &d->ctl, err);
+}
+
+void daemon_ctl_stop(struct daemon *d)
+{
+	if (d->ctl)
+		ctl_close(d->ctl);
+}

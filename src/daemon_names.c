@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * ask_timer fires when the next name is due; its question goes to the resolver. Answers only change
+ * what we know of the name; sets_timer, a moment after the first of them, gives the kernel all of it
+ * in one transaction.
+ */
+#include "dockside/daemon.h"
+
+#include <sys/epoll.h>
+
+#include "dockside/log.h"
+
+#define DNS_TIMEOUT_MS 4000
+#define COLLECT_MS 20 /* answers come in bunches */
+
+static void arm_dns(struct daemon *d);
+static void arm_ask(struct daemon *d);
+
+/* ------------------------------------------------------------------ answers to sets */
+
+static int on_sets(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+	struct err err = { 0 };
+
+	(void)source;
+	(void)usec;
+	d->answers_waiting = false;
+	if (enforce_names(&d->enforcer, d->answers_since_ms, daemon_now_ms(d), &err) < 0) {
+		log_error("update sets: %s; comparing everything", err.text);
+		daemon_repair_soon(d, "an update of the sets failed");
+	}
+	err_free(&err);
+	if (daemon_names_settled(d))
+		daemon_settled(d);
+	return 0;
+}
+
+static void sets_soon(struct daemon *d)
+{
+	uint64_t now_ms = daemon_now_ms(d);
+
+	if (d->answers_waiting)
+		return;
+	d->answers_waiting = true;
+	d->answers_since_ms = now_ms;
+	daemon_arm(d, &d->sets_timer, now_ms + COLLECT_MS, on_sets);
+}
+
+/* One line when a name begins to fail and one when it is back, not one per answer. */
+static void log_answer(const struct name *known, const struct host *host)
+{
+	if (host->state == HOST_FAILED && known->failures == 0)
+		log_warning("%s: %s, %s", host->name, host->error ? host->error : "no answer",
+			    known->n_addrs > 0 ? "keeping its addresses"
+					       : "its rules match nothing until it resolves");
+	else if (host->state != HOST_FAILED && known->failures > 0)
+		log_info("%s: resolves again", host->name);
+}
+
+static void on_answer(void *data, const struct host *host)
+{
+	struct daemon *d = data;
+	const struct name *known = names_find(&d->enforcer.names, host->name);
+
+	if (!known)
+		return; /* no longer configured */
+	log_answer(known, host);
+	enforce_answer(&d->enforcer, host, daemon_now_ms(d));
+	sets_soon(d);
+}
+
+/* ------------------------------------------------------------------ the resolver */
+
+static int on_dns_io(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	dns_process(d->dns);
+	arm_dns(d);
+	arm_ask(d);
+	return 0;
+}
+
+static int on_dns_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)usec;
+	return on_dns_io(source, -1, 0, data);
+}
+
+static void arm_dns(struct daemon *d)
+{
+	int wait = dns_wait_ms(d->dns);
+
+	daemon_arm(d, &d->dns_timer, wait < 0 ? UINT64_MAX : daemon_now_ms(d) + (uint64_t)wait,
+		   on_dns_timer);
+}
+
+/* ------------------------------------------------------------------ questions */
+
+static int on_ask(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	daemon_names_ask(data);
+	return 0;
+}
+
+static void arm_ask(struct daemon *d)
+{
+	daemon_arm(d, &d->ask_timer, names_due(&d->enforcer.names), on_ask);
+}
+
+void daemon_names_ask(struct daemon *d)
+{
+	const char *name;
+
+	/* Addresses whose time is up leave the sets of the plan, too. */
+	names_expire(&d->enforcer.names, daemon_now_ms(d));
+	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d))) != NULL)
+		dns_ask(d->dns, name);
+	arm_dns(d);
+	arm_ask(d);
+}
+
+bool daemon_names_settled(const struct daemon *d)
+{
+	return !d->answers_waiting && dns_pending(d->dns) == 0;
+}
+
+int daemon_names_start(struct daemon *d, struct err *err)
+{
+	int r = dns_open(DNS_TIMEOUT_MS, on_answer, d, &d->dns, err);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->event, &d->dns_io, dns_fd(d->dns), EPOLLIN, on_dns_io, d);
+	return r < 0 ? err_errno(err, -r, "watch the resolver") : 0;
+}
+
+void daemon_names_stop(struct daemon *d)
+{
+	sd_event_source_disable_unref(d->dns_io);
+	sd_event_source_disable_unref(d->dns_timer);
+	sd_event_source_disable_unref(d->ask_timer);
+	sd_event_source_disable_unref(d->sets_timer);
+	dns_close(d->dns);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The kernel tells of each transaction who made it and what it touched. Ours are known by the
+ * process, whose number in the kernel's own numbering the first transaction of our set socket
+ * tells. Any other that touches our table is followed by a comparison of everything, which puts
+ * back what differs: at once, unless there have been too many of late (repairs.h).
+ */
+#include "dockside/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+
+#include "dockside/log.h"
+
+#define DAMAGE_MAX 400 /* bytes of description kept */
+#define RETRY_MS 5000  /* after a repair that failed */
+
+static void describe(struct buf *b, const struct nft_transaction *t)
+{
+	static const char *const kinds[] = { "chain", "set", "object" };
+	unsigned table = t->tables[WATCHED_DOCKSIDE];
+
+	if (b->len > DAMAGE_MAX)
+		return;
+	buf_printf(b, "%s%s (pid %u)", b->len > 0 ? "; " : "",
+		   t->process[0] ? t->process : "a process", t->pid);
+	if (table & TOUCH_DELETED)
+		buf_puts(b, " deleted the table");
+	else if (table & TOUCH_DECLARED)
+		buf_puts(b, " declared the table anew");
+	for (size_t i = 0; !(table & TOUCH_DELETED) && i < t->n_touched; i++) {
+		const struct touched *touched = &t->touched[i];
+
+		if (touched->table != WATCHED_DOCKSIDE)
+			continue;
+		if (b->len > DAMAGE_MAX) {
+			buf_puts(b, ", …");
+			break;
+		}
+		buf_printf(b, " %s %s ", touched->how & TOUCH_DELETED ? "deleted" : "changed",
+			   kinds[touched->kind]);
+		quote_found(b, touched->name, strlen(touched->name));
+	}
+}
+
+static void repair(struct daemon *d)
+{
+	uint64_t now_ms = daemon_now_ms(d);
+	struct sync_result result;
+	struct err err = { 0 };
+
+	d->repair_waiting = false;
+	if (!d->enforcer.running)
+		return;
+	if (enforce_again(&d->enforcer, now_ms, &result, &err) < 0) {
+		log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
+		err_free(&err);
+		daemon_repair_soon(d, "");
+		return;
+	}
+	if (!result.changed) {
+		buf_reset(&d->damage);
+		return;
+	}
+	repairs_note(&d->repairs, now_ms);
+	free(d->last_damage);
+	d->last_damage = xstrdup(buf_str(&d->damage));
+	log_warning("%s; put back %zu chains, %zu sets, %zu elements",
+		    d->damage.len > 0 ? d->last_damage : "the ruleset differed", result.n_chains,
+		    result.n_sets, result.n_elems);
+	if (repairs_limited(&d->repairs, now_ms))
+		log_error("somebody keeps changing our table: %llu repairs by now, and from now on "
+			  "at most one every %d s",
+			  (unsigned long long)d->repairs.total, REPAIRS_SLOW_MS / 1000);
+	buf_reset(&d->damage);
+	daemon_notify_status(d);
+}
+
+static int on_repair(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	repair(data);
+	return 0;
+}
+
+static void repair_at(struct daemon *d, uint64_t at_ms)
+{
+	if (d->repair_waiting)
+		return;
+	d->repair_waiting = true;
+	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
+}
+
+void daemon_repair_soon(struct daemon *d, const char *why)
+{
+	if (why[0] && d->damage.len < DAMAGE_MAX)
+		buf_printf(&d->damage, "%s%s", d->damage.len > 0 ? "; " : "", why);
+	repair_at(d, daemon_now_ms(d) + RETRY_MS);
+}
+
+static bool is_ours(struct daemon *d, const struct nft_transaction *t)
+{
+	if (t->portid == nft_sets_portid(d->enforcer.sets)) {
+		d->own_pid = t->pid;
+		return true;
+	}
+	return d->own_pid != 0 && t->pid == d->own_pid;
+}
+
+static bool touches_our_table(const struct nft_transaction *t)
+{
+	if (t->tables[WATCHED_DOCKSIDE] != 0 || t->overflow)
+		return true;
+	for (size_t i = 0; i < t->n_touched; i++)
+		if (t->touched[i].table == WATCHED_DOCKSIDE)
+			return true;
+	return false;
+}
+
+static void on_transaction(void *data, const struct nft_transaction *t)
+{
+	struct daemon *d = data;
+	uint64_t now_ms;
+
+	if (is_ours(d, t) || !touches_our_table(t))
+		return;
+	now_ms = daemon_now_ms(d);
+	describe(&d->damage, t);
+	repair_at(d, repairs_when(&d->repairs, now_ms));
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct nft_events_state state;
+	struct daemon *d = data;
+	struct err err = { 0 };
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	if (nft_events_read(d->events, on_transaction, d, &state, &err) < 0) {
+		log_error("%s; comparing everything", err.text);
+		daemon_repair_soon(d, "the kernel's events could not be read");
+	} else if (state.lost && !state.more) {
+		if (d->damage.len < DAMAGE_MAX)
+			buf_printf(&d->damage, "%sevents were lost", d->damage.len > 0 ? "; " : "");
+		repair_at(d, repairs_when(&d->repairs, daemon_now_ms(d)));
+	}
+	err_free(&err);
+	return 0;
+}
+
+int daemon_repair_start(struct daemon *d, struct err *err)
+{
+	int r = nft_events_open(&d->events, err);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->event, &d->events_io, nft_events_fd(d->events), EPOLLIN, on_events,
+			    d);
+	/* Before names and clients: an open network is the worst that can wait. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(d->events_io, SD_EVENT_PRIORITY_IMPORTANT);
+	return r < 0 ? err_errno(err, -r, "watch the ruleset") : 0;
+}
+
+void daemon_repair_stop(struct daemon *d)
+{
+	sd_event_source_disable_unref(d->events_io);
+	sd_event_source_disable_unref(d->repair_timer);
+	nft_events_close(d->events);
+	buf_free(&d->damage);
+	free(d->last_damage);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The answer to `status`; its shape is in ctl.h. */
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "dockside/daemon.h"
+
+#define ADDRESSES_MAX 8000 /* of all ipsets together: an answer is at most 1 MiB */
+
+static void put_age(struct json_out *out, const char *key, uint64_t now_ms, bool ever,
+		    uint64_t at_ms)
+{
+	if (ever)
+		json_out_int(out, key, (int64_t)((now_ms - at_ms) / 1000));
+	else
+		json_out_string(out, key, NULL);
+}
+
+/* ------------------------------------------------------------------ ipsets */
+
+static void put_elems(struct json_out *out, const struct plan *plan, const char *prefix,
+		      const char *name, const char *suffix, size_t *left)
+{
+	struct arena arena = { 0 };
+	const struct plan_set *set =
+		plan_find_set(plan, plan_set_name(&arena, prefix, name, suffix));
+
+	for (size_t i = 0; set && i<set->n_elems && * left> 0; i++, --*left) {
+		struct elem elem = set->elems[i];
+		struct buf b = { 0 };
+
+		elem.comment = NULL;
+		elem.timeout_ms = 0;
+		nft_text_elem(&b, set->type, &elem);
+		json_out_string(out, NULL, buf_str(&b));
+		buf_free(&b);
+	}
+	arena_free(&arena);
+}
+
+static bool put_ipsets(struct json_out *out, const struct running *running)
+{
+	static const char *const suffixes[] = { "-v4", "-net4", "-v6", "-net6" };
+	size_t left = ADDRESSES_MAX;
+
+	json_out_open(out, "ipsets", '{');
+	for (size_t i = 0; i < running->policy.n_ipsets; i++) {
+		const struct ipset *ipset = &running->policy.ipsets[i];
+
+		json_out_open(out, ipset->name, '[');
+		for (size_t k = 0; k < ARRAY_SIZE(suffixes); k++)
+			put_elems(out, &running->plan, "ipset-", ipset->name, suffixes[k], &left);
+		json_out_close(out, ']');
+	}
+	json_out_close(out, '}');
+	return left == 0;
+}
+
+/* ------------------------------------------------------------------ networks */
+
+struct packets {
+	uint64_t passed, refused;
+};
+
+/* The kernel's rules are those of the plan, one by one, or a repair is under way. */
+static void count_chain(const struct plan *plan, const struct kernel *kernel,
+			const struct network *network, const char *kind, struct packets *packets)
+{
+	struct arena arena = { 0 };
+	const char *name = plan_chain_name(&arena, network->bridge, kind);
+	const struct plan_chain *chain = plan_find_chain(plan, name);
+	const struct kernel_chain *have = kernel_find_chain(kernel, name);
+
+	for (size_t i = 0; chain && have && i < chain->n_rules && i < have->n_rules; i++) {
+		if (!chain->rules[i].counter)
+			continue;
+		if (chain->rules[i].verdict == VERDICT_ACCEPT)
+			packets->passed += have->rules[i].packets;
+		else
+			packets->refused += have->rules[i].packets;
+	}
+	arena_free(&arena);
+}
+
+static void put_network(struct json_out *out, const struct running *running,
+			const struct kernel *kernel, const struct network *network)
+{
+	struct packets packets = { 0 };
+
+	count_chain(&running->plan, kernel, network, "OUT", &packets);
+	count_chain(&running->plan, kernel, network, "ING", &packets);
+	count_chain(&running->plan, kernel, network, "HOST", &packets);
+	json_out_open(out, network->name, '{');
+	json_out_string(out, "state", network_managed(network) ? "enforced" : "unmanaged");
+	json_out_string(out, "bridge", network->bridge);
+	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
+	json_out_int(out, "passed", (int64_t)packets.passed);
+	json_out_int(out, "refused", (int64_t)packets.refused);
+	json_out_close(out, '}');
+}
+
+static void put_networks(struct json_out *out, const struct running *running,
+			 const struct kernel *kernel)
+{
+	const struct policy *policy = &running->policy;
+
+	json_out_open(out, "networks", '[');
+	for (size_t i = 0; i < policy->n_networks; i++)
+		json_out_string(out, NULL, policy->networks[i].name);
+	json_out_close(out, ']');
+	json_out_open(out, "network_details", '{');
+	for (size_t i = 0; i < policy->n_networks; i++)
+		put_network(out, running, kernel, &policy->networks[i]);
+	json_out_close(out, '}');
+}
+
+/* ------------------------------------------------------------------ the rest */
+
+static void put_names(struct json_out *out, const struct names *names, uint64_t now_ms)
+{
+	size_t left = ADDRESSES_MAX;
+
+	json_out_open(out, "names", '{');
+	for (size_t i = 0; i < names->n; i++) {
+		const struct name *name = &names->items[i];
+		char text[ADDR_STRLEN];
+
+		json_out_open(out, name->name, '{');
+		json_out_open(out, "addresses", '[');
+		for (size_t k = 0; k < name->n_addrs && left > 0; k++, left--)
+			json_out_string(out, NULL, ipaddr_format(&name->addrs[k].addr, text));
+		json_out_close(out, ']');
+		put_age(out, "age", now_ms, name->answered, name->answered_ms);
+		json_out_string(out, "error", name->error);
+		json_out_close(out, '}');
+	}
+	json_out_close(out, '}');
+}
+
+static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now_ms)
+{
+	uint64_t last_ms = 0;
+	bool ever = repairs_last(&d->repairs, &last_ms);
+
+	json_out_open(out, "drift", '{');
+	json_out_int(out, "repairs", (int64_t)d->repairs.total);
+	put_age(out, "age", now_ms, ever, last_ms);
+	json_out_bool(out, "limited", repairs_limited(&d->repairs, now_ms));
+	json_out_string(out, "message", d->last_damage);
+	json_out_close(out, '}');
+}
+
+static void put_versions(struct json_out *out)
+{
+	struct utsname name;
+
+	json_out_open(out, "versions", '{');
+	json_out_string(out, "dsfw-nft", PACKAGE_VERSION);
+	json_out_string(out, "kernel", uname(&name) == 0 ? name.release : NULL);
+	json_out_close(out, '}');
+}
+
+void daemon_status(struct daemon *d, struct json_out *out)
+{
+	const struct running *running = d->enforcer.running;
+	uint64_t now_ms = daemon_now_ms(d);
+	struct kernel kernel = { 0 };
+
+	/* For the counters; without them the rest is as true. */
+	nft_read_table(d->enforcer.reader, &kernel, NULL);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "status", "ok");
+	json_out_bool(out, "ready", d->ready);
+	put_networks(out, running, &kernel);
+	if (put_ipsets(out, running))
+		json_out_bool(out, "truncated", true);
+	put_names(out, &d->enforcer.names, now_ms);
+	json_out_open(out, "reload", '{');
+	json_out_string(out, "result", d->last_load.failed ? "error" : "ok");
+	put_age(out, "age", now_ms, true, d->last_load.at_ms);
+	json_out_string(out, "message", d->last_load.message);
+	json_out_close(out, '}');
+	put_drift(out, d, now_ms);
+	put_versions(out);
+	json_out_close(out, '}');
+	kernel_free(&kernel);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The plan's sets are what we believe that the kernel's sets hold. Answers of the resolver change the
+ * names; enforce_names() makes the host-backed sets of the plan again and gives the kernel the
+ * difference, as element operations, which touch no rule. A reload or repair compares the whole
+ * plan with what the kernel really holds (sync.c).
+ */
+#include "dockside/enforce.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/compile.h"
+
+/* ------------------------------------------------------------------ a policy and its plan */
+
+struct running *running_new(void)
+{
+	return xcalloc(1, sizeof(struct running));
+}
+
+void running_free(struct running *running)
+{
+	if (!running)
+		return;
+	plan_free(&running->plan);
+	hosts_free(&running->hosts);
+	policy_free(&running->policy);
+	free(running);
+}
+
+/* Compiles from what the names hold now. */
+static void running_compile(struct running *running, const struct names *names)
+{
+	plan_free(&running->plan);
+	names_fill_hosts(names, &running->hosts, 0);
+	compile_policy(&running->policy, &running->hosts, &running->plan);
+}
+
+int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
+		 struct err *err)
+{
+	struct enforcer *e = ret_enforcer;
+	int r;
+
+	*e = (struct enforcer){ .stale_s = stale_s };
+	names_init(&e->names, refresh_s, stale_s);
+	r = nft_reader_open(&e->reader, err);
+	if (r >= 0)
+		r = nft_sets_open(&e->sets, RENEWAL_PROBE, err);
+	if (r >= 0)
+		nft_loader_open(&e->loader);
+	if (r < 0)
+		enforce_close(e);
+	return r;
+}
+
+void enforce_close(struct enforcer *e)
+{
+	running_free(e->running);
+	names_free(&e->names);
+	nft_sets_close(e->sets);
+	nft_loader_close(e->loader);
+	nft_reader_close(e->reader);
+	*e = (struct enforcer){ 0 };
+}
+
+/* ------------------------------------------------------------------ taking over */
+
+static struct ipaddr elem_addr(const uint8_t *bytes, enum family family)
+{
+	struct ipaddr addr = { .family = family };
+
+	memcpy(addr.b, bytes, family_bytes(family));
+	return addr;
+}
+
+static uint64_t remaining_ms(const struct elem *elem)
+{
+	return elem->timeout_ms == 0 ? UINT64_MAX : elem->expires_ms;
+}
+
+/* The addresses of a set in the kernel whose comment names one of the set's names. */
+static void adopt_set(struct names *names, const struct plan_set *set, const struct plan_set *have,
+		      uint64_t now_ms)
+{
+	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+
+	for (size_t i = 0; i < have->n_elems; i++) {
+		const struct elem *elem = &have->elems[i];
+		struct ipaddr addr = elem_addr(elem->key, family);
+
+		for (size_t k = 0; k < set->n_hosts; k++)
+			if (elem_is_of(elem, set->hosts[k]->name))
+				names_adopt(names, set->hosts[k]->name, &addr, remaining_ms(elem),
+					    now_ms);
+	}
+}
+
+/* The targets that the same NAT rules had. */
+static void adopt_map(struct names *names, const struct plan_set *map, const struct plan_set *have,
+		      uint64_t now_ms)
+{
+	enum family family = map->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+
+	for (size_t i = 0; i < map->n_elems; i++) {
+		const struct elem *want = &map->elems[i];
+		const struct elem *elem;
+		struct ipaddr addr;
+
+		if (!want->host || have->n_elems == 0)
+			continue;
+		elem = bsearch(want, have->elems, have->n_elems, sizeof(*elem), elem_cmp);
+		if (!elem || !elem->comment || strcmp(elem->comment, want->comment) != 0)
+			continue;
+		addr = elem_addr(elem->data, family);
+		names_adopt(names, want->host->name, &addr, UINT64_MAX, now_ms);
+	}
+}
+
+static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, struct err *err)
+{
+	struct kernel kernel;
+	int r = nft_read_table(e->reader, &kernel, err);
+
+	if (r < 0)
+		return err_prefix(err, "take over");
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		const struct plan_set *set = plan->sets[i];
+		const struct kernel_set *have = kernel_find_set(&kernel, set->name);
+
+		if (!have || have->set.type != set->type)
+			continue;
+		if (set->n_hosts > 0)
+			adopt_set(&e->names, set, &have->set, now_ms);
+		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
+			adopt_map(&e->names, set, &have->set, now_ms);
+	}
+	kernel_free(&kernel);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the whole policy */
+
+/* The names that were there before know their addresses; only at the start the kernel knows more. */
+static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t now_ms,
+			 struct err *err)
+{
+	names_configure(&e->names, &candidate->hosts, now_ms);
+	running_compile(candidate, &e->names);
+	return adopt(e, &candidate->plan, now_ms, err);
+}
+
+int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_ms,
+		   struct running **ret_before, struct sync_result *ret_result, struct err *err)
+{
+	int r = 0;
+
+	hosts_free(&candidate->hosts); /* it may have run before */
+	hosts_collect(&candidate->policy, &candidate->hosts);
+	names_expire(&e->names, now_ms);
+	if (!e->running)
+		r = enforce_first(e, candidate, now_ms, err);
+	if (r < 0)
+		return r;
+	running_compile(candidate, &e->names);
+	r = sync_apply(e->reader, e->loader, &candidate->plan, e->stale_s, ret_result, err);
+	if (r < 0)
+		return r;
+	names_configure(&e->names, &candidate->hosts, now_ms);
+	*ret_before = e->running;
+	e->running = candidate;
+	return 0;
+}
+
+int enforce_again(struct enforcer *e, uint64_t now_ms, struct sync_result *ret_result,
+		  struct err *err)
+{
+	names_expire(&e->names, now_ms);
+	running_compile(e->running, &e->names);
+	return sync_apply(e->reader, e->loader, &e->running->plan, e->stale_s, ret_result, err);
+}
+
+int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_comparison,
+		    struct err *err)
+{
+	names_expire(&e->names, now_ms);
+	running_compile(e->running, &e->names);
+	return sync_compare(e->reader, e->loader, &e->running->plan, e->stale_s, COMPARE_CHAINS,
+			    ret_comparison, err);
+}
+
+/* ------------------------------------------------------------------ names */
+
+void enforce_answer(struct enforcer *e, const struct host *answer, uint64_t now_ms)
+{
+	names_answer(&e->names, answer->name, answer->state, answer->addrs, answer->n_addrs,
+		     answer->ttl, answer->error, now_ms);
+}
+
+struct set_ops {
+	struct set_op *items;
+	size_t n, cap;
+};
+
+static void add_op(struct set_ops *ops, const struct plan_set *set, enum set_op_kind kind,
+		   const struct elem *elem)
+{
+	ops->items = array_grow(ops->items, &ops->cap, ops->n, sizeof(*ops->items));
+	ops->items[ops->n++] =
+		(struct set_op){ .set = set->name, .type = set->type, .kind = kind, .elem = *elem };
+}
+
+/* Whether an answer since then has, or an outage has spared, the element's address. */
+static bool vouched_since(const struct enforcer *e, const struct plan_set *set,
+			  const struct elem *elem, uint64_t since_ms)
+{
+	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	struct ipaddr addr = elem_addr(elem->key, family);
+
+	for (size_t i = 0; i < set->n_hosts; i++) {
+		const struct name *name = names_find(&e->names, set->hosts[i]->name);
+
+		if (name && name_seen_ms(name, &addr) >= since_ms)
+			return true;
+	}
+	return false;
+}
+
+static bool same_comment(const struct elem *a, const struct elem *b)
+{
+	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
+}
+
+static bool set_touched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms)
+{
+	for (size_t i = 0; i < set->n_hosts; i++) {
+		const struct name *name = names_find(&e->names, set->hosts[i]->name);
+
+		if (name && name->touched_ms >= since_ms)
+			return true;
+	}
+	return false;
+}
+
+/* Makes a set's elements again; the difference goes to ops. */
+static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_ms,
+		       struct set_ops *ops)
+{
+	struct plan_set old = *set;
+	size_t i = 0, k = 0;
+
+	set->elems = NULL;
+	set->n_elems = set->cap_elems = 0;
+	for (size_t n = 0; n < old.n_elems; n++)
+		*set_add_elem(set, NULL) = old.elems[n];
+	compile_host_elems(&e->running->plan, set, e->stale_s);
+	while (i < set->n_elems || k < old.n_elems) {
+		const struct elem *want = i < set->n_elems ? &set->elems[i] : NULL;
+		const struct elem *had = k < old.n_elems ? &old.elems[k] : NULL;
+		int order = !want ? 1 : !had ? -1 : elem_cmp(want, had);
+
+		i += order <= 0;
+		k += order >= 0;
+		if (order > 0)
+			add_op(ops, set, SET_OP_ABSENT, had);
+		else if (order < 0 || !same_comment(want, had))
+			add_op(ops, set, SET_OP_PRESENT, want);
+		else if (want->timeout_ms != 0 && vouched_since(e, set, want, since_ms))
+			add_op(ops, set, SET_OP_RENEW, want);
+	}
+	free(old.elems);
+}
+
+/* Targets that are names. A key that is there with other data has to go first. */
+static void update_map(struct plan_set *map, struct set_ops *ops)
+{
+	for (size_t i = 0; i < map->n_elems; i++) {
+		struct elem *elem = &map->elems[i];
+		struct elem old = *elem;
+
+		if (!elem->host)
+			continue;
+		compile_nat_target(elem, map->type);
+		if (elem->unresolved == old.unresolved &&
+		    memcmp(elem->data, old.data, sizeof(old.data)) == 0)
+			continue;
+		if (!old.unresolved)
+			add_op(ops, map, SET_OP_ABSENT, &old);
+		if (!elem->unresolved)
+			add_op(ops, map, SET_OP_PRESENT, elem);
+	}
+}
+
+static int commit_ops(struct enforcer *e, const struct set_ops *ops, struct err *err)
+{
+	int r = 0;
+
+	for (size_t done = 0; r >= 0 && done < ops->n; done += SET_OPS_MAX) {
+		size_t n = ops->n - done < SET_OPS_MAX ? ops->n - done : SET_OPS_MAX;
+
+		r = nft_sets_commit(e->sets, ops->items + done, n, err);
+	}
+	return r;
+}
+
+int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct err *err)
+{
+	struct plan *plan = &e->running->plan;
+	struct set_ops ops = { 0 };
+	int r;
+
+	names_expire(&e->names, now_ms);
+	names_fill_hosts(&e->names, &e->running->hosts, since_ms);
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		struct plan_set *set = plan->sets[i];
+
+		if (set_touched(e, set, since_ms))
+			update_set(e, set, since_ms, &ops);
+		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
+			update_map(set, &ops);
+	}
+	r = commit_ops(e, &ops, err);
+	free(ops.items);
+	return r;
+}
+
+int enforce_release(struct enforcer *e, struct err *err)
+{
+	struct set_ops ops = { 0 };
+	int r;
+
+	for (size_t i = 0; e->running && i < e->running->plan.n_sets; i++) {
+		const struct plan_set *set = e->running->plan.sets[i];
+
+		for (size_t k = 0; set->n_hosts > 0 && k < set->n_elems; k++) {
+			struct elem elem = set->elems[k];
+
+			if (elem.timeout_ms == 0)
+				continue;
+			elem.timeout_ms = 0;
+			add_op(&ops, set, SET_OP_RENEW, &elem);
+		}
+	}
+	r = commit_ops(e, &ops, err);
+	free(ops.items);
+	return r < 0 ? err_prefix(err, "make the sets' addresses permanent") : 0;
+}
