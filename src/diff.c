@@ -195,6 +195,7 @@ static void diff_elems(const struct plan_set *want, const struct plan_set *have,
 		const struct elem *h = k < have->n_elems ? &have->elems[k] : NULL;
 		int order = !w ? 1 : !h ? -1 : elem_cmp(w, h);
 
+		assert(w || h);
 		i += order <= 0;
 		k += order >= 0;
 		if (order > 0 && want->n_hosts > 0)
@@ -259,6 +260,7 @@ static void diff_sets(struct changes *changes, uint64_t stale_ms)
 		const struct kernel_set *have = k < kernel->n_sets ? &kernel->sets[k] : NULL;
 		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->set.name);
 
+		assert(want || have);
 		i += order <= 0;
 		k += order >= 0;
 		if (order < 0)
@@ -338,6 +340,7 @@ static void diff_chains(struct changes *changes)
 		const struct kernel_chain *have = k < kernel->n_chains ? &kernel->chains[k] : NULL;
 		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->name);
 
+		assert(want || have);
 		i += order <= 0;
 		k += order >= 0;
 		if (order < 0)

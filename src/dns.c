@@ -16,6 +16,7 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -367,10 +368,8 @@ void dns_close(struct dns *dns)
 		return;
 	dns->closing = true;
 	close_channels(dns);
-	while (dns->waiting.first) {
-		struct question *q = dns->waiting.first;
-
-		list_remove(&dns->waiting, q);
+	for (struct question *q = dns->waiting.first, *next; q; q = next) {
+		next = q->next;
 		free(q);
 	}
 	if (dns->epoll >= 0)
@@ -485,7 +484,7 @@ static int wait_for_answers(struct dns *dns, uint64_t deadline)
 int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err)
 {
 	uint64_t deadline = now_ms() + timeout_ms;
-	struct dns *dns;
+	struct dns *dns = NULL;
 	int r;
 
 	if (hosts->n == 0)
@@ -493,6 +492,7 @@ int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err)
 	r = dns_open(timeout_ms, take_answer, hosts, &dns, err);
 	if (r < 0)
 		return r;
+	assert(dns);
 	for (size_t i = 0; i < hosts->n; i++)
 		if (hosts->items[i].state == HOST_UNASKED)
 			dns_ask(dns, hosts->items[i].name);

@@ -9,6 +9,7 @@
  */
 #include "dockside/enforce.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,7 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 		const struct elem *had = k < old.n_elems ? &old.elems[k] : NULL;
 		int order = !want ? 1 : !had ? -1 : elem_cmp(want, had);
 
+		assert(want || had);
 		i += order <= 0;
 		k += order >= 0;
 		if (order > 0)

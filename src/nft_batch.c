@@ -21,6 +21,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "dockside/err.h"
@@ -90,6 +91,8 @@ static struct nlmsghdr *put(struct nft_batch *batch, uint16_t type, int flags, u
 		batch->cap = 2 * (batch->len + room);
 		batch->data = xreallocarray(batch->data, batch->cap, 1);
 	}
+	/* libmnl leaves padding as it is. */
+	memset(batch->data + batch->len, 0, room);
 	batch->last = batch->len;
 	nlh = mnl_nlmsg_put_header(batch->data + batch->len);
 	nlh->nlmsg_type = type;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 5, private to nft_read.c: netlink attributes of nf_tables (linux/netfilter/nf_tables.h) to
- * the structs of kernel.h.
+ * Layer 5, private to the nft_*.c adapters: netlink attributes of nf_tables
+ * (linux/netfilter/nf_tables.h) to the structs of kernel.h.
  */
 #ifndef DOCKSIDE_NFT_ATTR_H
 #define DOCKSIDE_NFT_ATTR_H
