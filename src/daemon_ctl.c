@@ -152,22 +152,24 @@ static void answer_reconcile(struct daemon *d, struct ctl_request *request)
 
 /* ------------------------------------------------------------------ actions that change the files */
 
-static void set_source(struct src *src, const char *name, const char *edited,
+/* Positions in an edited text are nobody's file's. */
+static void set_source(struct src *src, const char *path, const char *edited,
 		       const struct src *running)
 {
-	*src = (struct src){ .name = xstrdup(name) };
+	*src = (struct src){ .name = edited ? xasprintf("%s (changed)", path) : xstrdup(path) };
 	src->text = xstrdup(edited ? edited : running->text);
 	src->len = strlen(src->text);
 }
 
-static int save_edit(struct daemon *d, const struct edit *edit, const struct policy *before,
-		     struct err *err)
+/* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
+static int save_edit(struct daemon *d, const struct edit *edit, bool replace,
+		     const struct policy *before, struct err *err)
 {
 	const struct save_file files[SAVE_FILES] = {
 		[SAVE_NETWORK] = { d->options->network_config, edit->network_text,
-				   before->network_src.text },
+				   replace ? NULL : before->network_src.text },
 		[SAVE_FIREWALL] = { d->options->firewall_config, edit->firewall_text,
-				    before->firewall_src.text },
+				    replace ? NULL : before->firewall_src.text },
 	};
 
 	return save_files(files, NULL, err);
@@ -175,7 +177,7 @@ static int save_edit(struct daemon *d, const struct edit *edit, const struct pol
 
 /* The kernel first, then the files; if these cannot be written, what ran before runs again. */
 static int enforce_and_save(struct daemon *d, struct running *candidate, const struct edit *edit,
-			    struct err *err)
+			    bool replace, struct err *err)
 {
 	struct running *before = NULL, *rejected = NULL;
 	struct err again = { 0 };
@@ -183,7 +185,7 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 
 	if (r < 0)
 		return r;
-	r = save_edit(d, edit, &before->policy, err);
+	r = save_edit(d, edit, replace, &before->policy, err);
 	if (r >= 0) {
 		running_free(before);
 		return 0;
@@ -192,7 +194,7 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 		log_error("going back to the configuration on the disk: %s", again.text);
 	err_free(&again);
 	running_free(rejected);
-	return err_prefix(err, "save");
+	return r;
 }
 
 static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
@@ -219,7 +221,7 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 		running_free(candidate);
 	} else {
 		/* A warning may point into the candidate. */
-		r = enforce_and_save(d, candidate, &edit, &err);
+		r = enforce_and_save(d, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else
