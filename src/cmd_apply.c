@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* apply, teardown: what changes the kernel. */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -134,6 +135,8 @@ static int teardown(bool *ret_existed, struct err *err)
 	r = session_open(&session, err);
 	if (r >= 0)
 		r = nft_read_table(session.reader, &kernel, err);
+	if (r >= 0 && kernel.owned)
+		r = err_set(err, EPERM, "table inet " TABLE_NAME " is owned by another process");
 	if (r >= 0 && kernel.exists) {
 		buf_puts(&script.text, "delete table inet " TABLE_NAME "\n");
 		r = nft_load(session.loader, &script, LOAD_COMMIT, NULL, NULL, err);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dns_probe TIMEOUT-MS NAME…: what dns_resolve_all() answers for the names, one line each:
+ * "NAME dns TTL ADDRESS…", "NAME static ADDRESS…" or "NAME failed: WHY"; then "N ms" on standard
+ * error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dockside/dns.h"
+#include "dockside/util.h"
+
+static int host_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
+}
+
+static void print_host(const struct host *host)
+{
+	char text[ADDR_STRLEN];
+
+	switch (host->state) {
+	case HOST_UNASKED:
+		printf("%s unasked", host->name);
+		break;
+	case HOST_FAILED:
+		printf("%s failed: %s", host->name, host->error);
+		break;
+	case HOST_DNS:
+		printf("%s dns %u", host->name, host->ttl);
+		break;
+	case HOST_STATIC:
+		printf("%s static", host->name);
+		break;
+	}
+	for (size_t i = 0; i < host->n_addrs; i++)
+		printf(" %s", ipaddr_format(&host->addrs[i], text));
+	putchar('\n');
+}
+
+int main(int argc, char **argv)
+{
+	struct hosts hosts = { 0 };
+	struct err err = { 0 };
+	struct timespec start, end;
+	uint64_t timeout_ms;
+	int r;
+
+	if (argc < 3 || !parse_uint(argv[1], strlen(argv[1]), 0, 100000, &timeout_ms)) {
+		fprintf(stderr, "usage: dns_probe TIMEOUT-MS NAME…\n");
+		return 2;
+	}
+	hosts.n = (size_t)argc - 2;
+	hosts.items = xcalloc(hosts.n, sizeof(*hosts.items));
+	for (size_t i = 0; i < hosts.n; i++)
+		hosts.items[i].name = xstrdup(argv[i + 2]);
+	qsort(hosts.items, hosts.n, sizeof(*hosts.items), host_cmp);
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	r = dns_resolve_all(&hosts, (unsigned)timeout_ms, &err);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (r < 0)
+		fprintf(stderr, "dns_probe: %s\n", err.text);
+	for (size_t i = 0; i < hosts.n; i++)
+		print_host(&hosts.items[i]);
+	fprintf(stderr, "%lld ms\n",
+		(long long)(end.tv_sec - start.tv_sec) * 1000 +
+			(end.tv_nsec - start.tv_nsec) / 1000000);
+	hosts_free(&hosts);
+	err_free(&err);
+	return r < 0;
+}

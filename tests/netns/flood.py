@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Opens TCP connections as fast as it can, most to where that is denied, and keeps one open flow busy.
+
+usage: flood.py NAMESPACE SERVER-NAMESPACE DENIED:PORT ALLOWED:PORT DIRECTORY MINIMUM
+
+Its SYNs are bare packets from ever new ports, so that each is a new connection. It makes the file
+"ready" in the directory when it has begun, "enough" after so many denied attempts, and ends when
+"stop" is there. Then it prints one line of NAME=NUMBER: denied, and of these reset, answered, seen at the
+server; allowed, and of these answered and reset; gap: the longest that the flow stood still, in ms,
+or "broken".
+"""
+import ctypes
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+SYN, RST, ACK = 2, 4, 16
+BURST = 5                               # denied attempts at once
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def open_in(namespace, *args):
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    if LIBC.setns(there, 0x40000000):
+        raise OSError(ctypes.get_errno(), "setns")
+    s = socket.socket(*args)
+    LIBC.setns(home, 0x40000000)
+    os.close(there)
+    os.close(home)
+    return s
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+class Target:
+    def __init__(self, where, source):
+        address, port = where.split(":")
+        self.address, self.port = address, int(port)
+        self.packed = socket.inet_aton(address)
+        self.ends = socket.inet_aton(source) + self.packed + struct.pack("!HH", 6, 20)
+        self.sent = self.reset = self.answered = self.seen = 0
+        self.next = 0
+
+    def syn(self):
+        source_port = 1024 + self.next % 64000
+        self.next += 1
+        parts = [source_port, self.port, self.next, 0, 0x50, SYN, 8192, 0, 0]
+        parts[7] = checksum(self.ends + struct.pack("!HHIIBBHHH", *parts))
+        self.sent += 1
+        return struct.pack("!HHIIBBHHH", *parts)
+
+
+def drain(raw, handle):
+    while True:
+        try:
+            packet = raw.recv(256)
+        except BlockingIOError:
+            return
+        head = (packet[0] & 15) * 4
+        source_port, port = struct.unpack_from("!HH", packet, head)
+        handle(packet[12:16], packet[16:20], source_port, port, packet[head + 13])
+
+
+def main():
+    namespace, server, denied, allowed, directory, minimum = sys.argv[1:]
+    with open_in(namespace, socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect((denied.split(":")[0], 9))
+        source = s.getsockname()[0]
+    denied, allowed = Target(denied, source), Target(allowed, source)
+    flow = open_in(namespace, socket.AF_INET, socket.SOCK_STREAM)
+    flow.connect((allowed.address, allowed.port))
+    flow.recv(256)
+    flow.setblocking(False)
+    raw = open_in(namespace, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    watch = open_in(server, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    for s in (raw, watch):
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+        s.setblocking(False)
+
+    def on_answer(sender, _, port, __, flags):
+        for target in (denied, allowed):
+            if sender == target.packed and port == target.port:
+                target.reset += bool(flags & RST)
+                target.answered += flags & (SYN | ACK) == SYN | ACK
+
+    def on_arrival(_, receiver, __, port, flags):
+        if receiver == denied.packed and port == denied.port and flags & SYN:
+            denied.seen += 1
+
+    def path(name):
+        return os.path.join(directory, name)
+
+    gap, last, waiting, broken = 0.0, time.monotonic(), False, False
+    open(path("ready"), "w").close()
+    rounds = 0
+    while rounds % 20 or not os.path.exists(path("stop")):
+        rounds += 1
+        for _ in range(BURST):
+            raw.sendto(denied.syn(), (denied.address, 0))
+        if rounds % 10 == 0:
+            raw.sendto(allowed.syn(), (allowed.address, 0))
+        try:
+            if not waiting:
+                flow.send(b"x")
+                waiting = True
+            else:
+                broken |= not flow.recv(16)
+                waiting = False
+                now = time.monotonic()
+                gap, last = max(gap, now - last), now
+        except BlockingIOError:
+            pass
+        except OSError:
+            broken = True
+        drain(raw, on_answer)
+        drain(watch, on_arrival)
+        if denied.sent >= int(minimum) and denied.sent - BURST < int(minimum):
+            open(path("enough"), "w").close()
+        select.select([], [], [], 0.0005)
+    gap = max(gap, time.monotonic() - last)
+    deadline = time.monotonic() + 1     # for what is still under way
+    while time.monotonic() < deadline and \
+            (allowed.answered < allowed.sent or denied.reset < denied.sent):
+        select.select([raw], [], [], 0.05)
+        drain(raw, on_answer)
+        drain(watch, on_arrival)
+    print(f"denied={denied.sent} reset={denied.reset} answered={denied.answered} seen={denied.seen} "
+          f"allowed={allowed.sent} opened={allowed.answered} refused={allowed.reset} "
+          f"gap={'broken' if broken else round(gap * 1000)}")
+
+
+main()

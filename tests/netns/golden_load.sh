@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Every script that tests/golden/ and rulesets/ keep loads with nft -f: where there is nothing, twice,
+# and over the one of every other; and apply of the same configuration agrees with it. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+top=${TOP_SRCDIR:-$here/../..}
+cases=()
+: >$t/hosts
+for file in "$top"/tests/golden/*/firewall.json "$top"/rulesets/*/firewall-config.json; do
+	directory=${file%/*}
+	[[ -e $file && ! -e $directory/expect.err ]] || continue
+	name=${directory#"$top"/}
+	cp "$file" $t/firewall.json
+	cp "$directory/network${file#"$directory/firewall"}" $t/network.json
+	dsfw compile --resolve # as apply does; a name that is everywhere is localhost
+	if [[ $status -ne 0 ]]; then
+		result "$name: compile" "$(status_fault 0)"
+		continue
+	fi
+	cases+=("$name")
+	mkdir -p "$t/case/$name"
+	cp $t/network.json $t/firewall.json "$t/case/$name"
+	cp $t/out "$t/case/$name/script.nft"
+done
+[[ ${#cases[@]} -ge 2 ]] || bail "only ${#cases[@]} scripts"
+
+load() # NAME WHAT-WAS-BEFORE
+{
+	nft -f "$t/case/$1/script.nft" 2>&1 || echo "$1 does not load after $2"
+}
+
+dsfw apply # which makes the host's settings, too
+for name in "${cases[@]}"; do
+	cp "$t/case/$name/network.json" "$t/case/$name/firewall.json" $t
+	nft flush ruleset
+	faults=$(load "$name" nothing)
+	listing >"$t/case/$name/wanted"
+	result "$name: loads where there is nothing" "$faults"
+	faults=$(
+		load "$name" itself
+		listing | diff "$t/case/$name/wanted" - | head -20
+	)
+	result "$name: loads twice" "$faults"
+	faults=$(
+		dsfw diff
+		status_fault 0
+		dsfw apply
+		status_fault 0
+		listing | diff "$t/case/$name/wanted" - | head -20
+		dsfw apply
+		[[ $out == "nothing to change"* ]] || status_fault "0, with nothing to change,"
+		dsfw diff
+		status_fault 0
+	)
+	result "$name: apply agrees" "$faults"
+	nft flush ruleset
+	faults=$(
+		dsfw apply
+		status_fault 0
+		listing | diff "$t/case/$name/wanted" - | head -20
+		dsfw diff
+		status_fault 0
+	)
+	result "$name: apply makes the same" "$faults"
+done
+
+# row I: the I-th before and after each that comes later. Chains and sets of a former one that the later
+# one has no use for stay, but no chain with rules.
+# shellcheck disable=SC2317
+row()
+{
+	local i=$1 k
+	load "${cases[i]}" nothing
+	for ((k = i + 1; k < ${#cases[@]}; k++)); do
+		load "${cases[k]}" "${cases[i]}"
+		load "${cases[i]}" "${cases[k]}"
+	done
+	listing | grep '^\schain' | grep -vxFf "$t/case/${cases[i]}/wanted" |
+		grep -E 'accept |drop |reject|goto|vmap|counter (accept|drop)'
+}
+
+# Rows of every fourth, in a network namespace of their own: most of the time goes to waiting.
+faults=$(
+	for worker in 0 1 2 3; do
+		# shellcheck disable=SC2016
+		unshare --net bash -c "$(declare -f load listing row; declare -p t cases)"'
+			for ((i = $1; i < ${#cases[@]}; i += 4)); do
+				row "$i"
+				nft flush ruleset
+			done' bash $worker 2>&1 &
+	done
+	wait
+)
+result "each loads over every other: $((${#cases[@]} * (${#cases[@]} - 1))) pairs" "$faults"
+
+# And apply makes do with what any of them has left.
+faults=
+for name in "${cases[@]}"; do
+	cp "$t/case/$name/network.json" "$t/case/$name/firewall.json" $t
+	dsfw apply
+	faults+=$(status_fault 0)
+	faults+=$(listing | diff "$t/case/$name/wanted" - | head -20)
+	dsfw diff
+	faults+=$(status_fault 0)
+	[[ -z $faults ]] || faults+="
+that was $name over $before
+"
+	before=$name
+done
+result "apply changes each into the next" "$faults"
+finish

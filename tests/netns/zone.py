@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A DNS server that can misbehave, a watcher of the sets, and a judge of what both have seen.
+
+  zone.py serve ZONE LOG     answers on 127.0.0.1:53; ZONE is read at each question and has lines
+                             NAME [ADDRESS...] [ttl=S] [delay=S] [rotate=N], or NAME fail|silent;
+                             other names do not exist. rotate: every question gets the next N
+                             addresses. LOG gets "SECONDS NAME A|AAAA ADDRESS..." of each answer
+                             that has addresses
+  zone.py watch LOG STOP SET...  looks at the sets all the time, until the file STOP is there. LOG
+                             gets "SECONDS SET + ADDRESS TIMEOUT EXPIRES" of what came, "-" of what
+                             went, "^" of what was renewed (TIMEOUT and EXPIRES in ms; what was
+                             left before), "!" of what has another timeout; last "SECONDS end LOOKS
+                             LONGEST-PAUSE-IN-MS"
+  zone.py judge ZONE-LOG WATCH-LOG   assertions on standard input, faults on standard output:
+      kept SET ADDRESS FROM TO        never missing between
+      renewed SET ADDRESS FROM TO N   renewed at least N times between
+      gone SET ADDRESS FROM           has gone by then, and not come back
+      left SET ADDRESS FROM TO        went once, between
+      permanent SET                   nothing of it ever had a timeout, and there is something
+      timed SET MS                    everything in it had this timeout, always
+      true NAME SET STALE SLACK       from an answer to STALE s after it each address is there, and
+                                      none is there STALE + SLACK s after its last
+
+All seconds are of CLOCK_BOOTTIME.
+"""
+import collections
+import errno
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+
+NFPROTO_INET, SUBSYS, GETSETELEM = 1, 10, 13
+TABLE, SET, ELEMENTS = 1, 2, 3                  # NFTA_SET_ELEM_LIST_*
+KEY, TIMEOUT, EXPIRATION = 1, 4, 5              # NFTA_SET_ELEM_*
+DUMP, DUMP_INTR = 0x300, 0x10
+
+
+def now():
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+# ---- the server
+
+
+class Server:
+    def __init__(self, zone, log):
+        self.zone, self.lock = zone, threading.Lock()
+        self.log = open(log, "a", buffering=1, encoding="ascii")
+        self.turns = collections.Counter()
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.s.bind(("127.0.0.1", 53))
+
+    def entry(self, name):
+        with open(self.zone, encoding="ascii") as f:
+            for line in f:
+                if (words := line.split()) and words[0] == name:
+                    return words[1:]
+        return None
+
+    def on_question(self, data, peer):
+        at, labels = 12, []
+        while data[at]:
+            labels.append(data[at + 1:at + 1 + data[at]].decode())
+            at += 1 + data[at]
+        kind = struct.unpack_from("!H", data, at + 1)[0]
+        name = ".".join(labels).lower()
+        words = self.entry(name)
+        if words and "silent" in words:
+            return
+        options = dict(w.split("=") for w in words or [] if "=" in w)
+        family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+        known = [w for w in words or [] if "=" not in w and w != "fail" and
+                 (":" in w) == (family == socket.AF_INET6)]
+        if known and "rotate" in options:
+            step = int(options["rotate"])
+            turn = self.turns[name, kind] = self.turns[name, kind] + step
+            known = [known[(turn + i) % len(known)] for i in range(step)]
+        code = 3 if words is None else 2 if "fail" in words else 0
+        answer = struct.pack("!HHHHHH", struct.unpack_from("!H", data)[0], 0x8580 | code, 1,
+                             len(known), 0, 0) + data[12:at + 5]
+        for address in known:
+            packed = socket.inet_pton(family, address)
+            answer += struct.pack("!HHHIH", 0xC00C, kind, 1, int(options.get("ttl", 1)),
+                                  len(packed)) + packed
+        text = f"{name} {'A' if kind == 1 else 'AAAA'} {' '.join(known)}\n" if known else None
+        threading.Timer(float(options.get("delay", 0)), self.send, (answer, peer, text)).start()
+
+    def send(self, answer, peer, text):
+        with self.lock:
+            self.s.sendto(answer, peer)
+            if text:
+                self.log.write(f"{now():.3f} {text}")
+
+    def run(self):
+        while True:
+            try:
+                self.on_question(*self.s.recvfrom(4096))
+            except OSError as e:
+                if e.errno != errno.ECONNREFUSED:   # who asked is no more
+                    raise
+
+
+# ---- the watcher
+
+
+def attributes(data):
+    at = 0
+    while at + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, at)
+        yield kind & 0x3FFF, data[at + 4:at + length]
+        at += (length + 3) & ~3
+
+
+def attribute(kind, data):
+    return struct.pack("=HH", len(data) + 4, kind) + data + bytes(-len(data) % 4)
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Watcher:
+    def __init__(self, log, stop, sets):
+        self.s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.log = open(log, "w", buffering=1, encoding="ascii")
+        self.stop, self.sets = stop, {name: {} for name in sets}
+        self.serial = 0
+
+    def ask(self, name):
+        body = struct.pack("=BBH", NFPROTO_INET, 0, 0) + attribute(TABLE, b"dockside\0") + \
+            attribute(SET, name.encode() + b"\0")
+        self.serial += 1
+        self.s.send(struct.pack("=IHHII", 16 + len(body), SUBSYS << 8 | GETSETELEM, 1 | DUMP,
+                                self.serial, 0) + body)
+
+    def answers(self):
+        """The payloads of a dump."""
+        interrupted = False
+        while True:
+            data, at = self.s.recv(1 << 17), 0
+            while at < len(data):
+                length, kind, flags, serial = struct.unpack_from("=IHHI", data, at)
+                body, at = data[at + 16:at + length], at + ((length + 3) & ~3)
+                if serial != self.serial:
+                    continue
+                interrupted |= bool(flags & DUMP_INTR)
+                if kind in (2, 3):              # an error, the end
+                    if interrupted:
+                        raise Interrupted
+                    if code := struct.unpack_from("=i", body)[0]:
+                        if kind == 2 and -code != errno.ENOENT:
+                            raise OSError(-code, os.strerror(-code))
+                    return
+                yield body[4:]
+
+    def look(self, name):
+        """ADDRESS -> (timeout, expires), 0 without."""
+        while True:
+            found = {}
+            self.ask(name)
+            try:
+                for body in self.answers():
+                    for kind, elements in attributes(body):
+                        for _, element in attributes(elements) if kind == ELEMENTS else ():
+                            a = dict(attributes(element))
+                            key = dict(attributes(a[KEY]))[1]
+                            family = socket.AF_INET if len(key) == 4 else socket.AF_INET6
+                            found[socket.inet_ntop(family, key)] = tuple(
+                                struct.unpack("!Q", a[k])[0] if k in a else 0
+                                for k in (TIMEOUT, EXPIRATION))
+                return found
+            except Interrupted:
+                pass
+
+    def compare(self, name):
+        before, after = self.sets[name], self.look(name)
+        at = f"{now():.3f} {name}"
+        for address in before.keys() - after.keys():
+            self.log.write(f"{at} - {address} {before[address][0]} {before[address][1]}\n")
+        for address, (timeout, expires) in after.items():
+            had = before.get(address)
+            if not had:
+                self.log.write(f"{at} + {address} {timeout} {expires}\n")
+            elif had[0] != timeout:
+                self.log.write(f"{at} ! {address} {timeout} {expires}\n")
+            elif expires > had[1]:
+                self.log.write(f"{at} ^ {address} {timeout} {had[1]}\n")
+        self.sets[name] = after
+
+    def run(self):
+        looks, longest, last = 0, 0.0, now()
+        while looks % 20 or not os.path.exists(self.stop):
+            for name in self.sets:
+                self.compare(name)
+            looks += 1
+            longest, last = max(longest, now() - last), now()
+            time.sleep(0.002)
+        self.log.write(f"{now():.3f} end {looks} {round(longest * 1000)}\n")
+
+
+# ---- the judge
+
+
+class Judge:
+    def __init__(self, zone_log, watch_log):
+        self.answers = []                       # (seconds, name, addresses)
+        with open(zone_log, encoding="ascii") as f:
+            for line in f:
+                at, name, _, *addresses = line.split()
+                self.answers.append((float(at), name, addresses))
+        self.events = collections.defaultdict(list)     # (set, address) -> [(seconds, sign, …)]
+        self.end = None
+        with open(watch_log, encoding="ascii") as f:
+            for line in f:
+                at, name, *rest = line.split()
+                if name == "end":
+                    self.end = float(at)
+                    continue
+                self.events[name, rest[1]].append((float(at), rest[0], int(rest[2]), int(rest[3])))
+
+    def there(self, which, at):
+        state = False
+        for when, sign, *_ in self.events[which]:
+            if when <= at:
+                state = sign != "-"
+        return state
+
+    def between(self, which, begin, end, sign):
+        return [e[0] for e in self.events[which] if begin <= e[0] <= end and e[1] == sign]
+
+    def kept(self, name, address, begin, end):
+        begin, end = float(begin), float(end)
+        if not self.there((name, address), begin):
+            yield f"is not there at {begin}"
+        if went := self.between((name, address), begin, end, "-"):
+            yield f"went at {went}"
+
+    def renewed(self, name, address, begin, end, n):
+        times = self.between((name, address), float(begin), float(end), "^")
+        if len(times) < int(n):
+            yield f"only at {times}"
+
+    def gone(self, name, address, begin):
+        begin = float(begin)
+        if self.there((name, address), begin):
+            yield f"is there at {begin}"
+        if came := self.between((name, address), begin, self.end, "+"):
+            yield f"came at {came}"
+
+    def left(self, name, address, begin, end):
+        went = self.between((name, address), 0, self.end, "-")
+        if len(went) != 1 or not float(begin) <= went[0] <= float(end):
+            yield f"went at {went}"
+
+    def of_set(self, name):
+        return {a: events for (n, a), events in self.events.items() if n == name and events}
+
+    def permanent(self, name):
+        if not self.of_set(name):
+            yield "nothing in it"
+        for address, events in self.of_set(name).items():
+            if any(timeout for _, _, timeout, _ in events):
+                yield f"{address} had a timeout"
+
+    def timed(self, name, ms):
+        if not self.of_set(name):
+            yield "nothing in it"
+        for address, events in self.of_set(name).items():
+            if timeouts := {timeout for _, _, timeout, _ in events} - {int(ms)}:
+                yield f"{address} had {timeouts}"
+
+    def true(self, host, name, stale, slack):
+        stale, slack = float(stale), float(slack)
+        given = collections.defaultdict(list)
+        for at, answered, addresses in self.answers:
+            for address in addresses if answered == host else ():
+                given[address].append(at)
+        if len(given) < 10:
+            yield f"only {len(given)} addresses were given"
+        for address, times in given.items():
+            for i, at in enumerate(times):
+                # The daemon collects answers for a moment.
+                begin, end = at + 0.5, min(at + stale, self.end)
+                if end <= begin:
+                    continue
+                for fault in self.kept(name, address, begin, end):
+                    yield f"{address}, given at {at}, {fault}"
+                until = at + stale + slack
+                if i + 1 < len(times) and times[i + 1] < until or until > self.end:
+                    continue
+                if self.there((name, address), until):
+                    yield f"{address}, last given at {at}, is there at {until}"
+        for address in self.of_set(name).keys() - given.keys():
+            yield f"{address} was never given"
+
+    def run(self, lines):
+        if self.end is None:
+            print("the watcher has not ended well")
+        for line in lines:
+            what, *args = line.split()
+            for fault in getattr(self, what)(*args):
+                print(f"{line.strip()}: {fault}")
+
+
+def main():
+    command, *args = sys.argv[1:]
+    if command == "serve":
+        Server(*args).run()
+    elif command == "watch":
+        Watcher(args[0], args[1], args[2:]).run()
+    elif command == "judge":
+        Judge(*args).run(line for line in sys.stdin if line.strip())
+    else:
+        sys.exit(__doc__)
+
+
+main()
