@@ -68,7 +68,8 @@ int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
 	umask(mask);
 	if (r < 0)
 		return err_errno(err, -r, "bind %s", path);
-	if (lstat(path, ret_st) < 0 || listen(fd, CTL_CONNECTIONS_MAX) < 0) {
+	/* A long queue: from a full one a client is turned back at random, not in its turn. */
+	if (lstat(path, ret_st) < 0 || listen(fd, SOMAXCONN) < 0) {
 		r = err_errno(err, errno, "listen on %s", path);
 		unlink(path);
 		return r;

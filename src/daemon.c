@@ -103,6 +103,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 		log_info("changed %zu chains, %zu sets, %zu elements", result.n_chains,
 			 result.n_sets, result.n_elems);
 	daemon_names_ask(d);
+	daemon_drain_watch(d);
 	daemon_notify_status(d);
 	return 0;
 }
@@ -304,6 +305,7 @@ static void stop(struct daemon *d)
 	daemon_ctl_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
+	daemon_drain_stop(d);
 	if (d->stopping && enforce_release(&d->enforcer, &err) < 0)
 		log_error("%s; they will run out", err.text);
 	enforce_close(&d->enforcer);

@@ -197,6 +197,35 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 	return r;
 }
 
+/* remove-network: whether its policy stays for now, or is let go of without the files having it. */
+static bool release_forced(struct daemon *d, struct ctl_request *ctl_request)
+{
+	const struct request *request = ctl_request_get(ctl_request);
+
+	if (request->action != REQUEST_REMOVE_NETWORK || !request_flag(request, "force") ||
+	    !daemon_drain_release(d, request_string(request, "name")))
+		return false;
+	ctl_answer_ok(ctl_request, "released");
+	return true;
+}
+
+static bool drains(struct daemon *d, const struct request *request)
+{
+	return request->action == REQUEST_REMOVE_NETWORK && !request_flag(request, "force") &&
+	       daemon_drain_network(d, request_string(request, "name"));
+}
+
+static char *edit_answer(bool draining, const struct diags *diags)
+{
+	struct buf b = { 0 };
+
+	if (!draining)
+		return done_answer("enforced and saved", diags);
+	buf_puts(&b, "{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; containers are "
+		     "attached, and its policy stays until they have left\"}");
+	return buf_steal(&b);
+}
+
 static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 {
 	const struct request *request = ctl_request_get(ctl_request);
@@ -205,6 +234,7 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 	struct diags diags = { 0 };
 	struct edit edit = { 0 };
 	struct err err = { 0 };
+	bool draining;
 	int r = -EINVAL;
 
 	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
@@ -221,11 +251,14 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 		running_free(candidate);
 	} else {
 		/* A warning may point into the candidate. */
+		draining = drains(d, request);
 		r = enforce_and_save(d, candidate, &edit, request->action == REQUEST_APPLY, &err);
+		if (r < 0 && draining) /* it is configured still */
+			daemon_drain_release(d, request_string(request, "name"));
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else
-			answer_settled(d, ctl_request, done_answer("enforced and saved", &diags));
+			answer_settled(d, ctl_request, edit_answer(draining, &diags));
 		diags_free(&diags);
 		daemon_note_load(d, r < 0, r < 0 ? err.text : NULL);
 	}
@@ -257,7 +290,8 @@ static void on_request(struct ctl_request *request, void *data)
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
 	case REQUEST_REMOVE_IPSET:
-		answer_edit(d, request);
+		if (!release_forced(d, request))
+			answer_edit(d, request);
 		break;
 	}
 }

@@ -111,6 +111,12 @@ static void put_networks(struct json_out *out, const struct running *running,
 	json_out_open(out, "network_details", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
 		put_network(out, running, kernel, &policy->networks[i]);
+	for (size_t i = 0; i < running->plan.n_draining; i++) {
+		json_out_open(out, running->plan.draining[i], '{');
+		json_out_string(out, "state", "draining");
+		json_out_string(out, "bridge", running->plan.draining[i]);
+		json_out_close(out, '}');
+	}
 	json_out_close(out, '}');
 }
 

@@ -185,8 +185,25 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 	       host_unanswered(want->host);
 }
 
-static void diff_elems(const struct plan_set *want, const struct plan_set *have, uint64_t stale_ms,
-		       struct arena *arena, struct set_change *change)
+/* The dispatch of a network that is draining stays, and is marked. Returns whether it is one. */
+static bool keep_draining(const struct plan *plan, const struct plan_set *set,
+			  const struct elem *have, struct set_change *change)
+{
+	char bridge[ELEM_KEY_MAX + 1] = "";
+	struct elem marked = *have;
+
+	memcpy(bridge, have->key, ELEM_KEY_MAX);
+	if (set->type != MAP_DISPATCH || !plan_drains(plan, bridge))
+		return false;
+	marked.comment = DRAINING_COMMENT;
+	if (!same_text(have->comment, marked.comment))
+		add_elem_change(change, ELEM_RENEW, &marked);
+	return true;
+}
+
+static void diff_elems(const struct plan *plan, const struct plan_set *want,
+		       const struct plan_set *have, uint64_t stale_ms, struct arena *arena,
+		       struct set_change *change)
 {
 	size_t i = 0, k = 0;
 
@@ -198,6 +215,8 @@ static void diff_elems(const struct plan_set *want, const struct plan_set *have,
 		assert(w || h);
 		i += order <= 0;
 		k += order >= 0;
+		if (order > 0 && keep_draining(plan, want, h, change))
+			continue;
 		if (order > 0 && want->n_hosts > 0)
 			diff_stray(want, h, stale_ms, change);
 		else if (order > 0)
@@ -244,9 +263,43 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 	if (strcmp(want->name, FINGERPRINT_SET) == 0)
 		return;
 	change = add_set_change(changes, CHANGE_NONE, want, have);
-	diff_elems(want, &have->set, stale_ms, &changes->arena, change);
+	diff_elems(changes->plan, want, &have->set, stale_ms, &changes->arena, change);
 	if (change->n_elems == 0)
 		changes->n_sets--;
+}
+
+/* Whether a name is that of a draining network's chain or map of one of these kinds. */
+static bool is_draining(const struct plan *plan, const char *name, const char *const *kinds,
+			size_t n_kinds)
+{
+	struct arena arena = { 0 };
+	bool found = false;
+
+	for (size_t i = 0; i < plan->n_draining; i++)
+		for (size_t k = 0; k < n_kinds; k++)
+			found |= strcmp(name,
+					plan_chain_name(&arena, plan->draining[i], kinds[k])) == 0;
+	arena_free(&arena);
+	return found;
+}
+
+/* A set of the kernel alone, while some network is draining: a map that dispatches loses what is
+ * none of that network's; of the others only NAT maps are surely not used by it. */
+static void diff_kept_set(struct changes *changes, const struct kernel_set *have)
+{
+	static const char *const kinds[] = { "nat4", "nat6" };
+	struct plan_set none = { .type = have->set.type };
+	struct set_change *change;
+
+	if (have->set.type == MAP_NAT4 || have->set.type == MAP_NAT6) {
+		if (!is_draining(changes->plan, have->set.name, kinds, ARRAY_SIZE(kinds)))
+			add_set_change(changes, CHANGE_DELETE, NULL, have);
+	} else if (have->set.type == MAP_DISPATCH) {
+		change = add_set_change(changes, CHANGE_NONE, &have->set, have);
+		diff_elems(changes->plan, &none, &have->set, 0, &changes->arena, change);
+		if (change->n_elems == 0)
+			changes->n_sets--;
+	}
 }
 
 static void diff_sets(struct changes *changes, uint64_t stale_ms)
@@ -267,6 +320,8 @@ static void diff_sets(struct changes *changes, uint64_t stale_ms)
 			add_set_change(changes, CHANGE_ADD, want, NULL);
 		else if (order == 0)
 			diff_set(changes, want, have, stale_ms);
+		else if (plan->n_draining > 0)
+			diff_kept_set(changes, have);
 		else if (!have->anonymous) /* those go with their rules */
 			add_set_change(changes, CHANGE_DELETE, NULL, have);
 	}
@@ -329,6 +384,18 @@ static void diff_chain(struct changes *changes, const struct plan_chain *want,
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = ours;
 }
 
+/* A chain of the kernel alone that a draining network may use: its own, or one that is shared. */
+static bool chain_is_kept(const struct plan *plan, const char *name)
+{
+	static const char *const shared[] = { "refuse", "input", "prerouting" };
+	static const char *const kinds[] = { "OUT", "ING", "HOST", "NAT" };
+
+	for (size_t i = 0; plan->n_draining > 0 && i < ARRAY_SIZE(shared); i++)
+		if (strcmp(name, shared[i]) == 0)
+			return true;
+	return is_draining(plan, name, kinds, ARRAY_SIZE(kinds));
+}
+
 static void diff_chains(struct changes *changes)
 {
 	const struct kernel *kernel = changes->kernel;
@@ -347,7 +414,7 @@ static void diff_chains(struct changes *changes)
 			add_chain_change(changes, CHANGE_ADD, want, NULL);
 		else if (order == 0)
 			diff_chain(changes, want, have);
-		else
+		else if (!chain_is_kept(plan, have->name))
 			add_chain_change(changes, CHANGE_DELETE, NULL, have);
 	}
 }
@@ -405,7 +472,7 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 	if (!have)
 		return;
 	change = add_set_change(ret_changes, CHANGE_NONE, set, have);
-	diff_elems(set, &have->set, 0, &ret_changes->arena, change);
+	diff_elems(plan, set, &have->set, 0, &ret_changes->arena, change);
 	if (change->n_elems == 0)
 		ret_changes->n_sets--;
 }

@@ -33,12 +33,28 @@ void running_free(struct running *running)
 	free(running);
 }
 
-/* Compiles from what the names hold now. */
-static void running_compile(struct running *running, const struct names *names)
+static bool configured(const struct policy *policy, const char *bridge)
 {
-	plan_free(&running->plan);
-	names_fill_hosts(names, &running->hosts, 0);
-	compile_policy(&running->policy, &running->hosts, &running->plan);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return true;
+	return false;
+}
+
+/* Compiles from what the names hold now. A network that is configured again drains no more. */
+static void running_compile(struct enforcer *e, struct running *running)
+{
+	struct plan *plan = &running->plan;
+	const char **draining;
+
+	plan_free(plan);
+	names_fill_hosts(&e->names, &running->hosts, 0);
+	compile_policy(&running->policy, &running->hosts, plan);
+	draining = arena_alloc(&plan->arena, (e->n_draining + 1) * sizeof(*draining));
+	for (size_t i = 0; i < e->n_draining; i++)
+		if (!configured(&running->policy, e->draining[i]))
+			draining[plan->n_draining++] = arena_strdup(&plan->arena, e->draining[i]);
+	plan->draining = draining;
 }
 
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
@@ -62,11 +78,54 @@ int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned sta
 void enforce_close(struct enforcer *e)
 {
 	running_free(e->running);
+	for (size_t i = 0; i < e->n_draining; i++)
+		free(e->draining[i]);
+	free(e->draining);
 	names_free(&e->names);
 	nft_sets_close(e->sets);
 	nft_loader_close(e->loader);
 	nft_reader_close(e->reader);
 	*e = (struct enforcer){ 0 };
+}
+
+/* ------------------------------------------------------------------ element operations */
+
+struct set_ops {
+	struct set_op *items;
+	size_t n, cap;
+};
+
+static void add_op(struct set_ops *ops, const struct plan_set *set, enum set_op_kind kind,
+		   const struct elem *elem)
+{
+	ops->items = array_grow(ops->items, &ops->cap, ops->n, sizeof(*ops->items));
+	ops->items[ops->n++] =
+		(struct set_op){ .set = set->name, .type = set->type, .kind = kind, .elem = *elem };
+}
+
+/* Of the addresses of names; literals have no timeout. */
+static void add_permanent(struct set_ops *ops, const struct plan_set *set)
+{
+	for (size_t i = 0; set->n_hosts > 0 && i < set->n_elems; i++) {
+		struct elem elem = set->elems[i];
+
+		if (elem.timeout_ms == 0)
+			continue;
+		elem.timeout_ms = 0;
+		add_op(ops, set, SET_OP_RENEW, &elem);
+	}
+}
+
+static int commit_ops(struct enforcer *e, const struct set_ops *ops, struct err *err)
+{
+	int r = 0;
+
+	for (size_t done = 0; r >= 0 && done < ops->n; done += SET_OPS_MAX) {
+		size_t n = ops->n - done < SET_OPS_MAX ? ops->n - done : SET_OPS_MAX;
+
+		r = nft_sets_commit(e->sets, ops->items + done, n, err);
+	}
+	return r;
 }
 
 /* ------------------------------------------------------------------ taking over */
@@ -122,6 +181,23 @@ static void adopt_map(struct names *names, const struct plan_set *map, const str
 	}
 }
 
+/* Networks that were draining when the last daemon stopped. */
+static void adopt_draining(struct enforcer *e, const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->n_sets; i++) {
+		const struct plan_set *set = &kernel->sets[i].set;
+
+		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++) {
+			const struct elem *elem = &set->elems[k];
+			char bridge[ELEM_KEY_MAX + 1] = "";
+
+			memcpy(bridge, elem->key, ELEM_KEY_MAX);
+			if (elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0)
+				enforce_drain(e, bridge);
+		}
+	}
+}
+
 static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, struct err *err)
 {
 	struct kernel kernel;
@@ -129,6 +205,7 @@ static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, s
 
 	if (r < 0)
 		return err_prefix(err, "take over");
+	adopt_draining(e, &kernel);
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		const struct plan_set *set = plan->sets[i];
 		const struct kernel_set *have = kernel_find_set(&kernel, set->name);
@@ -146,12 +223,44 @@ static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, s
 
 /* ------------------------------------------------------------------ the whole policy */
 
+void enforce_drain(struct enforcer *e, const char *bridge)
+{
+	for (size_t i = 0; i < e->n_draining; i++)
+		if (strcmp(e->draining[i], bridge) == 0)
+			return;
+	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(char *));
+	e->draining[e->n_draining++] = xstrdup(bridge);
+}
+
+void enforce_drained(struct enforcer *e, const char *bridge)
+{
+	for (size_t i = 0; i < e->n_draining; i++) {
+		if (strcmp(e->draining[i], bridge) != 0)
+			continue;
+		free(e->draining[i]); /* which bridge may be */
+		e->draining[i] = e->draining[--e->n_draining];
+		return;
+	}
+}
+
+/* Sets that only the policy before had: what a draining network needs of them must not run out. */
+static void make_lasting(struct enforcer *e, const struct plan *before)
+{
+	struct set_ops ops = { 0 };
+
+	for (size_t i = 0; i < before->n_sets; i++)
+		if (!plan_find_set(&e->running->plan, before->sets[i]->name))
+			add_permanent(&ops, before->sets[i]);
+	commit_ops(e, &ops, NULL); /* else they run out, and fail closed */
+	free(ops.items);
+}
+
 /* The names that were there before know their addresses; only at the start the kernel knows more. */
 static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t now_ms,
 			 struct err *err)
 {
 	names_configure(&e->names, &candidate->hosts, now_ms);
-	running_compile(candidate, &e->names);
+	running_compile(e, candidate);
 	return adopt(e, &candidate->plan, now_ms, err);
 }
 
@@ -167,13 +276,18 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 		r = enforce_first(e, candidate, now_ms, err);
 	if (r < 0)
 		return r;
-	running_compile(candidate, &e->names);
+	running_compile(e, candidate);
 	r = sync_apply(e->reader, e->loader, &candidate->plan, e->stale_s, ret_result, err);
 	if (r < 0)
 		return r;
 	names_configure(&e->names, &candidate->hosts, now_ms);
 	*ret_before = e->running;
 	e->running = candidate;
+	for (size_t i = e->n_draining; i-- > 0;)
+		if (configured(&candidate->policy, e->draining[i]))
+			enforce_drained(e, e->draining[i]);
+	if (candidate->plan.n_draining > 0 && *ret_before)
+		make_lasting(e, &(*ret_before)->plan);
 	return 0;
 }
 
@@ -181,7 +295,7 @@ int enforce_again(struct enforcer *e, uint64_t now_ms, struct sync_result *ret_r
 		  struct err *err)
 {
 	names_expire(&e->names, now_ms);
-	running_compile(e->running, &e->names);
+	running_compile(e, e->running);
 	return sync_apply(e->reader, e->loader, &e->running->plan, e->stale_s, ret_result, err);
 }
 
@@ -189,7 +303,7 @@ int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_
 		    struct err *err)
 {
 	names_expire(&e->names, now_ms);
-	running_compile(e->running, &e->names);
+	running_compile(e, e->running);
 	return sync_compare(e->reader, e->loader, &e->running->plan, e->stale_s, COMPARE_CHAINS,
 			    ret_comparison, err);
 }
@@ -200,19 +314,6 @@ void enforce_answer(struct enforcer *e, const struct host *answer, uint64_t now_
 {
 	names_answer(&e->names, answer->name, answer->state, answer->addrs, answer->n_addrs,
 		     answer->ttl, answer->error, now_ms);
-}
-
-struct set_ops {
-	struct set_op *items;
-	size_t n, cap;
-};
-
-static void add_op(struct set_ops *ops, const struct plan_set *set, enum set_op_kind kind,
-		   const struct elem *elem)
-{
-	ops->items = array_grow(ops->items, &ops->cap, ops->n, sizeof(*ops->items));
-	ops->items[ops->n++] =
-		(struct set_op){ .set = set->name, .type = set->type, .kind = kind, .elem = *elem };
 }
 
 /* Whether an answer since then has, or an outage has spared, the element's address. */
@@ -297,18 +398,6 @@ static void update_map(struct plan_set *map, struct set_ops *ops)
 	}
 }
 
-static int commit_ops(struct enforcer *e, const struct set_ops *ops, struct err *err)
-{
-	int r = 0;
-
-	for (size_t done = 0; r >= 0 && done < ops->n; done += SET_OPS_MAX) {
-		size_t n = ops->n - done < SET_OPS_MAX ? ops->n - done : SET_OPS_MAX;
-
-		r = nft_sets_commit(e->sets, ops->items + done, n, err);
-	}
-	return r;
-}
-
 int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct err *err)
 {
 	struct plan *plan = &e->running->plan;
@@ -335,18 +424,8 @@ int enforce_release(struct enforcer *e, struct err *err)
 	struct set_ops ops = { 0 };
 	int r;
 
-	for (size_t i = 0; e->running && i < e->running->plan.n_sets; i++) {
-		const struct plan_set *set = e->running->plan.sets[i];
-
-		for (size_t k = 0; set->n_hosts > 0 && k < set->n_elems; k++) {
-			struct elem elem = set->elems[k];
-
-			if (elem.timeout_ms == 0)
-				continue;
-			elem.timeout_ms = 0;
-			add_op(&ops, set, SET_OP_RENEW, &elem);
-		}
-	}
+	for (size_t i = 0; e->running && i < e->running->plan.n_sets; i++)
+		add_permanent(&ops, e->running->plan.sets[i]);
 	r = commit_ops(e, &ops, err);
 	free(ops.items);
 	return r < 0 ? err_prefix(err, "make the sets' addresses permanent") : 0;

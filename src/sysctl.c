@@ -218,3 +218,62 @@ int link_kind(const char *name, enum link_kind *ret_kind, struct err *err)
 	*ret_kind = !answer.named ? LINK_MISSING : answer.bridge ? LINK_BRIDGE : LINK_OTHER;
 	return 0;
 }
+
+/* ---- ports of a bridge ---- */
+
+static int count_link(const struct nlmsghdr *nlh, void *data)
+{
+	size_t *n = data;
+
+	*n += nlh->nlmsg_type == RTM_NEWLINK;
+	return MNL_CB_OK;
+}
+
+/* The kernel filters by master in this dump (rtnetlink(7), IFLA_MASTER). */
+static int dump_ports(struct mnl_socket *nl, unsigned master, size_t *n)
+{
+	char buffer[32768];
+	char request[256] = { 0 };
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct ifinfomsg *info;
+	int r = MNL_CB_OK;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = 1;
+	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	mnl_attr_put_u32(nlh, IFLA_MASTER, master);
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (r == MNL_CB_OK) {
+		ssize_t len = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+
+		if (len < 0)
+			return -errno;
+		r = mnl_cb_run(buffer, (size_t)len, 1, mnl_socket_get_portid(nl), count_link, n);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+int link_ports(const char *bridge, size_t *ret_n, struct err *err)
+{
+	unsigned master = if_nametoindex(bridge);
+	struct mnl_socket *nl;
+	size_t n = 0;
+	int r;
+
+	*ret_n = 0;
+	if (master == 0)
+		return 0;
+	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	r = nl ? dump_ports(nl, master, &n) : -errno;
+	if (nl)
+		mnl_socket_close(nl);
+	if (r < 0)
+		return err_errno(err, -r, "ask the kernel for the ports of %s", bridge);
+	*ret_n = n;
+	return 0;
+}

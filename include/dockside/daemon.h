@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
- * DNS; daemon_repair.c watches what others do to the ruleset; daemon_ctl.c and daemon_status.c answer
+ * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
+ * removed networks to leave; daemon_ctl.c and daemon_status.c answer
  * on the socket. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
@@ -62,6 +63,8 @@ struct daemon {
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
 
+	sd_event_source *drain_timer; /* daemon_drain.c */
+
 	/* daemon_ctl.c */
 	struct ctl *ctl;
 	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* for answers of DNS */
@@ -102,6 +105,15 @@ int daemon_repair_start(struct daemon *daemon, struct err *err);
 void daemon_repair_stop(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
+
+/* Looks from now on whether the draining networks' containers have left. */
+void daemon_drain_watch(struct daemon *daemon);
+/* The network is about to be removed: if containers are attached, its policy is to stay. Returns
+ * whether it is. */
+bool daemon_drain_network(struct daemon *daemon, const char *name);
+/* Lets go of a draining network at once; false if there is none of that name. */
+bool daemon_drain_release(struct daemon *daemon, const char *name);
+void daemon_drain_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);
 /* Answers those that wait for DNS. */

@@ -29,6 +29,8 @@ struct enforcer {
 	struct names names;
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
+	char **draining; /* bridges, see plan.h */
+	size_t n_draining;
 };
 
 /* Returns 0 or -errno. */
@@ -44,6 +46,15 @@ void enforce_close(struct enforcer *enforcer);
  */
 int enforce_policy(struct enforcer *enforcer, struct running *candidate, uint64_t now_ms,
 		   struct running **ret_before, struct sync_result *ret_result, struct err *err);
+
+/*
+ * From the next enforcement on, the last policy of a network that is no longer configured stays in
+ * force on its bridge (SPEC §8); the addresses of its sets become permanent, as nobody asks for its
+ * names any more. To be called before the policy without it is enforced.
+ */
+void enforce_drain(struct enforcer *enforcer, const char *bridge);
+/* Its containers have left: the next enforcement takes away what is left of it. */
+void enforce_drained(struct enforcer *enforcer, const char *bridge);
 
 /* Compares the kernel with the running policy and repairs what differs. */
 int enforce_again(struct enforcer *enforcer, uint64_t now_ms, struct sync_result *ret_result,

@@ -13,6 +13,8 @@
 #include "dockside/util.h"
 
 #define TABLE_NAME "dockside"
+/* Comment of a draining network's dispatch elements, by which a later run knows it. */
+#define DRAINING_COMMENT "draining"
 #define FINGERPRINT_SET "fingerprint"
 /* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
@@ -173,6 +175,13 @@ struct plan {
 	struct plan_set **sets_by_name; /* filled in by plan_finish() */
 	struct plan_chain **chains_by_name;
 	void *texts; /* of plan_intern() */
+	/*
+	 * Bridges whose networks are no longer configured but whose last policy stays in force until
+	 * their containers have left (SPEC §8). Borrowed. What the kernel holds for them is left alone,
+	 * and so is what they may share with others: sets, and the chains that are no bridge's.
+	 */
+	const char *const *draining;
+	size_t n_draining;
 };
 
 /* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
@@ -210,6 +219,9 @@ int elem_cmp(const void *a, const void *b);
  * by name. */
 void plan_finish(struct plan *plan);
 void plan_free(struct plan *plan);
+
+/* Whether the plan has that bridge among those that are draining. */
+bool plan_drains(const struct plan *plan, const char *bridge);
 
 /* Names of chains and sets that belong to something in the config; safe for nft's grammar
  * (FACTS: [A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes). Owned by the arena. */

@@ -38,4 +38,8 @@ enum link_kind {
  * or -errno. */
 int link_kind(const char *name, enum link_kind *ret_kind, struct err *err);
 
+/* How many interfaces are ports of the bridge; 0 where there is no such interface. Returns 0 or
+ * -errno. */
+int link_ports(const char *bridge, size_t *ret_n, struct err *err);
+
 #endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Networks that `remove-network` took out of the configuration while containers were attached
+ * (SPEC §8). Whether some still are is what the bridge's ports say, looked at every second; not
+ * knowing counts as attached. Who edits the files and reloads gets what the files say, at once.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/daemon.h"
+#include "dockside/log.h"
+#include "dockside/sysctl.h"
+
+#define LOOK_MS 1000
+
+static int on_look(sd_event_source *source, uint64_t usec, void *data);
+
+static bool attached(const char *bridge)
+{
+	struct err err = { 0 };
+	size_t n = 1;
+
+	if (link_ports(bridge, &n, &err) < 0) {
+		log_warning("%s; taking it that containers are attached", err.text);
+		n = 1;
+	}
+	err_free(&err);
+	return n > 0;
+}
+
+static void release(struct daemon *d, const char *bridge)
+{
+	cleanup(cleanup_free) char *name = xstrdup(bridge); /* the enforcer's goes */
+	struct sync_result result;
+	struct err err = { 0 };
+
+	enforce_drained(&d->enforcer, name);
+	log_info("network with bridge %s has drained: its policy goes", name);
+	if (enforce_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
+		log_error("%s; trying again", err.text);
+		daemon_repair_soon(d, "a drained network was not removed");
+	}
+	err_free(&err);
+}
+
+void daemon_drain_watch(struct daemon *d)
+{
+	bool any = d->enforcer.n_draining > 0;
+
+	daemon_arm(d, &d->drain_timer, any ? daemon_now_ms(d) + LOOK_MS : UINT64_MAX, on_look);
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	for (size_t i = d->enforcer.n_draining; i-- > 0;)
+		if (!attached(d->enforcer.draining[i]))
+			release(d, d->enforcer.draining[i]);
+	daemon_drain_watch(d);
+	return 0;
+}
+
+bool daemon_drain_network(struct daemon *d, const char *name)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		if (strcmp(network->name, name) != 0 || !network_managed(network) ||
+		    !attached(network->bridge))
+			continue;
+		log_info("network %s: containers are attached; its policy stays until they have "
+			 "left",
+			 name);
+		enforce_drain(&d->enforcer, network->bridge);
+		return true;
+	}
+	return false;
+}
+
+bool daemon_drain_release(struct daemon *d, const char *name)
+{
+	cleanup(cleanup_free) char *bridge = xstrdup(name);
+
+	for (char *p = bridge; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
+		if (strcmp(d->enforcer.draining[i], bridge) != 0)
+			continue;
+		release(d, bridge);
+		return true;
+	}
+	return false;
+}
+
+void daemon_drain_stop(struct daemon *d)
+{
+	sd_event_source_disable_unref(d->drain_timer);
+}

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A network that is removed while containers are attached keeps its last policy until they have
+# left, over a restart and a kill, too. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+
+build_network()
+{
+	local number
+	outside 198.51.100.1/32 198.51.100.2/32 || return
+	for number in 1 2; do
+		bridge "ds-$number" "172.30.$number.1/24" "fd77:$number::1/64" &&
+			container "c$number" "ds-$number" "172.30.$number.11" "fd77:$number::11" || return
+	done
+	container c3 ds-1 172.30.1.12 fd77:1::12
+}
+build_network || bail "cannot build the network"
+hosts "198.51.100.2 two.example"
+
+both()
+{
+	network_config <<-'END'
+		{"networks": [{"name": "ds-1", "subnet": "172.30.1.0/24"},
+			{"name": "ds-2", "subnet": "172.30.2.0/24"}]}
+	END
+	firewall_config <<-'END'
+		{"networks": {
+			"ds-1": {"egress": [{"proto": "tcp", "ports": [80, 81], "to": "host", "host": "two.example"},
+				{"action": "drop"}], "host": [{"proto": "tcp", "ports": [80]}, {"action": "drop"}],
+				"nat": [{"match_dport": 82, "to_host": "two.example", "to_port": 80}]},
+			"ds-2": {"egress": [{"action": "drop"}],
+				"nat": [{"match_dport": 82, "to_ip": "198.51.100.1", "to_port": 80}]}}}
+	END
+}
+
+start_peers
+ask "serve outside tcp 80 81 82" "serve host tcp 22 80" "serve c3 tcp 80"
+
+# state BRIDGE: its state in status, or nothing
+state()
+{
+	client status --json
+	python3 -c 'import json, sys
+print(json.load(sys.stdin)["network_details"].get(sys.argv[1], {}).get("state", ""))' "$1" <$t/out
+}
+
+policed() # DESCRIPTION
+{
+	probes "$1" <<-'END'
+		c1 tcp 198.51.100.2:80 = open outside 198.51.100.2:80
+		c1 tcp 198.51.100.2:81 = open outside 198.51.100.2:81
+		c1 tcp 198.51.100.1:82 = open outside 198.51.100.2:80
+		c1 tcp 198.51.100.1:80 = reset
+		c1 tcp 172.30.1.12:80 = silence
+		c1 tcp 172.30.1.1:22 = reset
+		c1 tcp 172.30.1.1:80 = open host 172.30.1.1:80
+	END
+}
+
+open_again() # DESCRIPTION
+{
+	probes "$1" <<-'END'
+		c1 tcp 198.51.100.1:80 = open outside 198.51.100.1:80
+		c1 tcp 172.30.1.1:22 = open host 172.30.1.1:22
+	END
+}
+
+both
+start_listening
+start_daemon IPSET_STALE_TTL=4
+policed "a network that is configured"
+
+client remove-network ds-1
+is "it is removed" "$status" 0
+like "and drains" "$out" "containers are attached"
+is "as status says" "$(state ds-1)" draining
+is "the files are without it" "$(grep -c ds-1 $t/network.json $t/firewall.json | xargs)" \
+	"$t/network.json:0 $t/firewall.json:0"
+policed "its policy stays"
+client remove-network ds-2
+is "the next one drains, too" "$status $(state ds-2)" "0 draining"
+policed "what both need stays"
+sleep 5 # longer than the stale time: nobody asks for its name any more
+policed "its names do not run out"
+
+end_daemon TERM
+start_daemon IPSET_STALE_TTL=4
+is "over a restart" "$(state ds-1) $(state ds-2)" "draining draining"
+end_daemon KILL
+start_daemon IPSET_STALE_TTL=4
+is "over a kill" "$(state ds-1) $(state ds-2)" "draining draining"
+policed "with all that it had"
+client reconcile --json
+is "it is no drift" "$out" \
+	'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
+
+ip link set v-c2 nomaster
+is "when its last container has left" "$(until_true 5 test -z "$(state ds-2)"; state ds-2)" ""
+is "its chains go" "$(until_true 5 sh -c '! nft list ruleset | grep -q ds-2'; nft list ruleset |
+	grep -c ds-2)" 0
+policed "the other's do not"
+
+client remove-network ds-1 --force
+is "force releases at once" "$status $(nft list ruleset | grep -c ds-1)" "0 0"
+open_again "it is Docker's alone"
+
+both
+client reload
+is "configured again" "$status $(state ds-1)" "0 enforced"
+policed "it is enforced again"
+client remove-network ds-1
+is "removed again" "$(state ds-1)" draining
+both
+client reload
+is "a draining network that is configured drains no more" "$(state ds-1)" enforced
+network_config <<<'{"networks": []}'
+firewall_config <<<'{}'
+client reload
+is "files that no longer have it are obeyed at once" "$status $(nft list ruleset | grep -c ds-1)" "0 0"
+end_daemon TERM
+
+stop_peers
+finish
