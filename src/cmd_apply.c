@@ -2,7 +2,6 @@
 /* apply, teardown: what changes the kernel. */
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "dockside/command.h"
 #include "dockside/compile.h"
@@ -37,8 +36,7 @@ static void session_close(struct session *session)
 {
 	nft_loader_close(session->loader);
 	nft_reader_close(session->reader);
-	if (session->lock >= 0)
-		close(session->lock);
+	lock_give(session->lock);
 }
 
 static void print_result(const struct policy *policy, const struct sync_result *result)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "dockside/config.h"
 #include "dockside/lock.h"
@@ -260,7 +259,8 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *data)
 
 void daemon_settled(struct daemon *d)
 {
-	become_ready(d);
+	if (daemon_names_settled(d, UINT64_MAX))
+		become_ready(d);
 	daemon_ctl_settled(d);
 }
 
@@ -285,7 +285,7 @@ static int run(struct daemon *d, struct err *err)
 		r = start(d, err);
 	if (r < 0)
 		return r;
-	if (daemon_names_settled(d))
+	if (daemon_names_settled(d, UINT64_MAX))
 		become_ready(d);
 	else
 		r = daemon_arm(d, &d->ready_timer, daemon_now_ms(d) + READY_WAIT_MS,
@@ -312,8 +312,7 @@ static void stop(struct daemon *d)
 	err_free(&err);
 	sd_event_source_unref(d->ready_timer);
 	sd_event_unref(d->event);
-	if (d->lock >= 0)
-		close(d->lock);
+	lock_give(d->lock);
 	free(d->last_load.message);
 }
 

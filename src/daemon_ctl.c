@@ -42,11 +42,14 @@ static char *done_answer(const char *message, const struct diags *diags)
 /* Answers once every name has been asked; consumes answer. There are as many places as connections. */
 static void answer_settled(struct daemon *d, struct ctl_request *request, char *answer)
 {
+	uint64_t now_ms;
+
 	daemon_names_ask(d);
-	for (size_t i = 0; !daemon_names_settled(d) && i < ARRAY_SIZE(d->waiters); i++) {
+	now_ms = daemon_now_ms(d);
+	for (size_t i = 0; !daemon_names_settled(d, now_ms) && i < ARRAY_SIZE(d->waiters); i++) {
 		if (d->waiters[i].request)
 			continue;
-		d->waiters[i] = (struct waiter){ request, answer };
+		d->waiters[i] = (struct waiter){ request, answer, now_ms };
 		return;
 	}
 	ctl_answer(request, answer);
@@ -58,9 +61,10 @@ void daemon_ctl_settled(struct daemon *d)
 	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
 		struct waiter waiter = d->waiters[i];
 
+		if (!waiter.request || !daemon_names_settled(d, waiter.since_ms))
+			continue;
 		d->waiters[i] = (struct waiter){ 0 };
-		if (waiter.request)
-			ctl_answer(waiter.request, waiter.answer);
+		ctl_answer(waiter.request, waiter.answer);
 		free(waiter.answer);
 	}
 }

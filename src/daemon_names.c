@@ -33,8 +33,7 @@ static int on_sets(sd_event_source *source, uint64_t usec, void *data)
 		daemon_repair_soon(d, "an update of the sets failed");
 	}
 	err_free(&err);
-	if (daemon_names_settled(d))
-		daemon_settled(d);
+	daemon_settled(d);
 	return 0;
 }
 
@@ -128,9 +127,9 @@ void daemon_names_ask(struct daemon *d)
 	arm_ask(d);
 }
 
-bool daemon_names_settled(const struct daemon *d)
+bool daemon_names_settled(const struct daemon *d, uint64_t until_ms)
 {
-	return !d->answers_waiting && dns_pending(d->dns) == 0;
+	return !d->answers_waiting && !names_asking(&d->enforcer.names, until_ms);
 }
 
 int daemon_names_start(struct daemon *d, struct err *err)

@@ -367,7 +367,7 @@ static int by_place(const void *a, const void *b)
 	return cmp ? cmp : (x > y) - (x < y);
 }
 
-void diags_print(const struct diags *diags, FILE *out)
+static void print_all(FILE *out, const struct diags *diags)
 {
 	cleanup(cleanup_free) const struct diag **order = xcalloc(diags->n, sizeof(*order));
 
@@ -383,6 +383,21 @@ void diags_print(const struct diags *diags, FILE *out)
 			fprintf(out, ELLIPSIS " and %zu more %s%s\n", more, severity_name[i],
 				more == 1 ? "" : "s");
 	}
+}
+
+/* In one piece: standard error is not buffered, and several of us may write to it. */
+void diags_print(const struct diags *diags, FILE *out)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory)
+		abort(); /* out of memory */
+	print_all(memory, diags);
+	fclose(memory);
+	fwrite(text, 1, len, out);
+	free(text);
 }
 
 /* Damerau-Levenshtein distance in bytes, neighbours swapped counting as one change ("optimal string

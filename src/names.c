@@ -158,9 +158,18 @@ const char *names_take_due(struct names *names, uint64_t now_ms)
 		if (name->asking || name->ask_ms > now_ms)
 			continue;
 		name->asking = true;
+		name->asked_ms = now_ms;
 		return name->name;
 	}
 	return NULL;
+}
+
+bool names_asking(const struct names *names, uint64_t until_ms)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (names->items[i].asking && names->items[i].asked_ms <= until_ms)
+			return true;
+	return false;
 }
 
 /* /etc/hosts may be read as often as one likes. */

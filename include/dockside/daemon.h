@@ -33,6 +33,7 @@ struct last_load {
 struct waiter {
 	struct ctl_request *request; /* NULL: a free place */
 	char *answer;
+	uint64_t since_ms; /* it waits for what was asked until then, not for what others ask later */
 };
 
 struct daemon {
@@ -90,14 +91,15 @@ void daemon_note_load(struct daemon *daemon, bool failed, const char *message);
 
 /* Frees what the diagnostics of the last daemon_reload() point into. */
 void daemon_forget_rejected(struct daemon *daemon);
-/* Every name has its answer: ready at the start, and whoever waits for a refresh has it. */
+/* The sets have every answer that there is: perhaps ready at the start, and whoever waits for names
+ * that have theirs is answered. */
 void daemon_settled(struct daemon *daemon);
 
 int daemon_names_start(struct daemon *daemon, struct err *err);
 /* Asks the names that are due and waits for the next. */
 void daemon_names_ask(struct daemon *daemon);
-/* Whether every name has been answered, or has failed, and the sets have it. */
-bool daemon_names_settled(const struct daemon *daemon);
+/* Whether every name that was asked until then has been answered, or has failed, and the sets have it. */
+bool daemon_names_settled(const struct daemon *daemon, uint64_t until_ms);
 void daemon_names_stop(struct daemon *daemon);
 
 /* To be opened before anything is loaded, so that nothing that others do goes unseen. */

@@ -27,6 +27,7 @@ struct name {
 		struct ipaddr addr;
 	} targets[2]; /* by family: for NAT; stays as long as answers have it */
 	bool asking;
+	uint64_t asked_ms;    /* since when */
 	uint64_t ask_ms;      /* when to ask next, unless asking */
 	unsigned failures;    /* in a row */
 	bool answered;	      /* ever, with success */
@@ -62,6 +63,8 @@ uint64_t names_due(const struct names *names);
 /* The next name that is due, marked as being asked; NULL when there is none. Borrowed until the
  * names are configured again. */
 const char *names_take_due(struct names *names, uint64_t now_ms);
+/* Whether one that was asked until then has no answer yet. */
+bool names_asking(const struct names *names, uint64_t until_ms);
 /* Makes every name due now, but those that DNS answered within the last NAME_ASK_MIN_MS. */
 void names_refresh(struct names *names, uint64_t now_ms);
 
