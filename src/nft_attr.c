@@ -26,8 +26,15 @@ static int on_attr(const struct nlattr *attr, void *data)
 
 bool attrs_parse_message(struct attrs *a, const struct nlmsghdr *nlh)
 {
+	const char *end = (const char *)nlh + nlh->nlmsg_len;
+	const struct nlattr *attr;
+
+	/* libmnl's own loop goes on to the aligned end of a message, which may not be there. */
 	*a = (struct attrs){ 0 };
-	return mnl_attr_parse(nlh, sizeof(struct nfgenmsg), on_attr, a) == MNL_CB_OK;
+	for (attr = mnl_nlmsg_get_payload_offset(nlh, sizeof(struct nfgenmsg));
+	     mnl_attr_ok(attr, (int)(end - (const char *)attr)); attr = mnl_attr_next(attr))
+		on_attr(attr, a);
+	return true;
 }
 
 bool attrs_parse_nested(struct attrs *a, const struct nlattr *nest)
