@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* compile, check: what needs no change of the kernel. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,91 +9,55 @@
 
 #include "dockside/command.h"
 #include "dockside/compile.h"
+#include "dockside/disk.h"
 #include "dockside/log.h"
 #include "dockside/nft_text.h"
 #include "dockside/sync.h"
 
-static int write_all(int fd, const char *data, size_t len)
+/* Write a sibling, flush it to the disk, rename: a reader sees the old file or the new one. */
+static int replace_file(const char *path, const struct stat *like, const struct buf *text,
+			struct err *err)
 {
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
+	cleanup(cleanup_free) char *sibling = xasprintf("%s.%d.tmp", path, (int)getpid());
+	int r = disk_write_new(NULL, sibling, like, buf_str(text), text->len, err);
 
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/* Write, flush to disk, rename: a reader sees the old file or the new one. */
-static int write_sibling(int fd, const char *temporary, const char *path, mode_t mode,
-			 const struct buf *text)
-{
-	int r = write_all(fd, buf_str(text), text->len);
-
-	if (r >= 0 && fchmod(fd, mode) < 0)
-		r = -errno;
-	if (r >= 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r >= 0 && rename(temporary, path) < 0)
-		r = -errno;
+	if (r >= 0)
+		r = disk_rename(NULL, sibling, path, err);
+	if (r < 0)
+		disk_unlink(NULL, sibling, NULL);
 	return r;
 }
 
-static int replace_file(const char *path, mode_t mode, const struct buf *text, struct err *err)
+/* Standard output, a device or a pipe: these must not be replaced by a file. */
+static int write_stream(FILE *stream, const char *name, const struct buf *text, struct err *err)
 {
-	cleanup(cleanup_free) char *temporary = xasprintf("%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return err_errno(err, errno, "create %s", temporary);
-	r = write_sibling(fd, temporary, path, mode, text);
-	close(fd);
-	if (r < 0) {
-		unlink(temporary);
-		return err_errno(err, -r, "write %s", path);
-	}
+	if (fwrite(buf_str(text), 1, text->len, stream) < text->len || fflush(stream) != 0)
+		return err_errno(err, errno, "write to %s", name);
 	return 0;
-}
-
-/* A device or pipe: it must not be replaced by a file. */
-static int write_special(const char *path, const struct buf *text, struct err *err)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return err_errno(err, errno, "open %s", path);
-	r = write_all(fd, buf_str(text), text->len);
-	close(fd);
-	return r < 0 ? err_errno(err, -r, "write %s", path) : 0;
 }
 
 static int write_file(const char *path, const struct buf *text, struct err *err)
 {
 	/* Through a symbolic link, so that the link stays. */
 	cleanup(cleanup_free) char *target = realpath(path, NULL);
-	struct stat st;
+	struct stat st = { .st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid() };
+	cleanup(cleanup_fclose) FILE *special = NULL;
 
 	if (!target || stat(target, &st) < 0)
-		return replace_file(path, 0644, text, err);
-	if (!S_ISREG(st.st_mode))
-		return write_special(target, text, err);
-	return replace_file(target, st.st_mode & 07777, text, err);
+		return replace_file(path, &st, text, err);
+	if (S_ISREG(st.st_mode))
+		return replace_file(target, &st, text, err);
+	special = fopen(target, "we");
+	if (!special)
+		return err_errno(err, errno, "open %s", path);
+	return write_stream(special, path, text, err);
 }
 
 static int output_script(const struct options *options, const struct buf *text, struct err *err)
 {
-	int r;
-
 	if (options->output)
 		return write_file(options->output, text, err);
-	r = write_all(STDOUT_FILENO, buf_str(text), text->len);
-	return r < 0 ? err_errno(err, -r, "write to standard output") : 0;
+	return write_stream(stdout, "standard output", text, err);
 }
 
 static int compile_and_write(const struct options *options, const struct policy *policy,
