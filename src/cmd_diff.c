@@ -15,6 +15,8 @@
 #include "dockside/sync.h"
 #include "dockside/sysctl.h"
 
+#define LCS_MAX 4000000 /* entries of the table */
+
 /* ------------------------------------------------------------------ rules */
 
 static void print_want(const struct plan_rule *rule)
@@ -35,20 +37,52 @@ static void collect_text(void *data, const char *chain, const char *text, size_t
 	rule_texts_add(data, text, len);
 }
 
-/* Lengths of the longest common subsequences of want[i..] and have[k..], row by row. */
-static unsigned *lcs_table(const struct chain_texts *texts)
-{
-	size_t w = texts->want.n, h = texts->have.n;
-	unsigned *table = xcalloc((w + 1) * (h + 1), sizeof(*table));
+/* Rules of a chain that differ, without what is the same at both ends. */
+struct span {
+	size_t want, want_end; /* into the wanted rules */
+	size_t have, have_end;
+};
 
+static bool same_rule(const struct chain_texts *texts, size_t want, size_t have)
+{
+	return strcmp(texts->want.items[want], texts->have.items[have]) == 0;
+}
+
+static struct span differing(const struct chain_texts *texts)
+{
+	struct span s = { .want_end = texts->want.n, .have_end = texts->have.n };
+
+	while (s.want < s.want_end && s.have < s.have_end && same_rule(texts, s.want, s.have)) {
+		s.want++;
+		s.have++;
+	}
+	while (s.want < s.want_end && s.have < s.have_end &&
+	       same_rule(texts, s.want_end - 1, s.have_end - 1)) {
+		s.want_end--;
+		s.have_end--;
+	}
+	return s;
+}
+
+/* Lengths of the longest common subsequences of want[i..] and have[k..], row by row; NULL where that
+ * would be too much, and then everything counts as different. */
+static unsigned *lcs_table(const struct chain_texts *texts, struct span s)
+{
+	size_t w = s.want_end - s.want, h = s.have_end - s.have;
+	unsigned *table;
+
+	if ((w + 1) * (h + 1) > LCS_MAX)
+		return NULL;
+	table = xcalloc((w + 1) * (h + 1), sizeof(*table));
 	for (size_t i = w; i-- > 0;) {
 		for (size_t k = h; k-- > 0;) {
 			unsigned down = table[(i + 1) * (h + 1) + k];
 			unsigned right = table[i * (h + 1) + k + 1];
-			bool same = strcmp(texts->want.items[i], texts->have.items[k]) == 0;
 
-			table[i * (h + 1) + k] = same ? table[(i + 1) * (h + 1) + k + 1] + 1
-						      : (down > right ? down : right);
+			if (same_rule(texts, s.want + i, s.have + k))
+				table[i * (h + 1) + k] = table[(i + 1) * (h + 1) + k + 1] + 1;
+			else
+				table[i * (h + 1) + k] = down > right ? down : right;
 		}
 	}
 	return table;
@@ -57,20 +91,24 @@ static unsigned *lcs_table(const struct chain_texts *texts)
 static void print_rewritten(const struct plan_chain *chain, const struct chain_texts *texts,
 			    const struct rule_texts *listed)
 {
-	size_t w = texts->want.n, h = texts->have.n, i = 0, k = 0;
-	cleanup(cleanup_free) unsigned *table = lcs_table(texts);
+	struct span s = differing(texts);
+	size_t w = s.want_end - s.want, h = s.have_end - s.have, i = 0, k = 0;
+	cleanup(cleanup_free) unsigned *table = lcs_table(texts, s);
 
 	while (i < w || k < h) {
-		if (i < w && k < h && strcmp(texts->want.items[i], texts->have.items[k]) == 0) {
+		bool gone = k < h && (i == w || !table ||
+				      table[i * (h + 1) + k + 1] >= table[(i + 1) * (h + 1) + k]);
+
+		if (table && i < w && k < h && same_rule(texts, s.want + i, s.have + k)) {
 			i++;
 			k++;
-		} else if (k < h &&
-			   (i == w || table[i * (h + 1) + k + 1] >= table[(i + 1) * (h + 1) + k])) {
-			printf("      - %s\n", k < listed->n ? listed->items[k] : "(a rule)");
-			k++;
+		} else if (gone) {
+			size_t at = s.have + k++;
+
+			printf("      - %s\n", at < listed->n ? listed->items[at] : "(a rule)");
+		} else if (s.want + i < chain->n_rules) {
+			print_want(&chain->rules[s.want + i++]);
 		} else {
-			if (i < chain->n_rules)
-				print_want(&chain->rules[i]);
 			i++;
 		}
 	}
@@ -127,8 +165,9 @@ static void print_set(const struct set_change *change)
 	static const char signs[] = { [ELEM_ADD] = '+', [ELEM_DELETE] = '-', [ELEM_RENEW] = '~' };
 	const struct plan_set *set = change->want ? change->want : &change->have->set;
 
-	printf("    %s %s: %s\n", set_type_is_map(set->type) ? "map" : "set", change->name,
-	       what[change->kind]);
+	bool map = change->want ? set_type_is_map(set->type) : change->have->map;
+
+	printf("    %s %s: %s\n", map ? "map" : "set", change->name, what[change->kind]);
 	for (size_t i = 0; i < change->n_elems; i++)
 		print_elem(signs[change->elems[i].kind], set, &change->elems[i].elem);
 	if (change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE)
@@ -187,6 +226,16 @@ static void print_heading(struct heading *heading, const char *name)
 	heading->printed = bridge ? bridge : xstrdup("");
 }
 
+static const char *table_note(const struct comparison *comparison)
+{
+	if (comparison->changes.anew)
+		return ": deleted and made anew, as what somebody has put into it cannot be undone "
+		       "piece by piece";
+	if (!comparison->kernel.exists)
+		return ": new";
+	return comparison->kernel.dormant ? ": dormant, to be woken up" : "";
+}
+
 static int print_changes(const struct policy *policy, struct nft_loader *loader,
 			 const struct comparison *comparison, struct err *err)
 {
@@ -194,10 +243,7 @@ static int print_changes(const struct policy *policy, struct nft_loader *loader,
 	struct heading heading = { .policy = policy };
 	int r = 0;
 
-	printf("table inet " TABLE_NAME "%s\n", !comparison->kernel.exists ? ": new"
-						: comparison->kernel.dormant
-							? ": dormant, to be woken up"
-							: "");
+	printf("table inet " TABLE_NAME "%s\n", table_note(comparison));
 	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++) {
 		print_heading(&heading, changes->chains[i].name);
 		r = print_chain(loader, &changes->chains[i], &comparison->texts[i], err);
@@ -206,8 +252,9 @@ static int print_changes(const struct policy *policy, struct nft_loader *loader,
 		print_heading(&heading, changes->sets[i].name);
 		print_set(&changes->sets[i]);
 	}
-	for (size_t i = 0; i < comparison->kernel.n_others; i++)
-		printf("    %s: removed\n", comparison->kernel.others[i]);
+	for (size_t i = 0; i < changes->kernel->n_others; i++)
+		printf("    %s %s: removed\n", changes->kernel->others[i].word,
+		       changes->kernel->others[i].name);
 	free(heading.printed);
 	return r;
 }

@@ -39,6 +39,32 @@ struct kernel_set *kernel_find_set(const struct kernel *kernel, const char *name
 	return bsearch(name, kernel->sets, kernel->n_sets, sizeof(*kernel->sets), cmp_set_name);
 }
 
+/* [A-Za-z_.][A-Za-z0-9_./-]* */
+static bool name_safe(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.";
+	size_t len = strlen(name);
+
+	return len > 0 && strchr(letters, name[0]) &&
+	       strspn(name + 1,
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-") ==
+		       len - 1;
+}
+
+bool kernel_names_safe(const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->n_chains; i++)
+		if (!name_safe(kernel->chains[i].name))
+			return false;
+	for (size_t i = 0; i < kernel->n_sets; i++)
+		if (!kernel->sets[i].anonymous && !name_safe(kernel->sets[i].set.name))
+			return false;
+	for (size_t i = 0; i < kernel->n_others; i++)
+		if (!name_safe(kernel->others[i].name))
+			return false;
+	return true;
+}
+
 void kernel_finish(struct kernel *kernel)
 {
 	if (kernel->n_chains > 0)

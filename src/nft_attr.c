@@ -2,6 +2,7 @@
 #include "dockside/nft_attr.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <endian.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
@@ -108,13 +109,14 @@ uint64_t rule_packets(const struct attrs *a)
 
 	if (!a->at[NFTA_RULE_EXPRESSIONS])
 		return 0;
-	attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS]) if (
-		attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
-		strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0 &&
-		attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA]) &&
-		counter.at
-			[NFTA_COUNTER_PACKETS]) return be64toh(mnl_attr_get_u64(counter.at
-											[NFTA_COUNTER_PACKETS]));
+	attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS])
+	{
+		if (attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
+		    strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0 &&
+		    attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA]) &&
+		    counter.at[NFTA_COUNTER_PACKETS])
+			return be64toh(mnl_attr_get_u64(counter.at[NFTA_COUNTER_PACKETS]));
+	}
 	return 0;
 }
 
@@ -135,15 +137,24 @@ uint64_t hash_rule(const struct attrs *a)
 
 /* ------------------------------------------------------------------ sets */
 
-/* One `counter` and nothing else, as in our NAT maps. */
+static bool is_counter(const struct nlattr *expression)
+{
+	struct attrs e;
+
+	return attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
+	       strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0;
+}
+
+/* One `counter`, as in our NAT maps. */
 static bool set_counts(const struct attrs *a)
 {
-	struct attrs expr;
+	return a->at[NFTA_SET_EXPR] && is_counter(a->at[NFTA_SET_EXPR]);
+}
 
-	if (a->at[NFTA_SET_EXPR] && attrs_parse_nested(&expr, a->at[NFTA_SET_EXPR]))
-		return expr.at[NFTA_EXPR_NAME] &&
-		       strcmp(mnl_attr_get_str(expr.at[NFTA_EXPR_NAME]), "counter") == 0;
-	return false;
+/* A `limit`, say, that every element gets. */
+static bool set_has_other_statements(const struct attrs *a)
+{
+	return a->at[NFTA_SET_EXPRESSIONS] || (a->at[NFTA_SET_EXPR] && !set_counts(a));
 }
 
 /* A limit on the number of elements; none of ours has one. */
@@ -156,21 +167,21 @@ static bool set_limited(const struct attrs *a)
 
 void read_set(const struct attrs *a, struct kernel_set *set)
 {
-	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL |
-			       NFT_SET_MAP | NFT_SET_TIMEOUT | NFT_SET_EVAL | NFT_SET_CONCAT |
-			       NFT_SET_EXPR;
+	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_INTERVAL | NFT_SET_MAP |
+			       NFT_SET_TIMEOUT | NFT_SET_CONCAT | NFT_SET_EXPR;
 	uint32_t flags = get_u32(a->at[NFTA_SET_FLAGS]);
 	uint32_t key_type = get_u32(a->at[NFTA_SET_KEY_TYPE]);
 	uint32_t data_type = flags & NFT_SET_MAP ? get_u32(a->at[NFTA_SET_DATA_TYPE]) : 0;
 
 	set->anonymous = flags & NFT_SET_ANONYMOUS;
+	set->map = flags & NFT_SET_MAP;
 	set->set.type = SET_UNKNOWN;
 	set->set.interval = flags & NFT_SET_INTERVAL;
 	set->set.timeout = flags & NFT_SET_TIMEOUT;
 	set->set.counter = set_counts(a);
 	/* These would not do what ours do. */
-	if (flags & (uint32_t)~known || flags & NFT_SET_CONSTANT || a->at[NFTA_SET_TIMEOUT] ||
-	    set_limited(a))
+	if (flags & (uint32_t)~known || a->at[NFTA_SET_TIMEOUT] || set_limited(a) ||
+	    set_has_other_statements(a))
 		return;
 	for (int i = 0; i < SET_UNKNOWN; i++) {
 		const struct set_type_info *info = set_type_info((enum set_type)i);
@@ -222,6 +233,18 @@ static bool get_goto(const struct nlattr *attr, struct arena *arena, const char 
 	return true;
 }
 
+/* What a bridge's name may be (SPEC §2), or FINGERPRINT_BASE; anything else cannot be quoted for nft
+ * or means something to it. */
+static bool bridge_key_safe(const uint8_t key[ELEM_KEY_MAX])
+{
+	size_t len = strnlen((const char *)key, ELEM_KEY_MAX);
+
+	for (size_t i = 0; i < ELEM_KEY_MAX; i++)
+		if (i < len ? !isalnum(key[i]) && !strchr("_.-", key[i]) : key[i] != 0)
+			return false;
+	return len > 0 && len < ELEM_KEY_MAX;
+}
+
 bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
 	       struct elem *ret_elem, bool *ret_end)
 {
@@ -230,7 +253,11 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	struct attrs a;
 
 	if (!attrs_parse_nested(&a, item) || a.at[NFTA_SET_ELEM_KEY_END] ||
+	    a.at[NFTA_SET_ELEM_EXPRESSIONS] || a.at[NFTA_SET_ELEM_OBJREF] ||
+	    (a.at[NFTA_SET_ELEM_EXPR] && !is_counter(a.at[NFTA_SET_ELEM_EXPR])) ||
 	    !get_value(a.at[NFTA_SET_ELEM_KEY], elem.key, info->key_len))
+		return false;
+	if ((type == SET_BRIDGES || type == MAP_DISPATCH) && !bridge_key_safe(elem.key))
 		return false;
 	memcpy(elem.last, elem.key, sizeof(elem.key));
 	*ret_end = get_u32(a.at[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;

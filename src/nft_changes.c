@@ -70,16 +70,15 @@ static void delete_elems(struct script *s, const struct changes *changes)
 	}
 }
 
-/* Before their elements go, maps that go refer to chains that go. */
-static void delete_sets(struct script *s, const struct changes *changes, bool maps)
+/* Rules that use them are gone by now; maps may refer to chains that go. */
+static void delete_sets(struct script *s, const struct changes *changes)
 {
 	for (size_t i = 0; i < changes->n_sets; i++) {
 		const struct set_change *change = &changes->sets[i];
-		bool is_map = change->have && set_type_is_map(change->have->set.type);
 
-		if (!removes(change->kind) || is_map != maps)
+		if (!removes(change->kind))
 			continue;
-		buf_printf(&s->text, "delete %s " TABLE " %s", is_map ? "map" : "set",
+		buf_printf(&s->text, "delete %s " TABLE " %s", change->have->map ? "map" : "set",
 			   change->name);
 		script_line(s, change_origin(change));
 	}
@@ -100,10 +99,8 @@ static void delete_chains(struct script *s, const struct changes *changes)
 static void delete_others(struct script *s, const struct kernel *kernel)
 {
 	for (size_t i = 0; i < kernel->n_others; i++) {
-		const char *name = strrchr(kernel->others[i], ' ');
-
-		buf_printf(&s->text, "delete %.*s " TABLE "%s", (int)(name - kernel->others[i]),
-			   kernel->others[i], name);
+		buf_printf(&s->text, "delete %s " TABLE " %s", kernel->others[i].word,
+			   kernel->others[i].name);
 		script_line(s, NULL);
 	}
 }
@@ -211,6 +208,10 @@ void nft_text_changes(const struct changes *changes, struct script *ret_script)
 	struct script *s = ret_script;
 
 	*s = (struct script){ 0 };
+	if (changes->anew) {
+		buf_puts(&s->text, "delete table " TABLE);
+		script_line(s, NULL);
+	}
 	if (changes->table) {
 		/* Adding a table that is dormant without that flag wakes it up. */
 		buf_puts(&s->text, "add table " TABLE);
@@ -218,9 +219,8 @@ void nft_text_changes(const struct changes *changes, struct script *ret_script)
 	}
 	flush_chains(s, changes);
 	delete_elems(s, changes);
-	delete_sets(s, changes, true);
+	delete_sets(s, changes);
 	delete_chains(s, changes);
-	delete_sets(s, changes, false);
 	delete_others(s, changes->kernel);
 	add_sets(s, changes);
 	add_chains(s, changes);

@@ -75,6 +75,21 @@ static struct nlmsghdr *request(struct nft_reader *reader, char *buf, int type, 
 	return nlh;
 }
 
+/* After an error the rest of the answers may still be to come: start afresh. */
+static void reopen(struct nft_reader *reader)
+{
+	struct mnl_socket *fresh = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+
+	if (!fresh)
+		return;
+	if (mnl_socket_bind(fresh, 0, MNL_SOCKET_AUTOPID) < 0) {
+		mnl_socket_close(fresh);
+		return;
+	}
+	mnl_socket_close(reader->socket);
+	reader->socket = fresh;
+}
+
 /* Sends a request and hands each answer to cb. Returns 0 or -errno; -EINTR for an inconsistent
  * dump. */
 static int talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
@@ -83,25 +98,19 @@ static int talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t 
 	int r = 1;
 
 	if (mnl_socket_sendto(reader->socket, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
+		r = -errno;
 	while (r > 0) {
 		ssize_t n = mnl_socket_recvfrom(reader->socket, reader->buf, sizeof(reader->buf));
 
 		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(reader->buf, (size_t)n, reader->seq, portid, cb, data);
+			r = -errno;
+		else if ((r = mnl_cb_run(reader->buf, (size_t)n, reader->seq, portid, cb, data)) <
+			 0)
+			r = errno ? -errno : -EBADMSG;
 	}
-	return r < 0 ? -errno : 0;
-}
-
-/* After a dump that failed half-way the rest of its answers is still to come: start afresh. */
-static int reopen(struct nft_reader *reader)
-{
-	mnl_socket_close(reader->socket);
-	reader->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!reader->socket || mnl_socket_bind(reader->socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return 0;
+	if (r < 0)
+		reopen(reader);
+	return r;
 }
 
 static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16_t name_attr,
@@ -249,9 +258,16 @@ static int on_elems(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+static void add_other(struct kernel *kernel, const char *word, const char *name)
+{
+	kernel->others = array_grow(kernel->others, &kernel->cap_others, kernel->n_others,
+				    sizeof(*kernel->others));
+	kernel->others[kernel->n_others++] =
+		(struct kernel_other){ word, arena_strdup(&kernel->arena, name) };
+}
+
 static int on_object(const struct nlmsghdr *nlh, void *data)
 {
-	struct kernel *kernel = ((struct reading *)data)->kernel;
 	const char *word = NULL;
 	struct attrs a;
 
@@ -259,26 +275,19 @@ static int on_object(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	if (a.at[NFTA_OBJ_TYPE])
 		word = object_word(ntohl(mnl_attr_get_u32(a.at[NFTA_OBJ_TYPE])));
-	if (!word)
-		return MNL_CB_OK; /* a kind that nft 1.0.6 cannot name, let alone delete */
-	kernel->others =
-		array_grow(kernel->others, &kernel->cap_others, kernel->n_others, sizeof(char *));
-	kernel->others[kernel->n_others++] =
-		arena_printf(&kernel->arena, "%s %s", word, mnl_attr_get_str(a.at[NFTA_OBJ_NAME]));
+	if (word) /* else a kind that nft 1.0.6 cannot name, let alone delete */
+		add_other(((struct reading *)data)->kernel, word,
+			  mnl_attr_get_str(a.at[NFTA_OBJ_NAME]));
 	return MNL_CB_OK;
 }
 
 static int on_flowtable(const struct nlmsghdr *nlh, void *data)
 {
-	struct kernel *kernel = ((struct reading *)data)->kernel;
 	struct attrs a;
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_FLOWTABLE_NAME])
-		return MNL_CB_OK;
-	kernel->others =
-		array_grow(kernel->others, &kernel->cap_others, kernel->n_others, sizeof(char *));
-	kernel->others[kernel->n_others++] = arena_printf(
-		&kernel->arena, "flowtable %s", mnl_attr_get_str(a.at[NFTA_FLOWTABLE_NAME]));
+	if (attrs_parse_message(&a, nlh) && a.at[NFTA_FLOWTABLE_NAME])
+		add_other(((struct reading *)data)->kernel, "flowtable",
+			  mnl_attr_get_str(a.at[NFTA_FLOWTABLE_NAME]));
 	return MNL_CB_OK;
 }
 
@@ -363,9 +372,7 @@ int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct 
 			kernel_free(&kernel);
 			return err_errno(err, -r, "read table inet " TABLE_NAME);
 		}
-		if (r < 0) /* changed under the dump, or a set went before its elements were read */
-			r = reopen(reader);
-		else
+		if (r >= 0) /* else changed under the dump, or a set went before its elements */
 			r = nft_read_genid(reader, &after, err);
 		if (r >= 0 && after == kernel.genid) {
 			*ret_kernel = kernel;
@@ -386,9 +393,8 @@ int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t 
 
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		r = read_chain(reader, &reading, kernel_find_chain(kernel, names[i]));
-	if (r == -EINTR || r == -ENOENT)
-		r = reopen(reader); /* the generation tells that it has changed meanwhile */
-	if (r < 0)
+	/* If it has changed meanwhile, the generation tells. */
+	if (r < 0 && r != -EINTR && r != -ENOENT)
 		return err_errno(err, -r, "read table inet " TABLE_NAME);
 	return nft_read_genid(reader, &kernel->genid, err);
 }

@@ -94,6 +94,32 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 	return r;
 }
 
+/*
+ * The last resort: the table goes and is made anew in one transaction. What somebody has put into it
+ * may have a name that no script can say, or be tied together in ways that we do not know. It is the
+ * last because a packet may slip through while both tables' chains are hooked (FACTS §2).
+ */
+static void plan_anew(struct plan *plan, struct comparison *c)
+{
+	for (size_t i = 0; c->texts && i < c->changes.n_chains; i++)
+		chain_texts_free(&c->texts[i]);
+	free(c->texts);
+	changes_free(&c->changes);
+	c->nothing = (struct kernel){ .genid = c->kernel.genid };
+	diff_plan(plan, &c->nothing, 0, &c->changes);
+	c->changes.anew = c->kernel.exists;
+	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
+}
+
+/* A refusal by the kernel that nobody else's change explains. */
+static bool may_retry_anew(struct nft_reader *reader, const struct comparison *comparison)
+{
+	uint32_t genid = 0;
+
+	return comparison->kernel.exists && !comparison->changes.anew &&
+	       nft_read_genid(reader, &genid, NULL) >= 0 && genid == comparison->kernel.genid;
+}
+
 int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
 		 unsigned stale_ttl_s, enum compare_depth depth, struct comparison *ret_comparison,
 		 struct err *err)
@@ -114,8 +140,15 @@ int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct pl
 	}
 	diff_plan(plan, &c->kernel, stale_ttl_s, &c->changes);
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
+	if (!kernel_names_safe(&c->kernel))
+		plan_anew(plan, c);
 	if (must_compare_rules(&c->changes, depth))
 		r = compare_rules(reader, loader, c, err);
+	if (r < 0 && may_retry_anew(reader, c)) {
+		plan_anew(plan, c);
+		err_free(err);
+		r = 0;
+	}
 	if (r < 0)
 		sync_comparison_free(c);
 	return r;
@@ -196,6 +229,19 @@ static int read_back(struct nft_reader *reader, struct comparison *comparison, s
 	return 0;
 }
 
+/* If that fails as well, the first failure is the one to tell. */
+static int load_anew(struct nft_loader *loader, struct plan *plan, struct comparison *comparison,
+		     struct err *err)
+{
+	int code = err ? err->code : EINVAL;
+
+	plan_anew(plan, comparison);
+	if (load_changes(loader, &comparison->changes, NULL) < 0)
+		return -code;
+	err_free(err);
+	return 0;
+}
+
 /* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
  * what was read is what we wrote. */
 static int load_and_record(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
@@ -206,6 +252,8 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 	int r;
 
 	r = load_changes(loader, &comparison->changes, err);
+	if (r < 0 && may_retry_anew(reader, comparison))
+		r = load_anew(loader, plan, comparison, err);
 	if (r >= 0)
 		r = read_back(reader, comparison, err);
 	if (r < 0)

@@ -57,6 +57,7 @@ struct changes {
 	const struct plan *plan;
 	const struct kernel *kernel;
 	bool table; /* it is missing or dormant */
+	bool anew;  /* the table goes first: kernel is one without it */
 	struct chain_change *chains;
 	size_t n_chains;
 	size_t cap_chains;

@@ -27,6 +27,12 @@ struct kernel_chain {
 struct kernel_set {
 	struct plan_set set; /* elems sorted by key; type SET_UNKNOWN if it is none of ours */
 	bool anonymous;
+	bool map;
+};
+
+struct kernel_other {
+	const char *word; /* nft's, "counter" */
+	const char *name;
 };
 
 /* Zero-initialise; kernel_free() when done. */
@@ -42,13 +48,18 @@ struct kernel {
 	struct kernel_set *sets; /* sorted by name */
 	size_t n_sets;
 	size_t cap_sets;
-	const char **others; /* objects and flowtables in the table: "counter x", none of ours */
+	struct kernel_other *others; /* objects and flowtables in the table, none of ours */
 	size_t n_others;
 	size_t cap_others;
 };
 
 struct kernel_chain *kernel_find_chain(const struct kernel *kernel, const char *name);
 struct kernel_set *kernel_find_set(const struct kernel *kernel, const char *name);
+/*
+ * Whether every name in the table is one that nft's grammar takes (FACTS §3). Others can only have been
+ * made by netlink messages of somebody's own; none of them may reach a script.
+ */
+bool kernel_names_safe(const struct kernel *kernel);
 /* Sorts chains, sets and elements once everything is in. */
 void kernel_finish(struct kernel *kernel);
 void kernel_free(struct kernel *kernel);

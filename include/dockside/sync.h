@@ -21,6 +21,7 @@ struct comparison {
 	struct kernel kernel;
 	struct changes changes;
 	struct chain_texts *texts; /* by index of changes.chains; of CHANGE_REWRITE only */
+	struct kernel nothing;	   /* what the changes are relative to where the table goes first */
 };
 
 enum compare_depth {

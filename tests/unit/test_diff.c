@@ -75,7 +75,7 @@ static void answer(struct config *c, const char *name, enum host_state state, co
 
 static void copy_set(struct kernel_set *to, const struct plan_set *from)
 {
-	*to = (struct kernel_set){ .set = *from };
+	*to = (struct kernel_set){ .set = *from, .map = set_type_is_map(from->type) };
 	to->set.elems = NULL;
 	to->set.n_elems = to->set.cap_elems = 0;
 	for (size_t i = 0; i < from->n_elems; i++)
@@ -276,7 +276,7 @@ static void test_table(void **state)
 
 static void test_others(void **state)
 {
-	const char *others[] = { "counter mine", "ct helper ftp" };
+	struct kernel_other others[] = { { "counter", "mine" }, { "ct helper", "ftp" } };
 	struct kernel kernel;
 	struct config c;
 
@@ -490,6 +490,21 @@ static void test_nat_names(void **state)
 		 "delete element inet dockside amber-nat4 { tcp . 3306 }\n");
 }
 
+static void test_unsafe_names(void **state)
+{
+	static const char *const names[] = { "x y", "0set", "a\nflush ruleset", "", "a\"b", "a{" };
+	struct kernel_chain chain = { 0 };
+	struct kernel kernel = { .chains = &chain, .n_chains = 1 };
+
+	(void)state;
+	chain.name = "_1st-OUT.x/y";
+	assert_true(kernel_names_safe(&kernel));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		chain.name = names[i];
+		assert_false(kernel_names_safe(&kernel));
+	}
+}
+
 static void test_network_gone(void **state)
 {
 	struct config before, after;
@@ -528,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_nat_names),
+		cmocka_unit_test(test_unsafe_names),
 		cmocka_unit_test(test_network_gone),
 	};
 
