@@ -16,6 +16,8 @@
 
 #define LOCK_TIMEOUT_MS 10000
 #define READY_WAIT_MS 5000 /* for DNS, SPEC §6 */
+/* What lives shorter would be gone before it can be renewed: NAME_ASK_MIN_MS and the time that DNS has. */
+#define STALE_TTL_MIN_S 10
 #define INOTIFY "fs/inotify/"
 
 uint64_t daemon_now_ms(const struct daemon *d)
@@ -306,7 +308,7 @@ static void stop(struct daemon *d)
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);
-	if (d->stopping && enforce_release(&d->enforcer, &err) < 0)
+	if (d->stopping && enforce_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
 		log_error("%s; they will run out", err.text);
 	enforce_close(&d->enforcer);
 	err_free(&err);
@@ -320,7 +322,15 @@ int cmd_daemon(const struct options *options)
 {
 	struct daemon d = { .options = options, .lock = -1 };
 	struct err err = { 0 };
-	int r = run(&d, &err);
+	int r;
+
+	if (options->stale_ttl_s < STALE_TTL_MIN_S) {
+		log_error("daemon: IPSET_STALE_TTL is %u, wanted %d or more: names are asked "
+			  "again after 5 s, and DNS may take 4",
+			  options->stale_ttl_s, STALE_TTL_MIN_S);
+		return EXIT_USAGE;
+	}
+	r = run(&d, &err);
 
 	if (r < 0)
 		log_error("daemon: %s", err.text);

@@ -64,8 +64,10 @@ static void on_answer(void *data, const struct host *host)
 	struct daemon *d = data;
 	const struct name *known = names_find(&d->enforcer.names, host->name);
 
-	if (!known)
-		return; /* no longer configured */
+	if (!known) {
+		sets_soon(d); /* no longer configured, but somebody may wait for it */
+		return;
+	}
 	log_answer(known, host);
 	enforce_answer(&d->enforcer, host, daemon_now_ms(d));
 	sets_soon(d);
@@ -120,7 +122,8 @@ void daemon_names_ask(struct daemon *d)
 	const char *name;
 
 	/* Addresses whose time is up leave the sets of the plan, too. */
-	names_expire(&d->enforcer.names, daemon_now_ms(d));
+	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
+		sets_soon(d);
 	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d))) != NULL)
 		dns_ask(d->dns, name);
 	arm_dns(d);

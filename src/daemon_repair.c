@@ -48,6 +48,16 @@ static void describe(struct buf *b, const struct nft_transaction *t)
 	}
 }
 
+static int on_repair(sd_event_source *source, uint64_t usec, void *data);
+
+static void repair_at(struct daemon *d, uint64_t at_ms)
+{
+	if (d->repair_waiting)
+		return;
+	d->repair_waiting = true;
+	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
+}
+
 static void repair(struct daemon *d)
 {
 	uint64_t now_ms = daemon_now_ms(d);
@@ -60,7 +70,7 @@ static void repair(struct daemon *d)
 	if (enforce_again(&d->enforcer, now_ms, &result, &err) < 0) {
 		log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
 		err_free(&err);
-		daemon_repair_soon(d, "");
+		repair_at(d, now_ms + RETRY_MS);
 		return;
 	}
 	if (!result.changed) {
@@ -89,19 +99,16 @@ static int on_repair(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-static void repair_at(struct daemon *d, uint64_t at_ms)
+static void note_damage(struct daemon *d, const char *what)
 {
-	if (d->repair_waiting)
-		return;
-	d->repair_waiting = true;
-	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
+	if (d->damage.len < DAMAGE_MAX)
+		buf_printf(&d->damage, "%s%s", d->damage.len > 0 ? "; " : "", what);
 }
 
 void daemon_repair_soon(struct daemon *d, const char *why)
 {
-	if (why[0] && d->damage.len < DAMAGE_MAX)
-		buf_printf(&d->damage, "%s%s", d->damage.len > 0 ? "; " : "", why);
-	repair_at(d, daemon_now_ms(d) + RETRY_MS);
+	note_damage(d, why);
+	repair_at(d, repairs_when(&d->repairs, daemon_now_ms(d)));
 }
 
 static bool is_ours(struct daemon *d, const struct nft_transaction *t)
@@ -146,11 +153,10 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)revents;
 	if (nft_events_read(d->events, on_transaction, d, &state, &err) < 0) {
 		log_error("%s; comparing everything", err.text);
-		daemon_repair_soon(d, "the kernel's events could not be read");
+		note_damage(d, "the kernel's events could not be read");
+		repair_at(d, daemon_now_ms(d) + RETRY_MS);
 	} else if (state.lost && !state.more) {
-		if (d->damage.len < DAMAGE_MAX)
-			buf_printf(&d->damage, "%sevents were lost", d->damage.len > 0 ? "; " : "");
-		repair_at(d, repairs_when(&d->repairs, daemon_now_ms(d)));
+		daemon_repair_soon(d, "events were lost");
 	}
 	err_free(&err);
 	return 0;

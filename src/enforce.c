@@ -177,7 +177,7 @@ static void adopt_map(struct names *names, const struct plan_set *map, const str
 		if (!elem || !elem->comment || strcmp(elem->comment, want->comment) != 0)
 			continue;
 		addr = elem_addr(elem->data, family);
-		names_adopt(names, want->host->name, &addr, UINT64_MAX, now_ms);
+		names_adopt_target(names, want->host->name, &addr, now_ms);
 	}
 }
 
@@ -316,20 +316,42 @@ void enforce_answer(struct enforcer *e, const struct host *answer, uint64_t now_
 		     answer->ttl, answer->error, now_ms);
 }
 
-/* Whether an answer since then has, or an outage has spared, the element's address. */
-static bool vouched_since(const struct enforcer *e, const struct plan_set *set,
-			  const struct elem *elem, uint64_t since_ms)
-{
-	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
-	struct ipaddr addr = elem_addr(elem->key, family);
+struct vouched {
+	struct ipaddr *items; /* sorted */
+	size_t n, cap;
+};
 
+static int cmp_addrs(const void *a, const void *b)
+{
+	return ipaddr_cmp(a, b);
+}
+
+/* The addresses of a set's names that an answer since then has, or that an outage has spared. */
+static void collect_vouched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms,
+			    struct vouched *ret)
+{
 	for (size_t i = 0; i < set->n_hosts; i++) {
 		const struct name *name = names_find(&e->names, set->hosts[i]->name);
 
-		if (name && name_seen_ms(name, &addr) >= since_ms)
-			return true;
+		for (size_t k = 0; name && k < name->n_addrs; k++) {
+			if (name->addrs[k].seen_ms < since_ms)
+				continue;
+			ret->items = array_grow(ret->items, &ret->cap, ret->n, sizeof(*ret->items));
+			ret->items[ret->n++] = name->addrs[k].addr;
+		}
 	}
-	return false;
+	if (ret->n > 0)
+		qsort(ret->items, ret->n, sizeof(*ret->items), cmp_addrs);
+}
+
+static bool is_vouched(const struct vouched *vouched, const struct plan_set *set,
+		       const struct elem *elem)
+{
+	struct ipaddr addr =
+		elem_addr(elem->key, set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6);
+
+	return vouched->n > 0 &&
+	       bsearch(&addr, vouched->items, vouched->n, sizeof(addr), cmp_addrs) != NULL;
 }
 
 static bool same_comment(const struct elem *a, const struct elem *b)
@@ -353,8 +375,10 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 		       struct set_ops *ops)
 {
 	struct plan_set old = *set;
+	struct vouched vouched = { 0 };
 	size_t i = 0, k = 0;
 
+	collect_vouched(e, set, since_ms, &vouched);
 	set->elems = NULL;
 	set->n_elems = set->cap_elems = 0;
 	for (size_t n = 0; n < old.n_elems; n++)
@@ -372,9 +396,10 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 			add_op(ops, set, SET_OP_ABSENT, had);
 		else if (order < 0 || !same_comment(want, had))
 			add_op(ops, set, SET_OP_PRESENT, want);
-		else if (want->timeout_ms != 0 && vouched_since(e, set, want, since_ms))
+		else if (want->timeout_ms != 0 && is_vouched(&vouched, set, want))
 			add_op(ops, set, SET_OP_RENEW, want);
 	}
+	free(vouched.items);
 	free(old.elems);
 }
 
@@ -419,12 +444,17 @@ int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct
 	return r;
 }
 
-int enforce_release(struct enforcer *e, struct err *err)
+int enforce_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 {
 	struct set_ops ops = { 0 };
 	int r;
 
-	for (size_t i = 0; e->running && i < e->running->plan.n_sets; i++)
+	if (!e->running)
+		return 0;
+	/* What has run out since its name was last answered must not come back for good. */
+	names_expire(&e->names, now_ms);
+	running_compile(e, e->running);
+	for (size_t i = 0; i < e->running->plan.n_sets; i++)
 		add_permanent(&ops, e->running->plan.sets[i]);
 	r = commit_ops(e, &ops, err);
 	free(ops.items);

@@ -123,8 +123,22 @@ void names_adopt(struct names *names, const char *name, const struct ipaddr *add
 		choose_targets(found);
 }
 
-void names_expire(struct names *names, uint64_t now_ms)
+void names_adopt_target(struct names *names, const char *name, const struct ipaddr *addr,
+			uint64_t now_ms)
 {
+	struct name *found = names_find(names, name);
+
+	names_adopt(names, name, addr, UINT64_MAX, now_ms);
+	if (!found)
+		return;
+	found->targets[addr->family].set = true;
+	found->targets[addr->family].addr = *addr;
+}
+
+bool names_expire(struct names *names, uint64_t now_ms)
+{
+	bool any = false;
+
 	for (size_t i = 0; i < names->n; i++) {
 		struct name *name = &names->items[i];
 		size_t n = 0;
@@ -132,10 +146,13 @@ void names_expire(struct names *names, uint64_t now_ms)
 		for (size_t k = 0; k < name->n_addrs; k++)
 			if (name->addrs[k].seen_ms + names->stale_ms > now_ms)
 				name->addrs[n++] = name->addrs[k];
-		if (n != name->n_addrs)
+		if (n != name->n_addrs) {
 			name->touched_ms = now_ms;
+			any = true;
+		}
 		name->n_addrs = n;
 	}
+	return any;
 }
 
 /* ------------------------------------------------------------------ questions */
@@ -292,13 +309,9 @@ void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t s
 
 		if (!name || name->touched_ms < since_ms)
 			continue;
-		if (name->n_addrs > 0) {
-			fill_host(name, host);
-		} else {
-			/* Nothing that the kernel holds for it is kept for our sake: what was
-			 * there at the start has been adopted. */
-			host_set(host, HOST_DNS, NULL, 0);
-			host->state = HOST_DNS;
-		}
+		fill_host(name, host);
+		/* All that is to stay is known, aging addresses, too, and what was there at the
+		 * start: whatever else the kernel holds in the name's name is to go. */
+		host->state = HOST_STATIC;
 	}
 }

@@ -75,6 +75,6 @@ void enforce_answer(struct enforcer *enforcer, const struct host *answer, uint64
 int enforce_names(struct enforcer *enforcer, uint64_t since_ms, uint64_t now_ms, struct err *err);
 
 /* Makes every address that the sets hold permanent: nobody will renew them (SPEC §4). */
-int enforce_release(struct enforcer *enforcer, struct err *err);
+int enforce_release(struct enforcer *enforcer, uint64_t now_ms, struct err *err);
 
 #endif

@@ -57,6 +57,10 @@ struct name *names_find(const struct names *names, const char *name);
  * timeout; it counts as one that the last answer had. */
 void names_adopt(struct names *names, const char *name, const struct ipaddr *addr,
 		 uint64_t remaining_ms, uint64_t now_ms);
+/* The address that the kernel's NAT leads to for a name, found at the start: it stays the target,
+ * whatever else is adopted, until an answer is without it. */
+void names_adopt_target(struct names *names, const char *name, const struct ipaddr *addr,
+			uint64_t now_ms);
 
 /* When the next name is due; UINT64_MAX when none is. */
 uint64_t names_due(const struct names *names);
@@ -77,8 +81,8 @@ struct name *names_answer(struct names *names, const char *name, enum host_state
 			  const struct ipaddr *addrs, size_t n_addrs, unsigned ttl_s,
 			  const char *error, uint64_t now_ms);
 
-/* Forgets addresses whose time is up. */
-void names_expire(struct names *names, uint64_t now_ms);
+/* Forgets addresses whose time is up; whether there were any. */
+bool names_expire(struct names *names, uint64_t now_ms);
 
 /* When the address was last vouched for; 0 if the name does not have it. */
 uint64_t name_seen_ms(const struct name *name, const struct ipaddr *addr);

@@ -41,10 +41,16 @@ told()
 	[[ $(tail -n +"$((told_before + 1))" $told | grep -c " $2\$") -ge $1 ]]
 }
 
+# matches PATTERN: some line of standard input, all of which is read: who writes it must not fail
+matches()
+{
+	[[ $(grep -cE -- "$1") -gt 0 ]]
+}
+
 # logged PATTERN: an extended regular expression, in what it logged in this life
 logged()
 {
-	life | grep -qE "$1"
+	life | matches "$1"
 }
 
 # life: what it logged in this life
@@ -59,11 +65,14 @@ launch()
 	told_before=$(wc -l <$told)
 	log_before=$(wc -l <$log)
 	launched=$(monotonic)
-	env NOTIFY_SOCKET=$t/notify "$@" \
-		"$DSFW_NFT" daemon "${files[@]}" --socket $socket >>$log 2>&1 &
+	(
+		exec env NOTIFY_SOCKET=$t/notify WATCHDOG_PID=$BASHPID "$@" \
+			"$DSFW_NFT" daemon "${files[@]}" --socket $socket >>$log 2>&1
+	) &
 	daemon_pid=$!
 }
 
+# shellcheck disable=SC2120
 # start_daemon [NAME=VALUE…]: and waits until it is ready
 start_daemon()
 {
@@ -80,6 +89,12 @@ end_daemon()
 	daemon_pid=
 }
 
+# message PATTERN: the number and time of the last message with such a line, in this life
+message()
+{
+	tail -n +"$((told_before + 1))" $told | grep -E "^[0-9]+ [0-9.]+ $1" | tail -1 | cut -d ' ' -f 1,2
+}
+
 # client COMMAND [OPTION…]: $status, $out, $err
 client()
 {
@@ -94,4 +109,60 @@ drift()
 {
 	client status --json
 	python3 -c 'import json, sys; print(json.load(sys.stdin)["drift"][sys.argv[1]])' "$1" <$t/out
+}
+
+# ---- names ---------------------------------------------------------------------------------------
+
+# zone LINE…: what the DNS server answers, see zone.py; takes the place of what it answered so far
+zone()
+{
+	printf '%s\n' "$@" >$t/zone.new && mv $t/zone.new $t/zone
+}
+
+server_is_up()
+{
+	ss -Hlun 'sport = :53' | matches .
+}
+
+start_zone()
+{
+	echo "nameserver 127.0.0.1" >$t/resolv.conf
+	zone
+	: >$t/answers
+	python3 "$here/zone.py" serve $t/zone $t/answers 2>$t/server &
+	until_true 5 server_is_up || bail "no DNS server: $(<$t/server)"
+}
+
+# watch SET…: from now on; the log is $t/watched
+watch()
+{
+	python3 "$here/zone.py" watch $t/watched $t/stop "$@" 2>$t/watcher &
+	watcher=$!
+}
+
+end_watch()
+{
+	touch $t/stop
+	wait "$watcher" || bail "the watcher failed: $(<$t/watcher)"
+	tail -1 $t/watched |
+		awk '{ print "the watcher looked " $3 " times, its longest pause was " $4 " ms" }' | comment
+}
+
+# judge DESCRIPTION: assertions on standard input, see zone.py
+judge()
+{
+	result "$1" "$(python3 "$here/zone.py" judge $t/answers $t/watched 2>&1)"
+}
+
+# plus SECONDS MORE
+plus()
+{
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a + b }'
+}
+
+# sleep_until MOMENT SECONDS: so long after it
+sleep_until()
+{
+	sleep "$(awk -v now="$(seconds)" -v at="$1" -v wait="$2" 'BEGIN {
+		print now < at + wait ? at + wait - now : 0 }')"
 }

@@ -98,7 +98,7 @@ def main():
             print(f"new: {e!r}", file=sys.stderr)
             refused += 1
         slowest = max(slowest, time.monotonic() - begin)
-        time.sleep(0.0003)
+        time.sleep(0.001)
     flows.stop = True
     thread.join()
     flows.all()

@@ -21,6 +21,7 @@
       timed SET MS                    everything in it had this timeout, always
       true NAME SET STALE SLACK       from an answer to STALE s after it each address is there, and
                                       none is there STALE + SLACK s after its last
+      given NAME N                    answers had that many different addresses
 
 All seconds are of CLOCK_BOOTTIME.
 """
@@ -88,7 +89,10 @@ class Server:
             answer += struct.pack("!HHHIH", 0xC00C, kind, 1, int(options.get("ttl", 1)),
                                   len(packed)) + packed
         text = f"{name} {'A' if kind == 1 else 'AAAA'} {' '.join(known)}\n" if known else None
-        threading.Timer(float(options.get("delay", 0)), self.send, (answer, peer, text)).start()
+        if "delay" in options:
+            threading.Timer(float(options["delay"]), self.send, (answer, peer, text)).start()
+        else:
+            self.send(answer, peer, text)
 
     def send(self, answer, peer, text):
         with self.lock:
@@ -280,9 +284,10 @@ class Judge:
         given = collections.defaultdict(list)
         for at, answered, addresses in self.answers:
             for address in addresses if answered == host else ():
-                given[address].append(at)
-        if len(given) < 10:
-            yield f"only {len(given)} addresses were given"
+                if (":" in address) == name.endswith("v6"):
+                    given[address].append(at)
+        if not given:
+            yield "no address was given"
         for address, times in given.items():
             for i, at in enumerate(times):
                 # The daemon collects answers for a moment.
@@ -298,6 +303,11 @@ class Judge:
                     yield f"{address}, last given at {at}, is there at {until}"
         for address in self.of_set(name).keys() - given.keys():
             yield f"{address} was never given"
+
+    def given(self, host, n):
+        if (got := len({a for _, h, addresses in self.answers if h == host for a in addresses})) != \
+                int(n):
+            yield f"{got}"
 
     def run(self, lines):
         if self.end is None:

@@ -218,6 +218,25 @@ static void test_adopt(void **state)
 	pass(w, STALE_S - 1);
 	expect_addrs(w, "a.example", "1");
 	names_adopt(&w->names, "nobody.example", &addr, 1, w->now_ms);
+	names_adopt_target(&w->names, "nobody.example", &addr, w->now_ms);
+}
+
+static void test_adopt_target(void **state)
+{
+	struct ipaddr addr = { .family = FAMILY_IPV4, .b = { 192, 0, 2, 1 } };
+	struct world *w = *state;
+	const struct name *name = names_find(&w->names, "a.example");
+
+	names_adopt(&w->names, "a.example", &addr, 10000, w->now_ms);
+	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 1);
+	/* Where NAT leads, though it is not the lowest. */
+	addr.b[3] = 2;
+	names_adopt_target(&w->names, "a.example", &addr, w->now_ms);
+	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 2);
+	answer(w, "a.example", HOST_FAILED, NULL, 0);
+	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 2);
+	answer(w, "a.example", HOST_DNS, "13", 60);
+	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 1);
 }
 
 static void test_refresh(void **state)
@@ -246,9 +265,9 @@ static void test_fill_hosts(void **state)
 	answer(w, "a.example", HOST_DNS, "21", 60);
 	answer(w, "b.example", HOST_FAILED, NULL, 0);
 	names_fill_hosts(&w->names, &hosts, 0);
-	assert_int_equal(hosts.items[0].state, HOST_DNS);
+	assert_int_equal(hosts.items[0].state, HOST_STATIC); /* others are to go */
 	assert_int_equal(hosts.items[0].n_addrs, 2);
-	assert_int_equal(hosts.items[1].state, HOST_DNS);
+	assert_int_equal(hosts.items[1].state, HOST_STATIC);
 	assert_int_equal(hosts.items[1].n_addrs, 0);
 	assert_int_equal(hosts.timeout_s, STALE_S);
 	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 1);
@@ -277,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_static_has_no_grace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_configure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_adopt_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refresh, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fill_hosts, set_up, tear_down),
 	};
