@@ -26,7 +26,8 @@ static struct usage usage_of(enum request_action action)
 	case REQUEST_REMOVE_IPSET:
 		return (struct usage){ 1, 1, "one NAME" };
 	case REQUEST_SET_IPSET:
-		return (struct usage){ 1, SIZE_MAX, "a NAME and HOSTNAMEs" };
+		/* A forgotten member must not empty the set: that is for `apply` and the files. */
+		return (struct usage){ 2, SIZE_MAX, "a NAME and its members" };
 	case REQUEST_STATUS:
 	case REQUEST_RELOAD:
 	case REQUEST_APPLY:

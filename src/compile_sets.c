@@ -110,16 +110,6 @@ static void add_prefix(struct plan_set *set, const struct prefix *prefix,
 	memcpy(elem->last, last.b, sizeof(last.b));
 }
 
-/* "a.example b.example", whole names only, as many as fit. The comment is also how a later run
- * knows which name an address in the kernel came from. */
-static const char *append_name(struct plan *plan, const char *comment, const char *name)
-{
-	char text[COMMENT_MAX + 1];
-	int n = snprintf(text, sizeof(text), "%s %s", comment, name);
-
-	return n <= COMMENT_MAX ? plan_intern(plan, text) : comment;
-}
-
 static const char *first_name(struct plan *plan, const char *name)
 {
 	char text[COMMENT_MAX + 1];
@@ -127,6 +117,25 @@ static const char *first_name(struct plan *plan, const char *name)
 	if (strlen(name) <= COMMENT_MAX)
 		return name;
 	snprintf(text, sizeof(text), "%.*s", COMMENT_MAX, name);
+	return plan_intern(plan, text);
+}
+
+/* "a.example b.example", whole names only, as many as fit. The comment is also how a later run
+ * knows which name an address in the kernel came from. */
+static const char *joined_names(struct plan *plan, const struct elem *elems, size_t n)
+{
+	char text[COMMENT_MAX + 1] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t more = strlen(elems[i].comment) + (i > 0);
+
+		if (len + more > COMMENT_MAX)
+			continue;
+		snprintf(text + len, sizeof(text) - len, "%s%.*s", i > 0 ? " " : "", (int)more,
+			 elems[i].comment);
+		len += more;
+	}
 	return plan_intern(plan, text);
 }
 
@@ -173,13 +182,14 @@ void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeou
 		return;
 	qsort(set->elems, set->n_elems, sizeof(*set->elems), cmp_elem_names);
 	n = 0;
-	for (size_t i = 0; i < set->n_elems; i++) {
-		struct elem *elem = &set->elems[i], *top = n > 0 ? &set->elems[n - 1] : NULL;
-
-		if (!top || elem_cmp(top, elem) != 0)
-			set->elems[n++] = *elem;
-		else if (top->comment)
-			top->comment = append_name(plan, top->comment, elem->comment);
+	for (size_t i = 0, next; i < set->n_elems; i = next) {
+		next = i + 1;
+		while (next < set->n_elems && elem_cmp(&set->elems[i], &set->elems[next]) == 0)
+			next++;
+		set->elems[n] = set->elems[i];
+		if (next > i + 1 && set->elems[n].comment)
+			set->elems[n].comment = joined_names(plan, &set->elems[i], next - i);
+		n++;
 	}
 	set->n_elems = n;
 }

@@ -51,7 +51,8 @@ void daemon_notify_status(struct daemon *d)
 		return;
 	for (size_t i = 0; i < running->policy.n_networks; i++)
 		managed += network_managed(&running->policy.networks[i]);
-	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s", managed, d->enforcer.names.n,
+	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s%s", managed, d->enforcer.names.n,
+		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))
 			   ? "; somebody keeps changing the ruleset"
 			   : "");
@@ -87,12 +88,9 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 		   struct err *err)
 {
 	struct sync_result result;
-	bool changed;
 	int r;
 
 	r = check_bridges(&candidate->policy, err);
-	if (r >= 0)
-		r = sysctl_bridge_netfilter(&changed, err);
 	if (r >= 0)
 		r = enforce_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
 				   err);
@@ -104,6 +102,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 		log_info("changed %zu chains, %zu sets, %zu elements", result.n_chains,
 			 result.n_sets, result.n_elems);
 	daemon_names_ask(d);
+	daemon_settings_make(d);
 	daemon_drain_watch(d);
 	daemon_notify_status(d);
 	return 0;
@@ -121,6 +120,7 @@ int daemon_reload(struct daemon *d, struct diags *diags, struct err *err)
 	if (r < 0) {
 		/* The diagnostics point into its sources. */
 		d->rejected = candidate;
+		d->bad_config = true;
 	} else {
 		r = daemon_enforce(d, candidate, &before, err);
 		running_free(before);
@@ -308,6 +308,7 @@ static void stop(struct daemon *d)
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);
+	daemon_settings_stop(d);
 	if (d->stopping && enforce_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
 		log_error("%s; they will run out", err.text);
 	enforce_close(&d->enforcer);
@@ -336,5 +337,5 @@ int cmd_daemon(const struct options *options)
 		log_error("daemon: %s", err.text);
 	stop(&d);
 	err_free(&err);
-	return r < 0 ? (r == -EINVAL ? EXIT_CONFIG : EXIT_FAILED) : EXIT_DONE;
+	return r < 0 ? (d.bad_config ? EXIT_CONFIG : EXIT_FAILED) : EXIT_DONE;
 }

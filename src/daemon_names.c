@@ -120,11 +120,12 @@ static void arm_ask(struct daemon *d)
 void daemon_names_ask(struct daemon *d)
 {
 	const char *name;
+	size_t cursor = 0;
 
 	/* Addresses whose time is up leave the sets of the plan, too. */
 	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
 		sets_soon(d);
-	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d))) != NULL)
+	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor)) != NULL)
 		dns_ask(d->dns, name);
 	arm_dns(d);
 	arm_ask(d);

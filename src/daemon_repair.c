@@ -52,9 +52,10 @@ static int on_repair(sd_event_source *source, uint64_t usec, void *data);
 
 static void repair_at(struct daemon *d, uint64_t at_ms)
 {
-	if (d->repair_waiting)
+	if (d->repair_waiting && d->repair_at_ms <= at_ms)
 		return;
 	d->repair_waiting = true;
+	d->repair_at_ms = at_ms;
 	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
 }
 

@@ -176,7 +176,8 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	nft_read_table(d->enforcer.reader, &kernel, NULL);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
-	json_out_bool(out, "ready", d->ready);
+	json_out_bool(out, "ready", d->ready && !d->settings_error);
+	json_out_string(out, "settings", d->settings_error);
 	put_networks(out, running, &kernel);
 	if (put_ipsets(out, running))
 		json_out_bool(out, "truncated", true);

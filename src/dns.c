@@ -10,7 +10,7 @@
  * that long and no longer.
  *
  * The sockets of c-ares are in an epoll set of ours, so that an event loop has one descriptor to
- * watch. resolv.conf is read again when it has changed and no question is open.
+ * watch. resolv.conf is read again when it has changed.
  */
 #include "dockside/dns.h"
 
@@ -57,6 +57,7 @@ struct dns {
 	unsigned timeout_ms;
 	struct question_list asked, waiting;
 	bool closing;
+	bool asking_anew;	 /* the servers have changed: questions are put again */
 	struct stat resolv_conf; /* as it was when the channels were opened */
 	dns_answer_fn on_answer;
 	void *data;
@@ -167,6 +168,10 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 
 	(void)timeouts;
 	list_remove(&dns->asked, q);
+	if (dns->asking_anew) {
+		list_append(&dns->waiting, q);
+		return;
+	}
 	if (!dns->closing)
 		answer(dns, q->name, HOST_DNS, info,
 		       status == ARES_SUCCESS ? NULL : ares_strerror(status));
@@ -318,13 +323,14 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Channels of the present resolv.conf; if they cannot be opened, the old ones go on. */
+/* Channels of the present resolv.conf, which open questions go to again; if they cannot be opened, the
+ * old ones go on. */
 static void follow_resolv_conf(struct dns *dns)
 {
 	ares_channel files = dns->files, channel = dns->channel;
 	struct stat st;
 
-	if (dns->asked.n > 0 || stat(RESOLV_CONF, &st) < 0 || same_file(&st, &dns->resolv_conf))
+	if (stat(RESOLV_CONF, &st) < 0 || same_file(&st, &dns->resolv_conf))
 		return;
 	dns->resolv_conf = st;
 	if (open_channels(dns, NULL) < 0) {
@@ -332,7 +338,9 @@ static void follow_resolv_conf(struct dns *dns)
 		dns->channel = channel;
 		return;
 	}
+	dns->asking_anew = true;
 	ares_destroy(channel);
+	dns->asking_anew = false;
 	ares_destroy(files);
 }
 

@@ -16,6 +16,8 @@
 
 #include "dockside/compile.h"
 
+#define TEXTS_MAX (4u << 20) /* bytes */
+
 /* ------------------------------------------------------------------ a policy and its plan */
 
 struct running *running_new(void)
@@ -441,6 +443,9 @@ int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct
 	}
 	r = commit_ops(e, &ops, err);
 	free(ops.items);
+	/* Which names share an address changes all the time; what was made of them adds up. */
+	if (plan->texts_size > TEXTS_MAX)
+		running_compile(e, e->running);
 	return r;
 }
 

@@ -249,8 +249,18 @@ static bool read_environment(struct options *options)
 {
 	const char *socket = getenv("DOCKSIDE_FIREWALL_SOCKET");
 
+	const char *reset = getenv("RESET");
+
 	if (!options->socket && socket && socket[0])
 		options->socket = socket;
+	if (reset && reset[0] && strcmp(reset, "0") != 0 &&
+	    (strcmp(options->command, "apply") == 0 || strcmp(options->command, "daemon") == 0)) {
+		log_error(strcmp(reset, "1") == 0
+				  ? "RESET=1: this version does not make Docker networks, nor "
+				    "recreate them; unset it"
+				  : "RESET is not 1 or 0");
+		return false;
+	}
 	return read_seconds("IPSET_STALE_TTL", &options->stale_ttl_s) &&
 	       read_seconds("IPSET_REFRESH_INTERVAL", &options->refresh_s);
 }
@@ -271,10 +281,11 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	command = find_command(argv[1]);
-	if (!command || !parse_options(command, argc - 1, argv + 1, &options) ||
-	    !read_environment(&options))
+	if (!command)
 		return EXIT_USAGE;
 	options.command = command->name;
+	if (!parse_options(command, argc - 1, argv + 1, &options) || !read_environment(&options))
+		return EXIT_USAGE;
 	status = command->run(&options);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_error("%s: write to standard output: %s", command->name, strerror(errno));

@@ -167,10 +167,10 @@ uint64_t names_due(const struct names *names)
 	return due;
 }
 
-const char *names_take_due(struct names *names, uint64_t now_ms)
+const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor)
 {
-	for (size_t i = 0; i < names->n; i++) {
-		struct name *name = &names->items[i];
+	while (*cursor < names->n) {
+		struct name *name = &names->items[(*cursor)++];
 
 		if (name->asking || name->ask_ms > now_ms)
 			continue;
@@ -194,8 +194,8 @@ void names_refresh(struct names *names, uint64_t now_ms)
 {
 	for (size_t i = 0; i < names->n; i++) {
 		struct name *name = &names->items[i];
-		bool dns = name->answered && name->state != HOST_STATIC;
-		uint64_t earliest = dns ? name->answered_ms + NAME_ASK_MIN_MS : 0;
+		bool asked = name->asked_ms != 0 && name->state != HOST_STATIC;
+		uint64_t earliest = asked ? name->asked_ms + NAME_ASK_MIN_MS : 0;
 
 		if (name->ask_ms > now_ms)
 			name->ask_ms = earliest > now_ms ? earliest : now_ms;
@@ -276,13 +276,6 @@ struct name *names_answer(struct names *names, const char *text, enum host_state
 }
 
 /* ------------------------------------------------------------------ for compile_policy() */
-
-uint64_t name_seen_ms(const struct name *name, const struct ipaddr *addr)
-{
-	const struct known_addr *known = find_addr(name, addr);
-
-	return known ? known->seen_ms : 0;
-}
 
 static void fill_host(const struct name *name, struct host *host)
 {

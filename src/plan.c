@@ -59,6 +59,7 @@ const char *plan_intern(struct plan *plan, const char *text)
 	if (found)
 		return *found;
 	copy = arena_strdup(&plan->arena, text);
+	plan->texts_size += strlen(text) + 1;
 	if (!tsearch(copy, &plan->texts, cmp_texts))
 		abort(); /* out of memory */
 	return copy;

@@ -19,7 +19,8 @@
  *
  * status:
  * {"status": "ok",
- *  "ready": true,                          the policy is enforced
+ *  "ready": true,                          the policy is enforced, between containers, too
+ *  "settings": "…",                        which host setting is missing; null: none
  *  "networks": ["ds-prod"],                names, in the order of the file
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
  *  "truncated": true,                      addresses were left out: there are too many for an answer

@@ -33,7 +33,7 @@ struct last_load {
 struct waiter {
 	struct ctl_request *request; /* NULL: a free place */
 	char *answer;
-	uint64_t since_ms; /* it waits for what was asked until then, not for what others ask later */
+	uint64_t since_ms; /* waits for what was asked by then, not later by others */
 };
 
 struct daemon {
@@ -43,6 +43,7 @@ struct daemon {
 	int lock;
 	struct running *rejected; /* the last configuration that had errors, until they are told */
 	struct last_load last_load;
+	bool bad_config; /* the last files that were read had errors */
 	bool ready;
 	bool stopping;
 
@@ -61,10 +62,15 @@ struct daemon {
 	struct repairs repairs;
 	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
 	bool repair_waiting;
+	uint64_t repair_at_ms;
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
 
 	sd_event_source *drain_timer; /* daemon_drain.c */
+
+	/* daemon_settings.c */
+	sd_event_source *settings_timer;
+	char *settings_error; /* NULL: they are as they must be */
 
 	/* daemon_ctl.c */
 	struct ctl *ctl;
@@ -107,6 +113,10 @@ int daemon_repair_start(struct daemon *daemon, struct err *err);
 void daemon_repair_stop(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
+
+/* Makes the host's settings, now and from then on. */
+void daemon_settings_make(struct daemon *daemon);
+void daemon_settings_stop(struct daemon *daemon);
 
 /* Looks from now on whether the draining networks' containers have left. */
 void daemon_drain_watch(struct daemon *daemon);

@@ -64,12 +64,14 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 
 /* When the next name is due; UINT64_MAX when none is. */
 uint64_t names_due(const struct names *names);
-/* The next name that is due, marked as being asked; NULL when there is none. Borrowed until the
- * names are configured again. */
-const char *names_take_due(struct names *names, uint64_t now_ms);
+/* The next name that is due, marked as being asked; NULL when there is none. *cursor is 0 at first; a
+ * name that was passed over comes up in the next round. Borrowed until the names are configured
+ * again. */
+const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor);
 /* Whether one that was asked until then has no answer yet. */
 bool names_asking(const struct names *names, uint64_t until_ms);
-/* Makes every name due now, but those that DNS answered within the last NAME_ASK_MIN_MS. */
+/* Makes every name due now, but those that DNS was asked for within the last
+ * NAME_ASK_MIN_MS. */
 void names_refresh(struct names *names, uint64_t now_ms);
 
 /*
@@ -83,9 +85,6 @@ struct name *names_answer(struct names *names, const char *name, enum host_state
 
 /* Forgets addresses whose time is up; whether there were any. */
 bool names_expire(struct names *names, uint64_t now_ms);
-
-/* When the address was last vouched for; 0 if the name does not have it. */
-uint64_t name_seen_ms(const struct name *name, const struct ipaddr *addr);
 
 /* What compile_policy() wants to know, for the names of a policy (hosts_collect()), timeouts
  * included: of all of them, or of those that were touched since then. */

@@ -174,7 +174,8 @@ struct plan {
 	size_t cap_chains;
 	struct plan_set **sets_by_name; /* filled in by plan_finish() */
 	struct plan_chain **chains_by_name;
-	void *texts; /* of plan_intern() */
+	void *texts;	   /* of plan_intern() */
+	size_t texts_size; /* bytes of all of them */
 	/*
 	 * Bridges whose networks are no longer configured but whose last policy stays in force until
 	 * their containers have left (SPEC §8). Borrowed. What the kernel holds for them is left alone,

@@ -71,7 +71,7 @@ open_again() # DESCRIPTION
 
 both
 start_listening
-start_daemon IPSET_STALE_TTL=4
+start_daemon IPSET_STALE_TTL=10
 policed "a network that is configured"
 
 client remove-network ds-1
@@ -84,14 +84,14 @@ policed "its policy stays"
 client remove-network ds-2
 is "the next one drains, too" "$status $(state ds-2)" "0 draining"
 policed "what both need stays"
-sleep 5 # longer than the stale time: nobody asks for its name any more
+sleep 11 # longer than the stale time: nobody asks for its name any more
 policed "its names do not run out"
 
 end_daemon TERM
-start_daemon IPSET_STALE_TTL=4
+start_daemon IPSET_STALE_TTL=10
 is "over a restart" "$(state ds-1) $(state ds-2)" "draining draining"
 end_daemon KILL
-start_daemon IPSET_STALE_TTL=4
+start_daemon IPSET_STALE_TTL=10
 is "over a kill" "$(state ds-1) $(state ds-2)" "draining draining"
 policed "with all that it had"
 client reconcile --json
