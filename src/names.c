@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/names.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,7 @@ static void vouch(struct name *name, const struct ipaddr *addr, uint64_t seen_ms
 /* The target stays while it is among the current addresses; else the lowest of them takes over. */
 static void choose_targets(struct name *name)
 {
+	assert(name->addrs || name->n_addrs == 0);
 	for (int family = 0; family < 2; family++) {
 		const struct known_addr *known = NULL;
 

@@ -29,9 +29,10 @@ is "the module comes" "$(until_true 15 ready && echo ready)" ready
 is "the settings are made" "$(cat $settings/bridge-nf-{call-iptables,call-ip6tables,filter-vlan-tagged} | xargs)" \
 	"1 1 1"
 echo 0 >$settings/bridge-nf-call-iptables
+# shellcheck disable=SC2317 # until_true calls it
 turned_on()
 {
-	[[ $(<$settings/bridge-nf-call-iptables) == 1 ]]
+	[[ $(<"$settings/bridge-nf-call-iptables") == 1 ]]
 }
 is "one is turned off: it is turned on again" "$(until_true 15 turned_on && echo yes)" yes
 end_daemon TERM
