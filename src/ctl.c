@@ -17,6 +17,7 @@
 #include "dockside/log.h"
 
 #define CHUNK 65536
+#define ACCEPT_MAX 512	       /* connections at once */
 #define DISCARD_MAX (8u << 20) /* bytes past the limit that we are patient with */
 #define PAUSE_US 500000	       /* without descriptors or memory for another connection */
 #define ACCURACY_US 50000
@@ -425,14 +426,21 @@ static void pause_accepting(struct ctl *ctl, int code)
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct ctl *ctl = data;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)source;
 	(void)revents;
-	if (client >= 0)
-		greet(ctl, client);
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-		pause_accepting(ctl, errno);
+	/* Turning many away costs less than one answer: who is behind them need not wait for those. */
+	for (int i = 0; i < ACCEPT_MAX; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client >= 0) {
+			greet(ctl, client);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(ctl, errno);
+		break;
+	}
 	return 0;
 }
 

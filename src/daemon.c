@@ -98,6 +98,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 		running_free(candidate);
 		return r;
 	}
+	daemon_status_forget(d);
 	if (result.changed)
 		log_info("changed %zu chains, %zu sets, %zu elements", result.n_chains,
 			 result.n_sets, result.n_elems);
@@ -309,6 +310,7 @@ static void stop(struct daemon *d)
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);
 	daemon_settings_stop(d);
+	daemon_status_forget(d);
 	if (d->stopping && enforce_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
 		log_error("%s; they will run out", err.text);
 	enforce_close(&d->enforcer);

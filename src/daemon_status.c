@@ -2,10 +2,14 @@
 /* The answer to `status`; its shape is in ctl.h. */
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "dockside/daemon.h"
 
-#define ADDRESSES_MAX 8000 /* of all ipsets together: an answer is at most 1 MiB */
+#define COUNTERS_FAST_MS 5	 /* a table that is read within that is read each time */
+#define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
+#define COUNTERS_AGE_MAX_MS 3000 /* at the latest */
+#define ADDRESSES_MAX 8000	 /* of all ipsets together: an answer is at most 1 MiB */
 
 static void put_age(struct json_out *out, const char *key, uint64_t now_ms, bool ever,
 		    uint64_t at_ms)
@@ -166,19 +170,50 @@ static void put_versions(struct json_out *out)
 	json_out_close(out, '}');
 }
 
+/* CLOCK_BOOTTIME by itself: that of the event loop stands still while we read. */
+static uint64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void daemon_status_forget(struct daemon *d)
+{
+	kernel_free(&d->counters);
+	d->counters_until_ms = 0;
+}
+
+/* A large table is not read again for each who asks, or anybody who may could keep us busy. */
+static const struct kernel *read_counters(struct daemon *d)
+{
+	uint64_t start_ms = clock_ms(), took_ms;
+
+	if (start_ms < d->counters_until_ms)
+		return &d->counters;
+	daemon_status_forget(d);
+	nft_read_table(d->enforcer.reader, &d->counters, NULL);
+	took_ms = clock_ms() - start_ms;
+	if (took_ms >= COUNTERS_FAST_MS)
+		d->counters_until_ms = start_ms + (took_ms < COUNTERS_AGE_MAX_MS / COUNTERS_REST
+							   ? took_ms * COUNTERS_REST
+							   : COUNTERS_AGE_MAX_MS);
+	return &d->counters;
+}
+
 void daemon_status(struct daemon *d, struct json_out *out)
 {
 	const struct running *running = d->enforcer.running;
 	uint64_t now_ms = daemon_now_ms(d);
-	struct kernel kernel = { 0 };
+	/* Without these the rest is as true. */
+	const struct kernel *counters = read_counters(d);
 
-	/* For the counters; without them the rest is as true. */
-	nft_read_table(d->enforcer.reader, &kernel, NULL);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "ready", d->ready && !d->settings_error);
 	json_out_string(out, "settings", d->settings_error);
-	put_networks(out, running, &kernel);
+	put_networks(out, running, counters);
 	if (put_ipsets(out, running))
 		json_out_bool(out, "truncated", true);
 	put_names(out, &d->enforcer.names, now_ms);
@@ -190,5 +225,4 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	put_drift(out, d, now_ms);
 	put_versions(out);
 	json_out_close(out, '}');
-	kernel_free(&kernel);
 }

@@ -394,6 +394,11 @@ void dns_ask(struct dns *dns, const char *name)
 
 	if (answer_literal(dns, name))
 		return;
+	/* c-ares takes "01.2.3.4" for an address; to the configuration it is a name, if a bad one. */
+	if (!hostname_valid(name, strlen(name))) {
+		answer(dns, name, HOST_DNS, NULL, "not a name that DNS could have");
+		return;
+	}
 	follow_resolv_conf(dns);
 	ask(dns->files, name, on_static, &a);
 	if (a.found)

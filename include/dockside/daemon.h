@@ -75,6 +75,10 @@ struct daemon {
 	/* daemon_ctl.c */
 	struct ctl *ctl;
 	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* for answers of DNS */
+
+	/* daemon_status.c */
+	struct kernel counters;
+	uint64_t counters_until_ms; /* they are good enough until then */
 };
 
 /* Milliseconds of CLOCK_BOOTTIME. */
@@ -134,5 +138,7 @@ void daemon_ctl_stop(struct daemon *daemon);
 
 /* The answer to `status`. */
 void daemon_status(struct daemon *daemon, struct json_out *out);
+/* Forgets what it has read for that: another policy runs, or none. */
+void daemon_status_forget(struct daemon *daemon);
 
 #endif

@@ -127,6 +127,9 @@ is "/etc/hosts goes before DNS and is static" "$(probe 3000 static.example alias
 static.example static 198.51.100.7 2001:db8::7"
 is "a name that /etc/hosts blocks is not asked of DNS" "$(probe 3000 blocked.example)" \
 	"blocked.example failed: no address"
+is "what only looks like an address is not taken for one" "$(probe 3000 01.2.3.4 127.1)" \
+	"01.2.3.4 failed: not a name that DNS could have
+127.1 failed: not a name that DNS could have"
 is "literals are not asked of DNS" "$(probe 3000 10.9.9.9 2001:db8::9)" \
 	"10.9.9.9 static 10.9.9.9
 2001:db8::9 static 2001:db8::9"

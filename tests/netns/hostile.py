@@ -289,6 +289,18 @@ def halves():
         check_error(repr(data), ask_raw(data))
 
 
+def impatient():
+    """For 12 seconds, somebody has every name looked up and does not wait; no name server answers."""
+    silence = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silence.bind(("127.0.0.1", 53))
+    become(NOBODY)
+    deadline = time.monotonic() + 12
+    while time.monotonic() < deadline:
+        for s in open_many(1, b'{"action":"refresh"}\n'):
+            s.close()
+        time.sleep(0.005)
+
+
 MUTATING = [
     {"action": "reload"}, {"action": "reconcile"},
     {"action": "apply", "network_config": {"networks": []}, "firewall_config": {}},
@@ -427,7 +439,9 @@ def flood(count, pid, slack_kib):
 
 def main():
     command, arguments = sys.argv[3], sys.argv[4:]
-    if command == "flood":
+    if command == "impatient":
+        impatient()
+    elif command == "flood":
         flood(int(arguments[0]), sys.argv[2], int(arguments[1]))
     elif command == "ask":
         data = sys.stdin.buffer.read()
