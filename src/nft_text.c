@@ -23,7 +23,7 @@ static const char *l4proto_name(uint8_t l4proto)
 	case IPPROTO_UDP:
 		return "udp";
 	case IPPROTO_ICMPV6:
-		return "ipv6-icmp";
+		return "icmpv6"; /* nft knows that word without /etc/protocols */
 	default:
 		abort(); /* no rule of ours matches another */
 	}
