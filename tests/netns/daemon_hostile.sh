@@ -148,8 +148,8 @@ done_well "names that are nft's own words" <<<'{"action":"apply","network_config
 python3 -c '
 import json
 print(json.dumps({"action": "set-ipset", "name": "s", "hostnames":
-	["10.%d.%d.%d" % (i >> 16, i >> 8 & 255, i & 255) for i in range(50000)]}))' |
-	done_well "a set of 50,000 addresses"
+	["10.%d.%d.%d" % (i >> 16, i >> 8 & 255, i & 255) for i in range(50000)]}))' >$t/request
+done_well "a set of 50,000 addresses" <$t/request
 
 # ---- names that nobody knows ---------------------------------------------------------------------
 
