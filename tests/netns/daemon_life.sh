@@ -69,6 +69,7 @@ use 0
 dsfw apply
 is "apply makes addresses permanent" "$status $(elements $set | grep -c timeout)" "0 0"
 watch $set ipset-good-v6
+until_true 20 grep -q '2001:db8:51::2' $t/watched || bail "the watcher sees nothing"
 python3 "$here/flows.py" c1 198.51.100.2:80 200 $t >$t/flows 2>&1 &
 flows=$!
 python3 "$here/flood.py" c1 outside 198.51.100.1:443 198.51.100.6:80 $t 1000 >$t/flood 2>&1 &
