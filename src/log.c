@@ -121,12 +121,3 @@ void log_info(const char *fmt, ...)
 	log_va(LOG_LEVEL_INFO, fmt, ap);
 	va_end(ap);
 }
-
-void log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_va(LOG_LEVEL_DEBUG, fmt, ap);
-	va_end(ap);
-}

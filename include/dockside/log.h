@@ -21,6 +21,5 @@ void log_set_level(enum log_level level);
 void log_error(const char *fmt, ...) printf_like(1, 2);
 void log_warning(const char *fmt, ...) printf_like(1, 2);
 void log_info(const char *fmt, ...) printf_like(1, 2);
-void log_debug(const char *fmt, ...) printf_like(1, 2);
 
 #endif
