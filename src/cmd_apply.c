@@ -7,6 +7,7 @@
 #include "dockside/compile.h"
 #include "dockside/lock.h"
 #include "dockside/log.h"
+#include "dockside/nft_script.h"
 #include "dockside/sync.h"
 #include "dockside/sysctl.h"
 
@@ -45,10 +46,13 @@ static void print_result(const struct policy *policy, const struct sync_result *
 
 	for (size_t i = 0; i < policy->n_networks; i++)
 		managed += network_managed(&policy->networks[i]);
+	if (result->took_over)
+		printf("took over from the iptables version: its chains and jumps are gone\n");
 	if (result->changed)
 		printf("applied: %zu managed networks; changed %zu chains, %zu sets, %zu "
-		       "elements\n",
-		       managed, result->n_chains, result->n_sets, result->n_elems);
+		       "elements%s\n",
+		       managed, result->n_chains, result->n_sets, result->n_elems,
+		       result->shim ? ", the shim in Docker's tables" : "");
 	else if (result->recorded)
 		printf("rules as wanted, now recorded as ours: %zu managed networks\n", managed);
 	else
@@ -65,15 +69,17 @@ static int apply_rules(const struct options *options, const struct policy *polic
 
 	r = resolve_names(policy, &hosts, err);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &plan);
+		compile_policy(policy, &hosts, &options->plan, &plan);
 		r = session_open(&session, err);
 		if (r >= 0)
 			r = sync_apply(session.reader, session.loader, &plan, options->stale_ttl_s,
 				       &result, err);
 		session_close(&session);
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		print_result(policy, &result);
+		remove_old_ipsets(policy, result.took_over);
+	}
 	plan_free(&plan);
 	hosts_free(&hosts);
 	return r;
@@ -123,10 +129,32 @@ int cmd_apply(const struct options *options)
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static int teardown(bool *ret_existed, struct err *err)
+/* Table and shim in one transaction, so that the shim does not close the networks in between. */
+static int remove_rules(struct session *session, const struct kernel *kernel,
+			const struct shim_changes *shim, struct err *err)
 {
-	struct kernel kernel = { 0 };
 	struct script script = { 0 };
+	int r = 0;
+
+	if (kernel->exists) {
+		buf_puts(&script.text, "delete table inet " TABLE_NAME);
+		script_line(&script, NULL);
+	}
+	nft_text_shim(shim, &script);
+	if (script.n_lines > 0)
+		r = nft_load(session->loader, &script, LOAD_COMMIT, NULL, NULL, err);
+	if (r >= 0)
+		r = shim_set_forward(session->reader, shim->forward, err);
+	script_free(&script);
+	return r;
+}
+
+/* *ret_removed, *ret_forward: there was something to remove, and the FORWARD policy to give back. */
+static int teardown(bool *ret_removed, bool *ret_forward, struct err *err)
+{
+	struct shim_kernel shim_kernel = { 0 };
+	struct shim_changes shim = { 0 };
+	struct kernel kernel = { 0 };
 	struct session session;
 	int r;
 
@@ -135,12 +163,18 @@ static int teardown(bool *ret_existed, struct err *err)
 		r = nft_read_table(session.reader, &kernel, err);
 	if (r >= 0 && kernel.owned)
 		r = err_set(err, EPERM, "table inet " TABLE_NAME " is owned by another process");
-	if (r >= 0 && kernel.exists) {
-		buf_puts(&script.text, "delete table inet " TABLE_NAME "\n");
-		r = nft_load(session.loader, &script, LOAD_COMMIT, NULL, NULL, err);
+	if (r >= 0)
+		r = nft_read_shim(session.reader, &shim_kernel, err);
+	if (r >= 0) {
+		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&kernel), &shim);
+		r = remove_rules(&session, &kernel, &shim, err);
 	}
-	*ret_existed = kernel.exists;
-	script_free(&script);
+	*ret_removed = kernel.exists || shim.n_ops > 0;
+	*ret_forward = shim.forward == FORWARD_RESTORE;
+	if (r >= 0)
+		remove_old_ipsets(NULL, shim.takes_over);
+	shim_changes_free(&shim);
+	shim_kernel_free(&shim_kernel);
 	kernel_free(&kernel);
 	session_close(&session);
 	return r;
@@ -149,15 +183,19 @@ static int teardown(bool *ret_existed, struct err *err)
 int cmd_teardown(const struct options *options)
 {
 	struct err err = { 0 };
-	bool existed = false;
+	bool removed = false, forward = false;
 	int r;
 
 	(void)options; /* works without config files, and with broken ones */
-	r = teardown(&existed, &err);
+	r = teardown(&removed, &forward, &err);
 	if (r < 0)
 		log_error("teardown: %s", err.text);
 	else
-		printf("%s\n", existed ? "removed table inet " TABLE_NAME : "nothing to remove");
+		printf("%s\n", removed ? "removed table inet " TABLE_NAME
+					 " and what was in Docker's tables"
+				       : "nothing to remove");
+	if (r >= 0 && forward)
+		printf("gave back the policy of ip filter FORWARD: accept\n");
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -73,7 +73,7 @@ static int compile_and_write(const struct options *options, const struct policy 
 	else
 		hosts_collect(policy, &hosts);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &plan);
+		compile_policy(policy, &hosts, &options->plan, &plan);
 		nft_text_plan(&plan, &script);
 		r = output_script(options, &script.text, err);
 	}
@@ -119,11 +119,12 @@ static int check_in_kernel(const struct options *options, const struct policy *p
 		return r;
 	nft_loader_open(&loader);
 	hosts_collect(policy, &hosts);
-	compile_policy(policy, &hosts, &plan);
+	compile_policy(policy, &hosts, &options->plan, &plan);
 	r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES, &comparison,
 			 err);
 	if (r >= 0) {
 		nft_text_changes(&comparison.changes, &script);
+		nft_text_shim(&comparison.shim.changes, &script);
 		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);
 		sync_comparison_free(&comparison);
 	}

@@ -259,6 +259,53 @@ static int print_changes(const struct policy *policy, struct nft_loader *loader,
 	return r;
 }
 
+static void print_shim_op(const struct shim_op *op)
+{
+	switch (op->kind) {
+	case SHIM_FLUSH_CHAIN:
+	case SHIM_ADD_JUDGED:
+		break; /* of a chain that the other operations tell of */
+	case SHIM_DELETE_RULE:
+		printf("    chain %s: - rule with handle %llu\n", op->chain,
+		       (unsigned long long)op->handle);
+		break;
+	case SHIM_DELETE_CHAIN:
+		printf("    chain %s: removed\n", op->chain);
+		break;
+	case SHIM_ADD_CHAIN:
+		printf("    chain %s: new\n", op->chain);
+		break;
+	case SHIM_ADD_DROP:
+		printf("    chain %s: + what comes from %s unmarked is dropped\n", op->chain,
+		       op->bridge);
+		break;
+	case SHIM_INSERT_JUMP:
+		printf("    chain %s: + first, the jump to " SHIM_CHAIN "\n", op->chain);
+		break;
+	}
+}
+
+static void print_shim(const struct shim_changes *changes)
+{
+	for (int table = 0; table < N_SHIM_TABLES; table++) {
+		bool heading = false;
+
+		for (size_t i = 0; i < changes->n_ops; i++) {
+			if ((int)changes->ops[i].table != table)
+				continue;
+			if (!heading)
+				printf("table %s\n", shim_table_name((enum shim_table)table));
+			heading = true;
+			print_shim_op(&changes->ops[i]);
+		}
+	}
+	if (changes->forward == FORWARD_DROP)
+		printf("table ip filter\n    chain FORWARD: policy accept becomes drop\n");
+	else if (changes->forward == FORWARD_ACCEPT)
+		printf("table ip filter\n    chain " SHIM_USER_CHAIN
+		       ": + known connections are accepted\n");
+}
+
 static int diff(const struct options *options, const struct policy *policy, bool *ret_different,
 		struct err *err)
 {
@@ -275,14 +322,15 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	nft_loader_open(&loader);
 	r = resolve_names(policy, &hosts, err);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &plan);
+		compile_policy(policy, &hosts, &options->plan, &plan);
 		r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
 				 &comparison, err);
 	}
 	if (r >= 0) {
-		*ret_different = !changes_empty(&comparison.changes);
-		if (*ret_different)
+		*ret_different = !sync_comparison_empty(&comparison);
+		if (!changes_empty(&comparison.changes))
 			r = print_changes(policy, loader, &comparison, err);
+		print_shim(&comparison.shim.changes);
 		sync_comparison_free(&comparison);
 	}
 	plan_free(&plan);

@@ -3,7 +3,8 @@
  * Theory of operation
  *
  * Packets of known connections, and what conntrack does not track (neighbour discovery), leave by
- * the first rule of `forward`. Of the rest one lookup of the incoming bridge in `dispatch` finds the
+ * the first rule of `forward`. All that go through it get the mark bit, by which the shim in
+ * Docker's table knows that they did (shim.h). Of the rest one lookup of the incoming bridge in `dispatch` finds the
  * network's OUT chain, which hands traffic that stays on the bridge to its ING chain. So only NEW and
  * INVALID packets reach a network's chains, and no rule there needs to say so.
  *
@@ -428,12 +429,14 @@ static struct plan_chain *base_chain(struct compiler *c, const char *name, enum 
 	return chain;
 }
 
-static void emit_dispatch(struct compiler *c, struct plan_chain *chain, struct plan_set *map)
+static struct plan_rule *emit_dispatch(struct compiler *c, struct plan_chain *chain,
+				       struct plan_set *map)
 {
 	struct plan_rule *out = chain_add_rule(chain, c->built_in);
 
 	out->verdict = VERDICT_VMAP;
 	out->set = map;
+	return out;
 }
 
 static struct plan_set *dispatch_map(struct compiler *c, const char *name)
@@ -448,10 +451,11 @@ static void emit_forward(struct compiler *c)
 
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states =
 		CT_ESTABLISHED | CT_RELATED | CT_UNTRACKED;
+	out->mark = c->plan->options.mark_bit;
 	out->counter = true;
 	out->verdict = VERDICT_ACCEPT;
 	c->dispatch = dispatch_map(c, "dispatch");
-	emit_dispatch(c, chain, c->dispatch);
+	emit_dispatch(c, chain, c->dispatch)->mark = c->plan->options.mark_bit;
 }
 
 static void emit_input(struct compiler *c)
@@ -485,12 +489,13 @@ static void emit_refuse(struct compiler *c)
 	out->verdict = VERDICT_DROP;
 }
 
-void compile_policy(const struct policy *policy, const struct hosts *hosts, struct plan *ret_plan)
+void compile_policy(const struct policy *policy, const struct hosts *hosts,
+		    const struct plan_options *options, struct plan *ret_plan)
 {
 	struct compiler c = { .plan = ret_plan };
 	bool any_host = false, any_nat = false;
 
-	*ret_plan = (struct plan){ 0 };
+	*ret_plan = (struct plan){ .options = *options };
 	compile_sets_init(&c.sets, policy, hosts, ret_plan);
 	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
 	for (size_t i = 0; i < policy->n_networks; i++) {

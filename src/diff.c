@@ -38,17 +38,27 @@ static int cmp_key(const void *key, const void *elem)
 	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);
 }
 
+static const struct elem *find_record(const struct kernel *kernel, const char *name)
+{
+	const struct kernel_set *set = kernel_find_set(kernel, FINGERPRINT_SET);
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	memcpy(key, name, strlen(name));
+	if (!set || set->set.type != SET_BRIDGES || set->set.n_elems == 0)
+		return NULL;
+	return bsearch(key, set->set.elems, set->set.n_elems, sizeof(struct elem), cmp_key);
+}
+
+bool diff_forward_was_accept(const struct kernel *kernel)
+{
+	return find_record(kernel, FINGERPRINT_FORWARD) != NULL;
+}
+
 /* The comment "OUT=0123… ING=4567…" that is stored for the chain's network, or NULL. */
 static const char *stored_fingerprints(const struct kernel *kernel, const struct plan_chain *chain)
 {
-	const struct kernel_set *set = kernel_find_set(kernel, FINGERPRINT_SET);
-	const char *name = fingerprint_key(chain);
-	uint8_t key[ELEM_KEY_MAX] = { 0 };
-	const struct elem *elem = NULL;
+	const struct elem *elem = find_record(kernel, fingerprint_key(chain));
 
-	memcpy(key, name, strlen(name));
-	if (set && set->set.type == SET_BRIDGES && set->set.n_elems > 0)
-		elem = bsearch(key, set->set.elems, set->set.n_elems, sizeof(*elem), cmp_key);
 	return elem ? elem->comment : NULL;
 }
 
@@ -469,6 +479,15 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 					: arena_strdup(&plan->arena, text);
 	}
 	free(chains);
+	if (plan->forward_was_accept) {
+		struct elem *elem = set_add_elem(set, NULL);
+
+		memcpy(elem->key, FINGERPRINT_FORWARD, strlen(FINGERPRINT_FORWARD));
+		memcpy(elem->last, elem->key, sizeof(elem->key));
+		elem->comment = "the policy was ACCEPT";
+	}
+	if (set->n_elems > 0)
+		qsort(set->elems, set->n_elems, sizeof(*set->elems), elem_cmp);
 	if (!have)
 		return;
 	change = add_set_change(ret_changes, CHANGE_NONE, set, have);

@@ -51,7 +51,7 @@ static void running_compile(struct enforcer *e, struct running *running)
 
 	plan_free(plan);
 	names_fill_hosts(&e->names, &running->hosts, 0);
-	compile_policy(&running->policy, &running->hosts, plan);
+	compile_policy(&running->policy, &running->hosts, &e->options, plan);
 	draining = arena_alloc(&plan->arena, (e->n_draining + 1) * sizeof(*draining));
 	for (size_t i = 0; i < e->n_draining; i++)
 		if (!configured(&running->policy, e->draining[i]))
@@ -60,12 +60,12 @@ static void running_compile(struct enforcer *e, struct running *running)
 }
 
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
-		 struct err *err)
+		 const struct plan_options *options, struct err *err)
 {
 	struct enforcer *e = ret_enforcer;
 	int r;
 
-	*e = (struct enforcer){ .stale_s = stale_s };
+	*e = (struct enforcer){ .stale_s = stale_s, .options = *options };
 	names_init(&e->names, refresh_s, stale_s);
 	r = nft_reader_open(&e->reader, err);
 	if (r >= 0)

@@ -14,6 +14,7 @@
 #define STALE_TTL_DEFAULT 300
 #define REFRESH_DEFAULT 60
 #define INTERVAL_MAX (30 * 86400)
+#define MARK_BIT_DEFAULT 0x10000000 /* SPEC §13 */
 
 enum {
 	OPT_NETWORK_CONFIG = 1 << 0,
@@ -26,10 +27,13 @@ enum {
 	OPT_FORCE = 1 << 7,
 	OPT_NETWORK = 1 << 8,
 	OPT_FIREWALL = 1 << 9,
-	OPERANDS = 1 << 10, /* it takes arguments that are no options */
+	OPT_MARK_BIT = 1 << 10,
+	OPT_FORWARD_POLICY = 1 << 11,
+	OPERANDS = 1 << 12, /* it takes arguments that are no options */
 };
 
 #define OPT_FILES (OPT_NETWORK_CONFIG | OPT_FIREWALL_CONFIG)
+#define OPT_ENFORCE (OPT_FILES | OPT_MARK_BIT | OPT_FORWARD_POLICY)
 #define OPT_CLIENT (OPT_SOCKET | OPT_JSON)
 
 static int cmd_version(const struct options *options)
@@ -65,12 +69,13 @@ static const struct command {
 	unsigned allowed;
 	const char *help;
 } commands[] = {
-	{ "compile", cmd_compile, OPT_FILES | OPT_OUTPUT | OPT_RESOLVE,
+	{ "compile", cmd_compile, OPT_FILES | OPT_OUTPUT | OPT_RESOLVE | OPT_MARK_BIT,
 	  "write the nft script of both files to standard output" },
-	{ "check", cmd_check, OPT_FILES | OPT_KERNEL, "validate both files" },
-	{ "apply", cmd_apply, OPT_FILES, "make the kernel enforce them, once" },
-	{ "diff", cmd_diff, OPT_FILES, "show what apply would change; exit status 1 if anything" },
-	{ "daemon", cmd_daemon, OPT_FILES | OPT_SOCKET,
+	{ "check", cmd_check, OPT_ENFORCE | OPT_KERNEL, "validate both files" },
+	{ "apply", cmd_apply, OPT_ENFORCE, "make the kernel enforce them, once" },
+	{ "diff", cmd_diff, OPT_ENFORCE,
+	  "show what apply would change; exit status 1 if anything" },
+	{ "daemon", cmd_daemon, OPT_ENFORCE | OPT_SOCKET,
 	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
 	{ "status", ask_daemon, OPT_CLIENT, "what the daemon enforces, and how it fares" },
@@ -99,6 +104,8 @@ static const struct option long_options[] = {
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "network", required_argument, NULL, OPT_NETWORK },
 	{ "firewall", required_argument, NULL, OPT_FIREWALL },
+	{ "mark-bit", required_argument, NULL, OPT_MARK_BIT },
+	{ "forward-policy", required_argument, NULL, OPT_FORWARD_POLICY },
 	{ 0 },
 };
 
@@ -114,6 +121,12 @@ static int cmd_help(const struct options *options)
 	       "  -o, --output FILE        compile: write there instead, atomically\n"
 	       "  --resolve                compile: fill hostname sets from DNS\n"
 	       "  --kernel                 check: have the kernel validate the transaction too\n"
+	       "  --mark-bit BIT           the bit of the packet mark that tells Docker's table "
+	       "that a\n"
+	       "                           packet was judged (default 0x10000000)\n"
+	       "  --forward-policy=POLICY  drop (default): where iptables' FORWARD policy is "
+	       "ACCEPT,\n"
+	       "                           make it DROP; allow-accept: leave it\n"
 	       "  --socket PATH            daemon: listen there; the commands that ask it: where\n"
 	       "                           it listens (default /run/dockside/firewall.sock)\n"
 	       "  --json                   print the daemon's answer as it came\n"
@@ -150,6 +163,35 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* A number with just one bit set, in hexadecimal (0x…) or decimal. */
+static bool read_mark_bit(const char *text, uint32_t *ret_bit)
+{
+	unsigned long long bit = 0;
+	char *end = NULL;
+
+	if (text[0] >= '0' && text[0] <= '9')
+		bit = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+	if (!end || *end || bit == 0 || bit > UINT32_MAX || (bit & (bit - 1)) != 0) {
+		log_error("--mark-bit is \"%s\": wanted one bit of 32, such as 0x10000000", text);
+		return false;
+	}
+	*ret_bit = (uint32_t)bit;
+	return true;
+}
+
+static bool read_forward_policy(const char *text, enum forward_policy *ret_policy)
+{
+	if (strcmp(text, "drop") == 0) {
+		*ret_policy = FORWARD_POLICY_DROP;
+	} else if (strcmp(text, "allow-accept") == 0) {
+		*ret_policy = FORWARD_POLICY_ALLOW_ACCEPT;
+	} else {
+		log_error("--forward-policy is \"%s\": wanted drop or allow-accept", text);
+		return false;
+	}
+	return true;
+}
+
 static bool set_option(int option, struct options *options)
 {
 	switch (option) {
@@ -174,6 +216,10 @@ static bool set_option(int option, struct options *options)
 	case OPT_JSON:
 		options->json = true;
 		return true;
+	case OPT_MARK_BIT:
+		return read_mark_bit(optarg, &options->plan.mark_bit);
+	case OPT_FORWARD_POLICY:
+		return read_forward_policy(optarg, &options->plan.forward_policy);
 	case OPT_FORCE:
 		options->force = true;
 		return true;
@@ -270,6 +316,7 @@ int main(int argc, char **argv)
 	struct options options = {
 		.network_config = "/etc/dockside/network-config.json",
 		.firewall_config = "/etc/dockside/firewall-config.json",
+		.plan = { .mark_bit = MARK_BIT_DEFAULT, .forward_policy = FORWARD_POLICY_DROP },
 		.stale_ttl_s = STALE_TTL_DEFAULT,
 		.refresh_s = REFRESH_DEFAULT,
 	};

@@ -23,107 +23,22 @@
 #include <time.h>
 
 #include "dockside/nft_attr.h"
+#include "dockside/nft_talk.h"
 
 /* Somebody who changes the ruleset all the time must not keep us here for ever. */
 #define READ_TRIES 50
-#define REQUEST_SIZE 1024 /* bytes; a request is two headers and two names */
-#define DUMP_SIZE 32768	  /* bytes; netlink dumps fill up to this much at once, libmnl's advice */
-
-struct nft_reader {
-	struct mnl_socket *socket;
-	uint32_t seq;
-	char buf[DUMP_SIZE];
-};
-
-int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
-{
-	struct nft_reader *reader = xcalloc(1, sizeof(*reader));
-
-	reader->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!reader->socket || mnl_socket_bind(reader->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		int r = err_errno(err, errno, "open a netlink socket");
-
-		nft_reader_close(reader);
-		return r;
-	}
-	*ret_reader = reader;
-	return 0;
-}
-
-void nft_reader_close(struct nft_reader *reader)
-{
-	if (!reader)
-		return;
-	if (reader->socket)
-		mnl_socket_close(reader->socket);
-	free(reader);
-}
-
-/* ------------------------------------------------------------------ requests */
-
-static struct nlmsghdr *request(struct nft_reader *reader, char *buf, int type, uint16_t flags)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *nfg;
-
-	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
-	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	nlh->nlmsg_seq = ++reader->seq;
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = NFPROTO_INET;
-	nfg->version = NFNETLINK_V0;
-	return nlh;
-}
-
-/* After an error the rest of the answers may still be to come: start afresh. */
-static void reopen(struct nft_reader *reader)
-{
-	struct mnl_socket *fresh = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-
-	if (!fresh)
-		return;
-	if (mnl_socket_bind(fresh, 0, MNL_SOCKET_AUTOPID) < 0) {
-		mnl_socket_close(fresh);
-		return;
-	}
-	mnl_socket_close(reader->socket);
-	reader->socket = fresh;
-}
-
-/* Sends a request and hands each answer to cb. Returns 0 or -errno; -EINTR for an inconsistent
- * dump. */
-static int talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
-{
-	uint32_t portid = mnl_socket_get_portid(reader->socket);
-	int r = 1;
-
-	if (mnl_socket_sendto(reader->socket, nlh, nlh->nlmsg_len) < 0)
-		r = -errno;
-	while (r > 0) {
-		ssize_t n = mnl_socket_recvfrom(reader->socket, reader->buf, sizeof(reader->buf));
-
-		if (n < 0)
-			r = -errno;
-		else if ((r = mnl_cb_run(reader->buf, (size_t)n, reader->seq, portid, cb, data)) <
-			 0)
-			r = errno ? -errno : -EBADMSG;
-	}
-	if (r < 0)
-		reopen(reader);
-	return r;
-}
 
 static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16_t name_attr,
 		const char *name, mnl_cb_t cb, void *data)
 {
 	char buf[REQUEST_SIZE] = { 0 };
-	struct nlmsghdr *nlh = request(reader, buf, type, NLM_F_DUMP);
+	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, type, NLM_F_DUMP);
 
 	if (table_attr)
 		mnl_attr_put_strz(nlh, table_attr, TABLE_NAME);
 	if (name)
 		mnl_attr_put_strz(nlh, name_attr, name);
-	return talk(reader, nlh, cb, data);
+	return nft_talk(reader, nlh, cb, data);
 }
 
 static int on_gen(const struct nlmsghdr *nlh, void *data)
@@ -138,8 +53,8 @@ static int on_gen(const struct nlmsghdr *nlh, void *data)
 int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err)
 {
 	char buf[REQUEST_SIZE] = { 0 };
-	struct nlmsghdr *nlh = request(reader, buf, NFT_MSG_GETGEN, NLM_F_ACK);
-	int r = talk(reader, nlh, on_gen, ret_genid);
+	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, NFT_MSG_GETGEN, NLM_F_ACK);
+	int r = nft_talk(reader, nlh, on_gen, ret_genid);
 
 	return r < 0 ? err_errno(err, -r, "ask for the ruleset's generation") : 0;
 }
@@ -172,11 +87,11 @@ static int on_table(const struct nlmsghdr *nlh, void *data)
 static int read_table_itself(struct nft_reader *reader, struct reading *reading)
 {
 	char buf[REQUEST_SIZE] = { 0 };
-	struct nlmsghdr *nlh = request(reader, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
+	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, NFT_MSG_GETTABLE, NLM_F_ACK);
 	int r;
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TABLE_NAME);
-	r = talk(reader, nlh, on_table, reading);
+	r = nft_talk(reader, nlh, on_table, reading);
 	return r == -ENOENT ? 0 : r;
 }
 

@@ -162,6 +162,8 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 		text_match(b, &rule->matches[i]);
 		buf_putc(b, ' ');
 	}
+	if (rule->mark)
+		buf_printf(b, "meta mark set meta mark | 0x%08x ", rule->mark);
 	if (rule->counter)
 		buf_puts(b, "counter ");
 	text_verdict(b, rule);

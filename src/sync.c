@@ -65,6 +65,13 @@ static bool must_compare_rules(const struct changes *changes, enum compare_depth
 	return false;
 }
 
+/* The changes, and the shim's with them: nothing of one without the other. */
+static void make_script(const struct comparison *comparison, struct script *ret_script)
+{
+	nft_text_changes(&comparison->changes, ret_script);
+	nft_text_shim(&comparison->shim.changes, ret_script);
+}
+
 static bool any_replaced_set(const struct changes *changes)
 {
 	for (size_t i = 0; i < changes->n_sets; i++)
@@ -81,7 +88,7 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 	struct script script;
 	int r;
 
-	nft_text_changes(changes, &script);
+	make_script(comparison, &script);
 	r = nft_load(loader, &script, LOAD_CHECK, collect_rule, &collector, err);
 	script_free(&script);
 	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++)
@@ -138,6 +145,12 @@ int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct pl
 			       "table inet " TABLE_NAME
 			       " is owned by another process (nft flag owner)");
 	}
+	r = shim_compare(reader, plan, diff_forward_was_accept(&c->kernel), &c->shim, err);
+	if (r < 0) {
+		kernel_free(&c->kernel);
+		return r;
+	}
+	plan->forward_was_accept = c->shim.changes.was_accept;
 	diff_plan(plan, &c->kernel, stale_ttl_s, &c->changes);
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
 	if (!kernel_names_safe(&c->kernel))
@@ -160,26 +173,37 @@ void sync_comparison_free(struct comparison *c)
 		chain_texts_free(&c->texts[i]);
 	free(c->texts);
 	changes_free(&c->changes);
+	shim_comparison_free(&c->shim);
 	kernel_free(&c->kernel);
 	*c = (struct comparison){ 0 };
 }
 
+bool sync_comparison_empty(const struct comparison *comparison)
+{
+	return changes_empty(&comparison->changes) && shim_comparison_empty(&comparison->shim);
+}
+
 /* ------------------------------------------------------------------ applying */
 
-static int load_changes(struct nft_loader *loader, const struct changes *changes, struct err *err)
+static int load_changes(struct nft_loader *loader, const struct comparison *comparison,
+			struct err *err)
 {
 	struct script script;
 	int r;
 
-	nft_text_changes(changes, &script);
+	make_script(comparison, &script);
 	r = nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err);
 	script_free(&script);
 	return r;
 }
 
-static void count_changes(const struct changes *changes, struct sync_result *result)
+static void count_changes(const struct comparison *comparison, struct sync_result *result)
 {
+	const struct changes *changes = &comparison->changes;
+
 	result->changed = true;
+	result->shim |= !shim_comparison_empty(&comparison->shim);
+	result->took_over |= comparison->shim.changes.takes_over;
 	result->n_chains += changes->n_chains;
 	for (size_t i = 0; i < changes->n_sets; i++) {
 		result->n_sets += changes->sets[i].kind != CHANGE_NONE;
@@ -193,15 +217,15 @@ static int record_fingerprints(struct nft_loader *loader, struct plan *plan,
 			       const struct kernel *kernel, struct sync_result *result,
 			       struct err *err)
 {
-	struct changes changes;
+	struct comparison comparison = { 0 };
 	int r = 0;
 
-	diff_fingerprints(plan, kernel, &changes);
-	if (changes.n_sets > 0) {
-		r = load_changes(loader, &changes, err);
+	diff_fingerprints(plan, kernel, &comparison.changes);
+	if (comparison.changes.n_sets > 0) {
+		r = load_changes(loader, &comparison, err);
 		result->recorded = true;
 	}
-	changes_free(&changes);
+	changes_free(&comparison.changes);
 	return r < 0 ? err_prefix(err, "record what was loaded") : 0;
 }
 
@@ -236,10 +260,19 @@ static int load_anew(struct nft_loader *loader, struct plan *plan, struct compar
 	int code = err ? err->code : EINVAL;
 
 	plan_anew(plan, comparison);
-	if (load_changes(loader, &comparison->changes, NULL) < 0)
+	if (load_changes(loader, comparison, NULL) < 0)
 		return -code;
 	err_free(err);
 	return 0;
+}
+
+static int set_forward(struct nft_reader *reader, struct plan *plan,
+		       const struct comparison *comparison, struct err *err)
+{
+	enum shim_forward forward = comparison->shim.changes.forward;
+
+	plan->forward_was_accept |= forward != FORWARD_LEAVE;
+	return shim_set_forward(reader, forward, err);
 }
 
 /* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
@@ -251,7 +284,7 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 	uint32_t before = comparison->kernel.genid;
 	int r;
 
-	r = load_changes(loader, &comparison->changes, err);
+	r = load_changes(loader, comparison, err);
 	if (r < 0 && may_retry_anew(reader, comparison))
 		r = load_anew(loader, plan, comparison, err);
 	if (r >= 0)
@@ -259,6 +292,9 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 	if (r < 0)
 		return r;
 	*ret_sure = comparison->kernel.genid == before + 1;
+	r = set_forward(reader, plan, comparison, err);
+	if (r < 0)
+		return r;
 	return *ret_sure ? record_fingerprints(loader, plan, &comparison->kernel, result, err) : 0;
 }
 
@@ -274,14 +310,15 @@ int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan
 
 		if (r < 0)
 			return r;
-		if (changes_empty(&comparison.changes)) {
+		if (sync_comparison_empty(&comparison)) {
 			r = record_fingerprints(loader, plan, &comparison.kernel, ret_result, err);
 		} else {
 			r = load_and_record(reader, loader, plan, &comparison, ret_result, &sure,
 					    err);
 			if (r >= 0)
-				count_changes(&comparison.changes, ret_result);
+				count_changes(&comparison, ret_result);
 		}
+		ret_result->was_accept = plan->forward_was_accept;
 		sync_comparison_free(&comparison);
 		if (r < 0 || sure)
 			return r;

@@ -5,6 +5,7 @@
 
 #include "dockside/hosts.h"
 #include "dockside/model.h"
+#include "dockside/plan.h"
 
 /* Exit statuses (SPEC §5). */
 enum {
@@ -22,9 +23,10 @@ struct options {
 	const char *output; /* NULL: standard output */
 	bool resolve;
 	bool kernel;
-	unsigned stale_ttl_s; /* IPSET_STALE_TTL */
-	unsigned refresh_s;   /* IPSET_REFRESH_INTERVAL */
-	const char *socket;   /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
+	struct plan_options plan; /* --mark-bit, --forward-policy */
+	unsigned stale_ttl_s;	  /* IPSET_STALE_TTL */
+	unsigned refresh_s;	  /* IPSET_REFRESH_INTERVAL */
+	const char *socket;	  /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
 	bool json, force;
 	const char *network, *firewall; /* of set-network */
 	char *const *operands;
@@ -43,6 +45,13 @@ bool load_policy(const struct options *options, struct policy *ret_policy);
 /* Asks for every name of the policy, both families, with a deadline; logs each that did not answer.
  * The caller frees *ret_hosts, also after an error. Returns 0 or -errno. */
 int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err);
+
+/*
+ * Destroys the ipsets of the iptables version: NAME and NAME--seen, for each of which both are there,
+ * and after its chains were taken over (took_over) those of the policy's (or NULL) ipsets whatever is
+ * there. Failures are logged: nothing depends on them.
+ */
+void remove_old_ipsets(const struct policy *policy, bool took_over);
 
 /* Refuses a managed network whose interface name exists and is no bridge: its policy would be
  * enforced on, say, the uplink (SPEC §3). Returns 0 or -errno. */

@@ -78,6 +78,9 @@ void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned st
  * elements' comments live in the plan's arena. */
 void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes);
 
+/* Whether the kernel's `fingerprint` has the record that the FORWARD policy was ACCEPT before us. */
+bool diff_forward_was_accept(const struct kernel *kernel);
+
 /* What happens to a chain or set, by name; NULL: nothing. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);

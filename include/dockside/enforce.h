@@ -29,13 +29,14 @@ struct enforcer {
 	struct names names;
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
+	struct plan_options options;
 	char **draining; /* bridges, see plan.h */
 	size_t n_draining;
 };
 
 /* Returns 0 or -errno. */
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
-		 struct err *err);
+		 const struct plan_options *options, struct err *err);
 void enforce_close(struct enforcer *enforcer);
 
 /*

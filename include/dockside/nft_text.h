@@ -8,6 +8,7 @@
 
 #include "dockside/diff.h"
 #include "dockside/plan.h"
+#include "dockside/shim.h"
 
 /* Zero-initialise; script_free() when done. */
 struct script {
@@ -26,6 +27,9 @@ void nft_text_plan(const struct plan *plan, struct script *ret_script);
 
 /* The changes as a script. */
 void nft_text_changes(const struct changes *changes, struct script *ret_script);
+
+/* Adds the shim's operations to a script. */
+void nft_text_shim(const struct shim_changes *changes, struct script *script);
 
 /* Fills in the hash of each chain of the plan. */
 void nft_text_hash(struct plan *plan);

@@ -18,6 +18,8 @@
 #define FINGERPRINT_SET "fingerprint"
 /* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
+/* Key of the record that ip filter FORWARD had the policy ACCEPT before us; no bridge's either. */
+#define FINGERPRINT_FORWARD "FORWARD"
 
 /* The config entry that something came from. */
 struct origin {
@@ -90,6 +92,7 @@ enum verdict {
 struct plan_rule {
 	struct match matches[RULE_MATCHES_MAX];
 	size_t n_matches;
+	uint32_t mark; /* bits to set in the packet mark, the others stay; 0: none */
 	bool counter;
 	enum verdict verdict;
 	const char *target;	    /* VERDICT_GOTO: chain */
@@ -162,10 +165,22 @@ struct plan_set {
 	const struct origin *origin;
 };
 
+enum forward_policy {
+	FORWARD_POLICY_DROP,	     /* SPEC §9: an ACCEPT becomes DROP */
+	FORWARD_POLICY_ALLOW_ACCEPT, /* it is left alone */
+};
+
+/* What the command line says about how a policy is enforced. */
+struct plan_options {
+	uint32_t mark_bit; /* SPEC §13: one bit of the packet mark, proof of judgement */
+	enum forward_policy forward_policy;
+};
+
 /* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.
  * Borrows the policy and the hosts that it was compiled from. */
 struct plan {
 	struct arena arena;
+	struct plan_options options;
 	struct plan_set **sets; /* in the order in which they are printed */
 	size_t n_sets;
 	size_t cap_sets;
@@ -183,6 +198,8 @@ struct plan {
 	 */
 	const char *const *draining;
 	size_t n_draining;
+	/* The policy of ip filter FORWARD was ACCEPT before we changed it: to be recorded in the kernel. */
+	bool forward_was_accept;
 };
 
 /* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers

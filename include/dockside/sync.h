@@ -9,6 +9,7 @@
 #include "dockside/diff.h"
 #include "dockside/nft_load.h"
 #include "dockside/nft_read.h"
+#include "dockside/sync_shim.h"
 
 /* The rules of a chain that is rewritten, as libnftnl prints their expressions. */
 struct chain_texts {
@@ -20,8 +21,9 @@ struct chain_texts {
 struct comparison {
 	struct kernel kernel;
 	struct changes changes;
-	struct chain_texts *texts; /* by index of changes.chains; of CHANGE_REWRITE only */
-	struct kernel nothing;	   /* what the changes are relative to where the table goes first */
+	struct chain_texts *texts;   /* by index of changes.chains; of CHANGE_REWRITE only */
+	struct shim_comparison shim; /* what we have in Docker's tables */
+	struct kernel nothing; /* what the changes are relative to where the table goes first */
 };
 
 enum compare_depth {
@@ -37,11 +39,16 @@ int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct pl
 		 unsigned stale_ttl_s, enum compare_depth depth, struct comparison *ret_comparison,
 		 struct err *err);
 void sync_comparison_free(struct comparison *comparison);
+/* Nothing differs. */
+bool sync_comparison_empty(const struct comparison *comparison);
 
 struct sync_result {
 	bool changed;  /* anything but fingerprints was written */
 	bool recorded; /* fingerprints were */
 	size_t n_chains, n_sets, n_elems;
+	bool shim;	 /* the shim was put right */
+	bool took_over;	 /* from the iptables version: its ipsets are to go, too */
+	bool was_accept; /* on record: the FORWARD policy was ACCEPT before we changed it */
 };
 
 /*

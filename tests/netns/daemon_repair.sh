@@ -106,8 +106,8 @@ repaired "add chain" 'changed chain "strange"' \
 	"add chain $table strange { type filter hook forward priority -300; policy drop; }"
 repaired "other priority" 'deleted chain "forward"' "delete chain $table forward
 	add chain $table forward { type filter hook forward priority 100; }
-	add rule $table forward ct state established,related,untracked counter accept
-	add rule $table forward iifname vmap @dispatch"
+	add rule $table forward ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
+	add rule $table forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch"
 repaired "other policy" 'changed chain "forward"' \
 	"add chain $table forward { type filter hook forward priority filter - 1; policy drop; }"
 repaired "dormant table" 'declared the table anew' "add table $table { flags dormant; }"

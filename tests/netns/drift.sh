@@ -165,8 +165,8 @@ drift "chains deleted" "chain ds-a-ING" "delete element $T dispatch { \"ds-a\" }
 	delete chain $T ds-a-ING"
 drift "a base chain deleted" "chain forward" "delete chain $T forward"
 drift "its policy changed" "chain forward" "chain $T forward { policy drop; }"
-base="ct state established,related,untracked counter accept
-	add rule $T forward iifname vmap @dispatch"
+base="ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
+	add rule $T forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch"
 for spec in "type filter hook forward priority filter" "type filter hook forward priority filter - 2" \
 	"type filter hook output priority filter - 1" "type filter hook input priority filter - 1" \
 	"type route hook output priority filter - 1" "type filter hook ingress device lo priority 0"; do

@@ -51,7 +51,9 @@ static void config_read(struct config *c, const char *firewall)
 
 static void config_compile(struct config *c)
 {
-	compile_policy(&c->policy, &c->hosts, &c->plan);
+	static const struct plan_options options = { .mark_bit = 0x10000000 };
+
+	compile_policy(&c->policy, &c->hosts, &options, &c->plan);
 	nft_text_hash(&c->plan);
 }
 
@@ -153,9 +155,11 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 #define ING \
 	CHAIN("amber-ING", INVALID "counter drop comment \"no connections between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
-#define FORWARD                                                                          \
-	TABLE(CHAIN("forward", "ct state established,related,untracked counter accept\n" \
-			       "iifname vmap @dispatch\n"))
+#define FORWARD                                                                                    \
+	TABLE(CHAIN("forward",                                                                     \
+		    "ct state established,related,untracked meta mark set meta mark | 0x10000000 " \
+		    "counter accept\n"                                                             \
+		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"))
 
 static void test_same(void **state)
 {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 5, private to the adapters that read by netlink: one request, its answers (libmnl). */
+#ifndef DOCKSIDE_NFT_TALK_H
+#define DOCKSIDE_NFT_TALK_H
+
+#include <libmnl/libmnl.h>
+#include <stdint.h>
+
+#define REQUEST_SIZE 1024 /* bytes; a request is two headers and two names */
+#define DUMP_SIZE 32768	  /* bytes; netlink dumps fill up to this much at once, libmnl's advice */
+
+struct nft_reader {
+	struct mnl_socket *socket;
+	uint32_t seq;
+	char buf[DUMP_SIZE];
+};
+
+/* The headers of a request to nf_tables (NFT_MSG_*) in a zeroed buf of REQUEST_SIZE; family NFPROTO_*. */
+struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t family, int type,
+			     uint16_t flags);
+/*
+ * Sends a request, which is a dump or asks to be acknowledged, and hands each answer to cb. Returns 0
+ * or -errno; -EINTR for a dump under which something changed.
+ */
+int nft_talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/nft_talk.h"
+
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "dockside/nft_read.h"
+#include "dockside/util.h"
+
+int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
+{
+	struct nft_reader *reader = xcalloc(1, sizeof(*reader));
+
+	reader->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!reader->socket || mnl_socket_bind(reader->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int r = err_errno(err, errno, "open a netlink socket");
+
+		nft_reader_close(reader);
+		return r;
+	}
+	*ret_reader = reader;
+	return 0;
+}
+
+void nft_reader_close(struct nft_reader *reader)
+{
+	if (!reader)
+		return;
+	if (reader->socket)
+		mnl_socket_close(reader->socket);
+	free(reader);
+}
+
+struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t family, int type,
+			     uint16_t flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	nlh->nlmsg_seq = ++reader->seq;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = family;
+	nfg->version = NFNETLINK_V0;
+	return nlh;
+}
+
+/* After an error the rest of the answers may still be to come: start afresh. */
+static void reopen(struct nft_reader *reader)
+{
+	struct mnl_socket *fresh = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+
+	if (!fresh)
+		return;
+	if (mnl_socket_bind(fresh, 0, MNL_SOCKET_AUTOPID) < 0) {
+		mnl_socket_close(fresh);
+		return;
+	}
+	mnl_socket_close(reader->socket);
+	reader->socket = fresh;
+}
+
+int nft_talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+{
+	uint32_t portid = mnl_socket_get_portid(reader->socket);
+	int r = 1;
+
+	if (mnl_socket_sendto(reader->socket, nlh, nlh->nlmsg_len) < 0)
+		r = -errno;
+	while (r > 0) {
+		ssize_t n = mnl_socket_recvfrom(reader->socket, reader->buf, sizeof(reader->buf));
+
+		if (n < 0)
+			r = -errno;
+		else if ((r = mnl_cb_run(reader->buf, (size_t)n, reader->seq, portid, cb, data)) <
+			 0)
+			r = errno ? -errno : -EBADMSG;
+	}
+	if (r < 0)
+		reopen(reader);
+	return r;
+}
