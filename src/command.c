@@ -47,22 +47,21 @@ int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct e
 
 int check_bridges(const struct policy *policy, struct err *err)
 {
-	for (size_t i = 0; i < policy->n_networks; i++) {
-		const struct network *network = &policy->networks[i];
-		enum link_kind kind;
-		int r;
+	struct links links;
+	int r = links_read(&links, err);
 
-		if (!network_managed(network))
-			continue;
-		r = link_kind(network->bridge, &kind, err);
-		if (r < 0)
-			return r;
-		if (kind == LINK_OTHER)
-			return err_set(err, EEXIST,
-				       "network %s: interface %s exists and is not a bridge; its "
-				       "policy would be enforced on that interface: rename the "
-				       "network",
-				       network->name, network->bridge);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		if (network_managed(network) && links_kind(&links, network->bridge) == LINK_OTHER)
+			r = err_set(err, EEXIST,
+				    "network %s: interface %s exists and is not a bridge; its "
+				    "policy would be enforced on that interface: rename the "
+				    "network",
+				    network->name, network->bridge);
 	}
-	return 0;
+	links_free(&links);
+	return r;
 }

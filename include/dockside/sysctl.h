@@ -34,9 +34,23 @@ enum link_kind {
 	LINK_OTHER,
 };
 
-/* What the interface of that name in this namespace is, by RTM_GETLINK (rtnetlink(7)). Returns 0
- * or -errno. */
-int link_kind(const char *name, enum link_kind *ret_kind, struct err *err);
+struct link {
+	char name[16]; /* IFNAMSIZ */
+	bool bridge;
+};
+
+/* Sorted by name. */
+struct links {
+	struct link *items;
+	size_t n;
+	size_t cap;
+};
+
+/* The interfaces of this namespace, by RTM_GETLINK (rtnetlink(7)): one question, however many are of
+ * interest. Returns 0 or -errno. links_free() when done. */
+int links_read(struct links *ret_links, struct err *err);
+enum link_kind links_kind(const struct links *links, const char *name);
+void links_free(struct links *links);
 
 /* How many interfaces are ports of the bridge; 0 where there is no such interface. Returns 0 or
  * -errno. */

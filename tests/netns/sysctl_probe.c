@@ -17,11 +17,13 @@ static int probe_link(const char *name, struct err *err)
 		[LINK_BRIDGE] = "bridge",
 		[LINK_OTHER] = "other",
 	};
-	enum link_kind kind;
-	int r = link_kind(name, &kind, err);
+	struct links links;
+	int r = links_read(&links, err);
 
-	if (r == 0)
-		puts(names[kind]);
+	if (r == 0) {
+		puts(names[links_kind(&links, name)]);
+		links_free(&links);
+	}
 	return r;
 }
 
