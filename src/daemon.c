@@ -84,6 +84,15 @@ static void log_diags(const struct diags *diags)
 	}
 }
 
+/* What follows when a policy has been enforced. */
+static void enforced(struct daemon *d)
+{
+	daemon_names_ask(d);
+	daemon_settings_make(d);
+	daemon_drain_watch(d);
+	daemon_notify_status(d);
+}
+
 int daemon_enforce(struct daemon *d, struct running *candidate, struct running **ret_before,
 		   struct err *err)
 {
@@ -91,9 +100,11 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	int r;
 
 	r = check_bridges(&candidate->policy, err);
-	if (r >= 0)
+	if (r >= 0) {
+		daemon_repair_catch_up(d);
 		r = enforce_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
 				   err);
+	}
 	if (r < 0) {
 		running_free(candidate);
 		return r;
@@ -102,33 +113,76 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	if (result.changed)
 		log_info("changed %zu chains, %zu sets, %zu elements", result.n_chains,
 			 result.n_sets, result.n_elems);
-	daemon_names_ask(d);
-	daemon_settings_make(d);
-	daemon_drain_watch(d);
-	daemon_notify_status(d);
+	enforced(d);
 	return 0;
 }
 
-int daemon_reload(struct daemon *d, struct diags *diags, struct err *err)
+static bool same_src(const struct src *a, const struct src *b)
 {
-	struct running *candidate = running_new(), *before = NULL;
+	return strcmp(a->name, b->name) == 0 && a->len == b->len &&
+	       memcmp(a->text, b->text, a->len) == 0;
+}
+
+/* Whether a reload has nothing to do: the files are those that run, the kernel holds what they say,
+ * and no interface has come that stands in their way. */
+static bool nothing_new(struct daemon *d, const struct running *candidate)
+{
+	const struct running *running = d->enforcer.running;
+
+	if (!running || !running->from_files ||
+	    !same_src(&running->policy.network_src, &candidate->policy.network_src) ||
+	    !same_src(&running->policy.firewall_src, &candidate->policy.firewall_src) ||
+	    check_bridges(&running->policy, NULL) < 0)
+		return false;
+	daemon_repair_catch_up(d);
+	return enforce_holds(&d->enforcer, daemon_now_ms(d));
+}
+
+/* Consumes candidate, whose sources have been read. */
+static int enforce_files(struct daemon *d, struct running *candidate, struct err *err)
+{
+	struct running *before = NULL;
+	int r;
+
+	log_diags(&candidate->diags);
+	r = daemon_enforce(d, candidate, &before, err);
+	running_free(before);
+	return r;
+}
+
+int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *err)
+{
+	static const struct diags none = { 0 };
+	struct running *candidate = running_new();
+	struct policy *policy = &candidate->policy;
+	struct diags *diags = &candidate->diags;
+	bool read = src_read(d->options->network_config, &policy->network_src, diags);
 	int r = 0;
 
-	if (!config_load(d->options->network_config, d->options->firewall_config,
-			 &candidate->policy, diags))
+	/* Both, whatever becomes of the first: one run reports everything. */
+	read = src_read(d->options->firewall_config, &policy->firewall_src, diags) && read;
+	candidate->from_files = true;
+	*ret_diags = &none;
+	if (read && nothing_new(d, candidate)) {
+		running_free(candidate);
+		log_diags(&d->enforcer.running->diags);
+		enforced(d);
+	} else if (config_parse(policy, diags) && read) {
+		r = enforce_files(d, candidate, err);
+	} else {
+		log_diags(diags);
 		r = err_set(err, EINVAL, "the configuration has errors, keeping the running one");
-	log_diags(diags);
-	if (r < 0) {
-		/* The diagnostics point into its sources. */
+		*ret_diags = diags;
 		d->rejected = candidate;
 		d->bad_config = true;
-	} else {
-		r = daemon_enforce(d, candidate, &before, err);
-		running_free(before);
-		/* Who reloads may have changed /etc/hosts, too. */
-		names_refresh(&d->enforcer.names, daemon_now_ms(d));
-		daemon_names_ask(d);
+		daemon_note_load(d, true, err->text);
+		return r;
 	}
+	if (r >= 0)
+		*ret_diags = &d->enforcer.running->diags;
+	/* Who reloads may have changed /etc/hosts, too. */
+	names_refresh(&d->enforcer.names, daemon_now_ms(d));
+	daemon_names_ask(d);
 	daemon_note_load(d, r < 0, r < 0 ? err->text : NULL);
 	return r;
 }
@@ -138,7 +192,7 @@ int daemon_reload(struct daemon *d, struct diags *diags, struct err *err)
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info,
 			    void *data)
 {
-	struct diags diags = { 0 };
+	const struct diags *diags;
 	struct daemon *d = data;
 	struct err err = { 0 };
 	struct timespec now;
@@ -154,7 +208,6 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 	else
 		log_info("reloaded");
 	sd_notify(0, "READY=1");
-	diags_free(&diags);
 	daemon_forget_rejected(d);
 	err_free(&err);
 	return 0;
@@ -221,7 +274,7 @@ static int recover_files(const struct options *options, struct err *err)
 /* Everything up to where the rules are in force and the socket answers. */
 static int start(struct daemon *d, struct err *err)
 {
-	struct diags diags = { 0 };
+	const struct diags *diags;
 	int r;
 
 	r = recover_files(d->options, err);
@@ -236,9 +289,8 @@ static int start(struct daemon *d, struct err *err)
 		return r;
 	raise_inotify_limits();
 	r = daemon_reload(d, &diags, err);
-	if (r < 0 && diags.count[SEVERITY_ERROR] > 0)
-		diags_print(&diags, stderr);
-	diags_free(&diags);
+	if (r < 0 && diags->count[SEVERITY_ERROR] > 0)
+		diags_print(diags, stderr);
 	daemon_forget_rejected(d);
 	return r < 0 ? r : daemon_ctl_start(d, err);
 }

@@ -83,14 +83,13 @@ static void on_gone(struct ctl_request *request, void *data)
 
 static void answer_reload(struct daemon *d, struct ctl_request *request)
 {
-	struct diags diags = { 0 };
+	const struct diags *diags;
 	struct err err = { 0 };
 
 	if (daemon_reload(d, &diags, &err) < 0)
-		ctl_answer_error(request, err.text, &diags);
+		ctl_answer_error(request, err.text, diags);
 	else
-		answer_settled(d, request, done_answer("reloaded", &diags));
-	diags_free(&diags);
+		answer_settled(d, request, done_answer("reloaded", diags));
 	daemon_forget_rejected(d);
 	err_free(&err);
 }

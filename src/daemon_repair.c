@@ -19,6 +19,7 @@
 
 #define DAMAGE_MAX 400 /* bytes of description kept */
 #define RETRY_MS 5000  /* after a repair that failed */
+#define CATCH_UP_MAX 8 /* times some megabytes of events: others in the event loop wait */
 
 static void describe(struct buf *b, const struct nft_transaction *t)
 {
@@ -131,11 +132,19 @@ static bool touches_our_table(const struct nft_transaction *t)
 	return false;
 }
 
+static enum deed deed_of(const struct daemon *d, const struct nft_transaction *t)
+{
+	if (t->portid == nft_sets_portid(d->enforcer.sets))
+		return DEED_NOTED;
+	return touches_our_table(t) ? DEED_UNKNOWN : DEED_NOTHING;
+}
+
 static void on_transaction(void *data, const struct nft_transaction *t)
 {
 	struct daemon *d = data;
 	uint64_t now_ms;
 
+	trust_transaction(&d->enforcer.trust, t->genid, deed_of(d, t));
 	if (is_ours(d, t) || !touches_our_table(t))
 		return;
 	now_ms = daemon_now_ms(d);
@@ -143,16 +152,16 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 	repair_at(d, repairs_when(&d->repairs, now_ms));
 }
 
-static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
+/* Returns whether there may be more. */
+static bool read_events(struct daemon *d)
 {
-	struct nft_events_state state;
-	struct daemon *d = data;
+	struct nft_events_state state = { 0 };
 	struct err err = { 0 };
+	int r = nft_events_read(d->events, on_transaction, d, &state, &err);
 
-	(void)source;
-	(void)fd;
-	(void)revents;
-	if (nft_events_read(d->events, on_transaction, d, &state, &err) < 0) {
+	if (r < 0 || state.lost)
+		trust_end(&d->enforcer.trust);
+	if (r < 0) {
 		log_error("%s; comparing everything", err.text);
 		note_damage(d, "the kernel's events could not be read");
 		repair_at(d, daemon_now_ms(d) + RETRY_MS);
@@ -160,7 +169,22 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *da
 		daemon_repair_soon(d, "events were lost");
 	}
 	err_free(&err);
+	return state.more;
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	read_events(data);
 	return 0;
+}
+
+void daemon_repair_catch_up(struct daemon *d)
+{
+	for (int i = 0; i < CATCH_UP_MAX && read_events(d); i++)
+		;
 }
 
 int daemon_repair_start(struct daemon *d, struct err *err)

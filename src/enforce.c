@@ -4,8 +4,13 @@
  *
  * The plan's sets are what we believe that the kernel's sets hold. Answers of the resolver change the
  * names; enforce_names() makes the host-backed sets of the plan again and gives the kernel the
- * difference, as element operations, which touch no rule. A reload or repair compares the whole
- * plan with what the kernel really holds (sync.c).
+ * difference, as element operations, which touch no rule.
+ *
+ * A repair compares the whole plan with what the kernel really holds (sync.c). What it holds
+ * afterwards is kept, and as long as it can be trusted (trust.c) a reload compares with that and reads
+ * nothing. Not kept are the elements of sets and maps that change with the names, and by
+ * themselves, when they run out: they are the running plan's. That they are, is looked at when the
+ * rest is kept. While a network drains, the kernel holds more than the plan, and nothing is kept.
  */
 #include "dockside/enforce.h"
 
@@ -17,6 +22,8 @@
 #include "dockside/compile.h"
 
 #define TEXTS_MAX (4u << 20) /* bytes */
+/* Of what is known before it is read again: little adds up each time, and nobody is infallible. */
+#define KNOWN_USES_MAX 1000
 
 /* ------------------------------------------------------------------ a policy and its plan */
 
@@ -31,6 +38,7 @@ void running_free(struct running *running)
 		return;
 	plan_free(&running->plan);
 	hosts_free(&running->hosts);
+	diags_free(&running->diags);
 	policy_free(&running->policy);
 	free(running);
 }
@@ -84,10 +92,114 @@ void enforce_close(struct enforcer *e)
 		free(e->draining[i]);
 	free(e->draining);
 	names_free(&e->names);
+	kernel_free(&e->known);
 	nft_sets_close(e->sets);
 	nft_loader_close(e->loader);
 	nft_reader_close(e->reader);
 	*e = (struct enforcer){ 0 };
+}
+
+/* ------------------------------------------------------------------ what the kernel is known to hold */
+
+static void forget(struct enforcer *e)
+{
+	e->known_uses = 0;
+	kernel_free(&e->known);
+	trust_end(&e->trust);
+}
+
+/* Whether its elements are the running plan's, and not kept. */
+static bool set_is_planned(const struct plan_set *set)
+{
+	return set->timeout || set->type == MAP_NAT4 || set->type == MAP_NAT6;
+}
+
+static bool is_known(struct enforcer *e)
+{
+	uint32_t genid = 0;
+
+	return e->trust.valid && nft_read_genid(e->reader, &genid, NULL) >= 0 &&
+	       trust_holds(&e->trust, genid);
+}
+
+static void drop_elems(struct plan_set *set)
+{
+	free(set->elems);
+	set->elems = NULL;
+	set->n_elems = set->cap_elems = 0;
+}
+
+/* Makes `known` what the kernel holds, for one comparison: it borrows from the running plan. */
+static void recall(struct enforcer *e)
+{
+	const struct plan *plan = &e->running->plan;
+
+	e->known.genid = e->trust.genid;
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		struct kernel_set *have = kernel_find_set(&e->known, plan->sets[i]->name);
+
+		if (!set_is_planned(plan->sets[i]))
+			continue;
+		for (size_t k = 0; k < plan->sets[i]->n_elems; k++) {
+			struct elem elem = plan->sets[i]->elems[k];
+
+			elem.host = NULL;
+			if (!elem.unresolved)
+				*set_add_elem(&have->set, NULL) = elem;
+		}
+	}
+}
+
+static bool same_comment(const struct elem *a, const struct elem *b)
+{
+	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
+}
+
+static bool holds_as_planned(const struct plan_set *want, const struct plan_set *have)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < want->n_elems; i++) {
+		const struct elem *w = &want->elems[i], *h = &have->elems[n];
+
+		if (w->unresolved)
+			continue;
+		if (n++ == have->n_elems || elem_cmp(w, h) != 0 || !same_comment(w, h) ||
+		    w->timeout_ms != h->timeout_ms ||
+		    memcmp(w->data, h->data, sizeof(w->data)) != 0)
+			return false;
+	}
+	return n == have->n_elems;
+}
+
+/* Of what the kernel holds after plan was enforced: keeps what is to be kept, if it can be. */
+static void keep(struct enforcer *e, const struct plan *plan)
+{
+	bool good = e->known.genid != 0 && e->n_draining == 0 && plan->n_draining == 0;
+
+	for (size_t i = 0; good && i < plan->n_sets; i++) {
+		struct kernel_set *have = kernel_find_set(&e->known, plan->sets[i]->name);
+
+		good = have != NULL;
+		if (!good || !set_is_planned(plan->sets[i]))
+			continue;
+		good = holds_as_planned(plan->sets[i], &have->set);
+		drop_elems(&have->set);
+	}
+	if (good)
+		trust_begin(&e->trust, e->known.genid);
+	else
+		forget(e);
+}
+
+static int apply(struct enforcer *e, struct plan *plan, struct sync_result *ret_result,
+		 struct err *err)
+{
+	int r = sync_apply_known(e->reader, e->loader, plan, e->stale_s, &e->known, ret_result,
+				 err);
+
+	trust_end(&e->trust);
+	return r;
 }
 
 /* ------------------------------------------------------------------ element operations */
@@ -266,6 +378,11 @@ static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t
 	return adopt(e, &candidate->plan, now_ms, err);
 }
 
+bool enforce_holds(struct enforcer *e, uint64_t now_ms)
+{
+	return e->running && e->n_draining == 0 && !names_expire(&e->names, now_ms) && is_known(e);
+}
+
 int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_ms,
 		   struct running **ret_before, struct sync_result *ret_result, struct err *err)
 {
@@ -279,7 +396,11 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 	if (r < 0)
 		return r;
 	running_compile(e, candidate);
-	r = sync_apply(e->reader, e->loader, &candidate->plan, e->stale_s, ret_result, err);
+	if (e->n_draining == 0 && ++e->known_uses < KNOWN_USES_MAX && is_known(e))
+		recall(e);
+	else
+		forget(e);
+	r = apply(e, &candidate->plan, ret_result, err);
 	if (r < 0)
 		return r;
 	names_configure(&e->names, &candidate->hosts, now_ms);
@@ -290,20 +411,28 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 			enforce_drained(e, e->draining[i]);
 	if (candidate->plan.n_draining > 0 && *ret_before)
 		make_lasting(e, &(*ret_before)->plan);
+	keep(e, &candidate->plan);
 	return 0;
 }
 
 int enforce_again(struct enforcer *e, uint64_t now_ms, struct sync_result *ret_result,
 		  struct err *err)
 {
+	int r;
+
+	forget(e);
 	names_expire(&e->names, now_ms);
 	running_compile(e, e->running);
-	return sync_apply(e->reader, e->loader, &e->running->plan, e->stale_s, ret_result, err);
+	r = apply(e, &e->running->plan, ret_result, err);
+	if (r >= 0)
+		keep(e, &e->running->plan);
+	return r;
 }
 
 int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_comparison,
 		    struct err *err)
 {
+	forget(e); /* the plan becomes what the names say, the kernel does not */
 	names_expire(&e->names, now_ms);
 	running_compile(e, e->running);
 	return sync_compare(e->reader, e->loader, &e->running->plan, e->stale_s, COMPARE_CHAINS,
@@ -354,11 +483,6 @@ static bool is_vouched(const struct vouched *vouched, const struct plan_set *set
 
 	return vouched->n > 0 &&
 	       bsearch(&addr, vouched->items, vouched->n, sizeof(addr), cmp_addrs) != NULL;
-}
-
-static bool same_comment(const struct elem *a, const struct elem *b)
-{
-	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
 }
 
 static bool set_touched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms)
@@ -443,6 +567,8 @@ int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct
 	}
 	r = commit_ops(e, &ops, err);
 	free(ops.items);
+	if (r < 0)
+		forget(e);
 	/* Which names share an address changes all the time; what was made of them adds up. */
 	if (plan->texts_size > TEXTS_MAX)
 		running_compile(e, e->running);
@@ -456,6 +582,7 @@ int enforce_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 
 	if (!e->running)
 		return 0;
+	forget(e);
 	/* What has run out since its name was last answered must not come back for good. */
 	names_expire(&e->names, now_ms);
 	running_compile(e, e->running);

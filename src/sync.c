@@ -118,27 +118,22 @@ static void plan_anew(struct plan *plan, struct comparison *c)
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
 }
 
-/* A refusal by the kernel that nobody else's change explains. */
+/* A refusal by the kernel that neither somebody else's change nor an error of ours explains. */
 static bool may_retry_anew(struct nft_reader *reader, const struct comparison *comparison)
 {
 	uint32_t genid = 0;
 
-	return comparison->kernel.exists && !comparison->changes.anew &&
+	return comparison->kernel.exists && !comparison->changes.anew && !comparison->assumed &&
 	       nft_read_genid(reader, &genid, NULL) >= 0 && genid == comparison->kernel.genid;
 }
 
-int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		 unsigned stale_ttl_s, enum compare_depth depth, struct comparison *ret_comparison,
-		 struct err *err)
+/* With c->kernel, which is freed on an error. The plan's chains have their hashes. */
+static int compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		   unsigned stale_ttl_s, enum compare_depth depth, struct comparison *c,
+		   struct err *err)
 {
-	struct comparison *c = ret_comparison;
-	int r;
+	int r = 0;
 
-	*c = (struct comparison){ 0 };
-	nft_text_hash(plan);
-	r = nft_read_table(reader, &c->kernel, err);
-	if (r < 0)
-		return r;
 	if (c->kernel.owned) {
 		kernel_free(&c->kernel);
 		return err_set(err, EPERM,
@@ -165,6 +160,20 @@ int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct pl
 	if (r < 0)
 		sync_comparison_free(c);
 	return r;
+}
+
+int sync_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		 unsigned stale_ttl_s, enum compare_depth depth, struct comparison *ret_comparison,
+		 struct err *err)
+{
+	int r;
+
+	*ret_comparison = (struct comparison){ 0 };
+	nft_text_hash(plan);
+	r = nft_read_table(reader, &ret_comparison->kernel, err);
+	if (r < 0)
+		return r;
+	return compare(reader, loader, plan, stale_ttl_s, depth, ret_comparison, err);
 }
 
 void sync_comparison_free(struct comparison *c)
@@ -298,30 +307,110 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 	return *ret_sure ? record_fingerprints(loader, plan, &comparison->kernel, result, err) : 0;
 }
 
+/* What was recorded, in what was read before. The same texts are kept, so that little adds up. */
+static void note_fingerprints(struct kernel *kernel, const struct plan *plan)
+{
+	const struct plan_set *want = plan_find_set(plan, FINGERPRINT_SET);
+	struct plan_set *have = &kernel_find_set(kernel, FINGERPRINT_SET)->set;
+	struct plan_set old = *have;
+	size_t k = 0;
+
+	have->elems = NULL;
+	have->n_elems = have->cap_elems = 0;
+	for (size_t i = 0; i < want->n_elems; i++) {
+		struct elem *elem = set_add_elem(have, NULL);
+
+		*elem = want->elems[i];
+		while (k < old.n_elems && elem_cmp(&old.elems[k], elem) < 0)
+			k++;
+		if (k < old.n_elems && elem_cmp(&old.elems[k], elem) == 0 && old.elems[k].comment &&
+		    strcmp(old.elems[k].comment, elem->comment) == 0)
+			elem->comment = old.elems[k].comment;
+		else
+			elem->comment = arena_strdup(&kernel->arena, elem->comment);
+	}
+	free(old.elems);
+}
+
+/* Hands over what the kernel holds now, unless somebody else's transaction makes it doubtful. */
+static void keep_known(struct nft_reader *reader, const struct plan *plan,
+		       struct comparison *comparison, bool recorded, struct kernel *known)
+{
+	struct kernel *kernel = &comparison->kernel;
+	uint32_t genid = 0;
+
+	if (!kernel_find_set(kernel, FINGERPRINT_SET))
+		return;
+	if (recorded) {
+		if (nft_read_genid(reader, &genid, NULL) < 0 || genid != kernel->genid + 1)
+			return;
+		kernel->genid = genid;
+		note_fingerprints(kernel, plan);
+	}
+	*known = *kernel;
+	*kernel = (struct kernel){ 0 };
+}
+
+/* One try; consumes known. *ret_sure: no need for another, also after an error. */
+static int apply_once(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		      unsigned stale_ttl_s, struct kernel *known, struct sync_result *result,
+		      bool *ret_sure, struct err *err)
+{
+	struct comparison comparison = { .kernel = *known, .assumed = known->genid != 0 };
+	bool recorded_before = result->recorded, assumed = comparison.assumed;
+	uint32_t seen, now = 0;
+	int r = 0;
+
+	*known = (struct kernel){ 0 };
+	*ret_sure = true;
+	result->recorded = false;
+	if (!assumed)
+		r = nft_read_table(reader, &comparison.kernel, err);
+	if (r < 0)
+		return r;
+	seen = comparison.kernel.genid;
+	r = compare(reader, loader, plan, stale_ttl_s, COMPARE_CHAINS, &comparison, err);
+	if (r >= 0 && sync_comparison_empty(&comparison)) {
+		r = record_fingerprints(loader, plan, &comparison.kernel, result, err);
+	} else if (r >= 0) {
+		r = load_and_record(reader, loader, plan, &comparison, result, ret_sure, err);
+		if (r >= 0)
+			count_changes(&comparison, result);
+	}
+	if (r >= 0 && *ret_sure)
+		keep_known(reader, plan, &comparison, result->recorded, known);
+	result->recorded |= recorded_before;
+	sync_comparison_free(&comparison);
+	if (r < 0) /* what was to be changed may be gone */
+		*ret_sure = !assumed && nft_read_genid(reader, &now, NULL) >= 0 && now == seen;
+	return r;
+}
+
+int sync_apply_known(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		     unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
+		     struct err *err)
+{
+	*ret_result = (struct sync_result){ 0 };
+	nft_text_hash(plan);
+	for (int i = 0; i < SYNC_TRIES; i++) {
+		bool sure = true;
+		int r = apply_once(reader, loader, plan, stale_ttl_s, known, ret_result, &sure,
+				   err);
+
+		if (sure || (r < 0 && i + 1 == SYNC_TRIES))
+			return r;
+		if (r < 0) /* look again, before it is said to be impossible */
+			err_free(err);
+	}
+	return err_set(err, EAGAIN, "somebody else keeps changing table inet " TABLE_NAME);
+}
+
 int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
 	       unsigned stale_ttl_s, struct sync_result *ret_result, struct err *err)
 {
-	*ret_result = (struct sync_result){ 0 };
-	for (int i = 0; i < SYNC_TRIES; i++) {
-		struct comparison comparison;
-		bool sure = true;
-		int r = sync_compare(reader, loader, plan, stale_ttl_s, COMPARE_CHAINS, &comparison,
-				     err);
+	struct kernel known = { 0 };
+	int r = sync_apply_known(reader, loader, plan, stale_ttl_s, &known, ret_result, err);
 
-		if (r < 0)
-			return r;
-		if (sync_comparison_empty(&comparison)) {
-			r = record_fingerprints(loader, plan, &comparison.kernel, ret_result, err);
-		} else {
-			r = load_and_record(reader, loader, plan, &comparison, ret_result, &sure,
-					    err);
-			if (r >= 0)
-				count_changes(&comparison, ret_result);
-		}
-		ret_result->was_accept = plan->forward_was_accept;
-		sync_comparison_free(&comparison);
-		if (r < 0 || sure)
-			return r;
-	}
-	return err_set(err, EAGAIN, "somebody else keeps changing table inet " TABLE_NAME);
+	kernel_free(&known);
+	return r;
 }

@@ -89,10 +89,11 @@ int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
 /* STATUS= for systemd: what is enforced. */
 void daemon_notify_status(struct daemon *daemon);
 /*
- * Reads both files again and enforces them. Faults of the files go to diags. Returns 0 or -errno; what ran
- * before goes on after an error.
+ * Reads both files again and enforces them. *ret_diags is what there is to say about the files, until
+ * the next load or daemon_forget_rejected(). Returns 0 or -errno; what ran before goes on after an
+ * error.
  */
-int daemon_reload(struct daemon *daemon, struct diags *diags, struct err *err);
+int daemon_reload(struct daemon *daemon, const struct diags **ret_diags, struct err *err);
 /* Enforces a candidate, which is consumed; what ran before is *ret_before's, the caller's. */
 int daemon_enforce(struct daemon *daemon, struct running *candidate, struct running **ret_before,
 		   struct err *err);
@@ -115,6 +116,9 @@ void daemon_names_stop(struct daemon *daemon);
 /* To be opened before anything is loaded, so that nothing that others do goes unseen. */
 int daemon_repair_start(struct daemon *daemon, struct err *err);
 void daemon_repair_stop(struct daemon *daemon);
+/* Reads the events that are there, for enforce_holds() and enforce_policy() to know of them. Where
+ * there are too many of them, what is known of the table is just not trusted. */
+void daemon_repair_catch_up(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
 

@@ -11,10 +11,13 @@
 #include "dockside/nft_sets.h"
 #include "dockside/plan.h"
 #include "dockside/sync.h"
+#include "dockside/trust.h"
 
 /* A policy with the plan that it makes. On the heap: its parts point into each other. */
 struct running {
 	struct policy policy; /* config_load() or config_parse() fills it in */
+	bool from_files;      /* as they are, not from a request */
+	struct diags diags;   /* what there was to say about them */
 	struct hosts hosts;
 	struct plan plan;
 };
@@ -32,12 +35,21 @@ struct enforcer {
 	struct plan_options options;
 	char **draining; /* bridges, see plan.h */
 	size_t n_draining;
+	struct trust trust;  /* in known */
+	struct kernel known; /* what the kernel holds, but see enforce.c */
+	unsigned known_uses;
 };
 
 /* Returns 0 or -errno. */
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
 		 const struct plan_options *options, struct err *err);
 void enforce_close(struct enforcer *enforcer);
+
+/*
+ * Whether the kernel surely holds what the running policy says, without having to be read: if all
+ * events of the kernel have been told to trust.
+ */
+bool enforce_holds(struct enforcer *enforcer, uint64_t now_ms);
 
 /*
  * Makes the kernel hold a checked policy, which takes the place of the running one; at the start

@@ -24,6 +24,7 @@ struct comparison {
 	struct chain_texts *texts;   /* by index of changes.chains; of CHANGE_REWRITE only */
 	struct shim_comparison shim; /* what we have in Docker's tables */
 	struct kernel nothing; /* what the changes are relative to where the table goes first */
+	bool assumed;	       /* kernel was not read for this: somebody knew */
 };
 
 enum compare_depth {
@@ -46,9 +47,8 @@ struct sync_result {
 	bool changed;  /* anything but fingerprints was written */
 	bool recorded; /* fingerprints were */
 	size_t n_chains, n_sets, n_elems;
-	bool shim;	 /* the shim was put right */
-	bool took_over;	 /* from the iptables version: its ipsets are to go, too */
-	bool was_accept; /* on record: the FORWARD policy was ACCEPT before we changed it */
+	bool shim;	/* the shim was put right */
+	bool took_over; /* from the iptables version: its ipsets are to go, too */
 };
 
 /*
@@ -57,5 +57,14 @@ struct sync_result {
  */
 int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
 	       unsigned stale_ttl_s, struct sync_result *ret_result, struct err *err);
+
+/*
+ * The same for who knows what the kernel holds, at the generation known->genid; 0: not known, then it
+ * is read. Afterwards known is what the kernel holds now, or empty after an error and where somebody
+ * else's transaction came in between. kernel_free() when done.
+ */
+int sync_apply_known(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		     unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
+		     struct err *err);
 
 #endif
