@@ -149,8 +149,12 @@ static int remove_rules(struct session *session, const struct kernel *kernel,
 	return r;
 }
 
-/* *ret_removed, *ret_forward: there was something to remove, and the FORWARD policy to give back. */
-static int teardown(bool *ret_removed, bool *ret_forward, struct err *err)
+struct removed {
+	bool table, shim;
+	bool forward; /* its policy was given back */
+};
+
+static int teardown(struct removed *ret_removed, struct err *err)
 {
 	struct shim_kernel shim_kernel = { 0 };
 	struct shim_changes shim = { 0 };
@@ -169,8 +173,8 @@ static int teardown(bool *ret_removed, bool *ret_forward, struct err *err)
 		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&kernel), &shim);
 		r = remove_rules(&session, &kernel, &shim, err);
 	}
-	*ret_removed = kernel.exists || shim.n_ops > 0;
-	*ret_forward = shim.forward == FORWARD_RESTORE;
+	*ret_removed =
+		(struct removed){ kernel.exists, shim.n_ops > 0, shim.forward == FORWARD_RESTORE };
 	if (r >= 0)
 		remove_old_ipsets(NULL, shim.takes_over);
 	shim_changes_free(&shim);
@@ -183,18 +187,20 @@ static int teardown(bool *ret_removed, bool *ret_forward, struct err *err)
 int cmd_teardown(const struct options *options)
 {
 	struct err err = { 0 };
-	bool removed = false, forward = false;
+	struct removed removed = { 0 };
 	int r;
 
 	(void)options; /* works without config files, and with broken ones */
-	r = teardown(&removed, &forward, &err);
+	r = teardown(&removed, &err);
 	if (r < 0)
 		log_error("teardown: %s", err.text);
-	else
-		printf("%s\n", removed ? "removed table inet " TABLE_NAME
-					 " and what was in Docker's tables"
-				       : "nothing to remove");
-	if (r >= 0 && forward)
+	else if (!removed.table && !removed.shim)
+		printf("nothing to remove\n");
+	if (r >= 0 && removed.table)
+		printf("removed table inet " TABLE_NAME "\n");
+	if (r >= 0 && removed.shim)
+		printf("removed our chain and jumps from Docker's tables\n");
+	if (r >= 0 && removed.forward)
 		printf("gave back the policy of ip filter FORWARD: accept\n");
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;

@@ -111,8 +111,13 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	}
 	daemon_status_forget(d);
 	if (result.changed)
-		log_info("changed %zu chains, %zu sets, %zu elements", result.n_chains,
-			 result.n_sets, result.n_elems);
+		log_info("changed %zu chains, %zu sets, %zu elements%s", result.n_chains,
+			 result.n_sets, result.n_elems,
+			 result.shim ? ", the shim in Docker's tables" : "");
+	if (result.took_over)
+		log_info("took over from the iptables version: its chains and jumps are gone");
+	if (result.took_over || !*ret_before)
+		remove_old_ipsets(&candidate->policy, result.took_over);
 	enforced(d);
 	return 0;
 }

@@ -5,7 +5,8 @@
  * The kernel tells of each transaction who made it and what it touched. Ours are known by the
  * process, whose number in the kernel's own numbering the first transaction of our set socket
  * tells. Any other that touches our table is followed by a comparison of everything, which puts
- * back what differs: at once, unless there have been too many of late (repairs.h).
+ * back what differs: at once, unless there have been too many of late (repairs.h). One that touches
+ * only Docker's tables is followed by a look at the shim.
  */
 #include "dockside/daemon.h"
 
@@ -24,6 +25,10 @@
 static void describe(struct buf *b, const struct nft_transaction *t)
 {
 	static const char *const kinds[] = { "chain", "set", "object" };
+	static const char *const tables[N_WATCHED] = {
+		[WATCHED_FILTER4] = " of ip filter",
+		[WATCHED_FILTER6] = " of ip6 filter",
+	};
 	unsigned table = t->tables[WATCHED_DOCKSIDE];
 
 	if (b->len > DAMAGE_MAX)
@@ -37,8 +42,6 @@ static void describe(struct buf *b, const struct nft_transaction *t)
 	for (size_t i = 0; !(table & TOUCH_DELETED) && i < t->n_touched; i++) {
 		const struct touched *touched = &t->touched[i];
 
-		if (touched->table != WATCHED_DOCKSIDE)
-			continue;
 		if (b->len > DAMAGE_MAX) {
 			buf_puts(b, ", …");
 			break;
@@ -46,6 +49,8 @@ static void describe(struct buf *b, const struct nft_transaction *t)
 		buf_printf(b, " %s %s ", touched->how & TOUCH_DELETED ? "deleted" : "changed",
 			   kinds[touched->kind]);
 		quote_found(b, touched->name, strlen(touched->name));
+		if (tables[touched->table])
+			buf_puts(b, tables[touched->table]);
 	}
 }
 
@@ -60,6 +65,32 @@ static void repair_at(struct daemon *d, uint64_t at_ms)
 	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
 }
 
+/* Everything, or the shim alone if nothing else was touched: that is what Docker does all the time. */
+static int put_right(struct daemon *d, uint64_t now_ms, struct sync_result *ret_result,
+		     struct err *err)
+{
+	int r;
+
+	*ret_result = (struct sync_result){ 0 };
+	if (d->repair_table)
+		return enforce_again(&d->enforcer, now_ms, ret_result, err);
+	r = enforce_shim(&d->enforcer, &ret_result->shim, err);
+	ret_result->changed = ret_result->shim;
+	return r;
+}
+
+static void log_repair(const struct daemon *d, const struct sync_result *result)
+{
+	const char *damage = d->damage.len > 0 ? d->last_damage : "the ruleset differed";
+
+	if (result->n_chains + result->n_sets + result->n_elems == 0)
+		log_warning("%s; put back the shim in Docker's tables", damage);
+	else
+		log_warning("%s; put back %zu chains, %zu sets, %zu elements%s", damage,
+			    result->n_chains, result->n_sets, result->n_elems,
+			    result->shim ? ", the shim in Docker's tables" : "");
+}
+
 static void repair(struct daemon *d)
 {
 	uint64_t now_ms = daemon_now_ms(d);
@@ -69,12 +100,13 @@ static void repair(struct daemon *d)
 	d->repair_waiting = false;
 	if (!d->enforcer.running)
 		return;
-	if (enforce_again(&d->enforcer, now_ms, &result, &err) < 0) {
+	if (put_right(d, now_ms, &result, &err) < 0) {
 		log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
 		err_free(&err);
 		repair_at(d, now_ms + RETRY_MS);
 		return;
 	}
+	d->repair_table = false;
 	if (!result.changed) {
 		buf_reset(&d->damage);
 		return;
@@ -82,9 +114,7 @@ static void repair(struct daemon *d)
 	repairs_note(&d->repairs, now_ms);
 	free(d->last_damage);
 	d->last_damage = xstrdup(buf_str(&d->damage));
-	log_warning("%s; put back %zu chains, %zu sets, %zu elements",
-		    d->damage.len > 0 ? d->last_damage : "the ruleset differed", result.n_chains,
-		    result.n_sets, result.n_elems);
+	log_repair(d, &result);
 	if (repairs_limited(&d->repairs, now_ms))
 		log_error("somebody keeps changing our table: %llu repairs by now, and from now on "
 			  "at most one every %d s",
@@ -101,8 +131,10 @@ static int on_repair(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* Nobody knows where: everything is looked at. */
 static void note_damage(struct daemon *d, const char *what)
 {
+	d->repair_table = true;
 	if (d->damage.len < DAMAGE_MAX)
 		buf_printf(&d->damage, "%s%s", d->damage.len > 0 ? "; " : "", what);
 }
@@ -120,6 +152,16 @@ static bool is_ours(struct daemon *d, const struct nft_transaction *t)
 		return true;
 	}
 	return d->own_pid != 0 && t->pid == d->own_pid;
+}
+
+static bool touches_shim(const struct nft_transaction *t)
+{
+	if (t->tables[WATCHED_FILTER4] != 0 || t->tables[WATCHED_FILTER6] != 0)
+		return true;
+	for (size_t i = 0; i < t->n_touched; i++)
+		if (t->touched[i].table != WATCHED_DOCKSIDE)
+			return true;
+	return false;
 }
 
 static bool touches_our_table(const struct nft_transaction *t)
@@ -141,13 +183,15 @@ static enum deed deed_of(const struct daemon *d, const struct nft_transaction *t
 
 static void on_transaction(void *data, const struct nft_transaction *t)
 {
+	bool table = touches_our_table(t);
 	struct daemon *d = data;
 	uint64_t now_ms;
 
 	trust_transaction(&d->enforcer.trust, t->genid, deed_of(d, t));
-	if (is_ours(d, t) || !touches_our_table(t))
+	if (is_ours(d, t) || (!table && !touches_shim(t)))
 		return;
 	now_ms = daemon_now_ms(d);
+	d->repair_table |= table;
 	describe(&d->damage, t);
 	repair_at(d, repairs_when(&d->repairs, now_ms));
 }

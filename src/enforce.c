@@ -55,6 +55,7 @@ static bool configured(const struct policy *policy, const char *bridge)
 static void running_compile(struct enforcer *e, struct running *running)
 {
 	struct plan *plan = &running->plan;
+	bool was_accept = plan->forward_was_accept;
 	const char **draining;
 
 	plan_free(plan);
@@ -65,6 +66,7 @@ static void running_compile(struct enforcer *e, struct running *running)
 		if (!configured(&running->policy, e->draining[i]))
 			draining[plan->n_draining++] = arena_strdup(&plan->arena, e->draining[i]);
 	plan->draining = draining;
+	plan->forward_was_accept = was_accept;
 }
 
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
@@ -427,6 +429,11 @@ int enforce_again(struct enforcer *e, uint64_t now_ms, struct sync_result *ret_r
 	if (r >= 0)
 		keep(e, &e->running->plan);
 	return r;
+}
+
+int enforce_shim(struct enforcer *e, bool *ret_changed, struct err *err)
+{
+	return shim_repair(e->reader, e->loader, &e->running->plan, ret_changed, err);
 }
 
 int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_comparison,

@@ -70,7 +70,8 @@ static bool is_watched(enum watched table, enum touched_kind kind, const char *n
 	if (table == WATCHED_DOCKSIDE)
 		return true;
 	return kind == TOUCHED_CHAIN &&
-	       (strcmp(name, "DOCKER-USER") == 0 || strcmp(name, "DOCKSIDE-DISPATCH") == 0);
+	       (strcmp(name, "DOCKER-USER") == 0 || strcmp(name, "DOCKSIDE-DISPATCH") == 0 ||
+		strcmp(name, "FORWARD") == 0);
 }
 
 static void touch(struct nft_transaction *t, enum watched table, enum touched_kind kind,

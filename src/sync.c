@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/log.h"
+
 /* Somebody else changing our table between our reading and our writing makes us look again. */
 #define SYNC_TRIES 5
 
@@ -118,13 +120,19 @@ static void plan_anew(struct plan *plan, struct comparison *c)
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
 }
 
-/* A refusal by the kernel that neither somebody else's change nor an error of ours explains. */
-static bool may_retry_anew(struct nft_reader *reader, const struct comparison *comparison)
+/* Nobody has changed the ruleset since it was read. */
+static bool unchanged(struct nft_reader *reader, const struct comparison *comparison)
 {
 	uint32_t genid = 0;
 
+	return nft_read_genid(reader, &genid, NULL) >= 0 && genid == comparison->kernel.genid;
+}
+
+/* A refusal by the kernel that neither somebody else's change nor an error of ours explains. */
+static bool may_retry_anew(struct nft_reader *reader, const struct comparison *comparison)
+{
 	return comparison->kernel.exists && !comparison->changes.anew && !comparison->assumed &&
-	       nft_read_genid(reader, &genid, NULL) >= 0 && genid == comparison->kernel.genid;
+	       unchanged(reader, comparison);
 }
 
 /* With c->kernel, which is freed on an error. The plan's chains have their hashes. */
@@ -284,6 +292,25 @@ static int set_forward(struct nft_reader *reader, struct plan *plan,
 	return shim_set_forward(reader, forward, err);
 }
 
+/*
+ * The table enforces without help, the shim does not: where it is the shim that the kernel refuses, which
+ * nobody should have to notice by an open network, the table goes in without it.
+ */
+static int load_without_shim(struct nft_loader *loader, struct comparison *comparison,
+			     struct err *err)
+{
+	int code = err ? err->code : EINVAL;
+
+	comparison->shim.changes.n_ops = 0;
+	comparison->shim.changes.forward = FORWARD_LEAVE;
+	if (load_changes(loader, comparison, NULL) < 0)
+		return -code;
+	log_error("the shim in Docker's tables: %s; enforcing without it",
+		  err ? err->text : "refused by the kernel");
+	err_free(err);
+	return 0;
+}
+
 /* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
  * what was read is what we wrote. */
 static int load_and_record(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
@@ -294,6 +321,8 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 	int r;
 
 	r = load_changes(loader, comparison, err);
+	if (r < 0 && comparison->shim.changes.n_ops > 0 && unchanged(reader, comparison))
+		r = load_without_shim(loader, comparison, err);
 	if (r < 0 && may_retry_anew(reader, comparison))
 		r = load_anew(loader, plan, comparison, err);
 	if (r >= 0)

@@ -40,16 +40,18 @@ int shim_set_forward(struct nft_reader *reader, enum shim_forward forward, struc
 	return r;
 }
 
-int shim_repair(struct nft_reader *reader, struct nft_loader *loader, const struct plan *plan,
-		bool was_accept, bool *ret_changed, struct err *err)
+int shim_repair(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		bool *ret_changed, struct err *err)
 {
 	struct shim_comparison comparison;
 	struct script script = { 0 };
-	int r = shim_compare(reader, plan, was_accept, &comparison, err);
+	int r = shim_compare(reader, plan, plan->forward_was_accept, &comparison, err);
 
 	if (r < 0)
 		return r;
 	*ret_changed = !shim_comparison_empty(&comparison);
+	plan->forward_was_accept =
+		comparison.changes.was_accept || comparison.changes.forward != FORWARD_LEAVE;
 	nft_text_shim(&comparison.changes, &script);
 	if (comparison.changes.n_ops > 0)
 		r = nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err);

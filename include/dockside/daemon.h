@@ -62,6 +62,7 @@ struct daemon {
 	struct repairs repairs;
 	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
 	bool repair_waiting;
+	bool repair_table; /* not the shim alone */
 	uint64_t repair_at_ms;
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */

@@ -19,7 +19,7 @@ struct err;
 /* The tables that are watched. */
 enum watched {
 	WATCHED_DOCKSIDE, /* inet dockside: everything */
-	WATCHED_FILTER4,  /* ip filter: the table itself, DOCKER-USER and DOCKSIDE-DISPATCH */
+	WATCHED_FILTER4,  /* ip filter: the table, FORWARD, DOCKER-USER and DOCKSIDE-DISPATCH */
 	WATCHED_FILTER6,  /* ip6 filter: likewise */
 };
 #define N_WATCHED 3

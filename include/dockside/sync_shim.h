@@ -25,7 +25,7 @@ int shim_set_forward(struct nft_reader *reader, enum shim_forward forward, struc
  * Puts the shim right in a transaction of its own, where the table is known to be as it must be.
  * *ret_changed: it was not. Returns 0 or -errno.
  */
-int shim_repair(struct nft_reader *reader, struct nft_loader *loader, const struct plan *plan,
-		bool was_accept, bool *ret_changed, struct err *err);
+int shim_repair(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		bool *ret_changed, struct err *err);
 
 #endif

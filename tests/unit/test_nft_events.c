@@ -158,16 +158,17 @@ static void test_watched(void **state)
 	add(&d, NFT_MSG_DELTABLE, NFPROTO_INET, "filter", 0, NULL);
 	add(&d, NFT_MSG_NEWRULE, NFPROTO_INET, "filter", NFTA_RULE_CHAIN, "DOCKER-USER");
 	add(&d, NFT_MSG_NEWRULE, NFPROTO_IPV4, "nat", NFTA_RULE_CHAIN, "DOCKER-USER");
-	add(&d, NFT_MSG_NEWRULE, NFPROTO_IPV4, "filter", NFTA_RULE_CHAIN, "FORWARD");
+	add(&d, NFT_MSG_NEWRULE, NFPROTO_IPV4, "filter", NFTA_RULE_CHAIN, "DOCKER");
 	add(&d, NFT_MSG_NEWSET, NFPROTO_IPV4, "filter", NFTA_SET_NAME, "DOCKER-USER");
 	add_generation(&d, 1, "iptables");
 	add(&d, NFT_MSG_DELTABLE, NFPROTO_IPV6, "filter", 0, NULL);
 	add(&d, NFT_MSG_DELRULE, NFPROTO_IPV4, "filter", NFTA_RULE_CHAIN, "DOCKER-USER");
+	add(&d, NFT_MSG_NEWCHAIN, NFPROTO_IPV4, "filter", NFTA_CHAIN_NAME, "FORWARD");
 	add(&d, NFT_MSG_DELCHAIN, NFPROTO_IPV6, "filter", NFTA_CHAIN_NAME, "DOCKSIDE-DISPATCH");
 	add_generation(&d, 2, "iptables");
-	expect(&d,
-	       "1 4711 99 iptables:\n"
-	       "2 4711 99 iptables: table2=2 1/chain/DOCKER-USER=8 2/chain/DOCKSIDE-DISPATCH=2\n");
+	expect(&d, "1 4711 99 iptables:\n"
+		   "2 4711 99 iptables: table2=2 1/chain/DOCKER-USER=8 1/chain/FORWARD=1 "
+		   "2/chain/DOCKSIDE-DISPATCH=2\n");
 }
 
 /* One entry a name, however many messages, in however many datagrams. */
