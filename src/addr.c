@@ -55,8 +55,29 @@ bool ipaddr_parse(const char *s, size_t len, struct ipaddr *ret_addr)
 	return true;
 }
 
+/* inet_ntop() does it with sprintf(), which a large configuration feels. */
+static char *ipv4_format(const uint8_t bytes[4], char s[ADDR_STRLEN])
+{
+	char *p = s;
+
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*p++ = '.';
+		if (bytes[i] >= 100)
+			*p++ = (char)('0' + bytes[i] / 100);
+		if (bytes[i] >= 10)
+			*p++ = (char)('0' + bytes[i] / 10 % 10);
+		*p++ = (char)('0' + bytes[i] % 10);
+	}
+	*p = '\0';
+	return s;
+}
+
 char *ipaddr_format(const struct ipaddr *addr, char s[ADDR_STRLEN])
 {
+	if (addr->family == FAMILY_IPV4)
+		return ipv4_format(addr->b, s);
+
 	/* glibc's text of an IPv6 address is RFC 5952's. */
 	const char *text = inet_ntop(family_af(addr->family), addr->b, s, ADDR_STRLEN);
 

@@ -24,6 +24,7 @@ struct compiler {
 	struct plan_set *dispatch, *dispatch_host, *dispatch_nat;
 	bool refuses; /* some rule goes to the refuse chain */
 	const struct origin *built_in;
+	struct buf text; /* scratch */
 };
 
 /* ------------------------------------------------------------------ rules */
@@ -171,6 +172,17 @@ static bool rule_is_final(const struct rule *rule)
 	return rule->proto == PROTO_ANY && rule->to == DEST_ALL;
 }
 
+/* "egress[2]" */
+static const char *entry_name(struct compiler *c, const char *what, size_t i)
+{
+	buf_reset(&c->text);
+	buf_puts(&c->text, what);
+	buf_putc(&c->text, '[');
+	buf_uint(&c->text, i);
+	buf_putc(&c->text, ']');
+	return arena_strdup(&c->plan->arena, buf_str(&c->text));
+}
+
 /* The rules in order, then what happens to the rest, unless a rule has taken everything. */
 static void emit_rules(struct compiler *c, struct plan_chain *chain, const struct network *network,
 		       const struct rule *rules, size_t n, const char *what, const char *rest)
@@ -178,10 +190,9 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 	struct plan_rule *out;
 
 	for (size_t i = 0; i < n; i++)
-		emit_rule(c, chain, &rules[i],
-			  plan_origin(c->plan, network->name,
-				      arena_printf(&c->plan->arena, "%s[%zu]", what, i),
-				      rules[i].loc));
+		emit_rule(
+			c, chain, &rules[i],
+			plan_origin(c->plan, network->name, entry_name(c, what, i), rules[i].loc));
 	if (n > 0 && rule_is_final(&rules[n - 1]))
 		return;
 	out = chain_add_rule(chain, chain->origin);
@@ -523,4 +534,5 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		"what dsfw-nft loaded; not for editing";
 	plan_finish(ret_plan);
 	compile_sets_free(&c.sets);
+	buf_free(&c.text);
 }

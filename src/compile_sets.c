@@ -52,9 +52,12 @@ static const char *ports_name(struct arena *arena, const struct portrange *ports
 
 	buf_puts(&b, "ports");
 	for (size_t i = 0; i < n; i++) {
-		buf_printf(&b, "_%u", ports[i].lo);
-		if (ports[i].hi != ports[i].lo)
-			buf_printf(&b, "-%u", ports[i].hi);
+		buf_putc(&b, '_');
+		buf_uint(&b, ports[i].lo);
+		if (ports[i].hi != ports[i].lo) {
+			buf_putc(&b, '-');
+			buf_uint(&b, ports[i].hi);
+		}
 	}
 	if (b.len <= PORTS_NAME_MAX)
 		name = arena_strdup(arena, b.data);

@@ -48,8 +48,14 @@ static void text_prefix(struct buf *b, const char *field, const struct prefix *p
 	bool whole = prefix->len == 8 * family_bytes(prefix->addr.family);
 	char s[ADDR_STRLEN];
 
-	buf_printf(b, "%s %s %s", v4 ? "ip" : "ip6", field,
-		   whole ? ipaddr_format(&prefix->addr, s) : prefix_format(prefix, s));
+	buf_puts(b, v4 ? "ip " : "ip6 ");
+	buf_puts(b, field);
+	buf_putc(b, ' ');
+	buf_puts(b, ipaddr_format(&prefix->addr, s));
+	if (!whole) {
+		buf_putc(b, '/');
+		buf_uint(b, prefix->len);
+	}
 }
 
 static void text_icmp(struct buf *b, const struct match *match)
@@ -67,9 +73,11 @@ static void text_icmp(struct buf *b, const struct match *match)
 
 static void text_range(struct buf *b, const struct portrange *range)
 {
-	buf_printf(b, "%u", range->lo);
-	if (range->hi != range->lo)
-		buf_printf(b, "-%u", range->hi);
+	buf_uint(b, range->lo);
+	if (range->hi != range->lo) {
+		buf_putc(b, '-');
+		buf_uint(b, range->hi);
+	}
 }
 
 static void text_match(struct buf *b, const struct match *match)
@@ -96,22 +104,25 @@ static void text_match(struct buf *b, const struct match *match)
 		text_prefix(b, "daddr", &match->u.prefix);
 		break;
 	case MATCH_DADDR_SET:
-		buf_printf(b, "%s daddr @%s", match->u.set->type == SET_IPV4 ? "ip" : "ip6",
-			   match->u.set->name);
+		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip daddr @" : "ip6 daddr @");
+		buf_puts(b, match->u.set->name);
 		break;
 	case MATCH_ETHER_SADDR:
 		buf_printf(b, "ether saddr %s", mac_format(match->u.mac, s));
 		break;
 	case MATCH_L4PROTO:
-		buf_printf(b, "meta l4proto %s", l4proto_name(match->u.l4proto));
+		buf_puts(b, "meta l4proto ");
+		buf_puts(b, l4proto_name(match->u.l4proto));
 		break;
 	case MATCH_DPORT:
-		buf_printf(b, "%s dport ", l4proto_name(match->u.dport.l4proto));
+		buf_puts(b, l4proto_name(match->u.dport.l4proto));
+		buf_puts(b, " dport ");
 		text_range(b, &match->u.dport.range);
 		break;
 	case MATCH_DPORT_SET:
-		buf_printf(b, "%s dport @%s", l4proto_name(match->u.dport_set.l4proto),
-			   match->u.dport_set.set->name);
+		buf_puts(b, l4proto_name(match->u.dport_set.l4proto));
+		buf_puts(b, " dport @");
+		buf_puts(b, match->u.dport_set.set->name);
 		break;
 	case MATCH_ICMP:
 		text_icmp(b, match);
@@ -132,7 +143,8 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 		buf_puts(b, "reject with tcp reset");
 		break;
 	case VERDICT_GOTO:
-		buf_printf(b, "goto %s", rule->target);
+		buf_puts(b, "goto ");
+		buf_puts(b, rule->target);
 		break;
 	case VERDICT_VMAP:
 		buf_printf(b, "iifname vmap @%s", rule->set->name);
@@ -148,11 +160,16 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
  * those and refused control characters; what an element in the kernel says is not ours to trust. */
 void text_comment(struct buf *b, const char *comment)
 {
+	size_t start;
+
 	if (!comment || !comment[0])
 		return;
 	buf_puts(b, "comment \"");
-	for (const char *p = comment; *p; p++)
-		buf_putc(b, *p == '"' || (unsigned char)*p < ' ' ? '\'' : *p);
+	start = b->len;
+	buf_puts(b, comment);
+	for (char *p = b->data + start; *p; p++)
+		if (*p == '"' || (unsigned char)*p < ' ')
+			*p = '\'';
 	buf_putc(b, '"');
 }
 

@@ -46,6 +46,8 @@ struct buf {
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
+/* In decimal. With buf_puts() several times as fast as buf_printf(): for what there is a lot of. */
+void buf_uint(struct buf *b, uint64_t value);
 void buf_printf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) printf_like(2, 0);
 /* The text, never NULL; borrowed. */

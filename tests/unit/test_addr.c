@@ -35,6 +35,19 @@ static void assert_ip(const struct ipaddr *addr, const char *want)
 	assert_string_equal(ipaddr_format(addr, s), want);
 }
 
+static void test_ipv4_every_byte(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 256; i++) {
+		struct ipaddr addr = { .family = FAMILY_IPV4,
+				       .b = { (uint8_t)i, 255, 0, (uint8_t)(255 - i) } };
+		char want[ADDR_STRLEN];
+
+		snprintf(want, sizeof(want), "%u.255.0.%u", i, 255 - i);
+		assert_ip(&addr, want);
+	}
+}
+
 static void test_ipaddr_good(void **state)
 {
 	static const struct {
@@ -531,6 +544,7 @@ static void test_hostname(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ipv4_every_byte),
 		cmocka_unit_test(test_ipaddr_good),
 		cmocka_unit_test(test_ipaddr_bad),
 		cmocka_unit_test(test_ipaddr_length),

@@ -111,6 +111,27 @@ static void test_buf(void **state)
 	buf_free(NULL);
 }
 
+static void test_buf_uint(void **state)
+{
+	static const struct {
+		uint64_t value;
+		const char *text;
+	} cases[] = { { 0, "0" },
+		      { 9, "9" },
+		      { 10, "10" },
+		      { 65535, "65535" },
+		      { UINT64_MAX, "18446744073709551615" } };
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		buf_reset(&b);
+		buf_uint(&b, cases[i].value);
+		assert_string_equal(buf_str(&b), cases[i].text);
+	}
+	buf_free(&b);
+}
+
 static void test_buf_grows(void **state)
 {
 	cleanup(buf_free) struct buf b = { 0 };
@@ -355,12 +376,13 @@ static void test_read_special(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_allocators),    cmocka_unit_test(test_array_grow),
-		cmocka_unit_test(test_cleanups),      cmocka_unit_test(test_buf),
-		cmocka_unit_test(test_buf_grows),     cmocka_unit_test(test_arena),
-		cmocka_unit_test(test_arena_strings), cmocka_unit_test(test_hash64),
-		cmocka_unit_test(test_parse_uint),    cmocka_unit_test(test_utf8_char),
-		cmocka_unit_test(test_read_file),     cmocka_unit_test(test_read_special),
+		cmocka_unit_test(test_allocators),   cmocka_unit_test(test_array_grow),
+		cmocka_unit_test(test_cleanups),     cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_buf_grows),    cmocka_unit_test(test_buf_uint),
+		cmocka_unit_test(test_arena),	     cmocka_unit_test(test_arena_strings),
+		cmocka_unit_test(test_hash64),	     cmocka_unit_test(test_parse_uint),
+		cmocka_unit_test(test_utf8_char),    cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_read_special),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
