@@ -162,12 +162,14 @@ static bool holds_as_planned(const struct plan_set *want, const struct plan_set 
 	size_t n = 0;
 
 	for (size_t i = 0; i < want->n_elems; i++) {
-		const struct elem *w = &want->elems[i], *h = &have->elems[n];
+		const struct elem *w = &want->elems[i], *h;
 
 		if (w->unresolved)
 			continue;
-		if (n++ == have->n_elems || elem_cmp(w, h) != 0 || !same_comment(w, h) ||
-		    w->timeout_ms != h->timeout_ms ||
+		if (n == have->n_elems)
+			return false;
+		h = &have->elems[n++];
+		if (elem_cmp(w, h) != 0 || !same_comment(w, h) || w->timeout_ms != h->timeout_ms ||
 		    memcmp(w->data, h->data, sizeof(w->data)) != 0)
 			return false;
 	}

@@ -56,6 +56,7 @@ reload_faults()
 
 # ---- what is read --------------------------------------------------------------------------------
 
+# shellcheck disable=SC2317
 tracing()
 {
 	[[ $(awk '$1 == "TracerPid:" { print $2 }' "/proc/$daemon_pid/status") -ne 0 ]]
@@ -102,7 +103,7 @@ is "and all is right" "$(reload_faults)" ""
 hosts "198.51.100.2 one.example" "2001:db8:51::1 one.example" "198.51.100.3 two.example"
 client refresh
 is "an address went, and all is right" "$(reload_faults)" ""
-like "the target of that name is another" "$(nft list map $table ds-1-nat4)" \
+like "the target of that name is another" "$(nft list map "$table" ds-1-nat4)" \
 	'3306 .*: 198\.51\.100\.2 \. 80'
 
 client reload --json
@@ -115,10 +116,10 @@ is "in the log, too" "$(life | grep -c 'an earlier one matches everything')" $((
 
 config 54
 is "another rule" "$(reload_faults)" ""
-like "is in force" "$(nft list chain $table ds-1-OUT)" 'udp dport 54 '
+like "is in force" "$(nft list chain "$table" ds-1-OUT)" 'udp dport 54 '
 config 55
 is "and another" "$(reload_faults)" ""
-like "is, too" "$(nft list chain $table ds-1-OUT)" 'udp dport 55 '
+like "is, too" "$(nft list chain "$table" ds-1-OUT)" 'udp dport 55 '
 config '55, 56'
 is "two ports" "$(reload_faults)" ""
 config 55 '"one.example", "two.example"'
@@ -145,19 +146,20 @@ is "it is in force" "$(elements ipset-s-v4 | grep -c 198.51.100.3)" 1
 
 config 57
 is "the configuration of before" "$(reload_faults)" ""
+# shellcheck disable=SC2317
 limited()
 {
 	[[ $(drift limited) == True ]]
 }
 for _ in {1..12}; do
-	nft flush chain $table ds-1-OUT
+	nft flush chain "$table" ds-1-OUT
 	until_true 1 limited && break
 done
 is "repairs are slow now" "$(drift limited)" True
 
 if command -v strace >/dev/null; then
 	is "put right before" "$(reload_faults)" ""
-	nft insert rule $table ds-2-OUT accept
+	nft insert rule "$table" ds-2-OUT accept
 	count=$(dumps)
 	result "a reload after others changed ours reads" "$([[ $count -ge 9 ]] || echo "$count dumps")"
 fi
@@ -211,7 +213,7 @@ kill -STOP "$daemon_pid"
 for _ in {1..6}; do
 	nft -f $t/foreign.nft
 done
-nft insert rule $table ds-1-OUT accept
+nft insert rule "$table" ds-1-OUT accept
 nft delete table ip foreign
 # Messages that netfilter's sockets could not take
 lost=$(awk '$2 == 12 { drops += $9 } END { print drops }' /proc/net/netlink)
