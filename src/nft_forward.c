@@ -89,9 +89,12 @@ static void put_accept(struct nft_batch *batch, const struct shim_chain *user)
 {
 	bool jump = user->n_rules > 0 && user->rules[0].verdict == SHIM_JUMP &&
 		    strcmp(user->rules[0].target, SHIM_CHAIN) == 0;
-	struct nftnl_rule *rule = rule_new();
+	struct nftnl_rule *rule;
 	struct nlmsghdr *nlh;
 
+	if (shim_has_forward_rule(user))
+		return;
+	rule = rule_new();
 	if (jump)
 		nftnl_rule_set_u64(rule, NFTNL_RULE_POSITION, user->rules[0].handle);
 	nftnl_rule_add_expr(rule, known_connections());

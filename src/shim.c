@@ -236,8 +236,7 @@ static void in_order(struct shim_changes *changes)
 		qsort(changes->ops, changes->n_ops, sizeof(*changes->ops), cmp_ops);
 }
 
-/* Ours alone has that comment. */
-static bool has_forward_rule(const struct shim_chain *user)
+bool shim_has_forward_rule(const struct shim_chain *user)
 {
 	for (size_t i = 0; user && i < user->n_rules; i++)
 		if (user->rules[i].comment &&
@@ -256,7 +255,7 @@ static enum shim_forward forward_wanted(const struct plan *plan, const struct sh
 	if (forward->accepts)
 		return plan->options.forward_policy == FORWARD_POLICY_DROP ? FORWARD_DROP
 									   : FORWARD_LEAVE;
-	return was_accept && !has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
+	return was_accept && !shim_has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
 }
 
 void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool was_accept,
@@ -267,7 +266,7 @@ void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool w
 	struct bridges bridges;
 
 	*ret_changes = (struct shim_changes){ .mark_bit = plan->options.mark_bit };
-	ret_changes->was_accept = was_accept || has_forward_rule(user);
+	ret_changes->was_accept = was_accept || shim_has_forward_rule(user);
 	bridges_collect(plan, &bridges);
 	take_over(ret_changes, kernel);
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
@@ -292,7 +291,7 @@ void shim_diff_teardown(const struct shim_kernel *kernel, bool was_accept,
 	uninstall(ret_changes, kernel, SHIM_FILTER4);
 	uninstall(ret_changes, kernel, SHIM_FILTER6);
 	in_order(ret_changes);
-	if (was_accept || has_forward_rule(user))
+	if (was_accept || shim_has_forward_rule(user))
 		ret_changes->forward = FORWARD_RESTORE;
 }
 

@@ -75,6 +75,8 @@ struct shim_chain *shim_find_chain(const struct shim_kernel *kernel, enum shim_t
 struct shim_chain *shim_add_chain(struct shim_kernel *kernel, enum shim_table table,
 				  const char *name);
 struct shim_rule *shim_add_rule(struct shim_chain *chain);
+/* Whether DOCKER-USER (or NULL) has the rule that goes with a FORWARD policy that we changed. */
+bool shim_has_forward_rule(const struct shim_chain *user);
 void shim_kernel_free(struct shim_kernel *kernel);
 
 /* In the order in which they are done. */
