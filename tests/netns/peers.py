@@ -126,10 +126,11 @@ class Peers:
             self.news.set()
 
     def watch(self, namespace):
-        """Notes marked packets that raw sockets of the namespace see."""
-        if namespace in self.watched:
+        """Notes marked packets that raw sockets of the namespace see. A name may get another one."""
+        which = namespace if namespace == "host" else os.stat(f"/run/netns/{namespace}").st_ino
+        if which in self.watched:
             return
-        self.watched.add(namespace)
+        self.watched.add(which)
         for family, proto in ((socket.AF_INET, socket.IPPROTO_TCP),
                               (socket.AF_INET6, socket.IPPROTO_TCP),
                               (socket.AF_INET, socket.IPPROTO_ICMP),

@@ -1,0 +1,195 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Sourced first by the scripts in this directory, in place of ../netns/lib.sh, which it brings along. Starts
+# the script again in network, mount and pid namespaces of its own, where it is a Docker host with a
+# dockerd, which is a real one and all its own. /run, /mnt and /sys are private, data and sockets are below
+# /run/t, all other file systems are read-only, and containers and shims die with the pid namespace: but for
+# kernel modules nothing reaches the machine, and nothing stays. There is no image registry: images are made
+# here.
+#
+# The containers' network namespaces are in /run/netns by the containers' names, so that what ../netns has
+# for packets works with them.
+#
+# Environment: DSFW_NFT, the program; DOCKERD, a dockerd.
+set -u -o pipefail
+
+lab=$(dirname "$(realpath "$0")")
+: "${DOCKERD:=dockerd}"
+
+# Control groups are the only thing that outlives the namespaces.
+remove_cgroups()
+{
+	find /sys/fs/cgroup -depth -type d -path "*/$LAB_CGROUP*" -exec rmdir {} + 2>/dev/null
+}
+
+outer()
+{
+	local program=${DSFW_NFT:-${TOP_BUILDDIR:-$lab/../..}/dsfw-nft} tool
+	if [[ $(id -u) -ne 0 ]]; then
+		echo "1..0 # SKIP needs root"
+		exit 0
+	fi
+	for tool in "$DOCKERD" docker busybox iptables; do
+		type -p "$tool" >/dev/null || {
+			echo "1..0 # SKIP no $tool (Debian packages docker.io, busybox-static, iptables)"
+			exit 0
+		}
+	done
+	DSFW_NFT=$(realpath "$program") || {
+		echo "Bail out! no program at $program: set DSFW_NFT"
+		exit 1
+	}
+	export DSFW_NFT NETNS_TEST_INSIDE=1 LAB_CGROUP=dsfw-nft-test-$$
+	unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
+		"$0" "$@" </dev/null &
+	trap 'kill -KILL "$!"; wait "$!"; remove_cgroups; exit 1' INT TERM HUP
+	wait "$!"
+	status=$?
+	remove_cgroups
+	exit "$status"
+}
+[[ -n ${NETNS_TEST_INSIDE:-} ]] || outer "$@"
+
+# set_up_host covers /sys, but runc needs the control groups.
+mount -t tmpfs none /mnt && mkdir /mnt/cgroup && mount --rbind /sys/fs/cgroup /mnt/cgroup || exit 1
+# shellcheck source=tests/netns/lib.sh
+. "$lab/../netns/lib.sh"
+here=$lab/../netns
+
+docker_dir=$t/docker
+dockerd_pid=
+dockerd_log=$docker_dir/log
+export DOCKER_HOST=unix://$docker_dir/docker.sock DOCKER_CONFIG=$docker_dir/cli
+# What 20.10 knows; a newer client is told to speak it.
+export DOCKER_API_VERSION=${DOCKER_API_VERSION:-1.41}
+export TMPDIR=$t/tmp
+
+set_up_lab()
+{
+	local point
+	mount --rbind /mnt/cgroup /sys/fs/cgroup && umount -R /mnt &&
+		mkdir -p "$docker_dir" "$DOCKER_CONFIG" "$TMPDIR" || return
+	for point in /etc/docker /opt; do # a key, and an empty directory of containerd
+		[[ ! -d $point ]] || mount -t tmpfs none "$point" || return
+	done
+	mount -o remount,bind,ro / || return
+	if mountpoint -q /tmp; then
+		mount -o remount,bind,ro /tmp || return
+	fi
+	cat >"$docker_dir/daemon.json" <<-END
+		{"deprecated-key-path": "$docker_dir/key.json"}
+	END
+}
+
+# ---- dockerd -------------------------------------------------------------------------------------
+
+# dockerd_launch [OPTION…]: starts it without waiting for anything. Its containers outlive a restart.
+dockerd_launch()
+{
+	"$DOCKERD" -H "$DOCKER_HOST" --config-file "$docker_dir/daemon.json" \
+		--data-root "$docker_dir/root" --exec-root "$docker_dir/exec" -p "$docker_dir/pid" \
+		--storage-driver vfs --exec-opt native.cgroupdriver=cgroupfs \
+		--cgroup-parent "/$LAB_CGROUP" --iptables=true --ip6tables=true --experimental \
+		--live-restore "$@" >>"$dockerd_log" 2>&1 &
+	dockerd_pid=$!
+}
+
+# Answers, or has ended.
+dockerd_answers()
+{
+	docker version >/dev/null 2>&1 || ! kill -0 "$dockerd_pid" 2>/dev/null
+}
+
+# dockerd_start [OPTION…]: and waits until it answers
+dockerd_start()
+{
+	dockerd_launch "$@"
+	until_true 60 dockerd_answers
+	docker version >/dev/null 2>&1 || bail "dockerd does not start: $(tail -5 "$dockerd_log")"
+}
+
+# dockerd_stop [SIGNAL]: by default TERM; containers go on
+dockerd_stop()
+{
+	kill "-${1:-TERM}" "$dockerd_pid"
+	wait "$dockerd_pid" 2>/dev/null
+	dockerd_pid=
+	# Its containerd ends with it, but not in the same moment.
+	until_true 10 containerd_is_gone || bail "containerd does not end"
+	rm -f "$docker_dir/pid"
+}
+
+# shellcheck disable=SC2317 # until_true calls it
+containerd_is_gone()
+{
+	local pid
+	read -r pid 2>/dev/null <"$docker_dir/exec/containerd/containerd.pid" || return 0
+	! kill -0 "$pid" 2>/dev/null
+}
+
+# dockerd_restart [SIGNAL [OPTION…]]
+dockerd_restart()
+{
+	dockerd_stop "${1:-TERM}"
+	dockerd_start "${@:2}"
+}
+
+# image_from DIRECTORY NAME [CHANGE…]: an image with that content; changes as of `docker import`
+image_from()
+{
+	local changes=() change
+	for change in "${@:3}"; do
+		changes+=(-c "$change")
+	done
+	tar -c -C "$1" . | docker import "${changes[@]}" - "$2" >/dev/null
+}
+
+# busybox_image: bb:1, which does nothing
+busybox_image()
+{
+	local tree=$t/bb
+	mkdir -p $tree/{bin,etc,proc,sys,dev,tmp} && cp "$(type -p busybox)" $tree/bin/busybox &&
+		chroot $tree /bin/busybox --install -s /bin &&
+		image_from $tree bb:1 'CMD ["sleep", "100000"]' && rm -r $tree
+}
+
+# engine METHOD PATH [JSON]: asks dockerd itself, see engine.py
+engine()
+{
+	python3 "$lab/engine.py" "$docker_dir/docker.sock" "$@"
+}
+
+# ---- containers ----------------------------------------------------------------------------------
+
+# container_run NAME NETWORK ADDRESS ADDRESS6 MAC [HOST-PORT:PORT…]: of bb:1; "-" for what Docker chooses
+container_run()
+{
+	engine run "$@" >/dev/null && container_bind "$1"
+}
+
+# container_bind NAME: its network namespace is in /run/netns from now on; again after a restart. Endpoints
+# are mute, as those of lib.sh.
+container_bind()
+{
+	local pid
+	pid=$(docker inspect -f '{{.State.Pid}}' "$1") && [[ $pid -gt 0 ]] || return
+	[[ ! -e /run/netns/$1 ]] || umount "/run/netns/$1" || return
+	: >"/run/netns/$1"
+	mount --bind "/proc/$pid/ns/net" "/run/netns/$1" && mute "$1" &&
+		until_true 5 addresses_are_good "$1"
+}
+
+# shellcheck disable=SC2317 # until_true calls it
+addresses_are_good()
+{
+	! ip -n "$1" -6 addr show tentative | matches inet6
+}
+
+# matches PATTERN: some line of standard input, all of which is read: who writes it must not fail
+matches()
+{
+	[[ $(grep -cE -- "$1") -gt 0 ]]
+}
+
+set_up_lab || bail "cannot set up a Docker host"
