@@ -168,6 +168,17 @@ container_run()
 	engine run "$@" >/dev/null && container_bind "$1"
 }
 
+# make_network NAME SUBNET GATEWAY [SUBNET6]: a Docker network with the options that we give to it
+make_network()
+{
+	docker network create --driver bridge --subnet "$2" --gateway "$3" ${4:+--ipv6 --subnet "$4"} \
+		-o com.docker.network.bridge.name="${1,,}" \
+		-o com.docker.network.bridge.enable_icc=true \
+		-o com.docker.network.bridge.enable_ip_masquerade=true \
+		-o com.docker.network.bridge.host_binding_ipv4=0.0.0.0 \
+		-o com.docker.network.driver.mtu=1500 "$1" >/dev/null
+}
+
 # container_bind NAME: its network namespace is in /run/netns from now on; again after a restart. Endpoints
 # are mute, as those of lib.sh.
 container_bind()
@@ -183,13 +194,40 @@ container_bind()
 # shellcheck disable=SC2317 # until_true calls it
 addresses_are_good()
 {
-	! ip -n "$1" -6 addr show tentative | matches inet6
+	[[ -z $(ip -n "$1" -6 addr show tentative) ]]
 }
 
-# matches PATTERN: some line of standard input, all of which is read: who writes it must not fail
-matches()
+# ---- what a policy denies, tried all the time, see stream.py -------------------------------------
+
+# stream_begin PROBE…
+stream_begin()
 {
-	[[ $(grep -cE -- "$1") -gt 0 ]]
+	rm -f $t/ready $t/stop
+	python3 "$lab/stream.py" $t "$@" >$t/stream 2>&1 &
+	stream_pid=$!
+	until_true 10 test -e $t/ready || bail "no stream: $(<$t/stream)"
+}
+
+# stream_end: its lines are in $t/stream
+stream_end()
+{
+	touch $t/stop
+	wait "$stream_pid" || bail "the stream failed: $(<$t/stream)"
+}
+
+# stream_result DESCRIPTION MS: nothing may have arrived, or nothing after MS; "control" has to arrive
+stream_result()
+{
+	result "$1" "$(awk -v limit="$2" '
+		$2 != "-" && $2 < 20 { print $1 ": only " $2 " tries" }
+		$1 == "control" { controls++; if (!$3) print "what is allowed does not arrive, either" }
+		$1 != "control" && $3 && (!limit || $4 > limit) {
+			print $1 ": " $3 " of " $2 " arrived, within " $4 " ms; wanted: " \
+				(limit ? "at most " limit " ms" : "none") }
+		END { if (NR < 2 || !controls) print "no stream" }' $t/stream)"
+	awk -v what="$1" '{ tried += $2; if ($1 != "control") { n += $3; if ($4 > ms) ms = $4 } }
+		END { print what ": " n " of " tried " denied packets arrived" (n ? ", within " ms " ms" : "") }' \
+		<(grep -v ^control $t/stream) | comment
 }
 
 set_up_lab || bail "cannot set up a Docker host"

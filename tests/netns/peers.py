@@ -5,8 +5,8 @@
 Commands come on standard input; what they have to say goes to standard output.
 
   serve NAMESPACE tcp|udp PORT...   answers there on every address, saying who it is
-  dns FILE                          answers on 127.0.0.1:53 of the host from lines "ADDRESS NAME",
-                                    read at each question; the address "fail" is a server failure
+  dns FILE [NAMESPACE ADDRESS]      answers on 127.0.0.1:53 of the host, or there, from lines "ADDRESS
+                                    NAME", read at each question; the address "fail" is a server failure
   FROM KIND DST[:PORT] = VERDICT    a probe; "go" sends all since the last and reports surprises
   hold NAME FROM tcp|udp DST:PORT   opens a flow and keeps it
   alive NAME                        "alive" if it still carries data both ways, else "dead"
@@ -157,9 +157,9 @@ class Peers:
 
     # ---- DNS
 
-    async def dns(self, path):
-        s = self.socket("host", socket.AF_INET, socket.SOCK_DGRAM)
-        s.bind(("127.0.0.1", 53))
+    async def dns(self, path, namespace="host", address="127.0.0.1"):
+        s = self.socket(namespace, socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((address, 53))
         s.setblocking(False)
         asyncio.get_running_loop().add_reader(s, self.on_question, s, path)
 
