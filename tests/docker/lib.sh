@@ -17,10 +17,15 @@ set -u -o pipefail
 lab=$(dirname "$(realpath "$0")")
 : "${DOCKERD:=dockerd}"
 
-# Control groups are the only thing that outlives the namespaces.
+# Control groups are the only thing that outlives the namespaces; they can go when their processes have.
 remove_cgroups()
 {
-	find /sys/fs/cgroup -depth -type d -path "*/$LAB_CGROUP*" -exec rmdir {} + 2>/dev/null
+	local left
+	for ((left = 100; left > 0; left--)); do
+		find /sys/fs/cgroup -depth -type d -path "*/$LAB_CGROUP*" -exec rmdir {} + 2>/dev/null
+		[[ -n $(find /sys/fs/cgroup -type d -name "$LAB_CGROUP" -print -quit) ]] || return 0
+		sleep 0.05
+	done
 }
 
 outer()
@@ -43,7 +48,7 @@ outer()
 	export DSFW_NFT NETNS_TEST_INSIDE=1 LAB_CGROUP=dsfw-nft-test-$$
 	unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
 		"$0" "$@" </dev/null &
-	trap 'kill -KILL "$!"; wait "$!"; remove_cgroups; exit 1' INT TERM HUP
+	trap 'kill -KILL "$!"; wait "$!" 2>/dev/null; remove_cgroups; exit 1' INT TERM HUP
 	wait "$!"
 	status=$?
 	remove_cgroups
@@ -177,6 +182,28 @@ make_network()
 		-o com.docker.network.bridge.enable_ip_masquerade=true \
 		-o com.docker.network.bridge.host_binding_ipv4=0.0.0.0 \
 		-o com.docker.network.driver.mtu=1500 "$1" >/dev/null
+}
+
+# network_made NAME SUBNET GATEWAY [SUBNET6]: a test: the program has made it, and so; else it is made here
+network_made()
+{
+	local options='{{.Driver}} {{.EnableIPv6}} {{range .IPAM.Config}}{{.Subnet}} {{.Gateway}} {{end}}'
+	options+='{{range $k, $v := .Options}}{{$k}}={{$v}} {{end}}'
+	docker network inspect -f "$options" "$1" >$t/made 2>&1 || {
+		result "the network $1 is made" "$(<$t/made)"
+		make_network "$@" || bail "no network $1"
+		return
+	}
+	is "the network $1 is made" "$(xargs <$t/made)" "$(network_wanted "$@")"
+}
+
+# network_wanted NAME SUBNET GATEWAY [SUBNET6]: what `docker network inspect` shall say
+network_wanted()
+{
+	local b=com.docker.network.bridge six=false
+	[[ -z ${4:-} ]] || six=true
+	echo "bridge $six $2 $3 ${4:+$4 }$b.enable_icc=true $b.enable_ip_masquerade=true" \
+		"$b.host_binding_ipv4=0.0.0.0 $b.name=${1,,} com.docker.network.driver.mtu=1500"
 }
 
 # container_bind NAME: its network namespace is in /run/netns from now on; again after a restart. Endpoints

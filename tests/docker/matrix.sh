@@ -47,19 +47,15 @@ firewall_config <<'CONFIG'
 CONFIG
 dockerd_start
 busybox_image || bail "no image"
-make_networks()
-{
-	make_network ds-One 172.30.1.0/24 172.30.1.1 fd77:1::/64 &&
-		make_network ds-two 172.30.2.0/24 172.30.2.1 &&
-		docker network create --subnet 172.30.3.0/24 --ipv6 --subnet fd77:3::/64 \
-			-o com.docker.network.bridge.name=plain plain >/dev/null
-}
-make_networks || bail "no networks"
+docker network create --subnet 172.30.3.0/24 --ipv6 --subnet fd77:3::/64 \
+	-o com.docker.network.bridge.name=plain plain >/dev/null || bail "no network"
 start_peers
 ask "dns $t/names outside 192.0.2.2" "serve outside tcp 80 81 443 3306 3307" "serve outside udp 81 5005" \
 	"serve host tcp 22" "serve host udp 5353 5354"
 start_listening
 start_daemon
+network_made ds-One 172.30.1.0/24 172.30.1.1 fd77:1::/64
+network_made ds-two 172.30.2.0/24 172.30.2.1
 
 make_containers()
 {

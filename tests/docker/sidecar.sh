@@ -23,14 +23,14 @@ ln -s "$docker_dir/docker.sock" /run/docker.sock
 sidecar_image()
 {
 	local tree=$t/tree library changes
-	mkdir -p $tree/{etc,usr/sbin,proc,sys,dev,run} || return
+	mkdir -p $tree/{etc,usr/sbin,proc,sys,dev,run,var} || return
 	if [[ -n ${SIDECAR_TREE:-} ]]; then
 		cp -a "$SIDECAR_TREE/." $tree || return
 	else
 		ldd "$DSFW_NFT" | grep -oE '/[^ ]+' | while read -r library; do
 			cp --parents -L "$library" $tree || return
 		done
-		mkdir -p $tree/bin && cp "$(type -p busybox)" $tree/bin/busybox &&
+		mkdir $tree/bin && ln -s ../run $tree/var/run && cp "$(type -p busybox)" $tree/bin/busybox &&
 			ln -s busybox $tree/bin/sh && ln -s busybox $tree/bin/touch || return
 		printf 'root:x:0:0:root:/:/bin/sh\n' >$tree/etc/passwd
 		echo 'hosts: files dns' >$tree/etc/nsswitch.conf
@@ -87,10 +87,7 @@ is "it has one capability" "$(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):\t*//p' "/proc/$pi
 	0000000000001000
 like "and cannot get another one" "$(grep NoNewPrivs "/proc/$pid/status")" '1$'
 is "its root is read-only" "$(docker exec sidecar touch /x 2>&1 | grep -c Read-only)" 1
-is "it has made the network" "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' ds-agents 2>&1)" \
-	172.20.2.0/24
-docker network inspect ds-agents >/dev/null 2>&1 ||
-	make_network ds-agents 172.20.2.0/24 172.20.2.1 2001:db8:2::/64 || bail "no network"
+network_made ds-agents 172.20.2.0/24 172.20.2.1 2001:db8:2::/64
 
 run_agents()
 {
