@@ -85,23 +85,39 @@ static int apply_rules(const struct options *options, const struct policy *polic
 	return r;
 }
 
-/* The settings come first, but their failure does not keep the rules out: egress is policed without
- * them, lateral movement is not, so that the answer is "failed" either way. */
+/* Prints that it changed them. Returns 0 or -errno. */
+static int make_settings(struct err *err)
+{
+	bool changed = false;
+	int r = sysctl_bridge_netfilter(&changed, err);
+
+	if (changed)
+		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
+		       "bridged "
+		       "packets\n");
+	return r;
+}
+
+/*
+ * The settings come first, but their failure does not keep the rules out: egress is policed without
+ * them, lateral movement is not, so that the answer is "failed" either way. Docker's networks come
+ * after the rules, which go by the bridges' names: no container can join a network before its policy is in
+ * force. Making one may have brought br_netfilter, and with it the settings.
+ */
 static int apply(const struct options *options, const struct policy *policy, struct err *err)
 {
 	struct err setting = { 0 };
-	bool changed = false;
 	int r, s;
 
 	r = check_bridges(policy, err);
 	if (r < 0)
 		return r;
-	s = sysctl_bridge_netfilter(&changed, &setting);
-	if (changed)
-		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
-		       "bridged "
-		       "packets\n");
+	s = make_settings(&setting);
 	r = apply_rules(options, policy, err);
+	if (r >= 0)
+		r = apply_networks(options, policy, err);
+	if (s < 0)
+		s = make_settings(&setting);
 	if (r >= 0 && s < 0)
 		r = err_set(err, -s,
 			    "the rules are loaded, but packets between containers of one network "

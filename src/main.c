@@ -8,6 +8,7 @@
 #include "dockside/cmd_client.h"
 #include "dockside/command.h"
 #include "dockside/daemon.h"
+#include "dockside/docker.h"
 #include "dockside/log.h"
 
 /* Seconds, SPEC §4. */
@@ -139,6 +140,10 @@ static int cmd_help(const struct options *options)
 	       "  IPSET_REFRESH_INTERVAL   seconds within which the daemon asks a name again\n"
 	       "                           (default 60)\n"
 	       "  DOCKSIDE_FIREWALL_SOCKET as --socket\n"
+	       "  DOCKER_HOST              unix:///PATH of Docker's socket\n"
+	       "                           (default unix:///var/run/docker.sock)\n"
+	       "  RESET=1                  apply, daemon: remove and make anew the Docker "
+	       "networks\n"
 	       "\nexit status: 0 done, 1 failed (diff: differences), 2 bad usage, 3 bad "
 	       "configuration\n");
 	return EXIT_DONE;
@@ -291,23 +296,34 @@ static bool read_seconds(const char *variable, unsigned *value)
 	return true;
 }
 
+/* Of the commands that talk to Docker. */
+static bool read_docker_environment(struct options *options)
+{
+	const char *reset = getenv("RESET");
+	struct err err = { 0 };
+
+	if (strcmp(options->command, "apply") != 0 && strcmp(options->command, "daemon") != 0)
+		return true;
+	options->reset = reset && strcmp(reset, "1") == 0;
+	if (reset && reset[0] && !options->reset && strcmp(reset, "0") != 0) {
+		log_error("RESET is not 1 or 0");
+		return false;
+	}
+	if (docker_host_path(getenv("DOCKER_HOST"), &options->docker, &err) >= 0)
+		return true;
+	log_error("%s", err.text);
+	err_free(&err);
+	return false;
+}
+
 static bool read_environment(struct options *options)
 {
 	const char *socket = getenv("DOCKSIDE_FIREWALL_SOCKET");
 
-	const char *reset = getenv("RESET");
-
 	if (!options->socket && socket && socket[0])
 		options->socket = socket;
-	if (reset && reset[0] && strcmp(reset, "0") != 0 &&
-	    (strcmp(options->command, "apply") == 0 || strcmp(options->command, "daemon") == 0)) {
-		log_error(strcmp(reset, "1") == 0
-				  ? "RESET=1: this version does not make Docker networks, nor "
-				    "recreate them; unset it"
-				  : "RESET is not 1 or 0");
-		return false;
-	}
-	return read_seconds("IPSET_STALE_TTL", &options->stale_ttl_s) &&
+	return read_docker_environment(options) &&
+	       read_seconds("IPSET_STALE_TTL", &options->stale_ttl_s) &&
 	       read_seconds("IPSET_REFRESH_INTERVAL", &options->refresh_s);
 }
 

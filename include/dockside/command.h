@@ -27,6 +27,8 @@ struct options {
 	unsigned stale_ttl_s;	  /* IPSET_STALE_TTL */
 	unsigned refresh_s;	  /* IPSET_REFRESH_INTERVAL */
 	const char *socket;	  /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
+	const char *docker;	  /* path of Docker's socket, from DOCKER_HOST */
+	bool reset;		  /* RESET=1 */
 	bool json, force;
 	const char *network, *firewall; /* of set-network */
 	char *const *operands;
@@ -52,6 +54,13 @@ int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct e
  * there. Failures are logged: nothing depends on them.
  */
 void remove_old_ipsets(const struct policy *policy, bool took_over);
+
+/*
+ * Has Docker make the networks that are missing, or with RESET=1 all of them anew; prints what was
+ * done, and warns of what differs and of a Docker that cannot be asked. Returns 0 or -errno: a
+ * network could not be made or removed, or is one whose packets are not judged.
+ */
+int apply_networks(const struct options *options, const struct policy *policy, struct err *err);
 
 /* Refuses a managed network whose interface name exists and is no bridge: its policy would be
  * enforced on, say, the uplink (SPEC §3). Returns 0 or -errno. */

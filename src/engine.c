@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/engine.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 32
+#define ID_MAX 64
+#define BRIDGE_OPTION "com.docker.network.bridge.name"
+#define DERIVED_ID 12 /* "br-" and so much of the id is the name of a bridge that nobody named */
+
+/* ---- texts ---- */
+
+/* Fit for a message, a log and a terminal. */
+static void put_text(struct buf *b, const char *s, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		uint32_t c = 0;
+
+		n = utf8_char(s + i, len - i, &c);
+		if (i + (n ? n : 1) > ENGINE_TEXT_MAX) {
+			buf_puts(b, "…");
+			return;
+		}
+		if (n == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f ||
+		    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
+			buf_putc(b, ' ');
+		else
+			buf_add(b, s + i, n);
+		n = n ? n : 1;
+	}
+}
+
+static char *clean_text(const char *s, size_t len)
+{
+	struct buf b = { 0 };
+
+	put_text(&b, s, len);
+	return buf_steal(&b);
+}
+
+static const char *arena_text(struct arena *arena, struct json_object *string)
+{
+	cleanup(cleanup_free) char *text = NULL;
+
+	if (!string)
+		return "";
+	text = clean_text(json_object_get_string(string),
+			  (size_t)json_object_get_string_len(string));
+	return arena_strdup(arena, text);
+}
+
+/* ---- trees ---- */
+
+static void put_object(struct json_object **object)
+{
+	json_object_put(*object);
+}
+
+static int nonsense(struct err *err, const char *what)
+{
+	return err_set(err, EPROTO, "the answer makes no sense: %s", what);
+}
+
+/* A value costs json-c some hundred bytes, however short it is in the text. */
+static bool too_many_values(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == ',' || text[i] == '[' || text[i] == '{';
+	return n > ENGINE_VALUES_MAX;
+}
+
+static int parse(const char *text, size_t len, enum json_type type, struct json_object **ret,
+		 struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct json_tokener *tokener;
+	enum json_tokener_error error;
+
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]) && text[len - 1])
+		len--;
+	if (len == 0)
+		return nonsense(err, "it is empty");
+	if (len > INT_MAX || too_many_values(text, len))
+		return nonsense(err, "it has too many values");
+	if (memchr(text, '\0', len))
+		return nonsense(err, "it has a NUL character");
+	tokener = json_tokener_new_ex(DEPTH_MAX);
+	if (!tokener)
+		abort();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	root = json_tokener_parse_ex(tokener, text, (int)len);
+	error = json_tokener_get_error(tokener);
+	if (root && json_tokener_get_parse_end(tokener) != len)
+		error = json_tokener_error_parse_unexpected;
+	json_tokener_free(tokener);
+	if (error == json_tokener_continue)
+		return nonsense(err, "it ends too early");
+	if (error != json_tokener_success)
+		return nonsense(err, json_tokener_error_desc(error));
+	if (!json_object_is_type(root, type))
+		return nonsense(err, type == json_type_array ? "it is not a list"
+							     : "it is not an object");
+	*ret = root;
+	root = NULL;
+	return 0;
+}
+
+/* A member of that type; NULL where it is absent or null. Returns -EPROTO for any other type. */
+static int member(struct json_object *object, const char *key, enum json_type type,
+		  struct json_object **ret, struct err *err)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(object, key, &value);
+	if (value && !json_object_is_type(value, type))
+		return err_set(err, EPROTO, "the answer makes no sense: %s is not %s", key,
+			       type == json_type_string	  ? "a string"
+			       : type == json_type_object ? "an object"
+							  : "a list");
+	*ret = value;
+	return 0;
+}
+
+/* A string that must be there and not be empty. */
+static int needed_string(struct json_object *object, const char *key, struct json_object **ret,
+			 struct err *err)
+{
+	struct json_object *value = NULL;
+	int r = member(object, key, json_type_string, &value, err);
+
+	if (r < 0)
+		return r;
+	if (!value || json_object_get_string_len(value) == 0)
+		return err_set(err, EPROTO, "the answer makes no sense: it has no %s", key);
+	*ret = value;
+	return 0;
+}
+
+static int needed_id(struct json_object *object, const char *key, struct json_object **ret,
+		     struct err *err)
+{
+	int r = needed_string(object, key, ret, err);
+	const char *id;
+	size_t len;
+
+	if (r < 0)
+		return r;
+	id = json_object_get_string(*ret);
+	len = (size_t)json_object_get_string_len(*ret);
+	/* It becomes part of a path. */
+	if (len > ID_MAX || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len)
+		return err_set(err, EPROTO, "the answer makes no sense: %s is no identifier", key);
+	return 0;
+}
+
+/* ---- GET /version, GET /info ---- */
+
+/* "1.41": the minor version. There is no major version but 1. */
+static bool parse_api(struct json_object *string, unsigned *ret)
+{
+	const char *s = json_object_get_string(string);
+	uint64_t minor;
+
+	if (strncmp(s, "1.", 2) != 0 || !parse_uint(s + 2, strlen(s + 2), 0, 9999, &minor))
+		return false;
+	*ret = (unsigned)minor;
+	return true;
+}
+
+int engine_parse_about(const char *text, size_t len, struct engine_about *ret, struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct json_object *version, *api, *min;
+	unsigned theirs = 0, oldest = 0;
+	int r;
+
+	r = parse(text, len, json_type_object, &root, err);
+	if (r >= 0)
+		r = needed_string(root, "Version", &version, err);
+	if (r >= 0)
+		r = needed_string(root, "ApiVersion", &api, err);
+	if (r >= 0)
+		r = member(root, "MinAPIVersion", json_type_string, &min, err);
+	if (r < 0)
+		return r;
+	if (!parse_api(api, &theirs) || (min && !parse_api(min, &oldest)))
+		return nonsense(err, "its API version is not 1.NUMBER");
+	if (theirs < ENGINE_API_MIN)
+		return err_set(err, EOPNOTSUPP,
+			       "its API is 1.%u, and 1.%d is the oldest that we speak: upgrade "
+			       "Docker",
+			       theirs, ENGINE_API_MIN);
+	if (oldest > ENGINE_API_MAX)
+		return err_set(err, EOPNOTSUPP,
+			       "the oldest API that it speaks is 1.%u, and 1.%d is the newest that "
+			       "we do: upgrade dsfw-nft",
+			       oldest, ENGINE_API_MAX);
+	ret->api = theirs < ENGINE_API_MAX ? theirs : ENGINE_API_MAX;
+	ret->version = clean_text(json_object_get_string(version),
+				  (size_t)json_object_get_string_len(version));
+	return 0;
+}
+
+void engine_about_free(struct engine_about *about)
+{
+	free(about->version);
+	*about = (struct engine_about){ 0 };
+}
+
+int engine_parse_backend(const char *text, size_t len, char **ret_driver, struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct json_object *backend = NULL, *driver = NULL;
+	int r;
+
+	r = parse(text, len, json_type_object, &root, err);
+	if (r >= 0)
+		r = member(root, "FirewallBackend", json_type_object, &backend, err);
+	if (r >= 0 && backend)
+		r = member(backend, "Driver", json_type_string, &driver, err);
+	if (r < 0)
+		return r;
+	*ret_driver = driver ? clean_text(json_object_get_string(driver),
+					  (size_t)json_object_get_string_len(driver))
+			     : NULL;
+	return 0;
+}
+
+/* ---- GET /networks ---- */
+
+/* "172.20.0.1", or "172.20.0.1/24" as it once was. */
+static bool parse_address(struct json_object *string, struct ipaddr *ret)
+{
+	const char *s = json_object_get_string(string);
+
+	return ipaddr_parse(s, strcspn(s, "/"), ret);
+}
+
+/* What cannot be read is none of ours, and shows as a difference. */
+static int take_subnet(struct engine_network *network, struct json_object *config, struct err *err)
+{
+	struct json_object *subnet = NULL, *gateway = NULL;
+	struct engine_subnet *s = &network->subnets[network->n_subnets];
+	const char *text;
+	int r;
+
+	if (!json_object_is_type(config, json_type_object))
+		return nonsense(err, "an entry of IPAM.Config is not an object");
+	r = member(config, "Subnet", json_type_string, &subnet, err);
+	if (r >= 0)
+		r = member(config, "Gateway", json_type_string, &gateway, err);
+	if (r < 0)
+		return r;
+	text = subnet ? json_object_get_string(subnet) : "";
+	if (network->n_subnets == ENGINE_SUBNETS_MAX ||
+	    !prefix_parse(text, strlen(text), &s->prefix))
+		return 0;
+	if (!gateway || !parse_address(gateway, &s->gateway))
+		s->gateway = prefix_first_host(&s->prefix);
+	network->n_subnets++;
+	return 0;
+}
+
+static int take_ipam(struct engine_network *network, struct json_object *object, struct err *err)
+{
+	struct json_object *ipam = NULL, *configs = NULL;
+	int r = member(object, "IPAM", json_type_object, &ipam, err);
+
+	if (r >= 0 && ipam)
+		r = member(ipam, "Config", json_type_array, &configs, err);
+	for (size_t i = 0; r >= 0 && configs && i < json_object_array_length(configs); i++)
+		r = take_subnet(network, json_object_array_get_idx(configs, i), err);
+	return r;
+}
+
+static int take_bridge(struct arena *arena, struct engine_network *network,
+		       struct json_object *object, struct err *err)
+{
+	struct json_object *options = NULL, *name = NULL;
+	int r = member(object, "Options", json_type_object, &options, err);
+
+	if (r >= 0 && options)
+		r = member(options, BRIDGE_OPTION, json_type_string, &name, err);
+	if (r < 0)
+		return r;
+	if (strcmp(network->driver, "bridge") != 0)
+		network->bridge = "";
+	else if (name && json_object_get_string_len(name) > 0)
+		network->bridge = arena_text(arena, name);
+	else
+		network->bridge = arena_printf(arena, "br-%.*s", DERIVED_ID, network->id);
+	return 0;
+}
+
+static int take_network(struct arena *arena, struct engine_network *network,
+			struct json_object *object, struct err *err)
+{
+	struct json_object *id, *name, *driver = NULL;
+	int r;
+
+	if (!json_object_is_type(object, json_type_object))
+		return nonsense(err, "a network is not an object");
+	r = needed_id(object, "Id", &id, err);
+	if (r >= 0)
+		r = needed_string(object, "Name", &name, err);
+	if (r >= 0)
+		r = member(object, "Driver", json_type_string, &driver, err);
+	if (r < 0)
+		return r;
+	network->id = arena_text(arena, id);
+	network->name = arena_text(arena, name);
+	network->driver = arena_text(arena, driver);
+	r = take_ipam(network, object, err);
+	return r < 0 ? r : take_bridge(arena, network, object, err);
+}
+
+int engine_parse_networks(const char *text, size_t len, struct engine_networks *ret,
+			  struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct engine_networks networks = { 0 };
+	size_t n;
+	int r = parse(text, len, json_type_array, &root, err);
+
+	if (r < 0)
+		return r;
+	n = json_object_array_length(root);
+	networks.items = arena_alloc(&networks.arena, (n + 1) * sizeof(*networks.items));
+	for (; r >= 0 && networks.n < n; networks.n++)
+		r = take_network(&networks.arena, &networks.items[networks.n],
+				 json_object_array_get_idx(root, networks.n), err);
+	if (r < 0) {
+		engine_networks_free(&networks);
+		return r;
+	}
+	*ret = networks;
+	return 0;
+}
+
+void engine_networks_free(struct engine_networks *networks)
+{
+	arena_free(&networks->arena);
+	*networks = (struct engine_networks){ 0 };
+}
+
+const struct engine_network *engine_find_network(const struct engine_networks *networks,
+						 const char *name)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (strcmp(networks->items[i].name, name) == 0)
+			return &networks->items[i];
+	return NULL;
+}
+
+/* ---- GET /networks/ID ---- */
+
+static int take_container(struct arena *arena, struct engine_container *container,
+			  struct json_object *object, struct err *err)
+{
+	struct json_object *name = NULL, *mac = NULL, *ip = NULL, *ip6 = NULL;
+	const char *text;
+	int r;
+
+	if (!json_object_is_type(object, json_type_object))
+		return nonsense(err, "a container is not an object");
+	r = member(object, "Name", json_type_string, &name, err);
+	if (r >= 0)
+		r = member(object, "MacAddress", json_type_string, &mac, err);
+	if (r >= 0)
+		r = member(object, "IPv4Address", json_type_string, &ip, err);
+	if (r >= 0)
+		r = member(object, "IPv6Address", json_type_string, &ip6, err);
+	if (r < 0)
+		return r;
+	container->name = arena_text(arena, name);
+	text = mac ? json_object_get_string(mac) : "";
+	container->has_mac = mac_parse(text, strlen(text), container->mac);
+	container->has_ip =
+		ip && parse_address(ip, &container->ip) && container->ip.family == FAMILY_IPV4;
+	container->has_ip6 =
+		ip6 && parse_address(ip6, &container->ip6) && container->ip6.family == FAMILY_IPV6;
+	return 0;
+}
+
+int engine_parse_containers(const char *text, size_t len, struct engine_containers *ret,
+			    struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct engine_containers containers = { 0 };
+	struct json_object *members = NULL, *id;
+	int r = parse(text, len, json_type_object, &root, err);
+
+	if (r >= 0)
+		r = needed_id(root, "Id", &id, err);
+	if (r >= 0)
+		r = member(root, "Containers", json_type_object, &members, err);
+	if (r < 0)
+		return r;
+	containers.items = arena_alloc(&containers.arena,
+				       ((members ? (size_t)json_object_object_length(members) : 0) +
+					1) * sizeof(*containers.items));
+	if (members) {
+		json_object_object_foreach(members, key, object)
+		{
+			struct engine_container *container = &containers.items[containers.n++];
+			cleanup(cleanup_free) char *clean = clean_text(key, strlen(key));
+
+			container->id = arena_strdup(&containers.arena, clean);
+			r = take_container(&containers.arena, container, object, err);
+			if (r < 0)
+				break;
+		}
+	}
+	if (r < 0) {
+		engine_containers_free(&containers);
+		return r;
+	}
+	*ret = containers;
+	return 0;
+}
+
+void engine_containers_free(struct engine_containers *containers)
+{
+	arena_free(&containers->arena);
+	*containers = (struct engine_containers){ 0 };
+}
+
+/* ---- GET /events ---- */
+
+static enum engine_action action_of(const char *action)
+{
+	static const struct {
+		const char *name;
+		enum engine_action action;
+	} actions[] = {
+		{ "create", ENGINE_CREATE },	     { "destroy", ENGINE_DESTROY },
+		{ "remove", ENGINE_DESTROY },	     { "connect", ENGINE_CONNECT },
+		{ "disconnect", ENGINE_DISCONNECT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcmp(actions[i].name, action) == 0)
+			return actions[i].action;
+	return ENGINE_OTHER;
+}
+
+int engine_parse_event(const char *text, size_t len, struct engine_event *ret, struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct json_object *type, *action, *actor = NULL, *id, *attributes = NULL, *name = NULL;
+	int r = parse(text, len, json_type_object, &root, err);
+
+	if (r >= 0)
+		r = needed_string(root, "Type", &type, err);
+	if (r < 0)
+		return r;
+	if (strcmp(json_object_get_string(type), "network") != 0) {
+		*ret = (struct engine_event){ ENGINE_OTHER, xstrdup(""), xstrdup("") };
+		return 0;
+	}
+	r = needed_string(root, "Action", &action, err);
+	if (r >= 0)
+		r = member(root, "Actor", json_type_object, &actor, err);
+	if (r >= 0 && !actor)
+		r = nonsense(err, "it has no Actor");
+	if (r >= 0)
+		r = needed_id(actor, "ID", &id, err);
+	if (r >= 0)
+		r = member(actor, "Attributes", json_type_object, &attributes, err);
+	if (r >= 0 && attributes)
+		r = member(attributes, "name", json_type_string, &name, err);
+	if (r < 0)
+		return r;
+	ret->action = action_of(json_object_get_string(action));
+	ret->id = xstrdup(json_object_get_string(id));
+	ret->name = name ? clean_text(json_object_get_string(name),
+				      (size_t)json_object_get_string_len(name))
+			 : xstrdup("");
+	return 0;
+}
+
+void engine_event_free(struct engine_event *event)
+{
+	free(event->id);
+	free(event->name);
+	*event = (struct engine_event){ .action = ENGINE_OTHER };
+}
+
+/* ---- refusals ---- */
+
+char *engine_refusal(const char *text, size_t len)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct json_object *message = NULL;
+	char *clean;
+
+	if (parse(text, len, json_type_object, &root, NULL) < 0 ||
+	    member(root, "message", json_type_string, &message, NULL) < 0 || !message)
+		clean = clean_text(text, len);
+	else
+		clean = clean_text(json_object_get_string(message),
+				   (size_t)json_object_get_string_len(message));
+	for (size_t n = strlen(clean); n > 0 && clean[n - 1] == ' '; n--)
+		clean[n - 1] = '\0';
+	return clean;
+}
