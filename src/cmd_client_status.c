@@ -62,7 +62,7 @@ static void put_age(struct buf *b, const struct json_node *object, const char *k
 
 /* ---- tables ---- */
 
-#define COLUMNS_MAX 5
+#define COLUMNS_MAX 7
 
 struct table {
 	size_t columns;
@@ -123,26 +123,37 @@ static void print_networks(const struct json_node *answer, FILE *out)
 {
 	static const char *const numbers[] = { "rules", "passed", "refused" };
 	const struct json_node *networks = member(answer, "network_details", JSON_OBJECT);
-	struct table table = { .columns = 5, .right = 1 << 2 | 1 << 3 | 1 << 4 };
+	struct table table = { .columns = 7, .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
 
 	add_text(&table, "NETWORK");
 	add_text(&table, "STATE");
 	add_text(&table, "RULES");
 	add_text(&table, "PASSED");
 	add_text(&table, "REFUSED");
+	add_text(&table, "DOCKER");
+	add_text(&table, "CONTAINERS");
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
 		const struct json_node *network = &networks->u.children.items[i];
+		struct buf b = { 0 };
 
 		add_text(&table, network->key);
 		add_text(&table, text_of(network, "state", "-"));
 		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
-			struct buf b = { 0 };
-
 			put_number(&b, network, numbers[k]);
 			add_cell(&table, &b);
 		}
+		add_text(&table, text_of(network, "docker", "-"));
+		put_number(&b, network, "containers");
+		add_cell(&table, &b);
 	}
 	finish_table(&table, out);
+	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
+		const char *message =
+			text_of(&networks->u.children.items[i], "docker_message", NULL);
+
+		if (message)
+			fprintf(out, "%s\n", message);
+	}
 }
 
 static void put_addresses(struct buf *b, const struct json_node *list)
@@ -227,6 +238,21 @@ static void print_shim(const struct json_node *shim, FILE *out)
 			message ? message : "");
 }
 
+static void print_docker(const struct json_node *docker, FILE *out)
+{
+	const char *message = text_of(docker, "message", NULL);
+	const char *version = text_of(docker, "version", NULL);
+
+	if (!docker)
+		return;
+	fprintf(out, "docker: %s", text_of(docker, "state", "?"));
+	if (version)
+		fprintf(out, ", version %s, API %s, firewall backend %s%s", version,
+			text_of(docker, "api", "?"), text_of(docker, "backend", "not told"),
+			is_true(docker, "events") ? "" : "; without events");
+	fprintf(out, "%s%s\n", message ? ": " : "", message ? message : "");
+}
+
 static void print_drift(const struct json_node *drift, FILE *out)
 {
 	const char *message = text_of(drift, "message", NULL);
@@ -258,6 +284,7 @@ void client_print_status(const struct json_node *answer, FILE *out)
 		text_of(versions, "dsfw-nft", "of unknown version"));
 	print_reload(member(answer, "reload", JSON_OBJECT), out);
 	print_shim(member(answer, "shim", JSON_OBJECT), out);
+	print_docker(member(answer, "docker", JSON_OBJECT), out);
 	print_drift(member(answer, "drift", JSON_OBJECT), out);
 	print_networks(answer, out);
 	print_names(answer, out);

@@ -15,7 +15,7 @@
 #include "dockside/sysctl.h"
 
 #define LOCK_TIMEOUT_MS 10000
-#define READY_WAIT_MS 5000 /* for DNS, SPEC §6 */
+#define READY_WAIT_MS 5000 /* for DNS and Docker, SPEC §6 */
 /* What lives shorter would be gone before it can be renewed: NAME_ASK_MIN_MS and the time that DNS has. */
 #define STALE_TTL_MIN_S 10
 #define INOTIFY "fs/inotify/"
@@ -90,6 +90,7 @@ static void enforced(struct daemon *d)
 	daemon_names_ask(d);
 	daemon_settings_make(d);
 	daemon_drain_watch(d);
+	daemon_docker_policy(d);
 	daemon_notify_status(d);
 }
 
@@ -297,7 +298,10 @@ static int start(struct daemon *d, struct err *err)
 	if (r < 0 && diags->count[SEVERITY_ERROR] > 0)
 		diags_print(diags, stderr);
 	daemon_forget_rejected(d);
-	return r < 0 ? r : daemon_ctl_start(d, err);
+	if (r >= 0)
+		r = daemon_ctl_start(d, err);
+	/* After the rules, which go by the bridges' names: no container can join before them. */
+	return r < 0 ? r : daemon_docker_start(d, err);
 }
 
 static void become_ready(struct daemon *d)
@@ -320,7 +324,7 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *data)
 
 void daemon_settled(struct daemon *d)
 {
-	if (daemon_names_settled(d, UINT64_MAX))
+	if (daemon_names_settled(d, UINT64_MAX) && daemon_docker_ready(d))
 		become_ready(d);
 	daemon_ctl_settled(d);
 }
@@ -346,7 +350,7 @@ static int run(struct daemon *d, struct err *err)
 		r = start(d, err);
 	if (r < 0)
 		return r;
-	if (daemon_names_settled(d, UINT64_MAX))
+	if (daemon_names_settled(d, UINT64_MAX) && daemon_docker_ready(d))
 		become_ready(d);
 	else
 		r = daemon_arm(d, &d->ready_timer, daemon_now_ms(d) + READY_WAIT_MS,
@@ -364,6 +368,7 @@ static void stop(struct daemon *d)
 
 	sd_notify(0, "STOPPING=1");
 	daemon_ctl_stop(d);
+	daemon_docker_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);

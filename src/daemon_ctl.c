@@ -39,21 +39,42 @@ static char *done_answer(const char *message, const struct diags *diags)
 	return buf_steal(&b);
 }
 
-/* Answers once every name has been asked; consumes answer. There are as many places as connections. */
-static void answer_settled(struct daemon *d, struct ctl_request *request, char *answer)
+static bool settled(const struct daemon *d, uint64_t since_ms)
 {
-	uint64_t now_ms;
+	return daemon_names_settled(d, since_ms) && daemon_docker_settled(d);
+}
 
+static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
+{
+	bool otherwise = waiter->drained && !daemon_draining_bridge(d, waiter->drained);
+
+	ctl_answer(waiter->request, otherwise ? waiter->otherwise : waiter->answer);
+}
+
+static void forget_waiter(struct waiter *waiter)
+{
+	free(waiter->answer);
+	free(waiter->drained);
+	free(waiter->otherwise);
+	*waiter = (struct waiter){ 0 };
+}
+
+/*
+ * Answers once every name has been asked and Docker has made what it lacked; consumes what waiter has.
+ * There are as many places as connections.
+ */
+static void answer_settled(struct daemon *d, struct waiter waiter)
+{
 	daemon_names_ask(d);
-	now_ms = daemon_now_ms(d);
-	for (size_t i = 0; !daemon_names_settled(d, now_ms) && i < ARRAY_SIZE(d->waiters); i++) {
+	waiter.since_ms = daemon_now_ms(d);
+	for (size_t i = 0; !settled(d, waiter.since_ms) && i < ARRAY_SIZE(d->waiters); i++) {
 		if (d->waiters[i].request)
 			continue;
-		d->waiters[i] = (struct waiter){ request, answer, now_ms };
+		d->waiters[i] = waiter;
 		return;
 	}
-	ctl_answer(request, answer);
-	free(answer);
+	answer_waiter(d, &waiter);
+	forget_waiter(&waiter);
 }
 
 void daemon_ctl_settled(struct daemon *d)
@@ -61,11 +82,11 @@ void daemon_ctl_settled(struct daemon *d)
 	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
 		struct waiter waiter = d->waiters[i];
 
-		if (!waiter.request || !daemon_names_settled(d, waiter.since_ms))
+		if (!waiter.request || !settled(d, waiter.since_ms))
 			continue;
 		d->waiters[i] = (struct waiter){ 0 };
-		ctl_answer(waiter.request, waiter.answer);
-		free(waiter.answer);
+		answer_waiter(d, &waiter);
+		forget_waiter(&waiter);
 	}
 }
 
@@ -74,10 +95,10 @@ static void on_gone(struct ctl_request *request, void *data)
 	struct daemon *d = data;
 
 	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
-		if (d->waiters[i].request != request)
-			continue;
-		free(d->waiters[i].answer);
-		d->waiters[i] = (struct waiter){ 0 };
+		if (d->waiters[i].request == request)
+			forget_waiter(&d->waiters[i]);
+		if (d->listings[i] && d->listings[i]->request == request)
+			d->listings[i]->request = NULL;
 	}
 }
 
@@ -89,7 +110,8 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 	if (daemon_reload(d, &diags, &err) < 0)
 		ctl_answer_error(request, err.text, diags);
 	else
-		answer_settled(d, request, done_answer("reloaded", diags));
+		answer_settled(d, (struct waiter){ .request = request,
+						   .answer = done_answer("reloaded", diags) });
 	daemon_forget_rejected(d);
 	err_free(&err);
 }
@@ -97,7 +119,7 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 static void answer_refresh(struct daemon *d, struct ctl_request *request)
 {
 	names_refresh(&d->enforcer.names, daemon_now_ms(d));
-	answer_settled(d, request, done_answer(NULL, NULL));
+	answer_settled(d, (struct waiter){ .request = request, .answer = done_answer(NULL, NULL) });
 }
 
 /* ------------------------------------------------------------------ reconcile */
@@ -124,32 +146,66 @@ static void put_removed(struct json_out *out, const struct changes *changes)
 	json_out_close(out, ']');
 }
 
+/* Completes the answer with what Docker has that is not configured. */
+static void on_orphans(void *data, const char *const *names, size_t n, const char *why)
+{
+	struct listing *listing = data;
+	struct json_out out = { .b = &listing->answer, .more = true };
+
+	json_out_open(&out, "docker_orphans", '[');
+	for (size_t i = 0; i < n; i++)
+		json_out_string(&out, NULL, names[i]);
+	json_out_close(&out, ']');
+	if (why)
+		json_out_string(&out, "message", why);
+	json_out_close(&out, '}');
+	if (listing->request)
+		ctl_answer(listing->request, buf_str(&listing->answer));
+	for (size_t i = 0; i < ARRAY_SIZE(listing->daemon->listings); i++)
+		if (listing->daemon->listings[i] == listing)
+			listing->daemon->listings[i] = NULL;
+	buf_free(&listing->answer);
+	free(listing);
+}
+
+/* Without a free place (clients that left while Docker hangs) Docker is not asked. */
+static void ask_orphans(struct daemon *d, struct listing *listing)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(d->listings); i++) {
+		if (d->listings[i])
+			continue;
+		d->listings[i] = listing;
+		daemon_docker_orphans(d, on_orphans, listing);
+		return;
+	}
+	on_orphans(listing, NULL, 0, "Docker has not answered earlier questions yet");
+}
+
 static void answer_reconcile(struct daemon *d, struct ctl_request *request)
 {
-	struct buf b = { 0 };
-	struct json_out out = { .b = &b };
+	struct listing *listing = xcalloc(1, sizeof(*listing));
+	struct json_out out = { .b = &listing->answer };
 	struct comparison comparison;
 	struct sync_result result;
 	struct err err = { 0 };
 	int r;
 
+	*listing = (struct listing){ .daemon = d, .request = request };
 	r = enforce_compare(&d->enforcer, daemon_now_ms(d), &comparison, &err);
 	if (r >= 0) {
 		json_out_open(&out, NULL, '{');
 		json_out_string(&out, "status", "ok");
 		put_removed(&out, &comparison.changes);
-		/* Networks are Docker's; nobody has asked it yet. */
-		json_out_open(&out, "docker_orphans", '[');
-		json_out_close(&out, ']');
-		json_out_close(&out, '}');
 		sync_comparison_free(&comparison);
 		r = enforce_again(&d->enforcer, daemon_now_ms(d), &result, &err);
 	}
-	if (r < 0)
-		ctl_answer_error(request, err.text, NULL);
-	else
-		ctl_answer(request, buf_str(&b));
-	buf_free(&b);
+	if (r >= 0) {
+		ask_orphans(d, listing);
+		return;
+	}
+	ctl_answer_error(request, err.text, NULL);
+	buf_free(&listing->answer);
+	free(listing);
 	err_free(&err);
 }
 
@@ -218,15 +274,24 @@ static bool drains(struct daemon *d, const struct request *request)
 	       daemon_drain_network(d, request_string(request, "name"));
 }
 
-static char *edit_answer(bool draining, const struct diags *diags)
+/* Whether it drains is known when Docker has been asked. */
+static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_request, bool draining,
+				 const struct diags *diags)
 {
-	struct buf b = { 0 };
+	struct waiter waiter = {
+		.request = ctl_request,
+		.answer = done_answer("enforced and saved", diags),
+	};
+	const char *name = request_string(ctl_request_get(ctl_request), "name");
 
-	if (!draining)
-		return done_answer("enforced and saved", diags);
-	buf_puts(&b, "{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; containers are "
-		     "attached, and its policy stays until they have left\"}");
-	return buf_steal(&b);
+	if (!draining || !daemon_draining_bridge(d, name))
+		return waiter;
+	waiter.otherwise = waiter.answer;
+	waiter.drained = xstrdup(daemon_draining_bridge(d, name));
+	waiter.answer =
+		xstrdup("{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; containers "
+			"are attached, and its policy stays until they have left\"}");
+	return waiter;
 }
 
 static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
@@ -261,7 +326,7 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else
-			answer_settled(d, ctl_request, edit_answer(draining, &diags));
+			answer_settled(d, edit_waiter(d, ctl_request, draining, &diags));
 		diags_free(&diags);
 		daemon_note_load(d, r < 0, r < 0 ? err.text : NULL);
 	}

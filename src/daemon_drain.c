@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Networks that `remove-network` took out of the configuration while containers were attached
- * (SPEC §8). Whether some still are is what the bridge's ports say, looked at every second; not
- * knowing counts as attached. Who edits the files and reloads gets what the files say, at once.
+ * (SPEC §8). Whether some still are is Docker's word; where no Docker runs it is what the bridge's
+ * ports say. Not knowing counts as attached. Who edits the files and reloads gets what the files say,
+ * at once.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data);
 
-static bool attached(const char *bridge)
+static bool has_ports(const char *bridge)
 {
 	struct err err = { 0 };
 	size_t n = 1;
@@ -27,6 +28,19 @@ static bool attached(const char *bridge)
 	}
 	err_free(&err);
 	return n > 0;
+}
+
+static bool attached(struct daemon *d, const char *bridge)
+{
+	switch (daemon_docker_attached(d, bridge)) {
+	case ATTACHED_NONE:
+		return false;
+	case ATTACHED_NO_DOCKER:
+		return has_ports(bridge);
+	case ATTACHED_SOME:
+		break;
+	}
+	return true;
 }
 
 static void release(struct daemon *d, const char *bridge)
@@ -51,17 +65,34 @@ void daemon_drain_watch(struct daemon *d)
 	daemon_arm(d, &d->drain_timer, any ? daemon_now_ms(d) + LOOK_MS : UINT64_MAX, on_look);
 }
 
+void daemon_drain_look(struct daemon *d)
+{
+	for (size_t i = d->enforcer.n_draining; i-- > 0;)
+		if (!attached(d, d->enforcer.draining[i]))
+			release(d, d->enforcer.draining[i]);
+	daemon_drain_watch(d);
+}
+
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *d = data;
 
 	(void)source;
 	(void)usec;
-	for (size_t i = d->enforcer.n_draining; i-- > 0;)
-		if (!attached(d->enforcer.draining[i]))
-			release(d, d->enforcer.draining[i]);
-	daemon_drain_watch(d);
+	for (size_t i = 0; i < d->enforcer.n_draining; i++)
+		daemon_docker_renew(d, d->enforcer.draining[i]);
+	daemon_drain_look(d);
 	return 0;
+}
+
+/* What Docker said last may be a moment old: it is asked anew, and until it has said that nobody is
+ * attached the network drains. */
+static bool may_be_attached(struct daemon *d, const char *bridge)
+{
+	if (daemon_docker_attached(d, bridge) == ATTACHED_NO_DOCKER)
+		return has_ports(bridge);
+	daemon_docker_doubt(d, bridge);
+	return attached(d, bridge);
 }
 
 bool daemon_drain_network(struct daemon *d, const char *name)
@@ -72,10 +103,9 @@ bool daemon_drain_network(struct daemon *d, const char *name)
 		const struct network *network = &policy->networks[i];
 
 		if (strcmp(network->name, name) != 0 || !network_managed(network) ||
-		    !attached(network->bridge))
+		    !may_be_attached(d, network->bridge))
 			continue;
-		log_info("network %s: containers are attached; its policy stays until they have "
-			 "left",
+		log_info("network %s is removed; its policy stays until no container is attached",
 			 name);
 		enforce_drain(&d->enforcer, network->bridge);
 		return true;
@@ -83,19 +113,25 @@ bool daemon_drain_network(struct daemon *d, const char *name)
 	return false;
 }
 
-bool daemon_drain_release(struct daemon *d, const char *name)
+const char *daemon_draining_bridge(const struct daemon *d, const char *name)
 {
 	cleanup(cleanup_free) char *bridge = xstrdup(name);
 
 	for (char *p = bridge; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
-		if (strcmp(d->enforcer.draining[i], bridge) != 0)
-			continue;
+	for (size_t i = 0; i < d->enforcer.n_draining; i++)
+		if (strcmp(d->enforcer.draining[i], bridge) == 0)
+			return d->enforcer.draining[i];
+	return NULL;
+}
+
+bool daemon_drain_release(struct daemon *d, const char *name)
+{
+	const char *bridge = daemon_draining_bridge(d, name);
+
+	if (bridge)
 		release(d, bridge);
-		return true;
-	}
-	return false;
+	return bridge != NULL;
 }
 
 void daemon_drain_stop(struct daemon *d)

@@ -86,9 +86,10 @@ static void count_chain(const struct plan *plan, const struct kernel *kernel,
 	arena_free(&arena);
 }
 
-static void put_network(struct json_out *out, const struct running *running,
-			const struct kernel *kernel, const struct network *network)
+static void put_network(struct json_out *out, struct daemon *d, const struct kernel *kernel,
+			const struct network *network)
 {
+	const struct running *running = d->enforcer.running;
 	struct packets packets = { 0 };
 
 	count_chain(&running->plan, kernel, network, "OUT", &packets);
@@ -100,12 +101,13 @@ static void put_network(struct json_out *out, const struct running *running,
 	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
 	json_out_int(out, "passed", (int64_t)packets.passed);
 	json_out_int(out, "refused", (int64_t)packets.refused);
+	daemon_docker_status_network(d, out, network->bridge);
 	json_out_close(out, '}');
 }
 
-static void put_networks(struct json_out *out, const struct running *running,
-			 const struct kernel *kernel)
+static void put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel)
 {
+	const struct running *running = d->enforcer.running;
 	const struct policy *policy = &running->policy;
 
 	json_out_open(out, "networks", '[');
@@ -114,11 +116,12 @@ static void put_networks(struct json_out *out, const struct running *running,
 	json_out_close(out, ']');
 	json_out_open(out, "network_details", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		put_network(out, running, kernel, &policy->networks[i]);
+		put_network(out, d, kernel, &policy->networks[i]);
 	for (size_t i = 0; i < running->plan.n_draining; i++) {
 		json_out_open(out, running->plan.draining[i], '{');
 		json_out_string(out, "state", "draining");
 		json_out_string(out, "bridge", running->plan.draining[i]);
+		daemon_docker_status_network(d, out, running->plan.draining[i]);
 		json_out_close(out, '}');
 	}
 	json_out_close(out, '}');
@@ -213,7 +216,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "ready", d->ready && !d->settings_error);
 	json_out_string(out, "settings", d->settings_error);
-	put_networks(out, running, counters);
+	put_networks(out, d, counters);
 	if (put_ipsets(out, running))
 		json_out_bool(out, "truncated", true);
 	put_names(out, &d->enforcer.names, now_ms);
@@ -222,6 +225,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	put_age(out, "age", now_ms, true, d->last_load.at_ms);
 	json_out_string(out, "message", d->last_load.message);
 	json_out_close(out, '}');
+	daemon_docker_status(d, out);
 	put_drift(out, d, now_ms);
 	put_versions(out);
 	json_out_close(out, '}');

@@ -219,10 +219,11 @@ static int connect_failure(const struct transfer *t, struct err *err)
 	case EPERM:
 		return err_set(err, EACCES,
 			       "no permission: run as root, or as a member of the socket's group");
+	case 0: /* libcurl has tried again to finish a connect() that said EAGAIN */
 	case EAGAIN:
 		return err_set(err, ETIMEDOUT, "it does not accept connections: it hangs");
 	default:
-		return err_errno(err, code > 0 ? (int)code : EIO, "cannot connect");
+		return err_errno(err, (int)code, "cannot connect");
 	}
 }
 

@@ -302,7 +302,10 @@ void provide_start(struct docker *docker, struct networks_list *wanted, enum pro
 	p->refusals = xcalloc(p->result.wanted.n, sizeof(*p->refusals));
 	p->left = xcalloc(p->result.wanted.n, sizeof(*p->left));
 	p->asked = xcalloc(p->result.wanted.n, sizeof(*p->asked));
-	docker_ask_version(docker, on_version, p);
+	if (mode == PROVIDE_LOOK)
+		docker_list(docker, on_list, p);
+	else
+		docker_ask_version(docker, on_version, p);
 }
 
 bool provide_has(const struct provide_result *result, enum provide_kind kind)

@@ -15,7 +15,7 @@
  *                 nothing further. remove-network has "draining": true where containers are still
  *                 attached (SPEC §8).
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
- *                 "docker_orphans":[NAME…].
+ *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
  *
  * status:
  * {"status": "ok",
@@ -28,7 +28,10 @@
  *      "state": "enforced",                or "unmanaged", "draining"
  *      "bridge": "ds-prod",
  *      "rules": 3,                         egress, nat and host rules
- *      "passed": 10, "refused": 2}},       packets judged since the rules were first loaded
+ *      "passed": 10, "refused": 2,         packets judged since the rules were first loaded
+ *      "docker": "present",                or "absent", "differs", "unknown"
+ *      "containers": 2,                    attached, the dockside container among them; null: unknown
+ *      "docker_message": "…"}},            what differs, or why it could not be created; null
  *  "names": {"db.example.com": {
  *      "addresses": ["192.0.2.1"],         sorted; in "ipsets" too where an ipset has the name
  *      "age": 12,                          seconds since DNS last answered; null: it never has
@@ -40,6 +43,13 @@
  *  "shim": {
  *      "state": "installed",               or "absent"
  *      "message": "…"},                    why it is absent; null otherwise
+ *  "docker": {
+ *      "state": "connected",               or "absent" (none runs), "refused" (no permission),
+ *                                          "failing" (it does not answer as it should), "unknown" (yet)
+ *      "message": "…",                     why it cannot be asked; null
+ *      "version": "20.10.24", "api": "1.41", null unless connected
+ *      "backend": "iptables",              its firewall backend; null: it does not tell
+ *      "events": true},                    it tells what happens; else it is asked at intervals
  *  "drift": {
  *      "repairs": 0,                       since the start
  *      "age": null,                        seconds since the last repair; null: there was none

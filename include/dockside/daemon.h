@@ -2,8 +2,8 @@
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
- * removed networks to leave; daemon_ctl.c and daemon_status.c answer
- * on the socket. The struct is private to these.
+ * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_ctl.c and
+ * daemon_status.c answer on the socket. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
 #define DOCKSIDE_DAEMON_H
@@ -34,6 +34,15 @@ struct waiter {
 	struct ctl_request *request; /* NULL: a free place */
 	char *answer;
 	uint64_t since_ms; /* waits for what was asked by then, not later by others */
+	char *drained;	   /* NULL; or the bridge that drains, if it has drained at once ... */
+	char *otherwise;   /* ... the answer then */
+};
+
+/* A `reconcile` that waits for Docker's list. */
+struct listing {
+	struct daemon *daemon;
+	struct ctl_request *request; /* NULL: the client is gone */
+	struct buf answer;	     /* all but the end */
 };
 
 struct daemon {
@@ -69,6 +78,8 @@ struct daemon {
 
 	sd_event_source *drain_timer; /* daemon_drain.c */
 
+	struct daemon_docker *docker; /* daemon_docker.c */
+
 	/* daemon_settings.c */
 	sd_event_source *settings_timer;
 	char *settings_error; /* NULL: they are as they must be */
@@ -76,6 +87,8 @@ struct daemon {
 	/* daemon_ctl.c */
 	struct ctl *ctl;
 	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* for answers of DNS */
+
+	struct listing *listings[CTL_CONNECTIONS_MAX]; /* for Docker */
 
 	/* daemon_status.c */
 	struct kernel counters;
@@ -135,6 +148,42 @@ bool daemon_drain_network(struct daemon *daemon, const char *name);
 /* Lets go of a draining network at once; false if there is none of that name. */
 bool daemon_drain_release(struct daemon *daemon, const char *name);
 void daemon_drain_stop(struct daemon *daemon);
+
+/* Whether the last containers of the draining networks have left. */
+void daemon_drain_look(struct daemon *daemon);
+/* The bridge of a network of that name that is draining; NULL if there is none. */
+const char *daemon_draining_bridge(const struct daemon *daemon, const char *name);
+
+/* Asks Docker for what it has, has it make what is missing, follows its events. */
+int daemon_docker_start(struct daemon *daemon, struct err *err);
+void daemon_docker_stop(struct daemon *daemon);
+/* Another policy runs: networks that Docker lacks are to be made. */
+void daemon_docker_policy(struct daemon *daemon);
+/* Whether READY has to wait for it no longer: it was asked, or has taken too long. */
+bool daemon_docker_ready(const struct daemon *daemon);
+/* Whether all that the policy wants of Docker has been asked for, and of who is attached to networks that
+ * are to go. */
+bool daemon_docker_settled(const struct daemon *daemon);
+
+enum daemon_attached {
+	ATTACHED_NONE,
+	ATTACHED_SOME,	    /* or Docker does not say */
+	ATTACHED_NO_DOCKER, /* none runs: the bridge's ports may tell */
+};
+
+/* Whether containers are attached to a network, by Docker's last word. */
+enum daemon_attached daemon_docker_attached(struct daemon *daemon, const char *bridge);
+/* What was known of it does not count: Docker is asked anew. */
+void daemon_docker_doubt(struct daemon *daemon, const char *bridge);
+/* Asks anew if that was some time ago. */
+void daemon_docker_renew(struct daemon *daemon, const char *bridge);
+/* The list of networks that are named like ours and not configured; calls fn once, perhaps at once, with
+ * names NULL and why where Docker does not say. */
+typedef void (*daemon_orphans_fn)(void *data, const char *const *names, size_t n, const char *why);
+void daemon_docker_orphans(struct daemon *daemon, daemon_orphans_fn fn, void *data);
+void daemon_docker_status(struct daemon *daemon, struct json_out *out);
+/* Members of a network's object. */
+void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, const char *bridge);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);
 /* Answers those that wait for DNS. */

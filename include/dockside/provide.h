@@ -10,7 +10,7 @@
 #include "dockside/networks.h"
 
 enum provide_mode {
-	PROVIDE_LOOK,	/* changes nothing */
+	PROVIDE_LOOK,	/* asks for the list only, changes nothing */
 	PROVIDE_CREATE, /* networks that are missing */
 	PROVIDE_RESET,	/* first removes all that are wanted and exist */
 };
