@@ -5,16 +5,16 @@
 #include <string.h>
 
 /* Borrowed names, in any order and perhaps twice. */
-struct names {
+struct name_list {
 	const char **items;
 	size_t n;
 	size_t cap;
 };
 
-static void names_add(struct names *names, const char *name)
+static void list_add(struct name_list *list, const char *name)
 {
-	names->items = array_grow(names->items, &names->cap, names->n, sizeof(*names->items));
-	names->items[names->n++] = name;
+	list->items = array_grow(list->items, &list->cap, list->n, sizeof(*list->items));
+	list->items[list->n++] = name;
 }
 
 static int name_cmp(const void *a, const void *b)
@@ -22,14 +22,14 @@ static int name_cmp(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void collect_rule(struct names *names, const struct policy *policy, const struct rule *rule,
-			 bool *ipset_seen)
+static void collect_rule(struct name_list *list, const struct policy *policy,
+			 const struct rule *rule, bool *ipset_seen)
 {
 	const struct ipset *set;
 
 	switch (rule->to) {
 	case DEST_HOST:
-		names_add(names, rule->host);
+		list_add(list, rule->host);
 		return;
 	case DEST_IPSET:
 		set = &policy->ipsets[rule->ipset];
@@ -37,7 +37,7 @@ static void collect_rule(struct names *names, const struct policy *policy, const
 			return;
 		ipset_seen[rule->ipset] = true;
 		for (size_t i = 0; i < set->n_hostnames; i++)
-			names_add(names, set->hostnames[i]);
+			list_add(list, set->hostnames[i]);
 		return;
 	case DEST_ALL:
 	case DEST_CIDR:
@@ -46,36 +46,36 @@ static void collect_rule(struct names *names, const struct policy *policy, const
 	}
 }
 
-static void collect_network(struct names *names, const struct policy *policy,
+static void collect_network(struct name_list *list, const struct policy *policy,
 			    const struct network *network, bool *ipset_seen)
 {
 	if (!network_managed(network))
 		return;
 	for (size_t i = 0; i < network->n_egress; i++)
-		collect_rule(names, policy, &network->egress[i], ipset_seen);
+		collect_rule(list, policy, &network->egress[i], ipset_seen);
 	for (size_t i = 0; i < network->n_nat; i++)
 		if (network->nat[i].to_host)
-			names_add(names, network->nat[i].to_host);
+			list_add(list, network->nat[i].to_host);
 }
 
 void hosts_collect(const struct policy *policy, struct hosts *ret_hosts)
 {
-	struct names names = { 0 };
+	struct name_list list = { 0 };
 	struct hosts hosts = { 0 };
 	bool *ipset_seen = xcalloc(policy->n_ipsets + 1, sizeof(*ipset_seen));
 
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&names, policy, &policy->networks[i], ipset_seen);
+		collect_network(&list, policy, &policy->networks[i], ipset_seen);
 	free(ipset_seen);
 
-	if (names.n > 0) {
-		qsort(names.items, names.n, sizeof(*names.items), name_cmp);
-		hosts.items = xcalloc(names.n, sizeof(*hosts.items));
+	if (list.n > 0) {
+		qsort(list.items, list.n, sizeof(*list.items), name_cmp);
+		hosts.items = xcalloc(list.n, sizeof(*hosts.items));
 	}
-	for (size_t i = 0; i < names.n; i++)
-		if (i == 0 || strcmp(names.items[i - 1], names.items[i]) != 0)
-			hosts.items[hosts.n++].name = xstrdup(names.items[i]);
-	free(names.items);
+	for (size_t i = 0; i < list.n; i++)
+		if (i == 0 || strcmp(list.items[i - 1], list.items[i]) != 0)
+			hosts.items[hosts.n++].name = xstrdup(list.items[i]);
+	free(list.items);
 	*ret_hosts = hosts;
 }
 
