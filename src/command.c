@@ -26,6 +26,27 @@ bool load_policy(const struct options *options, struct policy *ret_policy)
 	return ok;
 }
 
+static void warn_of_host(const struct host *host)
+{
+	bool v4 = host->errors[FAMILY_IPV4], v6 = host->errors[FAMILY_IPV6];
+	struct buf b = { 0 };
+
+	answers_error(host->errors, &b);
+	if (v4 && v6)
+		log_warning("%s: no address: %s; rules on it match what the kernel already holds "
+			    "for it, or nothing",
+			    host->name, buf_str(&b));
+	else if (v4 || v6)
+		log_warning("%s: %s; rules on it match those of its %s addresses that the kernel "
+			    "already holds, or none",
+			    host->name, buf_str(&b), v4 ? "IPv4" : "IPv6");
+	else if (host->n_addrs == 0)
+		log_warning("%s: no address: DNS knows the name, but has none for it; rules on it "
+			    "match nothing once what the kernel holds has aged",
+			    host->name);
+	buf_free(&b);
+}
+
 int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err)
 {
 	int r;
@@ -34,14 +55,8 @@ int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct e
 	if (ret_hosts->n == 0)
 		return 0;
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
-	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++) {
-		const struct host *host = &ret_hosts->items[i];
-
-		if (host->state == HOST_FAILED)
-			log_warning("%s: no address: %s; rules on it match what the kernel "
-				    "already holds for it, or nothing",
-				    host->name, host->error ? host->error : "no answer");
-	}
+	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++)
+		warn_of_host(&ret_hosts->items[i]);
 	return r;
 }
 

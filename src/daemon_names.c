@@ -18,6 +18,56 @@
 static void arm_dns(struct daemon *d);
 static void arm_ask(struct daemon *d);
 
+/* ------------------------------------------------------------------ what goes wrong */
+
+static bool has_addr(const struct name *name, enum family family)
+{
+	for (size_t i = 0; i < name->n_addrs; i++)
+		if (name->addrs[i].addr.family == family)
+			return true;
+	return false;
+}
+
+static void log_trouble(const struct name *name, unsigned trouble)
+{
+	enum family family = trouble == NAME_IPV4_FAILS ? FAMILY_IPV4 : FAMILY_IPV6;
+	const char *which = family == FAMILY_IPV4 ? "IPv4" : "IPv6";
+	struct buf b = { 0 };
+
+	answers_error(name->errors, &b);
+	if (trouble == 0)
+		log_info("%s: resolves again", name->name);
+	else if (trouble == NAME_EMPTY)
+		log_warning("%s: exists, but has no address; its rules match nothing", name->name);
+	else if (trouble == (NAME_IPV4_FAILS | NAME_IPV6_FAILS))
+		log_warning("%s: %s, %s", name->name, buf_str(&b),
+			    name->n_addrs > 0 ? "keeping its addresses"
+					      : "its rules match nothing until it resolves");
+	else if (has_addr(name, family))
+		log_warning("%s: %s, keeping its %s addresses", name->name, buf_str(&b), which);
+	else
+		log_warning("%s: %s, its rules match no %s address until it resolves", name->name,
+			    buf_str(&b), which);
+	buf_free(&b);
+}
+
+/* One line when a name begins to fail and one when it is back, not one per answer; and not before
+ * both families have answered, as mostly what one says the other says too. */
+static void tell_trouble(struct daemon *d)
+{
+	struct names *names = &d->enforcer.names;
+
+	for (size_t i = 0; i < names->n; i++) {
+		struct name *name = &names->items[i];
+		unsigned trouble = name_trouble(name);
+
+		if (name_asking(name) || trouble == name->told)
+			continue;
+		log_trouble(name, trouble);
+		name->told = trouble;
+	}
+}
+
 /* ------------------------------------------------------------------ answers to sets */
 
 static int on_sets(sd_event_source *source, uint64_t usec, void *data)
@@ -28,6 +78,7 @@ static int on_sets(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	d->answers_waiting = false;
+	tell_trouble(d);
 	if (enforce_names(&d->enforcer, d->answers_since_ms, daemon_now_ms(d), &err) < 0) {
 		log_error("update sets: %s; comparing everything", err.text);
 		daemon_repair_soon(d, "an update of the sets failed");
@@ -48,29 +99,12 @@ static void sets_soon(struct daemon *d)
 	daemon_arm(d, &d->sets_timer, now_ms + COLLECT_MS, on_sets);
 }
 
-/* One line when a name begins to fail and one when it is back, not one per answer. */
-static void log_answer(const struct name *known, const struct host *host)
-{
-	if (host->state == HOST_FAILED && known->failures == 0)
-		log_warning("%s: %s, %s", host->name, host->error ? host->error : "no answer",
-			    known->n_addrs > 0 ? "keeping its addresses"
-					       : "its rules match nothing until it resolves");
-	else if (host->state != HOST_FAILED && known->failures > 0)
-		log_info("%s: resolves again", host->name);
-}
-
-static void on_answer(void *data, const struct host *host)
+static void on_answer(void *data, const struct answer *answer)
 {
 	struct daemon *d = data;
-	const struct name *known = names_find(&d->enforcer.names, host->name);
 
-	if (!known) {
-		sets_soon(d); /* no longer configured, but somebody may wait for it */
-		return;
-	}
-	log_answer(known, host);
-	enforce_answer(&d->enforcer, host, daemon_now_ms(d));
-	sets_soon(d);
+	enforce_answer(&d->enforcer, answer, daemon_now_ms(d));
+	sets_soon(d); /* also for a name no longer configured: somebody may wait for it */
 }
 
 /* ------------------------------------------------------------------ the resolver */
@@ -119,14 +153,15 @@ static void arm_ask(struct daemon *d)
 
 void daemon_names_ask(struct daemon *d)
 {
+	enum family family;
 	const char *name;
 	size_t cursor = 0;
 
 	/* Addresses whose time is up leave the sets of the plan, too. */
 	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
 		sets_soon(d);
-	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor)) != NULL)
-		dns_ask(d->dns, name);
+	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor, &family)))
+		dns_ask(d->dns, name, family);
 	arm_dns(d);
 	arm_ask(d);
 }

@@ -129,6 +129,22 @@ static void put_networks(struct json_out *out, struct daemon *d, const struct ke
 
 /* ------------------------------------------------------------------ the rest */
 
+/* Of the family that answered last. */
+static void put_last_answer(struct json_out *out, const struct name *name, uint64_t now_ms)
+{
+	uint64_t at_ms = 0;
+	bool ever = false;
+
+	for (int i = 0; i < N_FAMILIES; i++) {
+		const struct name_family *family = &name->families[i];
+
+		ever |= family->answered;
+		if (family->answered && family->answered_ms > at_ms)
+			at_ms = family->answered_ms;
+	}
+	put_age(out, "age", now_ms, ever, at_ms);
+}
+
 static void put_names(struct json_out *out, const struct names *names, uint64_t now_ms)
 {
 	size_t left = ADDRESSES_MAX;
@@ -137,14 +153,17 @@ static void put_names(struct json_out *out, const struct names *names, uint64_t 
 	for (size_t i = 0; i < names->n; i++) {
 		const struct name *name = &names->items[i];
 		char text[ADDR_STRLEN];
+		struct buf error = { 0 };
 
 		json_out_open(out, name->name, '{');
 		json_out_open(out, "addresses", '[');
 		for (size_t k = 0; k < name->n_addrs && left > 0; k++, left--)
 			json_out_string(out, NULL, ipaddr_format(&name->addrs[k].addr, text));
 		json_out_close(out, ']');
-		put_age(out, "age", now_ms, name->answered, name->answered_ms);
-		json_out_string(out, "error", name->error);
+		put_last_answer(out, name, now_ms);
+		answers_error(name->errors, &error);
+		json_out_string(out, "error", error.len > 0 ? error.data : NULL);
+		buf_free(&error);
 		json_out_close(out, '}');
 	}
 	json_out_close(out, '}');

@@ -116,14 +116,21 @@ static bool elem_same(const struct plan_set *set, const struct elem *want, const
 	       (set->interval || same_text(want->comment, have->comment));
 }
 
-static bool host_unanswered(const struct host *host)
+static enum family set_family(const struct plan_set *set)
 {
-	return host->state == HOST_UNASKED || host->state == HOST_FAILED;
+	return set->type == SET_IPV4 || set->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+}
+
+static bool host_unanswered(const struct host *host, const struct plan_set *set)
+{
+	enum host_state state = host->states[set_family(set)];
+
+	return state == HOST_UNASKED || state == HOST_FAILED;
 }
 
 /*
  * An address in the kernel that the plan does not have. It stays while a name that it came from
- * could not be asked; it ages while DNS has only stopped returning it; else it goes (SPEC §4: a member
+ * could not be asked for its family; it ages while DNS has only stopped returning it; else it goes (SPEC §4: a member
  * deleted from the configuration goes at once; the grace is for DNS only).
  */
 static void diff_stray(const struct plan_set *want, const struct elem *have, uint64_t stale_ms,
@@ -137,8 +144,8 @@ static void diff_stray(const struct plan_set *want, const struct elem *have, uin
 
 		if (!elem_is_of(have, host->name))
 			continue;
-		keep |= host_unanswered(host);
-		age |= host->state == HOST_DNS;
+		keep |= host_unanswered(host, want);
+		age |= host->states[set_family(want)] == HOST_DNS;
 	}
 	if (!keep && !age) {
 		add_elem_change(change, ELEM_DELETE, have);
@@ -150,7 +157,7 @@ static void diff_stray(const struct plan_set *want, const struct elem *have, uin
 }
 
 /* The names that an address is of: those whose answers have it now, and of those that it was of those
- * that could not be asked. */
+ * that could not be asked for its family. */
 static const char *merged_comment(struct arena *arena, const struct plan_set *set,
 				  const struct elem *want, const struct elem *have)
 {
@@ -160,7 +167,7 @@ static const char *merged_comment(struct arena *arena, const struct plan_set *se
 		const struct host *host = set->hosts[i];
 
 		if (!elem_is_of(want, host->name) &&
-		    !(host_unanswered(host) && elem_is_of(have, host->name)))
+		    !(host_unanswered(host, set) && elem_is_of(have, host->name)))
 			continue;
 		if (!comment)
 			comment = arena_printf(arena, "%.*s", COMMENT_MAX, host->name);
@@ -192,7 +199,7 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 
 	return want->unresolved && same_text(want->comment, have->comment) &&
 	       memcmp(want->data + addr_len, have->data + addr_len, 2) == 0 &&
-	       host_unanswered(want->host);
+	       host_unanswered(want->host, set);
 }
 
 /* The dispatch of a network that is draining stays, and is marked. Returns whether it is one. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. Two c-ares channels: one that reads /etc/hosts alone, asked first and done
- * at once, so that we know which names are static; and one that asks DNS alone. A name is one
- * question to the latter: c-ares sends A and AAAA together, and goes through resolv.conf's search
- * domains for both together, so that addresses of two different names never mix.
+ * at once, so that we know which names are static; and one that asks DNS alone, for one family of a
+ * name at a time: a server that never answers for IPv6 shall not spoil what it says about IPv4.
  *
- * All names are asked "at once", but a resolver is not flooded: of the names that wait for an
- * answer, at most AT_ONCE may be younger than PATIENCE_MS. Slow names thus hold up the others for
- * that long and no longer.
+ * resolv.conf's search domains make several names of one, and addresses of two different names must
+ * not mix. c-ares would go on to the next for a family that the first lacks; therefore the walk is
+ * ours: it leaves a name only when that has neither family, which takes a question for the other.
+ *
+ * All is asked "at once", but a resolver is not flooded: of the questions that wait for an answer,
+ * at most AT_ONCE may be younger than PATIENCE_MS. Slow ones thus hold up the others for that long
+ * and no longer.
  *
  * The sockets of c-ares are in an epoll set of ours, so that an event loop has one descriptor to
  * watch. resolv.conf is read again when it has changed.
@@ -30,9 +33,9 @@
 
 #include "dockside/util.h"
 
-#define AT_ONCE 64
+#define AT_ONCE 128
 #define PATIENCE_MS 500
-#define ADDRS_MAX 256 /* addresses that we take from one name */
+#define ADDRS_MAX 256 /* addresses that we take from one answer */
 #define TRIES 2	      /* of each server; the second waits twice as long */
 #define EVENTS_MAX 32
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -41,6 +44,11 @@ struct question {
 	struct dns *dns;
 	struct question *prev, *next; /* in the list of those asked, or of those waiting */
 	uint64_t asked_ms;
+	enum family family;
+	size_t candidate; /* which of the names that the search domains make of it */
+	bool confirming;  /* asking for the other family, whether to go on to the next candidate */
+	bool exists;	  /* some candidate does, without an address */
+	int status;	  /* of the family's own question */
 	char name[];
 };
 
@@ -53,6 +61,7 @@ struct question_list {
 struct dns {
 	ares_channel files; /* /etc/hosts */
 	ares_channel channel;
+	struct ares_options search; /* domains and ndots of resolv.conf */
 	int epoll;
 	unsigned timeout_ms;
 	struct question_list asked, waiting;
@@ -94,14 +103,16 @@ static bool addr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_add
 	return true;
 }
 
-static void host_take(struct host *host, enum host_state state, const struct ares_addrinfo *info)
+/* The addresses of one family; returns how many, with the smallest TTL of all records. */
+static size_t take_addrs(const struct ares_addrinfo *info, enum family family,
+			 struct ipaddr addrs[ADDRS_MAX], unsigned *ret_ttl_s)
 {
-	struct ipaddr addrs[ADDRS_MAX];
-	size_t n = 0;
 	int ttl = INT32_MAX;
+	size_t n = 0;
 
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
-		if (n == ADDRS_MAX || !addr_from_sockaddr(node->ai_addr, &addrs[n]))
+		if (n == ADDRS_MAX || !addr_from_sockaddr(node->ai_addr, &addrs[n]) ||
+		    addrs[n].family != family || ipaddr_is_unspecified(&addrs[n]))
 			continue;
 		n++;
 		if (node->ai_ttl < ttl)
@@ -110,9 +121,25 @@ static void host_take(struct host *host, enum host_state state, const struct are
 	for (const struct ares_addrinfo_cname *cname = info->cnames; cname; cname = cname->next)
 		if (cname->ttl < ttl)
 			ttl = cname->ttl;
-	host_set(host, state, addrs, n);
-	host->ttl = state == HOST_DNS && host->n_addrs > 0 && ttl > 0 ? (unsigned)ttl : 0;
+	*ret_ttl_s = ttl > 0 ? (unsigned)ttl : 0;
+	return n;
 }
+
+static void give(struct dns *dns, const struct answer *answer)
+{
+	dns->on_answer(dns->data, answer);
+}
+
+static void give_both(struct dns *dns, struct answer answer)
+{
+	for (int family = 0; family < N_FAMILIES; family++) {
+		answer.family = (enum family)family;
+		give(dns, &answer);
+	}
+}
+
+/* Who answers with nothing but unspecified addresses blocks a name; what it has, that does not tell. */
+#define NO_ADDRESS "no address"
 
 /* ---- questions ---------------------------------------------------------------------------- */
 
@@ -141,25 +168,85 @@ static void list_remove(struct question_list *list, struct question *q)
 	list->n--;
 }
 
-/* Hands over a result, or why there is none. */
-static void answer(struct dns *dns, const char *name, enum host_state state,
-		   const struct ares_addrinfo *info, const char *error)
-{
-	struct host host = { .name = xstrdup(name) };
+/* ---- search domains ----------------------------------------------------------------------- */
 
-	if (info)
-		host_take(&host, state, info);
-	else
-		host_set(&host, HOST_FAILED, NULL, 0);
-	if (error) {
-		free(host.error);
-		host.error = xstrdup(error);
-	}
-	dns->on_answer(dns->data, &host);
-	free(host.addrs);
-	free(host.error);
-	free(host.name);
+static size_t count_candidates(const struct dns *dns)
+{
+	return 1 + (size_t)(dns->search.ndomains > 0 ? dns->search.ndomains : 0);
 }
+
+/* A name with enough dots in it is tried as it is before the domains, others after them. */
+static char *candidate(const struct dns *dns, const struct question *q)
+{
+	size_t last = count_candidates(dns) - 1, at = q->candidate;
+	int dots = 0;
+
+	for (const char *p = q->name; *p; p++)
+		dots += *p == '.';
+	if (dots >= dns->search.ndots)
+		at = at == 0 ? last : at - 1;
+	if (at == last || strcmp(dns->search.domains[at], ".") == 0)
+		return xstrdup(q->name);
+	return xasprintf("%s.%s", q->name, dns->search.domains[at]);
+}
+
+static bool is_absent(int status)
+{
+	return status == ARES_ENOTFOUND || status == ARES_ENODATA;
+}
+
+/* Whether another question comes before the answer to this one. */
+static bool go_on(const struct dns *dns, struct question *q, int status)
+{
+	if (q->confirming) {
+		q->confirming = false;
+		if (!is_absent(status))
+			return false;
+		q->candidate++;
+		return true;
+	}
+	q->status = status;
+	q->exists |= status == ARES_ENODATA;
+	if (!is_absent(status))
+		return false;
+	q->confirming = q->candidate + 1 < count_candidates(dns);
+	if (!q->confirming && q->exists)
+		q->status = ARES_ENODATA;
+	return q->confirming;
+}
+
+/* ---- questions and answers ---------------------------------------------------------------- */
+
+static void answer_question(struct dns *dns, const struct question *q,
+			    const struct ares_addrinfo *info)
+{
+	struct answer answer = { .name = q->name, .family = q->family, .state = HOST_DNS };
+	struct ipaddr addrs[ADDRS_MAX];
+
+	if (q->status == ARES_SUCCESS && info) {
+		answer.addrs = addrs;
+		answer.n_addrs = take_addrs(info, q->family, addrs, &answer.ttl_s);
+		answer.error = answer.n_addrs == 0 ? NO_ADDRESS : NULL;
+	} else if (q->status != ARES_ENODATA) {
+		answer.error = ares_strerror(q->status);
+	}
+	if (answer.error)
+		answer.state = HOST_FAILED;
+	give(dns, &answer);
+}
+
+static void ask(ares_channel channel, const char *name, int family, ares_addrinfo_callback callback,
+		void *arg)
+{
+	const struct ares_addrinfo_hints hints = {
+		.ai_flags = ARES_AI_NOSORT, /* the sort would connect to each address */
+		.ai_family = family,
+	};
+
+	ares_getaddrinfo(channel, name, NULL, &hints, callback, arg);
+}
+
+static void put_question(struct dns *dns, struct question *q);
 
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
@@ -167,29 +254,37 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 	struct dns *dns = q->dns;
 
 	(void)timeouts;
-	list_remove(&dns->asked, q);
 	if (dns->asking_anew) {
+		list_remove(&dns->asked, q);
+		q->candidate = 0;
+		q->confirming = q->exists = false;
 		list_append(&dns->waiting, q);
 		return;
 	}
+	if (status == ARES_SUCCESS && info && !info->nodes)
+		status = ARES_ENODATA; /* an alias of nothing */
+	if (!dns->closing && go_on(dns, q, status)) {
+		ares_freeaddrinfo(info);
+		put_question(dns, q);
+		return;
+	}
+	list_remove(&dns->asked, q);
 	if (!dns->closing)
-		answer(dns, q->name, HOST_DNS, info,
-		       status == ARES_SUCCESS ? NULL : ares_strerror(status));
+		answer_question(dns, q, info);
 	ares_freeaddrinfo(info);
 	free(q);
 }
 
-static void ask(ares_channel channel, const char *name, ares_addrinfo_callback callback, void *arg)
+/* May answer, and free it, at once. */
+static void put_question(struct dns *dns, struct question *q)
 {
-	const struct ares_addrinfo_hints hints = {
-		.ai_flags = ARES_AI_NOSORT, /* the sort would connect to each address */
-		.ai_family = AF_UNSPEC,
-	};
+	bool v4 = (q->family == FAMILY_IPV4) != q->confirming;
+	cleanup(cleanup_free) char *name = candidate(dns, q);
 
-	ares_getaddrinfo(channel, name, NULL, &hints, callback, arg);
+	ask(dns->channel, name, v4 ? AF_INET : AF_INET6, on_answer, q);
 }
 
-/* Asks as many more names as the resolver may be burdened with. */
+/* Asks as many more questions as the resolver may be burdened with. */
 static void ask_more(struct dns *dns)
 {
 	uint64_t now = now_ms();
@@ -205,8 +300,29 @@ static void ask_more(struct dns *dns)
 		list_remove(&dns->waiting, q);
 		q->asked_ms = now;
 		list_append(&dns->asked, q);
-		ask(dns->channel, q->name, on_answer, q); /* may answer, and free it, at once */
+		put_question(dns, q);
 		young += dns->asked.n > before;
+	}
+}
+
+static void answer_static(struct dns *dns, const char *name, const struct ares_addrinfo *info)
+{
+	struct answer answer = { .name = name, .state = HOST_STATIC };
+	struct ipaddr addrs[N_FAMILIES][ADDRS_MAX];
+	size_t n[N_FAMILIES];
+	unsigned ttl_s;
+
+	for (int family = 0; family < N_FAMILIES; family++)
+		n[family] = take_addrs(info, (enum family)family, addrs[family], &ttl_s);
+	if (n[FAMILY_IPV4] + n[FAMILY_IPV6] == 0) {
+		answer.state = HOST_FAILED;
+		answer.error = NO_ADDRESS;
+	}
+	for (int family = 0; family < N_FAMILIES; family++) {
+		answer.family = (enum family)family;
+		answer.addrs = addrs[family];
+		answer.n_addrs = n[family];
+		give(dns, &answer);
 	}
 }
 
@@ -221,9 +337,9 @@ static void on_static(void *arg, int status, int timeouts, struct ares_addrinfo 
 	struct static_answer *a = arg;
 
 	(void)timeouts;
-	a->found = status == ARES_SUCCESS;
+	a->found = status == ARES_SUCCESS && info;
 	if (a->found)
-		answer(a->dns, a->name, HOST_STATIC, info, NULL);
+		answer_static(a->dns, a->name, info);
 	ares_freeaddrinfo(info);
 }
 
@@ -231,18 +347,17 @@ static void on_static(void *arg, int status, int timeouts, struct ares_addrinfo 
  * AF_UNSPEC). The policy has none among its names; this is for other callers. */
 static bool answer_literal(struct dns *dns, const char *name)
 {
-	struct host host = { .name = (char *)name };
+	struct answer answer = { .name = name, .state = HOST_STATIC, .n_addrs = 1 };
 	struct ipaddr addr = { 0 };
 
+	answer.addrs = &addr;
 	if (inet_pton(AF_INET, name, addr.b) == 1)
 		addr.family = FAMILY_IPV4;
 	else if (inet_pton(AF_INET6, name, addr.b) == 1)
 		addr.family = FAMILY_IPV6;
 	else
 		return false;
-	host_set(&host, HOST_STATIC, &addr, 1);
-	dns->on_answer(dns->data, &host);
-	free(host.addrs);
+	give_both(dns, answer); /* who takes it knows the family of an address */
 	return true;
 }
 
@@ -278,15 +393,31 @@ static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 		epoll_ctl(dns->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+static void close_channels(struct dns *dns)
+{
+	if (dns->channel)
+		ares_destroy(dns->channel);
+	if (dns->files)
+		ares_destroy(dns->files);
+	dns->channel = dns->files = NULL;
+	ares_destroy_options(&dns->search);
+	dns->search = (struct ares_options){ 0 };
+}
+
 static int open_channels(struct dns *dns, struct err *err)
 {
 	char files[] = "f", dns_only[] = "b";
 	struct ares_options options = { .lookups = files };
-	int status = ares_init_options(&dns->files, &options, ARES_OPT_LOOKUPS);
+	int saved, status = ares_init_options(&dns->files, &options, ARES_OPT_LOOKUPS);
 	unsigned try_ms;
 
 	if (status != ARES_SUCCESS)
 		return channel_error(err, status);
+	status = ares_save_options(dns->files, &dns->search, &saved);
+	if (status != ARES_SUCCESS) {
+		close_channels(dns);
+		return channel_error(err, status);
+	}
 	/* Every server gets TRIES tries, of t and 2t, in 4/5 of the time that there is. */
 	try_ms = dns->timeout_ms / 15 * 4 / count_servers(dns->files);
 	options = (struct ares_options){
@@ -296,25 +427,17 @@ static int open_channels(struct dns *dns, struct err *err)
 		.sock_state_cb_data = dns,
 		.timeout = try_ms > 10 ? (int)try_ms : 10,
 		.tries = TRIES,
+		.ndots = 0, /* and no domains: a name is asked for as it is */
 	};
 	status = ares_init_options(&dns->channel, &options,
 				   ARES_OPT_FLAGS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB |
-					   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+					   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
+					   ARES_OPT_DOMAINS);
 	if (status != ARES_SUCCESS) {
-		ares_destroy(dns->files);
-		dns->files = NULL;
+		close_channels(dns);
 		return channel_error(err, status);
 	}
 	return 0;
-}
-
-static void close_channels(struct dns *dns)
-{
-	if (dns->channel)
-		ares_destroy(dns->channel);
-	if (dns->files)
-		ares_destroy(dns->files);
-	dns->channel = dns->files = NULL;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -328,20 +451,25 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static void follow_resolv_conf(struct dns *dns)
 {
 	ares_channel files = dns->files, channel = dns->channel;
+	struct ares_options search = dns->search;
 	struct stat st;
 
 	if (stat(RESOLV_CONF, &st) < 0 || same_file(&st, &dns->resolv_conf))
 		return;
 	dns->resolv_conf = st;
+	dns->files = dns->channel = NULL;
+	dns->search = (struct ares_options){ 0 };
 	if (open_channels(dns, NULL) < 0) {
 		dns->files = files;
 		dns->channel = channel;
+		dns->search = search;
 		return;
 	}
 	dns->asking_anew = true;
 	ares_destroy(channel);
 	dns->asking_anew = false;
 	ares_destroy(files);
+	ares_destroy_options(&search);
 }
 
 /* ---- for event loops ---------------------------------------------------------------------- */
@@ -386,7 +514,7 @@ void dns_close(struct dns *dns)
 	ares_library_cleanup();
 }
 
-void dns_ask(struct dns *dns, const char *name)
+void dns_ask(struct dns *dns, const char *name, enum family family)
 {
 	struct static_answer a = { .dns = dns, .name = name };
 	struct question *q;
@@ -396,15 +524,18 @@ void dns_ask(struct dns *dns, const char *name)
 		return;
 	/* c-ares takes "01.2.3.4" for an address; to the configuration it is a name, if a bad one. */
 	if (!hostname_valid(name, strlen(name))) {
-		answer(dns, name, HOST_DNS, NULL, "not a name that DNS could have");
+		give_both(dns, (struct answer){ .name = name,
+						.state = HOST_FAILED,
+						.error = "not a name that DNS could have" });
 		return;
 	}
 	follow_resolv_conf(dns);
-	ask(dns->files, name, on_static, &a);
+	ask(dns->files, name, AF_UNSPEC, on_static, &a);
 	if (a.found)
 		return;
 	q = xcalloc(1, sizeof(*q) + len);
 	q->dns = dns;
+	q->family = family;
 	memcpy(q->name, name, len);
 	list_append(&dns->waiting, q);
 	ask_more(dns);
@@ -462,17 +593,26 @@ void dns_process(struct dns *dns)
 
 /* ---- all at once -------------------------------------------------------------------------- */
 
-static void take_answer(void *data, const struct host *answered)
+static void take_answer(void *data, const struct answer *answer)
 {
-	struct host *host = hosts_find(data, answered->name);
+	struct host *host = hosts_find(data, answer->name);
 
-	if (!host)
-		return;
-	host_set(host, answered->state, answered->addrs, answered->n_addrs);
-	host->ttl = answered->ttl;
-	if (answered->error) {
-		free(host->error);
-		host->error = xstrdup(answered->error);
+	if (host)
+		host_answer(host, answer);
+}
+
+static void give_up(struct hosts *hosts, unsigned timeout_ms)
+{
+	cleanup(cleanup_free) char *error = xasprintf("no answer within %u ms", timeout_ms);
+
+	for (size_t i = 0; i < N_FAMILIES * hosts->n; i++) {
+		struct host *host = &hosts->items[i / N_FAMILIES];
+		enum family family = (enum family)(i % N_FAMILIES);
+
+		if (host->states[family] == HOST_UNASKED)
+			host_answer(host, &(struct answer){ .family = family,
+							    .state = HOST_FAILED,
+							    .error = error });
 	}
 }
 
@@ -506,19 +646,15 @@ int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err)
 	if (r < 0)
 		return r;
 	assert(dns);
-	for (size_t i = 0; i < hosts->n; i++)
-		if (hosts->items[i].state == HOST_UNASKED)
-			dns_ask(dns, hosts->items[i].name);
+	for (size_t i = 0; i < N_FAMILIES * hosts->n; i++) {
+		const struct host *host = &hosts->items[i / N_FAMILIES];
+		enum family family = (enum family)(i % N_FAMILIES);
+
+		if (host->states[family] == HOST_UNASKED)
+			dns_ask(dns, host->name, family);
+	}
 	r = wait_for_answers(dns, deadline);
 	dns_close(dns);
-	for (size_t i = 0; i < hosts->n; i++) {
-		struct host *host = &hosts->items[i];
-
-		if (host->state != HOST_UNASKED)
-			continue;
-		host_set(host, HOST_FAILED, NULL, 0);
-		free(host->error);
-		host->error = xasprintf("no answer within %u ms", timeout_ms);
-	}
+	give_up(hosts, timeout_ms);
 	return r < 0 ? err_errno(err, -r, "wait for DNS") : 0;
 }

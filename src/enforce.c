@@ -450,10 +450,9 @@ int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_
 
 /* ------------------------------------------------------------------ names */
 
-void enforce_answer(struct enforcer *e, const struct host *answer, uint64_t now_ms)
+void enforce_answer(struct enforcer *e, const struct answer *answer, uint64_t now_ms)
 {
-	names_answer(&e->names, answer->name, answer->state, answer->addrs, answer->n_addrs,
-		     answer->ttl, answer->error, now_ms);
+	names_answer(&e->names, answer, now_ms);
 }
 
 struct vouched {

@@ -96,38 +96,60 @@ static int addr_cmp(const void *a, const void *b)
 	return ipaddr_cmp(a, b);
 }
 
-void host_set(struct host *host, enum host_state state, const struct ipaddr *addrs, size_t n)
+/* Sorts addresses and drops those that are there twice; returns how many are left. */
+static size_t sort_addrs(struct ipaddr *addrs, size_t n)
 {
-	struct ipaddr *copy = n > 0 ? xcalloc(n, sizeof(*copy)) : NULL;
 	size_t kept = 0;
 
+	if (n > 0)
+		qsort(addrs, n, sizeof(*addrs), addr_cmp);
 	for (size_t i = 0; i < n; i++)
-		if (!ipaddr_is_unspecified(&addrs[i]))
-			copy[kept++] = addrs[i];
-	if (kept > 0)
-		qsort(copy, kept, sizeof(*copy), addr_cmp);
-	n = kept;
-	kept = 0;
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || ipaddr_cmp(&copy[kept - 1], &copy[i]) != 0)
-			copy[kept++] = copy[i];
+		if (kept == 0 || ipaddr_cmp(&addrs[kept - 1], &addrs[i]) != 0)
+			addrs[kept++] = addrs[i];
+	return kept;
+}
 
+void host_answer(struct host *host, const struct answer *answer)
+{
+	struct ipaddr *addrs = xcalloc(host->n_addrs + answer->n_addrs + 1, sizeof(*addrs));
+	size_t n = 0;
+
+	for (size_t i = 0; i < host->n_addrs; i++)
+		if (host->addrs[i].family != answer->family)
+			addrs[n++] = host->addrs[i];
+	for (size_t i = 0; i < answer->n_addrs; i++)
+		if (answer->addrs[i].family == answer->family &&
+		    !ipaddr_is_unspecified(&answer->addrs[i]))
+			addrs[n++] = answer->addrs[i];
+	n = sort_addrs(addrs, n);
 	free(host->addrs);
-	free(host->error);
-	host->addrs = NULL;
-	host->error = NULL;
-	host->n_addrs = kept;
+	host->addrs = addrs;
+	host->n_addrs = n;
 	host->targets[FAMILY_IPV4] = host->targets[FAMILY_IPV6] = NULL;
-	for (size_t i = kept; i-- > 0;)
-		host->targets[copy[i].family] = &copy[i];
-	if (kept > 0) {
-		host->addrs = copy;
-		host->state = state;
+	for (size_t i = n; i-- > 0;)
+		host->targets[addrs[i].family] = &addrs[i];
+
+	host->states[answer->family] = answer->state;
+	host->ttls_s[answer->family] = answer->ttl_s;
+	free(host->errors[answer->family]);
+	host->errors[answer->family] = NULL;
+	if (answer->state == HOST_FAILED)
+		host->errors[answer->family] = xstrdup(answer->error ? answer->error : "no answer");
+}
+
+void answers_error(char *const errors[N_FAMILIES], struct buf *ret_text)
+{
+	const char *v4 = errors[FAMILY_IPV4], *v6 = errors[FAMILY_IPV6];
+
+	buf_reset(ret_text);
+	if (v4 && v6 && strcmp(v4, v6) == 0) {
+		buf_puts(ret_text, v4);
 		return;
 	}
-	free(copy);
-	host->state = HOST_FAILED;
-	host->error = xstrdup("no address");
+	if (v4)
+		buf_printf(ret_text, "IPv4: %s", v4);
+	if (v6)
+		buf_printf(ret_text, "%sIPv6: %s", v4 ? "; " : "", v6);
 }
 
 void hosts_free(struct hosts *hosts)
@@ -137,7 +159,8 @@ void hosts_free(struct hosts *hosts)
 	for (size_t i = 0; i < hosts->n; i++) {
 		free(hosts->items[i].name);
 		free(hosts->items[i].addrs);
-		free(hosts->items[i].error);
+		for (int family = 0; family < N_FAMILIES; family++)
+			free(hosts->items[i].errors[family]);
 	}
 	free(hosts->items);
 	*hosts = (struct hosts){ 0 };

@@ -11,7 +11,15 @@ static void name_free(struct name *name)
 {
 	free(name->name);
 	free(name->addrs);
-	free(name->error);
+	for (int family = 0; family < N_FAMILIES; family++)
+		free(name->errors[family]);
+}
+
+static void name_init(struct name *ret_name, const char *name, uint64_t now_ms)
+{
+	*ret_name = (struct name){ .name = xstrdup(name) };
+	for (int family = 0; family < N_FAMILIES; family++)
+		ret_name->families[family].ask_ms = now_ms;
 }
 
 void names_init(struct names *names, unsigned refresh_s, unsigned stale_s)
@@ -44,7 +52,7 @@ void names_configure(struct names *names, const struct hosts *wanted, uint64_t n
 		if (k < names->n && strcmp(names->items[k].name, name) == 0)
 			items[i] = names->items[k++];
 		else
-			items[i] = (struct name){ .name = xstrdup(name), .ask_ms = now_ms };
+			name_init(&items[i], name, now_ms);
 	}
 	while (k < names->n)
 		name_free(&names->items[k++]);
@@ -96,19 +104,20 @@ static void vouch(struct name *name, const struct ipaddr *addr, uint64_t seen_ms
 static void choose_targets(struct name *name)
 {
 	assert(name->addrs || name->n_addrs == 0);
-	for (int family = 0; family < 2; family++) {
+	for (int i = 0; i < N_FAMILIES; i++) {
+		struct name_family *family = &name->families[i];
 		const struct known_addr *known = NULL;
 
-		if (name->targets[family].set)
-			known = find_addr(name, &name->targets[family].addr);
+		if (family->target.set)
+			known = find_addr(name, &family->target.addr);
 		if (known && known->current)
 			continue;
-		name->targets[family].set = false;
-		for (size_t i = name->n_addrs; i-- > 0;) {
-			if (!name->addrs[i].current || (int)name->addrs[i].addr.family != family)
+		family->target.set = false;
+		for (size_t k = name->n_addrs; k-- > 0;) {
+			if (!name->addrs[k].current || (int)name->addrs[k].addr.family != i)
 				continue;
-			name->targets[family].set = true;
-			name->targets[family].addr = name->addrs[i].addr;
+			family->target.set = true;
+			family->target.addr = name->addrs[k].addr;
 		}
 	}
 }
@@ -133,8 +142,8 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 	names_adopt(names, name, addr, UINT64_MAX, now_ms);
 	if (!found)
 		return;
-	found->targets[addr->family].set = true;
-	found->targets[addr->family].addr = *addr;
+	found->families[addr->family].target.set = true;
+	found->families[addr->family].target.addr = *addr;
 }
 
 bool names_expire(struct names *names, uint64_t now_ms)
@@ -163,44 +172,61 @@ uint64_t names_due(const struct names *names)
 {
 	uint64_t due = UINT64_MAX;
 
-	for (size_t i = 0; i < names->n; i++)
-		if (!names->items[i].asking && names->items[i].ask_ms < due)
-			due = names->items[i].ask_ms;
+	for (size_t i = 0; i < N_FAMILIES * names->n; i++) {
+		const struct name_family *family =
+			&names->items[i / N_FAMILIES].families[i % N_FAMILIES];
+
+		if (!family->asking && family->ask_ms < due)
+			due = family->ask_ms;
+	}
 	return due;
 }
 
-const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor)
+const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
+			   enum family *ret_family)
 {
-	while (*cursor < names->n) {
-		struct name *name = &names->items[(*cursor)++];
+	while (*cursor < N_FAMILIES * names->n) {
+		size_t at = (*cursor)++;
+		struct name *name = &names->items[at / N_FAMILIES];
+		struct name_family *family = &name->families[at % N_FAMILIES];
 
-		if (name->asking || name->ask_ms > now_ms)
+		if (family->asking || family->ask_ms > now_ms)
 			continue;
-		name->asking = true;
-		name->asked_ms = now_ms;
+		family->asking = true;
+		family->asked_ms = now_ms;
+		*ret_family = (enum family)(at % N_FAMILIES);
 		return name->name;
 	}
 	return NULL;
 }
 
+bool name_asking(const struct name *name)
+{
+	return name->families[FAMILY_IPV4].asking || name->families[FAMILY_IPV6].asking;
+}
+
 bool names_asking(const struct names *names, uint64_t until_ms)
 {
-	for (size_t i = 0; i < names->n; i++)
-		if (names->items[i].asking && names->items[i].asked_ms <= until_ms)
+	for (size_t i = 0; i < N_FAMILIES * names->n; i++) {
+		const struct name_family *family =
+			&names->items[i / N_FAMILIES].families[i % N_FAMILIES];
+
+		if (family->asking && family->asked_ms <= until_ms)
 			return true;
+	}
 	return false;
 }
 
 /* /etc/hosts may be read as often as one likes. */
 void names_refresh(struct names *names, uint64_t now_ms)
 {
-	for (size_t i = 0; i < names->n; i++) {
-		struct name *name = &names->items[i];
-		bool asked = name->asked_ms != 0 && name->state != HOST_STATIC;
-		uint64_t earliest = asked ? name->asked_ms + NAME_ASK_MIN_MS : 0;
+	for (size_t i = 0; i < N_FAMILIES * names->n; i++) {
+		struct name_family *family = &names->items[i / N_FAMILIES].families[i % N_FAMILIES];
+		bool asked = family->asked_ms != 0 && family->state != HOST_STATIC;
+		uint64_t earliest = asked ? family->asked_ms + NAME_ASK_MIN_MS : 0;
 
-		if (name->ask_ms > now_ms)
-			name->ask_ms = earliest > now_ms ? earliest : now_ms;
+		if (family->ask_ms > now_ms)
+			family->ask_ms = earliest > now_ms ? earliest : now_ms;
 	}
 }
 
@@ -222,59 +248,84 @@ static uint64_t wait_after_failures(const struct names *names, unsigned failures
 }
 
 /* A failure says nothing about the addresses: those of the last answer are as good as they were. */
-static void answer_failed(struct names *names, struct name *name, const char *error,
+static void answer_failed(struct names *names, struct name *name, const struct answer *answer,
 			  uint64_t now_ms)
 {
-	name->failures++;
-	name->error = xstrdup(error ? error : "no answer");
+	struct name_family *family = &name->families[answer->family];
+
+	family->failures++;
+	name->errors[answer->family] = xstrdup(answer->error ? answer->error : "no answer");
 	for (size_t i = 0; i < name->n_addrs; i++)
-		if (name->addrs[i].current)
+		if (name->addrs[i].addr.family == answer->family && name->addrs[i].current)
 			name->addrs[i].seen_ms = now_ms;
-	name->ask_ms = now_ms + wait_after_failures(names, name->failures);
+	family->ask_ms = now_ms + wait_after_failures(names, family->failures);
 }
 
-static void answer_addrs(struct names *names, struct name *name, const struct ipaddr *addrs,
-			 size_t n_addrs, unsigned ttl_s, uint64_t now_ms)
+/* Of /etc/hosts, and of a family that a name does not have, there is no TTL. */
+static uint64_t wait_after_answer(const struct names *names, const struct answer *answer)
 {
+	if (answer->state == HOST_STATIC || answer->n_addrs == 0)
+		return names->refresh_ms;
+	return clamp(1000ull * answer->ttl_s, NAME_ASK_MIN_MS, names->refresh_ms);
+}
+
+static void answer_addrs(struct names *names, struct name *name, const struct answer *answer,
+			 uint64_t now_ms)
+{
+	struct name_family *family = &name->families[answer->family];
 	size_t n = 0;
 
 	for (size_t i = 0; i < name->n_addrs; i++)
-		name->addrs[i].current = false;
-	for (size_t i = 0; i < n_addrs; i++)
-		if (!ipaddr_is_unspecified(&addrs[i]))
-			vouch(name, &addrs[i], now_ms);
+		if (name->addrs[i].addr.family == answer->family)
+			name->addrs[i].current = false;
+	for (size_t i = 0; i < answer->n_addrs; i++)
+		if (answer->addrs[i].family == answer->family &&
+		    !ipaddr_is_unspecified(&answer->addrs[i]))
+			vouch(name, &answer->addrs[i], now_ms);
 	for (size_t i = 0; i < name->n_addrs; i++)
-		if (name->state != HOST_STATIC || name->addrs[i].current)
+		if (answer->state != HOST_STATIC || name->addrs[i].current ||
+		    name->addrs[i].addr.family != answer->family)
 			name->addrs[n++] = name->addrs[i];
 	name->n_addrs = n;
-	name->failures = 0;
-	name->answered = true;
-	name->answered_ms = now_ms;
-	if (name->state == HOST_STATIC)
-		name->ask_ms = now_ms + names->refresh_ms;
-	else
-		name->ask_ms = now_ms + clamp(1000ull * ttl_s, NAME_ASK_MIN_MS, names->refresh_ms);
+	family->failures = 0;
+	family->answered = true;
+	family->answered_ms = now_ms;
+	family->ask_ms = now_ms + wait_after_answer(names, answer);
 }
 
-struct name *names_answer(struct names *names, const char *text, enum host_state state,
-			  const struct ipaddr *addrs, size_t n_addrs, unsigned ttl_s,
-			  const char *error, uint64_t now_ms)
+struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms)
 {
-	struct name *name = names_find(names, text);
+	struct name *name = names_find(names, answer->name);
+	struct name_family *family;
 
 	if (!name)
 		return NULL;
-	name->asking = false;
+	family = &name->families[answer->family];
+	family->asking = false;
+	family->state = answer->state;
 	name->touched_ms = now_ms;
-	name->state = state;
-	free(name->error);
-	name->error = NULL;
-	if (state == HOST_DNS || state == HOST_STATIC)
-		answer_addrs(names, name, addrs, n_addrs, ttl_s, now_ms);
+	free(name->errors[answer->family]);
+	name->errors[answer->family] = NULL;
+	if (answer->state == HOST_DNS || answer->state == HOST_STATIC)
+		answer_addrs(names, name, answer, now_ms);
 	else
-		answer_failed(names, name, error, now_ms);
+		answer_failed(names, name, answer, now_ms);
 	choose_targets(name);
 	return name;
+}
+
+unsigned name_trouble(const struct name *name)
+{
+	unsigned trouble = 0;
+
+	if (name->families[FAMILY_IPV4].failures > 0)
+		trouble |= NAME_IPV4_FAILS;
+	if (name->families[FAMILY_IPV6].failures > 0)
+		trouble |= NAME_IPV6_FAILS;
+	if (trouble == 0 && name->n_addrs == 0 && name->families[FAMILY_IPV4].answered &&
+	    name->families[FAMILY_IPV6].answered)
+		trouble |= NAME_EMPTY;
+	return trouble;
 }
 
 /* ------------------------------------------------------------------ for compile_policy() */
@@ -285,13 +336,21 @@ static void fill_host(const struct name *name, struct host *host)
 
 	for (size_t i = 0; i < name->n_addrs; i++)
 		addrs[i] = name->addrs[i].addr;
-	host_set(host, HOST_DNS, addrs, name->n_addrs);
+	/* All that is to stay is known, aging addresses, too, and what was there at the start:
+	 * whatever else the kernel holds in the name's name is to go. */
+	for (int family = 0; family < N_FAMILIES; family++)
+		host_answer(host, &(struct answer){ .family = (enum family)family,
+						    .state = HOST_STATIC,
+						    .addrs = addrs,
+						    .n_addrs = name->n_addrs });
 	free(addrs);
-	for (int family = 0; family < 2; family++) {
-		host->targets[family] = NULL;
-		for (size_t i = 0; name->targets[family].set && i < host->n_addrs; i++)
-			if (ipaddr_cmp(&host->addrs[i], &name->targets[family].addr) == 0)
-				host->targets[family] = &host->addrs[i];
+	for (int i = 0; i < N_FAMILIES; i++) {
+		const struct name_family *family = &name->families[i];
+
+		host->targets[i] = NULL;
+		for (size_t k = 0; family->target.set && k < host->n_addrs; k++)
+			if (ipaddr_cmp(&host->addrs[k], &family->target.addr) == 0)
+				host->targets[i] = &host->addrs[k];
 	}
 }
 
@@ -302,11 +361,7 @@ void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t s
 		struct host *host = &hosts->items[i];
 		const struct name *name = names_find(names, host->name);
 
-		if (!name || name->touched_ms < since_ms)
-			continue;
-		fill_host(name, host);
-		/* All that is to stay is known, aging addresses, too, and what was there at the
-		 * start: whatever else the kernel holds in the name's name is to go. */
-		host->state = HOST_STATIC;
+		if (name && name->touched_ms >= since_ms)
+			fill_host(name, host);
 	}
 }

@@ -35,7 +35,8 @@
  *  "names": {"db.example.com": {
  *      "addresses": ["192.0.2.1"],         sorted; in "ipsets" too where an ipset has the name
  *      "age": 12,                          seconds since DNS last answered; null: it never has
- *      "error": "NXDOMAIN"}},              the last question's failure; null: it was answered
+ *      "error": "IPv6: timeout"}},         why the last question failed, of one family or both; null:
+ *                                          both were answered
  *  "reload": {
  *      "result": "ok",                     or "error"
  *      "age": 300,                         seconds ago

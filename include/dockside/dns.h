@@ -12,10 +12,9 @@
 /* A resolver for an event loop. */
 struct dns;
 
-/* An answer: host is borrowed, HOST_DNS, HOST_STATIC or HOST_FAILED, with name, addresses, TTL and
- * error as hosts.h says. Both families failing makes a name HOST_FAILED; one family's addresses with
- * the other's "no data" is success. Must not close the resolver. */
-typedef void (*dns_answer_fn)(void *data, const struct host *host);
+/* Borrowed. A name that exists without addresses of the family is an answer, and has none. Must not
+ * close the resolver. */
+typedef void (*dns_answer_fn)(void *data, const struct answer *answer);
 
 /* timeout_ms: within which a question gets an answer or fails. Returns 0, or -errno when c-ares
  * cannot start. */
@@ -23,9 +22,10 @@ int dns_open(unsigned timeout_ms, dns_answer_fn on_answer, void *data, struct dn
 	     struct err *err);
 /* Questions that are open get no answer any more. */
 void dns_close(struct dns *dns);
-/* Asks for both families of a name, /etc/hosts first, then DNS as resolv.conf says. The answer may
- * come before this returns. */
-void dns_ask(struct dns *dns, const char *name);
+/* Asks for one family of a name, /etc/hosts first, then DNS as resolv.conf says. What is not for DNS
+ * to say is answered before this returns, for both families: a name of /etc/hosts has no other
+ * addresses than those there. */
+void dns_ask(struct dns *dns, const char *name, enum family family);
 /* A descriptor that is readable when dns_process() has something to do, and how long to wait for that
  * at most, in milliseconds; -1: for ever. */
 int dns_fd(const struct dns *dns);
@@ -35,8 +35,8 @@ void dns_process(struct dns *dns);
 size_t dns_pending(const struct dns *dns);
 
 /*
- * Asks for every HOST_UNASKED name of hosts at once; returns when all have answered or timeout_ms
- * has passed (a name without an answer by then is HOST_FAILED). Returns 0 or -errno.
+ * Asks for every HOST_UNASKED family of all hosts at once; returns when all have answered or
+ * timeout_ms has passed (what has no answer by then is HOST_FAILED). Returns 0 or -errno.
  */
 int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err);
 

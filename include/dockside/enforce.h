@@ -81,7 +81,7 @@ int enforce_compare(struct enforcer *enforcer, uint64_t now_ms, struct compariso
 		    struct err *err);
 
 /* An answer of the resolver. The kernel learns of it with the next enforce_names(). */
-void enforce_answer(struct enforcer *enforcer, const struct host *answer, uint64_t now_ms);
+void enforce_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);
 
 /*
  * Brings the sets and NAT maps up to date with the names that were touched since since_ms: elements

@@ -10,23 +10,39 @@
 
 #include "dockside/addr.h"
 #include "dockside/model.h"
+#include "dockside/util.h"
 
+#define N_FAMILIES 2
+
+/* Of one family of a name: a server that answers for IPv4 may be silent about IPv6. */
 enum host_state {
 	HOST_UNASKED, /* nobody asked: what the kernel holds for it stays */
 	HOST_FAILED,  /* asked without success (NXDOMAIN included): what the kernel holds stays */
-	HOST_DNS,     /* addresses from DNS: others that were there age out */
-	HOST_STATIC,  /* addresses from /etc/hosts: others go at once, the grace is for DNS only */
+	HOST_DNS,     /* DNS has these, or none of this family: others that were there age out */
+	HOST_STATIC,  /* /etc/hosts has: others go at once, the grace is for DNS only */
+};
+
+/* What came of asking for one family of a name. Everything is borrowed. */
+struct answer {
+	const char *name;
+	enum family family;
+	enum host_state state; /* not HOST_UNASKED */
+	const struct ipaddr *addrs;
+	size_t n_addrs;
+	unsigned ttl_s;	   /* the smallest of the records; HOST_DNS with addresses only */
+	const char *error; /* HOST_FAILED: why */
 };
 
 struct host {
-	char *name; /* lower case */
-	enum host_state state;
-	struct ipaddr *addrs; /* sorted, unique; no unspecified ones */
+	char *name;	      /* lower case */
+	struct ipaddr *addrs; /* of both families, sorted, unique; no unspecified ones */
 	size_t n_addrs;
-	/* By family: the address to translate to where a NAT rule names this host. */
-	const struct ipaddr *targets[2]; /* into addrs; NULL: none */
-	unsigned ttl;			 /* seconds; the smallest of the records; HOST_DNS only */
-	char *error;			 /* HOST_FAILED: why */
+	/* By family: */
+	enum host_state states[N_FAMILIES];
+	char *errors[N_FAMILIES];    /* HOST_FAILED: why */
+	unsigned ttls_s[N_FAMILIES]; /* as in struct answer */
+	/* The address to translate to where a NAT rule names this host. */
+	const struct ipaddr *targets[N_FAMILIES]; /* into addrs; NULL: none */
 };
 
 /* Sorted by name. Zero-initialise. */
@@ -36,13 +52,16 @@ struct hosts {
 	unsigned timeout_s; /* of the elements that their addresses become; 0: permanent */
 };
 
-/* Every name that a rule, NAT rule or used ipset of a managed network mentions, each HOST_UNASKED. */
+/* Every name that a rule, NAT rule or used ipset of a managed network mentions, each HOST_UNASKED in both
+ * families. */
 void hosts_collect(const struct policy *policy, struct hosts *ret_hosts);
 struct host *hosts_find(const struct hosts *hosts, const char *name);
-/* Replaces a host's addresses by a copy of addrs, sorted, without duplicates and unspecified ones;
- * none left makes it HOST_FAILED. The targets are the lowest addresses: DNS shuffles its answers, and
- * a target should not change with them. */
-void host_set(struct host *host, enum host_state state, const struct ipaddr *addrs, size_t n);
+/* Replaces what is known of the answer's family: its addresses by a copy, sorted, without duplicates,
+ * unspecified ones and those of the other family. The targets become the lowest addresses: DNS
+ * shuffles its answers, and a target should not change with them. */
+void host_answer(struct host *host, const struct answer *answer);
+/* What went wrong, of one family ("IPv6: ...") or of both; empty when nothing did. */
+void answers_error(char *const errors[N_FAMILIES], struct buf *ret_text);
 void hosts_free(struct hosts *hosts);
 
 #endif

@@ -14,26 +14,39 @@
 struct known_addr {
 	struct ipaddr addr;
 	uint64_t seen_ms; /* when it was last vouched for: by an answer, or by an outage since */
-	bool current;	  /* the last answer had it */
+	bool current;	  /* the last answer of its family had it */
 };
 
-struct name {
-	char *name;		  /* lower case */
-	enum host_state state;	  /* of the last answer */
-	struct known_addr *addrs; /* sorted; those that are still to be let through */
-	size_t n_addrs;
+/* What has come of asking for one family of a name. */
+struct name_family {
+	enum host_state state; /* of the last answer */
 	struct {
 		bool set;
 		struct ipaddr addr;
-	} targets[2]; /* by family: for NAT; stays as long as answers have it */
+	} target; /* for NAT; stays as long as answers have it */
 	bool asking;
 	uint64_t asked_ms;    /* since when */
 	uint64_t ask_ms;      /* when to ask next, unless asking */
 	unsigned failures;    /* in a row */
 	bool answered;	      /* ever, with success */
 	uint64_t answered_ms; /* the last time that it was */
-	char *error;	      /* why the last question failed, or NULL */
-	uint64_t touched_ms;  /* when it last changed, or was vouched for again */
+};
+
+struct name {
+	char *name;		  /* lower case */
+	struct known_addr *addrs; /* sorted; those that are still to be let through */
+	size_t n_addrs;
+	struct name_family families[N_FAMILIES];
+	char *errors[N_FAMILIES]; /* by family: why the last question failed, or NULL */
+	uint64_t touched_ms;	  /* when it last changed, or was vouched for again */
+	unsigned told;		  /* the caller's: the trouble that it has told of */
+};
+
+/* What is wrong with a name, as bits. */
+enum name_trouble {
+	NAME_IPV4_FAILS = 1 << FAMILY_IPV4,
+	NAME_IPV6_FAILS = 1 << FAMILY_IPV6,
+	NAME_EMPTY = 1 << N_FAMILIES, /* it exists, but has no address */
 };
 
 /* Sorted by name. */
@@ -45,7 +58,8 @@ struct names {
 };
 
 /* An address must be vouched for again before its time is up, so that the interval is shortened to
- * half the stale time where it is longer. */
+ * half the stale time where it is longer. Each family of a name is asked for by itself, fails by
+ * itself, and keeps its addresses by itself (SPEC §4). */
 void names_init(struct names *names, unsigned refresh_s, unsigned stale_s);
 void names_free(struct names *names);
 
@@ -62,26 +76,29 @@ void names_adopt(struct names *names, const char *name, const struct ipaddr *add
 void names_adopt_target(struct names *names, const char *name, const struct ipaddr *addr,
 			uint64_t now_ms);
 
-/* When the next name is due; UINT64_MAX when none is. */
+/* When the next question is due; UINT64_MAX when none is. */
 uint64_t names_due(const struct names *names);
-/* The next name that is due, marked as being asked; NULL when there is none. *cursor is 0 at first; a
- * name that was passed over comes up in the next round. Borrowed until the names are configured
- * again. */
-const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor);
-/* Whether one that was asked until then has no answer yet. */
+/* The next name that a question is due for, marked as being asked; NULL when there is none. *cursor is
+ * 0 at first; what was passed over comes up in the next round. Borrowed until the names are
+ * configured again. */
+const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
+			   enum family *ret_family);
+/* Whether a question that was asked until then has no answer yet. */
 bool names_asking(const struct names *names, uint64_t until_ms);
-/* Makes every name due now, but those that DNS was asked for within the last
- * NAME_ASK_MIN_MS. */
+/* Makes every question due now, but those that DNS was asked within the last NAME_ASK_MIN_MS. */
 void names_refresh(struct names *names, uint64_t now_ms);
 
 /*
- * An answer: HOST_DNS or HOST_STATIC with addresses, or HOST_FAILED with an error text. Addresses that
- * it has are vouched for; a failure vouches for those of the last answer; others age, or go at once if
- * the answer is static. Returns the name, or NULL if it is no longer configured.
+ * An answer for one family. Addresses that it has are vouched for; a failure vouches for those of the
+ * family's last answer; others of the family age, or go at once if the answer is static. Returns the
+ * name, or NULL if it is no longer configured.
  */
-struct name *names_answer(struct names *names, const char *name, enum host_state state,
-			  const struct ipaddr *addrs, size_t n_addrs, unsigned ttl_s,
-			  const char *error, uint64_t now_ms);
+struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms);
+
+/* Bits of enum name_trouble. */
+unsigned name_trouble(const struct name *name);
+/* Whether a question is open. */
+bool name_asking(const struct name *name);
 
 /* Forgets addresses whose time is up; whether there were any. */
 bool names_expire(struct names *names, uint64_t now_ms);

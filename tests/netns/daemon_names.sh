@@ -14,7 +14,7 @@ interval=5 # also the least time between two questions
 export IPSET_STALE_TTL=$stale IPSET_REFRESH_INTERVAL=$interval
 
 v4=(198.51.100.{1..20}/32)
-v6=(2001:db8:51::{1..4}/128)
+v6=(2001:db8:51::{1..7}/128)
 build_network()
 {
 	outside "${v4[@]}" "${v6[@]}" && bridge ds-1 172.30.1.1/24 fd77:1::1/64 &&
@@ -37,13 +37,13 @@ firewall_config <<CONFIG
 {"ipsets": {
 	"steady": ["steady.example"], "leaving": ["leaving.example"], "dead": ["dead.example"],
 	"failing": ["failing.example"], "missing": ["missing.example"], "local": ["local.example"],
-	"shared": ["one.example", "two.example"], "rotating": ["rotating.example"],
+	"half": ["half4.example", "half6.example"], "shared": ["one.example", "two.example"], "rotating": ["rotating.example"],
 	"burst": [${quoted_burst%,}],
 	"fixed": ["10.0.0.1", "10.0.0.2", "2001:db8:9::1", "203.0.113.0/24", "2001:db8:a::/48"],
 	"mixed": ["198.51.100.1", "steady.example"]},
 "networks": {"ds-1": {
 	"egress": [$(printf '{"to": "ipset", "ipset": "%s"},' steady leaving dead failing missing local \
-	shared rotating burst fixed mixed) {"to": "host", "host": "target.example"}, {"action": "drop"}],
+	half shared rotating burst fixed mixed) {"to": "host", "host": "target.example"}, {"action": "drop"}],
 	"nat": [{"match_dport": 3306, "to_host": "target.example", "to_port": 80}]}}}
 CONFIG
 # What stays as it is
@@ -57,14 +57,15 @@ done
 zone "${constant[@]}" "leaving.example 198.51.100.2 198.51.100.3 2001:db8:51::2 2001:db8:51::3" \
 	"dead.example 198.51.100.4 2001:db8:51::4" "failing.example 198.51.100.5" \
 	"missing.example 198.51.100.6" "one.example 198.51.100.8" "two.example 198.51.100.8" \
-	"target.example 198.51.100.9"
+	"target.example 198.51.100.9 2001:db8:51::7" "half4.example 198.51.100.10 2001:db8:51::5" \
+	"half6.example 198.51.100.11 2001:db8:51::6"
 hosts "198.51.100.7 local.example"
 
 sets=()
-for name in steady leaving dead failing missing local shared rotating burst fixed mixed; do
+for name in steady leaving dead failing missing local half shared rotating burst fixed mixed; do
 	sets+=("ipset-$name-v4" "ipset-$name-v6")
 done
-sets+=(ipset-fixed-net4 ipset-fixed-net6 host-target.example-v4)
+sets+=(ipset-fixed-net4 ipset-fixed-net6 host-target.example-v4 host-target.example-v6)
 watch "${sets[@]}"
 start_listening
 start_daemon
@@ -103,7 +104,8 @@ until_true 8 renewed ipset-dead-v6 2001:db8:51::4 || result "renewal" "$(<$t/wat
 change=$(seconds)
 zone "${constant[@]}" "leaving.example 198.51.100.2 2001:db8:51::2" "dead.example silent" \
 	"failing.example fail" "one.example 198.51.100.18" "two.example 198.51.100.8" \
-	"target.example 198.51.100.19"
+	"target.example 198.51.100.19 AAAA=fail" "half4.example 198.51.100.10 AAAA=silent" \
+	"half6.example 2001:db8:51::6 A=fail"
 hosts "198.51.100.17 local.example"
 
 sleep_until "$change" $((interval + 1))
@@ -130,10 +132,19 @@ PROBES
 is "one warning for each name that fails" \
 	"$(life | grep -oE '[a-z]*\.example: .*, keeping its addresses' | sed 's/:.*//' | sort | xargs)" \
 	"dead.example failing.example missing.example"
+is "and for each that fails in one family, which it names" \
+	"$(life | grep -oE '[a-z0-9]*\.example: IPv.: .*, keeping its IPv. addresses' |
+		sed -E 's/(IPv.): .*, keeping/\1 keeping/' | sort)" \
+	"half4.example: IPv6 keeping its IPv6 addresses
+half6.example: IPv4 keeping its IPv4 addresses
+target.example: IPv6 keeping its IPv6 addresses"
+client status
+like "status names the family" "$out" "half4.example +[0-9]+ s ago \(now IPv6: [^)]*\)"
 second=$(seconds)
 zone "${constant[@]}" "leaving.example 198.51.100.2 2001:db8:51::2" "dead.example silent" \
 	"failing.example fail" "one.example 198.51.100.18" "two.example 198.51.100.18" \
-	"target.example 198.51.100.19"
+	"target.example 198.51.100.19 AAAA=fail" "half4.example 198.51.100.10 AAAA=silent" \
+	"half6.example 2001:db8:51::6 A=fail"
 
 sleep_until "$begin" 22
 touch $t/close
@@ -149,11 +160,16 @@ probes "an outage of three times the stale TTL costs no address" <<-'PROBES'
 	c1 tcp 198.51.100.5:80 = open outside
 	c1 tcp 198.51.100.6:80 = open outside
 	c1 tcp 198.51.100.8:80 = reset
+	c1 tcp [2001:db8:51::5]:80 = open outside
+	c1 tcp 198.51.100.10:80 = open outside
+	c1 tcp 198.51.100.11:80 = open outside
+	c1 tcp [2001:db8:51::6]:3306 = open outside [2001:db8:51::7]:80
 PROBES
 back=$(seconds)
 zone "${constant[@]}" "leaving.example 198.51.100.2 2001:db8:51::2" "dead.example 198.51.100.14" \
 	"failing.example 198.51.100.15" "missing.example 198.51.100.16" "one.example 198.51.100.18" \
-	"two.example 198.51.100.18" "target.example 198.51.100.19"
+	"two.example 198.51.100.18" "target.example 198.51.100.19" "half4.example 198.51.100.10" \
+	"half6.example 2001:db8:51::6"
 after=$((interval + 4 + stale)) # DNS may take 4 s to fail once more
 sleep_until "$back" $after
 probes "after it, others take their place" <<-'PROBES'
@@ -218,6 +234,15 @@ judge "silence, server failures and NXDOMAIN cost no address, and the old ones a
 	kept ipset-missing-v4 198.51.100.6 $begin $(plus "$back" 4)
 	left ipset-missing-v4 198.51.100.6 $(plus "$back" 4) $(plus "$back" $((stale + 1)))
 	kept ipset-dead-v4 198.51.100.14 $(plus "$back" $((interval + 5))) $end
+JUDGE
+judge "an outage of one family, while the other answers, costs no address either" <<-JUDGE
+	kept ipset-half-v6 2001:db8:51::5 $begin $back
+	kept ipset-half-v4 198.51.100.10 $begin $end
+	kept ipset-half-v4 198.51.100.11 $begin $back
+	kept ipset-half-v6 2001:db8:51::6 $begin $end
+	kept host-target.example-v6 2001:db8:51::7 $begin $back
+	left ipset-half-v6 2001:db8:51::5 $back $(plus "$back" "$after")
+	left ipset-half-v4 198.51.100.11 $back $(plus "$back" "$after")
 JUDGE
 judge "a rotating zone: none missing, none too long" <<-JUDGE
 	given rotating.example 50

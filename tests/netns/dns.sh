@@ -14,6 +14,7 @@ if [[ ${1:-} != --inside ]]; then
 fi
 dir=$2
 probe=$3/tests/netns/dns_probe
+here=$(dirname "$(realpath "$0")")
 
 n=0
 failed=0
@@ -36,6 +37,21 @@ faster()
 	local took
 	took=$(sed -n 's/ ms$//p' "$dir/stderr")
 	is "$1" "$([[ -n $took && $took -lt $2 ]] && echo yes || echo "no: $took ms")" yes
+}
+
+# server ZONE: zone.py on 127.0.0.2 with the zone on standard input
+server()
+{
+	cat >"$1"
+	python3 "$here/zone.py" serve "$1" "$dir/answers" 127.0.0.2 2>"$dir/zone.log" &
+	zone=$!
+	trap 'kill "$dnsmasq" "$zone"; wait "$dnsmasq" "$zone" 2>/dev/null' EXIT
+	for _ in $(seq 50); do
+		ss -Hlun 'src 127.0.0.2:53' | grep -q . && return
+		sleep 0.1
+	done
+	echo "Bail out! no second name server"
+	exit 1
 }
 
 probe()
@@ -171,8 +187,37 @@ is "no time at all" "$(probe 0 both.example)" "both.example failed: no answer wi
 resolv_conf 'nameserver 127.0.0.1'
 nft add rule inet t input udp dport 53 @th,272,16 28 drop
 is "one family's answer counts when the other never comes" "$(probe 2000 both.example)" \
-	"both.example dns 60 10.0.0.1"
+	"both.example dns/failed 60 10.0.0.1: IPv6: Timeout while contacting DNS servers"
 faster "in time" 1900
+resolv_conf 'search wild.example' 'nameserver 127.0.0.1'
+is "nor does its silence lead on to search domains" "$(probe 2000 both.example)" \
+	"both.example dns/failed 60 10.0.0.1: IPv6: Timeout while contacting DNS servers"
+
+# What a family says does not depend on the other.
+server "$dir/zone" <<-'END'
+	six.example 198.51.100.1 2001:db8::1 ttl=7 A=fail
+	four.example 198.51.100.1 2001:db8::1 ttl=7 AAAA=fail
+	wrong.example 198.51.100.1 ttl=7 AAAA=missing
+	empty.example
+	blocked6.example 198.51.100.2 :: ttl=7
+	both.first.example
+	both.second.example 198.51.100.3 2001:db8::3 ttl=7
+	wrong.example.first.example 2001:db8::bad
+END
+resolv_conf 'search first.example second.example' 'nameserver 127.0.0.2'
+is "the other family of one that fails is an answer" \
+	"$(probe 2000 four.example six.example | sed -E 's/(IPv.): .*/\1/')" \
+	"four.example dns/failed 7 198.51.100.1: IPv6
+six.example failed/dns 7 2001:db8::1: IPv4"
+is "a server that denies a name for one family does not lead on to search domains" \
+	"$(probe 2000 wrong.example)" \
+	"wrong.example dns/failed 7 198.51.100.1: IPv6: Domain name not found"
+is "a name that exists without addresses is an answer" "$(probe 2000 empty.example)" \
+	"empty.example dns"
+is "unspecified addresses of one family" "$(probe 2000 blocked6.example)" \
+	"blocked6.example dns/failed 7 198.51.100.2: IPv6: no address"
+is "a candidate without addresses leads on to the next search domain" "$(probe 2000 both)" \
+	"both dns 7 198.51.100.3 2001:db8::3"
 
 echo "1..$n"
 exit "$failed"

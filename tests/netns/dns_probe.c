@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * dns_probe TIMEOUT-MS NAME…: what dns_resolve_all() answers for the names, one line each:
- * "NAME dns TTL ADDRESS…", "NAME static ADDRESS…" or "NAME failed: WHY"; then "N ms" on standard
- * error.
+ * "NAME dns TTL ADDRESS…", "NAME static ADDRESS…" or "NAME failed: WHY", or two of these words with
+ * a slash between them where the families differ; then "N ms" on standard error.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,24 +20,34 @@ static int host_cmp(const void *a, const void *b)
 
 static void print_host(const struct host *host)
 {
+	static const char *const words[] = {
+		[HOST_UNASKED] = "unasked",
+		[HOST_FAILED] = "failed",
+		[HOST_DNS] = "dns",
+		[HOST_STATIC] = "static",
+	};
+	enum host_state v4 = host->states[FAMILY_IPV4], v6 = host->states[FAMILY_IPV6];
+	unsigned ttl_s = UINT_MAX;
+	struct buf errors = { 0 };
 	char text[ADDR_STRLEN];
 
-	switch (host->state) {
-	case HOST_UNASKED:
-		printf("%s unasked", host->name);
-		break;
-	case HOST_FAILED:
-		printf("%s failed: %s", host->name, host->error);
-		break;
-	case HOST_DNS:
-		printf("%s dns %u", host->name, host->ttl);
-		break;
-	case HOST_STATIC:
-		printf("%s static", host->name);
-		break;
+	for (size_t i = 0; i < host->n_addrs; i++) {
+		enum family family = host->addrs[i].family;
+
+		if (host->states[family] == HOST_DNS && host->ttls_s[family] < ttl_s)
+			ttl_s = host->ttls_s[family];
 	}
+	printf("%s %s", host->name, words[v4]);
+	if (v6 != v4)
+		printf("/%s", words[v6]);
+	if (ttl_s != UINT_MAX)
+		printf(" %u", ttl_s);
 	for (size_t i = 0; i < host->n_addrs; i++)
 		printf(" %s", ipaddr_format(&host->addrs[i], text));
+	answers_error(host->errors, &errors);
+	if (errors.len > 0)
+		printf(": %s", errors.data);
+	buf_free(&errors);
 	putchar('\n');
 }
 

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A DNS server that can misbehave, a watcher of the sets, and a judge of what both have seen.
 
-  zone.py serve ZONE LOG     answers on 127.0.0.1:53; ZONE is read at each question and has lines
+  zone.py serve ZONE LOG [ADDRESS]
+                             answers on 127.0.0.1:53; ZONE is read at each question and has lines
                              NAME [ADDRESS...] [ttl=S] [delay=S] [rotate=N], or NAME fail|silent;
-                             other names do not exist. rotate: every question gets the next N
+                             other names do not exist. A=fail|silent|missing: so for that family
+                             alone, likewise AAAA. rotate: every question gets the next N
                              addresses. LOG gets "SECONDS NAME A|AAAA ADDRESS..." of each answer
                              that has addresses
   zone.py watch LOG STOP SET...  looks at the sets all the time, until the file STOP is there. LOG
@@ -48,13 +50,13 @@ def now():
 
 
 class Server:
-    def __init__(self, zone, log):
+    def __init__(self, zone, log, address="127.0.0.1"):
         self.zone, self.lock = zone, threading.Lock()
         self.log = open(log, "a", buffering=1, encoding="ascii")
         self.turns = collections.Counter()
         self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.s.bind(("127.0.0.1", 53))
+        self.s.bind((address, 53))
 
     def entry(self, name):
         with open(self.zone, encoding="ascii") as f:
@@ -71,17 +73,19 @@ class Server:
         kind = struct.unpack_from("!H", data, at + 1)[0]
         name = ".".join(labels).lower()
         words = self.entry(name)
-        if words and "silent" in words:
-            return
         options = dict(w.split("=") for w in words or [] if "=" in w)
+        fault = options.get({1: "A", 28: "AAAA"}.get(kind), "")
+        if words and "silent" in (*words, fault):
+            return
         family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
-        known = [w for w in words or [] if "=" not in w and w != "fail" and
+        known = [w for w in words or [] if "=" not in w and w != "fail" and not fault and
                  (":" in w) == (family == socket.AF_INET6)]
         if known and "rotate" in options:
             step = int(options["rotate"])
             turn = self.turns[name, kind] = self.turns[name, kind] + step
             known = [known[(turn + i) % len(known)] for i in range(step)]
-        code = 3 if words is None else 2 if "fail" in words else 0
+        code = 3 if words is None or fault == "missing" else \
+            2 if "fail" in (*words, fault) else 0
         answer = struct.pack("!HHHHHH", struct.unpack_from("!H", data)[0], 0x8580 | code, 1,
                              len(known), 0, 0) + data[12:at + 5]
         for address in known:

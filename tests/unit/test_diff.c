@@ -64,15 +64,25 @@ static void config_done(struct config *c)
 	policy_free(&c->policy);
 }
 
-static void answer(struct config *c, const char *name, enum host_state state, const char *address)
+static void answer_family(struct config *c, const char *name, enum family family,
+			  enum host_state state, const char *address)
 {
 	struct host *host = hosts_find(&c->hosts, name);
+	struct answer answer = { .name = name, .family = family, .state = state };
 	struct ipaddr addr;
 
 	assert_non_null(host);
 	if (address)
 		assert_true(ipaddr_parse(address, strlen(address), &addr));
-	host_set(host, state, &addr, address ? 1 : 0);
+	answer.addrs = &addr;
+	answer.n_addrs = address ? 1 : 0;
+	host_answer(host, &answer);
+}
+
+static void answer(struct config *c, const char *name, enum host_state state, const char *address)
+{
+	answer_family(c, name, FAMILY_IPV4, state, address);
+	answer_family(c, name, FAMILY_IPV6, state, NULL);
 }
 
 static void copy_set(struct kernel_set *to, const struct plan_set *from)
@@ -418,6 +428,37 @@ static void test_names(void **state)
 		   gone);
 }
 
+/* IPv4 answers, IPv6 does not, or the name has none any more. */
+static void test_one_family(void **state)
+{
+	struct config before, after;
+	struct kernel kernel;
+
+	(void)state;
+	config_read(&before, NAMES);
+	answer(&before, "b.example", HOST_FAILED, NULL);
+	answer_family(&before, "a.example", FAMILY_IPV4, HOST_DNS, "198.51.100.1");
+	answer_family(&before, "a.example", FAMILY_IPV6, HOST_DNS, "2001:db8::1");
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, NAMES);
+	answer_family(&after, "a.example", FAMILY_IPV4, HOST_DNS, "198.51.100.1");
+	answer_family(&after, "a.example", FAMILY_IPV6, HOST_FAILED, NULL);
+	config_compile(&after);
+	expect_script(&after.plan, &kernel, "");
+	answer_family(&after, "a.example", FAMILY_IPV6, HOST_DNS, NULL);
+	plan_free(&after.plan);
+	config_compile(&after);
+	expect_script(&after.plan, &kernel,
+		      "add element inet dockside ipset-s-v6 { 2001:db8::1 }\n"
+		      "delete element inet dockside ipset-s-v6 { 2001:db8::1 }\n"
+		      "add element inet dockside ipset-s-v6 {\n"
+		      "\t2001:db8::1 timeout 300000ms comment \"a.example\" }\n");
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
 /* Two names share an address; one of them cannot be asked any more. */
 static void test_shared_address(void **state)
 {
@@ -545,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_sets_by_hand),
 		cmocka_unit_test(test_set_replaced),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_one_family),
 		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_nat_names),
 		cmocka_unit_test(test_unsafe_names),

@@ -66,7 +66,8 @@ static void test_collect(void **state)
 	assert_int_equal(hosts.n, ARRAY_SIZE(want));
 	for (size_t i = 0; i < hosts.n; i++) {
 		assert_string_equal(hosts.items[i].name, want[i]);
-		assert_int_equal(hosts.items[i].state, HOST_UNASKED);
+		assert_int_equal(hosts.items[i].states[FAMILY_IPV4], HOST_UNASKED);
+		assert_int_equal(hosts.items[i].states[FAMILY_IPV6], HOST_UNASKED);
 		assert_int_equal(hosts.items[i].n_addrs, 0);
 		assert_ptr_equal(hosts_find(&hosts, want[i]), &hosts.items[i]);
 	}
@@ -88,32 +89,57 @@ static void test_collect_nothing(void **state)
 	hosts_free(NULL);
 }
 
-static void test_set(void **state)
+/* Both families, as if one question had brought all. */
+static void answer(struct host *host, enum host_state state, const struct ipaddr *addrs, size_t n)
+{
+	for (int family = 0; family < N_FAMILIES; family++)
+		host_answer(host, &(struct answer){ .family = (enum family)family,
+						    .state = state,
+						    .addrs = addrs,
+						    .n_addrs = n });
+}
+
+static void test_answer(void **state)
 {
 	const struct ipaddr addrs[] = {
 		addr("2001:db8::2"), addr("10.0.0.2"), addr("0.0.0.0"),	    addr("10.0.0.1"),
 		addr("10.0.0.2"),    addr("::"),       addr("2001:db8::1"),
 	};
+	const struct ipaddr other = addr("2001:db8::9");
 	struct host host = { .name = xstrdup("a.example") };
 	struct hosts hosts = { .items = xmalloc(sizeof(host)), .n = 1 };
 	struct buf b = { 0 };
 
 	(void)state;
-	host_set(&host, HOST_DNS, addrs, ARRAY_SIZE(addrs));
-	assert_int_equal(host.state, HOST_DNS);
+	answer(&host, HOST_DNS, addrs, ARRAY_SIZE(addrs));
+	assert_int_equal(host.states[FAMILY_IPV4], HOST_DNS);
+	assert_int_equal(host.states[FAMILY_IPV6], HOST_DNS);
 	assert_string_equal(addrs_of(&host, &b), "10.0.0.1 10.0.0.2 2001:db8::1 2001:db8::2");
+	assert_ptr_equal(host.targets[FAMILY_IPV4], &host.addrs[0]);
+	assert_ptr_equal(host.targets[FAMILY_IPV6], &host.addrs[2]);
+
+	/* One family leaves the other as it is. */
+	host_answer(&host, &(struct answer){ .family = FAMILY_IPV6,
+					     .state = HOST_STATIC,
+					     .addrs = &other,
+					     .n_addrs = 1 });
+	assert_int_equal(host.states[FAMILY_IPV4], HOST_DNS);
+	assert_int_equal(host.states[FAMILY_IPV6], HOST_STATIC);
+	assert_string_equal(addrs_of(&host, &b), "10.0.0.1 10.0.0.2 2001:db8::9");
+	assert_ptr_equal(host.targets[FAMILY_IPV6], &host.addrs[2]);
 
 	/* Its own addresses are a valid source, and are replaced. */
-	host_set(&host, HOST_STATIC, host.addrs, 1);
-	assert_int_equal(host.state, HOST_STATIC);
+	answer(&host, HOST_STATIC, host.addrs, 1);
+	assert_int_equal(host.states[FAMILY_IPV4], HOST_STATIC);
 	assert_string_equal(addrs_of(&host, &b), "10.0.0.1");
+	assert_null(host.targets[FAMILY_IPV6]);
 
 	hosts.items[0] = host;
 	hosts_free(&hosts);
 	buf_free(&b);
 }
 
-static void test_set_nothing(void **state)
+static void test_answer_nothing(void **state)
 {
 	const struct ipaddr nothing[] = { addr("0.0.0.0"), addr("::") };
 	const struct ipaddr one = addr("10.0.0.1");
@@ -122,28 +148,50 @@ static void test_set_nothing(void **state)
 
 	(void)state;
 	host->name = xstrdup("a.example");
-	host_set(host, HOST_DNS, nothing, ARRAY_SIZE(nothing));
-	assert_int_equal(host->state, HOST_FAILED);
-	assert_non_null(host->error);
+	answer(host, HOST_DNS, nothing, ARRAY_SIZE(nothing));
+	assert_int_equal(host->states[FAMILY_IPV4], HOST_DNS);
+	assert_null(host->errors[FAMILY_IPV4]);
 	assert_int_equal(host->n_addrs, 0);
-
-	host_set(host, HOST_DNS, &one, 1);
-	assert_int_equal(host->state, HOST_DNS);
-	assert_null(host->error);
-
-	host_set(host, HOST_STATIC, NULL, 0);
-	assert_int_equal(host->state, HOST_FAILED);
-	assert_null(host->addrs);
+	answer(host, HOST_DNS, &one, 1);
+	assert_int_equal(host->n_addrs, 1);
+	answer(host, HOST_FAILED, NULL, 0);
+	assert_int_equal(host->states[FAMILY_IPV4], HOST_FAILED);
+	assert_non_null(host->errors[FAMILY_IPV4]);
+	assert_int_equal(host->n_addrs, 0);
+	answer(host, HOST_STATIC, &one, 1);
+	assert_null(host->errors[FAMILY_IPV4]);
 	hosts_free(&hosts);
+}
+
+static void test_error(void **state)
+{
+	static const struct {
+		const char *v4, *v6, *text;
+	} cases[] = {
+		{ NULL, NULL, "" },
+		{ "late", NULL, "IPv4: late" },
+		{ NULL, "lost", "IPv6: lost" },
+		{ "late", "late", "late" },
+		{ "late", "lost", "IPv4: late; IPv6: lost" },
+	};
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *errors[N_FAMILIES] = { (char *)cases[i].v4, (char *)cases[i].v6 };
+
+		answers_error(errors, &b);
+		assert_string_equal(buf_str(&b), cases[i].text);
+	}
+	buf_free(&b);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_collect),
-		cmocka_unit_test(test_collect_nothing),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_set_nothing),
+		cmocka_unit_test(test_collect), cmocka_unit_test(test_collect_nothing),
+		cmocka_unit_test(test_answer),	cmocka_unit_test(test_answer_nothing),
+		cmocka_unit_test(test_error),
 	};
 
 	return cmocka_run_group_tests_name("hosts", tests, NULL, NULL);

@@ -55,17 +55,44 @@ static int tear_down(void **state)
 }
 
 /* Answers with the addresses 192.0.2.X of the digits in list. */
+static void answer4(struct world *w, const char *name, enum host_state state, const char *list,
+		    unsigned ttl_s)
+{
+	struct ipaddr addrs[16];
+	struct answer answer = { .name = name, .state = state, .addrs = addrs, .ttl_s = ttl_s };
+
+	answer.error = "out of order";
+	for (; list && *list; list++) {
+		addrs[answer.n_addrs] =
+			(struct ipaddr){ .family = FAMILY_IPV4, .b = { 192, 0, 2 } };
+		addrs[answer.n_addrs++].b[3] = (uint8_t)(*list - '0');
+	}
+	names_answer(&w->names, &answer, w->now_ms);
+}
+
+/* With 2001:db8::X for the letters in list. */
+static void answer6(struct world *w, const char *name, enum host_state state, const char *list,
+		    unsigned ttl_s)
+{
+	struct ipaddr addrs[16];
+	struct answer answer = { .name = name, .state = state, .addrs = addrs, .ttl_s = ttl_s };
+
+	answer.family = FAMILY_IPV6;
+	answer.error = "off";
+	for (; list && *list; list++) {
+		addrs[answer.n_addrs] =
+			(struct ipaddr){ .family = FAMILY_IPV6, .b = { 0x20, 0x01, 0xd, 0xb8 } };
+		addrs[answer.n_addrs++].b[15] = (uint8_t)(*list - '0');
+	}
+	names_answer(&w->names, &answer, w->now_ms);
+}
+
+/* IPv4 as said; IPv6 fails, or there is none. */
 static void answer(struct world *w, const char *name, enum host_state state, const char *list,
 		   unsigned ttl_s)
 {
-	struct ipaddr addrs[16];
-	size_t n = 0;
-
-	for (; list && *list; list++) {
-		addrs[n] = (struct ipaddr){ .family = FAMILY_IPV4, .b = { 192, 0, 2 } };
-		addrs[n++].b[3] = (uint8_t)(*list - '0');
-	}
-	names_answer(&w->names, name, state, addrs, n, ttl_s, "out of order", w->now_ms);
+	answer4(w, name, state, list, ttl_s);
+	answer6(w, name, state, NULL, 0);
 }
 
 static void expect_addrs(struct world *w, const char *name, const char *list)
@@ -76,7 +103,10 @@ static void expect_addrs(struct world *w, const char *name, const char *list)
 	names_expire(&w->names, w->now_ms);
 	assert_non_null(found);
 	for (size_t i = 0; i < found->n_addrs; i++)
-		text[i] = (char)('0' + found->addrs[i].addr.b[3]);
+		text[i] = (char)('0' +
+				 found->addrs[i]
+					 .addr
+					 .b[found->addrs[i].addr.family == FAMILY_IPV4 ? 3 : 15]);
 	assert_string_equal(text, list);
 }
 
@@ -87,7 +117,22 @@ static void pass(struct world *w, unsigned seconds)
 
 static uint64_t wait_s(struct world *w, const char *name)
 {
-	return (names_find(&w->names, name)->ask_ms - w->now_ms) / 1000;
+	return (names_find(&w->names, name)->families[FAMILY_IPV4].ask_ms - w->now_ms) / 1000;
+}
+
+static uint64_t wait6_s(struct world *w, const char *name)
+{
+	return (names_find(&w->names, name)->families[FAMILY_IPV6].ask_ms - w->now_ms) / 1000;
+}
+
+static const char *take_due(struct world *w, size_t *cursor, enum family wanted)
+{
+	enum family family;
+	const char *name = names_take_due(&w->names, w->now_ms, cursor, &family);
+
+	if (name)
+		assert_int_equal(family, wanted);
+	return name;
 }
 
 static void test_all_due_at_first(void **state)
@@ -96,10 +141,19 @@ static void test_all_due_at_first(void **state)
 	size_t cursor = 0;
 
 	assert_int_equal(names_due(&w->names), w->now_ms);
-	assert_string_equal(names_take_due(&w->names, w->now_ms, &cursor), "a.example");
-	assert_string_equal(names_take_due(&w->names, w->now_ms, &cursor), "b.example");
-	assert_null(names_take_due(&w->names, w->now_ms, &cursor));
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "a.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "b.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
+	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 	assert_true(names_due(&w->names) == UINT64_MAX);
+	assert_true(names_asking(&w->names, w->now_ms));
+	answer(w, "a.example", HOST_DNS, "1", 30);
+	answer4(w, "b.example", HOST_DNS, "1", 30);
+	assert_true(names_asking(&w->names, w->now_ms));
+	answer6(w, "b.example", HOST_FAILED, NULL, 0);
+	assert_false(names_asking(&w->names, w->now_ms));
+	assert_int_equal(names_due(&w->names), w->now_ms + 5000);
 }
 
 static void test_ask_again(void **state)
@@ -177,6 +231,78 @@ static void test_outage_keeps(void **state)
 	expect_addrs(w, "a.example", "");
 }
 
+/* An outage of one family, and answers of the other all the time. */
+static void test_outage_of_one_family(void **state)
+{
+	struct world *w = *state;
+	const struct name *name = names_find(&w->names, "a.example");
+
+	answer4(w, "a.example", HOST_DNS, "12", 30);
+	answer6(w, "a.example", HOST_DNS, "ab", 30);
+	for (unsigned i = 0; i < 3 * STALE_S / REFRESH_S; i++) {
+		pass(w, REFRESH_S);
+		answer4(w, "a.example", HOST_DNS, "2", 30);
+		answer6(w, "a.example", HOST_FAILED, NULL, 0);
+		assert_int_equal(name_trouble(name), NAME_IPV6_FAILS);
+		assert_int_equal(wait_s(w, "a.example"), 30);
+	}
+	assert_int_equal(wait6_s(w, "a.example"), 60);
+	assert_string_equal(name->errors[FAMILY_IPV6], "off");
+	assert_null(name->errors[FAMILY_IPV4]);
+	expect_addrs(w, "a.example", "2ab");
+	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
+	assert_int_equal(name->families[FAMILY_IPV6].target.addr.b[15], 'a' - '0');
+	/* And the other way round. */
+	answer6(w, "a.example", HOST_DNS, "b", 30);
+	assert_int_equal(name_trouble(name), 0);
+	for (unsigned i = 0; i < 3 * STALE_S / REFRESH_S; i++) {
+		pass(w, REFRESH_S);
+		answer4(w, "a.example", HOST_FAILED, NULL, 0);
+		answer6(w, "a.example", HOST_DNS, "b", 30);
+	}
+	assert_int_equal(name_trouble(name), NAME_IPV4_FAILS);
+	expect_addrs(w, "a.example", "2b");
+}
+
+/* That a name has no addresses of a family is an answer: what it had ages. */
+static void test_family_without_addresses(void **state)
+{
+	struct world *w = *state;
+	const struct name *name = names_find(&w->names, "a.example");
+
+	answer4(w, "a.example", HOST_DNS, "1", 30);
+	answer6(w, "a.example", HOST_DNS, "a", 30);
+	pass(w, 30);
+	answer4(w, "a.example", HOST_DNS, "1", 30);
+	answer6(w, "a.example", HOST_DNS, NULL, 0);
+	assert_int_equal(wait6_s(w, "a.example"), 60);
+	assert_false(name->families[FAMILY_IPV6].target.set);
+	/* A failure after it vouches for nothing. */
+	pass(w, STALE_S - 31);
+	answer4(w, "a.example", HOST_DNS, "1", 30);
+	answer6(w, "a.example", HOST_FAILED, NULL, 0);
+	expect_addrs(w, "a.example", "1a");
+	pass(w, 1);
+	expect_addrs(w, "a.example", "1");
+	answer(w, "a.example", HOST_DNS, NULL, 0);
+	pass(w, STALE_S);
+	expect_addrs(w, "a.example", "");
+	assert_int_equal(name_trouble(name), NAME_EMPTY);
+}
+
+/* What only one family of has come to /etc/hosts does not spare the other. */
+static void test_static_of_one_family(void **state)
+{
+	struct world *w = *state;
+
+	answer4(w, "a.example", HOST_DNS, "1", 30);
+	answer6(w, "a.example", HOST_DNS, "a", 30);
+	answer4(w, "a.example", HOST_STATIC, "2", 0);
+	expect_addrs(w, "a.example", "2a");
+	answer6(w, "a.example", HOST_STATIC, NULL, 0);
+	expect_addrs(w, "a.example", "2");
+}
+
 static void test_static_has_no_grace(void **state)
 {
 	struct world *w = *state;
@@ -200,7 +326,7 @@ static void test_configure(void **state)
 	assert_int_equal(wait_s(w, "b.example"), 29);
 	assert_int_equal(wait_s(w, "c.example"), 0);
 	/* The answer to a question of before finds nobody. */
-	assert_null(names_answer(&w->names, "a.example", HOST_FAILED, NULL, 0, 0, "", w->now_ms));
+	assert_null(names_answer(&w->names, &(struct answer){ .name = "a.example" }, w->now_ms));
 }
 
 static void test_adopt(void **state)
@@ -229,24 +355,25 @@ static void test_adopt_target(void **state)
 	const struct name *name = names_find(&w->names, "a.example");
 
 	names_adopt(&w->names, "a.example", &addr, 10000, w->now_ms);
-	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 1);
+	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 1);
 	/* Where NAT leads, though it is not the lowest. */
 	addr.b[3] = 2;
 	names_adopt_target(&w->names, "a.example", &addr, w->now_ms);
-	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 2);
+	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
 	answer(w, "a.example", HOST_FAILED, NULL, 0);
-	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 2);
+	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
 	answer(w, "a.example", HOST_DNS, "13", 60);
-	assert_int_equal(name->targets[FAMILY_IPV4].addr.b[3], 1);
+	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 1);
 }
 
 /* A name is asked at most every 5 s, whoever wants it sooner, and whether it fails or not. */
 static void test_refresh(void **state)
 {
 	struct world *w = *state;
+	enum family family;
 	size_t cursor = 0;
 
-	while (names_take_due(&w->names, w->now_ms, &cursor))
+	while (names_take_due(&w->names, w->now_ms, &cursor, &family))
 		;
 	answer(w, "a.example", HOST_DNS, "1", 60);
 	answer(w, "b.example", HOST_FAILED, NULL, 0);
@@ -272,9 +399,9 @@ static void test_fill_hosts(void **state)
 	answer(w, "a.example", HOST_DNS, "21", 60);
 	answer(w, "b.example", HOST_FAILED, NULL, 0);
 	names_fill_hosts(&w->names, &hosts, 0);
-	assert_int_equal(hosts.items[0].state, HOST_STATIC); /* others are to go */
+	assert_int_equal(hosts.items[0].states[FAMILY_IPV4], HOST_STATIC); /* others are to go */
 	assert_int_equal(hosts.items[0].n_addrs, 2);
-	assert_int_equal(hosts.items[1].state, HOST_STATIC);
+	assert_int_equal(hosts.items[1].states[FAMILY_IPV6], HOST_STATIC);
 	assert_int_equal(hosts.items[1].n_addrs, 0);
 	assert_int_equal(hosts.timeout_s, STALE_S);
 	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 1);
@@ -300,6 +427,9 @@ int main(void)
 		cmocka_unit_test(test_interval_below_stale),
 		cmocka_unit_test_setup_teardown(test_grace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outage_keeps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_outage_of_one_family, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_family_without_addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_static_of_one_family, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_static_has_no_grace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_configure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
