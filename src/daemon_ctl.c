@@ -203,6 +203,7 @@ static void answer_reconcile(struct daemon *d, struct ctl_request *request)
 		ask_orphans(d, listing);
 		return;
 	}
+	daemon_repair_soon(d, "reconcile failed");
 	ctl_answer_error(request, err.text, NULL);
 	buf_free(&listing->answer);
 	free(listing);
