@@ -5,8 +5,8 @@
 
 #include "dockside/config.h"
 #include "dockside/dns.h"
+#include "dockside/link.h"
 #include "dockside/log.h"
-#include "dockside/sysctl.h"
 
 /* Long enough for a resolver's second try; SPEC §6 waits no longer for DNS either. */
 #define RESOLVE_TIMEOUT_MS 5000

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "dockside/daemon.h"
+#include "dockside/link.h"
 #include "dockside/log.h"
-#include "dockside/sysctl.h"
 
 #define LOOK_MS 1000
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Layer 5: settings of the host's network namespace, and what its interfaces are.
- */
+/* Layer 5: settings of the host's network namespace. */
 #ifndef DOCKSIDE_SYSCTL_H
 #define DOCKSIDE_SYSCTL_H
 
@@ -27,33 +25,5 @@ int sysctl_bridge_netfilter_check(struct err *err);
  * SPEC §9 makes a warning).
  */
 int sysctl_raise(const char *path, uint64_t value, struct err *err);
-
-enum link_kind {
-	LINK_MISSING,
-	LINK_BRIDGE,
-	LINK_OTHER,
-};
-
-struct link {
-	char name[16]; /* IFNAMSIZ */
-	bool bridge;
-};
-
-/* Sorted by name. */
-struct links {
-	struct link *items;
-	size_t n;
-	size_t cap;
-};
-
-/* The interfaces of this namespace, by RTM_GETLINK (rtnetlink(7)): one question, however many are of
- * interest. Returns 0 or -errno. links_free() when done. */
-int links_read(struct links *ret_links, struct err *err);
-enum link_kind links_kind(const struct links *links, const char *name);
-void links_free(struct links *links);
-
-/* How many interfaces are ports of the bridge; 0 where there is no such interface. Returns 0 or
- * -errno. */
-int link_ports(const char *bridge, size_t *ret_n, struct err *err);
 
 #endif

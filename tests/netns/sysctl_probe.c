@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/link.h"
 #include "dockside/sysctl.h"
 #include "dockside/util.h"
 
