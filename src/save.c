@@ -6,7 +6,7 @@
  *   2. NAME.dsfw-old becomes a second name of the old file;
  *   3. one marker, beside network-config, is written and flushed: from here on the save counts;
  *   4. NAME.dsfw-new is renamed to NAME;
- *   5. NAME.dsfw-old goes, or becomes NAME.orig;
+ *   5. NAME.dsfw-old becomes NAME.orig, or goes where there is one already;
  *   6. the marker goes.
  *
  * Each step is on the disk before the next one begins. So whoever finds a marker completes 4 to 6: a
@@ -158,37 +158,13 @@ static int sync_directories(const struct job *job, struct err *err)
 
 /* ---- from the marker on ---- */
 
-static bool has_comments(const char *s, size_t len)
-{
-	bool string = false;
-
-	for (size_t i = 0; i + 1 < len; i++) {
-		if (string && s[i] == '\\')
-			i++;
-		else if (s[i] == '"' || (string && s[i] == '\n'))
-			string = s[i] == '"' && !string;
-		else if (!string && s[i] == '/' && (s[i + 1] == '/' || s[i + 1] == '*'))
-			return true;
-	}
-	return false;
-}
-
-static bool file_has_comments(const char *path)
-{
-	cleanup(cleanup_free) char *text = NULL;
-	size_t len;
-
-	/* What cannot be read is kept. */
-	return read_file(path, JSON_SIZE_MAX, &text, &len, NULL) < 0 || has_comments(text, len);
-}
-
 static int drop_old(const struct job *job, const struct target *target, struct err *err)
 {
 	int r;
 
 	if (!disk_exists(target->old_path))
 		return 0;
-	if (!disk_exists(target->orig_path) && file_has_comments(target->old_path)) {
+	if (!disk_exists(target->orig_path)) {
 		r = disk_link(job->hook, target->old_path, target->orig_path);
 		if (r < 0 && r != -EEXIST) /* no second names on this file system */
 			return disk_rename(job->hook, target->old_path, target->orig_path, err);

@@ -25,8 +25,8 @@ enum save_file_index {
 };
 
 /*
- * Writes the files that have a text. Mode and owner stay; an old file with comments, which cannot
- * survive, is kept as NAME.orig unless there is one already. Blocks on the disk. hook is NULL but in
+ * Writes the files that have a text. Mode and owner stay; the old file, whose comments and layout
+ * cannot survive, is kept as NAME.orig unless there is one already. Blocks on the disk. hook is NULL but in
  * tests. Returns 0, and then both files are on the disk; or -errno, and then both are what they
  * were. A process or machine that dies in between leaves what save_recover() repairs.
  */
