@@ -25,7 +25,7 @@ static int session_open(struct session *session, struct err *err)
 	int r;
 
 	*session = (struct session){ .lock = -1 };
-	r = lock_take(LOCK_TIMEOUT_MS, &session->lock, err);
+	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &session->lock, err);
 	if (r >= 0)
 		r = nft_reader_open(&session->reader, err);
 	if (r >= 0)
@@ -109,6 +109,8 @@ static int apply(const struct options *options, const struct policy *policy, str
 	struct err setting = { 0 };
 	int r, s;
 
+	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
+		return -EBUSY;
 	r = check_bridges(policy, err);
 	if (r < 0)
 		return r;

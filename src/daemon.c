@@ -345,7 +345,7 @@ static int run(struct daemon *d, struct err *err)
 		r = add_signals(d);
 	if (r < 0)
 		return err_errno(err, -r, "event loop");
-	r = lock_take(LOCK_TIMEOUT_MS, &d->lock, err);
+	r = lock_take(LOCK_DAEMON, LOCK_TIMEOUT_MS, &d->lock, err);
 	if (r >= 0)
 		r = start(d, err);
 	if (r < 0)

@@ -85,11 +85,13 @@ is "the daemon gives them timeouts" "$(elements $set)" "10.0.0.1
 198.51.100.3 timeout 12s comment late.example
 198.51.100.5 timeout 12s comment nat.example
 198.51.100.6"
-# Who may not come in has patience with an apply that takes its time: 10 and 30 s.
-timeout 60 "$DSFW_NFT" daemon "${files[@]}" >$t/second 2>&1 &
-second=$!
-timeout 60 "$DSFW_NFT" apply "${files[@]}" >$t/refused 2>&1 &
-refused=$!
+# An apply that takes its time has a second one wait; a daemon does not.
+busy="^error: (daemon|apply|teardown): the daemon \(pid $daemon_pid\) is running: use dsfw-nft reload"
+for command in daemon apply teardown; do
+	timeout 3 "$DSFW_NFT" $command "${files[@]}" >$t/refused 2>&1
+	is "$command beside it is refused at once" "$?" 1
+	like "and told by whom" "$(grep ^error $t/refused)" "$busy"
+done
 result "it feeds the watchdog" "$(until_true 3 told 3 WATCHDOG=1 || tail $told)"
 
 # ---- reloads -------------------------------------------------------------------------------------
@@ -150,13 +152,6 @@ is "none of which needs a repair" "$(drift repairs)" 0
 sleep_until "$begin" 22
 zone "good.example 198.51.100.2 2001:db8:51::2" "nat.example 198.51.100.5" \
 	"late.example 198.51.100.4 delay=2.5"
-busy="^error: (daemon|apply): another dsfw-nft is at work.*if it is the daemon, use dsfw-nft reload"
-wait "$second"
-is "a second daemon is refused" "$?" 1
-like "and says why" "$(grep ^error $t/second)" "$busy"
-wait "$refused"
-is "so is apply" "$?" 1
-like "which says why, too" "$(grep ^error $t/refused)" "$busy"
 # shellcheck disable=SC2317
 late_is_gone()
 {
