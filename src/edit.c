@@ -463,24 +463,6 @@ static bool apply(struct editor *e)
 	return true;
 }
 
-bool edit_is_for(enum request_action action)
-{
-	switch (action) {
-	case REQUEST_APPLY:
-	case REQUEST_SET_NETWORK:
-	case REQUEST_REMOVE_NETWORK:
-	case REQUEST_SET_IPSET:
-	case REQUEST_REMOVE_IPSET:
-		return true;
-	case REQUEST_STATUS:
-	case REQUEST_RELOAD:
-	case REQUEST_REFRESH:
-	case REQUEST_RECONCILE:
-		return false;
-	}
-	return false;
-}
-
 static bool run_edit(struct editor *e)
 {
 	switch (e->request->action) {

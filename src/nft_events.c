@@ -96,15 +96,6 @@ static void touch(struct nft_transaction *t, enum watched table, enum touched_ki
 	t->n_touched++;
 }
 
-bool nft_transaction_touches(const struct nft_transaction *transaction)
-{
-	for (int i = 0; i < N_WATCHED; i++) {
-		if (transaction->tables[i] != 0)
-			return true;
-	}
-	return transaction->n_touched > 0 || transaction->overflow;
-}
-
 /* ------------------------------------------------------------------ messages */
 
 /* NULL for what is no string or does not fit a name. */

@@ -61,8 +61,6 @@ struct nft_sets {
 	struct nft_batch *batch;
 	enum renewal renewal;
 	uint32_t genid;
-	bool failed;
-	size_t failed_op;
 	struct nftnl_set_elem *elem; /* one after the other */
 	uint16_t slots[RUN_SLOTS];
 };
@@ -229,18 +227,15 @@ static int check_op(const struct set_op *op, struct err *err)
 	return 0;
 }
 
-static int check_ops(struct nft_sets *sets, const struct set_op *ops, size_t n, struct err *err)
+static int check_ops(const struct set_op *ops, size_t n, struct err *err)
 {
 	if (n > SET_OPS_MAX)
 		return err_set(err, E2BIG, "%zu elements at once, not up to %u", n, SET_OPS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		int r = check_op(&ops[i], err);
 
-		if (r == 0)
-			continue;
-		sets->failed = true;
-		sets->failed_op = i;
-		return r;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -283,21 +278,21 @@ static const char *kind_verb(enum set_op_kind kind)
 static int refused(struct nft_sets *sets, const struct set_op *ops, size_t n,
 		   const struct batch_answers *answers, struct err *err)
 {
+	const struct set_op *op;
 	struct buf b = { 0 };
 	size_t i = 0;
 	int r;
 
 	if (answers->seq == 0 || run_of(answers->seq) >= n)
 		return err_errno(err, answers->error, "update sets");
-	sets->failed = true;
-	sets->failed_op = run_of(answers->seq);
+	op = &ops[run_of(answers->seq)];
 	if (!answers->has_offset ||
 	    !find_elem(nft_batch_find(sets->batch, answers->seq), answers->offset, &i))
-		return err_errno(err, answers->error, "set %s", ops[sets->failed_op].set);
-	sets->failed_op += i;
-	nft_text_elem(&b, ops[sets->failed_op].type, &ops[sets->failed_op].elem);
-	r = err_errno(err, answers->error, "set %s: %s %s", ops[sets->failed_op].set,
-		      kind_verb(ops[sets->failed_op].kind), buf_str(&b));
+		return err_errno(err, answers->error, "set %s", op->set);
+	op += i;
+	nft_text_elem(&b, op->type, &op->elem);
+	r = err_errno(err, answers->error, "set %s: %s %s", op->set, kind_verb(op->kind),
+		      buf_str(&b));
 	buf_free(&b);
 	return r;
 }
@@ -320,8 +315,7 @@ int nft_sets_commit(struct nft_sets *sets, const struct set_op *ops, size_t n, s
 	struct batch_answers answers;
 	int r;
 
-	sets->failed = false;
-	r = check_ops(sets, ops, n, err);
+	r = check_ops(ops, n, err);
 	if (r < 0 || n == 0)
 		return r;
 	r = transact(sets, ops, n, &answers);
@@ -524,13 +518,6 @@ void nft_sets_close(struct nft_sets *sets)
 enum renewal nft_sets_renewal(const struct nft_sets *sets)
 {
 	return sets->renewal;
-}
-
-bool nft_sets_failed_op(const struct nft_sets *sets, size_t *ret_op)
-{
-	if (sets->failed)
-		*ret_op = sets->failed_op;
-	return sets->failed;
 }
 
 uint32_t nft_sets_portid(const struct nft_sets *sets)

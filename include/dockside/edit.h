@@ -14,11 +14,9 @@ struct edit {
 	char *firewall_text;
 };
 
-/* Whether the action changes the files: apply, set-network, remove-network, set-ipset, remove-ipset. */
-bool edit_is_for(enum request_action action);
-
 /*
- * Applies such a request to both files' texts, which config_parse() has accepted:
+ * Applies a request that changes the files (apply, set-network, remove-network, set-ipset,
+ * remove-ipset) to both files' texts, which config_parse() has accepted:
  *
  * apply           both texts are what the request says.
  * set-network     A network of that name: the given keys replace, others stay; a changed subnet or

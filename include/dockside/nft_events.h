@@ -56,9 +56,6 @@ struct nft_transaction {
 	bool overflow; /* there were more; the tables' own bits are complete nevertheless */
 };
 
-/* Whether it changed anything that is watched. */
-bool nft_transaction_touches(const struct nft_transaction *transaction);
-
 /* Told of each transaction, those that touch nothing of ours included; borrowed. */
 typedef void (*nft_transaction_fn)(void *data, const struct nft_transaction *transaction);
 

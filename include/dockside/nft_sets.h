@@ -62,10 +62,6 @@ enum renewal nft_sets_renewal(const struct nft_sets *sets);
  */
 int nft_sets_commit(struct nft_sets *sets, const struct set_op *ops, size_t n, struct err *err);
 
-/* Which operation made the last nft_sets_commit() fail; where the whole set is at fault (there is
- * none of that name, say) the first one in it. False if it did not fail or was not about one. */
-bool nft_sets_failed_op(const struct nft_sets *sets, size_t *ret_op);
-
 /* The port number of the socket, which is the sender's in events. */
 uint32_t nft_sets_portid(const struct nft_sets *sets);
 

@@ -11,6 +11,24 @@
 #include "dockside/edit.h"
 #include "dockside/json_out.h"
 
+static bool changes_files(enum request_action action)
+{
+	switch (action) {
+	case REQUEST_APPLY:
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_SET_IPSET:
+	case REQUEST_REMOVE_IPSET:
+		return true;
+	case REQUEST_STATUS:
+	case REQUEST_RELOAD:
+	case REQUEST_REFRESH:
+	case REQUEST_RECONCILE:
+		return false;
+	}
+	return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char network_text[] =
@@ -107,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	request.src = make_src("request", data, size);
 	if (request_parse(&request, 0, &diags)) {
 		check_round_trip(&request);
-		if (edit_is_for(request.action))
+		if (changes_files(request.action))
 			run_edit(&request);
 	} else if (diags.count[SEVERITY_ERROR] == 0) {
 		abort();

@@ -274,32 +274,32 @@ test_refusals() # RENEWAL
 		present nat4 nat4 79/192.0.2.1/80 0
 		present nat4 nat4 80/192.0.2.1/80 0
 	END
-	)" "operation 2: set nat4: add tcp . 80 : 192.0.2.1 . 80: File exists"
+	)" "set nat4: add tcp . 80 : 192.0.2.1 . 80: File exists"
 	is "$1: no such set" "$(commit "$1" <<-END
 		present v4 v4 192.0.2.1 0
 		renew nosuch v4 192.0.2.2 0
 		renew nosuch v4 192.0.2.3 0
 	END
-	)" "operation 1: set nosuch: No such file or directory"
+	)" "set nosuch: No such file or directory"
 	is "$1: a timeout in a set that has none" "$(commit "$1" <<-END
 		present v4 v4 192.0.2.1 0
 		present plain v4 192.0.2.2 0
 		present plain v4 192.0.2.3 1000
 	END
-	)" "operation 2: set plain: add 192.0.2.3 timeout 1000ms: Invalid argument"
+	)" "set plain: add 192.0.2.3 timeout 1000ms: Invalid argument"
 	is "$1: the last of 10,000" \
 		"$({ many present 600000 9999; echo "present plain v4 192.0.2.3 1000"; } | commit "$1")" \
-		"operation 9999: set plain: add 192.0.2.3 timeout 1000ms: Invalid argument"
+		"set plain: add 192.0.2.3 timeout 1000ms: Invalid argument"
 	is "$1: every one of 40,000, more than there is room for errors" \
 		"$(many absent 0 40000 | sed 's/many6/nosuch/' | commit "$1")" \
-		"operation 0: set nosuch: No such file or directory"
+		"set nosuch: No such file or directory"
 	is "$1: a set of another kind" "$(echo "present v4 v6 2001:db8::1 0" | commit "$1")" \
-		"operation 0: set v4: add 2001:db8::1: Invalid argument"
+		"set v4: add 2001:db8::1: Invalid argument"
 	is "$1: a set of no kind of ours" "$(echo "present v4 ports 1.2.3.4 0" | commit "$1")" \
-		"operation 0: set v4: not a set of addresses or a NAT map"
+		"set v4: not a set of addresses or a NAT map"
 	is "$1: too long a comment" \
 		"$(echo "present v4 v4 192.0.2.1 0 $(many x 0 1 | sed 's/.* //')x" | commit "$1")" \
-		"operation 0: set v4: a comment of 129 bytes, not up to 128"
+		"set v4: a comment of 129 bytes, not up to 128"
 	is "$1: nothing of all that happened" "$(nft list ruleset; generation)" "$before"
 	is "$1: other data, the right way" "$(commit "$1" <<-END
 		absent nat4 nat4 80/192.0.2.80/8080 0

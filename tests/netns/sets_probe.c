@@ -180,7 +180,7 @@ static void print_generation(void)
 	nft_reader_close(reader);
 }
 
-/* Each line: "committed", "unchanged" or the error and the number of the operation. */
+/* Each line: "committed", "unchanged" or the error. */
 static void commit(const char *renewal)
 {
 	struct nft_sets *sets = open_sets(renewal);
@@ -189,12 +189,9 @@ static void commit(const char *renewal)
 	while (read_ops(&ops)) {
 		uint32_t before = nft_sets_genid(sets);
 		struct err err = { 0 };
-		size_t op = 0;
 
 		if (nft_sets_commit(sets, ops.items, ops.n, &err) == 0)
 			puts(nft_sets_genid(sets) != before ? "committed" : "unchanged");
-		else if (nft_sets_failed_op(sets, &op))
-			printf("operation %zu: %s\n", op, err.text);
 		else
 			printf("%s\n", err.text);
 		err_free(&err);
