@@ -8,6 +8,7 @@
 #include "dockside/lock.h"
 #include "dockside/log.h"
 #include "dockside/nft_script.h"
+#include "dockside/save.h"
 #include "dockside/sync.h"
 #include "dockside/sysctl.h"
 
@@ -131,15 +132,30 @@ static int apply(const struct options *options, const struct policy *policy, str
 	return r;
 }
 
+/* Under the lock, as whoever saves has it. */
+static int recover_locked(const struct options *options, struct err *err)
+{
+	int lock = -1, r;
+
+	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &lock, err);
+	if (r >= 0)
+		r = recover_files(options, err);
+	lock_give(lock);
+	return r;
+}
+
 int cmd_apply(const struct options *options)
 {
 	struct policy policy = { 0 };
 	struct err err = { 0 };
-	int r;
+	int r = 0;
 
-	if (!load_policy(options, &policy))
+	if (save_pending(options->network_config, options->firewall_config))
+		r = recover_locked(options, &err);
+	if (r >= 0 && !load_policy(options, &policy))
 		return EXIT_CONFIG;
-	r = apply(options, &policy, &err);
+	if (r >= 0)
+		r = apply(options, &policy, &err);
 	if (r < 0)
 		log_error("apply: %s", err.text);
 	err_free(&err);

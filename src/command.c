@@ -7,15 +7,32 @@
 #include "dockside/dns.h"
 #include "dockside/link.h"
 #include "dockside/log.h"
+#include "dockside/save.h"
 
 /* Long enough for a resolver's second try; SPEC §6 waits no longer for DNS either. */
 #define RESOLVE_TIMEOUT_MS 5000
+
+int recover_files(const struct options *options, struct err *err)
+{
+	enum save_recovery recovery;
+	int r = save_recover(options->network_config, options->firewall_config, NULL, &recovery,
+			     err);
+
+	if (r >= 0 && recovery == SAVE_FINISHED)
+		log_warning("finished a save of the configuration that was interrupted");
+	else if (r >= 0 && recovery == SAVE_UNDONE)
+		log_warning("undid a save of the configuration that was interrupted");
+	return r;
+}
 
 bool load_policy(const struct options *options, struct policy *ret_policy)
 {
 	struct diags diags = { 0 };
 	bool ok;
 
+	if (save_pending(options->network_config, options->firewall_config))
+		log_warning("a save of the configuration files is not complete: they may be of two "
+			    "versions; dsfw-nft apply, or the daemon when it starts, repairs that");
 	/* Straight into the caller's: its locations point into it, so that it cannot be moved. */
 	*ret_policy = (struct policy){ 0 };
 	ok = config_load(options->network_config, options->firewall_config, ret_policy, &diags);

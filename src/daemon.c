@@ -11,7 +11,6 @@
 #include "dockside/config.h"
 #include "dockside/lock.h"
 #include "dockside/log.h"
-#include "dockside/save.h"
 #include "dockside/sysctl.h"
 
 #define LOCK_TIMEOUT_MS 10000
@@ -262,19 +261,6 @@ static void raise_inotify_limits(void)
 	if (sysctl_raise(INOTIFY "max_user_instances", 8192, &err) < 0)
 		log_warning("%s; containers may run out of inotify instances", err.text);
 	err_free(&err);
-}
-
-static int recover_files(const struct options *options, struct err *err)
-{
-	enum save_recovery recovery;
-	int r = save_recover(options->network_config, options->firewall_config, NULL, &recovery,
-			     err);
-
-	if (r >= 0 && recovery == SAVE_FINISHED)
-		log_warning("finished a save of the configuration that was interrupted");
-	else if (r >= 0 && recovery == SAVE_UNDONE)
-		log_warning("undid a save of the configuration that was interrupted");
-	return r;
 }
 
 /* Everything up to where the rules are in force and the socket answers. */

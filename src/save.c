@@ -332,6 +332,16 @@ static int recover(const struct job *job, enum save_recovery *ret_recovery, stru
 	return r;
 }
 
+bool save_pending(const char *network_path, const char *firewall_path)
+{
+	const char *const paths[SAVE_FILES] = { network_path, firewall_path };
+	struct job job;
+	bool pending = job_init(&job, paths, NULL, NULL) >= 0 && anything_left(&job);
+
+	job_free(&job);
+	return pending;
+}
+
 int save_recover(const char *network_path, const char *firewall_path, const struct disk_hook *hook,
 		 enum save_recovery *ret_recovery, struct err *err)
 {

@@ -41,8 +41,12 @@ int cmd_apply(const struct options *options);
 int cmd_diff(const struct options *options);
 int cmd_teardown(const struct options *options);
 
-/* Reads both files and prints their diagnostics. On true the caller frees *ret_policy. */
+/* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the caller frees *ret_policy. */
 bool load_policy(const struct options *options, struct policy *ret_policy);
+
+/* Repairs what an interrupted save has left, and logs it; to be called before the files are read, with
+ * the lock. Returns 0 or -errno. */
+int recover_files(const struct options *options, struct err *err);
 
 /* Asks for every name of the policy, both families, with a deadline; logs each that did not answer.
  * The caller frees *ret_hosts, also after an error. Returns 0 or -errno. */

@@ -33,6 +33,9 @@ enum save_file_index {
 int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
 	       struct err *err);
 
+/* Whether there is something for save_recover() to repair, or a save under way. Changes nothing. */
+bool save_pending(const char *network_path, const char *firewall_path);
+
 enum save_recovery {
 	SAVE_CLEAN,    /* nothing was left behind */
 	SAVE_FINISHED, /* a save was complete but for renaming: it is done now */

@@ -60,6 +60,23 @@ converges()
 	result "$1" "$faults"
 }
 
+# ---- a save that was interrupted ------------------------------------------------------------------
+
+cp $t/policy.0 $t/firewall.json
+echo '{' >$t/firewall.json.dsfw-new
+faults=
+for command in check diff compile; do
+	dsfw $command
+	[[ $err == *"save of the configuration files is not complete"* && $status -eq 0 ]] ||
+		faults+="$command: $status $err"$'\n'
+done
+[[ -e $t/firewall.json.dsfw-new ]] || faults+="it was repaired"
+result "check, diff and compile warn of an interrupted save, and leave it" "$faults"
+dsfw apply
+is "apply repairs it" "$status $(find $t -name '*.dsfw-*') $(grep -c 'warning: undid a save' <<<"$err")" "0  1"
+dsfw check
+is "and that is that" "$status $(grep -c 'save' <<<"$err")" "0 0"
+
 # ---- at the same time ----------------------------------------------------------------------------
 
 at_once() # COUNT: $statuses, each once

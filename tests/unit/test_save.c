@@ -455,7 +455,7 @@ static bool saved_firewall(const struct fixture *f)
 static void test_save_after_death(void **state)
 {
 	struct fixture *f = *state;
-	int n = operations_of_save(f);
+	int n = operations_of_save(f), pending = 0;
 
 	for (int at = 1; at <= n; at++) {
 		const struct save_file files[SAVE_FILES] = {
@@ -466,13 +466,16 @@ static void test_save_after_death(void **state)
 
 		reset(f);
 		assert_false(in_child(f, true, (struct accident){ .die_at = at }));
+		pending += save_pending(f->network, f->firewall);
 		assert_int_equal(save_files(files, NULL, NULL), 0);
+		assert_false(save_pending(f->network, f->firewall));
 		assert_text(f->network, "[3]");
 		assert_sibling(f->network, ".orig", OLD_NETWORK);
 		finished = saved_firewall(f);
 		assert_sibling(f->firewall, ".orig", finished ? OLD_FIREWALL : "(missing)");
 		assert_int_equal(remove_tree(f->dir), finished ? 4 : 3);
 	}
+	assert_true(pending > n / 2);
 }
 
 /* Dies in the save, again in each step of the recovery, and then recovers. */
