@@ -351,13 +351,15 @@ static const char *nat_comment(struct arena *arena, const struct nat_rule *rule,
 			       const struct origin *origin)
 {
 	const char *text = rule->comment ? rule->comment : origin->entry;
+	char name[COMMENT_MAX + 1] = "";
 	struct buf b = { 0 };
 	const char *comment;
 	size_t len;
 
 	if (!rule->to_host)
 		return text;
-	buf_printf(&b, "%s: %s", rule->to_host, text);
+	comment_add_name(name, rule->to_host);
+	buf_printf(&b, "%s: %s", name, text);
 	len = b.len;
 	if (len > COMMENT_MAX) { /* cut at a character, not inside one */
 		len = COMMENT_MAX;

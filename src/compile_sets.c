@@ -113,32 +113,20 @@ static void add_prefix(struct plan_set *set, const struct prefix *prefix,
 	memcpy(elem->last, last.b, sizeof(last.b));
 }
 
-static const char *first_name(struct plan *plan, const char *name)
+static const char *host_comment(struct plan *plan, const char *name)
 {
-	char text[COMMENT_MAX + 1];
+	char text[COMMENT_MAX + 1] = "";
 
-	if (strlen(name) <= COMMENT_MAX)
-		return name;
-	snprintf(text, sizeof(text), "%.*s", COMMENT_MAX, name);
+	comment_add_name(text, name);
 	return plan_intern(plan, text);
 }
 
-/* "a.example b.example", whole names only, as many as fit. The comment is also how a later run
- * knows which name an address in the kernel came from. */
-static const char *joined_names(struct plan *plan, const struct elem *elems, size_t n)
+static const char *joined_comment(struct plan *plan, const struct elem *elems, size_t n)
 {
 	char text[COMMENT_MAX + 1] = "";
-	size_t len = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		size_t more = strlen(elems[i].comment) + (i > 0);
-
-		if (len + more > COMMENT_MAX)
-			continue;
-		snprintf(text + len, sizeof(text) - len, "%s%.*s", i > 0 ? " " : "", (int)more,
-			 elems[i].comment);
-		len += more;
-	}
+	for (size_t i = 0; i < n; i++)
+		comment_add_name(text, elems[i].comment);
 	return plan_intern(plan, text);
 }
 
@@ -154,7 +142,7 @@ static void add_host_elems(struct plan *plan, struct plan_set *set, const struct
 			   unsigned timeout_s)
 {
 	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
-	const char *name = first_name(plan, host->name);
+	const char *name = host_comment(plan, host->name);
 
 	for (size_t i = 0; i < host->n_addrs; i++) {
 		struct elem *elem;
@@ -191,7 +179,7 @@ void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeou
 			next++;
 		set->elems[n] = set->elems[i];
 		if (next > i + 1 && set->elems[n].comment)
-			set->elems[n].comment = joined_names(plan, &set->elems[i], next - i);
+			set->elems[n].comment = joined_comment(plan, &set->elems[i], next - i);
 		n++;
 	}
 	set->n_elems = n;

@@ -161,20 +161,16 @@ static void diff_stray(const struct plan_set *want, const struct elem *have, uin
 static const char *merged_comment(struct arena *arena, const struct plan_set *set,
 				  const struct elem *want, const struct elem *have)
 {
-	const char *comment = NULL;
+	char comment[COMMENT_MAX + 1] = "";
 
 	for (size_t i = 0; i < set->n_hosts; i++) {
 		const struct host *host = set->hosts[i];
 
-		if (!elem_is_of(want, host->name) &&
-		    !(host_unanswered(host, set) && elem_is_of(have, host->name)))
-			continue;
-		if (!comment)
-			comment = arena_printf(arena, "%.*s", COMMENT_MAX, host->name);
-		else if (strlen(comment) + 1 + strlen(host->name) <= COMMENT_MAX)
-			comment = arena_printf(arena, "%s %s", comment, host->name);
+		if (elem_is_of(want, host->name) ||
+		    (host_unanswered(host, set) && elem_is_of(have, host->name)))
+			comment_add_name(comment, host->name);
 	}
-	return comment;
+	return arena_strdup(arena, comment);
 }
 
 /* An element of both sides. */

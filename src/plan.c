@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,16 +66,44 @@ const char *plan_intern(struct plan *plan, const char *text)
 	return copy;
 }
 
-bool elem_is_of(const struct elem *elem, const char *name)
+/* "~" is in no name. */
+static void print_name(const char *name, char ret_text[COMMENT_MAX + 1])
 {
 	size_t len = strlen(name);
 
-	if (len > COMMENT_MAX)
-		len = COMMENT_MAX;
+	if (len <= COMMENT_MAX)
+		memcpy(ret_text, name, len + 1);
+	else
+		snprintf(ret_text, COMMENT_MAX + 1, "%.*s~%016llx", COMMENT_MAX - 17, name,
+			 (unsigned long long)hash64(HASH_SEED, name, len));
+}
+
+void comment_add_name(char comment[COMMENT_MAX + 1], const char *name)
+{
+	size_t len = strlen(comment);
+	char text[COMMENT_MAX + 1];
+	size_t more;
+
+	print_name(name, text);
+	more = strlen(text);
+	if (len + (len > 0) + more > COMMENT_MAX)
+		return;
+	if (len > 0)
+		comment[len++] = ' ';
+	memcpy(comment + len, text, more + 1);
+}
+
+bool elem_is_of(const struct elem *elem, const char *name)
+{
+	char text[COMMENT_MAX + 1];
+	size_t len;
+
+	print_name(name, text);
+	len = strlen(text);
 	for (const char *p = elem->comment; p && *p;) {
 		size_t n = strcspn(p, " ");
 
-		if (n == len && memcmp(p, name, n) == 0)
+		if (n == len && memcmp(p, text, n) == 0)
 			return true;
 		p += n + strspn(p + n, " ");
 	}

@@ -10,6 +10,7 @@
 #include "dockside/addr.h"
 #include "dockside/err.h"
 #include "dockside/hosts.h"
+#include "dockside/model.h"
 #include "dockside/util.h"
 
 #define TABLE_NAME "dockside"
@@ -217,7 +218,14 @@ bool set_type_is_map(enum set_type type);
 
 /* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
 const char *plan_intern(struct plan *plan, const char *text);
-/* Whether a name stands in the comment of an element, which lists the names that its address is of. */
+/*
+ * The comment of an element lists the names that its address is of: "a.example b.example". It is how
+ * a later run knows where an address in the kernel came from. A name that is longer than a comment
+ * stands there as its beginning and a hash, and is no other name's.
+ */
+/* Adds a name to such a comment, which is empty at first, if there is room for all of it. */
+void comment_add_name(char comment[COMMENT_MAX + 1], const char *name);
+/* Whether a name stands in the comment of an element. */
 bool elem_is_of(const struct elem *elem, const char *name);
 struct plan_chain *plan_add_chain(struct plan *plan, const char *name, const struct origin *origin);
 struct plan_set *plan_add_set(struct plan *plan, enum set_type type, const char *name,

@@ -428,6 +428,31 @@ static void test_names(void **state)
 		   gone);
 }
 
+/* A comment has room for 128 bytes; longer names that begin alike are not each other. */
+static void test_long_names(void **state)
+{
+	char a[200], b[200], comment[COMMENT_MAX + 1] = "", both[COMMENT_MAX + 1] = "";
+	struct elem elem = { .comment = comment };
+
+	(void)state;
+	memset(a, 'x', sizeof(a));
+	for (size_t i = 50; i < sizeof(a); i += 50)
+		a[i] = '.';
+	a[sizeof(a) - 1] = '\0';
+	memcpy(b, a, sizeof(b));
+	b[sizeof(b) - 2] = 'y';
+	comment_add_name(comment, a);
+	assert_int_equal(strlen(comment), COMMENT_MAX);
+	assert_true(elem_is_of(&elem, a));
+	assert_false(elem_is_of(&elem, b));
+	b[COMMENT_MAX] = '\0'; /* which fits */
+	assert_false(elem_is_of(&elem, b));
+	comment_add_name(both, "a.example");
+	comment_add_name(both, a);
+	comment_add_name(both, "b.example");
+	assert_string_equal(both, "a.example b.example");
+}
+
 /* IPv4 answers, IPv6 does not, or the name has none any more. */
 static void test_one_family(void **state)
 {
@@ -586,6 +611,7 @@ int main(void)
 		cmocka_unit_test(test_sets_by_hand),
 		cmocka_unit_test(test_set_replaced),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_one_family),
 		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_nat_names),
