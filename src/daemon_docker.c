@@ -227,8 +227,7 @@ static void on_opened(void *data)
 	struct daemon_docker *k = data;
 
 	k->following = true;
-	k->stream_complained = false;
-	k->backoff_ms = 0;
+	k->opened_ms = daemon_now_ms(k->daemon);
 	daemon_docker_all_stale(k);
 	begin_pass(k, PROVIDE_LOOK);
 }
@@ -241,7 +240,11 @@ static void on_end(void *data, const struct docker_answer *answer)
 	if (answer->error.code == ECANCELED)
 		return;
 	k->stream = k->following = false;
-	if (was_open) {
+	if (was_open && daemon_now_ms(k->daemon) - k->opened_ms >= PATIENCE_MS) {
+		k->backoff_ms = 0;
+		k->stream_complained = false;
+	}
+	if (was_open && answer->error.code == ECONNRESET) {
 		daemon_docker_lost(k, &answer->error);
 		return;
 	}

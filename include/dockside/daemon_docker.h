@@ -37,6 +37,7 @@ struct daemon_docker {
 
 	bool stream, following; /* asked for; open */
 	bool stream_complained;
+	uint64_t opened_ms;
 
 	bool passing, again;
 	enum provide_mode mode, again_mode; /* of the pass; of the next one */

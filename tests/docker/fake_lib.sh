@@ -8,6 +8,8 @@ fake_rules=$t/fake.rules
 fake_log=$t/fake.log
 fake_pid=
 docker_tests=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+# shellcheck disable=SC2034 # where ../netns is
+here=$docker_tests/../netns
 export DOCKER_HOST=unix://$fake
 
 fake_start()

@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon and Docker's networks, against an Engine API that comes and goes, hangs and lies. TAP.
+# shellcheck disable=SC2317 # until_true calls them
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/../netns/lib.sh"
+# shellcheck source=tests/docker/fake_lib.sh
+. "$(dirname "$0")/fake_lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+
+config()
+{
+	network_config <<-'END'
+		{"networks": [
+			{"name": "ds-A", "subnet": "172.30.1.0/24", "dockside_ip": "172.30.1.2",
+				"dockside_mac": "02:42:ac:1e:01:02"},
+			{"name": "ds-b", "subnet": "172.30.2.0/24"}]}
+	END
+	firewall_config <<<'{"networks": {"ds-A": {"egress": [{"action": "drop"}]}, "ds-b": {"egress": [{"action": "drop"}]}}}'
+}
+config
+
+# of PATH…: a value of status
+of()
+{
+	client status --json
+	python3 -c 'import json, sys
+value = json.load(sys.stdin)
+for key in sys.argv[1:]:
+	value = value.get(key, {})
+print(value if value != {} else "")' "$@" <$t/out
+}
+
+docker_is() # STATE
+{
+	[[ $(of docker state) == "$1" ]]
+}
+
+network_is() # NAME STATE
+{
+	[[ $(of network_details "$1" docker) == "$2" ]]
+}
+
+has() # NAME CONTAINERS
+{
+	[[ $(of network_details "$1" containers) == "$2" ]]
+}
+
+drains() # BRIDGE
+{
+	[[ $(of network_details "$1" state) == draining ]]
+}
+
+chains_are_gone() # BRIDGE
+{
+	! nft list chain inet dockside "$1-OUT" >/dev/null 2>&1
+}
+
+# after STARTED SECONDS: ready by then
+ready_within()
+{
+	awk -v from="$launched" -v to="$(message READY=1 | cut -d' ' -f2)" -v most="$1" \
+		'BEGIN { print to - from <= most ? "in time" : to - from " s" }'
+}
+
+start_listening
+
+# ---- no Docker, then one --------------------------------------------------------------------------
+
+start_daemon
+is "without Docker it is ready at once" "$(ready_within 1.5)" "in time"
+is "and says so" "$(of docker state) $(of network_details ds-A docker)" "absent unknown"
+like "once" "$(life | grep -c 'no such socket')" '^1$'
+fake_start
+until_true 10 docker_is connected
+is "when Docker comes" "$(of docker state) $(of docker version) $(of docker backend)" "connected 99.1 iptables"
+is "the networks are made" "$(of network_details ds-A docker) $(of network_details ds-b docker)" "present present"
+like "in words" "$(client status; echo "$out")" "docker: connected, version 99.1, API 1.50, firewall backend iptables"
+until_true 5 test "$(of docker events)" = True
+
+# ---- events ----------------------------------------------------------------------------------------
+
+fake_tell connect ds-A c1 02:42:ac:1e:01:0b 172.30.1.11
+until_true 3 has ds-A 1
+is "who is attached is known" "$(of network_details ds-A containers)" 1
+fake_tell connect ds-A dockside 02:42:ac:1e:01:02 172.30.1.2
+until_true 3 has ds-A 2
+fake_tell remove ds-b
+until_true 3 network_is ds-b absent
+is "a network that somebody removes" "$(of network_details ds-b docker)" absent
+is "is in the log" "$(life | grep -c 'network ds-b was removed from Docker by somebody')" 1
+: >"$fake_log"
+fake_tell create other 10.9.0.0/16 ""
+until_true 3 grep -q networks "$fake_log"
+sleep 0.5
+is "and left so" "$(grep -c POST $fake_log)" 0
+client reload
+is "until a reload, which answers when it is made" "$status $(of network_details ds-b docker)" "0 present"
+
+fake_tell create ds-orphan 10.8.0.0/16 ""
+client reconcile --json
+like "an orphan is found at once" "$out" '"docker_orphans":\["ds-orphan"\]'
+
+# ---- draining ----------------------------------------------------------------------------------------
+
+client remove-network ds-b
+like "a network without containers goes at once" "$status $out" "^0 enforced and saved"
+is "with its chains" "$(chains_are_gone ds-b && echo gone)" gone
+is "and stays in Docker" "$(client reconcile --json; grep -o '"docker_orphans.*' <<<"$out")" \
+	'"docker_orphans":["ds-b","ds-orphan"]}'
+client remove-network ds-A
+like "one with containers drains" "$status $out" "^0 saved; containers are attached"
+sleep 1.5
+is "as long as they are attached" "$(of network_details ds-a state)" draining
+fake_tell disconnect ds-A c1
+until_true 3 chains_are_gone ds-a
+is "the dockside container does not count" "$(of network_details ds-a state)" ""
+config
+client reload
+fake_behaves "GET /networks/ hang"
+client remove-network ds-A
+like "while Docker hangs, nothing is known" "$status $out" "^0 saved; containers are attached"
+is "and it drains" "$(of network_details ds-a state)" draining
+is "status says so" "$(of docker state)" failing
+fake_behaves
+until_true 15 chains_are_gone ds-a
+is "until Docker says that nobody is attached" "$(of network_details ds-a state)" ""
+is "what was said of the hanging" "$(life | grep -c 'no answer within 5 s')" 0
+config
+client reload
+
+# ---- a restart ---------------------------------------------------------------------------------------
+
+before=$(life | wc -l)
+fake_stop
+until_true 3 docker_is absent
+is "Docker is gone" "$(of docker state)" absent
+fake_start
+until_true 8 docker_is connected
+until_true 8 network_is ds-b present
+is "a restart of Docker makes one line, but for what it has lost" \
+	"$(life | tail -n +$((before + 1)) | grep -cv 'created in Docker\|by uid')" 1
+like "which is" "$(life | tail -n +$((before + 1)))" "Docker 99.1 .* answers again, after [0-9]+ s"
+
+# ---- bad ones ----------------------------------------------------------------------------------------
+
+end_daemon TERM
+is "it ends" "$status" 0
+fake_behaves "* / hang"
+start_daemon
+is "while Docker hangs it is ready all the same" "$(ready_within 4)" "in time"
+is "with its rules" "$(nft list chain inet dockside ds-a-OUT | grep -c 'goto refuse')" 1
+start=$SECONDS
+client status
+is "and answers" "$status $((SECONDS - start <= 1))" "0 1"
+end_daemon TERM
+is "and ends" "$status" 0
+for how in hang close garbage headers flood broken lines noise 500; do
+	fake_behaves "GET /events $how"
+	start_daemon
+	until_true 8 network_is ds-b present
+	sleep 0.3
+	client reconcile
+	is "events: $how" "$status $(of network_details ds-b docker) $(life | grep -c '^error')" "0 present 0"
+	end_daemon TERM
+	is "events: $how: it ends" "$status" 0
+done
+fake_behaves "POST /networks/create 500"
+fake_tell remove ds-b
+start_daemon
+until_true 5 network_is ds-b absent
+like "what Docker refuses" "$(of network_details ds-b docker_message)" "says Docker"
+is "is in the log once" "$(sleep 1; life | grep -c 'says Docker')" 1
+end_daemon TERM
+fake_behaves
+fake_tell create ds-b 172.31.0.0/16 ds-b
+start_daemon RESET=1
+until_true 5 network_is ds-b present
+is "RESET=1 makes them anew" "$(life | grep -c 'removed from Docker, to be created anew')" 2
+end_daemon TERM
+fake_stop
+
+finish

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The policy's networks against Docker's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/networks.h"
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix p;
+
+	assert_true(prefix_parse(text, strlen(text), &p));
+	return p;
+}
+
+static struct ipaddr addr(const char *text)
+{
+	struct ipaddr a;
+
+	assert_true(ipaddr_parse(text, strlen(text), &a));
+	return a;
+}
+
+static struct networks_wanted wanted(void)
+{
+	return (struct networks_wanted){
+		.name = "ds-A",
+		.bridge = "ds-a",
+		.subnet = prefix("172.30.1.0/24"),
+		.gateway = addr("172.30.1.1"),
+	};
+}
+
+static struct engine_network same(void)
+{
+	return (struct engine_network){
+		.id = "aa",
+		.name = "ds-A",
+		.driver = "bridge",
+		.bridge = "ds-a",
+		.subnets = { { prefix("172.30.1.0/24"), addr("172.30.1.1") } },
+		.n_subnets = 1,
+	};
+}
+
+/* One difference, or none (NULL). */
+static void check(const struct networks_wanted *w, const struct engine_network *n,
+		  const char *expected)
+{
+	struct networks_difference differences[NETWORKS_PROPERTIES];
+	size_t count = networks_compare(w, n, differences);
+
+	assert_int_equal(count, expected != NULL);
+	if (expected)
+		assert_string_equal(differences[0].text, expected);
+	for (size_t i = 0; i < count; i++)
+		free(differences[i].text);
+}
+
+static void test_same(void **state)
+{
+	struct networks_wanted w = wanted();
+	struct engine_network n = same();
+
+	(void)state;
+	check(&w, &n, NULL);
+	/* Prefixes are compared, not texts. */
+	n.subnets[0].prefix = prefix("172.30.1.9/255.255.255.0");
+	check(&w, &n, NULL);
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd00:0:0:1::/64");
+	n.subnets[n.n_subnets++] =
+		(struct engine_subnet){ prefix("fd00:0000:0:1:0::/64"), addr("fd00:0:0:1::1") };
+	check(&w, &n, NULL);
+}
+
+static void test_each_difference(void **state)
+{
+	struct networks_wanted w = wanted();
+	struct engine_network n = same();
+
+	(void)state;
+	n.bridge = "br-0123456789ab";
+	check(&w, &n, "its bridge is br-0123456789ab in Docker, ds-a in the configuration");
+	n = same();
+	n.driver = "macvlan";
+	n.bridge = ""; /* what a driver without bridge has is no further difference */
+	check(&w, &n, "its driver is macvlan in Docker, bridge in the configuration");
+	n = same();
+	n.subnets[0].prefix = prefix("172.30.1.0/25");
+	n.subnets[0].gateway = addr("172.30.1.77");
+	check(&w, &n, "its subnet is 172.30.1.0/25 in Docker, 172.30.1.0/24 in the configuration");
+	n = same();
+	n.subnets[0].gateway = addr("172.30.1.9");
+	check(&w, &n, "its gateway is 172.30.1.9 in Docker, 172.30.1.1 in the configuration");
+	n = same();
+	n.n_subnets = 0;
+	check(&w, &n, "its subnet is none in Docker, 172.30.1.0/24 in the configuration");
+	n = same();
+	n.subnets[n.n_subnets++] = (struct engine_subnet){ prefix("fd00::/64"), addr("fd00::1") };
+	check(&w, &n, "its IPv6 subnet is fd00::/64 in Docker, none in the configuration");
+	n = same();
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd00::/64");
+	check(&w, &n, "its IPv6 subnet is none in Docker, fd00::/64 in the configuration");
+}
+
+static void check_creation(const struct networks_wanted *w, const char *expected)
+{
+	char *body = networks_creation(w);
+
+	assert_string_equal(body, expected);
+	free(body);
+}
+
+static void test_creation(void **state)
+{
+	struct networks_wanted w = wanted();
+
+	(void)state;
+#define OPTIONS                                                        \
+	"\"Options\":{\"com.docker.network.bridge.name\":\"ds-a\","    \
+	"\"com.docker.network.bridge.enable_icc\":\"true\","           \
+	"\"com.docker.network.bridge.enable_ip_masquerade\":\"true\"," \
+	"\"com.docker.network.bridge.host_binding_ipv4\":\"0.0.0.0\"," \
+	"\"com.docker.network.driver.mtu\":\"1500\"}}"
+	check_creation(&w, "{\"Name\":\"ds-A\",\"CheckDuplicate\":true,\"Driver\":\"bridge\","
+			   "\"EnableIPv6\":false,\"IPAM\":{\"Driver\":\"default\",\"Config\":["
+			   "{\"Subnet\":\"172.30.1.0/24\",\"Gateway\":\"172.30.1.1\"}]}," OPTIONS);
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd00::/64");
+	check_creation(&w, "{\"Name\":\"ds-A\",\"CheckDuplicate\":true,\"Driver\":\"bridge\","
+			   "\"EnableIPv6\":true,\"IPAM\":{\"Driver\":\"default\",\"Config\":["
+			   "{\"Subnet\":\"172.30.1.0/24\",\"Gateway\":\"172.30.1.1\"},"
+			   "{\"Subnet\":\"fd00::/64\"}]}," OPTIONS);
+}
+
+static void test_orphans(void **state)
+{
+	struct networks_wanted items[] = { wanted() };
+	struct networks_list list = { .items = items, .n = 1 };
+	struct engine_network n = same();
+
+	(void)state;
+	assert_false(networks_orphan(&list, &n));
+	n.name = "ds-a"; /* Docker's names have letter case */
+	assert_true(networks_orphan(&list, &n));
+	n.name = "ds-x";
+	assert_true(networks_orphan(&list, &n));
+	n.name = "dsx";
+	assert_false(networks_orphan(&list, &n));
+	n.name = "my-ds-x";
+	assert_false(networks_orphan(&list, &n));
+}
+
+static void test_attached(void **state)
+{
+	struct engine_container items[] = {
+		{ .has_ip = true, .ip = addr("172.30.1.2"), .has_mac = true, .mac = { 2, 1 } },
+		{ .has_ip = true, .ip = addr("172.30.1.11"), .has_mac = true, .mac = { 2, 2 } },
+	};
+	struct engine_containers containers = { .items = items, .n = 2 };
+	struct networks_identity identity = { .has_ip = true, .ip = addr("172.30.1.2") };
+
+	(void)state;
+	assert_int_equal(networks_count_attached(&containers, NULL), 2);
+	assert_int_equal(networks_count_attached(&containers, &(struct networks_identity){ 0 }), 2);
+	assert_int_equal(networks_count_attached(&containers, &identity), 1);
+	identity.policed = true;
+	assert_int_equal(networks_count_attached(&containers, &identity), 2);
+	identity.policed = false;
+	identity.has_mac = true; /* every one that is configured has to be its */
+	identity.mac[0] = 2;
+	identity.mac[1] = 9;
+	assert_int_equal(networks_count_attached(&containers, &identity), 2);
+	identity.mac[1] = 1;
+	assert_int_equal(networks_count_attached(&containers, &identity), 1);
+	identity.has_ip6 = true;
+	identity.ip6 = addr("fd00::2");
+	assert_int_equal(networks_count_attached(&containers, &identity), 2);
+	containers.n = 0;
+	assert_int_equal(networks_count_attached(&containers, &identity), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same),	 cmocka_unit_test(test_each_difference),
+		cmocka_unit_test(test_creation), cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_attached),
+	};
+
+	return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
+}
