@@ -232,10 +232,17 @@ static void print_reload(const struct json_node *reload, FILE *out)
 static void print_shim(const struct json_node *shim, FILE *out)
 {
 	const char *message = text_of(shim, "message", NULL);
+	const char *policy = text_of(shim, "forward_policy", NULL);
 
-	if (shim)
-		fprintf(out, "shim: %s%s%s\n", text_of(shim, "state", "?"), message ? ": " : "",
-			message ? message : "");
+	if (!shim)
+		return;
+	fprintf(out, "shim: %s", text_of(shim, "state", "?"));
+	if (message)
+		fprintf(out, ": %s", message);
+	else if (policy)
+		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s", text_of(shim, "ip", "?"),
+			text_of(shim, "ip6", "?"), policy);
+	fputc('\n', out);
 }
 
 static void print_docker(const struct json_node *docker, FILE *out)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "dockside/daemon.h"
+#include "dockside/legacy.h"
 
 #define COUNTERS_FAST_MS 5	 /* a table that is read within that is read each time */
 #define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
@@ -182,6 +183,46 @@ static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now
 	json_out_close(out, '}');
 }
 
+/* How Docker has its rules, by what the kernel holds. */
+static const char *docker_rules(const struct shim_kernel *kernel)
+{
+	if (shim_find_chain(kernel, SHIM_FILTER4, SHIM_USER_CHAIN))
+		return "iptables-nft";
+	if (kernel->docker_tables)
+		return "nftables";
+	return legacy_has_chain(SHIM_USER_CHAIN) ? "iptables-legacy" : "none";
+}
+
+static const char *why_absent(const char *rules)
+{
+	if (strcmp(rules, "nftables") == 0)
+		return "Docker has its rules in tables of its own, where there is nothing to hook "
+		       "in";
+	if (strcmp(rules, "iptables-legacy") == 0)
+		return "Docker has its rules in iptables-legacy, which nf_tables cannot reach";
+	return "there is no DOCKER-USER";
+}
+
+static void put_shim(struct json_out *out, const struct shim_comparison *c)
+{
+	enum shim_state ip = shim_state(&c->kernel, &c->changes, SHIM_FILTER4);
+	enum shim_state ip6 = shim_state(&c->kernel, &c->changes, SHIM_FILTER6);
+	const struct shim_chain *forward = shim_find_chain(&c->kernel, SHIM_FILTER4, "FORWARD");
+	const char *rules = docker_rules(&c->kernel);
+	bool absent = ip == SHIM_NO_DOCKER_USER && ip6 == SHIM_NO_DOCKER_USER;
+
+	/* The later the worse. */
+	json_out_string(out, "state", absent ? "absent" : shim_state_name(ip > ip6 ? ip : ip6));
+	json_out_string(out, "message", absent ? why_absent(rules) : NULL);
+	json_out_string(out, "ip", shim_state_name(ip));
+	json_out_string(out, "ip6", shim_state_name(ip6));
+	json_out_string(out, "rules", rules);
+	json_out_string(out, "forward_policy",
+			!forward	   ? NULL
+			: forward->accepts ? "accept"
+					   : "drop");
+}
+
 static void put_versions(struct json_out *out)
 {
 	struct utsname name;
@@ -204,10 +245,11 @@ static uint64_t clock_ms(void)
 void daemon_status_forget(struct daemon *d)
 {
 	kernel_free(&d->counters);
+	shim_comparison_free(&d->shim);
 	d->counters_until_ms = 0;
 }
 
-/* A large table is not read again for each who asks, or anybody who may could keep us busy. */
+/* And the shim. A large table is not read again for each who asks, or anybody who may could keep us busy. */
 static const struct kernel *read_counters(struct daemon *d)
 {
 	uint64_t start_ms = clock_ms(), took_ms;
@@ -216,6 +258,7 @@ static const struct kernel *read_counters(struct daemon *d)
 		return &d->counters;
 	daemon_status_forget(d);
 	nft_read_table(d->enforcer.reader, &d->counters, NULL);
+	enforce_compare_shim(&d->enforcer, &d->shim, NULL);
 	took_ms = clock_ms() - start_ms;
 	if (took_ms >= COUNTERS_FAST_MS)
 		d->counters_until_ms = start_ms + (took_ms < COUNTERS_AGE_MAX_MS / COUNTERS_REST
@@ -243,6 +286,9 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	json_out_string(out, "result", d->last_load.failed ? "error" : "ok");
 	put_age(out, "age", now_ms, true, d->last_load.at_ms);
 	json_out_string(out, "message", d->last_load.message);
+	json_out_close(out, '}');
+	json_out_open(out, "shim", '{');
+	put_shim(out, &d->shim);
 	json_out_close(out, '}');
 	daemon_docker_status(d, out);
 	put_drift(out, d, now_ms);

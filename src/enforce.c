@@ -438,6 +438,14 @@ int enforce_shim(struct enforcer *e, bool *ret_changed, struct err *err)
 	return shim_repair(e->reader, e->loader, &e->running->plan, ret_changed, err);
 }
 
+int enforce_compare_shim(struct enforcer *e, struct shim_comparison *ret_comparison,
+			 struct err *err)
+{
+	const struct plan *plan = &e->running->plan;
+
+	return shim_compare(e->reader, plan, plan->forward_was_accept, ret_comparison, err);
+}
+
 int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_comparison,
 		    struct err *err)
 {

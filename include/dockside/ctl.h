@@ -42,8 +42,13 @@
  *      "age": 300,                         seconds ago
  *      "message": "…"},                    of the last reload, apply or start; null: nothing to say
  *  "shim": {
- *      "state": "installed",               or "absent"
- *      "message": "…"},                    why it is absent; null otherwise
+ *      "state": "installed",               or "absent", "differs" (soon put right), "not needed"
+ *      "message": "…",                     why it is absent; null otherwise
+ *      "ip": "installed",                  in table ip filter; or "no DOCKER-USER", …
+ *      "ip6": "no DOCKER-USER",
+ *      "rules": "iptables-nft",            how Docker has its own, by what the kernel holds: or
+ *                                          "iptables-legacy", "nftables"; "none"
+ *      "forward_policy": "drop"},          of ip filter FORWARD; null: there is no such chain
  *  "docker": {
  *      "state": "connected",               or "absent" (none runs), "refused" (no permission),
  *                                          "failing" (it does not answer as it should), "unknown" (yet)

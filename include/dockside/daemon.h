@@ -92,6 +92,7 @@ struct daemon {
 
 	/* daemon_status.c */
 	struct kernel counters;
+	struct shim_comparison shim;
 	uint64_t counters_until_ms; /* they are good enough until then */
 };
 

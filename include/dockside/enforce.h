@@ -76,6 +76,10 @@ int enforce_again(struct enforcer *enforcer, uint64_t now_ms, struct sync_result
 /* The same for the shim in Docker's tables alone (shim.h). *ret_changed: it was not as it must be. */
 int enforce_shim(struct enforcer *enforcer, bool *ret_changed, struct err *err);
 
+/* Only compares it; shim_comparison_free() when done. */
+int enforce_compare_shim(struct enforcer *enforcer, struct shim_comparison *ret_comparison,
+			 struct err *err);
+
 /* Only compares, against a plan that is made anew. */
 int enforce_compare(struct enforcer *enforcer, uint64_t now_ms, struct comparison *ret_comparison,
 		    struct err *err);

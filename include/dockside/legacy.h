@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 5: the tables of iptables-legacy, which nf_tables knows nothing of (linux/netfilter_ipv4/ip_tables.h). */
+#ifndef DOCKSIDE_LEGACY_H
+#define DOCKSIDE_LEGACY_H
+
+#include <stdbool.h>
+
+/* Whether the legacy table `filter` of IPv4 has a chain of that name. Does not load the table where
+ * nobody has; false also where it cannot be known. */
+bool legacy_has_chain(const char *name);
+
+#endif
