@@ -25,6 +25,7 @@
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 30000
 #define PATIENCE_MS 10000 /* a Docker that restarts */
+#define STABLE_MS 3000	  /* a stream that lives shorter is tried again less and less often */
 #define LOOK_MS 30000
 #define EVENT_LOOK_MS 100 /* events come in bunches */
 
@@ -240,7 +241,7 @@ static void on_end(void *data, const struct docker_answer *answer)
 	if (answer->error.code == ECANCELED)
 		return;
 	k->stream = k->following = false;
-	if (was_open && daemon_now_ms(k->daemon) - k->opened_ms >= PATIENCE_MS) {
+	if (was_open && daemon_now_ms(k->daemon) - k->opened_ms >= STABLE_MS) {
 		k->backoff_ms = 0;
 		k->stream_complained = false;
 	}

@@ -62,7 +62,8 @@ static void put_object(struct json_object **object)
 
 static int nonsense(struct err *err, const char *what)
 {
-	return err_set(err, EPROTO, "the answer makes no sense: %s", what);
+	err_set(err, EPROTO, "the answer makes no sense: %s", what);
+	return -EPROTO;
 }
 
 /* A value costs json-c some hundred bytes, however short it is in the text. */
@@ -118,11 +119,13 @@ static int member(struct json_object *object, const char *key, enum json_type ty
 	struct json_object *value = NULL;
 
 	json_object_object_get_ex(object, key, &value);
-	if (value && !json_object_is_type(value, type))
-		return err_set(err, EPROTO, "the answer makes no sense: %s is not %s", key,
-			       type == json_type_string	  ? "a string"
-			       : type == json_type_object ? "an object"
-							  : "a list");
+	if (value && !json_object_is_type(value, type)) {
+		err_set(err, EPROTO, "the answer makes no sense: %s is not %s", key,
+			type == json_type_string   ? "a string"
+			: type == json_type_object ? "an object"
+						   : "a list");
+		return -EPROTO;
+	}
 	*ret = value;
 	return 0;
 }
@@ -136,8 +139,10 @@ static int needed_string(struct json_object *object, const char *key, struct jso
 
 	if (r < 0)
 		return r;
-	if (!value || json_object_get_string_len(value) == 0)
-		return err_set(err, EPROTO, "the answer makes no sense: it has no %s", key);
+	if (!value || json_object_get_string_len(value) == 0) {
+		err_set(err, EPROTO, "the answer makes no sense: it has no %s", key);
+		return -EPROTO;
+	}
 	*ret = value;
 	return 0;
 }
@@ -155,8 +160,10 @@ static int needed_id(struct json_object *object, const char *key, struct json_ob
 	len = (size_t)json_object_get_string_len(*ret);
 	/* It becomes part of a path. */
 	if (len > ID_MAX || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
-				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len)
-		return err_set(err, EPROTO, "the answer makes no sense: %s is no identifier", key);
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len) {
+		err_set(err, EPROTO, "the answer makes no sense: %s is no identifier", key);
+		return -EPROTO;
+	}
 	return 0;
 }
 

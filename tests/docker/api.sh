@@ -37,7 +37,7 @@ shows() # VALUE PATH…
 
 said()
 {
-	grep -hE 'Docker|network ' $t/err $t/out | grep -v ': note: ' | sed 's/^\(warning\|error\): //'
+	cat "$t/err" "$t/out" | grep -E 'Docker|network ' | grep -v ': note: ' | sed 's/^\(warning\|error\): //'
 }
 
 gone() # BRIDGE
@@ -93,7 +93,8 @@ start_daemon
 is "the daemon makes what is missing" "$(of network_details ds-A docker) $(of network_details ds-b docker)" "present present"
 is "and knows Docker" "$(of docker version)" "$(docker version -f '{{.Server.Version}}')"
 until_true 5 shows True docker events
-run c1 ds-A 172.30.1.11 && run dockside ds-A 172.30.1.2 || bail "no containers"
+run c1 ds-A 172.30.1.11 || bail "no container"
+run dockside ds-A 172.30.1.2 || bail "no container"
 until_true 3 shows 2 network_details ds-A containers
 is "and who is attached" "$(of network_details ds-A containers)" 2
 docker network create ds-orphan >/dev/null
@@ -117,6 +118,7 @@ client reload
 is "configured again" "$status $(of network_details ds-A docker)" "0 present"
 
 before=$(life | wc -l)
+# shellcheck disable=SC2119 # without options
 dockerd_restart
 until_true 15 shows connected docker state
 like "a restart of Docker makes one line" "$(life | tail -n +$((before + 1)) | grep -v 'put back\|by uid')" \

@@ -17,7 +17,7 @@ firewall_config <<<'{"networks": {"ds-A": {"egress": [{"action": "drop"}]}}}'
 # said: what the last apply said of Docker, on both streams, without the notes on the policy
 said()
 {
-	grep -hE 'Docker|network ' $t/err $t/out | grep -v ': note: ' | sed 's/^\(warning\|error\): //'
+	cat "$t/err" "$t/out" | grep -E 'Docker|network ' | grep -v ': note: ' | sed 's/^\(warning\|error\): //'
 }
 
 has_rules()

@@ -4,7 +4,7 @@
 # The daemon and Docker's networks, against an Engine API that comes and goes, hangs and lies. TAP.
 # shellcheck disable=SC2317 # until_true calls them
 # shellcheck source=tests/netns/lib.sh
-. "$(dirname "$0")/../netns/lib.sh"
+. "$(dirname "$0")/../netns/lib.sh" || exit 1
 # shellcheck source=tests/docker/fake_lib.sh
 . "$(dirname "$0")/fake_lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
@@ -134,8 +134,9 @@ client reload
 # ---- a restart ---------------------------------------------------------------------------------------
 
 before=$(life | wc -l)
+sleep 3.5 # long enough to be taken for stable
 fake_stop
-until_true 3 docker_is absent
+until_true 4 docker_is absent
 is "Docker is gone" "$(of docker state)" absent
 fake_start
 until_true 8 docker_is connected

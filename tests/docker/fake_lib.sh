@@ -21,10 +21,10 @@ fake_start()
 	until_true 5 fake_tell about Os linux || bail "no fake: $(<$t/fake.err)"
 }
 
-# fake_stop [SIGNAL]: the socket stays and nobody listens
+# The socket stays and nobody listens.
 fake_stop()
 {
-	kill "-${1:-KILL}" "$fake_pid"
+	kill -KILL "$fake_pid"
 	wait "$fake_pid" 2>/dev/null
 }
 
@@ -33,7 +33,7 @@ fake_tell()
 	python3 "$docker_tests/fake_docker.py" tell "$fake" "$@" 2>/dev/null
 }
 
-# fake_rules LINE…: how it answers from now on
+# fake_behaves RULE…: how it answers from now on
 fake_behaves()
 {
 	printf '%s\n' "$@" >"$fake_rules.new" && mv "$fake_rules.new" "$fake_rules"

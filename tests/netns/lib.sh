@@ -9,6 +9,7 @@
 # Environment: DSFW_NFT, the program.
 set -u -o pipefail
 export LC_ALL=C.UTF-8
+unset DOCKER_HOST RESET # the machine's Docker is not ours to change
 
 here=$(dirname "$(realpath "$0")")
 if [[ -z ${NETNS_TEST_INSIDE:-} ]]; then
