@@ -132,8 +132,8 @@ static void test_networks_nonsense(void **state)
 		"[{\"Id\":\"aa\",\"Name\":\"a\",\"IPAM\":{\"Config\":[1]}}]",
 		"[{\"Id\":\"aa\",\"Name\":\"a\",\"IPAM\":{\"Config\":[{\"Subnet\":1}]}}]",
 		"[{\"Id\":\"aa\",\"Name\":\"a\",\"Options\":[]}]",
-		"[{\"Id\":\"aa\",\"Name\":\"a\",\"Driver\":\"bridge\",\"Options\":{\"com.docker."
-		"network.bridge.name\":7}}]",
+		("[{\"Id\":\"aa\",\"Name\":\"a\",\"Driver\":\"bridge\",\"Options\":{\"com.docker."
+		 "network.bridge.name\":7}}]"),
 		"[{\"Id\":\"aa\",\"Name\":\"a\"}",
 		"[{\"Id\":\"aa\",\"Name\":\"a\"}] x",
 		"[NaN]",
@@ -221,8 +221,8 @@ static void test_events(void **state)
 		"{\"Type\":\"network\"}",
 		"{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"../x\"}}",
 		"{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":null}",
-		"{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"a\","
-		"\"Attributes\":[]}}",
+		("{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"a\","
+		 "\"Attributes\":[]}}"),
 	};
 	struct engine_event event = { 0 };
 
