@@ -37,7 +37,7 @@ shows() # VALUE PATH…
 
 said()
 {
-	cat "$t/err" "$t/out" | grep -E 'Docker|network ' | grep -v ': note: ' | sed 's/^\(warning\|error\): //'
+	cat "$t/err" "$t/out" | grep -E 'Docker|network ' | grep -v '^applied: ' | grep -v ': note: ' | sed 's/^\(warning\|error\): //'
 }
 
 gone() # BRIDGE
