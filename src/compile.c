@@ -80,7 +80,7 @@ static void set_verdict(struct compiler *c, struct plan_rule *out, const struct 
 		out->verdict = VERDICT_RESET;
 	} else if (rule->proto == PROTO_ANY) {
 		out->verdict = VERDICT_GOTO;
-		out->target = "refuse";
+		out->target = PLAN_REFUSE;
 		c->refuses = true;
 	} else {
 		out->verdict = VERDICT_DROP;
@@ -493,7 +493,7 @@ static void emit_prerouting(struct compiler *c)
 
 static void emit_refuse(struct compiler *c)
 {
-	struct plan_chain *chain = plan_add_chain(c->plan, "refuse", c->built_in);
+	struct plan_chain *chain = plan_add_chain(c->plan, PLAN_REFUSE, c->built_in);
 	struct plan_rule *out = chain_add_rule(chain, c->built_in);
 
 	rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;

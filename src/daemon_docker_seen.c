@@ -120,7 +120,7 @@ void daemon_docker_see(struct daemon_docker *k)
 	for (size_t i = 0; i < k->wanted.n; i++)
 		add_configured(k, &all[n++], &k->wanted.items[i]);
 	for (size_t i = 0; i < enforcer->n_draining; i++)
-		add_draining(k, &all[n++], enforcer->draining[i]);
+		add_draining(k, &all[n++], enforcer->draining[i].bridge);
 	daemon_docker_forget(k);
 	k->seen = all;
 	k->n_seen = n;

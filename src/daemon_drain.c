@@ -68,8 +68,8 @@ void daemon_drain_watch(struct daemon *d)
 void daemon_drain_look(struct daemon *d)
 {
 	for (size_t i = d->enforcer.n_draining; i-- > 0;)
-		if (!attached(d, d->enforcer.draining[i]))
-			release(d, d->enforcer.draining[i]);
+		if (!attached(d, d->enforcer.draining[i].bridge))
+			release(d, d->enforcer.draining[i].bridge);
 	daemon_drain_watch(d);
 }
 
@@ -80,7 +80,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		daemon_docker_renew(d, d->enforcer.draining[i]);
+		daemon_docker_renew(d, d->enforcer.draining[i].bridge);
 	daemon_drain_look(d);
 	return 0;
 }
@@ -120,8 +120,8 @@ const char *daemon_draining_bridge(const struct daemon *d, const char *name)
 	for (char *p = bridge; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
 	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		if (strcmp(d->enforcer.draining[i], bridge) == 0)
-			return d->enforcer.draining[i];
+		if (strcmp(d->enforcer.draining[i].bridge, bridge) == 0)
+			return d->enforcer.draining[i].bridge;
 	return NULL;
 }
 

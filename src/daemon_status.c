@@ -106,6 +106,17 @@ static void put_network(struct json_out *out, struct daemon *d, const struct ker
 	json_out_close(out, '}');
 }
 
+/* Whether a draining network's policy is lost, and everything refused instead (diff.h). */
+static bool is_closed(const struct running *running, const char *bridge)
+{
+	const struct plan_set *map = plan_find_set(&running->plan, "dispatch");
+
+	for (size_t i = 0; map && i < map->n_elems; i++)
+		if (strncmp((const char *)map->elems[i].key, bridge, ELEM_KEY_MAX) == 0)
+			return strcmp(map->elems[i].target, PLAN_REFUSE) == 0;
+	return false;
+}
+
 static void put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel)
 {
 	const struct running *running = d->enforcer.running;
@@ -118,11 +129,13 @@ static void put_networks(struct json_out *out, struct daemon *d, const struct ke
 	json_out_open(out, "network_details", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
 		put_network(out, d, kernel, &policy->networks[i]);
-	for (size_t i = 0; i < running->plan.n_draining; i++) {
-		json_out_open(out, running->plan.draining[i], '{');
-		json_out_string(out, "state", "draining");
-		json_out_string(out, "bridge", running->plan.draining[i]);
-		daemon_docker_status_network(d, out, running->plan.draining[i]);
+	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
+		const char *bridge = d->enforcer.draining[i].bridge;
+
+		json_out_open(out, bridge, '{');
+		json_out_string(out, "state", is_closed(running, bridge) ? "closed" : "draining");
+		json_out_string(out, "bridge", bridge);
+		daemon_docker_status_network(d, out, bridge);
 		json_out_close(out, '}');
 	}
 	json_out_close(out, '}');

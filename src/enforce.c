@@ -34,39 +34,13 @@ struct running *running_new(void)
 
 void running_free(struct running *running)
 {
-	if (!running)
+	if (!running || running->refs-- > 0)
 		return;
 	plan_free(&running->plan);
 	hosts_free(&running->hosts);
 	diags_free(&running->diags);
 	policy_free(&running->policy);
 	free(running);
-}
-
-static bool configured(const struct policy *policy, const char *bridge)
-{
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcmp(policy->networks[i].bridge, bridge) == 0)
-			return true;
-	return false;
-}
-
-/* Compiles from what the names hold now. A network that is configured again drains no more. */
-static void running_compile(struct enforcer *e, struct running *running)
-{
-	struct plan *plan = &running->plan;
-	bool was_accept = plan->forward_was_accept;
-	const char **draining;
-
-	plan_free(plan);
-	names_fill_hosts(&e->names, &running->hosts, 0);
-	compile_policy(&running->policy, &running->hosts, &e->options, plan);
-	draining = arena_alloc(&plan->arena, (e->n_draining + 1) * sizeof(*draining));
-	for (size_t i = 0; i < e->n_draining; i++)
-		if (!configured(&running->policy, e->draining[i]))
-			draining[plan->n_draining++] = arena_strdup(&plan->arena, e->draining[i]);
-	plan->draining = draining;
-	plan->forward_was_accept = was_accept;
 }
 
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
@@ -90,8 +64,8 @@ int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned sta
 void enforce_close(struct enforcer *e)
 {
 	running_free(e->running);
-	for (size_t i = 0; i < e->n_draining; i++)
-		free(e->draining[i]);
+	while (e->n_draining > 0)
+		enforce_drained(e, e->draining[0].bridge);
 	free(e->draining);
 	names_free(&e->names);
 	kernel_free(&e->known);
@@ -299,23 +273,6 @@ static void adopt_map(struct names *names, const struct plan_set *map, const str
 	}
 }
 
-/* Networks that were draining when the last daemon stopped. */
-static void adopt_draining(struct enforcer *e, const struct kernel *kernel)
-{
-	for (size_t i = 0; i < kernel->n_sets; i++) {
-		const struct plan_set *set = &kernel->sets[i].set;
-
-		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++) {
-			const struct elem *elem = &set->elems[k];
-			char bridge[ELEM_KEY_MAX + 1] = "";
-
-			memcpy(bridge, elem->key, ELEM_KEY_MAX);
-			if (elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0)
-				enforce_drain(e, bridge);
-		}
-	}
-}
-
 static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, struct err *err)
 {
 	struct kernel kernel;
@@ -323,7 +280,7 @@ static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, s
 
 	if (r < 0)
 		return err_prefix(err, "take over");
-	adopt_draining(e, &kernel);
+	enforce_drain_adopt(e, &kernel);
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		const struct plan_set *set = plan->sets[i];
 		const struct kernel_set *have = kernel_find_set(&kernel, set->name);
@@ -341,44 +298,12 @@ static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, s
 
 /* ------------------------------------------------------------------ the whole policy */
 
-void enforce_drain(struct enforcer *e, const char *bridge)
-{
-	for (size_t i = 0; i < e->n_draining; i++)
-		if (strcmp(e->draining[i], bridge) == 0)
-			return;
-	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(char *));
-	e->draining[e->n_draining++] = xstrdup(bridge);
-}
-
-void enforce_drained(struct enforcer *e, const char *bridge)
-{
-	for (size_t i = 0; i < e->n_draining; i++) {
-		if (strcmp(e->draining[i], bridge) != 0)
-			continue;
-		free(e->draining[i]); /* which bridge may be */
-		e->draining[i] = e->draining[--e->n_draining];
-		return;
-	}
-}
-
-/* Sets that only the policy before had: what a draining network needs of them must not run out. */
-static void make_lasting(struct enforcer *e, const struct plan *before)
-{
-	struct set_ops ops = { 0 };
-
-	for (size_t i = 0; i < before->n_sets; i++)
-		if (!plan_find_set(&e->running->plan, before->sets[i]->name))
-			add_permanent(&ops, before->sets[i]);
-	commit_ops(e, &ops, NULL); /* else they run out, and fail closed */
-	free(ops.items);
-}
-
 /* The names that were there before know their addresses; only at the start the kernel knows more. */
 static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t now_ms,
 			 struct err *err)
 {
 	names_configure(&e->names, &candidate->hosts, now_ms);
-	running_compile(e, candidate);
+	enforce_compile(e, candidate);
 	return adopt(e, &candidate->plan, now_ms, err);
 }
 
@@ -399,7 +324,7 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 		r = enforce_first(e, candidate, now_ms, err);
 	if (r < 0)
 		return r;
-	running_compile(e, candidate);
+	enforce_compile(e, candidate);
 	if (e->n_draining == 0 && ++e->known_uses < KNOWN_USES_MAX && is_known(e))
 		recall(e);
 	else
@@ -410,11 +335,7 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 	names_configure(&e->names, &candidate->hosts, now_ms);
 	*ret_before = e->running;
 	e->running = candidate;
-	for (size_t i = e->n_draining; i-- > 0;)
-		if (configured(&candidate->policy, e->draining[i]))
-			enforce_drained(e, e->draining[i]);
-	if (candidate->plan.n_draining > 0 && *ret_before)
-		make_lasting(e, &(*ret_before)->plan);
+	enforce_drain_configured(e);
 	keep(e, &candidate->plan);
 	return 0;
 }
@@ -426,7 +347,7 @@ int enforce_again(struct enforcer *e, uint64_t now_ms, struct sync_result *ret_r
 
 	forget(e);
 	names_expire(&e->names, now_ms);
-	running_compile(e, e->running);
+	enforce_compile(e, e->running);
 	r = apply(e, &e->running->plan, ret_result, err);
 	if (r >= 0)
 		keep(e, &e->running->plan);
@@ -451,7 +372,7 @@ int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_
 {
 	forget(e); /* the plan becomes what the names say, the kernel does not */
 	names_expire(&e->names, now_ms);
-	running_compile(e, e->running);
+	enforce_compile(e, e->running);
 	return sync_compare(e->reader, e->loader, &e->running->plan, e->stale_s, COMPARE_CHAINS,
 			    ret_comparison, err);
 }
@@ -587,7 +508,7 @@ int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct
 		forget(e);
 	/* Which names share an address changes all the time; what was made of them adds up. */
 	if (plan->texts_size > TEXTS_MAX)
-		running_compile(e, e->running);
+		enforce_compile(e, e->running);
 	return r;
 }
 
@@ -601,7 +522,7 @@ int enforce_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 	forget(e);
 	/* What has run out since its name was last answered must not come back for good. */
 	names_expire(&e->names, now_ms);
-	running_compile(e, e->running);
+	enforce_compile(e, e->running);
 	for (size_t i = 0; i < e->running->plan.n_sets; i++)
 		add_permanent(&ops, e->running->plan.sets[i]);
 	r = commit_ops(e, &ops, err);

@@ -249,6 +249,8 @@ static int cmp_chains(const void *a, const void *b)
 
 void plan_finish(struct plan *plan)
 {
+	free(plan->sets_by_name);
+	free(plan->chains_by_name);
 	plan->sets_by_name = xcalloc(plan->n_sets + 1, sizeof(struct plan_set *));
 	plan->chains_by_name = xcalloc(plan->n_chains + 1, sizeof(struct plan_chain *));
 	for (size_t i = 0; i < plan->n_chains; i++)

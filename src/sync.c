@@ -154,6 +154,7 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 		return r;
 	}
 	plan->forward_was_accept = c->shim.changes.was_accept;
+	diff_close_lost(plan, &c->kernel);
 	diff_plan(plan, &c->kernel, stale_ttl_s, &c->changes);
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
 	if (!kernel_names_safe(&c->kernel))

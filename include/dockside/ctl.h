@@ -25,7 +25,8 @@
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
  *  "truncated": true,                      addresses were left out: there are too many for an answer
  *  "network_details": {"ds-prod": {
- *      "state": "enforced",                or "unmanaged", "draining"
+ *      "state": "enforced",                or "unmanaged", "draining", "closed" (draining,
+ *                                          its policy lost: everything is refused)
  *      "bridge": "ds-prod",
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were first loaded

@@ -81,6 +81,12 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 /* Whether the kernel's `fingerprint` has the record that the FORWARD policy was ACCEPT before us. */
 bool diff_forward_was_accept(const struct kernel *kernel);
 
+/*
+ * Closes, in the plan, the draining networks of which the kernel has the only copy and no longer has it:
+ * everything from their bridges is refused. To be called before diff_plan().
+ */
+void diff_close_lost(struct plan *plan, const struct kernel *kernel);
+
 /* What happens to a chain or set, by name; NULL: nothing. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);

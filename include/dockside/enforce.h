@@ -15,6 +15,7 @@
 
 /* A policy with the plan that it makes. On the heap: its parts point into each other. */
 struct running {
+	unsigned refs;	      /* of draining networks */
 	struct policy policy; /* config_load() or config_parse() fills it in */
 	bool from_files;      /* as they are, not from a request */
 	struct diags diags;   /* what there was to say about them */
@@ -25,6 +26,12 @@ struct running {
 struct running *running_new(void);
 void running_free(struct running *running);
 
+/* A network that is no longer configured and still enforced (SPEC §8). */
+struct draining {
+	char *bridge;
+	struct running *from; /* that has its policy; NULL: only the kernel has */
+};
+
 struct enforcer {
 	struct nft_reader *reader;
 	struct nft_loader *loader;
@@ -33,7 +40,7 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
 	struct plan_options options;
-	char **draining; /* bridges, see plan.h */
+	struct draining *draining;
 	size_t n_draining;
 	struct trust trust;  /* in known */
 	struct kernel known; /* what the kernel holds, but see enforce.c */
@@ -63,9 +70,14 @@ int enforce_policy(struct enforcer *enforcer, struct running *candidate, uint64_
 /*
  * From the next enforcement on, the last policy of a network that is no longer configured stays in
  * force on its bridge (SPEC §8); the addresses of its sets become permanent, as nobody asks for its
- * names any more. To be called before the policy without it is enforced.
+ * names any more. To be called while the policy that has it runs.
  */
 void enforce_drain(struct enforcer *enforcer, const char *bridge);
+/* For enforce.c: makes the plan again, draining networks included. */
+void enforce_compile(struct enforcer *enforcer, struct running *running);
+/* For enforce.c: networks that the running policy has drain no more; those that the kernel has marked do. */
+void enforce_drain_configured(struct enforcer *enforcer);
+void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel);
 /* Its containers have left: the next enforcement takes away what is left of it. */
 void enforce_drained(struct enforcer *enforcer, const char *bridge);
 

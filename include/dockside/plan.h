@@ -16,6 +16,8 @@
 #define TABLE_NAME "dockside"
 /* Comment of a draining network's dispatch elements, by which a later run knows it. */
 #define DRAINING_COMMENT "draining"
+/* The chain that answers TCP with a reset and drops the rest. */
+#define PLAN_REFUSE "refuse"
 #define FINGERPRINT_SET "fingerprint"
 /* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
@@ -194,8 +196,9 @@ struct plan {
 	size_t texts_size; /* bytes of all of them */
 	/*
 	 * Bridges whose networks are no longer configured but whose last policy stays in force until
-	 * their containers have left (SPEC §8). Borrowed. What the kernel holds for them is left alone,
-	 * and so is what they may share with others: sets, and the chains that are no bridge's.
+	 * their containers have left (SPEC §8), and which only the kernel knows: it was loaded by a
+	 * process that is gone. Borrowed. What the kernel holds for them is left alone, and so is what
+	 * they may share with others: sets, and the chains that are no bridge's.
 	 */
 	const char *const *draining;
 	size_t n_draining;
@@ -241,8 +244,14 @@ struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
 /* By key, then last. */
 int elem_cmp(const void *a, const void *b);
+/*
+ * Copies what another, finished plan has of a bridge's network into a finished plan: chains, and what they use
+ * where the plan has no set of that name, every element permanent; its dispatch elements are marked
+ * as draining. Returns false if the other has nothing of it.
+ */
+bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge);
 /* Sorts elements, merges what overlaps or touches in interval sets, and makes the plan searchable
- * by name. */
+ * by name; again after something was added. */
 void plan_finish(struct plan *plan);
 void plan_free(struct plan *plan);
 

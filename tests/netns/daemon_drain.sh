@@ -87,6 +87,15 @@ policed "what both need stays"
 sleep 11 # longer than the stale time: nobody asks for its name any more
 policed "its names do not run out"
 
+is "nothing differs then" "$(client reconcile --json; echo "$out")" \
+	'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
+nft flush ruleset
+until_true 3 nft list chain inet dockside ds-1-OUT >/dev/null 2>&1
+policed "it is put back when somebody deletes the table"
+nft insert rule inet dockside ds-1-OUT accept
+until_true 3 sh -c '! nft list chain inet dockside ds-1-OUT | grep -q "^[[:space:]]*accept"'
+policed "and when somebody adds a rule"
+
 end_daemon TERM
 start_daemon IPSET_STALE_TTL=10
 is "over a restart" "$(state ds-1) $(state ds-2)" "draining draining"
@@ -121,6 +130,30 @@ network_config <<<'{"networks": []}'
 firewall_config <<<'{}'
 client reload
 is "files that no longer have it are obeyed at once" "$status $(nft list ruleset | grep -c ds-1)" "0 0"
+
+# What only the kernel knew cannot be put back.
+both
+client reload
+client remove-network ds-1
+end_daemon KILL
+start_daemon IPSET_STALE_TTL=10
+policed "draining over a kill once more"
+nft flush ruleset
+until_true 3 sh -c 'nft list map inet dockside dispatch 2>/dev/null | grep -q ds-1'
+is "its policy is lost, and status says so" "$(state ds-1)" closed
+probes "it is closed, not open" <<-'END'
+	c1 tcp 198.51.100.2:80 = reset
+	c1 tcp 198.51.100.1:80 = reset
+	c1 tcp 172.30.1.12:80 = reset
+END
+client reconcile --json
+is "which is no drift either" "$out" \
+	'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
+end_daemon KILL
+start_daemon IPSET_STALE_TTL=10
+is "over a kill, too" "$(state ds-1)" closed
+client remove-network ds-1 --force
+open_again "until it is released"
 end_daemon TERM
 
 stop_peers

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "dockside/diff.h"
+
+/* Whether the kernel still leads a bridge's packets to rules. */
+static bool is_enforced(const struct kernel *kernel, const char *bridge)
+{
+	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
+
+	for (size_t i = 0; map && map->set.type == MAP_DISPATCH && i < map->set.n_elems; i++) {
+		const struct elem *elem = &map->set.elems[i];
+		const struct kernel_chain *chain;
+
+		if (strncmp((const char *)elem->key, bridge, ELEM_KEY_MAX) != 0)
+			continue;
+		if (strcmp(elem->target, PLAN_REFUSE) == 0)
+			return false; /* closed before */
+		chain = kernel_find_chain(kernel, elem->target);
+		return chain && chain->n_rules > 0;
+	}
+	return false;
+}
+
+static void add_refuse(struct plan *plan, const struct origin *origin)
+{
+	struct plan_chain *chain = plan_add_chain(plan, PLAN_REFUSE, origin);
+	struct plan_rule *rule = chain_add_rule(chain, origin);
+
+	rule_add_match(rule, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
+	rule->verdict = VERDICT_RESET;
+	chain_add_rule(chain, origin)->verdict = VERDICT_DROP;
+	plan_finish(plan);
+}
+
+static bool has_element(const struct plan_set *map, const char *bridge)
+{
+	for (size_t i = 0; i < map->n_elems; i++)
+		if (strncmp((const char *)map->elems[i].key, bridge, ELEM_KEY_MAX) == 0)
+			return true;
+	return false;
+}
+
+void diff_close_lost(struct plan *plan, const struct kernel *kernel)
+{
+	struct plan_set *map = plan_find_set(plan, "dispatch");
+
+	for (size_t i = 0; i < plan->n_draining; i++) {
+		const char *bridge = plan->draining[i];
+		struct elem *elem;
+
+		if (is_enforced(kernel, bridge) || has_element(map, bridge))
+			continue;
+		if (!plan_find_chain(plan, PLAN_REFUSE))
+			add_refuse(plan, map->origin);
+		elem = set_add_elem(map, map->origin);
+		memcpy(elem->key, bridge, strlen(bridge));
+		memcpy(elem->last, elem->key, sizeof(elem->key));
+		elem->target = PLAN_REFUSE;
+		elem->comment = DRAINING_COMMENT;
+		plan_finish(plan);
+	}
+}

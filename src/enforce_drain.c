@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The last policy of a network that is no longer configured stays in force while it drains (SPEC §8). It
+ * is part of the plan, copied from the policy that had it, so that it is compared and put back like
+ * everything else; its names are not asked any more, their addresses are permanent. After a restart only
+ * the kernel has it, marked in the dispatch: then it is left alone there, and if somebody takes it away,
+ * the network is closed until its containers have left, as nobody knows what it was.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/compile.h"
+#include "dockside/enforce.h"
+
+static bool configured(const struct policy *policy, const char *bridge)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return true;
+	return false;
+}
+
+void enforce_compile(struct enforcer *e, struct running *running)
+{
+	struct plan *plan = &running->plan;
+	bool was_accept = plan->forward_was_accept;
+	const char **draining;
+
+	plan_free(plan);
+	names_fill_hosts(&e->names, &running->hosts, 0);
+	compile_policy(&running->policy, &running->hosts, &e->options, plan);
+	draining = arena_alloc(&plan->arena, (e->n_draining + 1) * sizeof(*draining));
+	for (size_t i = 0; i < e->n_draining; i++) {
+		const struct draining *network = &e->draining[i];
+
+		if (configured(&running->policy, network->bridge))
+			continue; /* it drains no more */
+		if (!network->from || !plan_adopt(plan, &network->from->plan, network->bridge))
+			draining[plan->n_draining++] = arena_strdup(&plan->arena, network->bridge);
+	}
+	plan->draining = draining;
+	plan->forward_was_accept = was_accept;
+}
+
+/* from: the policy that has it, or NULL. */
+static void add(struct enforcer *e, const char *bridge, struct running *from)
+{
+	for (size_t i = 0; i < e->n_draining; i++)
+		if (strcmp(e->draining[i].bridge, bridge) == 0)
+			return;
+	if (from)
+		from->refs++;
+	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(*e->draining));
+	e->draining[e->n_draining++] = (struct draining){ xstrdup(bridge), from };
+}
+
+void enforce_drain(struct enforcer *e, const char *bridge)
+{
+	add(e, bridge, e->running);
+}
+
+void enforce_drained(struct enforcer *e, const char *bridge)
+{
+	for (size_t i = 0; i < e->n_draining; i++) {
+		if (strcmp(e->draining[i].bridge, bridge) != 0)
+			continue;
+		free(e->draining[i].bridge); /* which bridge may be */
+		running_free(e->draining[i].from);
+		e->draining[i] = e->draining[--e->n_draining];
+		return;
+	}
+}
+
+void enforce_drain_configured(struct enforcer *e)
+{
+	for (size_t i = e->n_draining; i-- > 0;)
+		if (configured(&e->running->policy, e->draining[i].bridge))
+			enforce_drained(e, e->draining[i].bridge);
+}
+
+void enforce_drain_adopt(struct enforcer *e, const struct kernel *kernel)
+{
+	for (size_t i = 0; i < kernel->n_sets; i++) {
+		const struct plan_set *set = &kernel->sets[i].set;
+
+		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++) {
+			const struct elem *elem = &set->elems[k];
+			char bridge[ELEM_KEY_MAX + 1] = "";
+
+			memcpy(bridge, elem->key, ELEM_KEY_MAX);
+			if (elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0)
+				add(e, bridge, NULL);
+		}
+	}
+}

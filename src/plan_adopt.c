@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A network's part of one plan, copied into another. Nothing of the copy points into the plan that it
+ * is from. What both need is the plan's own where it has it, such as a set of the same name: a draining
+ * network's rules go by what an ipset is now.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/compile_sets.h"
+
+struct adoption {
+	struct plan *plan;
+	const struct plan *from;
+	const char *bridge;
+	const struct origin *origin;
+};
+
+static const char *copy_text(struct adoption *a, const char *text)
+{
+	return text ? arena_strdup(&a->plan->arena, text) : NULL;
+}
+
+/* Not by plan_find_set(), which knows only what was there when the plan was finished. */
+static struct plan_set *find_set(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->n_sets; i++)
+		if (strcmp(plan->sets[i]->name, name) == 0)
+			return plan->sets[i];
+	return NULL;
+}
+
+static bool has_chain(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->n_chains; i++)
+		if (strcmp(plan->chains[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Nobody asks for its names any more: what they had last is permanent. */
+static void copy_elem(struct adoption *a, struct plan_set *set, const struct elem *elem)
+{
+	struct elem *copy = set_add_elem(set, a->origin);
+
+	memcpy(copy->key, elem->key, sizeof(copy->key));
+	memcpy(copy->last, elem->last, sizeof(copy->last));
+	memcpy(copy->data, elem->data, sizeof(copy->data));
+	copy->target = copy_text(a, elem->target);
+	copy->comment = copy_text(a, elem->comment);
+}
+
+/* A dispatch map comes without elements: its others are none of this network's. */
+static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set)
+{
+	struct plan_set *copy = find_set(a->plan, set->name);
+
+	if (copy)
+		return copy;
+	copy = plan_add_set(a->plan, set->type, copy_text(a, set->name), a->origin);
+	copy->interval = set->interval;
+	copy->timeout = set->timeout;
+	copy->counter = set->counter;
+	copy->comment = copy_text(a, set->comment);
+	for (size_t i = 0; set->type != MAP_DISPATCH && i < set->n_elems; i++)
+		if (!set->elems[i].unresolved)
+			copy_elem(a, copy, &set->elems[i]);
+	return copy;
+}
+
+static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct plan_rule *rule)
+{
+	struct plan_rule *copy = chain_add_rule(chain, a->origin);
+
+	*copy = *rule;
+	copy->origin = a->origin;
+	copy->target = copy_text(a, rule->target);
+	copy->comment = copy_text(a, rule->comment);
+	if (rule->set)
+		copy->set = adopt_set(a, rule->set);
+	for (size_t i = 0; i < copy->n_matches; i++) {
+		struct match *match = &copy->matches[i];
+
+		if (match->kind == MATCH_OIFNAME)
+			match->u.name = copy_text(a, match->u.name);
+		else if (match->kind == MATCH_DADDR_SET)
+			match->u.set = adopt_set(a, match->u.set);
+		else if (match->kind == MATCH_DPORT_SET)
+			match->u.dport_set.set = adopt_set(a, match->u.dport_set.set);
+	}
+}
+
+static void adopt_chain(struct adoption *a, const struct plan_chain *chain)
+{
+	struct plan_chain *copy;
+
+	if (has_chain(a->plan, chain->name))
+		return;
+	copy = plan_add_chain(a->plan, copy_text(a, chain->name), a->origin);
+	copy->bridge = copy_text(a, chain->bridge);
+	copy->kind = copy_text(a, chain->kind);
+	copy->hook = chain->hook;
+	for (size_t i = 0; i < chain->n_rules; i++)
+		copy_rule(a, copy, &chain->rules[i]);
+}
+
+static bool is_of(const struct elem *elem, const char *bridge)
+{
+	return strncmp((const char *)elem->key, bridge, ELEM_KEY_MAX) == 0;
+}
+
+static void adopt_dispatch(struct adoption *a, const struct plan_set *map)
+{
+	for (size_t i = 0; i < map->n_elems; i++) {
+		struct plan_set *to;
+
+		if (!is_of(&map->elems[i], a->bridge))
+			continue;
+		to = adopt_set(a, map);
+		copy_elem(a, to, &map->elems[i]);
+		to->elems[to->n_elems - 1].comment = DRAINING_COMMENT;
+	}
+}
+
+bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge)
+{
+	struct adoption a = { plan, from, bridge, NULL };
+	bool found = false;
+
+	a.origin = plan_origin(plan, NULL, arena_printf(&plan->arena, "draining %s", bridge),
+			       (struct loc){ 0 });
+	for (size_t i = 0; i < from->n_chains; i++)
+		found |= from->chains[i]->bridge && strcmp(from->chains[i]->bridge, bridge) == 0;
+	if (!found)
+		return false;
+	for (size_t i = 0; i < from->n_chains; i++) {
+		const struct plan_chain *chain = from->chains[i];
+
+		/* Those that are no bridge's lead to it, or it to them. */
+		if (!chain->bridge || strcmp(chain->bridge, bridge) == 0)
+			adopt_chain(&a, chain);
+	}
+	for (size_t i = 0; i < from->n_sets; i++)
+		if (from->sets[i]->type == MAP_DISPATCH)
+			adopt_dispatch(&a, from->sets[i]);
+	plan_finish(plan);
+	return true;
+}
