@@ -150,7 +150,10 @@ static int enforce_files(struct daemon *d, struct running *candidate, struct err
 	int r;
 
 	log_diags(&candidate->diags);
+	daemon_drain_missing(d, &candidate->policy);
 	r = daemon_enforce(d, candidate, &before, err);
+	if (r < 0 && d->enforcer.running)
+		enforce_drain_configured(&d->enforcer);
 	running_free(before);
 	return r;
 }

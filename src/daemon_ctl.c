@@ -321,9 +321,11 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 	} else {
 		/* A warning may point into the candidate. */
 		draining = drains(d, request);
+		if (request->action == REQUEST_APPLY)
+			daemon_drain_missing(d, &candidate->policy);
 		r = enforce_and_save(d, candidate, &edit, request->action == REQUEST_APPLY, &err);
-		if (r < 0 && draining) /* it is configured still */
-			daemon_drain_release(d, request_string(request, "name"));
+		if (r < 0) /* what was to drain is configured still */
+			enforce_drain_configured(&d->enforcer);
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks that `remove-network` took out of the configuration while containers were attached
- * (SPEC §8). Whether some still are is Docker's word; where no Docker runs it is what the bridge's
- * ports say. Not knowing counts as attached. Who edits the files and reloads gets what the files say,
- * at once.
+ * Networks that are taken out of the configuration while containers are attached (SPEC §8). Whether
+ * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
+ * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -111,6 +110,31 @@ bool daemon_drain_network(struct daemon *d, const char *name)
 		return true;
 	}
 	return false;
+}
+
+static bool has_bridge(const struct policy *policy, const char *bridge)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return true;
+	return false;
+}
+
+void daemon_drain_missing(struct daemon *d, const struct policy *policy)
+{
+	const struct running *running = d->enforcer.running;
+
+	for (size_t i = 0; running && i < running->policy.n_networks; i++) {
+		const struct network *network = &running->policy.networks[i];
+
+		if (!network_managed(network) || has_bridge(policy, network->bridge) ||
+		    daemon_docker_attached(d, network->bridge) != ATTACHED_SOME)
+			continue;
+		log_info("network %s is no longer configured; its policy stays until no container "
+			 "is attached",
+			 network->name);
+		enforce_drain(&d->enforcer, network->bridge);
+	}
 }
 
 const char *daemon_draining_bridge(const struct daemon *d, const char *name)

@@ -146,6 +146,9 @@ void daemon_drain_watch(struct daemon *daemon);
 /* The network is about to be removed: if containers are attached, its policy is to stay. Returns
  * whether it is. */
 bool daemon_drain_network(struct daemon *daemon, const char *name);
+/* A policy is about to be enforced: the running one's networks that it does not have are to drain if
+ * Docker says that containers are attached, or does not say. */
+void daemon_drain_missing(struct daemon *daemon, const struct policy *policy);
 /* Lets go of a draining network at once; false if there is none of that name. */
 bool daemon_drain_release(struct daemon *daemon, const char *name);
 void daemon_drain_stop(struct daemon *daemon);

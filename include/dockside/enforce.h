@@ -75,8 +75,9 @@ int enforce_policy(struct enforcer *enforcer, struct running *candidate, uint64_
 void enforce_drain(struct enforcer *enforcer, const char *bridge);
 /* For enforce.c: makes the plan again, draining networks included. */
 void enforce_compile(struct enforcer *enforcer, struct running *running);
-/* For enforce.c: networks that the running policy has drain no more; those that the kernel has marked do. */
+/* Networks that the running policy has drain no more. */
 void enforce_drain_configured(struct enforcer *enforcer);
+/* For enforce.c: networks that the kernel has marked drain. */
 void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel);
 /* Its containers have left: the next enforcement takes away what is left of it. */
 void enforce_drained(struct enforcer *enforcer, const char *bridge);

@@ -116,6 +116,19 @@ is "until only the dockside container is left" "$(of network_details ds-a state)
 config
 client reload
 is "configured again" "$status $(of network_details ds-A docker)" "0 present"
+docker start c1 >/dev/null
+until_true 3 shows 2 network_details ds-A containers
+network_config <<<'{"networks": [{"name": "ds-b", "subnet": "172.30.2.0/24", "gateway_ip": "172.30.2.9"}]}'
+firewall_config <<<'{"networks": {"ds-b": {"egress": [{"action": "drop"}]}}}'
+client reload
+is "who edits the files does not open a network with containers either" "$status $(of network_details ds-a state)" \
+	"0 draining"
+like "its policy stays" "$(nft list map inet dockside dispatch)" '"ds-a" comment "draining" : goto ds-a-OUT'
+docker stop -t 0 c1 >/dev/null
+until_true 5 gone ds-a
+is "until they have left" "$(of network_details ds-a state)" ""
+config
+client reload
 
 before=$(life | wc -l)
 # shellcheck disable=SC2119 # without options
