@@ -599,6 +599,75 @@ static void test_network_gone(void **state)
 	config_done(&before);
 }
 
+#define DRAINED                                                            \
+	RULES("\"s\": [\"h.example\", \"10.0.0.1\"]",                      \
+	      "{\"to\": \"ipset\", \"ipset\": \"s\", \"proto\": \"tcp\", " \
+	      "\"ports\": [80, 443]}, {\"action\": \"drop\"}")
+
+/* Its part of the plan is in the next one, which does not need the one that it is from. */
+static void test_network_drains(void **state)
+{
+	struct config before, doomed, after;
+	struct kernel kernel, none = { 0 };
+	struct changes changes;
+
+	(void)state;
+	config_read(&before, DRAINED);
+	answer(&before, "h.example", HOST_DNS, "10.0.0.2");
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&doomed, DRAINED);
+	answer(&doomed, "h.example", HOST_DNS, "10.0.0.2");
+	config_compile(&doomed);
+	config_read(&after, "{}");
+	config_compile(&after);
+	assert_false(plan_adopt(&after.plan, &doomed.plan, "coral"));
+	assert_true(plan_adopt(&after.plan, &doomed.plan, "amber"));
+	config_done(&doomed);
+	nft_text_hash(&after.plan);
+	expect_script(&after.plan, &kernel,
+		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "add element inet dockside dispatch {\n"
+		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n");
+	diff_plan(&after.plan, &none, STALE_S, &changes);
+	assert_int_equal(changes.n_chains, before.plan.n_chains);
+	assert_int_equal(changes.n_sets, before.plan.n_sets);
+	changes_free(&changes);
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
+/* Only the kernel had its policy, and has it no more. */
+static void test_draining_lost(void **state)
+{
+	static const char *const bridges[] = { "amber" };
+	struct kernel kernel, none = { 0 };
+	struct config before, after;
+	struct elem *elem;
+
+	(void)state;
+	config_read(&before, DRAINED);
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, "{}");
+	config_compile(&after);
+	after.plan.draining = bridges;
+	after.plan.n_draining = 1;
+	diff_close_lost(&after.plan, &kernel);
+	assert_int_equal(plan_find_set(&after.plan, "dispatch")->n_elems, 0);
+	chain(&kernel, "amber-OUT")->n_rules = 0;
+	diff_close_lost(&after.plan, &kernel);
+	elem = plan_find_set(&after.plan, "dispatch")->elems;
+	assert_string_equal(elem->target, "refuse");
+	assert_int_equal(plan_find_chain(&after.plan, "refuse")->n_rules, 2);
+	diff_close_lost(&after.plan, &none); /* once is enough */
+	assert_int_equal(plan_find_set(&after.plan, "dispatch")->n_elems, 1);
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -617,6 +686,8 @@ int main(void)
 		cmocka_unit_test(test_nat_names),
 		cmocka_unit_test(test_unsafe_names),
 		cmocka_unit_test(test_network_gone),
+		cmocka_unit_test(test_network_drains),
+		cmocka_unit_test(test_draining_lost),
 	};
 
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);
