@@ -63,6 +63,7 @@ static void print_result(const struct policy *policy, const struct sync_result *
 static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
 {
 	struct sync_result result;
+	struct kernel kernel = { 0 };
 	struct hosts hosts = { 0 };
 	struct plan plan = { 0 };
 	struct session session;
@@ -73,14 +74,19 @@ static int apply_rules(const struct options *options, const struct policy *polic
 		compile_policy(policy, &hosts, &options->plan, &plan);
 		r = session_open(&session, err);
 		if (r >= 0)
+			r = nft_read_table(session.reader, &kernel, err);
+		if (r >= 0)
+			r = find_draining(options, policy, &kernel, &plan, err);
+		if (r >= 0)
 			r = sync_apply(session.reader, session.loader, &plan, options->stale_ttl_s,
-				       &result, err);
+				       &kernel, &result, err);
 		session_close(&session);
 	}
 	if (r >= 0) {
 		print_result(policy, &result);
 		remove_old_ipsets(policy, result.took_over);
 	}
+	kernel_free(&kernel);
 	plan_free(&plan);
 	hosts_free(&hosts);
 	return r;

@@ -312,6 +312,7 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
 	struct comparison comparison = { 0 };
+	struct kernel kernel = { 0 };
 	struct hosts hosts = { 0 };
 	struct plan plan = { 0 };
 	int r;
@@ -323,6 +324,11 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	r = resolve_names(policy, &hosts, err);
 	if (r >= 0) {
 		compile_policy(policy, &hosts, &options->plan, &plan);
+		r = nft_read_table(reader, &kernel, err);
+	}
+	if (r >= 0)
+		r = find_draining(options, policy, &kernel, &plan, err);
+	if (r >= 0) {
 		r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
 				 &comparison, err);
 	}
@@ -333,6 +339,7 @@ static int diff(const struct options *options, const struct policy *policy, bool
 		print_shim(&comparison.shim.changes);
 		sync_comparison_free(&comparison);
 	}
+	kernel_free(&kernel);
 	plan_free(&plan);
 	hosts_free(&hosts);
 	nft_loader_close(loader);

@@ -173,8 +173,7 @@ static void keep(struct enforcer *e, const struct plan *plan)
 static int apply(struct enforcer *e, struct plan *plan, struct sync_result *ret_result,
 		 struct err *err)
 {
-	int r = sync_apply_known(e->reader, e->loader, plan, e->stale_s, &e->known, ret_result,
-				 err);
+	int r = sync_apply(e->reader, e->loader, plan, e->stale_s, &e->known, ret_result, err);
 
 	trust_end(&e->trust);
 	return r;

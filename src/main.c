@@ -302,7 +302,8 @@ static bool read_docker_environment(struct options *options)
 	const char *reset = getenv("RESET");
 	struct err err = { 0 };
 
-	if (strcmp(options->command, "apply") != 0 && strcmp(options->command, "daemon") != 0)
+	if (strcmp(options->command, "apply") != 0 && strcmp(options->command, "daemon") != 0 &&
+	    strcmp(options->command, "diff") != 0)
 		return true;
 	options->reset = reset && strcmp(reset, "1") == 0;
 	if (reset && reset[0] && !options->reset && strcmp(reset, "0") != 0) {

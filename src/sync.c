@@ -416,9 +416,9 @@ static int apply_once(struct nft_reader *reader, struct nft_loader *loader, stru
 	return r;
 }
 
-int sync_apply_known(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		     unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
-		     struct err *err)
+int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+	       unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
+	       struct err *err)
 {
 	*ret_result = (struct sync_result){ 0 };
 	nft_text_hash(plan);
@@ -433,14 +433,4 @@ int sync_apply_known(struct nft_reader *reader, struct nft_loader *loader, struc
 			err_free(err);
 	}
 	return err_set(err, EAGAIN, "somebody else keeps changing table inet " TABLE_NAME);
-}
-
-int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-	       unsigned stale_ttl_s, struct sync_result *ret_result, struct err *err)
-{
-	struct kernel known = { 0 };
-	int r = sync_apply_known(reader, loader, plan, stale_ttl_s, &known, ret_result, err);
-
-	kernel_free(&known);
-	return r;
 }

@@ -4,6 +4,7 @@
 #define DOCKSIDE_COMMAND_H
 
 #include "dockside/hosts.h"
+#include "dockside/kernel.h"
 #include "dockside/model.h"
 #include "dockside/plan.h"
 
@@ -65,6 +66,13 @@ void remove_old_ipsets(const struct policy *policy, bool took_over);
  * network could not be made or removed, or is one whose packets are not judged.
  */
 int apply_networks(const struct options *options, const struct policy *policy, struct err *err);
+
+/*
+ * Puts into the plan's draining networks those that the kernel holds, that are no longer configured, and
+ * to which Docker says that containers are attached, or does not say; logs each. Returns 0 or -errno.
+ */
+int find_draining(const struct options *options, const struct policy *policy,
+		  const struct kernel *kernel, struct plan *plan, struct err *err);
 
 /* Refuses a managed network whose interface name exists and is no bridge: its policy would be
  * enforced on, say, the uplink (SPEC §3). Returns 0 or -errno. */

@@ -53,18 +53,13 @@ struct sync_result {
 
 /*
  * Makes the kernel hold the plan, in one transaction; a second one records the fingerprints. Writes nothing
- * where nothing differs. Returns 0 or -errno; after an error the kernel holds what it held.
+ * where nothing differs. known is what the kernel holds at the generation known->genid; that 0: not
+ * known, it is read. Afterwards known is what the kernel holds now, or empty after an error and where
+ * somebody else's transaction came in between; kernel_free() when done. Returns 0 or -errno; after an
+ * error the kernel holds what it held.
  */
 int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-	       unsigned stale_ttl_s, struct sync_result *ret_result, struct err *err);
-
-/*
- * The same for who knows what the kernel holds, at the generation known->genid; 0: not known, then it
- * is read. Afterwards known is what the kernel holds now, or empty after an error and where somebody
- * else's transaction came in between. kernel_free() when done.
- */
-int sync_apply_known(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		     unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
-		     struct err *err);
+	       unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
+	       struct err *err);
 
 #endif

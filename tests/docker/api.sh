@@ -74,6 +74,23 @@ docker network create --subnet 172.30.77.0/24 ds-b >/dev/null
 dsfw apply
 like "what differs is reported" "$status $(said)" "^1 network ds-b: its bridge is br-.*NOT JUDGED.*its subnet is 172.30.77.0/24 in Docker"
 run c1 ds-A 172.30.1.11 || bail "no container"
+cp $t/network.json $t/network.all
+cp $t/firewall.json $t/firewall.all
+network_config <<<'{"networks": [{"name": "ds-b", "subnet": "172.30.2.0/24", "gateway_ip": "172.30.2.9"}]}'
+firewall_config <<<'{"networks": {"ds-b": {"egress": [{"action": "drop"}]}}}'
+dsfw apply
+like "apply without a network that has containers keeps its policy" "$status $(said)" \
+	"network with bridge ds-a is no longer configured; its policy stays, as containers are attached: c1"
+like "and marks it" "$(nft list map inet dockside dispatch)" '"ds-a" comment "draining" : goto ds-a-OUT'
+dsfw diff
+is "which diff knows, too" "$status $out" "0 no differences"
+docker stop -t 0 c1 >/dev/null
+dsfw apply
+is "when they have left, it goes" "$(nft list ruleset | grep -c 'chain ds-a-')" 0
+cp $t/network.all $t/network.json
+cp $t/firewall.all $t/firewall.json
+docker start c1 >/dev/null
+dsfw apply
 RESET=1 dsfw apply
 like "RESET=1 recreates what Docker lets go" "$status $(said)" \
 	"^1 network ds-A: remove it: .* has active endpoints .*network ds-b: created in Docker"
