@@ -215,8 +215,6 @@ static int teardown(struct removed *ret_removed, struct err *err)
 	}
 	*ret_removed =
 		(struct removed){ kernel.exists, shim.n_ops > 0, shim.forward == FORWARD_RESTORE };
-	if (r >= 0)
-		remove_old_ipsets(NULL, shim.takes_over);
 	shim_changes_free(&shim);
 	shim_kernel_free(&shim_kernel);
 	kernel_free(&kernel);

@@ -107,6 +107,9 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	}
 	if (r < 0) {
 		running_free(candidate);
+		/* It may have failed half-way, after the kernel took it. */
+		if (d->enforcer.running)
+			daemon_repair_soon(d, "a policy could not be enforced");
 		return r;
 	}
 	daemon_status_forget(d);
@@ -140,7 +143,8 @@ static bool nothing_new(struct daemon *d, const struct running *candidate)
 	    check_bridges(&running->policy, NULL) < 0)
 		return false;
 	daemon_repair_catch_up(d);
-	return enforce_holds(&d->enforcer, daemon_now_ms(d));
+	/* Nor does the shim wait to be put right. */
+	return !d->repair_waiting && enforce_holds(&d->enforcer, daemon_now_ms(d));
 }
 
 /* Consumes candidate, whose sources have been read. */

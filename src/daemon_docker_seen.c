@@ -67,12 +67,13 @@ static void carry_over(struct daemon_docker *k, struct seen *seen)
 	struct seen *old = seen->id ? daemon_docker_seen_id(k, seen->id) : NULL;
 
 	seen->stale = true;
-	if (!old)
+	if (!old || strcmp(old->bridge, seen->bridge) != 0)
 		return;
 	seen->stale = old->stale;
 	seen->asking = old->asking;
 	seen->known = old->known;
 	seen->known_ms = old->known_ms;
+	seen->restarting = old->restarting;
 	seen->containers = old->containers;
 	old->containers = (struct engine_containers){ 0 };
 }
@@ -133,7 +134,17 @@ void daemon_docker_see(struct daemon_docker *k)
 struct inspection {
 	struct daemon_docker *docker;
 	char *id;
+	bool restarting; /* the second question */
 };
+
+static void on_inspected(void *data, const struct docker_answer *answer);
+
+static void take_known(struct daemon_docker *k, struct seen *seen)
+{
+	/* Something may have happened since it was asked. */
+	seen->known = !seen->stale || seen->known;
+	seen->known_ms = daemon_now_ms(k->daemon);
+}
 
 static void take_containers(struct daemon_docker *k, struct seen *seen,
 			    const struct docker_answer *answer)
@@ -149,9 +160,41 @@ static void take_containers(struct daemon_docker *k, struct seen *seen,
 	}
 	engine_containers_free(&seen->containers);
 	seen->containers = containers;
-	/* Something may have happened since it was asked. */
-	seen->known = !seen->stale || seen->known;
-	seen->known_ms = daemon_now_ms(k->daemon);
+	take_known(k, seen);
+}
+
+static void take_restarting(struct daemon_docker *k, struct seen *seen,
+			    const struct docker_answer *answer)
+{
+	struct err err = { 0 };
+
+	if (engine_parse_count(answer->body, answer->len, &seen->restarting, &err) < 0) {
+		err_prefix(&err, "ask Docker who restarts in network %s", seen->name);
+		daemon_docker_lost(k, &err);
+	} else {
+		take_known(k, seen);
+	}
+	err_free(&err);
+}
+
+/* Whether another question is needed to know who is attached: a container that Docker is about to start
+ * again is attached to nothing meanwhile. */
+static bool ask_restarting(struct daemon_docker *k, struct seen *seen,
+			   struct inspection *inspection)
+{
+	if (!seen || !seen->draining || !seen->id || inspection->restarting)
+		return false;
+	inspection->restarting = true;
+	seen->asking = true;
+	k->inspecting++;
+	docker_list_restarting(k->client, seen->id, on_inspected, inspection);
+	return true;
+}
+
+static void forget_inspection(struct inspection *inspection)
+{
+	free(inspection->id);
+	free(inspection);
 }
 
 static void on_inspected(void *data, const struct docker_answer *answer)
@@ -159,23 +202,32 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 	struct inspection *inspection = data;
 	struct daemon_docker *k = inspection->docker;
 	struct seen *seen = daemon_docker_seen_id(k, inspection->id);
-	bool canceled = answer->error.code == ECANCELED;
+	bool asked = false;
 
-	free(inspection->id);
-	free(inspection);
-	if (canceled)
+	if (answer->error.code == ECANCELED) {
+		forget_inspection(inspection);
 		return;
+	}
 	k->inspecting--;
 	if (seen)
 		seen->asking = false;
-	if (answer->error.code == EREMOTEIO && answer->http == 404 && seen) {
+	if (answer->error.code == EREMOTEIO && answer->http == 404 && seen &&
+	    !inspection->restarting) {
 		free(seen->id); /* gone, and the next list will say so */
 		seen->id = NULL;
 	} else if (answer->error.code && answer->error.code != EREMOTEIO) {
 		daemon_docker_lost(k, &answer->error);
+	} else if (answer->error.code == 0 && seen && inspection->restarting) {
+		take_restarting(k, seen, answer);
 	} else if (answer->error.code == 0 && seen) {
+		bool known = seen->known;
+
+		asked = ask_restarting(k, seen, inspection);
 		take_containers(k, seen, answer);
+		seen->known = asked ? known : seen->known;
 	}
+	if (!asked)
+		forget_inspection(inspection);
 	if (k->error.code == 0)
 		daemon_docker_inspect(k);
 	daemon_drain_look(k->daemon);
@@ -208,16 +260,18 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 	const struct seen *seen;
 
 	if (!k || !k->asked)
-		return ATTACHED_SOME;
-	if (k->error.code)
-		return docker_absent(k->error.code) ? ATTACHED_NO_DOCKER : ATTACHED_SOME;
+		return ATTACHED_UNKNOWN;
+	if (k->error.code) /* one that has been here will come back, and its containers with it */
+		return docker_absent(k->error.code) && !k->about.version ? ATTACHED_NO_DOCKER
+									 : ATTACHED_UNKNOWN;
 	seen = daemon_docker_seen_bridge(k, bridge);
 	if (!seen || !seen->id)
 		return ATTACHED_NONE;
 	if (!seen->known)
-		return ATTACHED_SOME;
-	return networks_count_attached(&seen->containers,
-				       seen->has_identity ? &seen->identity : NULL) > 0
+		return ATTACHED_UNKNOWN;
+	return seen->restarting > 0 || networks_count_attached(&seen->containers,
+							       seen->has_identity ? &seen->identity
+										  : NULL) > 0
 		       ? ATTACHED_SOME
 		       : ATTACHED_NONE;
 }

@@ -13,6 +13,7 @@
 #include "dockside/log.h"
 
 #define LOOK_MS 1000
+#define EMPTY_MS 2000 /* a container that is being restarted is nowhere for a moment */
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data);
 
@@ -37,19 +38,42 @@ static bool attached(struct daemon *d, const char *bridge)
 	case ATTACHED_NO_DOCKER:
 		return has_ports(bridge);
 	case ATTACHED_SOME:
+	case ATTACHED_UNKNOWN:
 		break;
 	}
 	return true;
 }
 
-static void release(struct daemon *d, const char *bridge)
+static bool has_drained(struct daemon *d, struct draining *network)
+{
+	uint64_t now_ms = daemon_now_ms(d);
+
+	switch (daemon_docker_attached(d, network->bridge)) {
+	case ATTACHED_NO_DOCKER:
+		return !has_ports(network->bridge);
+	case ATTACHED_SOME:
+		network->occupied = true;
+		network->empty_ms = 0;
+		return false;
+	case ATTACHED_UNKNOWN:
+		network->empty_ms = 0;
+		return false;
+	case ATTACHED_NONE:
+		break;
+	}
+	if (network->empty_ms == 0)
+		network->empty_ms = now_ms;
+	return !network->occupied || now_ms - network->empty_ms >= EMPTY_MS;
+}
+
+static void release(struct daemon *d, const char *bridge, const char *why)
 {
 	cleanup(cleanup_free) char *name = xstrdup(bridge); /* the enforcer's goes */
 	struct sync_result result;
 	struct err err = { 0 };
 
 	enforce_drained(&d->enforcer, name);
-	log_info("network with bridge %s has drained: its policy goes", name);
+	log_info("network with bridge %s %s: its policy goes", name, why);
 	if (enforce_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
 		log_error("%s; trying again", err.text);
 		daemon_repair_soon(d, "a drained network was not removed");
@@ -67,8 +91,8 @@ void daemon_drain_watch(struct daemon *d)
 void daemon_drain_look(struct daemon *d)
 {
 	for (size_t i = d->enforcer.n_draining; i-- > 0;)
-		if (!attached(d, d->enforcer.draining[i].bridge))
-			release(d, d->enforcer.draining[i].bridge);
+		if (has_drained(d, &d->enforcer.draining[i]))
+			release(d, d->enforcer.draining[i].bridge, "has drained");
 	daemon_drain_watch(d);
 }
 
@@ -120,6 +144,14 @@ static bool has_bridge(const struct policy *policy, const char *bridge)
 	return false;
 }
 
+/* Where no Docker runs, whoever edits the files is obeyed. */
+static bool may_be_occupied(struct daemon *d, const char *bridge)
+{
+	enum daemon_attached attached_now = daemon_docker_attached(d, bridge);
+
+	return attached_now == ATTACHED_SOME || attached_now == ATTACHED_UNKNOWN;
+}
+
 void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 {
 	const struct running *running = d->enforcer.running;
@@ -128,7 +160,7 @@ void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 		const struct network *network = &running->policy.networks[i];
 
 		if (!network_managed(network) || has_bridge(policy, network->bridge) ||
-		    daemon_docker_attached(d, network->bridge) != ATTACHED_SOME)
+		    !may_be_occupied(d, network->bridge))
 			continue;
 		log_info("network %s is no longer configured; its policy stays until no container "
 			 "is attached",
@@ -154,7 +186,7 @@ bool daemon_drain_release(struct daemon *d, const char *name)
 	const char *bridge = daemon_draining_bridge(d, name);
 
 	if (bridge)
-		release(d, bridge);
+		release(d, bridge, "is released by force");
 	return bridge != NULL;
 }
 

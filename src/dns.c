@@ -470,6 +470,7 @@ static void follow_resolv_conf(struct dns *dns)
 	dns->asking_anew = false;
 	ares_destroy(files);
 	ares_destroy_options(&search);
+	ask_more(dns); /* nobody else may have a question for a while */
 }
 
 /* ---- for event loops ---------------------------------------------------------------------- */

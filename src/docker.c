@@ -445,6 +445,17 @@ void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, 
 	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, xstrdup("ask who is attached"), fn, data);
 }
 
+void docker_list_restarting(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
+{
+	/* {"network":["ID"],"status":["restarting"]} */
+	cleanup(cleanup_free) char *path =
+		xasprintf("/containers/json?all=1&filters=%%7B%%22network%%22%%3A%%5B%%22%s%%22%%5D"
+			  "%%2C%%22status%%22%%3A%%5B%%22restarting%%22%%5D%%7D",
+			  id);
+
+	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, xstrdup("ask who restarts"), fn, data);
+}
+
 void docker_remove(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
 {
 	cleanup(cleanup_free) char *path = xasprintf("/networks/%s", id);

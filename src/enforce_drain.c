@@ -53,7 +53,8 @@ static void add(struct enforcer *e, const char *bridge, struct running *from)
 	if (from)
 		from->refs++;
 	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(*e->draining));
-	e->draining[e->n_draining++] = (struct draining){ xstrdup(bridge), from };
+	e->draining[e->n_draining++] =
+		(struct draining){ .bridge = xstrdup(bridge), .from = from, .occupied = !from };
 }
 
 void enforce_drain(struct enforcer *e, const char *bridge)

@@ -433,6 +433,16 @@ int engine_parse_containers(const char *text, size_t len, struct engine_containe
 	return 0;
 }
 
+int engine_parse_count(const char *text, size_t len, size_t *ret_n, struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	int r = parse(text, len, json_type_array, &root, err);
+
+	if (r >= 0)
+		*ret_n = json_object_array_length(root);
+	return r;
+}
+
 void engine_containers_free(struct engine_containers *containers)
 {
 	arena_free(&containers->arena);

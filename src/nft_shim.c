@@ -40,6 +40,7 @@ struct reading {
 	struct shim_kernel *kernel;
 	uint8_t family;
 	enum shim_table table; /* whose rules are being read */
+	size_t chain;	       /* of the last rule: the dump goes through them in order */
 };
 
 static uint32_t get_u32(const struct nlattr *attr)
@@ -151,6 +152,7 @@ static void read_verdict(struct rule_reader *r, const struct attrs *a)
 		if (!verdict.at[NFTA_VERDICT_CHAIN])
 			break;
 		rule->verdict = SHIM_JUMP;
+		rule->is_goto = (int)get_u32(verdict.at[NFTA_VERDICT_CODE]) == NFT_GOTO;
 		rule->target = arena_strdup(&r->kernel->arena,
 					    mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
 		break;
@@ -213,9 +215,26 @@ static const char *udata_comment(const struct nlattr *attr, struct arena *arena)
 	return arena_printf(arena, "%.*s", data[1], (const char *)data + 2);
 }
 
+/* From the last one on: a table may have thousands of chains. */
+static struct shim_chain *next_chain(struct reading *reading, const char *name)
+{
+	struct shim_kernel *kernel = reading->kernel;
+
+	for (size_t i = 0; i < kernel->n_chains; i++) {
+		size_t at = (reading->chain + i) % kernel->n_chains;
+
+		if (kernel->chains[at].table != reading->table ||
+		    strcmp(kernel->chains[at].name, name) != 0)
+			continue;
+		reading->chain = at;
+		return &kernel->chains[at];
+	}
+	return NULL;
+}
+
 static int on_rule(const struct nlmsghdr *nlh, void *data)
 {
-	const struct reading *reading = data;
+	struct reading *reading = data;
 	struct rule_reader r = { .kernel = reading->kernel };
 	const struct nlattr *expression;
 	struct shim_chain *chain;
@@ -223,8 +242,7 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 
 	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_RULE_HANDLE] || !a.at[NFTA_RULE_CHAIN])
 		return MNL_CB_OK;
-	chain = shim_find_chain(reading->kernel, reading->table,
-				mnl_attr_get_str(a.at[NFTA_RULE_CHAIN]));
+	chain = next_chain(reading, mnl_attr_get_str(a.at[NFTA_RULE_CHAIN]));
 	if (!chain)
 		return MNL_CB_OK; /* made since: the generation tells */
 	r.rule = shim_add_rule(chain);
@@ -283,10 +301,13 @@ static int read_rules(struct nft_reader *reader, struct shim_kernel *kernel, enu
 	return nft_talk(reader, nlh, on_rule, &reading);
 }
 
-static bool has_table(const struct shim_kernel *kernel, enum shim_table table)
+/* Of ip nat only what the iptables version may have left there. */
+static bool matters(const struct shim_kernel *kernel, enum shim_table table)
 {
 	for (size_t i = 0; i < kernel->n_chains; i++)
-		if (kernel->chains[i].table == table)
+		if (kernel->chains[i].table == table &&
+		    (table != SHIM_NAT4 ||
+		     strncmp(kernel->chains[i].name, SHIM_PREFIX, strlen(SHIM_PREFIX)) == 0))
 			return true;
 	return false;
 }
@@ -298,7 +319,7 @@ static int read_all(struct nft_reader *reader, struct shim_kernel *kernel)
 	if (r >= 0)
 		r = read_chains(reader, kernel, NFPROTO_IPV6);
 	for (int i = 0; r >= 0 && i < N_SHIM_TABLES; i++)
-		if (has_table(kernel, (enum shim_table)i))
+		if (matters(kernel, (enum shim_table)i))
 			r = read_rules(reader, kernel, (enum shim_table)i);
 	return r;
 }

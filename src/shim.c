@@ -112,7 +112,7 @@ static bool is_jump_to(const struct shim_rule *rule, const char *chain)
 
 static bool is_bare(const struct shim_rule *rule)
 {
-	return !rule->other && !rule->has_mark && !rule->iifname;
+	return !rule->other && !rule->is_goto && !rule->has_mark && !rule->iifname;
 }
 
 /* Our chain holds just the rules that it is to hold. */
@@ -136,13 +136,24 @@ static bool dispatches(const struct shim_chain *chain, uint32_t mark_bit,
 	return true;
 }
 
-/* Removes the jumps to a chain: all, but for one bare one that is first in DOCKER-USER if it may stay.
- * Returns whether that one is there. */
+/* What nft's grammar takes for a chain's name (FACTS §3). Of what else the iptables version took, ':', no
+ * interface can have a name, so that no packet ever came to such a chain. */
+static bool nameable(const char *name)
+{
+	return name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				 "0123456789_./-")] == '\0';
+}
+
+/* Removes the jumps to a chain: all, but for one bare one that is first in DOCKER-USER if it may stay, and
+ * those in chains that no script can name. Returns whether the first is there; *ret_held: one of the
+ * others, so that the chain cannot be deleted. */
 static bool delete_jumps(struct shim_changes *changes, const struct shim_kernel *kernel,
-			 enum shim_table table, const char *target, bool first_stays)
+			 enum shim_table table, const char *target, bool first_stays,
+			 bool *ret_held)
 {
 	bool stays = false;
 
+	*ret_held = false;
 	for (size_t i = 0; i < kernel->n_chains; i++) {
 		const struct shim_chain *chain = &kernel->chains[i];
 		bool user = strcmp(chain->name, SHIM_USER_CHAIN) == 0;
@@ -156,6 +167,8 @@ static bool delete_jumps(struct shim_changes *changes, const struct shim_kernel 
 				continue;
 			if (user && k == 0 && first_stays && is_bare(&chain->rules[k]))
 				stays = true;
+			else if (!nameable(chain->name))
+				*ret_held = true;
 			else
 				add_op(changes, SHIM_DELETE_RULE, table, chain->name)->handle =
 					chain->rules[k].handle;
@@ -168,7 +181,7 @@ static void install(struct shim_changes *changes, const struct shim_kernel *kern
 		    enum shim_table table, const struct bridges *bridges)
 {
 	const struct shim_chain *chain = shim_find_chain(kernel, table, SHIM_CHAIN);
-	bool jumps = delete_jumps(changes, kernel, table, SHIM_CHAIN, true);
+	bool held, jumps = delete_jumps(changes, kernel, table, SHIM_CHAIN, true, &held);
 
 	if (!chain || !dispatches(chain, changes->mark_bit, bridges)) {
 		add_op(changes, chain ? SHIM_FLUSH_CHAIN : SHIM_ADD_CHAIN, table, SHIM_CHAIN);
@@ -184,19 +197,14 @@ static void install(struct shim_changes *changes, const struct shim_kernel *kern
 static void uninstall(struct shim_changes *changes, const struct shim_kernel *kernel,
 		      enum shim_table table)
 {
-	delete_jumps(changes, kernel, table, SHIM_CHAIN, false);
+	bool held;
+
+	delete_jumps(changes, kernel, table, SHIM_CHAIN, false, &held);
 	if (!shim_find_chain(kernel, table, SHIM_CHAIN))
 		return;
 	add_op(changes, SHIM_FLUSH_CHAIN, table, SHIM_CHAIN);
-	add_op(changes, SHIM_DELETE_CHAIN, table, SHIM_CHAIN);
-}
-
-/* What nft's grammar takes for a chain's name (FACTS §3). Of what else the iptables version took, ':', no
- * interface can have a name, so that no packet ever came to such a chain. */
-static bool nameable(const char *name)
-{
-	return name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				 "0123456789_./-")] == '\0';
+	if (!held)
+		add_op(changes, SHIM_DELETE_CHAIN, table, SHIM_CHAIN);
 }
 
 /* The chains of the iptables version: the one that is our namesake becomes ours, the rest goes. */
@@ -210,12 +218,16 @@ static void take_over(struct shim_changes *changes, const struct shim_kernel *ke
 {
 	for (size_t i = 0; i < kernel->n_chains; i++) {
 		const struct shim_chain *chain = &kernel->chains[i];
+		bool held;
 
 		if (!is_old(chain) || !nameable(chain->name))
 			continue;
-		delete_jumps(changes, kernel, chain->table, chain->name, false);
+		delete_jumps(changes, kernel, chain->table, chain->name, false, &held);
+		if (held && chain->n_rules == 0)
+			continue; /* all that can be done for it is done */
 		add_op(changes, SHIM_FLUSH_CHAIN, chain->table, chain->name);
-		add_op(changes, SHIM_DELETE_CHAIN, chain->table, chain->name);
+		if (!held)
+			add_op(changes, SHIM_DELETE_CHAIN, chain->table, chain->name);
 		changes->takes_over = true;
 	}
 }
@@ -281,15 +293,25 @@ void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool w
 	free(bridges.names);
 }
 
+/* Not the iptables version's chain of that name, which jumps to its other ones. */
+static bool is_ours(const struct shim_chain *chain)
+{
+	for (size_t i = 0; chain && i < chain->n_rules; i++)
+		if (chain->rules[i].verdict == SHIM_JUMP)
+			return false;
+	return chain != NULL;
+}
+
 void shim_diff_teardown(const struct shim_kernel *kernel, bool was_accept,
 			struct shim_changes *ret_changes)
 {
+	static const enum shim_table tables[] = { SHIM_FILTER4, SHIM_FILTER6 };
 	const struct shim_chain *user = shim_find_chain(kernel, SHIM_FILTER4, SHIM_USER_CHAIN);
 
 	*ret_changes = (struct shim_changes){ 0 };
-	take_over(ret_changes, kernel);
-	uninstall(ret_changes, kernel, SHIM_FILTER4);
-	uninstall(ret_changes, kernel, SHIM_FILTER6);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		if (is_ours(shim_find_chain(kernel, tables[i], SHIM_CHAIN)))
+			uninstall(ret_changes, kernel, tables[i]);
 	in_order(ret_changes);
 	if (was_accept || shim_has_forward_rule(user))
 		ret_changes->forward = FORWARD_RESTORE;

@@ -148,7 +148,9 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 			       "table inet " TABLE_NAME
 			       " is owned by another process (nft flag owner)");
 	}
-	r = shim_compare(reader, plan, diff_forward_was_accept(&c->kernel), &c->shim, err);
+	r = shim_compare(reader, plan,
+			 plan->forward_was_accept || diff_forward_was_accept(&c->kernel), &c->shim,
+			 err);
 	if (r < 0) {
 		kernel_free(&c->kernel);
 		return r;
@@ -219,7 +221,6 @@ static void count_changes(const struct comparison *comparison, struct sync_resul
 {
 	const struct changes *changes = &comparison->changes;
 
-	result->changed = true;
 	result->shim |= !shim_comparison_empty(&comparison->shim);
 	result->took_over |= comparison->shim.changes.takes_over;
 	result->n_chains += changes->n_chains;
@@ -304,7 +305,8 @@ static int load_without_shim(struct nft_loader *loader, struct comparison *compa
 
 	comparison->shim.changes.n_ops = 0;
 	comparison->shim.changes.forward = FORWARD_LEAVE;
-	if (load_changes(loader, comparison, NULL) < 0)
+	comparison->shim.changes.takes_over = false;
+	if (!changes_empty(&comparison->changes) && load_changes(loader, comparison, NULL) < 0)
 		return -code;
 	log_error("the shim in Docker's tables: %s; enforcing without it",
 		  err ? err->text : "refused by the kernel");
@@ -319,21 +321,30 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 			   bool *ret_sure, struct err *err)
 {
 	uint32_t before = comparison->kernel.genid;
-	int r;
+	struct err forward = { 0 };
+	/* The FORWARD policy alone is none of the script's. */
+	bool table = !changes_empty(&comparison->changes);
+	bool loaded = table || comparison->shim.changes.n_ops > 0;
+	int r = 0;
 
-	r = load_changes(loader, comparison, err);
-	if (r < 0 && comparison->shim.changes.n_ops > 0 && unchanged(reader, comparison))
+	if (loaded)
+		r = load_changes(loader, comparison, err);
+	if (r < 0 && comparison->shim.changes.n_ops > 0 && unchanged(reader, comparison)) {
 		r = load_without_shim(loader, comparison, err);
+		loaded = table;
+	}
 	if (r < 0 && may_retry_anew(reader, comparison))
 		r = load_anew(loader, plan, comparison, err);
 	if (r >= 0)
 		r = read_back(reader, comparison, err);
 	if (r < 0)
 		return r;
-	*ret_sure = comparison->kernel.genid == before + 1;
-	r = set_forward(reader, plan, comparison, err);
-	if (r < 0)
-		return r;
+	*ret_sure = comparison->kernel.genid == before + loaded;
+	result->changed |= loaded || comparison->shim.changes.forward != FORWARD_LEAVE;
+	/* The policy is in force, whatever becomes of this. */
+	if (set_forward(reader, plan, comparison, &forward) < 0)
+		log_error("%s", forward.text);
+	err_free(&forward);
 	return *ret_sure ? record_fingerprints(loader, plan, &comparison->kernel, result, err) : 0;
 }
 

@@ -54,9 +54,9 @@ int recover_files(const struct options *options, struct err *err);
 int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err);
 
 /*
- * Destroys the ipsets of the iptables version: NAME and NAME--seen, for each of which both are there,
- * and after its chains were taken over (took_over) those of the policy's (or NULL) ipsets whatever is
- * there. Failures are logged: nothing depends on them.
+ * Destroys the ipsets of the iptables version, NAME and NAME--seen, if two of these hold: both are there;
+ * NAME is an ipset of the policy; its chains were just taken over. Failures are logged: nothing depends
+ * on them.
  */
 void remove_old_ipsets(const struct policy *policy, bool took_over);
 

@@ -171,8 +171,9 @@ bool daemon_docker_settled(const struct daemon *daemon);
 
 enum daemon_attached {
 	ATTACHED_NONE,
-	ATTACHED_SOME,	    /* or Docker does not say */
-	ATTACHED_NO_DOCKER, /* none runs: the bridge's ports may tell */
+	ATTACHED_SOME,
+	ATTACHED_UNKNOWN,   /* Docker does not say, or not yet */
+	ATTACHED_NO_DOCKER, /* none has run since we do: the bridge's ports may tell */
 };
 
 /* Whether containers are attached to a network, by Docker's last word. */

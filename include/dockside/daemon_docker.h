@@ -18,6 +18,7 @@ struct seen {
 	bool known;  /* has been answered */
 	uint64_t known_ms;
 	struct engine_containers containers;
+	size_t restarting; /* of a draining network: containers that Docker will start again */
 };
 
 struct daemon_docker {

@@ -30,6 +30,8 @@ void running_free(struct running *running);
 struct draining {
 	char *bridge;
 	struct running *from; /* that has its policy; NULL: only the kernel has */
+	bool occupied;	      /* the caller's: somebody was attached */
+	uint64_t empty_ms;    /* the caller's: since when nobody is any more; 0: somebody is */
 };
 
 struct enforcer {

@@ -79,6 +79,9 @@ int engine_parse_containers(const char *text, size_t len, struct engine_containe
 			    struct err *err);
 void engine_containers_free(struct engine_containers *containers);
 
+/* GET /containers/json: how many there are. */
+int engine_parse_count(const char *text, size_t len, size_t *ret_n, struct err *err);
+
 enum engine_action {
 	ENGINE_CREATE,
 	ENGINE_DESTROY, /* removed */

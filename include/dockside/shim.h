@@ -46,7 +46,8 @@ struct shim_rule {
 	enum shim_verdict verdict;
 	const char *target;
 	const char *comment;
-	bool other; /* it matches or does more than that (counters and comments aside) */
+	bool is_goto; /* SHIM_JUMP */
+	bool other;   /* it matches or does more than that (counters and comments aside) */
 };
 
 struct shim_chain {
@@ -125,7 +126,7 @@ struct shim_changes {
  */
 void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool was_accept,
 	       struct shim_changes *ret_changes);
-/* What it takes to remove everything of ours and of the iptables version. */
+/* What it takes to remove everything of ours; the iptables version's is not. */
 void shim_diff_teardown(const struct shim_kernel *kernel, bool was_accept,
 			struct shim_changes *ret_changes);
 void shim_changes_free(struct shim_changes *changes);

@@ -127,6 +127,9 @@ client remove-network ds-b
 like "a network without containers goes at once" "$status $out" "^0 enforced and saved"
 client remove-network ds-A
 like "one with containers drains" "$status $out" "^0 saved; containers are attached"
+docker restart -t 0 c1 >/dev/null
+sleep 1
+is "a container that is restarted has not left" "$(of network_details ds-a state)" draining
 docker stop -t 0 c1 >/dev/null
 until_true 5 gone ds-a
 is "until only the dockside container is left" "$(of network_details ds-a state)" ""

@@ -264,9 +264,43 @@ is "teardown: nothing in the way of the old program" \
 	"$(iptables-nft -S | grep -c DOCKSIDE)$(iptables-nft -t nat -S | grep -c DOCKSIDE)" 00
 ipset destroy mine
 old_rules || result "the old rules load again" "they do not"
+before=$(iptables-nft -S; iptables-nft -t nat -S; ipset list -n)
 dsfw teardown
-is "teardown of the old rules alone" \
-	"$status $(iptables-nft -S | grep -c DOCKSIDE)$(ipset list -n | grep -v mine)" "0 0"
+is "teardown leaves alone what is the iptables version's" \
+	"$status $(iptables-nft -S; iptables-nft -t nat -S; ipset list -n)" "0 $before"
+iptables-nft -N my:chain && iptables-nft -A my:chain -j DOCKSIDE-DISPATCH
+dsfw apply
+is "a chain that nft cannot name does not stop the take-over" \
+	"$status $(user_chain | head -1) $(iptables-nft -S | grep -c 'DS-1')" "0 $jump 0"
+dsfw teardown
+is "nor the teardown" "$status $(user_chain | grep -c DOCKSIDE)$(nft list tables | grep -c dockside)" "0 00"
+iptables-nft -F my:chain && iptables-nft -X my:chain && iptables-nft -X DOCKSIDE-DISPATCH
+ipset create web hash:ip
+ipset create web--seen hash:ip
+dsfw apply
+is "ipsets of others stay" "$(ipset list -n | sort | xargs)" "mine web web--seen"
+dsfw teardown
+
+# A shim that the kernel refuses for good must not keep the policy out.
+docker stop || bail "docker stop"
+nft delete table ip filter
+mkfifo $t/owner
+nft -i <$t/owner >/dev/null 2>&1 &
+owner=$!
+exec {to_owner}>$t/owner
+echo 'table ip filter { flags owner; chain DOCKER-USER { }; chain FORWARD { type filter hook forward priority 0; jump DOCKER-USER; }; }' \
+	>&"$to_owner"
+until_true 5 nft list chain ip filter DOCKER-USER >/dev/null
+dsfw apply
+is "somebody owns the table: apply" "$status" 0
+like "says so" "$err" "the shim in Docker's tables: .*; enforcing without it"
+in_force "without the shim"
+dsfw apply
+is "again" "$status $out" "0 nothing to change: 2 managed networks"
+dsfw teardown
+exec {to_owner}>&-
+wait "$owner"
+docker start || bail "docker start"
 
 # ---- the daemon ----------------------------------------------------------------------------------
 
