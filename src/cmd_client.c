@@ -33,6 +33,7 @@ static struct usage usage_of(enum request_action action)
 	case REQUEST_APPLY:
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
+	case REQUEST_EXPLAIN:
 		break;
 	}
 	return (struct usage){ 0, 0, "no operands" };
@@ -91,6 +92,8 @@ char *client_request(const struct client_options *options)
 	struct json_out out = { .b = &b };
 	bool ok = true;
 
+	if (options->request)
+		return xstrdup(options->request);
 	if (!check_usage(options))
 		return NULL;
 	json_out_open(&out, NULL, '{');
@@ -211,6 +214,10 @@ static void print_success(enum request_action action, const struct json_node *an
 		client_print_status(answer, stdout);
 		return;
 	}
+	if (action == REQUEST_EXPLAIN) {
+		client_print_explanations(answer, stdout);
+		return;
+	}
 	printf("%s\n", message ? message : "done");
 	print_list(answer, "repaired", "repaired");
 	print_list(answer, "removed_chains", "removed chains");
@@ -219,7 +226,7 @@ static void print_success(enum request_action action, const struct json_node *an
 		   "Docker networks that the configuration does not have (left alone)");
 }
 
-static int print_answer(const struct client_options *options, const char *text)
+int client_print_answer(const struct client_options *options, const char *text)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
 	struct src src = { .text = xstrdup(text), .len = strlen(text) };
@@ -265,5 +272,5 @@ int cmd_client(const struct client_options *options)
 	if (r < 0)
 		log_error("%s: %s", request_action_name(options->action), err.text);
 	err_free(&err);
-	return r < 0 ? EXIT_FAILED : print_answer(options, answer);
+	return r < 0 ? EXIT_FAILED : client_print_answer(options, answer);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/command.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 #include "dockside/config.h"
@@ -74,6 +75,21 @@ int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct e
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
 	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++)
 		warn_of_host(&ret_hosts->items[i]);
+	return r;
+}
+
+int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err)
+{
+	struct host *host = xcalloc(1, sizeof(*host));
+	int r;
+
+	host->name = xstrdup(name);
+	for (char *p = host->name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	*ret_hosts = (struct hosts){ .items = host, .n = 1 };
+	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
+	if (r >= 0)
+		warn_of_host(host);
 	return r;
 }
 

@@ -356,6 +356,9 @@ static void on_request(struct ctl_request *request, void *data)
 	case REQUEST_RECONCILE:
 		answer_reconcile(d, request);
 		break;
+	case REQUEST_EXPLAIN:
+		daemon_explain(d, request);
+		break;
 	case REQUEST_APPLY:
 	case REQUEST_SET_NETWORK:
 	case REQUEST_REMOVE_NETWORK:

@@ -480,6 +480,7 @@ static bool run_edit(struct editor *e)
 	case REQUEST_RELOAD:
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
+	case REQUEST_EXPLAIN:
 		break;
 	}
 	return false;

@@ -31,11 +31,23 @@ enum {
 	OPT_MARK_BIT = 1 << 10,
 	OPT_FORWARD_POLICY = 1 << 11,
 	OPERANDS = 1 << 12, /* it takes arguments that are no options */
+	OPT_FROM = 1 << 13,
+	OPT_TO = 1 << 14,
+	OPT_PROTO = 1 << 15,
+	OPT_PORT = 1 << 16,
+	OPT_TYPE = 1 << 17,
+	OPT_SRC = 1 << 18,
+	OPT_MAC = 1 << 19,
+	OPT_OFFLINE = 1 << 20,
+	OPT_NO_RESOLVE = 1 << 21,
 };
 
 #define OPT_FILES (OPT_NETWORK_CONFIG | OPT_FIREWALL_CONFIG)
 #define OPT_ENFORCE (OPT_FILES | OPT_MARK_BIT | OPT_FORWARD_POLICY)
 #define OPT_CLIENT (OPT_SOCKET | OPT_JSON)
+#define OPT_EXPLAIN                                                                              \
+	(OPT_FROM | OPT_TO | OPT_PROTO | OPT_PORT | OPT_TYPE | OPT_SRC | OPT_MAC | OPT_OFFLINE | \
+	 OPT_NO_RESOLVE)
 
 static int cmd_version(const struct options *options)
 {
@@ -80,6 +92,8 @@ static const struct command {
 	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
 	{ "status", ask_daemon, OPT_CLIENT, "what the daemon enforces, and how it fares" },
+	{ "explain", cmd_explain, OPT_CLIENT | OPT_FILES | OPT_MARK_BIT | OPT_EXPLAIN,
+	  "which rules a container's packet meets, and what comes of it" },
 	{ "reload", ask_daemon, OPT_CLIENT, "have the daemon read both files again" },
 	{ "refresh", ask_daemon, OPT_CLIENT, "have it ask DNS for every name now" },
 	{ "reconcile", ask_daemon, OPT_CLIENT, "have it compare the kernel with its policy" },
@@ -107,6 +121,15 @@ static const struct option long_options[] = {
 	{ "firewall", required_argument, NULL, OPT_FIREWALL },
 	{ "mark-bit", required_argument, NULL, OPT_MARK_BIT },
 	{ "forward-policy", required_argument, NULL, OPT_FORWARD_POLICY },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "proto", required_argument, NULL, OPT_PROTO },
+	{ "port", required_argument, NULL, OPT_PORT },
+	{ "type", required_argument, NULL, OPT_TYPE },
+	{ "src", required_argument, NULL, OPT_SRC },
+	{ "mac", required_argument, NULL, OPT_MAC },
+	{ "offline", no_argument, NULL, OPT_OFFLINE },
+	{ "no-resolve", no_argument, NULL, OPT_NO_RESOLVE },
 	{ 0 },
 };
 
@@ -133,6 +156,16 @@ static int cmd_help(const struct options *options)
 	       "  --json                   print the daemon's answer as it came\n"
 	       "  --network JSON|@FILE     set-network: what to set of the network's topology\n"
 	       "  --firewall JSON|@FILE    set-network: its rules\n"
+	       "  --from NETWORK           explain: a container of it opens a connection\n"
+	       "  --to ADDRESS|NAME|host   explain: to there\n"
+	       "  --proto PROTOCOL         explain: tcp, udp, icmp or a number\n"
+	       "  --port PORT              explain: with tcp and udp\n"
+	       "  --type TYPE[/CODE]       explain: with icmp (default echo-request)\n"
+	       "  --src ADDRESS, --mac MAC explain: the container's own (default: some that are "
+	       "free)\n"
+	       "  --offline                explain: by both files instead of by the daemon's "
+	       "policy\n"
+	       "  --no-resolve             explain --offline: names have no addresses\n"
 	       "  --force                  remove-network: even while containers are attached\n"
 	       "\nenvironment:\n"
 	       "  IPSET_STALE_TTL          seconds that an address stays once DNS has stopped\n"
@@ -197,6 +230,41 @@ static bool read_forward_policy(const char *text, enum forward_policy *ret_polic
 	return true;
 }
 
+static bool set_explain_option(int option, struct explain_options *explain)
+{
+	switch (option) {
+	case OPT_FROM:
+		explain->from = optarg;
+		return true;
+	case OPT_TO:
+		explain->to = optarg;
+		return true;
+	case OPT_PROTO:
+		explain->protocol = optarg;
+		return true;
+	case OPT_PORT:
+		explain->port = optarg;
+		return true;
+	case OPT_TYPE:
+		explain->type = optarg;
+		return true;
+	case OPT_SRC:
+		explain->src = optarg;
+		return true;
+	case OPT_MAC:
+		explain->mac = optarg;
+		return true;
+	case OPT_OFFLINE:
+		explain->offline = true;
+		return true;
+	case OPT_NO_RESOLVE:
+		explain->no_resolve = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool set_option(int option, struct options *options)
 {
 	switch (option) {
@@ -235,7 +303,7 @@ static bool set_option(int option, struct options *options)
 		options->firewall = optarg;
 		return true;
 	default:
-		return false;
+		return set_explain_option(option, &options->explain);
 	}
 }
 

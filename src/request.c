@@ -60,6 +60,17 @@ static const struct field set_ipset_fields[] = {
 
 static const struct field remove_ipset_fields[] = { FIELD_ACTION, FIELD_IPSET_NAME };
 
+static const struct field explain_fields[] = {
+	FIELD_ACTION,
+	FIELD("from", "the name of a network", KIND(JSON_STRING), true),
+	FIELD("to", "an address, a name or \"host\"", KIND(JSON_STRING), true),
+	FIELD("protocol", "tcp, udp, icmp or a number, as a string", KIND(JSON_STRING), true),
+	FIELD("port", "a number from 1 to 65535", KIND(JSON_INT), false),
+	FIELD("type", "an ICMP type, as a string", KIND(JSON_STRING), false),
+	FIELD("source", "an address", KIND(JSON_STRING), false),
+	FIELD("mac", "a MAC address", KIND(JSON_STRING), false),
+};
+
 enum who {
 	ANYBODY,   /* whom the socket's mode lets in */
 	ROOT_ONLY, /* uid 0 */
@@ -87,8 +98,9 @@ static const struct action_info {
 	[REQUEST_SET_IPSET] = ACTION("set-ipset", ROOT_ONLY, set_ipset_fields),
 	[REQUEST_REMOVE_IPSET] = ACTION("remove-ipset", ROOT_ONLY, remove_ipset_fields),
 	[REQUEST_RECONCILE] = ACTION("reconcile", ROOT_ONLY, plain_fields),
+	[REQUEST_EXPLAIN] = ACTION("explain", ROOT_ONLY, explain_fields),
 };
-static_assert(ARRAY_SIZE(actions) == REQUEST_RECONCILE + 1, "every action has its entry");
+static_assert(ARRAY_SIZE(actions) == REQUEST_EXPLAIN + 1, "every action has its entry");
 
 const char *request_action_name(enum request_action action)
 {

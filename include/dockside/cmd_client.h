@@ -14,6 +14,7 @@ struct client_options {
 	bool force;	      /* remove-network */
 	const char *network;  /* set-network: JSON, or @FILE; NULL: not given */
 	const char *firewall; /* likewise */
+	const char *request;  /* explain: the request, which is made already */
 	char *const *operands;
 	size_t n_operands;
 };
@@ -23,6 +24,10 @@ int cmd_client(const struct client_options *options);
 
 /* The request's text, without a line feed, which the caller frees; NULL after reporting bad usage. */
 char *client_request(const struct client_options *options);
+/* An answer that has come: returns an exit status. */
+int client_print_answer(const struct client_options *options, const char *text);
+/* Answers to explain as text for people. */
+void client_print_explanations(const struct json_node *answer, FILE *out);
 /* An answer to status as text for people. What it does not have is left out. */
 void client_print_status(const struct json_node *answer, FILE *out);
 

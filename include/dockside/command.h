@@ -17,6 +17,12 @@ enum {
 	EXIT_CONFIG = 3,
 };
 
+/* Of explain: what was given, as it was given; NULL: not. */
+struct explain_options {
+	const char *from, *to, *protocol, *port, *type, *src, *mac;
+	bool offline, no_resolve;
+};
+
 struct options {
 	const char *command; /* its name */
 	const char *network_config;
@@ -32,6 +38,7 @@ struct options {
 	bool reset;		  /* RESET=1 */
 	bool json, force;
 	const char *network, *firewall; /* of set-network */
+	struct explain_options explain;
 	char *const *operands;
 	size_t n_operands;
 };
@@ -40,6 +47,7 @@ int cmd_compile(const struct options *options);
 int cmd_check(const struct options *options);
 int cmd_apply(const struct options *options);
 int cmd_diff(const struct options *options);
+int cmd_explain(const struct options *options);
 int cmd_teardown(const struct options *options);
 
 /* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the caller frees *ret_policy. */
@@ -52,6 +60,9 @@ int recover_files(const struct options *options, struct err *err);
 /* Asks for every name of the policy, both families, with a deadline; logs each that did not answer.
  * The caller frees *ret_hosts, also after an error. Returns 0 or -errno. */
 int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err);
+
+/* The same for one name, in letters of either case; the only one of *ret_hosts. */
+int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err);
 
 /*
  * Destroys the ipsets of the iptables version, NAME and NAME--seen, if two of these hold: both are there;

@@ -16,6 +16,7 @@
  *                 attached (SPEC §8).
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
+ * explain         see below, behind status.
  *
  * status:
  * {"status": "ok",
@@ -63,6 +64,46 @@
  *      "limited": false,                   repairs are too many: at most one every 5 s
  *      "message": "…"},                    what was missing last and who did it; null
  *  "versions": {"dsfw-nft": "0.1.0", "libnftables": "1.0.6", "kernel": "6.1.0"}}
+ *
+ * explain: what becomes of the first packet of a connection from a container of a network. The request:
+ * {"action": "explain", "from": NETWORK,
+ *  "to": ADDRESS | NAME | "host",          of a name each of its addresses that rules have
+ *  "protocol": "tcp",                      or "udp", "icmp", or a number as a string
+ *  "port": 443,                            with tcp and udp, required there
+ *  "type": "echo-request",                 with icmp: a type by name or number, or type/code; a number is
+ *                                          that of the destination's family
+ *  "source": ADDRESS, "mac": MAC}          the container's; default: an address that is free, and a MAC
+ *                                          address that no rule names
+ * The answer:
+ * {"status": "ok",
+ *  "network": "ds-prod", "bridge": "ds-prod",
+ *  "managed": true,
+ *  "explanations": [{                      one for each address
+ *      "source": ADDRESS, "mac": MAC,      mac null: not given
+ *      "dockside": false,                  it is the dockside container
+ *      "destination": ADDRESS,
+ *      "protocol": "tcp",                  or "udp", "icmp", "icmpv6", or a number as a string
+ *      "port": 443,                        tcp and udp only
+ *      "type": 8, "code": 0,               icmp and icmpv6 only
+ *      "state": "new",                     conntrack's; or "invalid", "untracked"
+ *      "steps": [{                         a chain each, in the order in which they are met
+ *          "hook": "forward",              or "prerouting", "input"
+ *          "chain": "ds-prod-OUT",
+ *          "rules": 4,                     that it has
+ *          "rule": 3,                      which of them matched, from 1; absent: none, and what follows
+ *          "text": "…", "comment": "…",    as nft has it; comment null: none
+ *          "entry": "egress[1]",           of the configuration, "file", "line", "column" where known
+ *          "lookups": [{                   what matched in which set
+ *              "set": "ipset-web-v4", "of": "ipset web",
+ *              "element": "192.0.2.1",     or a range "192.0.2.0-192.0.2.255"
+ *              "comment": "a.example"}],   the names that it is of; null
+ *          "destination": ADDRESS, "port": 3306}],     what address translation makes of it
+ *      "to": "elsewhere",                  where it goes; or "same network", "host"
+ *      "mark": 268435456,                  bits that are set in the packet's mark
+ *      "verdict": "pass",                  to those who come after us; or "drop", "reset"
+ *      "next": "…",                        who decides then, in words
+ *      "notes": ["…"]}],
+ *  "notes": ["…"]}                         addresses that were left out, and why
  */
 #ifndef DOCKSIDE_CTL_H
 #define DOCKSIDE_CTL_H

@@ -2,8 +2,8 @@
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
- * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_ctl.c and
- * daemon_status.c answer on the socket. The struct is private to these.
+ * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_ctl.c,
+ * daemon_explain.c and daemon_status.c answer on the socket. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
 #define DOCKSIDE_DAEMON_H
@@ -194,6 +194,9 @@ int daemon_ctl_start(struct daemon *daemon, struct err *err);
 /* Answers those that wait for DNS. */
 void daemon_ctl_settled(struct daemon *daemon);
 void daemon_ctl_stop(struct daemon *daemon);
+
+/* Answers `explain`. */
+void daemon_explain(struct daemon *daemon, struct ctl_request *request);
 
 /* The answer to `status`. */
 void daemon_status(struct daemon *daemon, struct json_out *out);

@@ -25,6 +25,7 @@ enum request_action {
 	REQUEST_SET_IPSET,
 	REQUEST_REMOVE_IPSET,
 	REQUEST_RECONCILE,
+	REQUEST_EXPLAIN,
 };
 
 /* Locations point into it: it stays where it was parsed. request_free() when done. */

@@ -24,6 +24,7 @@ static bool changes_files(enum request_action action)
 	case REQUEST_RELOAD:
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
+	case REQUEST_EXPLAIN:
 		return false;
 	}
 	return false;

@@ -456,7 +456,7 @@ static void test_who(void **state)
 	enum request_action action;
 
 	(void)state;
-	for (int i = REQUEST_STATUS; i <= REQUEST_RECONCILE; i++) {
+	for (int i = REQUEST_STATUS; i <= REQUEST_EXPLAIN; i++) {
 		const char *name = request_action_name((enum request_action)i);
 		cleanup(cleanup_free) char *text =
 			xasprintf("{\"action\": \"%s\", \"x\": 1}", name);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The socket's `explain`: by the plan that runs, with the addresses that its sets have now. */
+#include "dockside/daemon.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "dockside/explain_json.h"
+
+#define HOST_ADDRS_MAX 4096
+
+struct host_addrs {
+	struct ipaddr *items;
+	size_t n, cap;
+};
+
+static bool from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr)
+{
+	struct ipaddr addr = { 0 };
+
+	if (!sa || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+		return false;
+	addr.family = sa->sa_family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6;
+	if (sa->sa_family == AF_INET)
+		memcpy(addr.b, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	else
+		memcpy(addr.b, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	*ret_addr = addr;
+	return true;
+}
+
+static bool is_link_local(const struct ipaddr *addr)
+{
+	return addr->family == FAMILY_IPV6 && addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80;
+}
+
+/* Link-local addresses are the host's on their own link only. */
+static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, struct err *err)
+{
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list) < 0)
+		return err_errno(err, errno, "read the host's addresses");
+	for (const struct ifaddrs *i = list; i && ret_addrs->n < HOST_ADDRS_MAX; i = i->ifa_next) {
+		struct ipaddr addr;
+
+		if (!from_sockaddr(i->ifa_addr, &addr) ||
+		    (is_link_local(&addr) && strcasecmp(i->ifa_name, network) != 0))
+			continue;
+		ret_addrs->items = array_grow(ret_addrs->items, &ret_addrs->cap, ret_addrs->n,
+					      sizeof(*ret_addrs->items));
+		ret_addrs->items[ret_addrs->n++] = addr;
+	}
+	freeifaddrs(list);
+	return 0;
+}
+
+static int answer(const struct daemon *d, const struct request *request, struct buf *ret_json,
+		  struct err *err)
+{
+	const struct running *running = d->enforcer.running;
+	struct explain_world world = { .policy = &running->policy, .plan = &running->plan };
+	struct explain_question question;
+	struct host_addrs addrs = { 0 };
+	int r = explain_question_read(request, &question, err);
+
+	if (r >= 0 && daemon_draining_bridge(d, question.from))
+		r = err_set(
+			err, EINVAL,
+			"network %s is no longer configured: its last policy stays in force until "
+			"its containers have left; nft list table inet dockside shows it",
+			question.from);
+	if (r >= 0)
+		r = read_host_addrs(question.from, &addrs, err);
+	world.host_addrs = addrs.items;
+	world.n_host_addrs = addrs.n;
+	if (r >= 0)
+		r = explain_answer(&question, &world, ret_json, err);
+	free(addrs.items);
+	return r;
+}
+
+void daemon_explain(struct daemon *d, struct ctl_request *request)
+{
+	struct buf b = { 0 };
+	struct err err = { 0 };
+
+	if (answer(d, ctl_request_get(request), &b, &err) < 0)
+		ctl_answer_error(request, err.text, NULL);
+	else
+		ctl_answer(request, buf_str(&b));
+	buf_free(&b);
+	err_free(&err);
+}

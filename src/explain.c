@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation: the hooks are run in the kernel's order: prerouting's NAT (of new connections
+ * only), then the route of what has come of the destination, then forward or input. Within a hook a
+ * chain's rules are tried in order, each with its matches from left to right. Our chains know no jump,
+ * only goto, so that there is one current chain and no stack: whoever reaches the end of any gets the
+ * policy of the base chain, which is accept.
+ */
+#include "dockside/explain.h"
+
+#include <assert.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* linux/icmpv6.h has more of them than netinet/icmp6.h. */
+#define MLD2_REPORT 143
+#define NI_QUERY 139
+
+struct walk {
+	const struct plan *plan;
+	const struct explain_packet *packet;
+	struct explanation *e;
+	enum base_hook hook;
+};
+
+/* ------------------------------------------------------------------ conntrack */
+
+/* valid_new of nf_conntrack_icmp_packet() (net/netfilter/nf_conntrack_proto_icmp.c): what is no request
+ * and, being the first, belongs to no connection. */
+static enum explain_ct conntrack_icmp(uint8_t type)
+{
+	switch (type) {
+	case ICMP_ECHO:
+	case ICMP_TIMESTAMP:
+	case ICMP_INFO_REQUEST:
+	case ICMP_ADDRESS:
+		return EXPLAIN_NEW;
+	default:
+		return EXPLAIN_INVALID;
+	}
+}
+
+/* noct_valid_new and valid_new of nf_conntrack_proto_icmpv6.c. */
+static enum explain_ct conntrack_icmp6(uint8_t type)
+{
+	switch (type) {
+	case MLD_LISTENER_QUERY:
+	case MLD_LISTENER_REPORT:
+	case MLD_LISTENER_REDUCTION:
+	case ND_ROUTER_SOLICIT:
+	case ND_ROUTER_ADVERT:
+	case ND_NEIGHBOR_SOLICIT:
+	case ND_NEIGHBOR_ADVERT:
+	case MLD2_REPORT:
+		return EXPLAIN_UNTRACKED;
+	case ICMP6_ECHO_REQUEST:
+	case NI_QUERY:
+		return EXPLAIN_NEW;
+	default:
+		return EXPLAIN_INVALID;
+	}
+}
+
+enum explain_ct explain_conntrack(const struct explain_packet *packet)
+{
+	bool v4 = packet->src.family == FAMILY_IPV4;
+
+	if (v4 && packet->l4proto == IPPROTO_ICMP)
+		return conntrack_icmp(packet->icmp_type);
+	if (!v4 && packet->l4proto == IPPROTO_ICMPV6)
+		return conntrack_icmp6(packet->icmp_type);
+	return EXPLAIN_NEW;
+}
+
+/* ------------------------------------------------------------------ sets */
+
+/* The element that has the key, whether it is one value or a range. */
+static const struct elem *find_elem(const struct plan_set *set, const uint8_t key[ELEM_KEY_MAX])
+{
+	size_t len = set_type_info(set->type)->key_len;
+
+	for (size_t i = 0; i < set->n_elems; i++) {
+		const struct elem *elem = &set->elems[i];
+
+		/* Without an address its name has no element in the kernel. */
+		if (!elem->unresolved && memcmp(elem->key, key, len) <= 0 &&
+		    memcmp(key, elem->last, len) <= 0)
+			return elem;
+	}
+	return NULL;
+}
+
+static const struct elem *look_up(struct explain_step *step, const struct plan_set *set,
+				  const uint8_t key[ELEM_KEY_MAX])
+{
+	const struct elem *elem = find_elem(set, key);
+
+	if (elem)
+		step->lookups[step->n_lookups++] = (struct explain_lookup){ set, elem };
+	return elem;
+}
+
+static void put_port(uint8_t *key, uint16_t port)
+{
+	key[0] = (uint8_t)(port >> 8);
+	key[1] = (uint8_t)port;
+}
+
+static const struct elem *look_up_dst(const struct walk *w, struct explain_step *step,
+				      const struct plan_set *set)
+{
+	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	if (w->e->dst.family != family)
+		return NULL;
+	memcpy(key, w->e->dst.b, family_bytes(family));
+	return look_up(step, set, key);
+}
+
+static const struct elem *look_up_port(const struct walk *w, struct explain_step *step,
+				       const struct plan_set *set)
+{
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	put_port(key, w->e->dport);
+	return look_up(step, set, key);
+}
+
+static const struct elem *look_up_bridge(const struct walk *w, struct explain_step *step,
+					 const struct plan_set *set)
+{
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	memcpy(key, w->packet->iif, strnlen(w->packet->iif, sizeof(key)));
+	return look_up(step, set, key);
+}
+
+/* `dnat ip to` is of IPv4 packets only, without its saying so. */
+static const struct elem *look_up_nat(const struct walk *w, struct explain_step *step,
+				      const struct plan_set *map)
+{
+	enum family family = map->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	if (w->e->dst.family != family)
+		return NULL;
+	key[0] = w->packet->l4proto;
+	put_port(key + 4, w->e->dport);
+	return look_up(step, map, key);
+}
+
+/* ------------------------------------------------------------------ matches */
+
+static bool has_ports(uint8_t l4proto)
+{
+	return l4proto == IPPROTO_TCP || l4proto == IPPROTO_UDP;
+}
+
+static bool is_of_ports_proto(const struct walk *w, uint8_t l4proto)
+{
+	return l4proto ? w->packet->l4proto == l4proto : has_ports(w->packet->l4proto);
+}
+
+static bool match_ct(const struct walk *w, unsigned states)
+{
+	switch (w->e->ct) {
+	case EXPLAIN_NEW:
+		return false;
+	case EXPLAIN_INVALID:
+		return states & CT_INVALID;
+	case EXPLAIN_UNTRACKED:
+		return states & CT_UNTRACKED;
+	}
+	abort();
+}
+
+static bool match_icmp(const struct walk *w, const struct match *match)
+{
+	uint8_t l4proto = match->u.icmp.family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+	return w->packet->src.family == match->u.icmp.family && w->packet->l4proto == l4proto &&
+	       w->packet->icmp_type == match->u.icmp.type &&
+	       (!match->u.icmp.has_code || w->packet->icmp_code == match->u.icmp.code);
+}
+
+static bool matches(const struct walk *w, struct explain_step *step, const struct match *match)
+{
+	const struct explain_packet *packet = w->packet;
+
+	switch (match->kind) {
+	case MATCH_OIFNAME:
+		return w->e->oif && strcmp(w->e->oif, match->u.name) == 0;
+	case MATCH_CT_STATE:
+		return match_ct(w, match->u.ct_states);
+	case MATCH_CT_NOT_NEW:
+		return w->e->ct != EXPLAIN_NEW;
+	case MATCH_NFPROTO:
+		return packet->src.family == match->u.family;
+	case MATCH_SADDR:
+		return prefix_contains(&match->u.prefix, &packet->src);
+	case MATCH_DADDR:
+		return prefix_contains(&match->u.prefix, &w->e->dst);
+	case MATCH_DADDR_SET:
+		return look_up_dst(w, step, match->u.set) != NULL;
+	case MATCH_ETHER_SADDR:
+		return packet->has_mac && memcmp(packet->mac, match->u.mac, 6) == 0;
+	case MATCH_L4PROTO:
+		return packet->l4proto == match->u.l4proto;
+	case MATCH_DPORT:
+		return is_of_ports_proto(w, match->u.dport.l4proto) &&
+		       match->u.dport.range.lo <= w->e->dport &&
+		       w->e->dport <= match->u.dport.range.hi;
+	case MATCH_DPORT_SET:
+		return is_of_ports_proto(w, match->u.dport_set.l4proto) &&
+		       look_up_port(w, step, match->u.dport_set.set);
+	case MATCH_ICMP:
+		return match_icmp(w, match);
+	}
+	abort();
+}
+
+/* ------------------------------------------------------------------ chains */
+
+static void translate(const struct walk *w, struct explain_step *step, const struct elem *elem)
+{
+	struct ipaddr dst = { .family = w->e->dst.family };
+	size_t len = family_bytes(dst.family);
+
+	memcpy(dst.b, elem->data, len);
+	w->e->dst = dst;
+	w->e->dport = (uint16_t)(elem->data[len] << 8 | elem->data[len + 1]);
+	step->translated = true;
+	step->dst = w->e->dst;
+	step->dport = w->e->dport;
+}
+
+/* What a rule's verdict needs besides its matches. *ret_target: the chain that it leads to. */
+static bool concludes(const struct walk *w, struct explain_step *step, const char **ret_target)
+{
+	const struct plan_rule *rule = step->rule;
+	const struct elem *elem;
+
+	switch (rule->verdict) {
+	case VERDICT_ACCEPT:
+	case VERDICT_DROP:
+		return true;
+	case VERDICT_RESET:
+		return w->packet->l4proto == IPPROTO_TCP;
+	case VERDICT_GOTO:
+		*ret_target = rule->target;
+		return true;
+	case VERDICT_VMAP:
+		elem = look_up_bridge(w, step, rule->set);
+		if (elem)
+			*ret_target = elem->target;
+		return elem != NULL;
+	case VERDICT_DNAT:
+		elem = look_up_nat(w, step, rule->set);
+		if (elem)
+			translate(w, step, elem);
+		return elem != NULL;
+	}
+	abort();
+}
+
+/* The mark is set on the way to the verdict, also where that is a lookup that finds nothing. */
+static bool try_rule(const struct walk *w, struct explain_step *step, const char **ret_target)
+{
+	for (size_t i = 0; i < step->rule->n_matches; i++)
+		if (!matches(w, step, &step->rule->matches[i]))
+			return false;
+	w->e->mark |= step->rule->mark;
+	return concludes(w, step, ret_target);
+}
+
+/* The first rule of a chain that says something, as one more step; NULL: none does. */
+static const struct plan_rule *try_chain(const struct walk *w, const struct plan_chain *chain,
+					 const char **ret_target)
+{
+	struct explain_step *step;
+
+	assert(w->e->n_steps < EXPLAIN_STEPS_MAX); /* our chains lead nowhere twice */
+	step = &w->e->steps[w->e->n_steps++];
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		*step = (struct explain_step){
+			.hook = w->hook,
+			.chain = chain,
+			.rule = &chain->rules[i],
+		};
+		if (try_rule(w, step, ret_target))
+			return step->rule;
+	}
+	*step = (struct explain_step){ .hook = w->hook, .chain = chain };
+	return NULL;
+}
+
+static const struct plan_chain *base_chain(const struct plan *plan, enum base_hook hook)
+{
+	for (size_t i = 0; i < plan->n_chains; i++)
+		if (plan->chains[i]->hook == hook)
+			return plan->chains[i];
+	return NULL;
+}
+
+static enum explain_verdict walk(const struct walk *w)
+{
+	const struct plan_chain *chain = base_chain(w->plan, w->hook);
+
+	while (chain) {
+		const char *target = NULL;
+		const struct plan_rule *rule = try_chain(w, chain, &target);
+
+		if (!rule)
+			return EXPLAIN_PASS;
+		if (!target && rule->verdict == VERDICT_DROP)
+			return EXPLAIN_DROP;
+		if (!target && rule->verdict == VERDICT_RESET)
+			return EXPLAIN_RESET;
+		if (!target)
+			return EXPLAIN_PASS;
+		chain = plan_find_chain(w->plan, target);
+		assert(chain);
+	}
+	return EXPLAIN_PASS;
+}
+
+static void route(struct explanation *e, const struct explain_route *routes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!prefix_contains(&routes[i].to, &e->dst))
+			continue;
+		e->oif = routes[i].bridge;
+		e->to_host = !routes[i].bridge;
+		return;
+	}
+}
+
+void explain(const struct plan *plan, const struct explain_packet *packet,
+	     const struct explain_route *routes, size_t n_routes, struct explanation *ret)
+{
+	struct walk w = { .plan = plan, .packet = packet, .e = ret };
+
+	*ret = (struct explanation){
+		.ct = explain_conntrack(packet),
+		.dst = packet->dst,
+		.dport = packet->dport,
+	};
+	w.hook = BASE_PREROUTING_NAT;
+	if (ret->ct == EXPLAIN_NEW)
+		walk(&w);
+	route(ret, routes, n_routes);
+	w.hook = ret->to_host ? BASE_INPUT : BASE_FORWARD;
+	ret->verdict = walk(&w);
+}

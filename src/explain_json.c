@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/explain_json.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/json_out.h"
+#include "dockside/nft_text.h"
+
+static const char *hook_name(enum base_hook hook)
+{
+	switch (hook) {
+	case BASE_FORWARD:
+		return "forward";
+	case BASE_INPUT:
+		return "input";
+	case BASE_PREROUTING_NAT:
+		return "prerouting";
+	case BASE_NONE:
+		break;
+	}
+	abort(); /* no packet begins there */
+}
+
+static const char *ct_name(enum explain_ct ct)
+{
+	switch (ct) {
+	case EXPLAIN_NEW:
+		return "new";
+	case EXPLAIN_INVALID:
+		return "invalid";
+	case EXPLAIN_UNTRACKED:
+		return "untracked";
+	}
+	abort();
+}
+
+static const char *verdict_name(enum explain_verdict verdict)
+{
+	switch (verdict) {
+	case EXPLAIN_PASS:
+		return "pass";
+	case EXPLAIN_DROP:
+		return "drop";
+	case EXPLAIN_RESET:
+		return "reset";
+	}
+	abort();
+}
+
+static void put_addr(struct json_out *out, const char *key, const struct ipaddr *addr)
+{
+	char s[ADDR_STRLEN];
+
+	json_out_string(out, key, ipaddr_format(addr, s));
+}
+
+static bool has_port(uint8_t l4proto)
+{
+	return l4proto == IPPROTO_TCP || l4proto == IPPROTO_UDP;
+}
+
+static void put_protocol(struct json_out *out, const struct explain_packet *packet)
+{
+	char number[4];
+
+	switch (packet->l4proto) {
+	case IPPROTO_TCP:
+		json_out_string(out, "protocol", "tcp");
+		break;
+	case IPPROTO_UDP:
+		json_out_string(out, "protocol", "udp");
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		json_out_string(out, "protocol",
+				packet->l4proto == IPPROTO_ICMP ? "icmp" : "icmpv6");
+		json_out_int(out, "type", packet->icmp_type);
+		json_out_int(out, "code", packet->icmp_code);
+		break;
+	default:
+		snprintf(number, sizeof(number), "%u", packet->l4proto);
+		json_out_string(out, "protocol", number);
+		break;
+	}
+	if (has_port(packet->l4proto))
+		json_out_int(out, "port", packet->dport);
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static void put_key(struct buf *b, enum set_type type, const uint8_t *key)
+{
+	struct ipaddr addr = { .family = type == SET_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4 };
+	char s[ADDR_STRLEN];
+
+	switch (type) {
+	case SET_IPV4:
+	case SET_IPV6:
+		memcpy(addr.b, key, family_bytes(addr.family));
+		buf_puts(b, ipaddr_format(&addr, s));
+		break;
+	case SET_PORTS:
+		buf_uint(b, (unsigned)key[0] << 8 | key[1]);
+		break;
+	case SET_BRIDGES:
+	case MAP_DISPATCH:
+		buf_printf(b, "%.*s", ELEM_KEY_MAX, (const char *)key);
+		break;
+	case MAP_NAT4:
+	case MAP_NAT6:
+		buf_printf(b, "%s %u", key[0] == IPPROTO_TCP ? "tcp" : "udp",
+			   (unsigned)key[4] << 8 | key[5]);
+		break;
+	case SET_UNKNOWN:
+		break;
+	}
+}
+
+/* A range that is a network is its prefix. */
+static void put_elem(struct json_out *out, const struct explain_lookup *lookup)
+{
+	const struct elem *elem = lookup->elem;
+	enum set_type type = lookup->set->type;
+	struct buf b = { 0 };
+
+	put_key(&b, type, elem->key);
+	if (memcmp(elem->key, elem->last, set_type_info(type)->key_len) != 0) {
+		buf_putc(&b, '-');
+		put_key(&b, type, elem->last);
+	}
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "set", lookup->set->name);
+	json_out_string(out, "of", lookup->set->comment);
+	json_out_string(out, "element", buf_str(&b));
+	json_out_string(out, "comment", elem->comment);
+	json_out_close(out, '}');
+	buf_free(&b);
+}
+
+static void put_origin(struct json_out *out, const struct origin *origin)
+{
+	unsigned line = 0, column = 0;
+
+	if (!origin)
+		return;
+	json_out_string(out, "entry", origin->entry);
+	if (!origin->loc.src)
+		return;
+	json_out_string(out, "file", origin->loc.src->name);
+	loc_line_column(origin->loc, &line, &column);
+	if (!line)
+		return;
+	json_out_int(out, "line", line);
+	json_out_int(out, "column", column);
+}
+
+/* An element of a map has the entry that the rule in front of it has not. */
+static const struct origin *step_origin(const struct explain_step *step)
+{
+	const struct explain_lookup *last =
+		step->n_lookups > 0 ? &step->lookups[step->n_lookups - 1] : NULL;
+
+	if (step->translated && last && last->elem->origin)
+		return last->elem->origin;
+	return step->rule ? step->rule->origin : step->chain->origin;
+}
+
+static void put_step(struct json_out *out, const struct explain_step *step)
+{
+	struct buf b = { 0 };
+
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "hook", hook_name(step->hook));
+	json_out_string(out, "chain", step->chain->name);
+	json_out_int(out, "rules", (int64_t)step->chain->n_rules);
+	if (step->rule) {
+		nft_text_rule(&b, step->rule);
+		json_out_int(out, "rule", step->rule - step->chain->rules + 1);
+		json_out_string(out, "text", buf_str(&b));
+		json_out_string(out, "comment", step->rule->comment);
+	}
+	put_origin(out, step_origin(step));
+	json_out_open(out, "lookups", '[');
+	for (size_t i = 0; i < step->n_lookups; i++)
+		put_elem(out, &step->lookups[i]);
+	json_out_close(out, ']');
+	if (step->translated) {
+		put_addr(out, "destination", &step->dst);
+		json_out_int(out, "port", step->dport);
+	}
+	json_out_close(out, '}');
+	buf_free(&b);
+}
+
+/* ------------------------------------------------------------------ what comes then */
+
+/* Whether any rule of ours has decided. */
+static bool is_judged(const struct explanation *e)
+{
+	return e->n_steps > 0 && e->steps[e->n_steps - 1].rule &&
+	       e->steps[e->n_steps - 1].hook != BASE_PREROUTING_NAT;
+}
+
+static const char *next_of_host(const struct explanation *e)
+{
+	return is_judged(e) ? "we let it pass; the host's own input rules decide next"
+			    : "no host rules are for this network: the host's own input rules "
+			      "alone decide";
+}
+
+static void put_next(struct json_out *out, const struct explanation *e)
+{
+	cleanup(cleanup_free) char *docker = NULL;
+
+	switch (e->verdict) {
+	case EXPLAIN_DROP:
+		json_out_string(out, "next",
+				"we discard it without an answer; nobody after us sees it");
+		return;
+	case EXPLAIN_RESET:
+		json_out_string(out, "next", "we answer with a TCP reset; nobody after us sees it");
+		return;
+	case EXPLAIN_PASS:
+		break;
+	}
+	if (e->to_host) {
+		json_out_string(out, "next", next_of_host(e));
+	} else if (!is_judged(e)) {
+		json_out_string(out, "next",
+				"the network is not managed: Docker's own rules alone decide");
+	} else {
+		docker = xasprintf("we let it pass, marked 0x%08x as judged, by which our jump in "
+				   "DOCKER-USER knows it; Docker's own rules decide next",
+				   e->mark);
+		json_out_string(out, "next", docker);
+	}
+}
+
+static void put_notes(struct json_out *out, const struct explain_case *item,
+		      const struct explanation *e)
+{
+	bool changed = ipaddr_cmp(&e->dst, &item->packet.dst) != 0;
+
+	json_out_open(out, "notes", '[');
+	for (size_t i = 0; i < item->n_notes; i++)
+		json_out_string(out, NULL, item->notes[i]);
+	if (e->verdict == EXPLAIN_RESET && changed)
+		json_out_string(out, NULL,
+				"the reset comes from the new destination: the client, which knows "
+				"the old one, ignores it and waits");
+	if (e->to_host && has_port(item->packet.l4proto))
+		json_out_string(out, NULL,
+				"a published port would have been translated by Docker before");
+	if (e->oif && strcmp(e->oif, item->packet.iif) == 0)
+		json_out_string(out, NULL,
+				"between containers of a network all this holds only where "
+				"net.bridge.bridge-nf-call-iptables and its siblings are 1");
+	json_out_close(out, ']');
+}
+
+static void put_case(struct json_out *out, const struct explain_cases *cases,
+		     const struct explain_case *item, const struct plan *plan)
+{
+	const struct explain_packet *packet = &item->packet;
+	struct explanation e;
+	char s[ADDR_STRLEN];
+
+	explain(plan, packet, cases->routes, cases->n_routes, &e);
+	json_out_open(out, NULL, '{');
+	put_addr(out, "source", &packet->src);
+	json_out_string(out, "mac", packet->has_mac ? mac_format(packet->mac, s) : NULL);
+	json_out_bool(out, "dockside", item->dockside);
+	put_addr(out, "destination", &packet->dst);
+	put_protocol(out, packet);
+	json_out_string(out, "state", ct_name(e.ct));
+	json_out_open(out, "steps", '[');
+	for (size_t i = 0; i < e.n_steps; i++)
+		put_step(out, &e.steps[i]);
+	json_out_close(out, ']');
+	json_out_string(out, "to",
+			e.to_host				   ? "host"
+			: e.oif && strcmp(e.oif, packet->iif) == 0 ? "same network"
+								   : "elsewhere");
+	json_out_int(out, "mark", e.mark);
+	json_out_string(out, "verdict", verdict_name(e.verdict));
+	put_next(out, &e);
+	put_notes(out, item, &e);
+	json_out_close(out, '}');
+}
+
+int explain_answer(const struct explain_question *question, const struct explain_world *world,
+		   struct buf *ret_json, struct err *err)
+{
+	cleanup(explain_cases_free) struct explain_cases cases = { 0 };
+	struct json_out out = { .b = ret_json };
+	int r = explain_ask(question, world, &cases, err);
+
+	if (r < 0)
+		return r;
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "status", "ok");
+	json_out_string(&out, "network", cases.network->name);
+	json_out_string(&out, "bridge", cases.network->bridge);
+	json_out_bool(&out, "managed", network_managed(cases.network));
+	json_out_open(&out, "explanations", '[');
+	for (size_t i = 0; i < cases.n; i++)
+		put_case(&out, &cases, &cases.items[i], world->plan);
+	json_out_close(&out, ']');
+	json_out_open(&out, "notes", '[');
+	for (size_t i = 0; i < cases.n_notes; i++)
+		json_out_string(&out, NULL, cases.notes[i]);
+	json_out_close(&out, ']');
+	json_out_close(&out, '}');
+	return 0;
+}

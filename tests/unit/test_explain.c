@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Packets through plans that are compiled from texts, names with addresses that are given here. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/compile.h"
+#include "dockside/config.h"
+#include "dockside/explain_json.h"
+
+#define MARK 0x10000000u
+
+static const char network_text[] =
+	"{\"networks\": [\n"
+	"{\"name\": \"Amber\", \"subnet\": \"10.1.0.0/24\", \"subnet6\": \"fd01::/64\",\n"
+	" \"dockside_ip\": \"10.1.0.2\", \"dockside_mac\": \"02:00:00:00:00:02\"},\n"
+	"{\"name\": \"beryl\", \"subnet\": \"10.2.0.0/24\", \"dockside_ip\": \"10.2.0.2\",\n"
+	" \"dockside_egress\": \"policed\"},\n"
+	"{\"name\": \"coral\", \"subnet\": \"10.3.0.0/24\"}]}";
+static const char firewall_text[] =
+	"{\"ipsets\": {\"web\": [\"a.example\", \"192.0.2.0/25\", \"198.51.100.7\"]},\n"
+	"\"networks\": {\"Amber\": {\"egress\": [\n"
+	"{\"action\": \"drop\", \"proto\": \"tcp\", \"ports\": [25, \"6000-6010\"]},\n"
+	"{\"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": \"web\"},\n"
+	"{\"proto\": \"icmp\"},\n"
+	"{\"proto\": \"udp\", \"ports\": [53], \"to\": \"host\", \"host\": \"b.example\"},\n"
+	"{\"proto\": \"tcp\", \"ports\": [3307], \"to\": \"cidr\", \"cidr\": \"203.0.113.0/24\"},\n"
+	"{\"action\": \"drop\", \"comment\": \"the rest\"}],\n"
+	"\"nat\": [{\"match_dport\": 3306, \"to_ip\": \"203.0.113.5\", \"to_port\": 3307},\n"
+	"{\"match_dport\": 3308, \"to_host\": \"no.example\", \"to_port\": 3307},\n"
+	"{\"match_dport\": 8080, \"to_ip\": \"10.1.0.1\", \"to_port\": 22},\n"
+	"{\"match_dport\": 8081, \"to_ip\": \"10.1.0.9\", \"to_port\": 80}],\n"
+	"\"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]},\n"
+	"\"beryl\": {\"egress\": [{\"action\": \"drop\", \"proto\": \"udp\"}]}}}";
+
+struct fixture {
+	struct policy policy;
+	struct hosts hosts;
+	struct plan plan;
+};
+
+static void fill_src(struct src *src, const char *name, const char *text)
+{
+	*src = (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
+}
+
+static void give(struct fixture *f, const char *name, const char *text)
+{
+	struct answer answer = { .name = name, .state = HOST_DNS, .n_addrs = 1 };
+	struct ipaddr addr;
+
+	assert_true(ipaddr_parse(text, strlen(text), &addr));
+	answer.addrs = &addr;
+	answer.family = addr.family;
+	host_answer(hosts_find(&f->hosts, name), &answer);
+}
+
+static int set_up(void **state)
+{
+	static const struct plan_options options = { .mark_bit = MARK };
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct diags diags = { 0 };
+
+	fill_src(&f->policy.network_src, "network.json", network_text);
+	fill_src(&f->policy.firewall_src, "firewall.json", firewall_text);
+	if (!config_parse(&f->policy, &diags)) {
+		diags_print(&diags, stderr);
+		return -1;
+	}
+	diags_free(&diags);
+	hosts_collect(&f->policy, &f->hosts);
+	give(f, "a.example", "198.51.100.7");
+	give(f, "a.example", "2001:db8::7");
+	give(f, "b.example", "198.51.100.53");
+	compile_policy(&f->policy, &f->hosts, &options, &f->plan);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	plan_free(&f->plan);
+	hosts_free(&f->hosts);
+	policy_free(&f->policy);
+	free(f);
+	return 0;
+}
+
+/* The members of a request, in short: FROM TO PROTOCOL and more as JSON. */
+static int ask(struct fixture *f, const char *members, char **ret_answer)
+{
+	struct explain_world world = { .policy = &f->policy, .plan = &f->plan };
+	struct explain_question question;
+	struct request request = { 0 };
+	struct diags diags = { 0 };
+	struct err err = { 0 };
+	struct buf b = { 0 };
+	int r;
+
+	request.src.name = xstrdup("request");
+	request.src.text = xasprintf("{\"action\": \"explain\", %s}", members);
+	request.src.len = strlen(request.src.text);
+	assert_true(request_parse(&request, 0, &diags));
+	r = explain_question_read(&request, &question, &err);
+	if (r >= 0)
+		r = explain_answer(&question, &world, &b, &err);
+	*ret_answer = r < 0 ? xstrdup(err.text) : buf_steal(&b);
+	request_free(&request);
+	diags_free(&diags);
+	err_free(&err);
+	return r;
+}
+
+#define FROM(network, to, protocol) \
+	"\"from\": \"" network "\", \"to\": \"" to "\", \"protocol\": \"" protocol "\""
+#define PORT(port) ", \"port\": " #port
+#define SRC(source) ", \"source\": \"" source "\""
+#define MAC(mac) ", \"mac\": \"" mac "\""
+#define TYPE(type) ", \"type\": \"" type "\""
+#define DOCKSIDE SRC("10.1.0.2") MAC("02:00:00:00:00:02")
+
+/* The answer has all of these texts, up to a NULL. */
+static void assert_answer(void **state, const char *members, ...)
+{
+	char *answer;
+	const char *text;
+	va_list ap;
+
+	if (ask(*state, members, &answer) < 0)
+		fail_msg("%s: %s", members, answer);
+	va_start(ap, members);
+	while ((text = va_arg(ap, const char *)))
+		if (!strstr(answer, text))
+			fail_msg("%s: no %s in %s", members, text, answer);
+	va_end(ap);
+	free(answer);
+}
+
+static void assert_refused(void **state, const char *members, int code, const char *text)
+{
+	char *answer;
+	int r = ask(*state, members, &answer);
+
+	if (r != code || !strstr(answer, text))
+		fail_msg("%s: %d, %s", members, r, answer);
+	free(answer);
+}
+
+#define PASS "\"verdict\":\"pass\""
+#define DROP "\"verdict\":\"drop\""
+#define RESET "\"verdict\":\"reset\""
+
+static void test_egress(void **state)
+{
+	assert_answer(state, FROM("Amber", "192.0.2.127", "tcp") PORT(443), PASS,
+		      "\"entry\":\"egress[1]\",\"file\":\"firewall.json\",\"line\":4,\"column\":1",
+		      "\"set\":\"ipset-web-net4\",\"of\":\"ipset web\","
+		      "\"element\":\"192.0.2.0-192.0.2.127\"",
+		      "\"source\":\"10.1.0.3\"", "\"mark\":268435456", "Docker's own rules decide",
+		      NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.128", "tcp") PORT(443), RESET,
+		      "\"chain\":\"refuse\"", "\"comment\":\"the rest\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.1", "udp") PORT(443), DROP, NULL);
+	assert_answer(state, FROM("Amber", "198.51.100.53", "udp") PORT(53), PASS,
+		      "\"comment\":\"b.example\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.1", "47"), DROP, "\"protocol\":\"47\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.1", "tcp") PORT(6010), RESET,
+		      "\"entry\":\"egress[0]\"", "\"element\":\"6000-6010\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.1", "tcp") PORT(6011), RESET,
+		      "\"entry\":\"egress[5]\"", NULL);
+	assert_answer(state, FROM("beryl", "192.0.2.1", "tcp") PORT(1), PASS,
+		      "no rule matched: Docker decides", NULL);
+	assert_answer(state, FROM("coral", "192.0.2.1", "tcp") PORT(1), PASS, "\"managed\":false",
+		      "not managed", NULL);
+}
+
+static void test_names(void **state)
+{
+	/* One is a literal too, and has no name for its comment. */
+	assert_answer(state, FROM("Amber", "A.example", "tcp") PORT(443), PASS,
+		      "\"destination\":\"198.51.100.7\"", "\"destination\":\"2001:db8::7\"",
+		      "\"comment\":\"a.example\"", "\"source\":\"fd01::2\"", NULL);
+	assert_answer(state, FROM("beryl", "a.example", "tcp") PORT(443),
+		      "\"destination\":\"198.51.100.7\"", "\"notes\":[\"2001:db8::7: a container",
+		      NULL);
+	assert_refused(state, FROM("Amber", "other.example", "tcp") PORT(443), -ENOENT,
+		       "other.example: no rule has an address");
+	assert_refused(state, FROM("Amber", "no.example", "tcp") PORT(443), -ENOENT, "no.example");
+}
+
+static void test_between_containers(void **state)
+{
+	assert_answer(state, FROM("Amber", "10.1.0.3", "tcp") PORT(80), DROP,
+		      "\"source\":\"10.1.0.4\"", "\"chain\":\"amber-ING\"",
+		      "\"to\":\"same network\"", "bridge-nf", NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "tcp") PORT(80), DROP,
+		      "\"chain\":\"amber-ING\"", NULL);
+	assert_answer(state, FROM("Amber", "10.1.0.9", "tcp") PORT(80) DOCKSIDE, PASS,
+		      "\"dockside\":true", "dockside container", NULL);
+	assert_answer(state, FROM("Amber", "10.1.0.9", "udp") PORT(80) DOCKSIDE, DROP, NULL);
+	assert_answer(state, FROM("beryl", "10.2.0.9", "tcp") PORT(80) SRC("10.2.0.2"), PASS,
+		      "\"dockside\":true", NULL);
+	/* Another network is elsewhere. */
+	assert_answer(state, FROM("beryl", "10.1.0.9", "tcp") PORT(80), PASS,
+		      "\"to\":\"elsewhere\"", NULL);
+}
+
+static void test_dockside(void **state)
+{
+	assert_answer(state, FROM("Amber", "192.0.2.200", "udp") PORT(9) DOCKSIDE, PASS, NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.200", "udp") PORT(9) SRC("10.1.0.2"), DROP,
+		      "\"dockside\":false", "without dockside_mac (--mac 02:00:00:00:00:02)", NULL);
+	assert_answer(state,
+		      FROM("Amber", "192.0.2.200", "udp") PORT(9) SRC("10.1.0.3")
+			      MAC("02:00:00:00:00:02"),
+		      DROP, "is not the dockside container's address", NULL);
+	/* Its address goes with its MAC address. */
+	assert_answer(state, FROM("Amber", "192.0.2.200", "udp") PORT(9) MAC("02:00:00:00:00:02"),
+		      PASS, "\"source\":\"10.1.0.2\"", NULL);
+	assert_answer(state, FROM("beryl", "192.0.2.200", "udp") PORT(9) SRC("10.2.0.2"), DROP,
+		      "\"dockside\":true", NULL);
+}
+
+static void test_nat(void **state)
+{
+	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(3306), PASS,
+		      "\"entry\":\"nat[0]\",\"file\":\"firewall.json\"",
+		      "\"destination\":\"203.0.113.5\",\"port\":3307", "\"entry\":\"egress[4]\"",
+		      NULL);
+	/* A name without an address translates nothing. */
+	assert_answer(state, FROM("Amber", "203.0.113.5", "tcp") PORT(3308), RESET, NULL);
+	/* UDP, and IPv6, have no such rule. */
+	assert_answer(state, FROM("Amber", "192.0.2.200", "udp") PORT(3306), DROP, NULL);
+	assert_answer(state, FROM("Amber", "2001:db8::9", "tcp") PORT(3306), RESET, NULL);
+	/* The route follows from the translation. */
+	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(8080), PASS,
+		      "\"hook\":\"input\"", "\"to\":\"host\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(8081), DROP,
+		      "\"chain\":\"amber-ING\"", NULL);
+	assert_answer(state, FROM("Amber", "host", "tcp") PORT(3306), PASS,
+		      "\"destination\":\"203.0.113.5\"", NULL);
+}
+
+static void test_host(void **state)
+{
+	assert_answer(state, FROM("Amber", "host", "tcp") PORT(22), PASS,
+		      "\"destination\":\"10.1.0.1\"", "\"destination\":\"fd01::1\"",
+		      "\"chain\":\"amber-HOST\"", "published port", "the host's own input rules",
+		      NULL);
+	assert_answer(state, FROM("Amber", "10.2.0.1", "tcp") PORT(23), RESET, "\"hook\":\"input\"",
+		      NULL);
+	assert_answer(state, FROM("Amber", "10.1.0.1", "udp") PORT(67), PASS, "DHCP", NULL);
+	assert_answer(state, FROM("Amber", "10.1.0.1", "udp") PORT(68), DROP, NULL);
+	assert_answer(state, FROM("beryl", "host", "udp") PORT(1), PASS, "no host rules", NULL);
+}
+
+static void test_icmp(void **state)
+{
+	assert_answer(state, FROM("Amber", "192.0.2.200", "icmp"), PASS, "\"type\":8", NULL);
+	assert_answer(state, FROM("Amber", "2001:db8::9", "icmp"), PASS, "\"type\":128", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.200", "icmp") TYPE("timestamp-request"), DROP,
+		      "\"state\":\"new\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.200", "icmp") TYPE("3/1"), DROP,
+		      "\"state\":\"invalid\"", "part of no connection", "\"code\":1", NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("135"), PASS,
+		      "\"state\":\"untracked\"", NULL);
+	/* Invalid, but the host's rules are on new packets only. */
+	assert_answer(state, FROM("Amber", "10.1.0.1", "icmp") TYPE("echo-reply"), PASS, NULL);
+	assert_refused(state, FROM("Amber", "2001:db8::9", "icmp") TYPE("source-quench"), -EINVAL,
+		       "no counterpart in ICMPv6");
+	assert_refused(state, FROM("Amber", "2001:db8::9", "1"), -EINVAL, "other family");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "icmp") TYPE("256"), -EINVAL, "256");
+}
+
+static void test_bad_questions(void **state)
+{
+	assert_refused(state, FROM("ambr", "192.0.2.1", "47"), -EINVAL, "did you mean Amber?");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "tcp"), -EINVAL, "need a port");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "tcp") PORT(0), -EINVAL, "1 to 65535");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "47") PORT(1), -EINVAL,
+		       "tcp and udp only");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "tcp") PORT(1) TYPE("8"), -EINVAL,
+		       "icmp only");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "256"), -EINVAL, "\"256\"");
+	assert_refused(state, FROM("Amber", "192.0.2.1/24", "47"), -EINVAL, "192.0.2.1/24");
+	assert_refused(state, FROM("Amber", "224.0.0.1", "47"), -EINVAL, "one receiver");
+	assert_refused(state, FROM("Amber", "127.0.0.1", "47"), -EINVAL, "one receiver");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("fd01::3"), -EINVAL,
+		       "one family");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("x"), -EINVAL, "\"x\"");
+	assert_refused(state, FROM("Amber", "192.0.2.1", "47") MAC("x"), -EINVAL, "\"x\"");
+	assert_refused(state, FROM("beryl", "2001:db8::9", "47"), -EINVAL, "no such address");
+	assert_refused(state, FROM("Amber", "10.1.0.7", "47") SRC("10.1.0.7"), -EINVAL,
+		       "source and destination");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_egress),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_between_containers),
+		cmocka_unit_test(test_dockside),
+		cmocka_unit_test(test_nat),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_icmp),
+		cmocka_unit_test(test_bad_questions),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
