@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A request from its text to new configuration files, against a configuration that has everything a
- * request can touch. What comes out must be readable again, and an accepted one a fixed point.
+ * request can touch. What comes out must be readable again, and an accepted one a fixed point. Or to an
+ * explanation.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/compile.h"
 #include "dockside/config.h"
 #include "dockside/edit.h"
+#include "dockside/explain_json.h"
 #include "dockside/json_out.h"
 
 static bool changes_files(enum request_action action)
@@ -118,6 +121,51 @@ static void run_edit(const struct request *request)
 	src_free(&firewall_src);
 }
 
+/* The answer must be JSON. */
+static void check_answer(const struct buf *answer)
+{
+	struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct src src = make_src("answer", answer->data, answer->len);
+
+	if (!json_parse(&src, &tree, &diags))
+		abort();
+	json_tree_free(&tree);
+	diags_free(&diags);
+	src_free(&src);
+}
+
+static void run_explain(const struct request *request)
+{
+	static const struct plan_options options = { .mark_bit = 1 };
+	struct policy policy = { .network_src = text_src(network_text),
+				 .firewall_src = text_src(firewall_text) };
+	struct explain_world world = { .policy = &policy };
+	struct explain_question question;
+	struct diags diags = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	struct err err = { 0 };
+	struct buf b = { 0 };
+
+	if (!config_parse(&policy, &diags))
+		abort();
+	hosts_collect(&policy, &hosts);
+	compile_policy(&policy, &hosts, &options, &plan);
+	world.plan = &plan;
+	if (explain_question_read(request, &question, &err) >= 0 &&
+	    explain_answer(&question, &world, &b, &err) >= 0)
+		check_answer(&b);
+	else if (!err.text)
+		abort();
+	buf_free(&b);
+	err_free(&err);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	diags_free(&diags);
+	policy_free(&policy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct request request = { 0 };
@@ -128,6 +176,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_round_trip(&request);
 		if (changes_files(request.action))
 			run_edit(&request);
+		if (request.action == REQUEST_EXPLAIN)
+			run_explain(&request);
 	} else if (diags.count[SEVERITY_ERROR] == 0) {
 		abort();
 	}

@@ -144,6 +144,16 @@ static void assert_answer(void **state, const char *members, ...)
 	free(answer);
 }
 
+/* There is nothing to translate in what begins no connection. */
+static void assert_not_translated(void **state, const char *members)
+{
+	char *answer;
+
+	assert_int_equal(ask(*state, members, &answer), 0);
+	assert_null(strstr(answer, "prerouting"));
+	free(answer);
+}
+
 static void assert_refused(void **state, const char *members, int code, const char *text)
 {
 	char *answer;
@@ -272,6 +282,8 @@ static void test_icmp(void **state)
 		      "\"state\":\"invalid\"", "part of no connection", "\"code\":1", NULL);
 	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("135"), PASS,
 		      "\"state\":\"untracked\"", NULL);
+	assert_not_translated(state, FROM("Amber", "192.0.2.200", "icmp") TYPE("3/1"));
+	assert_not_translated(state, FROM("Amber", "fd01::9", "icmp") TYPE("135"));
 	/* Invalid, but the host's rules are on new packets only. */
 	assert_answer(state, FROM("Amber", "10.1.0.1", "icmp") TYPE("echo-reply"), PASS, NULL);
 	assert_refused(state, FROM("Amber", "2001:db8::9", "icmp") TYPE("source-quench"), -EINVAL,
