@@ -2,9 +2,7 @@
 #include "dockside/explain_ask.h"
 
 #include <errno.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -274,25 +272,34 @@ static void note_source(const struct asking *a, struct explain_case *item)
 					    network->name));
 }
 
+/* A number is of the packet's own protocol, where a rule's is IPv4's. */
+static bool read_type_number(const char *text, struct explain_packet *packet)
+{
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	uint64_t type, code = 0;
+
+	if (!parse_uint(text, len, 0, UINT8_MAX, &type) ||
+	    (slash && !parse_uint(slash + 1, strlen(slash + 1), 0, UINT8_MAX, &code)))
+		return false;
+	packet->icmp_type = (uint8_t)type;
+	packet->icmp_code = (uint8_t)code;
+	return true;
+}
+
 static int set_type(const struct explain_question *q, struct explain_packet *packet,
 		    struct err *err)
 {
 	bool v4 = packet->dst.family == FAMILY_IPV4;
 	const char *text = q->type ? q->type : "echo-request";
-	const char *slash = strchr(text, '/');
-	struct icmp_type v4_type, v6_type, *type = v4 ? &v4_type : &v6_type;
-	uint64_t number, code = 0;
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	struct icmp_type types[N_FAMILIES] = { 0 };
+	const struct icmp_type *type = &types[packet->dst.family];
 
 	packet->l4proto = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	/* A number is that of the packet's own protocol; a rule's would be IPv4's. */
-	if (parse_uint(text, len, 0, UINT8_MAX, &number) &&
-	    (!slash || parse_uint(slash + 1, strlen(slash + 1), 0, UINT8_MAX, &code))) {
-		packet->icmp_type = (uint8_t)number;
-		packet->icmp_code = (uint8_t)code;
+	if (read_type_number(text, packet))
 		return 0;
-	}
-	if (!icmp_type_parse(text, strlen(text), &v4_type, &v6_type) || v4_type.any)
+	if (!icmp_type_parse(text, strlen(text), &types[FAMILY_IPV4], &types[FAMILY_IPV6]) ||
+	    types[FAMILY_IPV4].any)
 		return err_set(
 			err, EINVAL,
 			"the type must be an ICMP type by name or number, or type/code, found "
@@ -484,25 +491,22 @@ static int ask_name(const struct asking *a, struct err *err)
 
 /* ------------------------------------------------------------------ the whole */
 
-static int find_network(struct asking *a, struct err *err)
+static const struct network *find_network(const struct policy *policy, const char *name,
+					  struct err *err)
 {
-	const struct policy *policy = a->world->policy;
-	const char *name = a->q->from, *near;
-	const char **names;
+	const char **names, *near;
 
-	for (size_t i = 0; i < policy->n_networks; i++) {
-		if (strcasecmp(policy->networks[i].name, name) != 0)
-			continue;
-		a->network = a->cases->network = &policy->networks[i];
-		return 0;
-	}
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcasecmp(policy->networks[i].name, name) == 0)
+			return &policy->networks[i];
 	names = xcalloc(policy->n_networks + 1, sizeof(*names));
 	for (size_t i = 0; i < policy->n_networks; i++)
 		names[i] = policy->networks[i].name;
 	near = nearest_word(name, names, policy->n_networks);
 	free(names);
-	return err_set(err, EINVAL, "no network \"%.40s\" is configured%s%s%s", name,
-		       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	err_set(err, EINVAL, "no network \"%.40s\" is configured%s%s%s", name,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return NULL;
 }
 
 int explain_ask(const struct explain_question *question, const struct explain_world *world,
@@ -510,12 +514,13 @@ int explain_ask(const struct explain_question *question, const struct explain_wo
 {
 	struct explain_cases cases = { 0 };
 	struct asking a = { .q = question, .world = world, .cases = &cases };
-	int r = find_network(&a, err);
+	int r;
 
-	if (r >= 0) {
-		make_routes(&a);
-		r = question->to_addr ? add_cases(&a, &question->addr, 1, err) : ask_name(&a, err);
-	}
+	a.network = cases.network = find_network(world->policy, question->from, err);
+	if (!a.network)
+		return -EINVAL;
+	make_routes(&a);
+	r = question->to_addr ? add_cases(&a, &question->addr, 1, err) : ask_name(&a, err);
 	if (r < 0)
 		explain_cases_free(&cases);
 	else

@@ -124,6 +124,10 @@ hosts "203.0.113.1 one.example" "2001:db8:1::1 one.example" "203.0.113.2 two.exa
 result "explain says what the kernel does (seed $seed)" \
 	"$(python3 "$here/explain.py" $socket $policies $per_policy "$seed" 2>$t/summary || cat $t/summary)"
 comment <$t/summary
+# Its ports are attached containers.
+client remove-network ds-a
+client explain --from ds-a --to host --proto 47
+like "a network that drains" "$status $out$err" '^1 .*ds-a is no longer configured.*stays in force'
 end_daemon TERM
 is "the daemon ends" "$status" 0
 finish
