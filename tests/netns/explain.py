@@ -137,6 +137,21 @@ def call(path, request):
     return json.loads(answer)
 
 
+def used_names(firewall):
+    """Those that rules are on, themselves or in an ipset."""
+    names = set()
+    for rules in firewall["networks"].values():
+        for rule in rules["egress"] + rules["nat"]:
+            names |= {rule.get("host"), rule.get("to_host")}
+            names |= set(firewall["ipsets"].get(rule.get("ipset"), []))
+    return names & set(NAMES)
+
+
+def addresses_of(name):
+    with open("/etc/hosts") as f:
+        return {line.split()[0] for line in f if line.split()[1:] == [name]}
+
+
 # ---- packets -------------------------------------------------------------------------------------
 
 def checksum(data):
@@ -426,6 +441,13 @@ class Test:
             if wanted != got:
                 self.fault(f"{packet}", f"  said: {wanted}", f"  seen: {got}", f"  {e['steps']}")
 
+    def name(self, name, used):
+        answer = call(self.path, {"action": "explain", "from": "ds-a", "to": name, "protocol": "47"})
+        got = {e["destination"] for e in answer.get("explanations", [])}
+        wanted = addresses_of(name) if used else set()
+        if got != wanted or (answer["status"] == "ok") != bool(wanted):
+            self.fault(f"{name}: explained {got}, wanted {wanted}: {answer}")
+
     def policy(self, n):
         network, firewall = random_policy()
         answer = call(self.path, {"action": "apply", "network_config": network,
@@ -435,6 +457,8 @@ class Test:
             return
         networks = {x["name"]: x for x in network["networks"]}
         before, count, faults = counters(), collections.Counter(), self.faults
+        for name in NAMES:
+            self.name(name, name in used_names(firewall))
         while n > 0:
             self.batch(networks, min(n, BATCH), count)
             n -= BATCH
