@@ -211,7 +211,9 @@ static void print_success(enum request_action action, const struct json_node *an
 	const char *message = string_of(answer, "message");
 
 	if (action == REQUEST_STATUS) {
-		client_print_status(answer, stdout);
+		struct term term = term_of(stdout);
+
+		client_print_status(answer, &term, stdout);
 		return;
 	}
 	if (action == REQUEST_EXPLAIN) {
@@ -268,7 +270,9 @@ int cmd_client(const struct client_options *options)
 		path = getenv("DOCKSIDE_FIREWALL_SOCKET");
 	if (!path)
 		path = CTL_DEFAULT_PATH;
+	term_progress("waiting for the daemon");
 	r = ctl_call(path, request, timeout_ms, &answer, &err);
+	term_progress_end();
 	if (r < 0)
 		log_error("%s: %s", request_action_name(options->action), err.text);
 	err_free(&err);

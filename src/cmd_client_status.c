@@ -62,91 +62,84 @@ static void put_age(struct buf *b, const struct json_node *object, const char *k
 
 /* ---- tables ---- */
 
-#define COLUMNS_MAX 7
-
-struct table {
-	size_t columns;
-	unsigned right; /* bit N: column N is flush right */
-	char **cells;	/* row by row, the titles first */
-	size_t n, cap;
-};
-
-/* Takes over the text. */
-static void add_cell(struct table *table, struct buf *b)
+static void add_text(struct term_table *table, const char *text)
 {
-	table->cells = array_grow(table->cells, &table->cap, table->n, sizeof(*table->cells));
-	table->cells[table->n++] = buf_steal(b);
+	term_table_add(table, TERM_PLAIN, text);
 }
 
-static void add_text(struct table *table, const char *text)
+static void add_titles(struct term_table *table, const char *const *titles)
 {
-	struct buf b = { 0 };
-
-	buf_puts(&b, text);
-	add_cell(table, &b);
+	for (size_t i = 0; i < table->columns; i++)
+		term_table_add(table, TERM_TITLE, titles[i]);
 }
 
-static void print_table(const struct table *table, FILE *out)
+/* Empties the buffer. */
+static void add_cell(struct term_table *table, struct buf *b)
 {
-	size_t width[COLUMNS_MAX] = { 0 };
-
-	for (size_t i = 0; i < table->n; i++) {
-		size_t len = strlen(table->cells[i]);
-
-		if (len > width[i % table->columns])
-			width[i % table->columns] = len;
-	}
-	fputc('\n', out);
-	for (size_t i = 0; i < table->n; i++) {
-		size_t column = i % table->columns;
-		bool last = column + 1 == table->columns, right = table->right >> column & 1;
-		int pad = (int)(width[column] - strlen(table->cells[i]));
-
-		fprintf(out, "%*s%s%*s%s", right ? pad : 0, "", table->cells[i],
-			right || last ? 0 : pad, "", last ? "\n" : "  ");
-	}
+	add_text(table, buf_str(b));
+	buf_free(b);
 }
 
-/* With one row it has only titles. */
-static void finish_table(struct table *table, FILE *out)
+/* After an empty line, unless there is nothing to print. */
+static void finish_table(struct term_table *table, const struct term *term, FILE *out)
 {
 	if (table->n > table->columns)
-		print_table(table, out);
-	for (size_t i = 0; i < table->n; i++)
-		free(table->cells[i]);
-	free(table->cells);
+		fputc('\n', out);
+	term_table_finish(table, term, out);
+}
+
+/* A state, or why there is none. */
+static enum term_style style_of(const char *state)
+{
+	static const char *const good[] = { "ready",	 "ok",	      "enforced",
+					    "installed", "connected", "present" };
+	static const char *const bad[] = { "NOT READY", "error", "failing", "differs", "refused" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		if (strcmp(state, good[i]) == 0)
+			return TERM_GOOD;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (strcmp(state, bad[i]) == 0)
+			return TERM_BAD;
+	return TERM_WARNING;
+}
+
+static void add_state(struct term_table *table, const char *state)
+{
+	term_table_add(table, strcmp(state, "-") == 0 ? TERM_PLAIN : style_of(state), state);
+}
+
+static void put_state(const struct term *term, const char *state, FILE *out)
+{
+	term_put(term, style_of(state), state, out);
 }
 
 /* ---- the parts ---- */
 
-static void print_networks(const struct json_node *answer, FILE *out)
+static void print_networks(const struct json_node *answer, const struct term *term, FILE *out)
 {
+	static const char *const titles[] = { "NETWORK", "STATE",  "RULES",	"PASSED",
+					      "REFUSED", "DOCKER", "CONTAINERS" };
 	static const char *const numbers[] = { "rules", "passed", "refused" };
 	const struct json_node *networks = member(answer, "network_details", JSON_OBJECT);
-	struct table table = { .columns = 7, .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
+	struct term_table table = { .columns = 7, .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
 
-	add_text(&table, "NETWORK");
-	add_text(&table, "STATE");
-	add_text(&table, "RULES");
-	add_text(&table, "PASSED");
-	add_text(&table, "REFUSED");
-	add_text(&table, "DOCKER");
-	add_text(&table, "CONTAINERS");
+	add_titles(&table, titles);
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
 		const struct json_node *network = &networks->u.children.items[i];
 		struct buf b = { 0 };
 
 		add_text(&table, network->key);
-		add_text(&table, text_of(network, "state", "-"));
+		add_state(&table, text_of(network, "state", "-"));
 		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
 			put_number(&b, network, numbers[k]);
 			add_cell(&table, &b);
 		}
-		add_text(&table, text_of(network, "docker", "-"));
+		add_state(&table, text_of(network, "docker", "-"));
 		put_number(&b, network, "containers");
 		add_cell(&table, &b);
 	}
-	finish_table(&table, out);
+	finish_table(&table, term, out);
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
 		const char *message =
 			text_of(&networks->u.children.items[i], "docker_message", NULL);
@@ -172,14 +165,13 @@ static void put_addresses(struct buf *b, const struct json_node *list)
 		buf_puts(b, "none");
 }
 
-static void print_names(const struct json_node *answer, FILE *out)
+static void print_names(const struct json_node *answer, const struct term *term, FILE *out)
 {
+	static const char *const titles[] = { "NAME", "LAST ANSWER", "ADDRESSES" };
 	const struct json_node *names = member(answer, "names", JSON_OBJECT);
-	struct table table = { .columns = 3 };
+	struct term_table table = { .columns = 3 };
 
-	add_text(&table, "NAME");
-	add_text(&table, "LAST ANSWER");
-	add_text(&table, "ADDRESSES");
+	add_titles(&table, titles);
 	for (size_t i = 0; names && i < names->u.children.n; i++) {
 		const struct json_node *name = &names->u.children.items[i];
 		const char *error = text_of(name, "error", NULL);
@@ -189,20 +181,21 @@ static void print_names(const struct json_node *answer, FILE *out)
 		put_age(&b, name, "age");
 		if (error)
 			buf_printf(&b, " (now %s)", error);
-		add_cell(&table, &b);
+		term_table_add(&table, error ? TERM_WARNING : TERM_PLAIN, buf_str(&b));
+		buf_reset(&b);
 		put_addresses(&b, member(name, "addresses", JSON_ARRAY));
 		add_cell(&table, &b);
 	}
-	finish_table(&table, out);
+	finish_table(&table, term, out);
 }
 
-static void print_ipsets(const struct json_node *answer, FILE *out)
+static void print_ipsets(const struct json_node *answer, const struct term *term, FILE *out)
 {
+	static const char *const titles[] = { "IPSET", "ADDRESSES" };
 	const struct json_node *ipsets = member(answer, "ipsets", JSON_OBJECT);
-	struct table table = { .columns = 2 };
+	struct term_table table = { .columns = 2 };
 
-	add_text(&table, "IPSET");
-	add_text(&table, "ADDRESSES");
+	add_titles(&table, titles);
 	for (size_t i = 0; ipsets && i < ipsets->u.children.n; i++) {
 		const struct json_node *ipset = &ipsets->u.children.items[i];
 		struct buf b = { 0 };
@@ -211,12 +204,12 @@ static void print_ipsets(const struct json_node *answer, FILE *out)
 		put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
 		add_cell(&table, &b);
 	}
-	finish_table(&table, out);
+	finish_table(&table, term, out);
 	if (is_true(answer, "truncated"))
 		fprintf(out, "\nThere are more addresses than one answer holds.\n");
 }
 
-static void print_reload(const struct json_node *reload, FILE *out)
+static void print_reload(const struct json_node *reload, const struct term *term, FILE *out)
 {
 	const char *message = text_of(reload, "message", NULL);
 	struct buf b = { 0 };
@@ -224,19 +217,21 @@ static void print_reload(const struct json_node *reload, FILE *out)
 	if (!reload)
 		return;
 	put_age(&b, reload, "age");
-	fprintf(out, "last reload: %s, %s%s%s\n", text_of(reload, "result", "?"), buf_str(&b),
-		message ? ": " : "", message ? message : "");
+	fprintf(out, "last reload: ");
+	put_state(term, text_of(reload, "result", "?"), out);
+	fprintf(out, ", %s%s%s\n", buf_str(&b), message ? ": " : "", message ? message : "");
 	buf_free(&b);
 }
 
-static void print_shim(const struct json_node *shim, FILE *out)
+static void print_shim(const struct json_node *shim, const struct term *term, FILE *out)
 {
 	const char *message = text_of(shim, "message", NULL);
 	const char *policy = text_of(shim, "forward_policy", NULL);
 
 	if (!shim)
 		return;
-	fprintf(out, "shim: %s", text_of(shim, "state", "?"));
+	fprintf(out, "shim: ");
+	put_state(term, text_of(shim, "state", "?"), out);
 	if (message)
 		fprintf(out, ": %s", message);
 	else if (policy)
@@ -245,14 +240,15 @@ static void print_shim(const struct json_node *shim, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_docker(const struct json_node *docker, FILE *out)
+static void print_docker(const struct json_node *docker, const struct term *term, FILE *out)
 {
 	const char *message = text_of(docker, "message", NULL);
 	const char *version = text_of(docker, "version", NULL);
 
 	if (!docker)
 		return;
-	fprintf(out, "docker: %s", text_of(docker, "state", "?"));
+	fprintf(out, "docker: ");
+	put_state(term, text_of(docker, "state", "?"), out);
 	if (version)
 		fprintf(out, ", version %s, API %s, firewall backend %s%s", version,
 			text_of(docker, "api", "?"), text_of(docker, "backend", "not told"),
@@ -280,20 +276,20 @@ static void print_drift(const struct json_node *drift, FILE *out)
 	buf_free(&b);
 }
 
-void client_print_status(const struct json_node *answer, FILE *out)
+void client_print_status(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	const struct json_node *networks = member(answer, "networks", JSON_ARRAY);
 	const struct json_node *versions = member(answer, "versions", JSON_OBJECT);
 	size_t n = networks ? networks->u.children.n : 0;
 
-	fprintf(out, "%s: %zu network%s; dsfw-nft %s\n",
-		is_true(answer, "ready") ? "ready" : "NOT READY", n, n == 1 ? "" : "s",
+	put_state(term, is_true(answer, "ready") ? "ready" : "NOT READY", out);
+	fprintf(out, ": %zu network%s; dsfw-nft %s\n", n, n == 1 ? "" : "s",
 		text_of(versions, "dsfw-nft", "of unknown version"));
-	print_reload(member(answer, "reload", JSON_OBJECT), out);
-	print_shim(member(answer, "shim", JSON_OBJECT), out);
-	print_docker(member(answer, "docker", JSON_OBJECT), out);
+	print_reload(member(answer, "reload", JSON_OBJECT), term, out);
+	print_shim(member(answer, "shim", JSON_OBJECT), term, out);
+	print_docker(member(answer, "docker", JSON_OBJECT), term, out);
 	print_drift(member(answer, "drift", JSON_OBJECT), out);
-	print_networks(answer, out);
-	print_names(answer, out);
-	print_ipsets(answer, out);
+	print_networks(answer, term, out);
+	print_names(answer, term, out);
+	print_ipsets(answer, term, out);
 }

@@ -6,6 +6,7 @@
 #include "dockside/command.h"
 #include "dockside/log.h"
 #include "dockside/provide.h"
+#include "dockside/term.h"
 
 struct outcome {
 	bool reset;
@@ -67,7 +68,9 @@ int apply_networks(const struct options *options, const struct policy *policy, s
 	networks_list_make(policy, &wanted);
 	provide_start(docker, &wanted, options->reset ? PROVIDE_RESET : PROVIDE_CREATE, on_done,
 		      &outcome);
+	term_progress("waiting for Docker");
 	r = docker_wait(docker, err);
+	term_progress_end();
 	docker_close(docker);
 	if (r >= 0 && outcome.code)
 		r = err_set(err, outcome.code,

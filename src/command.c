@@ -9,6 +9,7 @@
 #include "dockside/link.h"
 #include "dockside/log.h"
 #include "dockside/save.h"
+#include "dockside/term.h"
 
 /* Long enough for a resolver's second try; SPEC §6 waits no longer for DNS either. */
 #define RESOLVE_TIMEOUT_MS 5000
@@ -72,7 +73,9 @@ int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct e
 	hosts_collect(policy, ret_hosts);
 	if (ret_hosts->n == 0)
 		return 0;
+	term_progress("waiting for DNS");
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
+	term_progress_end();
 	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++)
 		warn_of_host(&ret_hosts->items[i]);
 	return r;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "dockside/request.h"
+#include "dockside/term.h"
 
 struct client_options {
 	enum request_action action; /* not REQUEST_APPLY */
@@ -29,6 +30,6 @@ int client_print_answer(const struct client_options *options, const char *text);
 /* Answers to explain as text for people. */
 void client_print_explanations(const struct json_node *answer, FILE *out);
 /* An answer to status as text for people. What it does not have is left out. */
-void client_print_status(const struct json_node *answer, FILE *out);
+void client_print_status(const struct json_node *answer, const struct term *term, FILE *out);
 
 #endif

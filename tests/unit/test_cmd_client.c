@@ -128,7 +128,7 @@ static void assert_status(const char *json, const char *expected)
 	FILE *out = open_memstream(&text, &len);
 
 	assert_true(json_parse(&src, &tree, &diags));
-	client_print_status(tree.root, out);
+	client_print_status(tree.root, &(struct term){ 0 }, out);
 	fclose(out);
 	assert_string_equal(text, expected);
 	free(text);
