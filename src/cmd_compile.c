@@ -1,64 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* compile, check: what needs no change of the kernel. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "dockside/command.h"
 #include "dockside/compile.h"
-#include "dockside/disk.h"
 #include "dockside/log.h"
 #include "dockside/nft_text.h"
 #include "dockside/sync.h"
-
-/* Write a sibling, flush it to the disk, rename: a reader sees the old file or the new one. */
-static int replace_file(const char *path, const struct stat *like, const struct buf *text,
-			struct err *err)
-{
-	cleanup(cleanup_free) char *sibling = xasprintf("%s.%d.tmp", path, (int)getpid());
-	int r = disk_write_new(NULL, sibling, like, buf_str(text), text->len, err);
-
-	if (r >= 0)
-		r = disk_rename(NULL, sibling, path, err);
-	if (r < 0)
-		disk_unlink(NULL, sibling, NULL);
-	return r;
-}
-
-/* Standard output, a device or a pipe: these must not be replaced by a file. */
-static int write_stream(FILE *stream, const char *name, const struct buf *text, struct err *err)
-{
-	if (fwrite(buf_str(text), 1, text->len, stream) < text->len || fflush(stream) != 0)
-		return err_errno(err, errno, "write to %s", name);
-	return 0;
-}
-
-static int write_file(const char *path, const struct buf *text, struct err *err)
-{
-	/* Through a symbolic link, so that the link stays. */
-	cleanup(cleanup_free) char *target = realpath(path, NULL);
-	struct stat st = { .st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid() };
-	cleanup(cleanup_fclose) FILE *special = NULL;
-
-	if (!target || stat(target, &st) < 0)
-		return replace_file(path, &st, text, err);
-	if (S_ISREG(st.st_mode))
-		return replace_file(target, &st, text, err);
-	special = fopen(target, "we");
-	if (!special)
-		return err_errno(err, errno, "open %s", path);
-	return write_stream(special, path, text, err);
-}
-
-static int output_script(const struct options *options, const struct buf *text, struct err *err)
-{
-	if (options->output)
-		return write_file(options->output, text, err);
-	return write_stream(stdout, "standard output", text, err);
-}
 
 static int compile_and_write(const struct options *options, const struct policy *policy,
 			     struct err *err)
@@ -75,7 +23,7 @@ static int compile_and_write(const struct options *options, const struct policy 
 	if (r >= 0) {
 		compile_policy(policy, &hosts, &options->plan, &plan);
 		nft_text_plan(&plan, &script);
-		r = output_script(options, &script.text, err);
+		r = output_text(options, &script.text, err);
 	}
 	script_free(&script);
 	plan_free(&plan);

@@ -88,6 +88,8 @@ static const struct command {
 	{ "apply", cmd_apply, OPT_ENFORCE, "make the kernel enforce them, once" },
 	{ "diff", cmd_diff, OPT_ENFORCE,
 	  "show what apply would change; exit status 1 if anything" },
+	{ "graph", cmd_graph, OPT_FILES | OPT_OUTPUT,
+	  "draw the policy of both files: text for Graphviz' dot" },
 	{ "daemon", cmd_daemon, OPT_ENFORCE | OPT_SOCKET,
 	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
@@ -142,7 +144,8 @@ static int cmd_help(const struct options *options)
 	printf("\noptions:\n"
 	       "  --network-config FILE    default /etc/dockside/network-config.json\n"
 	       "  --firewall-config FILE   default /etc/dockside/firewall-config.json\n"
-	       "  -o, --output FILE        compile: write there instead, atomically\n"
+	       "  -o, --output FILE        compile, graph: write there instead, "
+	       "atomically\n"
 	       "  --resolve                compile: fill hostname sets from DNS\n"
 	       "  --kernel                 check: have the kernel validate the transaction too\n"
 	       "  --mark-bit BIT           the bit of the packet mark that tells Docker's table "

@@ -49,6 +49,11 @@ int cmd_apply(const struct options *options);
 int cmd_diff(const struct options *options);
 int cmd_explain(const struct options *options);
 int cmd_teardown(const struct options *options);
+int cmd_graph(const struct options *options);
+
+/* Writes text to options->output: replaces a file in one step; or to standard output where that is NULL.
+ * Returns 0 or -errno. */
+int output_text(const struct options *options, const struct buf *text, struct err *err);
 
 /* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the caller frees *ret_policy. */
 bool load_policy(const struct options *options, struct policy *ret_policy);
