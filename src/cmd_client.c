@@ -34,6 +34,7 @@ static struct usage usage_of(enum request_action action)
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
 	case REQUEST_EXPLAIN:
+	case REQUEST_METRICS: /* cmd_metrics.c */
 		break;
 	}
 	return (struct usage){ 0, 0, "no operands" };

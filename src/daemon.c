@@ -63,6 +63,10 @@ void daemon_note_load(struct daemon *d, bool failed, const char *message)
 	d->last_load.message = message ? xstrdup(message) : NULL;
 	d->last_load.failed = failed;
 	d->last_load.at_ms = daemon_now_ms(d);
+	if (failed)
+		d->last_load.n_failed++;
+	else
+		d->last_load.n_ok++;
 }
 
 /* ------------------------------------------------------------------ loading */
@@ -113,6 +117,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 		return r;
 	}
 	daemon_status_forget(d);
+	d->n_policies++;
 	if (result.changed)
 		log_info("changed %zu chains, %zu sets, %zu elements%s", result.n_chains,
 			 result.n_sets, result.n_elems,
@@ -328,10 +333,39 @@ void daemon_forget_rejected(struct daemon *d)
 	d->rejected = NULL;
 }
 
+static uint64_t clock_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* sd_event_loop(), and how long each event takes: the others wait for so long. */
+static int loop(struct daemon *d)
+{
+	int r = 0;
+
+	while (r >= 0 && sd_event_get_state(d->event) != SD_EVENT_FINISHED) {
+		uint64_t begin_us;
+
+		r = sd_event_prepare(d->event);
+		if (r == 0)
+			r = sd_event_wait(d->event, UINT64_MAX);
+		if (r <= 0)
+			continue;
+		begin_us = clock_us(CLOCK_MONOTONIC);
+		r = sd_event_dispatch(d->event);
+		loop_note(&d->loop, clock_us(CLOCK_MONOTONIC) - begin_us);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int run(struct daemon *d, struct err *err)
 {
 	int r = sd_event_new(&d->event);
 
+	d->started_ms = clock_us(CLOCK_REALTIME) / 1000;
 	if (r >= 0)
 		r = sd_event_set_watchdog(d->event, true);
 	if (r >= 0)
@@ -349,7 +383,7 @@ static int run(struct daemon *d, struct err *err)
 		r = daemon_arm(d, &d->ready_timer, daemon_now_ms(d) + READY_WAIT_MS,
 			       on_ready_timer);
 	if (r >= 0)
-		r = sd_event_loop(d->event);
+		r = loop(d);
 	return r < 0 ? err_errno(err, -r, "event loop") : 0;
 }
 

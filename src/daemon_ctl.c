@@ -23,6 +23,17 @@ static void answer_status(struct daemon *d, struct ctl_request *request)
 	buf_free(&b);
 }
 
+static void answer_metrics(struct daemon *d, struct ctl_request *request)
+{
+	const struct json_node *from = request_field(ctl_request_get(request), "from");
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+
+	daemon_metrics(d, from && from->u.integer > 0 ? (uint64_t)from->u.integer : 0, &out);
+	ctl_answer(request, buf_str(&b));
+	buf_free(&b);
+}
+
 /* What was done, and what is odd about the configuration. The caller frees it. */
 static char *done_answer(const char *message, const struct diags *diags)
 {
@@ -346,6 +357,9 @@ static void on_request(struct ctl_request *request, void *data)
 	switch (ctl_request_get(request)->action) {
 	case REQUEST_STATUS:
 		answer_status(d, request);
+		break;
+	case REQUEST_METRICS:
+		answer_metrics(d, request);
 		break;
 	case REQUEST_RELOAD:
 		answer_reload(d, request);

@@ -2,6 +2,7 @@
 /* Who is attached to our networks, and what `status` and `reconcile` say of Docker. */
 #include "dockside/daemon_docker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,15 +358,25 @@ void daemon_docker_orphans(struct daemon *d, daemon_orphans_fn fn, void *data)
 
 /* ------------------------------------------------------------------ status */
 
-static const char *state_name(const struct daemon_docker *k)
+enum docker_state { UNKNOWN, CONNECTED, ABSENT, REFUSED, FAILING };
+
+static const char *const state_names[] = { "unknown", "connected", "absent", "refused", "failing" };
+static_assert(ARRAY_SIZE(state_names) == FAILING + 1, "a name for each state");
+
+static enum docker_state docker_state(const struct daemon_docker *k)
 {
 	if (!k || !k->asked)
-		return "unknown";
+		return UNKNOWN;
 	if (k->error.code == 0)
-		return "connected";
+		return CONNECTED;
 	if (docker_absent(k->error.code))
-		return "absent";
-	return k->error.code == EACCES ? "refused" : "failing";
+		return ABSENT;
+	return k->error.code == EACCES ? REFUSED : FAILING;
+}
+
+struct state_of daemon_docker_state(const struct daemon *d)
+{
+	return (struct state_of){ state_names, ARRAY_SIZE(state_names), docker_state(d->docker) };
 }
 
 void daemon_docker_status(struct daemon *d, struct json_out *out)
@@ -375,7 +386,7 @@ void daemon_docker_status(struct daemon *d, struct json_out *out)
 	cleanup(cleanup_free) char *api = connected ? xasprintf("1.%u", k->about.api) : NULL;
 
 	json_out_open(out, "docker", '{');
-	json_out_string(out, "state", state_name(k));
+	json_out_string(out, "state", state_names[docker_state(k)]);
 	json_out_string(out, "message", k && k->error.code ? k->error.text : NULL);
 	json_out_string(out, "version", connected ? k->about.version : NULL);
 	json_out_string(out, "api", api);

@@ -6,6 +6,7 @@
 
 #include "dockside/daemon.h"
 #include "dockside/legacy.h"
+#include "dockside/metrics.h"
 
 #define COUNTERS_FAST_MS 5	 /* a table that is read within that is read each time */
 #define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
@@ -63,45 +64,19 @@ static bool put_ipsets(struct json_out *out, const struct running *running)
 
 /* ------------------------------------------------------------------ networks */
 
-struct packets {
-	uint64_t passed, refused;
-};
-
-/* The kernel's rules are those of the plan, one by one, or a repair is under way. */
-static void count_chain(const struct plan *plan, const struct kernel *kernel,
-			const struct network *network, const char *kind, struct packets *packets)
-{
-	struct arena arena = { 0 };
-	const char *name = plan_chain_name(&arena, network->bridge, kind);
-	const struct plan_chain *chain = plan_find_chain(plan, name);
-	const struct kernel_chain *have = kernel_find_chain(kernel, name);
-
-	for (size_t i = 0; chain && have && i < chain->n_rules && i < have->n_rules; i++) {
-		if (!chain->rules[i].counter)
-			continue;
-		if (chain->rules[i].verdict == VERDICT_ACCEPT)
-			packets->passed += have->rules[i].packets;
-		else
-			packets->refused += have->rules[i].packets;
-	}
-	arena_free(&arena);
-}
-
 static void put_network(struct json_out *out, struct daemon *d, const struct kernel *kernel,
 			const struct network *network)
 {
 	const struct running *running = d->enforcer.running;
-	struct packets packets = { 0 };
+	/* The kernel's rules are those of the plan, or a repair is under way. */
+	struct network_traffic traffic = network_count(&running->plan, kernel, network);
 
-	count_chain(&running->plan, kernel, network, "OUT", &packets);
-	count_chain(&running->plan, kernel, network, "ING", &packets);
-	count_chain(&running->plan, kernel, network, "HOST", &packets);
 	json_out_open(out, network->name, '{');
 	json_out_string(out, "state", network_managed(network) ? "enforced" : "unmanaged");
 	json_out_string(out, "bridge", network->bridge);
 	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
-	json_out_int(out, "passed", (int64_t)packets.passed);
-	json_out_int(out, "refused", (int64_t)packets.refused);
+	json_out_int(out, "passed", (int64_t)traffic.passed.packets);
+	json_out_int(out, "refused", (int64_t)traffic.refused.packets);
 	daemon_docker_status_network(d, out, network->bridge);
 	json_out_close(out, '}');
 }
@@ -262,8 +237,8 @@ void daemon_status_forget(struct daemon *d)
 	d->counters_until_ms = 0;
 }
 
-/* And the shim. A large table is not read again for each who asks, or anybody who may could keep us busy. */
-static const struct kernel *read_counters(struct daemon *d)
+/* A large table is not read again for each who asks, or anybody who may could keep us busy. */
+const struct kernel *daemon_counters(struct daemon *d)
 {
 	uint64_t start_ms = clock_ms(), took_ms;
 
@@ -285,7 +260,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	const struct running *running = d->enforcer.running;
 	uint64_t now_ms = daemon_now_ms(d);
 	/* Without these the rest is as true. */
-	const struct kernel *counters = read_counters(d);
+	const struct kernel *counters = daemon_counters(d);
 
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");

@@ -481,6 +481,7 @@ static bool run_edit(struct editor *e)
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
 	case REQUEST_EXPLAIN:
+	case REQUEST_METRICS:
 		break;
 	}
 	return false;

@@ -96,6 +96,8 @@ static const struct command {
 	{ "status", ask_daemon, OPT_CLIENT, "what the daemon enforces, and how it fares" },
 	{ "explain", cmd_explain, OPT_CLIENT | OPT_FILES | OPT_MARK_BIT | OPT_EXPLAIN,
 	  "which rules a container's packet meets, and what comes of it" },
+	{ "metrics", cmd_metrics, OPT_SOCKET | OPT_OUTPUT,
+	  "what it has measured, in Prometheus' text format" },
 	{ "reload", ask_daemon, OPT_CLIENT, "have the daemon read both files again" },
 	{ "refresh", ask_daemon, OPT_CLIENT, "have it ask DNS for every name now" },
 	{ "reconcile", ask_daemon, OPT_CLIENT, "have it compare the kernel with its policy" },
@@ -144,7 +146,7 @@ static int cmd_help(const struct options *options)
 	printf("\noptions:\n"
 	       "  --network-config FILE    default /etc/dockside/network-config.json\n"
 	       "  --firewall-config FILE   default /etc/dockside/firewall-config.json\n"
-	       "  -o, --output FILE        compile, graph: write there instead, "
+	       "  -o, --output FILE        compile, graph, metrics: write there instead, "
 	       "atomically\n"
 	       "  --resolve                compile: fill hostname sets from DNS\n"
 	       "  --kernel                 check: have the kernel validate the transaction too\n"

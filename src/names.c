@@ -254,6 +254,7 @@ static void answer_failed(struct names *names, struct name *name, const struct a
 	struct name_family *family = &name->families[answer->family];
 
 	family->failures++;
+	family->n_failures++;
 	name->errors[answer->family] = xstrdup(answer->error ? answer->error : "no answer");
 	for (size_t i = 0; i < name->n_addrs; i++)
 		if (name->addrs[i].addr.family == answer->family && name->addrs[i].current)
@@ -290,6 +291,7 @@ static void answer_addrs(struct names *names, struct name *name, const struct an
 	family->failures = 0;
 	family->answered = true;
 	family->answered_ms = now_ms;
+	family->n_answers++;
 	family->ask_ms = now_ms + wait_after_answer(names, answer);
 }
 

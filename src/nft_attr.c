@@ -102,22 +102,28 @@ static uint64_t hash_expression(uint64_t hash, const struct nlattr *expression)
 		      mnl_attr_get_payload_len(a.at[NFTA_EXPR_DATA]));
 }
 
-uint64_t rule_packets(const struct attrs *a)
+static uint64_t counter_value(const struct nlattr *attr)
+{
+	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
+}
+
+void rule_counter(const struct attrs *a, struct kernel_rule *rule)
 {
 	const struct nlattr *expression;
 	struct attrs e, counter;
 
 	if (!a->at[NFTA_RULE_EXPRESSIONS])
-		return 0;
+		return;
 	attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS])
 	{
 		if (attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
 		    strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0 &&
-		    attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA]) &&
-		    counter.at[NFTA_COUNTER_PACKETS])
-			return be64toh(mnl_attr_get_u64(counter.at[NFTA_COUNTER_PACKETS]));
+		    attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA])) {
+			rule->packets = counter_value(counter.at[NFTA_COUNTER_PACKETS]);
+			rule->bytes = counter_value(counter.at[NFTA_COUNTER_BYTES]);
+			return;
+		}
 	}
-	return 0;
 }
 
 uint64_t hash_rule(const struct attrs *a)

@@ -126,9 +126,10 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 	chain->rules =
 		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
 	rule = &chain->rules[chain->n_rules++];
+	*rule = (struct kernel_rule){ 0 };
 	rule->handle = be64toh(mnl_attr_get_u64(a.at[NFTA_RULE_HANDLE]));
 	rule->hash = hash_rule(&a);
-	rule->packets = rule_packets(&a);
+	rule_counter(&a, rule);
 	return MNL_CB_OK;
 }
 

@@ -58,6 +58,11 @@ static const struct field set_ipset_fields[] = {
 	      KIND(JSON_ARRAY), true),
 };
 
+static const struct field metrics_fields[] = {
+	FIELD_ACTION,
+	FIELD("from", "the number of a line", KIND(JSON_INT), false),
+};
+
 static const struct field remove_ipset_fields[] = { FIELD_ACTION, FIELD_IPSET_NAME };
 
 static const struct field explain_fields[] = {
@@ -99,8 +104,9 @@ static const struct action_info {
 	[REQUEST_REMOVE_IPSET] = ACTION("remove-ipset", ROOT_ONLY, remove_ipset_fields),
 	[REQUEST_RECONCILE] = ACTION("reconcile", ROOT_ONLY, plain_fields),
 	[REQUEST_EXPLAIN] = ACTION("explain", ROOT_ONLY, explain_fields),
+	[REQUEST_METRICS] = ACTION("metrics", ANYBODY, metrics_fields),
 };
-static_assert(ARRAY_SIZE(actions) == REQUEST_EXPLAIN + 1, "every action has its entry");
+static_assert(ARRAY_SIZE(actions) == REQUEST_METRICS + 1, "every action has its entry");
 
 const char *request_action_name(enum request_action action)
 {

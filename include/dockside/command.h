@@ -49,6 +49,7 @@ int cmd_apply(const struct options *options);
 int cmd_diff(const struct options *options);
 int cmd_explain(const struct options *options);
 int cmd_teardown(const struct options *options);
+int cmd_metrics(const struct options *options);
 int cmd_graph(const struct options *options);
 
 /* Writes text to options->output: replaces a file in one step; or to standard output where that is NULL.

@@ -18,6 +18,11 @@
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
  * explain         see below, behind status.
  *
+ * metrics         {"status":"ok", "of":"…", "next":5000, "metrics":["…", …]}: lines in Prometheus' text
+ *                 format, each without its line feed: as many as an answer holds. The next ones begin at
+ *                 "next" (null: there are none) and are asked for with "from": 5000; if "of" is another
+ *                 one then, the policy has changed meanwhile: begin again.
+ *
  * status:
  * {"status": "ok",
  *  "ready": true,                          the policy is enforced, between containers, too

@@ -3,7 +3,7 @@
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
  * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_ctl.c,
- * daemon_explain.c and daemon_status.c answer on the socket. The struct is private to these.
+ * daemon_explain.c, daemon_status.c and daemon_metrics.c answer on the socket. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
 #define DOCKSIDE_DAEMON_H
@@ -14,6 +14,7 @@
 #include "dockside/ctl.h"
 #include "dockside/dns.h"
 #include "dockside/enforce.h"
+#include "dockside/metrics.h"
 #include "dockside/nft_events.h"
 #include "dockside/repairs.h"
 
@@ -27,6 +28,7 @@ struct last_load {
 	uint64_t at_ms;
 	bool failed;
 	char *message;
+	uint64_t n_ok, n_failed; /* since the start */
 };
 
 /* A request whose answer is made but for the names. */
@@ -94,6 +96,11 @@ struct daemon {
 	struct kernel counters;
 	struct shim_comparison shim;
 	uint64_t counters_until_ms; /* they are good enough until then */
+
+	/* daemon_metrics.c */
+	uint64_t started_ms; /* since 1970 */
+	uint64_t n_policies; /* that were enforced since */
+	struct loop_times loop;
 };
 
 /* Milliseconds of CLOCK_BOOTTIME. */
@@ -187,6 +194,7 @@ void daemon_docker_renew(struct daemon *daemon, const char *bridge);
 typedef void (*daemon_orphans_fn)(void *data, const char *const *names, size_t n, const char *why);
 void daemon_docker_orphans(struct daemon *daemon, daemon_orphans_fn fn, void *data);
 void daemon_docker_status(struct daemon *daemon, struct json_out *out);
+struct state_of daemon_docker_state(const struct daemon *daemon);
 /* Members of a network's object. */
 void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, const char *bridge);
 
@@ -202,5 +210,10 @@ void daemon_explain(struct daemon *daemon, struct ctl_request *request);
 void daemon_status(struct daemon *daemon, struct json_out *out);
 /* Forgets what it has read for that: another policy runs, or none. */
 void daemon_status_forget(struct daemon *daemon);
+/* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */
+const struct kernel *daemon_counters(struct daemon *daemon);
+
+/* The answer to `metrics`, from line `from` on. */
+void daemon_metrics(struct daemon *daemon, uint64_t from, struct json_out *out);
 
 #endif

@@ -30,6 +30,7 @@ struct name_family {
 	unsigned failures;    /* in a row */
 	bool answered;	      /* ever, with success */
 	uint64_t answered_ms; /* the last time that it was */
+	uint64_t n_answers, n_failures; /* since it is configured */
 };
 
 struct name {

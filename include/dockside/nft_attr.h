@@ -32,8 +32,8 @@ int attr_left(const struct nlattr *nest, const struct nlattr *pos);
 void read_base_chain(const struct attrs *a, struct kernel_chain *chain);
 /* Hash of a rule's expressions and user data. */
 uint64_t hash_rule(const struct attrs *a);
-/* The packets that its first counter has counted. */
-uint64_t rule_packets(const struct attrs *a);
+/* What its first counter has counted: packets and bytes; left alone if it has none. */
+void rule_counter(const struct attrs *a, struct kernel_rule *rule);
 /* Type, flags and comment. */
 void read_set(const struct attrs *a, struct kernel_set *set);
 /* One element of a set of that type; *ret_end for the end of an interval. False if it can be none

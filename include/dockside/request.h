@@ -12,7 +12,7 @@
 #include "dockside/json_src.h"
 
 #define REQUEST_MAX (1u << 20) /* bytes of a request, and of an answer */
-/* Who is not root can only ask for status and refresh, which say nothing more. */
+/* Who is not root can only ask for status, metrics and refresh, which say nothing more. */
 #define REQUEST_MAX_OTHERS 4096u
 
 enum request_action {
@@ -26,6 +26,7 @@ enum request_action {
 	REQUEST_REMOVE_IPSET,
 	REQUEST_RECONCILE,
 	REQUEST_EXPLAIN,
+	REQUEST_METRICS,
 };
 
 /* Locations point into it: it stays where it was parsed. request_free() when done. */

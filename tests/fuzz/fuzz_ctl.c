@@ -28,6 +28,7 @@ static bool changes_files(enum request_action action)
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
 	case REQUEST_EXPLAIN:
+	case REQUEST_METRICS:
 		return false;
 	}
 	return false;

@@ -456,11 +456,11 @@ static void test_who(void **state)
 	enum request_action action;
 
 	(void)state;
-	for (int i = REQUEST_STATUS; i <= REQUEST_EXPLAIN; i++) {
+	for (int i = REQUEST_STATUS; i <= REQUEST_METRICS; i++) {
 		const char *name = request_action_name((enum request_action)i);
 		cleanup(cleanup_free) char *text =
 			xasprintf("{\"action\": \"%s\", \"x\": 1}", name);
-		bool anybody = i == REQUEST_STATUS || i == REQUEST_REFRESH;
+		bool anybody = i == REQUEST_STATUS || i == REQUEST_REFRESH || i == REQUEST_METRICS;
 
 		assert_true(request_action_find(name, &action));
 		assert_int_equal(action, i);

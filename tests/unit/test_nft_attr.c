@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 
 #include "dockside/nft_attr.h"
 #include "dockside/nft_text.h"
@@ -70,6 +72,42 @@ static void test_intervals(void **state)
 	expect_ranges(SET_IPV4, ENDS("!0.0.0.0"), "");
 }
 
+static void put_expression(struct nlmsghdr *nlh, const char *name, uint64_t bytes, uint64_t packets)
+{
+	struct nlattr *item = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM), *data;
+
+	mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, name);
+	data = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	mnl_attr_put_u64(nlh, NFTA_COUNTER_BYTES, htobe64(bytes));
+	mnl_attr_put_u64(nlh, NFTA_COUNTER_PACKETS, htobe64(packets));
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, item);
+}
+
+/* The first counter of a rule, wherever it stands. */
+static void test_rule_counter(void **state)
+{
+	struct kernel_rule rule = { .packets = 5, .bytes = 6 };
+	char buf[1024] = { 0 };
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *list;
+	struct attrs a;
+
+	(void)state;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
+	assert_true(attrs_parse_message(&a, nlh));
+	rule_counter(&a, &rule);
+	assert_int_equal(rule.packets, 5);
+	list = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
+	put_expression(nlh, "quota", 1, 2);
+	put_expression(nlh, "counter", UINT64_MAX, 1ull << 40);
+	put_expression(nlh, "counter", 3, 4);
+	mnl_attr_nest_end(nlh, list);
+	assert_true(attrs_parse_message(&a, nlh));
+	rule_counter(&a, &rule);
+	assert_true(rule.bytes == UINT64_MAX && rule.packets == 1ull << 40);
+}
+
 static void test_object_words(void **state)
 {
 	(void)state;
@@ -82,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_object_words),
+		cmocka_unit_test(test_rule_counter),
 	};
 
 	return cmocka_run_group_tests_name("nft_attr", tests, NULL, NULL);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: what is measured, as lines of Prometheus' text format (version 0.0.4). Pure: kernel, names,
+ * state and time are parameters.
+ */
+#ifndef DOCKSIDE_METRICS_H
+#define DOCKSIDE_METRICS_H
+
+#include "dockside/kernel.h"
+#include "dockside/names.h"
+
+struct traffic {
+	uint64_t packets, bytes;
+};
+
+/* What the rules of a network have counted: as a rule never sees the later packets of a connection
+ * that it has let pass, these are first packets, and whatever was refused. */
+struct network_traffic {
+	bool known; /* some chain of it was read */
+	struct traffic passed, refused;
+};
+
+/* Of the chains OUT, ING and HOST. The kernel's rules have to be those of the plan, one by one. */
+struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
+				     const struct network *network);
+
+/* ---- how long the event loop is busy at a time ---- */
+
+#define LOOP_BUCKETS 9
+
+/* Zero-initialise. */
+struct loop_times {
+	uint64_t buckets[LOOP_BUCKETS +
+			 1]; /* by metrics.c's limits; the last has what exceeds them */
+	uint64_t n, sum_us, max_us;
+};
+
+void loop_note(struct loop_times *times, uint64_t us);
+
+/* ---- lines ---- */
+
+/* One of several states. */
+struct state_of {
+	const char *const *names;
+	size_t n, current;
+};
+
+/* What is not in plan, kernel and names. Times are seconds since 1970, in milliseconds. */
+struct metrics_state {
+	const char *version, *kernel; /* of the program; of Linux, or NULL */
+	uint64_t now_ms;	      /* of the clock of the names */
+	uint64_t started_ms;
+	bool ready, settings;
+	size_t draining; /* networks */
+	uint64_t loads_ok, loads_failed;
+	bool load_failed; /* the last one */
+	uint64_t load_ms;
+	uint64_t repairs;
+	bool repaired; /* ever */
+	uint64_t repair_ms;
+	bool repairs_limited, repair_waiting;
+	struct state_of shim_ip, shim_ip6, docker;
+	const struct loop_times *loop;
+};
+
+/* Everything is borrowed but the arrays. */
+struct metrics {
+	const struct policy *policy;
+	const struct names *names;
+	struct metrics_state state;
+	struct metrics_network *networks;
+	size_t n_networks;
+	struct metrics_rule
+		*rules; /* or several of the kernel's, of one entry of the configuration */
+	size_t n_rules, cap_rules;
+	struct metrics_set *sets;
+	size_t n_sets;
+	struct metrics_answers *answers; /* of one family of a name each */
+	size_t n_answers;
+	size_t n_lines;
+};
+
+/* metrics_free() when done. */
+void metrics_collect(const struct policy *policy, const struct plan *plan,
+		     const struct kernel *kernel, const struct names *names,
+		     const struct metrics_state *state, struct metrics *ret_metrics);
+void metrics_free(struct metrics *metrics);
+
+#define METRICS_LINE_MAX 2048
+
+/* Line number i of metrics->n_lines, of less than METRICS_LINE_MAX bytes and without its line feed. Appends to b. */
+void metrics_line(const struct metrics *metrics, size_t i, struct buf *b);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The answer to `metrics`; its shape is in ctl.h, the lines are made by metrics.c. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "dockside/daemon.h"
+
+/* The longest line as JSON, and the end of the answer. */
+#define ROOM (2 * METRICS_LINE_MAX + 64)
+
+static uint64_t unix_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static struct state_of shim_state_of(const struct shim_comparison *c, enum shim_table table)
+{
+	static const char *names[SHIM_DIFFERS + 1];
+
+	for (int i = 0; i <= SHIM_DIFFERS; i++)
+		names[i] = shim_state_name((enum shim_state)i);
+	return (struct state_of){ names, ARRAY_SIZE(names),
+				  shim_state(&c->kernel, &c->changes, table) };
+}
+
+static struct metrics_state collect_state(const struct daemon *d, const char *release)
+{
+	uint64_t now_ms = daemon_now_ms(d), unix_now_ms = unix_ms(), repair_ms = 0;
+	bool repaired = repairs_last(&d->repairs, &repair_ms);
+
+	return (struct metrics_state){
+		.version = PACKAGE_VERSION,
+		.kernel = release,
+		.now_ms = now_ms,
+		.started_ms = d->started_ms,
+		.ready = d->ready && !d->settings_error,
+		.settings = !d->settings_error,
+		.draining = d->enforcer.running->plan.n_draining,
+		.loads_ok = d->last_load.n_ok,
+		.loads_failed = d->last_load.n_failed,
+		.load_failed = d->last_load.failed,
+		.load_ms = unix_now_ms - (now_ms - d->last_load.at_ms),
+		.repairs = d->repairs.total,
+		.repaired = repaired,
+		.repair_ms = unix_now_ms - (now_ms - repair_ms),
+		.repairs_limited = repairs_limited(&d->repairs, now_ms),
+		.repair_waiting = d->repair_waiting,
+		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
+		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
+		.docker = daemon_docker_state(d),
+		.loop = &d->loop,
+	};
+}
+
+/* Lines that do not fit are asked for by number: the same ones as long as this stays the same. */
+static void put_version(const struct daemon *d, const struct metrics *metrics, struct json_out *out)
+{
+	cleanup(cleanup_free) char *of = xasprintf("%" PRIu64 ".%" PRIu64 ".%zu", d->started_ms,
+						   d->n_policies, metrics->n_lines);
+
+	json_out_string(out, "of", of);
+}
+
+static void put_lines(const struct metrics *metrics, size_t from, struct json_out *out)
+{
+	struct buf line = { 0 };
+	size_t i = from;
+
+	json_out_open(out, "metrics", '[');
+	for (; i < metrics->n_lines && out->b->len + ROOM < REQUEST_MAX; i++) {
+		buf_reset(&line);
+		metrics_line(metrics, i, &line);
+		json_out_string(out, NULL, buf_str(&line));
+	}
+	json_out_close(out, ']');
+	if (i < metrics->n_lines)
+		json_out_int(out, "next", (int64_t)i);
+	else
+		json_out_string(out, "next", NULL);
+	buf_free(&line);
+}
+
+void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
+{
+	const struct running *running = d->enforcer.running;
+	const struct kernel *counters = daemon_counters(d);
+	struct metrics_state state;
+	struct metrics metrics;
+	struct utsname name;
+
+	state = collect_state(d, uname(&name) == 0 ? name.release : NULL);
+	metrics_collect(&running->policy, &running->plan, counters, &d->enforcer.names, &state,
+			&metrics);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "status", "ok");
+	put_version(d, &metrics, out);
+	put_lines(&metrics, from < metrics.n_lines ? (size_t)from : metrics.n_lines, out);
+	json_out_close(out, '}');
+	metrics_free(&metrics);
+}

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The lines are numbered: every family that has samples is two lines, HELP and TYPE, and one for each
+ * sample. Any line can be written by itself, so that what does not fit into one answer of the socket
+ * is asked for in pieces.
+ *
+ * A counter that cannot be read is left out: as a zero it would look like traffic when it comes back.
+ */
+#include "dockside/metrics.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFIX "dsfw_nft_"
+
+struct metrics_network {
+	const char *name;
+	struct network_traffic traffic;
+};
+
+struct metrics_rule {
+	const char *network, *chain, *entry, *comment;
+	bool passes;
+	struct traffic traffic;
+};
+
+struct metrics_set {
+	const char *name, *entry;
+	bool v4;
+	size_t n;
+};
+
+struct metrics_answers {
+	const struct name *name;
+	const struct name_family *family;
+	bool v4;
+};
+
+/* ------------------------------------------------------------------ counting */
+
+static const char *const kinds[] = { "OUT", "ING", "HOST" };
+
+static void add_traffic(struct traffic *traffic, const struct kernel_rule *rule)
+{
+	traffic->packets += rule->packets;
+	traffic->bytes += rule->bytes;
+}
+
+struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
+				     const struct network *network)
+{
+	struct network_traffic sum = { 0 };
+	struct arena arena = { 0 };
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		const char *name = plan_chain_name(&arena, network->bridge, kinds[k]);
+		const struct plan_chain *chain = plan_find_chain(plan, name);
+		const struct kernel_chain *have = kernel_find_chain(kernel, name);
+
+		sum.known |= chain && have;
+		for (size_t i = 0; chain && have && i < chain->n_rules && i < have->n_rules; i++) {
+			if (!chain->rules[i].counter)
+				continue;
+			add_traffic(chain->rules[i].verdict == VERDICT_ACCEPT ? &sum.passed
+									      : &sum.refused,
+				    &have->rules[i]);
+		}
+	}
+	arena_free(&arena);
+	return sum;
+}
+
+/* An entry of the configuration may be several rules of the kernel, one after the other. */
+static void collect_chain(struct metrics *m, const struct network *network, const char *kind,
+			  const struct plan_chain *chain, const struct kernel_chain *have)
+{
+	const struct origin *origin = NULL;
+	struct metrics_rule *last = NULL;
+
+	for (size_t i = 0; i < chain->n_rules && i < have->n_rules; i++) {
+		const struct plan_rule *rule = &chain->rules[i];
+		const char *comment = rule->comment ? rule->comment : "";
+
+		if (!rule->counter)
+			continue;
+		if (!last || rule->origin != origin || strcmp(last->comment, comment) != 0) {
+			m->rules =
+				array_grow(m->rules, &m->cap_rules, m->n_rules, sizeof(*m->rules));
+			last = &m->rules[m->n_rules++];
+			origin = rule->origin;
+			*last = (struct metrics_rule){
+				.network = network->name,
+				.chain = kind,
+				.entry = origin == chain->origin ? "built-in" : origin->entry,
+				.comment = comment,
+				.passes = rule->verdict == VERDICT_ACCEPT,
+			};
+		}
+		add_traffic(&last->traffic, &have->rules[i]);
+	}
+}
+
+static void collect_network(struct metrics *m, const struct plan *plan, const struct kernel *kernel,
+			    const struct network *network)
+{
+	struct metrics_network *item = &m->networks[m->n_networks];
+	struct arena arena = { 0 };
+
+	*item = (struct metrics_network){ network->name, network_count(plan, kernel, network) };
+	m->n_networks += item->traffic.known;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		const char *name = plan_chain_name(&arena, network->bridge, kinds[k]);
+		const struct plan_chain *chain = plan_find_chain(plan, name);
+		const struct kernel_chain *have = kernel_find_chain(kernel, name);
+
+		if (chain && have)
+			collect_chain(m, network, kinds[k], chain, have);
+	}
+	arena_free(&arena);
+}
+
+/* Of addresses alone: those of ports are part of their rules. */
+static void collect_set(struct metrics *m, const struct kernel *kernel, const struct plan_set *set)
+{
+	const struct kernel_set *have = kernel_find_set(kernel, set->name);
+
+	if (!have || (set->type != SET_IPV4 && set->type != SET_IPV6))
+		return;
+	m->sets[m->n_sets++] = (struct metrics_set){
+		.name = set->name,
+		.entry = set->origin ? set->origin->entry : "",
+		.v4 = set->type == SET_IPV4,
+		.n = have->set.n_elems,
+	};
+}
+
+static size_t count_lines(const struct metrics *m);
+
+void metrics_collect(const struct policy *policy, const struct plan *plan,
+		     const struct kernel *kernel, const struct names *names,
+		     const struct metrics_state *state, struct metrics *ret_metrics)
+{
+	struct metrics m = { .policy = policy, .names = names, .state = *state };
+
+	m.networks = xcalloc(policy->n_networks + 1, sizeof(*m.networks));
+	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
+	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
+	for (size_t i = 0; i < policy->n_networks; i++)
+		collect_network(&m, plan, kernel, &policy->networks[i]);
+	for (size_t i = 0; i < plan->n_sets; i++)
+		collect_set(&m, kernel, plan->sets[i]);
+	for (size_t i = 0; i < names->n; i++)
+		for (int k = 0; k < N_FAMILIES; k++)
+			m.answers[m.n_answers++] = (struct metrics_answers){
+				.name = &names->items[i],
+				.family = &names->items[i].families[k],
+				.v4 = k == FAMILY_IPV4,
+			};
+	m.n_lines = count_lines(&m);
+	*ret_metrics = m;
+}
+
+void metrics_free(struct metrics *m)
+{
+	if (!m)
+		return;
+	free(m->networks);
+	free(m->rules);
+	free(m->sets);
+	free(m->answers);
+	*m = (struct metrics){ 0 };
+}
+
+/* In microseconds. */
+static const unsigned loop_limits[LOOP_BUCKETS] = { 100,   500,	   1000,   5000,   10000,
+						    50000, 100000, 500000, 1000000 };
+
+void loop_note(struct loop_times *times, uint64_t us)
+{
+	size_t i = 0;
+
+	while (i < LOOP_BUCKETS && us > loop_limits[i])
+		i++;
+	times->buckets[i]++;
+	times->n++;
+	times->sum_us += us;
+	if (us > times->max_us)
+		times->max_us = us;
+}
+
+/* ------------------------------------------------------------------ labels and values */
+
+static void put_escaped(struct buf *b, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\' || *s == '"')
+			buf_putc(b, '\\');
+		if (*s == '\n')
+			buf_puts(b, "\\n");
+		else
+			buf_putc(b, *s);
+	}
+}
+
+/* The first one opens the braces; put_value() closes them. */
+static void put_label(struct buf *b, const char *name, const char *value, bool first)
+{
+	buf_putc(b, first ? '{' : ',');
+	buf_puts(b, name);
+	buf_puts(b, "=\"");
+	put_escaped(b, value);
+	buf_putc(b, '"');
+}
+
+static void put_value(struct buf *b, uint64_t value)
+{
+	buf_puts(b, "} ");
+	buf_uint(b, value);
+}
+
+static void put_plain(struct buf *b, uint64_t value)
+{
+	buf_putc(b, ' ');
+	buf_uint(b, value);
+}
+
+static void put_us(struct buf *b, uint64_t us)
+{
+	buf_printf(b, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+}
+
+static void put_ms(struct buf *b, uint64_t ms)
+{
+	buf_printf(b, "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
+}
+
+/* ------------------------------------------------------------------ numbers of samples */
+
+static size_t one(const struct metrics *m)
+{
+	(void)m;
+	return 1;
+}
+
+static size_t two(const struct metrics *m)
+{
+	(void)m;
+	return 2;
+}
+
+static size_t three(const struct metrics *m)
+{
+	(void)m;
+	return 3;
+}
+
+static size_t one_if_repaired(const struct metrics *m)
+{
+	return m->state.repaired;
+}
+
+static size_t shim_states(const struct metrics *m)
+{
+	return m->state.shim_ip.n + m->state.shim_ip6.n;
+}
+
+static size_t docker_states(const struct metrics *m)
+{
+	return m->state.docker.n;
+}
+
+static size_t loop_lines(const struct metrics *m)
+{
+	(void)m;
+	return LOOP_BUCKETS + 3;
+}
+
+/* Passed and refused. */
+static size_t networks_twice(const struct metrics *m)
+{
+	return 2 * m->n_networks;
+}
+
+static size_t rules(const struct metrics *m)
+{
+	return m->n_rules;
+}
+
+static size_t sets(const struct metrics *m)
+{
+	return m->n_sets;
+}
+
+static size_t names(const struct metrics *m)
+{
+	return m->names->n;
+}
+
+static size_t answers(const struct metrics *m)
+{
+	return m->n_answers;
+}
+
+/* ------------------------------------------------------------------ samples */
+
+static void put_build(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_label(b, "version", m->state.version, true);
+	put_label(b, "kernel", m->state.kernel ? m->state.kernel : "", false);
+	put_value(b, 1);
+}
+
+static void put_start(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	buf_putc(b, ' ');
+	put_ms(b, m->state.started_ms);
+}
+
+static void put_ready(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.ready);
+}
+
+static void put_settings(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.settings);
+}
+
+static void put_networks(const struct metrics *m, size_t i, struct buf *b)
+{
+	static const char *const states[] = { "enforced", "unmanaged", "draining" };
+	size_t managed = 0;
+
+	for (size_t k = 0; k < m->policy->n_networks; k++)
+		managed += network_managed(&m->policy->networks[k]);
+	put_label(b, "state", states[i], true);
+	put_value(b, i == 0   ? managed
+		     : i == 1 ? m->policy->n_networks - managed
+			      : m->state.draining);
+}
+
+static void put_reloads(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_label(b, "result", i == 0 ? "ok" : "error", true);
+	put_value(b, i == 0 ? m->state.loads_ok : m->state.loads_failed);
+}
+
+static void put_reload_ok(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, !m->state.load_failed);
+}
+
+static void put_reload_time(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	buf_putc(b, ' ');
+	put_ms(b, m->state.load_ms);
+}
+
+static void put_repairs(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.repairs);
+}
+
+static void put_repair_time(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	buf_putc(b, ' ');
+	put_ms(b, m->state.repair_ms);
+}
+
+static void put_limited(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.repairs_limited);
+}
+
+static void put_drift(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.repair_waiting);
+}
+
+static void put_shim(const struct metrics *m, size_t i, struct buf *b)
+{
+	bool ip6 = i >= m->state.shim_ip.n;
+	const struct state_of *state = ip6 ? &m->state.shim_ip6 : &m->state.shim_ip;
+
+	i -= ip6 ? m->state.shim_ip.n : 0;
+	put_label(b, "table", ip6 ? "ip6 filter" : "ip filter", true);
+	put_label(b, "state", state->names[i], false);
+	put_value(b, i == state->current);
+}
+
+static void put_docker(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_label(b, "state", m->state.docker.names[i], true);
+	put_value(b, i == m->state.docker.current);
+}
+
+static void put_loop(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct loop_times *loop = m->state.loop;
+	uint64_t n = 0;
+
+	if (i == LOOP_BUCKETS + 1) {
+		buf_puts(b, "_sum ");
+		put_us(b, loop->sum_us);
+		return;
+	}
+	if (i == LOOP_BUCKETS + 2) {
+		buf_puts(b, "_count");
+		put_plain(b, loop->n);
+		return;
+	}
+	for (size_t k = 0; k <= i; k++)
+		n += loop->buckets[k];
+	buf_puts(b, "_bucket{le=\"");
+	if (i < LOOP_BUCKETS)
+		buf_printf(b, "%g", loop_limits[i] / 1e6);
+	else
+		buf_puts(b, "+Inf");
+	buf_putc(b, '"');
+	put_value(b, n);
+}
+
+static void put_loop_max(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	buf_putc(b, ' ');
+	put_us(b, m->state.loop->max_us);
+}
+
+static const struct traffic *network_labels(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct metrics_network *network = &m->networks[i / 2];
+	bool refused = i % 2;
+
+	put_label(b, "network", network->name, true);
+	put_label(b, "verdict", refused ? "refused" : "passed", false);
+	return refused ? &network->traffic.refused : &network->traffic.passed;
+}
+
+static void put_network_packets(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_value(b, network_labels(m, i, b)->packets);
+}
+
+static void put_network_bytes(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_value(b, network_labels(m, i, b)->bytes);
+}
+
+static const struct traffic *rule_labels(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct metrics_rule *rule = &m->rules[i];
+
+	put_label(b, "network", rule->network, true);
+	put_label(b, "chain", rule->chain, false);
+	put_label(b, "rule", rule->entry, false);
+	put_label(b, "verdict", rule->passes ? "passed" : "refused", false);
+	put_label(b, "comment", rule->comment, false);
+	return &rule->traffic;
+}
+
+static void put_rule_packets(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_value(b, rule_labels(m, i, b)->packets);
+}
+
+static void put_rule_bytes(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_value(b, rule_labels(m, i, b)->bytes);
+}
+
+static void put_set(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct metrics_set *set = &m->sets[i];
+
+	put_label(b, "set", set->name, true);
+	put_label(b, "entry", set->entry, false);
+	put_label(b, "family", set->v4 ? "ipv4" : "ipv6", false);
+	put_value(b, set->n);
+}
+
+static void put_addresses(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct name *name = &m->names->items[i];
+
+	put_label(b, "name", name->name, true);
+	put_value(b, name->n_addrs);
+}
+
+static const struct name_family *answer_labels(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct metrics_answers *item = &m->answers[i];
+
+	put_label(b, "name", item->name->name, true);
+	put_label(b, "family", item->v4 ? "ipv4" : "ipv6", false);
+	return item->family;
+}
+
+static void put_answers(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_value(b, answer_labels(m, i, b)->n_answers);
+}
+
+static void put_failures(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_value(b, answer_labels(m, i, b)->n_failures);
+}
+
+/* NaN is what Prometheus has for a number that there is not. */
+static void put_answer_age(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct name_family *family = answer_labels(m, i, b);
+
+	buf_puts(b, "} ");
+	if (family->answered)
+		put_ms(b, m->state.now_ms - family->answered_ms);
+	else
+		buf_puts(b, "NaN");
+}
+
+/* ------------------------------------------------------------------ families */
+
+static const struct metric {
+	const char *name, *type, *help;
+	size_t (*count)(const struct metrics *m);
+	void (*put)(const struct metrics *m, size_t i, struct buf *b);
+} metrics[] = {
+	{ "build_info", "gauge", "The running program and kernel; always 1.", one, put_build },
+	{ "start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.", one,
+	  put_start },
+	{ "ready", "gauge",
+	  "Whether the policy is enforced, between containers of one network, too.", one,
+	  put_ready },
+	{ "host_settings_ok", "gauge",
+	  "Whether the host has the settings by which bridged packets pass the rules.", one,
+	  put_settings },
+	{ "networks", "gauge",
+	  "Networks by state: enforced, unmanaged, or draining (removed, with containers still "
+	  "attached).",
+	  three, put_networks },
+	{ "reloads_total", "counter",
+	  "Times that a configuration was loaded, by result; the start and changes over the socket "
+	  "count.",
+	  two, put_reloads },
+	{ "last_reload_successful", "gauge", "Whether the last of these succeeded.", one,
+	  put_reload_ok },
+	{ "last_reload_timestamp_seconds", "gauge", "When it was, in seconds since 1970.", one,
+	  put_reload_time },
+	{ "repairs_total", "counter", "Times that what others had changed was put back.", one,
+	  put_repairs },
+	{ "last_repair_timestamp_seconds", "gauge",
+	  "When that was last, in seconds since 1970; absent if it never was.", one_if_repaired,
+	  put_repair_time },
+	{ "repairs_limited", "gauge",
+	  "Whether repairs are too many, so that they are made every 5 seconds at most.", one,
+	  put_limited },
+	{ "drift", "gauge",
+	  "Whether somebody has changed the ruleset and that is not put back yet.", one,
+	  put_drift },
+	{ "shim_state", "gauge",
+	  "The second layer in DOCKER-USER: 1 for the state that it is in, by table.", shim_states,
+	  put_shim },
+	{ "docker_state", "gauge", "Whether Docker answers: 1 for the state that it is in.",
+	  docker_states, put_docker },
+	{ "event_loop_busy_seconds", "histogram",
+	  "How long the daemon was busy with one event, so that others had to wait.", loop_lines,
+	  put_loop },
+	{ "event_loop_busy_longest_seconds", "gauge", "The longest of these since the start.", one,
+	  put_loop_max },
+	{ "network_packets_total", "counter",
+	  "Packets that were judged, by network and verdict; of a connection that passes, the "
+	  "first "
+	  "alone.",
+	  networks_twice, put_network_packets },
+	{ "network_bytes_total", "counter", "Bytes of these packets.", networks_twice,
+	  put_network_bytes },
+	{ "rule_packets_total", "counter",
+	  "Packets that a rule has judged; rule is the entry of the configuration that it is from.",
+	  rules, put_rule_packets },
+	{ "rule_bytes_total", "counter", "Bytes of these packets.", rules, put_rule_bytes },
+	{ "set_elements", "gauge",
+	  "Addresses and networks that a set of the kernel holds; entry is the ipset or host that "
+	  "it is of.",
+	  sets, put_set },
+	{ "dns_addresses", "gauge", "Addresses that are let through or refused for a name.", names,
+	  put_addresses },
+	{ "dns_answers_total", "counter",
+	  "Answers for a name since it is configured, of DNS or /etc/hosts.", answers,
+	  put_answers },
+	{ "dns_failures_total", "counter", "Questions that failed; NXDOMAIN is a failure.", answers,
+	  put_failures },
+	{ "dns_answer_age_seconds", "gauge",
+	  "Time since the last answer for a name; NaN if there never was one.", answers,
+	  put_answer_age },
+};
+
+static size_t metric_lines(const struct metrics *m, const struct metric *metric)
+{
+	size_t n = metric->count(m);
+
+	return n > 0 ? n + 2 : 0;
+}
+
+static size_t count_lines(const struct metrics *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++)
+		n += metric_lines(m, &metrics[i]);
+	return n;
+}
+
+void metrics_line(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct metric *metric = metrics;
+
+	assert(i < m->n_lines);
+	for (size_t n; i >= (n = metric_lines(m, metric)); metric++)
+		i -= n;
+	if (i == 0) {
+		buf_printf(b, "# HELP " PREFIX "%s %s", metric->name, metric->help);
+	} else if (i == 1) {
+		buf_printf(b, "# TYPE " PREFIX "%s %s", metric->name, metric->type);
+	} else {
+		buf_puts(b, PREFIX);
+		buf_puts(b, metric->name);
+		metric->put(m, i - 2, b);
+	}
+}

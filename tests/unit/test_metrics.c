@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Metrics of a kernel that is made from the plan; every line is read as strictly as Prometheus' text
+ * format (version 0.0.4) and `promtool check metrics` want it.
+ */
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/compile.h"
+#include "dockside/config.h"
+#include "dockside/daemon.h"
+
+#define NETWORK                                                                \
+	"{\"networks\": [{\"name\": \"Amber\", \"subnet\": \"192.0.2.0/24\", " \
+	"\"dockside_mac\": \"02:00:00:00:00:01\"}, "                           \
+	"{\"name\": \"blue\", \"subnet\": \"198.51.100.0/24\"}]}"
+#define FIREWALL                                                                                   \
+	"{\"ipsets\": {\"web\": [\"a.example\", \"203.0.113.0/24\"]}, \"networks\": {\"Amber\": {" \
+	"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\", \"comment\": \"back\\\\slash\"}, "   \
+	"{\"proto\": \"udp\"}, {\"action\": \"drop\"}], \"host\": [{\"proto\": \"tcp\"}]}}}"
+
+/* A daemon that never ran. */
+struct world {
+	struct running *running;
+	struct kernel kernel;
+	struct daemon d;
+};
+
+static struct src text_src(const char *text)
+{
+	return (struct src){ .name = xstrdup("text"), .text = xstrdup(text), .len = strlen(text) };
+}
+
+/* Each rule has a number of its own: the n-th counter of the table counts 1 << n packets at first. */
+static void load(struct world *w)
+{
+	const struct plan *plan = &w->running->plan;
+	uint64_t packets = 1;
+
+	w->kernel = (struct kernel){ .exists = true };
+	w->kernel.chains = xcalloc(plan->n_chains + 1, sizeof(*w->kernel.chains));
+	w->kernel.sets = xcalloc(plan->n_sets + 1, sizeof(*w->kernel.sets));
+	for (size_t i = 0; i < plan->n_chains; i++) {
+		const struct plan_chain *from = plan->chains[i];
+		struct kernel_chain *to = &w->kernel.chains[w->kernel.n_chains++];
+
+		*to = (struct kernel_chain){ .name = from->name, .n_rules = from->n_rules };
+		to->rules = xcalloc(from->n_rules + 1, sizeof(*to->rules));
+		for (size_t k = 0; from->bridge && k < from->n_rules; k++) {
+			if (!from->rules[k].counter)
+				continue;
+			to->rules[k].packets = packets;
+			to->rules[k].bytes = 100 * packets;
+			packets = packets < 1u << 30 ? packets << 1 : packets;
+		}
+	}
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		struct kernel_set *to = &w->kernel.sets[w->kernel.n_sets++];
+
+		*to = (struct kernel_set){ .set = { .name = plan->sets[i]->name,
+						    .type = plan->sets[i]->type } };
+		for (size_t k = 0; k < i; k++)
+			set_add_elem(&to->set, NULL)->key[0] = (uint8_t)k;
+	}
+	kernel_finish(&w->kernel);
+}
+
+static void open_world(struct world *w, const char *network, const char *firewall)
+{
+	static const struct plan_options options = { .mark_bit = 0x10000000 };
+	struct diags diags = { 0 };
+
+	*w = (struct world){ .running = running_new() };
+	w->running->policy.network_src = text_src(network);
+	w->running->policy.firewall_src = text_src(firewall);
+	if (!config_parse(&w->running->policy, &diags)) {
+		diags_print(&diags, stderr);
+		fail();
+	}
+	diags_free(&diags);
+	hosts_collect(&w->running->policy, &w->running->hosts);
+	compile_policy(&w->running->policy, &w->running->hosts, &options, &w->running->plan);
+	load(w);
+	assert_true(sd_event_new(&w->d.event) >= 0);
+	w->d.enforcer.running = w->running;
+	names_init(&w->d.enforcer.names, 60, 300);
+	names_configure(&w->d.enforcer.names, &w->running->hosts, daemon_now_ms(&w->d));
+	w->d.counters = w->kernel;
+	w->d.counters_until_ms = UINT64_MAX; /* the kernel is not asked */
+}
+
+static void close_world(struct world *w)
+{
+	names_free(&w->d.enforcer.names);
+	kernel_free(&w->d.counters);
+	running_free(w->running);
+	sd_event_unref(w->d.event);
+}
+
+/* ---- reading ---- */
+
+static const char *string_in(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_get(object, key);
+
+	assert_true(node && node->kind == JSON_STRING);
+	return node->u.string.s;
+}
+
+/* As many answers as it takes; their number. */
+static unsigned read_answers(struct world *w, struct buf *text)
+{
+	cleanup(cleanup_free) char *of = NULL;
+	unsigned answers = 0;
+	int64_t from = 0;
+
+	for (bool more = true; more; answers++) {
+		struct json_tree tree = { 0 };
+		struct diags diags = { 0 };
+		struct buf b = { 0 };
+		struct json_out out = { .b = &b };
+		const struct json_node *lines, *next;
+		struct src src;
+
+		daemon_metrics(&w->d, (uint64_t)from, &out);
+		assert_true(b.len < REQUEST_MAX);
+		src = text_src(buf_str(&b));
+		assert_true(json_parse(&src, &tree, &diags));
+		assert_string_equal(string_in(tree.root, "status"), "ok");
+		if (of)
+			assert_string_equal(of, string_in(tree.root, "of"));
+		else
+			of = xstrdup(string_in(tree.root, "of"));
+		lines = json_get(tree.root, "metrics");
+		for (size_t i = 0; i < lines->u.children.n; i++) {
+			buf_puts(text, lines->u.children.items[i].u.string.s);
+			buf_putc(text, '\n');
+		}
+		next = json_get(tree.root, "next");
+		more = next->kind == JSON_INT;
+		assert_true(!more || next->u.integer == from + (int64_t)lines->u.children.n);
+		from += (int64_t)lines->u.children.n;
+		json_tree_free(&tree);
+		src_free(&src);
+		buf_free(&b);
+	}
+	return answers;
+}
+
+/* ---- the format ---- */
+
+struct lint {
+	char family[128], type[16], help[128]; /* the last of each */
+	char **seen;			       /* TYPE lines' names, and series */
+	size_t n_seen, cap_seen;
+	size_t n_series;
+};
+
+static void see(struct lint *lint, const char *text, size_t len)
+{
+	lint->seen = array_grow(lint->seen, &lint->cap_seen, lint->n_seen, sizeof(*lint->seen));
+	lint->seen[lint->n_seen++] = xstrndup(text, len);
+}
+
+static int cmp_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static size_t name_length(const char *s)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)s[n]) || s[n] == '_')
+		n++;
+	assert_true(n > 0 && !isdigit((unsigned char)s[0]));
+	return n;
+}
+
+/* From the opening brace on; what follows the closing one. */
+static const char *lint_labels(const char *s)
+{
+	do {
+		s += 1;
+		s += name_length(s);
+		assert_memory_equal(s, "=\"", 2);
+		for (s += 2; *s != '"'; s++) {
+			assert_true(*s != '\0');
+			if (*s == '\\')
+				assert_non_null(strchr("\\\"n", *++s));
+		}
+		s++;
+	} while (*s == ',');
+	assert_int_equal(*s, '}');
+	return s + 1;
+}
+
+static bool ends_in(const char *s, size_t len, const char *end)
+{
+	return len > strlen(end) && strncmp(s + len - strlen(end), end, strlen(end)) == 0;
+}
+
+static void lint_comment(struct lint *lint, const char *line)
+{
+	const char *name = line + strlen("# HELP ");
+	size_t len = name_length(name);
+	bool counter;
+
+	assert_int_equal(name[len], ' ');
+	if (strncmp(line, "# HELP ", 7) == 0) {
+		snprintf(lint->help, sizeof(lint->help), "%.*s", (int)len, name);
+		assert_true(strlen(name + len + 1) > 0);
+		return;
+	}
+	assert_memory_equal(line, "# TYPE ", 7);
+	snprintf(lint->family, sizeof(lint->family), "%.*s", (int)len, name);
+	snprintf(lint->type, sizeof(lint->type), "%s", name + len + 1);
+	assert_string_equal(lint->help, lint->family); /* just before */
+	see(lint, line, (size_t)(name + len - line));
+	counter = strcmp(lint->type, "counter") == 0;
+	assert_true(counter || strcmp(lint->type, "gauge") == 0 ||
+		    strcmp(lint->type, "histogram") == 0);
+	assert_int_equal(counter, ends_in(lint->family, len, "_total"));
+	assert_false(ends_in(lint->family, len, "_count") || ends_in(lint->family, len, "_sum"));
+}
+
+static void lint_sample(struct lint *lint, const char *line)
+{
+	size_t len = name_length(line), family = strlen(lint->family);
+	const char *value = line + len;
+	char *end;
+
+	assert_true(family > 0 && strncmp(line, lint->family, family) == 0);
+	if (strcmp(lint->type, "histogram") == 0)
+		assert_true(ends_in(line, len, "_bucket") || ends_in(line, len, "_sum") ||
+			    ends_in(line, len, "_count"));
+	else
+		assert_int_equal(len, family);
+	if (*value == '{')
+		value = lint_labels(value);
+	see(lint, line, (size_t)(value - line));
+	assert_int_equal(*value, ' ');
+	assert_true(value[1] != ' ' && value[1] != '\0');
+	strtod(value + 1, &end);
+	assert_int_equal(*end, '\0');
+	lint->n_series++;
+}
+
+/* Number of series. Changes the text. */
+static size_t lint_text(struct buf *text)
+{
+	struct lint lint = { 0 };
+	char *state = NULL;
+
+	for (char *line = strtok_r(text->data, "\n", &state); line;
+	     line = strtok_r(NULL, "\n", &state)) {
+		assert_true(strlen(line) < METRICS_LINE_MAX);
+		if (line[0] == '#')
+			lint_comment(&lint, line);
+		else
+			lint_sample(&lint, line);
+	}
+	qsort(lint.seen, lint.n_seen, sizeof(*lint.seen), cmp_strings);
+	for (size_t i = 1; i < lint.n_seen; i++)
+		assert_string_not_equal(lint.seen[i - 1], lint.seen[i]);
+	for (size_t i = 0; i < lint.n_seen; i++)
+		free(lint.seen[i]);
+	free(lint.seen);
+	return lint.n_series;
+}
+
+/* ---- tests ---- */
+
+static void assert_line(const struct buf *text, const char *line)
+{
+	cleanup(cleanup_free) char *whole = xasprintf("\n%s\n", line);
+
+	if (!strstr(buf_str(text), whole))
+		fail_msg("%s is not in:\n%s", line, buf_str(text));
+}
+
+static void answer(struct world *w, enum family family, enum host_state state)
+{
+	static const struct ipaddr addr = { .family = FAMILY_IPV4, .b = { 192, 0, 2, 1 } };
+
+	assert_non_null(names_answer(&w->d.enforcer.names,
+				     &(struct answer){ .name = "a.example",
+						       .family = family,
+						       .state = state,
+						       .addrs = &addr,
+						       .n_addrs = family == FAMILY_IPV4,
+						       .ttl_s = 60 },
+				     daemon_now_ms(&w->d)));
+}
+
+static void test_lines(void **state)
+{
+	struct buf text = { 0 };
+	struct world w;
+
+	(void)state;
+	open_world(&w, NETWORK, FIREWALL);
+	daemon_note_load(&w.d, false, NULL);
+	daemon_note_load(&w.d, true, "no");
+	answer(&w, FAMILY_IPV4, HOST_DNS);
+	answer(&w, FAMILY_IPV4, HOST_DNS);
+	answer(&w, FAMILY_IPV6, HOST_FAILED);
+	loop_note(&w.d.loop, 100);
+	loop_note(&w.d.loop, 101);
+	loop_note(&w.d.loop, 2000000);
+	w.d.repair_waiting = true;
+	assert_int_equal(read_answers(&w, &text), 1);
+	assert_line(&text, "dsfw_nft_networks{state=\"enforced\"} 1");
+	assert_line(&text, "dsfw_nft_networks{state=\"unmanaged\"} 1");
+	assert_line(&text, "dsfw_nft_reloads_total{result=\"ok\"} 1");
+	assert_line(&text, "dsfw_nft_reloads_total{result=\"error\"} 1");
+	assert_line(&text, "dsfw_nft_last_reload_successful 0");
+	assert_line(&text, "dsfw_nft_drift 1");
+	assert_line(&text, "dsfw_nft_shim_state{table=\"ip filter\",state=\"no DOCKER-USER\"} 1");
+	assert_line(&text, "dsfw_nft_docker_state{state=\"unknown\"} 1");
+	assert_line(&text, "dsfw_nft_docker_state{state=\"connected\"} 0");
+	assert_line(&text, "dsfw_nft_event_loop_busy_seconds_bucket{le=\"0.0001\"} 1");
+	assert_line(&text, "dsfw_nft_event_loop_busy_seconds_bucket{le=\"1\"} 2");
+	assert_line(&text, "dsfw_nft_event_loop_busy_seconds_bucket{le=\"+Inf\"} 3");
+	assert_line(&text, "dsfw_nft_event_loop_busy_seconds_sum 2.000201");
+	assert_line(&text, "dsfw_nft_event_loop_busy_longest_seconds 2.000000");
+	/* OUT: dockside (v4, v6), invalid, the ipset (v4, v6, its network), udp, the rest */
+	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
+			   "\"built-in\",verdict=\"passed\",comment=\"dockside container\"} 1");
+	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
+			   "\"built-in\",verdict=\"refused\",comment=\"part of no connection\"} 2");
+	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
+			   "\"egress[0]\",verdict=\"passed\",comment=\"back\\\\slash\"} 28");
+	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"OUT\",rule="
+			   "\"egress[1]\",verdict=\"passed\",comment=\"egress[1]\"} 3200");
+	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
+			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 64");
+	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
+			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 4096");
+	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, DHCP 2048, 4096, 8192 */
+	assert_line(&text, "dsfw_nft_network_packets_total{network=\"Amber\",verdict=\"passed\"} "
+			   "15677");
+	assert_line(&text, "dsfw_nft_network_bytes_total{network=\"Amber\",verdict=\"refused\"} "
+			   "70600");
+	assert_line(&text, "dsfw_nft_dns_answers_total{name=\"a.example\",family=\"ipv4\"} 2");
+	assert_line(&text, "dsfw_nft_dns_failures_total{name=\"a.example\",family=\"ipv6\"} 1");
+	assert_line(&text,
+		    "dsfw_nft_dns_answer_age_seconds{name=\"a.example\",family=\"ipv6\"} NaN");
+	assert_line(&text, "dsfw_nft_dns_addresses{name=\"a.example\"} 1");
+	assert_null(strstr(text.data, "last_repair"));
+	assert_null(strstr(text.data, "blue")); /* it has no chains */
+	assert_true(lint_text(&text) > 60);
+	buf_free(&text);
+	free(w.d.last_load.message);
+	close_world(&w);
+}
+
+/* Of a table that could not be read there is nothing, not zeros. */
+static void test_unread(void **state)
+{
+	struct buf text = { 0 };
+	struct world w;
+
+	(void)state;
+	open_world(&w, NETWORK, FIREWALL);
+	kernel_free(&w.d.counters);
+	w.d.counters = (struct kernel){ 0 };
+	assert_int_equal(read_answers(&w, &text), 1);
+	assert_null(strstr(text.data, "packets_total"));
+	assert_null(strstr(text.data, "set_elements"));
+	assert_true(lint_text(&text) > 30);
+	buf_free(&text);
+	close_world(&w);
+}
+
+static void test_sets(void **state)
+{
+	const struct plan_set *set;
+	struct buf text = { 0 };
+	struct world w;
+
+	(void)state;
+	open_world(&w, NETWORK, FIREWALL);
+	set = plan_find_set(&w.running->plan, "ipset-web-net4");
+	for (size_t i = 0; i < w.running->plan.n_sets; i++) {
+		cleanup(cleanup_free) char *line =
+			xasprintf("dsfw_nft_set_elements{set=\"ipset-web-net4\",entry=\"ipset "
+				  "web\",family=\"ipv4\"} %zu",
+				  i);
+
+		if (w.running->plan.sets[i] != set)
+			continue;
+		read_answers(&w, &text);
+		assert_line(&text, line);
+	}
+	assert_true(text.len > 0);
+	assert_null(strstr(text.data, "set=\"dispatch"));
+	assert_null(strstr(text.data, "set=\"ports"));
+	buf_free(&text);
+	close_world(&w);
+}
+
+/* 1,000 networks of 20 rules with the longest comments: all of it, in answers that are no longer than they may be. */
+static void test_large(void **state)
+{
+	struct buf network = { 0 }, firewall = { 0 }, text = { 0 };
+	struct world w;
+	size_t n;
+
+	(void)state;
+	buf_puts(&network, "{\"networks\": [");
+	buf_puts(&firewall, "{\"networks\": {");
+	for (int i = 0; i < 1000; i++) {
+		buf_printf(&network, "%s{\"name\": \"n%d\", \"subnet\": \"10.%d.%d.0/24\"}",
+			   i ? "," : "", i, i / 250, i % 250);
+		buf_printf(&firewall, "%s\"n%d\": {\"egress\": [", i ? "," : "", i);
+		for (int k = 0; k < 20; k++) {
+			buf_printf(&firewall,
+				   "%s{\"proto\": \"tcp\", \"ports\": [%d], \"comment\": \"",
+				   k ? "," : "", k + 1);
+			for (int j = 0; j < 128; j++)
+				buf_puts(&firewall, "\\\\");
+			buf_puts(&firewall, "\"}");
+		}
+		buf_puts(&firewall, "]}");
+	}
+	buf_puts(&network, "]}");
+	buf_puts(&firewall, "}}");
+	open_world(&w, buf_str(&network), buf_str(&firewall));
+	assert_true(read_answers(&w, &text) > 10);
+	n = lint_text(&text);
+	/* Of each network 20 rules and 4 of our own, packets and bytes; and both twice by verdict. */
+	assert_true(n > 1000 * (2 * 24 + 4) && n < 1000 * (2 * 24 + 4) + 100);
+	buf_free(&network);
+	buf_free(&firewall);
+	buf_free(&text);
+	close_world(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_unread),
+		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_large),
+	};
+
+	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
