@@ -67,9 +67,9 @@ static void add_text(struct term_table *table, const char *text)
 	term_table_add(table, TERM_PLAIN, text);
 }
 
-static void add_titles(struct term_table *table, const char *const *titles)
+static void add_titles(struct term_table *table, const char *const *titles, size_t n)
 {
-	for (size_t i = 0; i < table->columns; i++)
+	for (size_t i = 0; i < n; i++)
 		term_table_add(table, TERM_TITLE, titles[i]);
 }
 
@@ -122,9 +122,10 @@ static void print_networks(const struct json_node *answer, const struct term *te
 					      "REFUSED", "DOCKER", "CONTAINERS" };
 	static const char *const numbers[] = { "rules", "passed", "refused" };
 	const struct json_node *networks = member(answer, "network_details", JSON_OBJECT);
-	struct term_table table = { .columns = 7, .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
+	struct term_table table = { .columns = ARRAY_SIZE(titles),
+				    .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
 
-	add_titles(&table, titles);
+	add_titles(&table, titles, ARRAY_SIZE(titles));
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
 		const struct json_node *network = &networks->u.children.items[i];
 		struct buf b = { 0 };
@@ -169,9 +170,9 @@ static void print_names(const struct json_node *answer, const struct term *term,
 {
 	static const char *const titles[] = { "NAME", "LAST ANSWER", "ADDRESSES" };
 	const struct json_node *names = member(answer, "names", JSON_OBJECT);
-	struct term_table table = { .columns = 3 };
+	struct term_table table = { .columns = ARRAY_SIZE(titles) };
 
-	add_titles(&table, titles);
+	add_titles(&table, titles, ARRAY_SIZE(titles));
 	for (size_t i = 0; names && i < names->u.children.n; i++) {
 		const struct json_node *name = &names->u.children.items[i];
 		const char *error = text_of(name, "error", NULL);
@@ -193,9 +194,9 @@ static void print_ipsets(const struct json_node *answer, const struct term *term
 {
 	static const char *const titles[] = { "IPSET", "ADDRESSES" };
 	const struct json_node *ipsets = member(answer, "ipsets", JSON_OBJECT);
-	struct term_table table = { .columns = 2 };
+	struct term_table table = { .columns = ARRAY_SIZE(titles) };
 
-	add_titles(&table, titles);
+	add_titles(&table, titles, ARRAY_SIZE(titles));
 	for (size_t i = 0; ipsets && i < ipsets->u.children.n; i++) {
 		const struct json_node *ipset = &ipsets->u.children.items[i];
 		struct buf b = { 0 };

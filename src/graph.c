@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/graph.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,11 +207,14 @@ static void add_place(struct graph *g, struct place place)
 	g->places[g->n_places++] = place;
 }
 
+/* Of one that was collected. */
 static size_t find_place(const struct graph *g, struct place place)
 {
-	const struct place *found =
-		bsearch(&place, g->places, g->n_places, sizeof(place), cmp_places);
+	const struct place *found = NULL;
 
+	if (g->places)
+		found = bsearch(&place, g->places, g->n_places, sizeof(place), cmp_places);
+	assert(found);
 	return (size_t)(found - g->places);
 }
 

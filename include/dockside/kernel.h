@@ -10,7 +10,7 @@
 
 struct kernel_rule {
 	uint64_t handle;
-	uint64_t hash;	  /* of its expressions without counter values, and its user data */
+	uint64_t hash;		 /* of its expressions without counter values, and its user data */
 	uint64_t packets, bytes; /* of its counter, if it has one */
 };
 

@@ -25,11 +25,11 @@ struct name_family {
 		struct ipaddr addr;
 	} target; /* for NAT; stays as long as answers have it */
 	bool asking;
-	uint64_t asked_ms;    /* since when */
-	uint64_t ask_ms;      /* when to ask next, unless asking */
-	unsigned failures;    /* in a row */
-	bool answered;	      /* ever, with success */
-	uint64_t answered_ms; /* the last time that it was */
+	uint64_t asked_ms;		/* since when */
+	uint64_t ask_ms;		/* when to ask next, unless asking */
+	unsigned failures;		/* in a row */
+	bool answered;			/* ever, with success */
+	uint64_t answered_ms;		/* the last time that it was */
 	uint64_t n_answers, n_failures; /* since it is configured */
 };
 
