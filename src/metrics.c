@@ -23,8 +23,7 @@ struct metrics_network {
 };
 
 struct metrics_rule {
-	const char *network, *chain, *entry, *comment;
-	bool passes;
+	const char *network, *chain, *entry, *comment, *verdict;
 	struct traffic traffic;
 };
 
@@ -97,16 +96,66 @@ static void collect_chain(struct metrics *m, const struct network *network, cons
 				.chain = kind,
 				.entry = origin == chain->origin ? "built-in" : origin->entry,
 				.comment = comment,
-				.passes = rule->verdict == VERDICT_ACCEPT,
+				.verdict = rule->verdict == VERDICT_ACCEPT ? "passed" : "refused",
 			};
 		}
 		add_traffic(&last->traffic, &have->rules[i]);
 	}
 }
 
+static void add_elem(struct traffic *traffic, const struct kernel_set *have,
+		     const struct elem *elem)
+{
+	const struct elem *found = NULL;
+
+	if (have && have->set.n_elems > 0)
+		found = bsearch(elem, have->set.elems, have->set.n_elems, sizeof(*elem), elem_cmp);
+	if (!found)
+		return;
+	traffic->packets += found->packets;
+	traffic->bytes += found->bytes;
+}
+
+/* NAT rules are elements of two maps, both sorted; a name has its port in both. */
+static void collect_nat(struct metrics *m, const struct network *network,
+			const struct plan_set *const maps[N_FAMILIES],
+			const struct kernel_set *const have[N_FAMILIES])
+{
+	size_t at[N_FAMILIES] = { 0 };
+
+	for (;;) {
+		const struct elem *first = NULL;
+		struct metrics_rule *rule;
+
+		for (int f = 0; f < N_FAMILIES; f++)
+			if (maps[f] && at[f] < maps[f]->n_elems &&
+			    (!first || elem_cmp(&maps[f]->elems[at[f]], first) < 0))
+				first = &maps[f]->elems[at[f]];
+		if (!first)
+			return;
+		m->rules = array_grow(m->rules, &m->cap_rules, m->n_rules, sizeof(*m->rules));
+		rule = &m->rules[m->n_rules++];
+		*rule = (struct metrics_rule){
+			.network = network->name,
+			.chain = "NAT",
+			.entry = first->origin->entry,
+			.comment = first->comment ? first->comment : "",
+			.verdict = "redirected",
+		};
+		for (int f = 0; f < N_FAMILIES; f++)
+			if (maps[f] && at[f] < maps[f]->n_elems &&
+			    elem_cmp(&maps[f]->elems[at[f]], first) == 0) {
+				add_elem(&rule->traffic, have[f], first);
+				at[f]++;
+			}
+	}
+}
+
 static void collect_network(struct metrics *m, const struct plan *plan, const struct kernel *kernel,
 			    const struct network *network)
 {
+	const struct kernel_set *have_maps[N_FAMILIES];
+	const struct plan_set *maps[N_FAMILIES];
 	struct metrics_network *item = &m->networks[m->n_networks];
 	struct arena arena = { 0 };
 
@@ -120,6 +169,15 @@ static void collect_network(struct metrics *m, const struct plan *plan, const st
 		if (chain && have)
 			collect_chain(m, network, kinds[k], chain, have);
 	}
+	for (int f = 0; f < N_FAMILIES; f++) {
+		const char *name = plan_chain_name(&arena, network->bridge,
+						   f == FAMILY_IPV4 ? "nat4" : "nat6");
+
+		maps[f] = plan_find_set(plan, name);
+		have_maps[f] = kernel_find_set(kernel, name);
+	}
+	if (have_maps[FAMILY_IPV4] || have_maps[FAMILY_IPV6])
+		collect_nat(m, network, maps, have_maps);
 	arena_free(&arena);
 }
 
@@ -468,7 +526,7 @@ static const struct traffic *rule_labels(const struct metrics *m, size_t i, stru
 	put_label(b, "network", rule->network, true);
 	put_label(b, "chain", rule->chain, false);
 	put_label(b, "rule", rule->entry, false);
-	put_label(b, "verdict", rule->passes ? "passed" : "refused", false);
+	put_label(b, "verdict", rule->verdict, false);
 	put_label(b, "comment", rule->comment, false);
 	return &rule->traffic;
 }

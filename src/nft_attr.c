@@ -107,22 +107,32 @@ static uint64_t counter_value(const struct nlattr *attr)
 	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
 }
 
+/* Whether an expression is a counter; then what it has counted. */
+static bool read_counter(const struct nlattr *expression, uint64_t *ret_packets,
+			 uint64_t *ret_bytes)
+{
+	struct attrs e, counter;
+
+	if (!attrs_parse_nested(&e, expression) || !e.at[NFTA_EXPR_NAME] ||
+	    strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") != 0)
+		return false;
+	if (e.at[NFTA_EXPR_DATA] && attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA])) {
+		*ret_packets = counter_value(counter.at[NFTA_COUNTER_PACKETS]);
+		*ret_bytes = counter_value(counter.at[NFTA_COUNTER_BYTES]);
+	}
+	return true;
+}
+
 void rule_counter(const struct attrs *a, struct kernel_rule *rule)
 {
 	const struct nlattr *expression;
-	struct attrs e, counter;
 
 	if (!a->at[NFTA_RULE_EXPRESSIONS])
 		return;
 	attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS])
 	{
-		if (attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
-		    strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0 &&
-		    attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA])) {
-			rule->packets = counter_value(counter.at[NFTA_COUNTER_PACKETS]);
-			rule->bytes = counter_value(counter.at[NFTA_COUNTER_BYTES]);
+		if (read_counter(expression, &rule->packets, &rule->bytes))
 			return;
-		}
 	}
 }
 
@@ -145,10 +155,9 @@ uint64_t hash_rule(const struct attrs *a)
 
 static bool is_counter(const struct nlattr *expression)
 {
-	struct attrs e;
+	uint64_t packets, bytes;
 
-	return attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
-	       strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") == 0;
+	return read_counter(expression, &packets, &bytes);
 }
 
 /* One `counter`, as in our NAT maps. */
@@ -260,7 +269,8 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 
 	if (!attrs_parse_nested(&a, item) || a.at[NFTA_SET_ELEM_KEY_END] ||
 	    a.at[NFTA_SET_ELEM_EXPRESSIONS] || a.at[NFTA_SET_ELEM_OBJREF] ||
-	    (a.at[NFTA_SET_ELEM_EXPR] && !is_counter(a.at[NFTA_SET_ELEM_EXPR])) ||
+	    (a.at[NFTA_SET_ELEM_EXPR] &&
+	     !read_counter(a.at[NFTA_SET_ELEM_EXPR], &elem.packets, &elem.bytes)) ||
 	    !get_value(a.at[NFTA_SET_ELEM_KEY], elem.key, info->key_len))
 		return false;
 	if ((type == SET_BRIDGES || type == MAP_DISPATCH) && !bridge_key_safe(elem.key))

@@ -145,8 +145,9 @@ struct elem {
 	uint8_t data[ELEM_DATA_MAX];
 	const char *target; /* MAP_DISPATCH: goto this chain */
 	const char *comment;
-	uint64_t timeout_ms; /* 0: permanent */
-	uint64_t expires_ms; /* in the kernel: what is left of the timeout */
+	uint64_t timeout_ms;	 /* 0: permanent */
+	uint64_t expires_ms;	 /* in the kernel: what is left of the timeout */
+	uint64_t packets, bytes; /* in the kernel: of its counter, if it has one */
 	const struct origin *origin;
 	const struct host *host; /* a NAT target that is a name (whose address may be unknown) */
 	bool unresolved;	 /* such a name has no address: data is only its port */

@@ -33,7 +33,8 @@ use()
 {"ipsets": {"web": ["good.example", "bad.example", "203.0.113.0/24"]}, "networks": {"ds-1": {"egress": [
 	{"proto": "tcp", "ports": [80], "to": "ipset", "ipset": "web", "comment": "$1"},
 	{"proto": "tcp", "ports": [443], "to": "ip", "ip": "2001:db8:51::1"},
-	{"action": "drop"}]}}}
+	{"action": "drop"}],
+	"nat": [{"match_dport": 3306, "to_host": "good.example", "to_port": 80}]}}}
 CONFIG
 	mv $t/new $t/firewall.json
 }
@@ -87,6 +88,7 @@ probes "packets" <<-'END'
 	c1 tcp 198.51.100.1:80 = open outside
 	c1 tcp [2001:db8:51::1]:443 = open outside
 	c1 tcp 198.51.100.2:443 = reset
+	c1 tcp 198.51.100.3:3306 = open outside 198.51.100.1:80
 	c1 tcp 198.51.100.3:443 = reset
 END
 # counted COMMENT: "packets N bytes N" of all rules with that comment, by nft
@@ -102,7 +104,8 @@ lint "with packets"
 allowed="$rule,rule=\"egress[0]\",verdict=\"passed\",comment=\"a \\\\\\\\ and a '\"}"
 is "of a rule that is several in the kernel" \
 	"$(value "rule_packets_total$allowed") $(value "rule_bytes_total$allowed")" "$(counted "a \\ and a '")"
-is "which has let one through" "$(value "rule_packets_total$allowed")" 1
+is "which has let two through" "$(value "rule_packets_total$allowed")" 2
+is "one of them redirected" "$(value "rule_packets_total"'{network="ds-1",chain="NAT",rule="nat[0]",verdict="redirected",comment="good.example: nat[0]"}')" 1
 refused="$rule,rule=\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"}"
 is "of one that refuses" \
 	"$(value "rule_packets_total$refused") $(value "rule_bytes_total$refused")" "$(counted 'egress[2]')"

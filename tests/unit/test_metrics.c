@@ -24,7 +24,10 @@
 #define FIREWALL                                                                                   \
 	"{\"ipsets\": {\"web\": [\"a.example\", \"203.0.113.0/24\"]}, \"networks\": {\"Amber\": {" \
 	"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\", \"comment\": \"back\\\\slash\"}, "   \
-	"{\"proto\": \"udp\"}, {\"action\": \"drop\"}], \"host\": [{\"proto\": \"tcp\"}]}}}"
+	"{\"proto\": \"udp\"}, {\"action\": \"drop\"}], \"host\": [{\"proto\": \"tcp\"}], "        \
+	"\"nat\": [{\"match_dport\": 3306, \"to_host\": \"a.example\", \"to_port\": 1}, "          \
+	"{\"proto\": \"udp\", \"match_dport\": 53, \"to_ip\": \"192.0.2.7\", \"to_port\": 53, "    \
+	"\"comment\": \"x\"}]}}}"
 
 /* A daemon that never ran. */
 struct world {
@@ -66,7 +69,15 @@ static void load(struct world *w)
 
 		*to = (struct kernel_set){ .set = { .name = plan->sets[i]->name,
 						    .type = plan->sets[i]->type } };
-		for (size_t k = 0; k < i; k++)
+		for (size_t k = 0; set_type_is_map(to->set.type) && k < plan->sets[i]->n_elems;
+		     k++) {
+			struct elem *elem = set_add_elem(&to->set, NULL);
+
+			*elem = plan->sets[i]->elems[k];
+			elem->packets = 1 + k;
+			elem->bytes = 60 * (1 + k);
+		}
+		for (size_t k = 0; !set_type_is_map(to->set.type) && k < i; k++)
 			set_add_elem(&to->set, NULL)->key[0] = (uint8_t)k;
 	}
 	kernel_finish(&w->kernel);
@@ -344,6 +355,11 @@ static void test_lines(void **state)
 			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 64");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
 			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 4096");
+	/* Of a name in the maps of both families; udp sorts after tcp. */
+	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"NAT\",rule="
+			   "\"nat[0]\",verdict=\"redirected\",comment=\"a.example: nat[0]\"} 2");
+	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"NAT\",rule="
+			   "\"nat[1]\",verdict=\"redirected\",comment=\"x\"} 120");
 	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, DHCP 2048, 4096, 8192 */
 	assert_line(&text, "dsfw_nft_network_packets_total{network=\"Amber\",verdict=\"passed\"} "
 			   "15677");
