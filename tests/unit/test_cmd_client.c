@@ -118,7 +118,7 @@ static void test_bad_usage(void **state)
 
 /* ---- status ---- */
 
-static void assert_status(const char *json, const char *expected)
+static void assert_status_on(struct term term, const char *json, const char *expected)
 {
 	struct src src = { .text = xstrdup(json), .len = strlen(json) };
 	struct json_tree tree = { 0 };
@@ -128,12 +128,36 @@ static void assert_status(const char *json, const char *expected)
 	FILE *out = open_memstream(&text, &len);
 
 	assert_true(json_parse(&src, &tree, &diags));
-	client_print_status(tree.root, &(struct term){ 0 }, out);
+	client_print_status(tree.root, &term, out);
 	fclose(out);
 	assert_string_equal(text, expected);
 	free(text);
 	json_tree_free(&tree);
 	src_free(&src);
+}
+
+static void assert_status(const char *json, const char *expected)
+{
+	assert_status_on((struct term){ 0 }, json, expected);
+}
+
+static void test_status_on_terminal(void **state)
+{
+	(void)state;
+	assert_status_on((struct term){ .width = 40, .colour = true },
+			 "{\"ready\":false,\"networks\":[],\"ipsets\":{\"web\":["
+			 "\"192.0.2.1\",\"192.0.2.2\",\"192.0.2.3\",\"192.0.2.4\"]},"
+			 "\"names\":{\"a.example\":{\"age\":3,\"error\":\"no\"}},"
+			 "\"shim\":{\"state\":\"installed\"}}",
+			 "\033[1;31mNOT READY\033[0m: 0 networks; dsfw-nft of unknown version\n"
+			 "shim: \033[32minstalled\033[0m\n"
+			 "\n"
+			 "\033[1mNAME\033[0m       \033[1mLAST ANSWER\033[0m       "
+			 "\033[1mADDRESSES\033[0m\n"
+			 "a.example  \033[33m3 s ago (now no)\033[0m  none\n"
+			 "\n"
+			 "\033[1mIPSET\033[0m  \033[1mADDRESSES\033[0m\n"
+			 "web    192.0.2.1, 192.0.2.2, 192.0.2.3,…\n");
 }
 
 static void test_status(void **state)
@@ -283,9 +307,9 @@ static void test_no_daemon(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_requests),  TEST(test_request_from_file), TEST(test_bad_usage),
-		TEST(test_status),    TEST(test_odd_status),	    TEST(test_commands),
-		TEST(test_no_daemon),
+		TEST(test_requests),  TEST(test_request_from_file),  TEST(test_bad_usage),
+		TEST(test_status),    TEST(test_odd_status),	     TEST(test_commands),
+		TEST(test_no_daemon), TEST(test_status_on_terminal),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
