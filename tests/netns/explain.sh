@@ -118,6 +118,8 @@ like "the addresses are the live ones" "$status $out" '^0 .*203\.0\.113\.6.*let 
 hosts "203.0.113.1 one.example" "2001:db8:1::1 one.example" "203.0.113.2 two.example" \
 	"198.51.100.2 two.example" "203.0.113.1 two.example" "198.51.100.5 four.example" \
 	"2001:db8:1::5 six.example"
+sleep 5 # a name is not asked more often
+client refresh
 
 # ---- the kernel ----------------------------------------------------------------------------------
 
