@@ -38,12 +38,31 @@ static bool read_networks(struct reader *r, const struct field *field,
 	return true;
 }
 
+/* The networks of firewall-config name ipsets, which may stand behind them: they are read later. "$schema" is
+ * for editors alone. */
+static bool read_not_here(struct reader *r, const struct field *field,
+			  const struct json_node *value, void *object)
+{
+	(void)r;
+	(void)field;
+	(void)value;
+	(void)object;
+	return true;
+}
+
+#define SCHEMA_FIELD                                                                       \
+	{                                                                                  \
+		.key = "$schema", .allowed = "a string: where this file's JSON Schema is", \
+		.kinds = KIND(JSON_STRING), .read = read_not_here,                         \
+	}
+
 static const struct field network_config_field[] = {
 	{ .key = "networks",
 	  .allowed = "a list of networks",
 	  .kinds = KIND(JSON_ARRAY),
 	  .required = true,
 	  .read = read_networks },
+	SCHEMA_FIELD,
 };
 
 static const struct fields network_config_fields = { "network-config", network_config_field,
@@ -125,17 +144,6 @@ static void read_network_rules(struct reader *r, const struct json_node *member)
 		fields_read(r, member, &network_rules_fields, network, &seen);
 }
 
-/* Rules name ipsets, which may stand behind them in the file. */
-static bool read_later(struct reader *r, const struct field *field, const struct json_node *value,
-		       void *object)
-{
-	(void)r;
-	(void)field;
-	(void)value;
-	(void)object;
-	return true;
-}
-
 static bool read_ipsets(struct reader *r, const struct field *field, const struct json_node *value,
 			void *object)
 {
@@ -166,6 +174,7 @@ static bool read_ipsets(struct reader *r, const struct field *field, const struc
 enum {
 	FIREWALL_IPSETS,
 	FIREWALL_NETWORKS,
+	FIREWALL_SCHEMA,
 	FIREWALL_FIELDS,
 };
 
@@ -177,7 +186,8 @@ static const struct field firewall_config_field[FIREWALL_FIELDS] = {
 	[FIREWALL_NETWORKS] = { .key = "networks",
 				.allowed = "an object of network names and their rules",
 				.kinds = KIND(JSON_OBJECT),
-				.read = read_later },
+				.read = read_not_here },
+	[FIREWALL_SCHEMA] = SCHEMA_FIELD,
 };
 
 static const struct fields firewall_config_fields = { "firewall-config", firewall_config_field,
