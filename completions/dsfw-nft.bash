@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
+
+_dsfw_nft_commands='compile check apply diff daemon teardown status reload refresh reconcile
+	set-network remove-network set-ipset remove-ipset version help'
+
+# COMMAND: its options
+_dsfw_nft_options()
+{
+	local files='--network-config --firewall-config'
+	local enforce="$files --mark-bit --forward-policy"
+	local client='--socket --json'
+	case $1 in
+	compile) echo "$files --mark-bit --output -o --resolve" ;;
+	check) echo "$enforce --kernel" ;;
+	apply | diff) echo "$enforce" ;;
+	daemon) echo "$enforce --socket" ;;
+	teardown) echo "$files" ;;
+	status | reload | refresh | reconcile | set-ipset | remove-ipset) echo "$client" ;;
+	set-network) echo "$client --network --firewall" ;;
+	remove-network) echo "$client --force" ;;
+	esac
+}
+
+# The names in the files where they usually are: of networks, and of ipsets (which hold no braces).
+_dsfw_nft_networks()
+{
+	sed -E 's,(^|[[:space:]])//.*,,' /etc/dockside/network-config.json 2>/dev/null |
+		grep -oE '"name"[[:space:]]*:[[:space:]]*"[^"]+"' | cut -d '"' -f 4
+}
+
+_dsfw_nft_ipsets()
+{
+	sed -E 's,(^|[[:space:]])//.*,,' /etc/dockside/firewall-config.json 2>/dev/null | tr -d '\n' |
+		grep -oE '"ipsets"[[:space:]]*:[[:space:]]*\{[^}]*' |
+		grep -oE '"[^"]+"[[:space:]]*:[[:space:]]*\[' | cut -d '"' -f 2
+}
+
+# OPTION: whether it takes an argument
+_dsfw_nft_takes_argument()
+{
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall) ||
+		$1 == -o ]]
+}
+
+# OPTION: completes its argument in $cur
+_dsfw_nft_argument()
+{
+	case $1 in
+	--forward-policy) mapfile -t COMPREPLY < <(compgen -W 'drop allow-accept' -- "$cur") ;;
+	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
+	--network | --firewall)
+		[[ $cur == @* ]] || return
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -P @ -- "${cur#@}")
+		;;
+	*)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	esac
+}
+
+# The operands so far, beside the command and its options.
+_dsfw_nft_count_operands()
+{
+	local i n=0
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		if _dsfw_nft_takes_argument "${COMP_WORDS[i]}"; then
+			[[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+			((i++))
+		elif [[ ${COMP_WORDS[i]} != -* ]]; then
+			((n++))
+		fi
+	done
+	echo "$n"
+}
+
+_dsfw_nft()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W "$_dsfw_nft_commands" -- "$cur")
+		return
+	fi
+	# "=" is a word of its own: --forward-policy = drop
+	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+	[[ $cur == = ]] && cur=
+	if _dsfw_nft_takes_argument "$prev"; then
+		_dsfw_nft_argument "$prev"
+	elif [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_options "$command")" -- "$cur")
+	elif [[ $(_dsfw_nft_count_operands) -eq 0 ]]; then
+		case $command in
+		set-network | remove-network)
+			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
+			;;
+		set-ipset | remove-ipset)
+			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_ipsets)" -- "$cur")
+			;;
+		esac
+	fi
+} && complete -F _dsfw_nft dsfw-nft
