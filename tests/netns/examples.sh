@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Every example of README.md and the manual pages, as its mark says (see examples.py):
+# Every example of README.md, CONTRIBUTING.md and the manual pages, as its mark says (see examples.py):
 #
 #   run                  a script of the shell that has to succeed, where rulesets/ai-sandbox is in force
 #   daemon, request      the same beside a daemon; requests to its socket, one a line
@@ -110,7 +110,7 @@ faults() # TEXT KIND [ARGUMENT]
 
 set_up || bail "cannot set up the host"
 cd $t || exit 1
-python3 "$here/examples.py" blocks $t/blocks "$top"/README.md "$top"/man/dsfw-nft.{8,conf.5} ||
+python3 "$here/examples.py" blocks $t/blocks "$top"/{README,CONTRIBUTING}.md "$top"/man/dsfw-nft.{8,conf.5} ||
 	bail "cannot read the documents"
 for block in "$t"/blocks/*.text; do
 	IFS=$'\t' read -r place mark <"${block%.text}.mark"
