@@ -3,7 +3,7 @@
 #
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
-_dsfw_nft_commands='compile check apply diff daemon teardown status reload refresh reconcile
+_dsfw_nft_commands='compile check apply diff graph daemon teardown status explain metrics reload refresh reconcile
 	set-network remove-network set-ipset remove-ipset version help'
 
 # COMMAND: its options
@@ -16,7 +16,13 @@ _dsfw_nft_options()
 	compile) echo "$files --mark-bit --output -o --resolve" ;;
 	check) echo "$enforce --kernel" ;;
 	apply | diff) echo "$enforce" ;;
+	graph) echo "$files --output -o" ;;
 	daemon) echo "$enforce --socket" ;;
+	explain)
+		echo "$files --mark-bit $client --from --to --proto --port --type --src --mac" \
+			"--offline --no-resolve"
+		;;
+	metrics) echo '--socket --output -o' ;;
 	teardown) echo "$files" ;;
 	status | reload | refresh | reconcile | set-ipset | remove-ipset) echo "$client" ;;
 	set-network) echo "$client --network --firewall" ;;
@@ -41,7 +47,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac) ||
 		$1 == -o ]]
 }
 
@@ -50,6 +56,10 @@ _dsfw_nft_argument()
 {
 	case $1 in
 	--forward-policy) mapfile -t COMPREPLY < <(compgen -W 'drop allow-accept' -- "$cur") ;;
+	--proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$cur") ;;
+	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
+	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
+	--port | --type | --src | --mac) ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)
 		[[ $cur == @* ]] || return

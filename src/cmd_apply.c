@@ -62,7 +62,7 @@ static void print_result(const struct policy *policy, const struct sync_result *
 
 static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
 {
-	struct sync_result result;
+	struct sync_result result = { 0 };
 	struct kernel kernel = { 0 };
 	struct hosts hosts = { 0 };
 	struct plan plan = { 0 };
