@@ -234,6 +234,15 @@ static void warn_unreachable(const struct network *network, struct diags *diags,
 					action_name(rules[i].action));
 }
 
+static void warn_audit(const struct network *network, struct diags *diags)
+{
+	cleanup(cleanup_free) char *pointer = xasprintf("/networks/%s/mode", network->name);
+
+	diag_add(diags, SEVERITY_WARNING, network->mode_loc, pointer,
+		 "network %s is in audit mode: nothing is refused, what would be is only told of",
+		 network->name);
+}
+
 static bool denies_by_default(const struct network *network)
 {
 	if (network->n_egress == 0)
@@ -289,6 +298,8 @@ void policy_check(const struct policy *policy, struct diags *diags)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
+		if (network->audit)
+			warn_audit(network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host, network->n_host);
 	}

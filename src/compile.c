@@ -10,12 +10,15 @@
  *
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
+ *
+ * A rule that refuses has one before it that tells the daemon of it: compile_log.c.
  */
 #include "dockside/compile.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
+#include "dockside/compile_log.h"
 #include "dockside/compile_sets.h"
 
 struct compiler {
@@ -71,7 +74,7 @@ static void match_icmp(struct plan_rule *out, enum family family, const struct i
 	match->u.icmp.code = type->code;
 }
 
-static void set_verdict(struct compiler *c, struct plan_rule *out, const struct rule *rule)
+static void set_verdict(struct plan_rule *out, const struct rule *rule)
 {
 	out->counter = true;
 	if (rule->action == ACTION_ALLOW) {
@@ -81,7 +84,6 @@ static void set_verdict(struct compiler *c, struct plan_rule *out, const struct 
 	} else if (rule->proto == PROTO_ANY) {
 		out->verdict = VERDICT_GOTO;
 		out->target = PLAN_REFUSE;
-		c->refuses = true;
 	} else {
 		out->verdict = VERDICT_DROP;
 	}
@@ -111,7 +113,7 @@ static void emit_one(struct compiler *c, struct plan_chain *chain, const struct 
 			   icmp_family == FAMILY_IPV4 ? &rule->icmp4 : &rule->icmp6);
 		break;
 	}
-	set_verdict(c, out, rule);
+	set_verdict(out, rule);
 	out->comment = rule->comment ? rule->comment : origin->entry;
 }
 
@@ -189,10 +191,18 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 {
 	struct plan_rule *out;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		size_t first = chain->n_rules;
+
 		emit_rule(
 			c, chain, &rules[i],
 			plan_origin(c->plan, network->name, entry_name(c, what, i), rules[i].loc));
+		if (rules[i].action == ACTION_DROP)
+			c->refuses |= compile_log_refusals(
+				c->plan, chain, first, network,
+				compile_log_prefix(c->plan, chain, c->sets.policy, network,
+						   &rules[i], i));
+	}
 	if (n > 0 && rule_is_final(&rules[n - 1]))
 		return;
 	out = chain_add_rule(chain, chain->origin);
@@ -292,6 +302,8 @@ static void emit_ing(struct compiler *c, const struct network *network)
 	out->counter = true;
 	out->verdict = VERDICT_DROP;
 	out->comment = "no connections between containers";
+	compile_log_refusals(c->plan, chain, chain->n_rules - 1, network,
+			     compile_log_prefix(c->plan, chain, c->sets.policy, network, NULL, 0));
 }
 
 static void emit_out(struct compiler *c, const struct network *network)

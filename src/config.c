@@ -94,6 +94,21 @@ static bool read_host_list(struct reader *r, const struct field *field,
 	return true;
 }
 
+static bool read_mode(struct reader *r, const struct field *field, const struct json_node *value,
+		      void *object)
+{
+	static const char *const words[] = { "enforce", "audit" };
+	struct network *network = object;
+	size_t i;
+
+	if (!read_word(r, field, value, words, ARRAY_SIZE(words), &i))
+		return false;
+	network->audit = i == 1;
+	if (network->audit)
+		network->mode_loc = value->loc;
+	return true;
+}
+
 static const struct field network_rules_field[] = {
 	{ .key = "egress",
 	  .allowed = "a list of egress rules",
@@ -107,6 +122,10 @@ static const struct field network_rules_field[] = {
 	  .allowed = "a list of host rules",
 	  .kinds = KIND(JSON_ARRAY),
 	  .read = read_host_list },
+	{ .key = "mode",
+	  .allowed = "\"enforce\" or \"audit\"",
+	  .kinds = KIND(JSON_STRING),
+	  .read = read_mode },
 };
 
 static const struct fields network_rules_fields = { "a network's rules", network_rules_field,

@@ -16,6 +16,7 @@
 #define REFRESH_DEFAULT 60
 #define INTERVAL_MAX (30 * 86400)
 #define MARK_BIT_DEFAULT 0x10000000 /* SPEC §13 */
+#define LOG_GROUP_DEFAULT 20
 
 enum {
 	OPT_NETWORK_CONFIG = 1 << 0,
@@ -40,10 +41,11 @@ enum {
 	OPT_MAC = 1 << 19,
 	OPT_OFFLINE = 1 << 20,
 	OPT_NO_RESOLVE = 1 << 21,
+	OPT_LOG_GROUP = 1 << 22,
 };
 
 #define OPT_FILES (OPT_NETWORK_CONFIG | OPT_FIREWALL_CONFIG)
-#define OPT_ENFORCE (OPT_FILES | OPT_MARK_BIT | OPT_FORWARD_POLICY)
+#define OPT_ENFORCE (OPT_FILES | OPT_MARK_BIT | OPT_FORWARD_POLICY | OPT_LOG_GROUP)
 #define OPT_CLIENT (OPT_SOCKET | OPT_JSON)
 #define OPT_EXPLAIN                                                                              \
 	(OPT_FROM | OPT_TO | OPT_PROTO | OPT_PORT | OPT_TYPE | OPT_SRC | OPT_MAC | OPT_OFFLINE | \
@@ -82,7 +84,8 @@ static const struct command {
 	unsigned allowed;
 	const char *help;
 } commands[] = {
-	{ "compile", cmd_compile, OPT_FILES | OPT_OUTPUT | OPT_RESOLVE | OPT_MARK_BIT,
+	{ "compile", cmd_compile,
+	  OPT_FILES | OPT_OUTPUT | OPT_RESOLVE | OPT_MARK_BIT | OPT_LOG_GROUP,
 	  "write the nft script of both files to standard output" },
 	{ "check", cmd_check, OPT_ENFORCE | OPT_KERNEL, "validate both files" },
 	{ "apply", cmd_apply, OPT_ENFORCE, "make the kernel enforce them, once" },
@@ -134,6 +137,7 @@ static const struct option long_options[] = {
 	{ "mac", required_argument, NULL, OPT_MAC },
 	{ "offline", no_argument, NULL, OPT_OFFLINE },
 	{ "no-resolve", no_argument, NULL, OPT_NO_RESOLVE },
+	{ "log-group", required_argument, NULL, OPT_LOG_GROUP },
 	{ 0 },
 };
 
@@ -156,6 +160,9 @@ static int cmd_help(const struct options *options)
 	       "  --forward-policy=POLICY  drop (default): where iptables' FORWARD policy is "
 	       "ACCEPT,\n"
 	       "                           make it DROP; allow-accept: leave it\n"
+	       "  --log-group N            the nflog group by which the daemon learns what was "
+	       "refused\n"
+	       "                           (default 20); none: nothing is told of\n"
 	       "  --socket PATH            daemon: listen there; the commands that ask it: where\n"
 	       "                           it listens (default /run/dockside/firewall.sock)\n"
 	       "  --json                   print the daemon's answer as it came\n"
@@ -271,6 +278,19 @@ static bool set_explain_option(int option, struct explain_options *explain)
 	}
 }
 
+static bool read_log_group(const char *text, uint16_t *ret_group)
+{
+	uint64_t group = 0;
+
+	if (strcmp(text, "none") != 0 && !parse_uint(text, strlen(text), 1, UINT16_MAX, &group)) {
+		log_error("--log-group is \"%s\": wanted a number from 1 to %d, or none", text,
+			  UINT16_MAX);
+		return false;
+	}
+	*ret_group = (uint16_t)group;
+	return true;
+}
+
 static bool set_option(int option, struct options *options)
 {
 	switch (option) {
@@ -299,6 +319,8 @@ static bool set_option(int option, struct options *options)
 		return read_mark_bit(optarg, &options->plan.mark_bit);
 	case OPT_FORWARD_POLICY:
 		return read_forward_policy(optarg, &options->plan.forward_policy);
+	case OPT_LOG_GROUP:
+		return read_log_group(optarg, &options->plan.log_group);
 	case OPT_FORCE:
 		options->force = true;
 		return true;
@@ -407,7 +429,9 @@ int main(int argc, char **argv)
 	struct options options = {
 		.network_config = "/etc/dockside/network-config.json",
 		.firewall_config = "/etc/dockside/firewall-config.json",
-		.plan = { .mark_bit = MARK_BIT_DEFAULT, .forward_policy = FORWARD_POLICY_DROP },
+		.plan = { .mark_bit = MARK_BIT_DEFAULT,
+			  .forward_policy = FORWARD_POLICY_DROP,
+			  .log_group = LOG_GROUP_DEFAULT },
 		.stale_ttl_s = STALE_TTL_DEFAULT,
 		.refresh_s = REFRESH_DEFAULT,
 	};

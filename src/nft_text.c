@@ -11,6 +11,15 @@
 
 #include "dockside/nft_script.h"
 
+/*
+ * Of each rule that refuses so many packets a second are told of, and after a calm so many at once: for
+ * a service that cannot reach what it wants that is all of them, and a flood costs next to nothing.
+ * The headers of a packet are all that is wanted: IPv6 extension headers and ports fit in.
+ */
+#define LOG_RATE 200
+#define LOG_BURST 400
+#define LOG_SNAPLEN 128
+
 /* ------------------------------------------------------------------ rules */
 
 static const char *l4proto_name(uint8_t l4proto)
@@ -152,6 +161,12 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 	case VERDICT_DNAT:
 		buf_printf(b, "dnat %s to meta l4proto . th dport map @%s",
 			   rule->set->type == MAP_NAT4 ? "ip" : "ip6", rule->set->name);
+		break;
+	case VERDICT_LOG:
+		buf_printf(b,
+			   "limit rate %d/second burst %d packets log prefix \"%s\" group %u "
+			   "snaplen %d",
+			   LOG_RATE, LOG_BURST, rule->log, rule->log_group, LOG_SNAPLEN);
 		break;
 	}
 }

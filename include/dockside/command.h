@@ -30,7 +30,7 @@ struct options {
 	const char *output; /* NULL: standard output */
 	bool resolve;
 	bool kernel;
-	struct plan_options plan; /* --mark-bit, --forward-policy */
+	struct plan_options plan; /* --mark-bit, --forward-policy, --log-group */
 	unsigned stale_ttl_s;	  /* IPSET_STALE_TTL */
 	unsigned refresh_s;	  /* IPSET_REFRESH_INTERVAL */
 	const char *socket;	  /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */

@@ -80,6 +80,7 @@ struct network {
 	struct ipaddr dockside_ip, dockside_ip6;
 	uint8_t dockside_mac[6];
 	bool dockside_policed; /* dockside_egress: "policed" */
+	bool audit;	       /* mode: "audit": what would be refused passes, and is told of */
 	struct rule *egress;
 	size_t n_egress;
 	struct nat_rule *nat;
@@ -88,6 +89,7 @@ struct network {
 	size_t n_host;
 	struct loc loc;				      /* its object in network-config */
 	struct loc name_loc, subnet_loc, subnet6_loc; /* no place when absent or unreadable */
+	struct loc mode_loc;			      /* no place unless audit */
 };
 
 /* One ipset: hostnames, and literals as prefixes (an address has full length). */

@@ -88,6 +88,9 @@ enum verdict {
 	VERDICT_GOTO,  /* target */
 	VERDICT_VMAP,  /* iifname vmap @set: the dispatch */
 	VERDICT_DNAT,  /* dnat to meta l4proto . th dport map @set */
+	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
+	 * in audit mode, would refuse). A limited number of its packets are told of by nflog. */
+	VERDICT_LOG,
 };
 
 #define RULE_MATCHES_MAX 5
@@ -100,6 +103,8 @@ struct plan_rule {
 	enum verdict verdict;
 	const char *target;	    /* VERDICT_GOTO: chain */
 	const struct plan_set *set; /* VERDICT_VMAP, VERDICT_DNAT */
+	const char *log;	    /* VERDICT_LOG: what tells which rule it was, see denied.h */
+	uint16_t log_group;	    /* VERDICT_LOG */
 	const char *comment;	    /* at most COMMENT_MAX bytes, or NULL */
 	const struct origin *origin;
 };
@@ -178,6 +183,7 @@ enum forward_policy {
 struct plan_options {
 	uint32_t mark_bit; /* SPEC §13: one bit of the packet mark, proof of judgement */
 	enum forward_policy forward_policy;
+	uint16_t log_group; /* of nflog, for what is refused; 0: nothing is told */
 };
 
 /* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 5: packets that rules of ours have the kernel tell of (nfnetlink_log), over libmnl. Needs
+ * CAP_NET_ADMIN; is of the network namespace that it was opened in.
+ */
+#ifndef DOCKSIDE_NFLOG_H
+#define DOCKSIDE_NFLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dockside/addr.h"
+
+struct err;
+
+#define NFLOG_PREFIX_SIZE 128 /* with the NUL: NF_LOG_PREFIXLEN, linux/netfilter/nf_log.h */
+
+/* A packet's headers. What it does not tell is zero. */
+struct nflog_packet {
+	char prefix[NFLOG_PREFIX_SIZE]; /* of the rule; printable */
+	struct ipaddr src, dst;
+	uint8_t l4proto; /* IPPROTO_* */
+	bool has_ports;	 /* TCP, UDP, SCTP, DCCP, UDP-Lite: sport and dport count */
+	uint16_t sport, dport;
+	bool has_icmp; /* ICMP or ICMPv6: type and code count */
+	uint8_t icmp_type, icmp_code;
+	bool has_mac;
+	uint8_t mac[6];	  /* who sent it on the bridge */
+	uint64_t time_ms; /* since 1970, if the kernel has noted it; else 0 */
+};
+
+typedef void (*nflog_packet_fn)(void *data, const struct nflog_packet *packet);
+
+/*
+ * Parses a datagram of the kernel's, which is aligned as struct nlmsghdr. Each packet that is IPv4 or
+ * IPv6 and has a prefix goes to on_packet. Returns false where the datagram is malformed; packets
+ * before that were handed over.
+ */
+bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, void *data);
+
+struct nflog;
+
+/* Listens to a group, 1 to 65535. Returns 0 or -errno: -EBUSY where another program does. */
+int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err);
+void nflog_close(struct nflog *nflog);
+int nflog_fd(const struct nflog *nflog);
+/*
+ * Reads what is there, a bounded amount. *ret_lost: more came than could be queued, and was lost.
+ * Returns 0 or -errno; -EBADMSG for what makes no sense, after which reading can go on.
+ */
+int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
+	       struct err *err);
+
+#endif

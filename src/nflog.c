@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The kernel collects packets for a group and sends them on when there are a hundred, or a tenth of a
+ * second after the first. It does so from the path of a packet: a queue that is full loses
+ * packets there, and holds up nobody. What comes is a datagram of messages, one per packet, whose
+ * payload are the first bytes from the IP header on: written by whoever sent the packet.
+ */
+#include "dockside/nflog.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "dockside/err.h"
+#include "dockside/nft_attr.h"
+#include "dockside/util.h"
+
+#define DATAGRAM_SIZE 65536u	  /* bytes; the kernel sends at most a page or so at once */
+#define RCVBUF_SIZE (1024 * 1024) /* some thousand packets, while the daemon does something else */
+#define READ_MAX 32		  /* datagrams at once: others in the event loop wait */
+#define COPY_RANGE 128u		  /* bytes of a packet */
+#define TIMEOUT_CS 10u		  /* 1/100 s that the kernel collects */
+#define EXTENSION_HEADERS_MAX 8	  /* of IPv6 */
+#define IPPROTO_DCCP_ 33	  /* <netinet/in.h> may lack them */
+#define IPPROTO_UDPLITE_ 136
+
+struct nflog {
+	struct mnl_socket *socket;
+	alignas(struct nlmsghdr) char datagram[DATAGRAM_SIZE];
+};
+
+/* ------------------------------------------------------------------ a packet's headers */
+
+static uint16_t get_u16(const uint8_t *bytes)
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static void parse_transport(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	switch (packet->l4proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP_:
+	case IPPROTO_UDPLITE_:
+		if (len < 4)
+			return;
+		packet->has_ports = true;
+		packet->sport = get_u16(p);
+		packet->dport = get_u16(p + 2);
+		return;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (len < 2)
+			return;
+		packet->has_icmp = true;
+		packet->icmp_type = p[0];
+		packet->icmp_code = p[1];
+		return;
+	default:
+		return;
+	}
+}
+
+static bool parse_ipv4(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	size_t head;
+
+	if (len < sizeof(struct iphdr) || p[0] >> 4 != 4)
+		return false;
+	head = (size_t)(p[0] & 0xf) * 4;
+	packet->src = (struct ipaddr){ .family = FAMILY_IPV4 };
+	packet->dst = packet->src;
+	memcpy(packet->src.b, p + offsetof(struct iphdr, saddr), 4);
+	memcpy(packet->dst.b, p + offsetof(struct iphdr, daddr), 4);
+	packet->l4proto = p[offsetof(struct iphdr, protocol)];
+	if (head < sizeof(struct iphdr) || head > len)
+		return true;
+	if ((get_u16(p + offsetof(struct iphdr, frag_off)) & IP_OFFMASK) == 0)
+		parse_transport(packet, p + head, len - head);
+	return true;
+}
+
+/* Where the header after an extension header begins; 0 for a later fragment, or none. */
+static size_t next_header(const uint8_t *p, size_t len, uint8_t kind, size_t at)
+{
+	if (len < at + 8)
+		return 0;
+	if (kind == IPPROTO_FRAGMENT)
+		return get_u16(p + at + 2) & 0xfff8 ? 0 : at + 8;
+	if (kind == IPPROTO_AH)
+		return at + (size_t)(p[at + 1] + 2) * 4;
+	return at + (size_t)(p[at + 1] + 1) * 8;
+}
+
+static bool is_extension(uint8_t kind)
+{
+	return kind == IPPROTO_HOPOPTS || kind == IPPROTO_ROUTING || kind == IPPROTO_DSTOPTS ||
+	       kind == IPPROTO_FRAGMENT || kind == IPPROTO_AH;
+}
+
+static bool parse_ipv6(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	size_t at = sizeof(struct ip6_hdr);
+
+	if (len < at || p[0] >> 4 != 6)
+		return false;
+	packet->src = (struct ipaddr){ .family = FAMILY_IPV6 };
+	packet->dst = packet->src;
+	memcpy(packet->src.b, p + offsetof(struct ip6_hdr, ip6_src), 16);
+	memcpy(packet->dst.b, p + offsetof(struct ip6_hdr, ip6_dst), 16);
+	packet->l4proto = p[offsetof(struct ip6_hdr, ip6_nxt)];
+	for (int i = 0; i < EXTENSION_HEADERS_MAX && is_extension(packet->l4proto); i++) {
+		size_t next = next_header(p, len, packet->l4proto, at);
+
+		if (at + 8 <= len)
+			packet->l4proto = p[at];
+		if (next == 0 || next > len)
+			return true;
+		at = next;
+	}
+	if (!is_extension(packet->l4proto))
+		parse_transport(packet, p + at, len - at);
+	return true;
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static size_t payload_len(const struct nlattr *attr, size_t at_least)
+{
+	size_t len = attr ? mnl_attr_get_payload_len(attr) : 0;
+
+	return len >= at_least ? len : 0;
+}
+
+/* Rules of others may log to the same group, whatever they like. */
+static bool parse_prefix(struct nflog_packet *packet, const struct nlattr *attr)
+{
+	size_t len = payload_len(attr, 1), n = 0;
+	const char *s = len > 0 ? mnl_attr_get_payload(attr) : "";
+
+	for (; n < len && s[n] && n + 1 < sizeof(packet->prefix); n++)
+		packet->prefix[n] = s[n] > ' ' && s[n] <= '~' ? s[n] : '?';
+	return n > 0;
+}
+
+static void parse_mac(struct nflog_packet *packet, const struct nlattr *attr)
+{
+	struct nfulnl_msg_packet_hw hw;
+
+	if (payload_len(attr, sizeof(hw)) == 0)
+		return;
+	memcpy(&hw, mnl_attr_get_payload(attr), sizeof(hw));
+	packet->has_mac = ntohs(hw.hw_addrlen) == sizeof(packet->mac);
+	if (packet->has_mac)
+		memcpy(packet->mac, hw.hw_addr, sizeof(packet->mac));
+}
+
+static void parse_time(struct nflog_packet *packet, const struct nlattr *attr)
+{
+	uint64_t sec, usec;
+	const char *p;
+
+	if (payload_len(attr, 16) == 0)
+		return;
+	p = mnl_attr_get_payload(attr);
+	memcpy(&sec, p, sizeof(sec));
+	memcpy(&usec, p + 8, sizeof(usec));
+	sec = be64toh(sec);
+	usec = be64toh(usec);
+	if (sec < UINT32_MAX && usec < 1000000)
+		packet->time_ms = sec * 1000 + usec / 1000;
+}
+
+/* Whether it is a packet that can be told of. */
+static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *payload;
+	const uint8_t *p;
+	struct attrs a;
+	size_t len;
+
+	*packet = (struct nflog_packet){ 0 };
+	if (!attrs_parse_message(&a, nlh) || !parse_prefix(packet, a.at[NFULA_PREFIX]))
+		return false;
+	payload = a.at[NFULA_PAYLOAD];
+	len = payload_len(payload, 1);
+	if (len == 0)
+		return false;
+	parse_mac(packet, a.at[NFULA_HWADDR]);
+	parse_time(packet, a.at[NFULA_TIMESTAMP]);
+	p = mnl_attr_get_payload(payload);
+	return p[0] >> 4 == 4 ? parse_ipv4(packet, p, len) : parse_ipv6(packet, p, len);
+}
+
+/* libmnl's own check takes lengths past INT_MAX for negative, and passes them. */
+static bool message_fits(const struct nlmsghdr *nlh, int left)
+{
+	return left > 0 && mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left;
+}
+
+bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, void *data)
+{
+	const struct nlmsghdr *nlh = datagram;
+	int left = (int)len;
+
+	for (; message_fits(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		struct nflog_packet packet;
+
+		if (nlh->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
+			continue;
+		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
+			return false;
+		if (parse_packet(&packet, nlh))
+			on_packet(data, &packet);
+	}
+	return left <= 0; /* padding counts: the last message may lack it */
+}
+
+/* ------------------------------------------------------------------ the socket */
+
+static struct nlmsghdr *config_message(char *buf, uint16_t group)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = AF_UNSPEC;
+	nfg->version = NFNETLINK_V0;
+	nfg->res_id = htons(group);
+	return nlh;
+}
+
+/* Sends it and waits for the kernel's word, which comes before sendto() returns. */
+static int config(struct nflog *nflog, const struct nlmsghdr *nlh)
+{
+	ssize_t n;
+
+	if (mnl_socket_sendto(nflog->socket, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	/* Once bound, packets may come before the acknowledgement: they are as good as lost. */
+	do {
+		n = mnl_socket_recvfrom(nflog->socket, nflog->datagram, sizeof(nflog->datagram));
+		if (n < 0 && errno != ENOBUFS)
+			return -errno;
+	} while (n < (ssize_t)sizeof(struct nlmsghdr) ||
+		 ((struct nlmsghdr *)(void *)nflog->datagram)->nlmsg_type != NLMSG_ERROR);
+	if (mnl_cb_run(nflog->datagram, (size_t)n, 0, mnl_socket_get_portid(nflog->socket), NULL,
+		       NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int set_up(struct nflog *nflog, uint16_t group)
+{
+	const struct nfulnl_msg_config_cmd bind = { .command = NFULNL_CFG_CMD_BIND };
+	const struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET,
+						     .copy_range = htonl(COPY_RANGE) };
+	char buf[256] = { 0 };
+	struct nlmsghdr *nlh = config_message(buf, group);
+
+	mnl_attr_put(nlh, NFULA_CFG_CMD, sizeof(bind), &bind);
+	mnl_attr_put(nlh, NFULA_CFG_MODE, sizeof(mode), &mode);
+	mnl_attr_put_u32(nlh, NFULA_CFG_TIMEOUT, htonl(TIMEOUT_CS));
+	return config(nflog, nlh);
+}
+
+int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
+{
+	struct nflog *nflog = xcalloc(1, sizeof(*nflog));
+	int size = RCVBUF_SIZE, r = 0;
+
+	nflog->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!nflog->socket || mnl_socket_bind(nflog->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		r = err_errno(err, errno, "open a netlink socket");
+		nflog_close(nflog);
+		return r;
+	}
+	/* Without the privilege it stays small, and losses are noticed. */
+	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	r = set_up(nflog, group);
+	if (r < 0) {
+		r = err_errno(err, -r, "listen to nflog group %u", group);
+		nflog_close(nflog);
+		return r;
+	}
+	*ret_nflog = nflog;
+	return 0;
+}
+
+void nflog_close(struct nflog *nflog)
+{
+	if (!nflog)
+		return;
+	if (nflog->socket)
+		mnl_socket_close(nflog->socket);
+	free(nflog);
+}
+
+int nflog_fd(const struct nflog *nflog)
+{
+	return mnl_socket_get_fd(nflog->socket);
+}
+
+int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
+	       struct err *err)
+{
+	*ret_lost = false;
+	for (int i = 0; i < READ_MAX; i++) {
+		ssize_t n = mnl_socket_recvfrom(nflog->socket, nflog->datagram,
+						sizeof(nflog->datagram));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n < 0 && errno != ENOBUFS)
+			return err_errno(err, errno, "read what was refused");
+		if (n < 0)
+			*ret_lost = true;
+		else if (!nflog_parse(nflog->datagram, (size_t)n, on_packet, data))
+			return err_set(err, EBADMSG, "read what was refused: malformed message");
+	}
+	return 0;
+}
