@@ -87,9 +87,21 @@ static void log_diags(const struct diags *diags)
 	}
 }
 
+/* Each time: that nothing is refused must not be forgotten. */
+static void warn_audit(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (policy->networks[i].audit)
+			log_warning("network %s is in audit mode: NOTHING IS REFUSED, what would "
+				    "be is only told of",
+				    policy->networks[i].name);
+}
+
 /* What follows when a policy has been enforced. */
 static void enforced(struct daemon *d)
 {
+	warn_audit(&d->enforcer.running->policy);
+	daemon_denied_enforced(d);
 	daemon_names_ask(d);
 	daemon_settings_make(d);
 	daemon_drain_watch(d);
@@ -105,6 +117,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 
 	r = check_bridges(&candidate->policy, err);
 	if (r >= 0) {
+		daemon_denied_before(d);
 		daemon_repair_catch_up(d);
 		r = enforce_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
 				   err);
@@ -180,6 +193,7 @@ int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *
 	read = src_read(d->options->firewall_config, &policy->firewall_src, diags) && read;
 	candidate->from_files = true;
 	*ret_diags = &none;
+	daemon_denied_reload(d);
 	if (read && nothing_new(d, candidate)) {
 		running_free(candidate);
 		log_diags(&d->enforcer.running->diags);
@@ -396,6 +410,7 @@ static void stop(struct daemon *d)
 	sd_notify(0, "STOPPING=1");
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
+	daemon_denied_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);

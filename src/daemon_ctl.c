@@ -34,6 +34,16 @@ static void answer_metrics(struct daemon *d, struct ctl_request *request)
 	buf_free(&b);
 }
 
+static void answer_denied(struct daemon *d, struct ctl_request *request)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+
+	daemon_denied_answer(d, ctl_request_get(request), &out);
+	ctl_answer(request, buf_str(&b));
+	buf_free(&b);
+}
+
 /* What was done, and what is odd about the configuration. The caller frees it. */
 static char *done_answer(const char *message, const struct diags *diags)
 {
@@ -372,6 +382,9 @@ static void on_request(struct ctl_request *request, void *data)
 		break;
 	case REQUEST_EXPLAIN:
 		daemon_explain(d, request);
+		break;
+	case REQUEST_DENIED:
+		answer_denied(d, request);
 		break;
 	case REQUEST_APPLY:
 	case REQUEST_SET_NETWORK:

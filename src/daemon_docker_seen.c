@@ -300,6 +300,32 @@ void daemon_docker_renew(struct daemon *d, const char *bridge)
 	daemon_docker_inspect(d->docker);
 }
 
+static bool is_container(const struct engine_container *container, const struct ipaddr *addr)
+{
+	return (container->has_ip && ipaddr_cmp(&container->ip, addr) == 0) ||
+	       (container->has_ip6 && ipaddr_cmp(&container->ip6, addr) == 0);
+}
+
+const char *daemon_docker_container(struct daemon *d, const char *bridge, const struct ipaddr *addr,
+				    const uint8_t *mac)
+{
+	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	const struct engine_containers *containers;
+
+	if (!seen || !seen->id)
+		return NULL;
+	containers = &seen->containers;
+	for (size_t i = 0; i < containers->n; i++)
+		if (is_container(&containers->items[i], addr))
+			return containers->items[i].name;
+	for (size_t i = 0; mac && i < containers->n; i++)
+		if (containers->items[i].has_mac &&
+		    memcmp(containers->items[i].mac, mac, sizeof(containers->items[i].mac)) == 0)
+			return containers->items[i].name;
+	daemon_docker_renew(d, bridge);
+	return NULL;
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 struct orphans_question {

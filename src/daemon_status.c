@@ -74,6 +74,7 @@ static void put_network(struct json_out *out, struct daemon *d, const struct ker
 	json_out_open(out, network->name, '{');
 	json_out_string(out, "state", network_managed(network) ? "enforced" : "unmanaged");
 	json_out_string(out, "bridge", network->bridge);
+	json_out_string(out, "mode", network->audit ? "audit" : "enforce");
 	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
 	json_out_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_out_int(out, "refused", (int64_t)traffic.refused.packets);
@@ -237,7 +238,7 @@ void daemon_status_forget(struct daemon *d)
 	d->counters_until_ms = 0;
 }
 
-/* A large table is not read again for each who asks, or anybody who may could keep us busy. */
+/* And the shim. A large table is not read again for each who asks, or anybody who may could keep us busy. */
 const struct kernel *daemon_counters(struct daemon *d)
 {
 	uint64_t start_ms = clock_ms(), took_ms;

@@ -478,6 +478,7 @@ static bool run_edit(struct editor *e)
 		return remove_ipset(e);
 	case REQUEST_STATUS:
 	case REQUEST_RELOAD:
+	case REQUEST_DENIED:
 	case REQUEST_REFRESH:
 	case REQUEST_RECONCILE:
 	case REQUEST_EXPLAIN:

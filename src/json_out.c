@@ -85,6 +85,12 @@ void json_out_bool(struct json_out *out, const char *key, bool value)
 	buf_puts(out->b, value ? "true" : "false");
 }
 
+void json_out_text(struct json_out *out, const char *key, const char *json)
+{
+	put_key(out, key);
+	buf_puts(out->b, json);
+}
+
 /* ---- nodes ---- */
 
 /* The blanks between the tokens of a container that stands on one line. */

@@ -42,6 +42,9 @@ enum {
 	OPT_OFFLINE = 1 << 20,
 	OPT_NO_RESOLVE = 1 << 21,
 	OPT_LOG_GROUP = 1 << 22,
+	OPT_DENIED_LOG = 1 << 23,
+	OPT_FOLLOW = 1 << 24,
+	OPT_SINCE = 1 << 25,
 };
 
 #define OPT_FILES (OPT_NETWORK_CONFIG | OPT_FIREWALL_CONFIG)
@@ -91,9 +94,7 @@ static const struct command {
 	{ "apply", cmd_apply, OPT_ENFORCE, "make the kernel enforce them, once" },
 	{ "diff", cmd_diff, OPT_ENFORCE,
 	  "show what apply would change; exit status 1 if anything" },
-	{ "graph", cmd_graph, OPT_FILES | OPT_OUTPUT,
-	  "draw the policy of both files: text for Graphviz' dot" },
-	{ "daemon", cmd_daemon, OPT_ENFORCE | OPT_SOCKET,
+	{ "daemon", cmd_daemon, OPT_ENFORCE | OPT_SOCKET | OPT_DENIED_LOG,
 	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
 	{ "status", ask_daemon, OPT_CLIENT, "what the daemon enforces, and how it fares" },
@@ -104,6 +105,10 @@ static const struct command {
 	{ "reload", ask_daemon, OPT_CLIENT, "have the daemon read both files again" },
 	{ "refresh", ask_daemon, OPT_CLIENT, "have it ask DNS for every name now" },
 	{ "reconcile", ask_daemon, OPT_CLIENT, "have it compare the kernel with its policy" },
+	{ "denied", cmd_denied, OPT_CLIENT | OPT_FOLLOW | OPT_NETWORK | OPT_SINCE,
+	  "what was refused of late: whose, to where, by which rule" },
+	{ "learn", cmd_learn, OPT_SOCKET | OPT_SINCE | OPERANDS,
+	  "NETWORK: the rules that would have allowed what was refused" },
 	{ "set-network", ask_daemon, OPT_CLIENT | OPT_NETWORK | OPT_FIREWALL | OPERANDS,
 	  "NAME: add or change a network, and save" },
 	{ "remove-network", ask_daemon, OPT_CLIENT | OPT_FORCE | OPERANDS,
@@ -138,6 +143,9 @@ static const struct option long_options[] = {
 	{ "offline", no_argument, NULL, OPT_OFFLINE },
 	{ "no-resolve", no_argument, NULL, OPT_NO_RESOLVE },
 	{ "log-group", required_argument, NULL, OPT_LOG_GROUP },
+	{ "denied-log", required_argument, NULL, OPT_DENIED_LOG },
+	{ "follow", no_argument, NULL, OPT_FOLLOW },
+	{ "since", required_argument, NULL, OPT_SINCE },
 	{ 0 },
 };
 
@@ -165,7 +173,16 @@ static int cmd_help(const struct options *options)
 	       "                           (default 20); none: nothing is told of\n"
 	       "  --socket PATH            daemon: listen there; the commands that ask it: where\n"
 	       "                           it listens (default /run/dockside/firewall.sock)\n"
-	       "  --json                   print the daemon's answer as it came\n"
+	       "  --denied-log FILE        daemon: append what was refused to this file, too, as "
+	       "JSON\n"
+	       "                           lines; it is opened anew by a reload\n"
+	       "  --json                   print the daemon's answer as it came; denied: JSON "
+	       "lines\n"
+	       "  --follow                 denied: go on, until interrupted\n"
+	       "  --since TIME             denied, learn: from then on: 30s, 10m, 2h or 1d ago, or "
+	       "a\n"
+	       "                           time as 2026-01-02T03:04:05Z\n"
+	       "  --network NAME           denied: of this network only\n"
 	       "  --network JSON|@FILE     set-network: what to set of the network's topology\n"
 	       "  --firewall JSON|@FILE    set-network: its rules\n"
 	       "  --from NETWORK           explain: a container of it opens a connection\n"
@@ -329,6 +346,15 @@ static bool set_option(int option, struct options *options)
 		return true;
 	case OPT_FIREWALL:
 		options->firewall = optarg;
+		return true;
+	case OPT_DENIED_LOG:
+		options->denied_log = optarg;
+		return true;
+	case OPT_FOLLOW:
+		options->follow = true;
+		return true;
+	case OPT_SINCE:
+		options->since = optarg;
 		return true;
 	default:
 		return set_explain_option(option, &options->explain);

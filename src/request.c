@@ -76,6 +76,13 @@ static const struct field explain_fields[] = {
 	FIELD("mac", "a MAC address", KIND(JSON_STRING), false),
 };
 
+static const struct field denied_fields[] = {
+	FIELD_ACTION,
+	FIELD("network", "the name of a network", KIND(JSON_STRING), false),
+	FIELD("after", "the number of an event", KIND(JSON_INT), false),
+	FIELD("since_ms", "milliseconds since 1970", KIND(JSON_INT), false),
+};
+
 enum who {
 	ANYBODY,   /* whom the socket's mode lets in */
 	ROOT_ONLY, /* uid 0 */
@@ -105,8 +112,9 @@ static const struct action_info {
 	[REQUEST_RECONCILE] = ACTION("reconcile", ROOT_ONLY, plain_fields),
 	[REQUEST_EXPLAIN] = ACTION("explain", ROOT_ONLY, explain_fields),
 	[REQUEST_METRICS] = ACTION("metrics", ANYBODY, metrics_fields),
+	[REQUEST_DENIED] = ACTION("denied", ROOT_ONLY, denied_fields),
 };
-static_assert(ARRAY_SIZE(actions) == REQUEST_METRICS + 1, "every action has its entry");
+static_assert(ARRAY_SIZE(actions) == REQUEST_DENIED + 1, "every action has its entry");
 
 const char *request_action_name(enum request_action action)
 {

@@ -35,9 +35,11 @@ struct options {
 	unsigned refresh_s;	  /* IPSET_REFRESH_INTERVAL */
 	const char *socket;	  /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
 	const char *docker;	  /* path of Docker's socket, from DOCKER_HOST */
+	const char *denied_log;	  /* --denied-log, or NULL */
 	bool reset;		  /* RESET=1 */
-	bool json, force;
-	const char *network, *firewall; /* of set-network */
+	bool json, force, follow;
+	const char *network, *firewall; /* of set-network; and --network of denied */
+	const char *since;		/* of denied, learn */
 	struct explain_options explain;
 	char *const *operands;
 	size_t n_operands;
@@ -55,6 +57,8 @@ int cmd_graph(const struct options *options);
 /* Writes text to options->output: replaces a file in one step; or to standard output where that is NULL.
  * Returns 0 or -errno. */
 int output_text(const struct options *options, const struct buf *text, struct err *err);
+int cmd_denied(const struct options *options);
+int cmd_learn(const struct options *options);
 
 /* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the caller frees *ret_policy. */
 bool load_policy(const struct options *options, struct policy *ret_policy);

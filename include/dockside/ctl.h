@@ -14,6 +14,7 @@
  * reload, apply, set-network, remove-network, set-ipset, remove-ipset, refresh
  *                 nothing further. remove-network has "draining": true where containers are still
  *                 attached (SPEC §8).
+ * denied          see below.
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
  * explain         see below, behind status.
@@ -22,6 +23,23 @@
  *                 format, each without its line feed: as many as an answer holds. The next ones begin at
  *                 "next" (null: there are none) and are asked for with "from": 5000; if "of" is another
  *                 one then, the policy has changed meanwhile: begin again.
+ *
+ * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
+ * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. Who wants
+ * everything asks again with "after" of "next" as long as "more" is true, and who follows does so each
+ * second.
+ * {"status": "ok",
+ *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
+ *  "events": [EVENT…],                     in order; see denied.h
+ *  "next": 17,                             seq of the last event that was looked at
+ *  "more": false,                          there are later ones already
+ *  "missed": 0,                            events after "after" that are no longer in memory
+ *  "counts": [                             since the daemon's start; absent where "after" was given
+ *      {"network": "ds-prod",
+ *       "kind": "OUT",                     or "ING", between containers; "HOST", to the host itself
+ *       "packets": 100,                    refused by rules, as the kernel counts
+ *       "events": 90,                      told of
+ *       "suppressed": 10}]}                not told of, by the kernel's limit or for lack of memory
  *
  * status:
  * {"status": "ok",
@@ -34,6 +52,7 @@
  *      "state": "enforced",                or "unmanaged", "draining", "closed" (draining,
  *                                          its policy lost: everything is refused)
  *      "bridge": "ds-prod",
+ *      "mode": "enforce",                  or "audit": nothing is refused
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were first loaded
  *      "docker": "present",                or "absent", "differs", "unknown"

@@ -2,8 +2,9 @@
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
- * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_ctl.c,
- * daemon_explain.c, daemon_status.c and daemon_metrics.c answer on the socket. The struct is private to these.
+ * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_denied.c
+ * hears what was refused; daemon_ctl.c, daemon_explain.c, daemon_status.c and daemon_metrics.c answer on
+ * the socket. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
 #define DOCKSIDE_DAEMON_H
@@ -81,6 +82,8 @@ struct daemon {
 	sd_event_source *drain_timer; /* daemon_drain.c */
 
 	struct daemon_docker *docker; /* daemon_docker.c */
+
+	struct daemon_denied *denied; /* daemon_denied.c; NULL: --log-group none */
 
 	/* daemon_settings.c */
 	sd_event_source *settings_timer;
@@ -193,10 +196,27 @@ void daemon_docker_renew(struct daemon *daemon, const char *bridge);
  * names NULL and why where Docker does not say. */
 typedef void (*daemon_orphans_fn)(void *data, const char *const *names, size_t n, const char *why);
 void daemon_docker_orphans(struct daemon *daemon, daemon_orphans_fn fn, void *data);
+/* The name of the container with that address on the network, or else with that MAC address (or NULL), by
+ * Docker's last word; NULL if none is known. Borrowed until Docker is asked again, which is soon if it
+ * is not known. */
+const char *daemon_docker_container(struct daemon *daemon, const char *bridge,
+				    const struct ipaddr *addr, const uint8_t *mac);
 void daemon_docker_status(struct daemon *daemon, struct json_out *out);
 struct state_of daemon_docker_state(const struct daemon *daemon);
 /* Members of a network's object. */
 void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, const char *bridge);
+
+/* Listens to what is refused, if it does not yet, and opens the file for it anew. */
+void daemon_denied_reload(struct daemon *daemon);
+/* Ceases to listen. */
+void daemon_denied_deaf(struct daemon *daemon);
+/* A policy is about to be enforced, and has been. */
+void daemon_denied_before(struct daemon *daemon);
+void daemon_denied_enforced(struct daemon *daemon);
+/* The answer to `denied`. */
+void daemon_denied_answer(struct daemon *daemon, const struct request *request,
+			  struct json_out *out);
+void daemon_denied_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);
 /* Answers those that wait for DNS. */
@@ -208,6 +228,8 @@ void daemon_explain(struct daemon *daemon, struct ctl_request *request);
 
 /* The answer to `status`. */
 void daemon_status(struct daemon *daemon, struct json_out *out);
+/* What the kernel holds, counters included: as read now or, of a large table, up to a few seconds ago. */
+const struct kernel *daemon_counters(struct daemon *daemon);
 /* Forgets what it has read for that: another policy runs, or none. */
 void daemon_status_forget(struct daemon *daemon);
 /* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */

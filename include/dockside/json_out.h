@@ -28,6 +28,8 @@ void json_out_close(struct json_out *out, char bracket);
 void json_out_string(struct json_out *out, const char *key, const char *s);
 void json_out_int(struct json_out *out, const char *key, int64_t value);
 void json_out_bool(struct json_out *out, const char *key, bool value);
+/* A value that is JSON text already. */
+void json_out_text(struct json_out *out, const char *key, const char *json);
 void json_out_node(struct json_out *out, const char *key, const struct json_node *node);
 
 /*

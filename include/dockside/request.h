@@ -27,6 +27,7 @@ enum request_action {
 	REQUEST_RECONCILE,
 	REQUEST_EXPLAIN,
 	REQUEST_METRICS,
+	REQUEST_DENIED,
 };
 
 /* Locations point into it: it stays where it was parsed. request_free() when done. */

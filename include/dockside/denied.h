@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: what was refused, as events: a bounded memory of them, and their text. An event in JSON, on
+ * one line; what is not known is null, what a protocol does not have is absent:
+ *
+ * {"seq": 17,                        counts events since the daemon's start
+ *  "time": "2026-01-02T03:04:05.678Z",
+ *  "time_ms": 1767323045678,         since 1970
+ *  "verdict": "refused",             or "audit": it passed, as the network is in audit mode
+ *  "network": "ds-prod",             Docker's name, or the bridge's for one that is no longer configured
+ *  "bridge": "ds-prod",
+ *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself
+ *  "container": "web-1",
+ *  "source": "192.0.2.10", "destination": "198.51.100.7",
+ *  "name": "db.example.com",         that the address is one of, by what DNS told the daemon
+ *  "protocol": "tcp",                "udp", "icmp", …, or a number as text
+ *  "source_port": 40000, "port": 443,    of protocols that have ports
+ *  "icmp_type": 8, "icmp_code": 0,       of ICMP
+ *  "rule": "egress[3]",              null: an older rule, no longer in force; "-" is in no file
+ *  "file": "/etc/…", "line": 12}         where the rule is; null
+ */
+#ifndef DOCKSIDE_DENIED_H
+#define DOCKSIDE_DENIED_H
+
+#include "dockside/addr.h"
+#include "dockside/json_out.h"
+#include "dockside/names.h"
+#include "dockside/plan.h"
+
+/* ---- which rule ---- */
+
+#define DENIED_KIND_MAX 7 /* "OUT", "ING", "HOST" */
+
+/* What the prefix of a VERDICT_LOG rule says by itself, "dsfw/BRIDGE/KIND/N/HASH". */
+struct denied_prefix {
+	char bridge[BRIDGE_NAME_MAX + 1];
+	char kind[DENIED_KIND_MAX + 1];
+};
+
+/* False for what no rule of ours has. */
+bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
+
+/* The rule of the plan that refuses what this prefix tells of; NULL: it is an older one's. */
+const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
+					 const struct denied_prefix *parsed);
+
+/* ---- events ---- */
+
+struct denied_event {
+	uint64_t seq;
+	uint64_t time_ms; /* since 1970 */
+	bool audit;
+	const char *network, *bridge, *kind;
+	const char *container; /* or NULL */
+	struct ipaddr src, dst;
+	const char *name; /* of dst, or NULL */
+	uint8_t l4proto;
+	bool has_ports, has_icmp;
+	uint16_t sport, dport;
+	uint8_t icmp_type, icmp_code;
+	const char *entry; /* of the rule, "egress[3]", or "-"; NULL: it is an older one's */
+	const char *file;  /* where it is, or NULL */
+	unsigned line;
+};
+
+/* As one JSON object, without a line feed; appends to b. */
+void denied_event_json(struct buf *b, const struct denied_event *event);
+/* The name that DNS last gave the address for, or NULL; borrowed. */
+const char *denied_name(const struct names *names, const struct ipaddr *addr);
+
+/* ---- the memory ---- */
+
+#define DENIED_EVENTS_MAX 4096
+
+struct denied_kept {
+	uint64_t seq, time_ms;
+	char *network;
+	char *json;
+};
+
+/* The last DENIED_EVENTS_MAX. Zero-initialise; denied_ring_free(). */
+struct denied_ring {
+	struct denied_kept *items; /* seq % DENIED_EVENTS_MAX */
+	uint64_t next;		   /* the seq of the next event; the first is 1 */
+};
+
+/* Keeps it, with event->seq filled in; the oldest one goes. Returns its JSON, borrowed. */
+const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event);
+void denied_ring_free(struct denied_ring *ring);
+
+/* Which events are asked for. */
+struct denied_query {
+	uint64_t after;	     /* seq: only later ones */
+	uint64_t since_ms;   /* only from then on */
+	const char *network; /* NULL: all */
+	size_t max;	     /* bytes of JSON at most, more or less */
+};
+
+/*
+ * Writes members of an answer: "events": […], "next": SEQ to go on after, "more": true where there
+ * are further ones already, "missed": number of events after query->after that are forgotten.
+ */
+void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
+		      struct json_out *out);
+
+/* ---- what was not told ---- */
+
+/* Of the rules of one chain that refuse. */
+struct denied_count {
+	char bridge[BRIDGE_NAME_MAX + 1];
+	char kind[DENIED_KIND_MAX + 1];
+	uint64_t rules;	  /* hash of the chain's rules when … */
+	uint64_t counter; /* … they had counted so many packets: when the kernel was last asked */
+	uint64_t refused; /* so many since the daemon's start; or passed, in audit mode */
+	uint64_t told;	  /* events */
+};
+
+struct denied_counts {
+	struct denied_count *items;
+	size_t n, cap;
+};
+
+/* Of the chain, made at the first use; the pointer lasts until the next one is made. */
+struct denied_count *denied_count_of(struct denied_counts *counts, const char *bridge,
+				     const char *kind);
+/*
+ * The kernel's counters of a chain are at this now. They begin anew, at zero, when its rules are
+ * written: these are others then, or, where somebody had removed them, the counters have become less.
+ */
+void denied_count_update(struct denied_count *count, uint64_t rules, uint64_t counter);
+/* What its counters had counted before the daemon began is not its affair. */
+void denied_count_begin(struct denied_count *count, uint64_t rules, uint64_t counter);
+void denied_counts_free(struct denied_counts *counts);
+
+#endif

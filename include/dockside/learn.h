@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layer 3: from what was refused to the rules that would have allowed just that. */
+#ifndef DOCKSIDE_LEARN_H
+#define DOCKSIDE_LEARN_H
+
+#include "dockside/json_src.h"
+#include "dockside/model.h"
+
+/* Connections of a kind: to one destination, by one protocol. */
+struct learn_flow {
+	bool host;	  /* to the Docker host itself: a host rule */
+	bool named;	  /* dest is a hostname, else an address */
+	const char *dest; /* "" for a host rule, which cannot say it */
+	enum proto proto;
+	uint16_t *ports; /* sorted; of ICMP the types, as rules say them */
+	size_t n_ports, cap_ports;
+	uint64_t count;
+};
+
+/* Zero-initialise; learn_free(). */
+struct learn {
+	struct arena arena;
+	struct learn_flow *flows;
+	size_t n, cap;
+	uint64_t between;   /* events between containers, which no rule can allow */
+	uint64_t unsayable; /* events of protocols that rules have no word for */
+};
+
+/* Takes an event (denied.h) of the network; what makes no sense is passed over. */
+void learn_add(struct learn *learn, const struct json_node *event);
+
+/*
+ * A firewall configuration for the network, as JSON with comments: rules that allow all of it, the most
+ * used first. Destinations that are used alike become an ipset. Appends to b; sorts the flows.
+ */
+void learn_print(struct learn *learn, const char *network, struct buf *b);
+void learn_free(struct learn *learn);
+
+#endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * What the kernel tells of refused packets becomes events: in memory, where `denied` finds them, and
+ * perhaps in a file. A rule is told by the prefix of its log statement; what the running plan has to say
+ * about a prefix is kept until another policy runs. None of it is needed for enforcing: whatever
+ * fails is logged, and enforcing goes on.
+ *
+ * What the limits in the kernel suppress is counted all the same, by the rules that refuse. Their
+ * counters are read when somebody asks; and before a policy is enforced that may rewrite the rules, if
+ * something was refused since they were read.
+ */
+#include "dockside/denied.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dockside/daemon.h"
+#include "dockside/log.h"
+#include "dockside/nflog.h"
+
+#define RULES_CACHED 256
+#define ANSWER_MAX (900u << 10) /* bytes of events: what surrounds them fits in an answer, too */
+#define LOSS_TOLD_MS 60000	/* one line a minute */
+
+/* What there is to say about a prefix. */
+struct denied_rule {
+	char prefix[NFLOG_PREFIX_SIZE]; /* "": a free place */
+	struct denied_prefix parsed;
+	char *network, *file;
+	char *entry; /* NULL: an older rule's */
+	unsigned line;
+	bool audit;
+};
+
+struct daemon_denied {
+	struct nflog *nflog; /* NULL: nobody tells */
+	sd_event_source *io;
+	int fd;		  /* of the file, or -1 */
+	struct buf lines; /* for the file */
+	bool file_failed; /* and it was said */
+	bool begun;	  /* the counters' beginnings are known */
+	bool uncounted;	  /* there were events since the counters were read */
+	uint64_t loss_until_ms;
+	struct denied_ring ring;
+	struct denied_counts counts;
+	struct denied_rule rules[RULES_CACHED];
+};
+
+/* ------------------------------------------------------------------ rules */
+
+static void forget_rule(struct denied_rule *rule)
+{
+	free(rule->network);
+	free(rule->file);
+	free(rule->entry);
+	*rule = (struct denied_rule){ 0 };
+}
+
+static const char *network_of(const struct policy *policy, const char *bridge)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return policy->networks[i].name;
+	return bridge;
+}
+
+static void describe_rule(const struct running *running, struct denied_rule *rule)
+{
+	const struct plan_rule *found =
+		denied_find_rule(&running->plan, rule->prefix, &rule->parsed);
+	const struct origin *origin = found ? found->origin : NULL;
+	unsigned column;
+
+	rule->network = xstrdup(network_of(&running->policy, rule->parsed.bridge));
+	if (!origin)
+		return;
+	rule->audit = found->verdict == VERDICT_ACCEPT;
+	rule->entry = xstrdup(origin->network ? origin->entry : "-");
+	if (!origin->network || !origin->loc.src)
+		return;
+	rule->file = xstrdup(origin->loc.src->name);
+	loc_line_column(origin->loc, &rule->line, &column);
+}
+
+/* NULL for a packet that no rule of ours told of. */
+static const struct denied_rule *rule_of(struct daemon *d, const char *prefix)
+{
+	struct denied_rule *rule =
+		&d->denied->rules[hash64(HASH_SEED, prefix, strlen(prefix)) % RULES_CACHED];
+
+	if (strcmp(rule->prefix, prefix) == 0)
+		return rule;
+	forget_rule(rule);
+	if (!denied_prefix_parse(prefix, &rule->parsed))
+		return NULL;
+	snprintf(rule->prefix, sizeof(rule->prefix), "%s", prefix);
+	describe_rule(d->enforcer.running, rule);
+	return rule;
+}
+
+static void forget_rules(struct daemon_denied *k)
+{
+	for (size_t i = 0; i < RULES_CACHED; i++)
+		forget_rule(&k->rules[i]);
+}
+
+/* ------------------------------------------------------------------ the file */
+
+static void file_failed(struct daemon_denied *k, const char *path, const char *what)
+{
+	if (!k->file_failed)
+		log_error("%s %s: %s; what is refused is kept in memory only", what, path,
+			  strerror(errno));
+	k->file_failed = true;
+}
+
+static void open_file(struct daemon *d)
+{
+	struct daemon_denied *k = d->denied;
+	const char *path = d->options->denied_log;
+
+	if (!path)
+		return;
+	if (k->fd >= 0)
+		close(k->fd);
+	k->file_failed = false;
+	/* Not blocking: it may be a pipe that nobody reads. */
+	k->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+	if (k->fd < 0)
+		file_failed(k, path, "open");
+}
+
+static void write_lines(struct daemon *d)
+{
+	struct daemon_denied *k = d->denied;
+
+	if (k->lines.len > 0 && k->fd >= 0) {
+		ssize_t n = write(k->fd, k->lines.data, k->lines.len);
+
+		if (n >= 0 && (size_t)n < k->lines.len)
+			errno = ENOSPC;
+		if (n < 0 || (size_t)n < k->lines.len)
+			file_failed(k, d->options->denied_log, "write to");
+		else
+			k->file_failed = false;
+	}
+	buf_reset(&k->lines);
+}
+
+/* ------------------------------------------------------------------ events */
+
+static uint64_t wall_clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void on_packet(void *data, const struct nflog_packet *packet)
+{
+	struct daemon *d = data;
+	struct daemon_denied *k = d->denied;
+	const struct denied_rule *rule = rule_of(d, packet->prefix);
+	struct denied_event event;
+	const char *json;
+
+	if (!rule)
+		return;
+	event = (struct denied_event){
+		.time_ms = packet->time_ms ? packet->time_ms : wall_clock_ms(),
+		.audit = rule->audit,
+		.network = rule->network,
+		.bridge = rule->parsed.bridge,
+		.kind = rule->parsed.kind,
+		.container = daemon_docker_container(d, rule->parsed.bridge, &packet->src,
+						     packet->has_mac ? packet->mac : NULL),
+		.src = packet->src,
+		.dst = packet->dst,
+		.name = denied_name(&d->enforcer.names, &packet->dst),
+		.l4proto = packet->l4proto,
+		.has_ports = packet->has_ports,
+		.has_icmp = packet->has_icmp,
+		.sport = packet->sport,
+		.dport = packet->dport,
+		.icmp_type = packet->icmp_type,
+		.icmp_code = packet->icmp_code,
+		.entry = rule->entry,
+		.file = rule->file,
+		.line = rule->line,
+	};
+	json = denied_ring_add(&k->ring, &event);
+	denied_count_of(&k->counts, event.bridge, event.kind)->told++;
+	k->uncounted = true;
+	if (k->fd >= 0) {
+		buf_puts(&k->lines, json);
+		buf_putc(&k->lines, '\n');
+	}
+}
+
+static void tell_loss(struct daemon *d)
+{
+	uint64_t now_ms = daemon_now_ms(d);
+
+	if (now_ms < d->denied->loss_until_ms)
+		return;
+	d->denied->loss_until_ms = now_ms + LOSS_TOLD_MS;
+	log_warning("more packets were refused than could be told of; they are counted");
+}
+
+static void read_packets(struct daemon *d)
+{
+	struct err err = { 0 };
+	bool lost = false;
+	int r = nflog_read(d->denied->nflog, on_packet, d, &lost, &err);
+
+	write_lines(d);
+	if (lost)
+		tell_loss(d);
+	if (r < 0 && r != -EBADMSG) {
+		log_error("%s; what is refused is not told of any more", err.text);
+		daemon_denied_deaf(d);
+	}
+	err_free(&err);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	read_packets(data);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ counters */
+
+/* What the rules of a chain have counted that a log statement stands before. */
+static uint64_t sum_refused(const struct plan_chain *chain, const struct kernel_chain *have)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < chain->n_rules && i < have->n_rules; i++)
+		if (chain->rules[i - 1].verdict == VERDICT_LOG)
+			sum += have->rules[i].packets;
+	return sum;
+}
+
+static bool refuses(const struct plan_chain *chain)
+{
+	for (size_t i = 0; chain->bridge && i < chain->n_rules; i++)
+		if (chain->rules[i].verdict == VERDICT_LOG)
+			return true;
+	return false;
+}
+
+static void count(struct daemon *d, const struct kernel *kernel)
+{
+	const struct plan *plan = &d->enforcer.running->plan;
+	struct daemon_denied *k = d->denied;
+
+	for (size_t i = 0; i < plan->n_chains; i++) {
+		const struct plan_chain *chain = plan->chains[i];
+		const struct kernel_chain *have = kernel_find_chain(kernel, chain->name);
+		struct denied_count *count;
+
+		if (!have || !refuses(chain))
+			continue;
+		count = denied_count_of(&k->counts, chain->bridge, chain->kind);
+		if (k->begun)
+			denied_count_update(count, chain->hash, sum_refused(chain, have));
+		else
+			denied_count_begin(count, chain->hash, sum_refused(chain, have));
+	}
+	k->begun = true;
+	k->uncounted = false;
+}
+
+void daemon_denied_before(struct daemon *d)
+{
+	if (!d->denied || !d->enforcer.running)
+		return;
+	/* What is here is of the rules that go; what the kernel still collects comes as of older ones. */
+	if (d->denied->nflog)
+		read_packets(d);
+	if (!d->denied->uncounted)
+		return;
+	daemon_status_forget(d);
+	count(d, daemon_counters(d));
+}
+
+void daemon_denied_enforced(struct daemon *d)
+{
+	if (!d->denied)
+		return;
+	forget_rules(d->denied);
+	/* At the start: what was read a moment ago, where it is known, and costs nothing. */
+	if (!d->denied->begun)
+		count(d, d->enforcer.known.n_chains > 0 ? &d->enforcer.known : daemon_counters(d));
+}
+
+/* What was told of was refused, even where rules were rewritten before they were asked for it. */
+static void put_count(struct json_out *out, const struct policy *policy,
+		      const struct denied_count *count)
+{
+	uint64_t packets = count->refused > count->told ? count->refused : count->told;
+
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "network", network_of(policy, count->bridge));
+	json_out_string(out, "kind", count->kind);
+	json_out_int(out, "packets", (int64_t)packets);
+	json_out_int(out, "events", (int64_t)count->told);
+	json_out_int(out, "suppressed", (int64_t)(packets - count->told));
+	json_out_close(out, '}');
+}
+
+/* ------------------------------------------------------------------ the answer */
+
+static uint64_t number_of(const struct request *request, const char *key)
+{
+	const struct json_node *node = request_field(request, key);
+
+	return node && node->kind == JSON_INT && node->u.integer > 0 ? (uint64_t)node->u.integer
+								     : 0;
+}
+
+void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_out *out)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+	struct daemon_denied *k = d->denied;
+	struct denied_query query = { .after = number_of(request, "after"),
+				      .since_ms = number_of(request, "since_ms"),
+				      .network = request_string(request, "network"),
+				      .max = ANSWER_MAX };
+	static const struct denied_ring nothing = { 0 };
+
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "status", "ok");
+	json_out_bool(out, "listening", k && k->nflog);
+	denied_ring_json(k ? &k->ring : &nothing, &query, out);
+	/* Who follows asks each second, and need not know them. */
+	if (k && !request_field(request, "after")) {
+		count(d, daemon_counters(d));
+		json_out_open(out, "counts", '[');
+		for (size_t i = 0; i < k->counts.n; i++)
+			if (!query.network ||
+			    strcmp(query.network, network_of(policy, k->counts.items[i].bridge)) ==
+				    0)
+				put_count(out, policy, &k->counts.items[i]);
+		json_out_close(out, ']');
+	}
+	json_out_close(out, '}');
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+static int listen_to_group(struct daemon *d, struct err *err)
+{
+	struct daemon_denied *k = d->denied;
+	int r = nflog_open(d->options->plan.log_group, &k->nflog, err);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->event, &k->io, nflog_fd(k->nflog), EPOLLIN, on_io, d);
+	/* After everything that keeps the policy in force. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_NORMAL + 5);
+	return r < 0 ? err_errno(err, -r, "event loop") : 0;
+}
+
+void daemon_denied_deaf(struct daemon *d)
+{
+	sd_event_source_disable_unref(d->denied->io);
+	nflog_close(d->denied->nflog);
+	d->denied->io = NULL;
+	d->denied->nflog = NULL;
+}
+
+void daemon_denied_reload(struct daemon *d)
+{
+	struct err err = { 0 };
+
+	if (d->options->plan.log_group == 0)
+		return;
+	if (!d->denied) {
+		d->denied = xcalloc(1, sizeof(*d->denied));
+		d->denied->fd = -1;
+	}
+	open_file(d);
+	if (d->denied->nflog)
+		return;
+	if (listen_to_group(d, &err) < 0) {
+		log_warning("%s; what is refused is not told of (--log-group)", err.text);
+		daemon_denied_deaf(d);
+	}
+	err_free(&err);
+}
+
+void daemon_denied_stop(struct daemon *d)
+{
+	struct daemon_denied *k = d->denied;
+
+	if (!k)
+		return;
+	daemon_denied_deaf(d);
+	forget_rules(k);
+	if (k->fd >= 0)
+		close(k->fd);
+	buf_free(&k->lines);
+	denied_ring_free(&k->ring);
+	denied_counts_free(&k->counts);
+	free(k);
+}

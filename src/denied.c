@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/denied.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ------------------------------------------------------------------ which rule */
+
+/* Takes a part that ends at a slash. */
+static bool take_part(const char **p, char *ret, size_t size)
+{
+	size_t len = strcspn(*p, "/");
+
+	if (len == 0 || len >= size || (*p)[len] != '/')
+		return false;
+	memcpy(ret, *p, len);
+	ret[len] = '\0';
+	*p += len + 1;
+	return true;
+}
+
+bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
+{
+	static const char head[] = "dsfw/";
+	struct denied_prefix parsed;
+	const char *p = prefix + sizeof(head) - 1;
+
+	if (strncmp(prefix, head, sizeof(head) - 1) != 0 ||
+	    !take_part(&p, parsed.bridge, sizeof(parsed.bridge)) ||
+	    !take_part(&p, parsed.kind, sizeof(parsed.kind)))
+		return false;
+	*ret_prefix = parsed;
+	return true;
+}
+
+const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
+					 const struct denied_prefix *parsed)
+{
+	struct arena arena = { 0 };
+	const struct plan_chain *chain =
+		plan_find_chain(plan, plan_chain_name(&arena, parsed->bridge, parsed->kind));
+
+	arena_free(&arena);
+	for (size_t i = 0; chain && i + 1 < chain->n_rules; i++)
+		if (chain->rules[i].verdict == VERDICT_LOG &&
+		    strcmp(chain->rules[i].log, prefix) == 0)
+			return &chain->rules[i + 1];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ events */
+
+static void put_time(struct json_out *out, uint64_t time_ms)
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	char date[64] = "", text[80];
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(time_ms % 1000));
+	json_out_string(out, "time", text);
+	json_out_int(out, "time_ms", (int64_t)time_ms);
+}
+
+static void put_protocol(struct json_out *out, uint8_t l4proto)
+{
+	char number[8];
+
+	switch (l4proto) {
+	case IPPROTO_TCP:
+		json_out_string(out, "protocol", "tcp");
+		break;
+	case IPPROTO_UDP:
+		json_out_string(out, "protocol", "udp");
+		break;
+	case IPPROTO_ICMP:
+		json_out_string(out, "protocol", "icmp");
+		break;
+	case IPPROTO_ICMPV6:
+		json_out_string(out, "protocol", "icmpv6");
+		break;
+	default:
+		snprintf(number, sizeof(number), "%u", l4proto);
+		json_out_string(out, "protocol", number);
+	}
+}
+
+static void put_rule(struct json_out *out, const struct denied_event *event)
+{
+	json_out_string(out, "rule", event->entry);
+	json_out_string(out, "file", event->file);
+	if (event->file)
+		json_out_int(out, "line", event->line);
+	else
+		json_out_string(out, "line", NULL);
+}
+
+void denied_event_json(struct buf *b, const struct denied_event *event)
+{
+	struct json_out out = { .b = b };
+	char text[ADDR_STRLEN];
+
+	json_out_open(&out, NULL, '{');
+	json_out_int(&out, "seq", (int64_t)event->seq);
+	put_time(&out, event->time_ms);
+	json_out_string(&out, "verdict", event->audit ? "audit" : "refused");
+	json_out_string(&out, "network", event->network);
+	json_out_string(&out, "bridge", event->bridge);
+	json_out_string(&out, "kind", event->kind);
+	json_out_string(&out, "container", event->container);
+	json_out_string(&out, "source", ipaddr_format(&event->src, text));
+	json_out_string(&out, "destination", ipaddr_format(&event->dst, text));
+	json_out_string(&out, "name", event->name);
+	put_protocol(&out, event->l4proto);
+	if (event->has_ports) {
+		json_out_int(&out, "source_port", event->sport);
+		json_out_int(&out, "port", event->dport);
+	}
+	if (event->has_icmp) {
+		json_out_int(&out, "icmp_type", event->icmp_type);
+		json_out_int(&out, "icmp_code", event->icmp_code);
+	}
+	put_rule(&out, event);
+	json_out_close(&out, '}');
+}
+
+const char *denied_name(const struct names *names, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		const struct name *name = &names->items[i];
+
+		for (size_t k = 0; k < name->n_addrs; k++)
+			if (ipaddr_cmp(&name->addrs[k].addr, addr) == 0)
+				return name->name;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ the memory */
+
+const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event)
+{
+	struct buf b = { 0 };
+	struct denied_kept *kept;
+
+	if (!ring->items) {
+		ring->items = xcalloc(DENIED_EVENTS_MAX, sizeof(*ring->items));
+		ring->next = 1;
+	}
+	event->seq = ring->next++;
+	denied_event_json(&b, event);
+	kept = &ring->items[event->seq % DENIED_EVENTS_MAX];
+	free(kept->network);
+	free(kept->json);
+	*kept = (struct denied_kept){ event->seq, event->time_ms, xstrdup(event->network),
+				      buf_steal(&b) };
+	return kept->json;
+}
+
+void denied_ring_free(struct denied_ring *ring)
+{
+	for (size_t i = 0; ring->items && i < DENIED_EVENTS_MAX; i++) {
+		free(ring->items[i].network);
+		free(ring->items[i].json);
+	}
+	free(ring->items);
+	*ring = (struct denied_ring){ 0 };
+}
+
+static bool is_asked_for(const struct denied_kept *kept, const struct denied_query *query)
+{
+	return kept->time_ms >= query->since_ms &&
+	       (!query->network || strcmp(kept->network, query->network) == 0);
+}
+
+void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
+		      struct json_out *out)
+{
+	uint64_t next = ring->items ? ring->next : 1;
+	uint64_t oldest = next > DENIED_EVENTS_MAX ? next - DENIED_EVENTS_MAX : 1;
+	uint64_t seq = query->after < next ? query->after + 1 : next;
+	uint64_t missed = seq < oldest ? oldest - seq : 0;
+	size_t start = out->b->len;
+
+	seq += missed;
+	json_out_open(out, "events", '[');
+	for (; seq < next && out->b->len - start < query->max; seq++) {
+		const struct denied_kept *kept = &ring->items[seq % DENIED_EVENTS_MAX];
+
+		if (is_asked_for(kept, query))
+			json_out_text(out, NULL, kept->json);
+	}
+	json_out_close(out, ']');
+	json_out_int(out, "next", (int64_t)(seq - 1));
+	json_out_bool(out, "more", seq < next);
+	json_out_int(out, "missed", (int64_t)missed);
+}
+
+/* ------------------------------------------------------------------ what was not told */
+
+struct denied_count *denied_count_of(struct denied_counts *counts, const char *bridge,
+				     const char *kind)
+{
+	struct denied_count *count;
+
+	for (size_t i = 0; i < counts->n; i++)
+		if (strcmp(counts->items[i].bridge, bridge) == 0 &&
+		    strcmp(counts->items[i].kind, kind) == 0)
+			return &counts->items[i];
+	counts->items = array_grow(counts->items, &counts->cap, counts->n, sizeof(*counts->items));
+	count = &counts->items[counts->n++];
+	*count = (struct denied_count){ 0 };
+	snprintf(count->bridge, sizeof(count->bridge), "%s", bridge);
+	snprintf(count->kind, sizeof(count->kind), "%s", kind);
+	return count;
+}
+
+void denied_count_update(struct denied_count *count, uint64_t rules, uint64_t counter)
+{
+	bool same = rules == count->rules && counter >= count->counter;
+
+	count->refused += same ? counter - count->counter : counter;
+	denied_count_begin(count, rules, counter);
+}
+
+void denied_count_begin(struct denied_count *count, uint64_t rules, uint64_t counter)
+{
+	count->rules = rules;
+	count->counter = counter;
+}
+
+void denied_counts_free(struct denied_counts *counts)
+{
+	free(counts->items);
+	*counts = (struct denied_counts){ 0 };
+}

@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What is refused becomes an event with the right network and rule; a flood of it costs the daemon
+# little, and what is suppressed is counted. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+
+outside 198.51.100.1/32 198.51.100.2/32 203.0.113.1/32 2001:db8:100::1/128 || bail "cannot set up the outside"
+bridge ds-a 172.30.1.1/24 2001:db8:1::1/64 && bridge ds-b 172.30.2.1/24 2001:db8:2::1/64 ||
+	bail "cannot make bridges"
+container a1 ds-a 172.30.1.10 2001:db8:1::10 && container a2 ds-a 172.30.1.11 2001:db8:1::11 &&
+	container b1 ds-b 172.30.2.10 2001:db8:2::10 || bail "cannot make containers"
+
+hosts "198.51.100.2 one.example"
+network_config <<'JSON'
+{"networks": [{"name": "ds-a", "subnet": "172.30.1.0/24", "subnet6": "2001:db8:1::/64"},
+	{"name": "ds-b", "subnet": "172.30.2.0/24"}]}
+JSON
+rules_of_a='{"action": "drop", "proto": "udp", "to": "cidr", "cidr": "203.0.113.0/24"}'
+write_rules() # RULES-OF-A
+{
+	firewall_config <<-JSON
+		{"networks": {
+			"ds-a": {"egress": [
+				{"proto": "tcp", "ports": [80], "to": "host", "host": "one.example"},
+				$1,
+				{"action": "drop"}
+			]},
+			"ds-b": {"host": [
+				{"proto": "tcp", "ports": [53]},
+				{"action": "drop"}
+			]}
+		}}
+	JSON
+}
+write_rules "$rules_of_a"
+files+=(--denied-log "$t/denied.log")
+
+# events FILE: asks the daemon for all of them
+events()
+{
+	timeout 20 "$DSFW_NFT" denied --socket $socket --json "${@:2}" >"$1" 2>$t/err
+}
+count()
+{
+	python3 "$here/denied.py" judge "$@"
+}
+# shellcheck disable=SC2317 # until_true calls it
+have() # FILE COUNT
+{
+	events "$1" && [[ $(wc -l <"$1") -ge $2 ]]
+}
+ask_counts()
+{
+	sleep 0.5 # the kernel collects for a tenth of a second
+	timeout 20 python3 - $socket >"$1" <<-'PYTHON'
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		s.sendall(b'{"action": "denied"}\n')
+		print(b"".join(iter(lambda: s.recv(65536), b"")).decode())
+	PYTHON
+}
+
+start_listening
+start_daemon
+
+# ---- each is told of -----------------------------------------------------------------------------
+
+is "1,000 refused connections at 100 a second" "$(python3 "$here/denied.py" try 100 1000 \
+	a1:tcp:198.51.100.2:443 a1:udp:203.0.113.1:123 b1:udp:192.0.2.1:161 a1:udp:172.30.1.11:22 \
+	a1:udp:2001:db8:100::1:53)" "answered 0 reset 200 neither 800"
+until_true 5 have $t/events 1000
+is "are 1,000 events" "$(wc -l <$t/events)" 1000
+line_of() # TEXT: in the file
+{
+	grep -n "$1" $t/firewall.json | cut -d : -f 1
+}
+where=(file="$t/firewall.json")
+is "of the last rule" "$(count $t/events network=ds-a kind=OUT rule='egress[2]' "${where[@]}" \
+	line="$(line_of '{"action": "drop"}$' | head -1)" source=172.30.1.10 destination=198.51.100.2 \
+	name=one.example protocol=tcp port=443 verdict=refused)" 200
+is "over IPv6" "$(count $t/events network=ds-a kind=OUT rule='egress[2]' source=2001:db8:1::10 \
+	destination=2001:db8:100::1 protocol=udp port=53 name=None)" 200
+is "of one in the middle" "$(count $t/events network=ds-a kind=OUT rule='egress[1]' "${where[@]}" \
+	line="$(line_of 203.0.113)" destination=203.0.113.1 protocol=udp port=123)" 200
+is "to the host" "$(count $t/events network=ds-b kind=HOST rule='host[1]' source=172.30.2.10 \
+	destination=192.0.2.1 protocol=udp port=161)" 200
+is "between containers, by no rule of the file" "$(count $t/events network=ds-a kind=ING rule=- file=None \
+	source=172.30.1.10 destination=172.30.1.11 protocol=udp port=22)" 200
+is "each has a number of its own" "$(grep -o '"seq":[0-9]*' $t/events | sort -u | wc -l)" 1000
+is "the file has the same" "$(cmp $t/events $t/denied.log 2>&1)" ""
+events $t/of_b --network ds-b
+is "those of one network" "$(count $t/of_b network=ds-b) $(wc -l <$t/of_b)" "200 200"
+events $t/none --since 0s
+is "none since now" "$(wc -l <$t/none)" 0
+client denied --network ds-b
+like "for people" "$out" "ds-b +172.30.2.10 +192.0.2.1 +udp/161 +host\[1\] \($t/firewall.json:[0-9]+\)"
+
+# ---- over a reload -------------------------------------------------------------------------------
+
+mv $t/denied.log $t/denied.old
+write_rules '{"action": "drop", "proto": "udp", "to": "cidr", "cidr": "198.51.100.0/24"}'
+kill -STOP "$daemon_pid"
+python3 "$here/denied.py" try 100 3 a1:udp:203.0.113.1:123 >/dev/null
+sleep 0.3
+kill -HUP "$daemon_pid"
+kill -CONT "$daemon_pid"
+until_true 10 logged '^reloaded' || bail "no reload"
+until_true 5 have $t/events 1003
+is "what came before is of the rule that there was" \
+	"$(count $t/events rule='egress[1]' destination=203.0.113.1) $(count $t/events rule='egress[1]')" "203 203"
+is "two more" "$(python3 "$here/denied.py" try 100 2 a1:udp:198.51.100.1:7)" \
+	"answered 0 reset 0 neither 2"
+until_true 5 have $t/events 1005
+is "the new one is told" "$(count $t/events rule='egress[1]' destination=198.51.100.1)" 2
+is "the file was opened anew" "$(wc -l <$t/denied.log)" 5
+
+# ---- following -----------------------------------------------------------------------------------
+
+timeout 20 "$DSFW_NFT" denied --socket $socket --json --follow --network ds-b >$t/followed 2>&1 &
+follower=$!
+# shellcheck disable=SC2317 # until_true calls it
+followed() # COUNT
+{
+	[[ $(wc -l <$t/followed) -ge $1 ]]
+}
+until_true 5 followed 200
+python3 "$here/denied.py" try 100 7 b1:udp:192.0.2.1:162 >/dev/null
+until_true 5 followed 207
+kill "$follower"
+is "what comes while following" "$(wc -l <$t/followed) $(count $t/followed port=162)" "207 7"
+is "who follows does not fill the log" "$([[ $(life | grep -c 'socket: denied') -lt 30 ]] && echo yes)" yes
+
+# ---- a flood -------------------------------------------------------------------------------------
+
+# ticks: of the daemon's processor time, in hundredths of a second
+ticks()
+{
+	cut -d ' ' -f 14,15 /proc/"$daemon_pid"/stat | tr ' ' +
+}
+before=$(($(ticks)))
+began=$(monotonic)
+sent=$(python3 "$here/denied.py" flood 4 a1:udp:198.51.100.1:9)
+sleep 0.3
+share=$(awk -v ticks=$(($(ticks) - before)) -v began="$began" -v now="$(monotonic)" \
+	'BEGIN { printf "%.1f", ticks / (now - began) }')
+comment <<<"$sent packets refused in 4 s; the daemon took $share % of a processor"
+result "a flood takes less than 20 % of a processor" \
+	"$(awk -v share="$share" 'BEGIN { if (share >= 20) print share " %" }')"
+ask_counts $t/answer
+read -r packets events suppressed < <(python3 "$here/denied.py" sum $t/answer OUT)
+comment <<<"packets $packets, events $events, suppressed $suppressed"
+is "what is told and what is suppressed is all" "$((events + suppressed))" "$packets"
+is "and is what was sent" "$packets" "$((605 + sent))"
+result "most of it was suppressed" "$([[ $suppressed -gt $((sent / 2)) ]] || echo "$suppressed of $sent")"
+result "the memory is bounded" "$(events $t/events; [[ $(wc -l <$t/events) -le 4096 ]] || wc -l <$t/events)"
+client status
+is "the daemon still answers" "$status" 0
+
+# What the kernel has not sent on yet when the rules are rewritten: mostly it is told of as of older ones.
+write_rules "$rules_of_a"
+kill -STOP "$daemon_pid"
+python3 "$here/denied.py" try 100 3 a1:udp:198.51.100.1:10 >/dev/null
+kill -HUP "$daemon_pid"
+kill -CONT "$daemon_pid"
+sleep 1
+events $t/events --since 3s
+is "an older rule is not taken for another" \
+	"$(($(count $t/events port=10 rule=None) + $(count $t/events port=10 rule='egress[1]')))" 3
+comment <<<"$(count $t/events port=10 rule=None) of 3 are of older rules"
+is "the daemon still knows the newer ones" "$(python3 "$here/denied.py" try 100 2 a1:udp:203.0.113.1:11)" \
+	"answered 0 reset 0 neither 2"
+sleep 0.5
+events $t/events --since 3s
+is "which are told of" "$(count $t/events port=11 rule='egress[1]')" 2
+
+# ---- without it ----------------------------------------------------------------------------------
+
+end_daemon TERM
+is "a good end" "$status" 0
+files+=(--log-group none)
+start_daemon
+is "no log statements" "$(nft list table inet dockside | grep -c 'log prefix')" 0
+client denied
+like "and it says so" "$err" 'not told what is refused'
+end_daemon TERM
+finish
