@@ -62,14 +62,16 @@ static bool read_protocol(const struct json_node *event, enum proto *ret_proto, 
 	       number_of(event, "icmp_type", UINT8_MAX, ret_port) && icmp6_type(ret_port);
 }
 
-static struct learn_flow *flow_of(struct learn *learn, const struct learn_flow *key)
+/* A rule says any number of ports, but one ICMP type. */
+static struct learn_flow *flow_of(struct learn *learn, const struct learn_flow *key, uint16_t port)
 {
 	struct learn_flow *flow;
 
 	for (size_t i = 0; i < learn->n; i++) {
 		flow = &learn->flows[i];
 		if (flow->host == key->host && flow->proto == key->proto &&
-		    strcmp(flow->dest, key->dest) == 0)
+		    strcmp(flow->dest, key->dest) == 0 &&
+		    (key->proto != PROTO_ICMP || flow->ports[0] == port))
 			return flow;
 	}
 	learn->flows = array_grow(learn->flows, &learn->cap, learn->n, sizeof(*learn->flows));
@@ -117,7 +119,7 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	key.named = !key.host && name && hostname_valid(name, strlen(name));
 	if (!key.host)
 		key.dest = key.named ? name : address;
-	flow = flow_of(learn, &key);
+	flow = flow_of(learn, &key, port);
 	add_port(flow, port);
 	flow->count++;
 }
@@ -149,7 +151,9 @@ static int cmp_flows(const void *x, const void *y)
 	if (a->count != b->count)
 		return a->count > b->count ? -1 : 1;
 	r = strcmp(a->dest, b->dest);
-	return r ? r : (int)a->proto - (int)b->proto;
+	if (r == 0)
+		r = (int)a->proto - (int)b->proto;
+	return r ? r : cmp_ports(a, b);
 }
 
 /* Flows that one rule allows. */
@@ -252,34 +256,20 @@ static void put_rules(struct buf *b, const char *key, const struct group *groups
 		      bool host, const char *network)
 {
 	size_t left = 0;
+	bool any;
 
 	for (size_t i = 0; i < n; i++)
 		left += groups[i].first->host == host;
-	buf_printf(b, "      \"%s\": [%s", key, left ? "\n" : "");
+	any = left > 0;
+	buf_printf(b, "      \"%s\": [%s", key, any ? "\n" : "");
 	for (size_t i = 0; i < n; i++) {
 		if (groups[i].first->host != host)
 			continue;
 		put_rule(b, &groups[i], network);
-		buf_printf(b, "%s // %" PRIu64 " times\n", --left ? "," : "", groups[i].count);
+		buf_printf(b, "%s // %" PRIu64 " %s\n", --left ? "," : "", groups[i].count,
+			   groups[i].count == 1 ? "packet" : "packets");
 	}
-	buf_puts(b, "      ]");
-}
-
-/* A rule says one ICMP type: flows with several become several. */
-static void split_icmp(struct learn *learn)
-{
-	for (size_t i = 0, n = learn->n; i < n; i++) {
-		while (learn->flows[i].proto == PROTO_ICMP && learn->flows[i].n_ports > 1) {
-			struct learn_flow more = learn->flows[i];
-
-			more.ports = NULL;
-			more.n_ports = more.cap_ports = 0;
-			add_port(&more, learn->flows[i].ports[--learn->flows[i].n_ports]);
-			learn->flows = array_grow(learn->flows, &learn->cap, learn->n,
-						  sizeof(*learn->flows));
-			learn->flows[learn->n++] = more;
-		}
-	}
+	buf_puts(b, any ? "      ]" : "]");
 }
 
 void learn_print(struct learn *learn, const char *network, struct buf *b)
@@ -288,7 +278,6 @@ void learn_print(struct learn *learn, const char *network, struct buf *b)
 	bool any_ipset = false, any_host = false;
 	size_t n;
 
-	split_icmp(learn);
 	groups = xcalloc(learn->n + 1, sizeof(*groups));
 	n = make_groups(learn, groups);
 	buf_puts(b, "{\n");

@@ -12,7 +12,7 @@ struct learn_flow {
 	bool named;	  /* dest is a hostname, else an address */
 	const char *dest; /* "" for a host rule, which cannot say it */
 	enum proto proto;
-	uint16_t *ports; /* sorted; of ICMP the types, as rules say them */
+	uint16_t *ports; /* sorted; of ICMP the one type, as rules say it */
 	size_t n_ports, cap_ports;
 	uint64_t count;
 };

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whatever comes as a logged packet, what is made of it is sound, and its event is JSON. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/denied.h"
+#include "dockside/nflog.h"
+
+/* Not assert(): it must hold under NDEBUG too. */
+#define must(condition) ((condition) ? (void)0 : abort())
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(void *data, const struct nflog_packet *packet)
+{
+	struct src src = { .name = NULL };
+	struct denied_prefix prefix;
+	struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct buf b = { 0 };
+
+	++*(size_t *)data;
+	must(strnlen(packet->prefix, NFLOG_PREFIX_SIZE) < NFLOG_PREFIX_SIZE && packet->prefix[0]);
+	must(packet->src.family == packet->dst.family);
+	must(!packet->has_ports || !packet->has_icmp);
+	if (denied_prefix_parse(packet->prefix, &prefix))
+		must(prefix.bridge[0] && prefix.kind[0]);
+	denied_event_json(&b, &(struct denied_event){ .time_ms = packet->time_ms,
+						      .network = packet->prefix,
+						      .bridge = packet->prefix,
+						      .kind = "OUT",
+						      .src = packet->src,
+						      .dst = packet->dst,
+						      .l4proto = packet->l4proto,
+						      .has_ports = packet->has_ports,
+						      .has_icmp = packet->has_icmp,
+						      .sport = packet->sport,
+						      .dport = packet->dport });
+	src.text = b.data;
+	src.len = b.len;
+	must(json_parse(&src, &tree, &diags));
+	json_tree_free(&tree);
+	diags_free(&diags);
+	buf_free(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* A copy of the exact size, so that ASan sees a read past the end. */
+	char *copy = malloc(size ? size : 1);
+	size_t n = 0;
+
+	must(copy);
+	if (size)
+		memcpy(copy, data, size);
+	(void)nflog_parse(copy, size, check, &n);
+	must(n <= size / 20);
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Prefixes to rules of a plan, events to JSON, the memory of events, and what was not told. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/compile.h"
+#include "dockside/config.h"
+#include "dockside/denied.h"
+
+/* ------------------------------------------------------------------ prefixes */
+
+static void test_prefixes(void **state)
+{
+	struct denied_prefix p;
+
+	(void)state;
+	assert_true(denied_prefix_parse("dsfw/amber/OUT/3/0123abcd", &p));
+	assert_string_equal(p.bridge, "amber");
+	assert_string_equal(p.kind, "OUT");
+	assert_true(denied_prefix_parse("dsfw/abcdefghijklmno/HOST/-/0", &p));
+	assert_string_equal(p.bridge, "abcdefghijklmno");
+	assert_false(denied_prefix_parse("", &p));
+	assert_false(denied_prefix_parse("dsfw", &p));
+	assert_false(denied_prefix_parse("dsfw/", &p));
+	assert_false(denied_prefix_parse("dsfw//OUT/1/2", &p));
+	assert_false(denied_prefix_parse("dsfw/amber", &p));
+	assert_false(denied_prefix_parse("dsfw/amber/", &p));
+	assert_false(denied_prefix_parse("dsfw/amber/OUT", &p));
+	assert_false(denied_prefix_parse("dsfw/abcdefghijklmnop/OUT/1/2", &p));
+	assert_false(denied_prefix_parse("dsfw/amber/OUTOUTOU/1/2", &p));
+	assert_false(denied_prefix_parse("DROP: ", &p));
+}
+
+/* A policy and its plan, from the rules of network amber. */
+struct compiled {
+	struct policy policy;
+	struct hosts hosts;
+	struct plan plan;
+};
+
+static void compile(struct compiled *c, const char *rules)
+{
+	static const char network[] =
+		"{\"networks\":[{\"name\":\"amber\",\"subnet\":\"192.0.2.0/24\"}]}";
+	static const struct plan_options options = { .mark_bit = 1, .log_group = 20 };
+	struct diags diags = { 0 };
+
+	*c = (struct compiled){ 0 };
+	c->policy.network_src =
+		(struct src){ xstrdup("network.json"), xstrdup(network), strlen(network) };
+	c->policy.firewall_src.name = xstrdup("firewall.json");
+	c->policy.firewall_src.text = xasprintf("{\"networks\":{\"amber\":{%s}}}", rules);
+	c->policy.firewall_src.len = strlen(c->policy.firewall_src.text);
+	assert_true(config_parse(&c->policy, &diags));
+	diags_free(&diags);
+	hosts_collect(&c->policy, &c->hosts);
+	compile_policy(&c->policy, &c->hosts, &options, &c->plan);
+}
+
+static void free_compiled(struct compiled *c)
+{
+	plan_free(&c->plan);
+	hosts_free(&c->hosts);
+	policy_free(&c->policy);
+}
+
+/* The prefixes of a chain's rules, each with the entry that the rule behind it is of. */
+static void print_prefixes(const struct compiled *c, const char *chain_name, struct buf *b)
+{
+	const struct plan_chain *chain = plan_find_chain(&c->plan, chain_name);
+
+	assert_non_null(chain);
+	for (size_t i = 0; i < chain->n_rules; i++)
+		if (chain->rules[i].verdict == VERDICT_LOG)
+			buf_printf(b, "%s %s\n", chain->rules[i].log,
+				   chain->rules[i + 1].origin->entry);
+}
+
+static void test_every_refusal_has_a_prefix(void **state)
+{
+	struct compiled c;
+	struct buf b = { 0 };
+
+	(void)state;
+	compile(&c, "\"egress\":[{\"action\":\"drop\",\"proto\":\"udp\",\"ports\":[53]},"
+		    "{\"proto\":\"tcp\"},{\"action\":\"drop\",\"proto\":\"icmp\"},"
+		    "{\"action\":\"drop\"}],\"host\":[{\"action\":\"drop\"}]");
+	for (size_t i = 0; i < c.plan.n_chains; i++) {
+		const struct plan_chain *chain = c.plan.chains[i];
+
+		for (size_t k = 0; chain->bridge && k < chain->n_rules; k++) {
+			const struct plan_rule *rule = &chain->rules[k];
+			struct denied_prefix parsed;
+
+			if (rule->verdict != VERDICT_LOG)
+				continue;
+			assert_true(k + 1 < chain->n_rules);
+			assert_int_equal(rule->n_matches, rule[1].n_matches);
+			assert_true(denied_prefix_parse(rule->log, &parsed));
+			assert_string_equal(parsed.bridge, "amber");
+			assert_string_equal(parsed.kind, chain->kind);
+			/* Rules of one entry share a prefix: the first of them is found. */
+			assert_ptr_equal(denied_find_rule(&c.plan, rule->log, &parsed)->origin,
+					 rule[1].origin);
+			buf_printf(&b, "%.*s %s\n", (int)(strrchr(rule->log, '/') - rule->log),
+				   rule->log, rule[1].origin->entry);
+		}
+	}
+	assert_string_equal(buf_str(&b), "dsfw/amber/OUT/0 egress[0]\n"
+					 "dsfw/amber/OUT/2 egress[2]\n"
+					 "dsfw/amber/OUT/2 egress[2]\n"
+					 "dsfw/amber/OUT/3 egress[3]\n"
+					 "dsfw/amber/ING/- network amber\n"
+					 "dsfw/amber/HOST/0 host[0]\n");
+	buf_free(&b);
+	free_compiled(&c);
+}
+
+/* What a rule of the first configuration told must not be taken for a rule of the second. */
+static void assert_same(const char *first, const char *second, bool same)
+{
+	struct compiled a, b;
+	struct buf x = { 0 }, y = { 0 };
+
+	compile(&a, first);
+	compile(&b, second);
+	print_prefixes(&a, "amber-OUT", &x);
+	print_prefixes(&b, "amber-OUT", &y);
+	assert_int_equal(strcmp(buf_str(&x), buf_str(&y)) == 0, same);
+	buf_free(&x);
+	buf_free(&y);
+	free_compiled(&a);
+	free_compiled(&b);
+}
+
+static void test_prefix_follows_the_rule(void **state)
+{
+	static const char first[] =
+		"\"egress\":[{\"action\":\"drop\",\"to\":\"ip\",\"ip\":\"192.0.2.1\"}]";
+
+	(void)state;
+	assert_same(first, first, true);
+	assert_same(first,
+		    "\"host\":[], \"egress\": [ {\"comment\":\"x\", \"action\":\"drop\","
+		    "\"to\":\"ip\", \"ip\":\"192.0.2.1\"} ]",
+		    true);
+	assert_same(first, "\"egress\":[{\"action\":\"drop\",\"to\":\"ip\",\"ip\":\"192.0.2.2\"}]",
+		    false);
+	assert_same(first,
+		    "\"egress\":[{\"proto\":\"tcp\"},"
+		    "{\"action\":\"drop\",\"to\":\"ip\",\"ip\":\"192.0.2.1\"}]",
+		    false);
+	assert_same(first,
+		    "\"mode\":\"audit\",\"egress\":[{\"action\":\"drop\",\"to\":\"ip\","
+		    "\"ip\":\"192.0.2.1\"}]",
+		    false);
+	assert_same("\"egress\":[{\"action\":\"drop\",\"proto\":\"tcp\",\"ports\":[1]}]",
+		    "\"egress\":[{\"action\":\"drop\",\"proto\":\"tcp\",\"ports\":[\"1-2\"]}]",
+		    false);
+	assert_same("\"egress\":[{\"action\":\"drop\",\"proto\":\"tcp\"}]",
+		    "\"egress\":[{\"action\":\"drop\",\"proto\":\"udp\"}]", false);
+	assert_same("\"egress\":[{\"action\":\"drop\",\"proto\":\"icmp\",\"type\":8}]",
+		    "\"egress\":[{\"action\":\"drop\",\"proto\":\"icmp\",\"type\":13}]", false);
+	assert_same("\"egress\":[{\"action\":\"drop\",\"to\":\"host\",\"host\":\"a.example\"}]",
+		    "\"egress\":[{\"action\":\"drop\",\"to\":\"host\",\"host\":\"b.example\"}]",
+		    false);
+}
+
+static void test_older_rules(void **state)
+{
+	struct denied_prefix parsed;
+	struct compiled c;
+
+	(void)state;
+	compile(&c, "\"egress\":[{\"action\":\"drop\"}]");
+	assert_true(denied_prefix_parse("dsfw/amber/OUT/0/00000000", &parsed));
+	assert_null(denied_find_rule(&c.plan, "dsfw/amber/OUT/0/00000000", &parsed));
+	assert_true(denied_prefix_parse("dsfw/gone/OUT/0/00000000", &parsed));
+	assert_null(denied_find_rule(&c.plan, "dsfw/gone/OUT/0/00000000", &parsed));
+	assert_true(denied_prefix_parse("dsfw/amber/HOST/0/00000000", &parsed));
+	assert_null(denied_find_rule(&c.plan, "dsfw/amber/HOST/0/00000000", &parsed));
+	free_compiled(&c);
+}
+
+static void test_audit_accepts(void **state)
+{
+	struct compiled c;
+	size_t n = 0;
+
+	(void)state;
+	compile(&c, "\"mode\":\"audit\",\"egress\":[{\"action\":\"drop\",\"proto\":\"tcp\"},"
+		    "{\"action\":\"drop\"}],\"host\":[{\"action\":\"drop\"}]");
+	for (size_t i = 0; i < c.plan.n_chains; i++) {
+		const struct plan_chain *chain = c.plan.chains[i];
+
+		for (size_t k = 0; k < chain->n_rules; k++) {
+			const struct plan_rule *rule = &chain->rules[k];
+
+			n += rule->verdict == VERDICT_LOG;
+			if (rule->verdict == VERDICT_DROP) /* what is part of no connection */
+				assert_true(rule->matches[0].kind == MATCH_CT_STATE);
+			assert_true(rule->verdict != VERDICT_RESET);
+			if (k > 0 && rule[-1].verdict == VERDICT_LOG)
+				assert_true(rule->verdict == VERDICT_ACCEPT && rule->counter);
+		}
+	}
+	assert_int_equal(n, 4);
+	assert_null(plan_find_chain(&c.plan, "refuse")); /* nobody goes there */
+	free_compiled(&c);
+}
+
+/* ------------------------------------------------------------------ events */
+
+static struct ipaddr address(const char *text)
+{
+	struct ipaddr addr;
+
+	assert_true(ipaddr_parse(text, strlen(text), &addr));
+	return addr;
+}
+
+static void assert_json(const struct denied_event *event, const char *expected)
+{
+	struct buf b = { 0 };
+
+	denied_event_json(&b, event);
+	assert_string_equal(buf_str(&b), expected);
+	buf_free(&b);
+}
+
+static void test_events(void **state)
+{
+	struct denied_event event = {
+		.seq = 17,
+		.time_ms = 1767323045678,
+		.network = "Amber",
+		.bridge = "amber",
+		.kind = "OUT",
+		.container = "web\"1",
+		.src = address("192.0.2.10"),
+		.dst = address("198.51.100.7"),
+		.name = "db.example",
+		.l4proto = IPPROTO_TCP,
+		.has_ports = true,
+		.sport = 40000,
+		.dport = 443,
+		.entry = "egress[3]",
+		.file = "/etc/firewall.json",
+		.line = 12,
+	};
+
+	(void)state;
+	assert_json(&event,
+		    "{\"seq\":17,\"time\":\"2026-01-02T03:04:05.678Z\",\"time_ms\":1767323045678,"
+		    "\"verdict\":\"refused\",\"network\":\"Amber\",\"bridge\":\"amber\","
+		    "\"kind\":\"OUT\",\"container\":\"web\\\"1\",\"source\":\"192.0.2.10\","
+		    "\"destination\":\"198.51.100.7\",\"name\":\"db.example\",\"protocol\":\"tcp\","
+		    "\"source_port\":40000,\"port\":443,\"rule\":\"egress[3]\","
+		    "\"file\":\"/etc/firewall.json\",\"line\":12}");
+	event = (struct denied_event){
+		.seq = 1,
+		.audit = true,
+		.network = "a",
+		.bridge = "a",
+		.kind = "HOST",
+		.src = address("2001:db8::1"),
+		.dst = address("2001:db8::2"),
+		.l4proto = IPPROTO_ICMPV6,
+		.has_icmp = true,
+		.icmp_type = 128,
+	};
+	assert_json(&event,
+		    "{\"seq\":1,\"time\":\"1970-01-01T00:00:00.000Z\",\"time_ms\":0,"
+		    "\"verdict\":\"audit\",\"network\":\"a\",\"bridge\":\"a\",\"kind\":\"HOST\","
+		    "\"container\":null,\"source\":\"2001:db8::1\",\"destination\":\"2001:db8::2\","
+		    "\"name\":null,\"protocol\":\"icmpv6\",\"icmp_type\":128,\"icmp_code\":0,"
+		    "\"rule\":null,\"file\":null,\"line\":null}");
+}
+
+/* ------------------------------------------------------------------ the memory */
+
+static void add(struct denied_ring *ring, const char *network, uint64_t time_ms)
+{
+	struct denied_event event = { .time_ms = time_ms,
+				      .network = network,
+				      .bridge = network,
+				      .kind = "OUT",
+				      .src = address("192.0.2.1"),
+				      .dst = address("192.0.2.2") };
+
+	denied_ring_add(ring, &event);
+}
+
+/* "17 18; next 18, more 0, missed 0" */
+static void assert_asked(const struct denied_ring *ring, struct denied_query query,
+			 const char *expected)
+{
+	struct src src = { .name = NULL };
+	struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct buf b = { 0 }, text = { 0 };
+	struct json_out out = { .b = &b };
+	const struct json_node *events;
+
+	json_out_open(&out, NULL, '{');
+	denied_ring_json(ring, &query, &out);
+	json_out_close(&out, '}');
+	src.text = b.data;
+	src.len = b.len;
+	assert_true(json_parse(&src, &tree, &diags));
+	events = json_get(tree.root, "events");
+	for (size_t i = 0; i < events->u.children.n; i++)
+		buf_printf(&text, "%d ",
+			   (int)json_get(&events->u.children.items[i], "seq")->u.integer);
+	buf_printf(&text, "next %d more %d missed %d", (int)json_get(tree.root, "next")->u.integer,
+		   (int)json_get(tree.root, "more")->u.boolean,
+		   (int)json_get(tree.root, "missed")->u.integer);
+	assert_string_equal(buf_str(&text), expected);
+	json_tree_free(&tree);
+	diags_free(&diags);
+	buf_free(&text);
+	buf_free(&b);
+}
+
+static void test_ring(void **state)
+{
+	struct denied_ring ring = { 0 };
+
+	(void)state;
+	assert_asked(&ring, (struct denied_query){ .max = 1000 }, "next 0 more 0 missed 0");
+	for (uint64_t i = 1; i <= 4; i++)
+		add(&ring, i % 2 ? "odd" : "even", i * 1000);
+	assert_asked(&ring, (struct denied_query){ .max = 10000 },
+		     "1 2 3 4 next 4 more 0 missed 0");
+	assert_asked(&ring, (struct denied_query){ .after = 2, .max = 10000 },
+		     "3 4 next 4 more 0 missed 0");
+	assert_asked(&ring, (struct denied_query){ .network = "odd", .max = 10000 },
+		     "1 3 next 4 more 0 missed 0");
+	assert_asked(&ring, (struct denied_query){ .since_ms = 3000, .max = 10000 },
+		     "3 4 next 4 more 0 missed 0");
+	/* A limited answer says where to go on. */
+	assert_asked(&ring, (struct denied_query){ .max = 20 }, "1 next 1 more 1 missed 0");
+	assert_asked(&ring, (struct denied_query){ .after = 1, .max = 20 },
+		     "2 next 2 more 1 missed 0");
+	/* Of a daemon before this one. */
+	assert_asked(&ring, (struct denied_query){ .after = 99, .max = 1000 },
+		     "next 4 more 0 missed 0");
+	assert_asked(&ring, (struct denied_query){ .after = UINT64_MAX, .max = 1000 },
+		     "next 4 more 0 missed 0");
+	denied_ring_free(&ring);
+}
+
+static void test_ring_is_bounded(void **state)
+{
+	struct denied_ring ring = { 0 };
+
+	(void)state;
+	for (uint64_t i = 1; i <= 2 * DENIED_EVENTS_MAX + 5; i++)
+		add(&ring, "a", i);
+	/* 4102 is the oldest of 4096. */
+	assert_asked(&ring, (struct denied_query){ .max = 20 },
+		     "4102 next 4102 more 1 missed 4101");
+	assert_asked(&ring, (struct denied_query){ .after = 4101, .max = 20 },
+		     "4102 next 4102 more 1 missed 0");
+	assert_asked(&ring, (struct denied_query){ .after = 4000, .max = 20 },
+		     "4102 next 4102 more 1 missed 101");
+	assert_asked(&ring, (struct denied_query){ .after = 8196, .max = 20 },
+		     "8197 next 8197 more 0 missed 0");
+	denied_ring_free(&ring);
+}
+
+/* ------------------------------------------------------------------ what was not told */
+
+static void test_counts(void **state)
+{
+	struct denied_counts counts = { 0 };
+	struct denied_count *count = denied_count_of(&counts, "amber", "OUT");
+
+	(void)state;
+	denied_count_begin(count, 1, 100); /* before our time */
+	denied_count_update(count, 1, 100);
+	assert_int_equal(count->refused, 0);
+	denied_count_update(count, 1, 107);
+	assert_int_equal(count->refused, 7);
+	/* Rewritten as others: anew, however many there are. */
+	denied_count_update(count, 2, 200);
+	assert_int_equal(count->refused, 207);
+	/* Flushed by somebody and put back. */
+	denied_count_update(count, 2, 3);
+	assert_int_equal(count->refused, 210);
+	denied_count_update(count, 2, 5);
+	assert_int_equal(count->refused, 212);
+	/* A chain of its own. */
+	denied_count_update(denied_count_of(&counts, "amber", "ING"), 9, 4);
+	assert_int_equal(denied_count_of(&counts, "amber", "ING")->refused, 4);
+	assert_int_equal(denied_count_of(&counts, "amber", "OUT")->refused, 212);
+	assert_int_equal(counts.n, 2);
+	denied_counts_free(&counts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_every_refusal_has_a_prefix),
+		cmocka_unit_test(test_prefix_follows_the_rule),
+		cmocka_unit_test(test_older_rules),
+		cmocka_unit_test(test_audit_accepts),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_ring_is_bounded),
+		cmocka_unit_test(test_counts),
+	};
+
+	return cmocka_run_group_tests_name("denied", tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Events to the rules that would have allowed them, which are a valid configuration. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/config.h"
+#include "dockside/learn.h"
+
+static void add(struct learn *learn, const char *event)
+{
+	struct src src = { .text = xstrdup(event), .len = strlen(event) };
+	struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+
+	assert_true(json_parse(&src, &tree, &diags));
+	learn_add(learn, tree.root);
+	json_tree_free(&tree);
+	diags_free(&diags);
+	src_free(&src);
+}
+
+static void add_port(struct learn *learn, const char *kind, const char *destination,
+		     const char *name, const char *protocol, int port)
+{
+	cleanup(cleanup_free) char *quoted = name ? xasprintf("\"%s\"", name) : xstrdup("null");
+	cleanup(cleanup_free) char *event =
+		xasprintf("{\"kind\":\"%s\",\"destination\":\"%s\",\"name\":%s,"
+			  "\"protocol\":\"%s\",\"%s\":%d}",
+			  kind, destination, quoted, protocol,
+			  strncmp(protocol, "icmp", 4) == 0 ? "icmp_type" : "port", port);
+
+	add(learn, event);
+}
+
+/* It is what is expected, and `check` has nothing against it. */
+static void assert_learnt(struct learn *learn, const char *expected)
+{
+	static const char network[] =
+		"{\"networks\":[{\"name\":\"abcdefghijklmno\",\"subnet\":\"192.0.2.0/24\"}]}";
+	struct policy policy = { 0 };
+	struct diags diags = { 0 };
+	struct buf b = { 0 };
+
+	learn_print(learn, "abcdefghijklmno", &b);
+	assert_string_equal(buf_str(&b), expected);
+	policy.network_src = (struct src){ xstrdup("n"), xstrdup(network), strlen(network) };
+	policy.firewall_src = (struct src){ xstrdup("f"), xstrdup(b.data), b.len };
+	assert_true(config_parse(&policy, &diags));
+	assert_int_equal(diags.n, 0);
+	diags_free(&diags);
+	policy_free(&policy);
+	buf_free(&b);
+	learn_free(learn);
+}
+
+static void test_nothing(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	assert_learnt(&learn, "{\n"
+			      "  \"networks\": {\n"
+			      "    \"abcdefghijklmno\": {\n"
+			      "      \"egress\": []\n"
+			      "    }\n"
+			      "  }\n"
+			      "}\n");
+}
+
+static void test_rules(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	add_port(&learn, "OUT", "198.51.100.1", NULL, "tcp", 443);
+	for (int i = 0; i < 3; i++)
+		add_port(&learn, "OUT", "198.51.100.2", "db.example", "tcp", 5432);
+	add_port(&learn, "OUT", "2001:db8::2", "db.example", "tcp", 5433);
+	add_port(&learn, "OUT", "2001:db8::3", NULL, "udp", 53);
+	add_port(&learn, "OUT", "2001:db8::3", NULL, "icmpv6", 128);
+	add_port(&learn, "OUT", "198.51.100.4", NULL, "icmp", 13);
+	add_port(&learn, "OUT", "198.51.100.4", NULL, "icmp", 8);
+	add_port(&learn, "HOST", "192.0.2.1", NULL, "udp", 53);
+	add_port(&learn, "HOST", "192.0.2.9", "db.example", "udp", 123);
+	assert_learnt(&learn,
+		      "{\n"
+		      "  \"ipsets\": {\n"
+		      "    \"learnt-abcdefghijklmno-1\": [\n"
+		      "      \"198.51.100.4\",\n"
+		      "      \"2001:db8::3\"\n"
+		      "    ]\n"
+		      "  },\n"
+		      "  \"networks\": {\n"
+		      "    \"abcdefghijklmno\": {\n"
+		      "      \"egress\": [\n"
+		      "        { \"proto\": \"tcp\", \"ports\": [5432, 5433], \"to\": \"host\", "
+		      "\"host\": \"db.example\", \"action\": \"allow\" }, // 4 packets\n"
+		      "        { \"proto\": \"icmp\", \"type\": 8, \"to\": \"ipset\", \"ipset\": "
+		      "\"learnt-abcdefghijklmno-1\", \"action\": \"allow\" }, // 2 packets\n"
+		      "        { \"proto\": \"tcp\", \"ports\": [443], \"to\": \"ip\", \"ip\": "
+		      "\"198.51.100.1\", \"action\": \"allow\" }, // 1 packet\n"
+		      "        { \"proto\": \"icmp\", \"type\": 13, \"to\": \"ip\", \"ip\": "
+		      "\"198.51.100.4\", \"action\": \"allow\" }, // 1 packet\n"
+		      "        { \"proto\": \"udp\", \"ports\": [53], \"to\": \"ip\", \"ip\": "
+		      "\"2001:db8::3\", \"action\": \"allow\" } // 1 packet\n"
+		      "      ],\n"
+		      "      \"host\": [\n"
+		      "        { \"proto\": \"udp\", \"ports\": [53, 123], \"action\": \"allow\" } "
+		      "// 2 packets\n"
+		      "      ]\n"
+		      "    }\n"
+		      "  }\n"
+		      "}\n");
+}
+
+static void test_ipsets(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	add_port(&learn, "OUT", "198.51.100.1", NULL, "udp", 53);
+	for (int i = 0; i < 2; i++)
+		add_port(&learn, "OUT", "198.51.100.2", "a.example", "tcp", 443);
+	add_port(&learn, "OUT", "2001:db8::3", NULL, "tcp", 443);
+	add_port(&learn, "OUT", "198.51.100.4", NULL, "udp", 53);
+	add_port(&learn, "OUT", "198.51.100.5", NULL, "tcp", 80); /* not alike: another port, too */
+	add_port(&learn, "OUT", "198.51.100.5", NULL, "tcp", 443);
+	assert_learnt(
+		&learn,
+		"{\n"
+		"  \"ipsets\": {\n"
+		"    \"learnt-abcdefghijklmno-1\": [\n"
+		"      \"a.example\",\n"
+		"      \"2001:db8::3\"\n"
+		"    ],\n"
+		"    \"learnt-abcdefghijklmno-2\": [\n"
+		"      \"198.51.100.1\",\n"
+		"      \"198.51.100.4\"\n"
+		"    ]\n"
+		"  },\n"
+		"  \"networks\": {\n"
+		"    \"abcdefghijklmno\": {\n"
+		"      \"egress\": [\n"
+		"        { \"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": "
+		"\"learnt-abcdefghijklmno-1\", \"action\": \"allow\" }, // 3 packets\n"
+		"        { \"proto\": \"tcp\", \"ports\": [80, 443], \"to\": \"ip\", \"ip\": "
+		"\"198.51.100.5\", \"action\": \"allow\" }, // 2 packets\n"
+		"        { \"proto\": \"udp\", \"ports\": [53], \"to\": \"ipset\", \"ipset\": "
+		"\"learnt-abcdefghijklmno-2\", \"action\": \"allow\" } // 2 packets\n"
+		"      ]\n"
+		"    }\n"
+		"  }\n"
+		"}\n");
+}
+
+static void test_what_cannot_be_learnt(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	add_port(&learn, "ING", "192.0.2.3", NULL, "tcp", 22);
+	add_port(&learn, "OUT", "198.51.100.1", NULL, "132", 443);   /* SCTP */
+	add_port(&learn, "OUT", "2001:db8::1", NULL, "icmpv6", 135); /* without a word for it */
+	add_port(&learn, "OUT", "198.51.100.1", NULL, "tcp", 0);
+	add_port(&learn, "OUT", "198.51.100.1", NULL, "tcp", 65536);
+	add(&learn, "{\"kind\":\"OUT\",\"destination\":\"198.51.100.1\",\"protocol\":\"tcp\"}");
+	/* No events at all. */
+	add(&learn, "{}");
+	add(&learn, "[]");
+	add(&learn, "{\"kind\":\"OUT\",\"destination\":\"\\\"x\",\"protocol\":\"tcp\",\"port\":1}");
+	/* Not a name that a rule could have. */
+	add_port(&learn, "OUT", "198.51.100.1", "a b", "tcp", 1);
+	assert_int_equal(learn.between, 1);
+	assert_int_equal(learn.unsayable, 5);
+	assert_int_equal(learn.n, 1);
+	assert_string_equal(learn.flows[0].dest, "198.51.100.1");
+	learn_free(&learn);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_ipsets),
+		cmocka_unit_test(test_what_cannot_be_learnt),
+	};
+
+	return cmocka_run_group_tests_name("learn", tests, NULL, NULL);
+}
