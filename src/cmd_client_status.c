@@ -116,6 +116,11 @@ static void put_state(const struct term *term, const char *state, FILE *out)
 
 /* ---- the parts ---- */
 
+static bool is_audit(const struct json_node *network)
+{
+	return strcmp(text_of(network, "mode", ""), "audit") == 0;
+}
+
 static void print_networks(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	static const char *const titles[] = { "NETWORK", "STATE",  "RULES",	"PASSED",
@@ -131,7 +136,7 @@ static void print_networks(const struct json_node *answer, const struct term *te
 		struct buf b = { 0 };
 
 		add_text(&table, network->key);
-		add_state(&table, text_of(network, "state", "-"));
+		add_state(&table, is_audit(network) ? "AUDIT" : text_of(network, "state", "-"));
 		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
 			put_number(&b, network, numbers[k]);
 			add_cell(&table, &b);

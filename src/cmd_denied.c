@@ -15,6 +15,7 @@
 #include "dockside/ctl.h"
 #include "dockside/learn.h"
 #include "dockside/log.h"
+#include "dockside/model.h"
 
 #define TIMEOUT_MS 10000
 #define FOLLOW_S 1
@@ -346,6 +347,18 @@ static void on_learn(void *data, const struct json_node *event)
 	learn_add(data, event);
 }
 
+/* It goes into JSON, and into the name of an ipset. */
+static bool network_named(const char *name)
+{
+	static const char set[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	if (name[0] && strlen(name) <= BRIDGE_NAME_MAX && strspn(name, set) == strlen(name))
+		return true;
+	log_error("learn: no network can have that name");
+	return false;
+}
+
 int cmd_learn(const struct options *options)
 {
 	struct learn learn = { 0 };
@@ -357,7 +370,7 @@ int cmd_learn(const struct options *options)
 		log_error("learn takes one NETWORK; see dsfw-nft help");
 		return EXIT_USAGE;
 	}
-	if (!begin(options, &q))
+	if (!begin(options, &q) || !network_named(options->operands[0]))
 		return EXIT_USAGE;
 	q.network = options->operands[0];
 	r = take_all(&q, on_learn, &learn);

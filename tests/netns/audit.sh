@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A network in audit mode: what would be refused passes and is told of, loudly; and what is learnt
+# from a session lets the same session through once the rules are enforced. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+
+{
+	outside 198.51.100.1/32 198.51.100.2/32 203.0.113.1/32 2001:db8:100::1/128 &&
+		bridge ds-a 172.30.1.1/24 2001:db8:1::1/64 &&
+		container a1 ds-a 172.30.1.10 2001:db8:1::10 && container a2 ds-a 172.30.1.11 2001:db8:1::11
+} || bail "cannot set up the network"
+
+hosts "198.51.100.2 one.example" "2001:db8:100::1 one.example"
+network_config <<'JSON'
+{"networks": [{"name": "ds-a", "subnet": "172.30.1.0/24", "subnet6": "2001:db8:1::/64"},
+	{"name": "ds-b", "subnet": "172.30.2.0/24"}]}
+JSON
+# policy_of MODE [LEARNT]: the rules, behind those of a configuration that was learnt
+policy_of()
+{
+	python3 - "$@" >$t/firewall.json <<-'PYTHON'
+		import json, re, sys
+		rules = {"mode": sys.argv[1],
+		         "egress": [{"proto": "tcp", "ports": [80], "to": "host", "host": "one.example"},
+		                    {"action": "drop"}],
+		         "host": [{"action": "drop"}]}
+		policy = {"ipsets": {}, "networks": {"ds-a": rules, "ds-b": {"egress": [{"action": "drop"}]}}}
+		if len(sys.argv) > 2:
+		    learnt = json.loads(re.sub("//.*", "", open(sys.argv[2]).read()))
+		    policy["ipsets"] = learnt.get("ipsets", {})
+		    for key, value in learnt["networks"]["ds-a"].items():
+		        rules[key] = value + rules[key]
+		print(json.dumps(policy, indent=1))
+	PYTHON
+}
+session()
+{
+	python3 "$here/denied.py" try 50 30 a1:tcp:198.51.100.1:443 a1:tcp:198.51.100.2:443 \
+		a2:tcp:203.0.113.1:8443 a1:tcp:2001:db8:100::1:443 a1:udp:203.0.113.1:123 \
+		a2:tcp:192.0.2.1:8053
+}
+events()
+{
+	sleep 0.5
+	timeout 20 "$DSFW_NFT" denied --socket $socket --json "${@:2}" >"$1" 2>$t/err
+}
+count()
+{
+	python3 "$here/denied.py" judge "$@"
+}
+
+mkfifo $t/hold
+python3 "$here/denied.py" serve outside 443 8443 <$t/hold >$t/serving &
+exec {hold}>$t/hold
+until_true 5 grep -q ready $t/serving || bail "no servers outside"
+python3 -c 'import socket, sys
+s = socket.create_server(("", 8053))
+sys.stdin.read()' <$t/hold &
+
+# ---- audit ---------------------------------------------------------------------------------------
+
+policy_of audit
+dsfw check
+is "check finds no fault" "$status" 0
+like "but warns" "$err" 'warning: network ds-a is in audit mode: nothing is refused'
+start_listening
+start_daemon
+like "so does the log" "$(life)" 'warning: network ds-a is in audit mode: NOTHING IS REFUSED'
+client status --json
+like "status has it" "$(cat $t/out)" '"ds-a":\{[^}]*"mode":"audit"'
+like "of the others, too" "$(cat $t/out)" '"ds-b":\{[^}]*"mode":"enforce"'
+client status
+like "for people" "$out" 'ds-a +AUDIT .*ds-b +enforced'
+like "the ruleset says so" "$(nft list chain inet dockside ds-a-OUT)" 'accept comment "audit, would refuse: '
+is "everything passes" "$(session)" "answered 25 reset 0 neither 5"
+is "between containers, too" "$(python3 "$here/denied.py" try 50 1 a1:udp:172.30.1.11:7; sleep 0.3
+	nft list chain inet dockside ds-a-ING | grep -c 'packets 1 .*accept comment "audit')" \
+	"answered 0 reset 0 neither 1
+1"
+events $t/events
+# An attempt may have taken two packets, while a neighbour was looked for.
+is "and is told of as what it is" "$(($(wc -l <$t/events) - $(count $t/events verdict=audit network=ds-a))) \
+$(sed -E 's/.*"source":("[^"]*").*"source_port":([0-9]*).*/\1 \2/' $t/events | sort -u | wc -l)" "0 31"
+before=$(life | grep -c 'NOTHING IS REFUSED')
+kill -HUP "$daemon_pid"
+until_true 5 logged '^reloaded'
+is "a reload says it again" "$(life | grep -c 'NOTHING IS REFUSED')" $((before + 1))
+
+# ---- learning ------------------------------------------------------------------------------------
+
+client learn ds-a
+cp $t/out $t/learnt.json
+comment <$t/learnt.json
+like "what no rule can allow is said" "$err" '1 connections between containers'
+is "by name where it is known" "$(grep -c 'one.example' $t/learnt.json)" 1
+cp $t/learnt.json $t/firewall.json
+dsfw check
+is "it is valid" "$(status_fault 0)$(grep -v note <<<"$err" | grep -E 'error|warning')" ""
+policy_of enforce $t/learnt.json
+kill -HUP "$daemon_pid"
+enforces() # MODE; shellcheck disable=SC2317 # until_true calls it
+{
+	client status --json
+	grep -qE "\"ds-a\":\{[^}]*\"mode\":\"$1\"" $t/out
+}
+until_true 10 enforces enforce || bail "the rules are not enforced: $(life | tail -5)"
+last=$(date -u +%FT%TZ)
+sleep 1.1
+is "the session passes when enforced" "$(session)" "answered 25 reset 0 neither 5"
+events $t/events --since "$last"
+is "and nothing is refused" "$(grep -c refused $t/events)" 0
+is "what was not in the session is" "$(python3 "$here/denied.py" try 50 2 a1:tcp:198.51.100.1:8443 \
+	a1:tcp:203.0.113.1:443)" "answered 0 reset 2 neither 0"
+events $t/events --since "$last"
+is "and told of" "$(count $t/events verdict=refused rule='egress[4]') $(wc -l <$t/events)" "2 2"
+
+exec {hold}>&-
+end_daemon TERM
+is "a good end" "$status" 0
+finish
