@@ -76,7 +76,8 @@ rules()
 other_verdict()
 {
 	sed -E 's/ accept\b/ drop/; t; s/\b(drop|reject with tcp reset|goto [^ ]+)/accept/; t
-		s/iifname vmap @[a-z-]+/iifname "x" accept/; t; s/^dnat .*/accept/' <<<"$1"
+		s/iifname vmap @[a-z-]+/iifname "x" accept/; t; s/^dnat .*/accept/; t
+		s/( log prefix .*)/\1 drop/' <<<"$1"
 }
 
 mapfile -t chains < <(nft list table inet dockside | sed -nE 's/^\tchain ([^ ]+) .*/\1/p')
@@ -97,6 +98,18 @@ for chain in "${chains[@]}"; do
 		drift "$chain rule $i moved up" "chain $chain" "delete rule $T $chain handle ${now[i]%% *}
 			insert rule $T $chain handle ${now[i - 1]%% *} $rule"
 	done
+done
+
+# What only tells of packets is as we mean it, too.
+log_rule() # CHANGE: what makes another of a log statement, as sed has it
+{
+	local rule
+	mapfile -t rule < <(rules ds-a-ING | grep ' log prefix ')
+	echo "replace rule $T ds-a-ING handle ${rule[0]%% *} $(sed -E "$1" <<<"${rule[0]#* }")"
+}
+for change in 's/group [0-9]+/group 7/' 's/prefix "dsfw/prefix "dsfx/' 's/snaplen [0-9]+/snaplen 64/' \
+	's/rate [0-9]+/rate 7/' 's/burst [0-9]+/burst 7/' 's/limit rate/limit rate over/' 's/limit .* packets //'; do
+	drift "log statement: $change" "chain ds-a-ING" "$(log_rule "$change")"
 done
 
 chain=ds-a-OUT
