@@ -24,7 +24,7 @@ static bool take_part(const char **p, char *ret, size_t size)
 bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
 {
 	static const char head[] = "dsfw/";
-	struct denied_prefix parsed;
+	struct denied_prefix parsed = { .bridge = "" };
 	const char *p = prefix + sizeof(head) - 1;
 
 	if (strncmp(prefix, head, sizeof(head) - 1) != 0 ||

@@ -102,12 +102,13 @@ dsfw check
 is "it is valid" "$(status_fault 0)$(grep -v note <<<"$err" | grep -E 'error|warning')" ""
 policy_of enforce $t/learnt.json
 kill -HUP "$daemon_pid"
-enforces() # MODE; shellcheck disable=SC2317 # until_true calls it
+# shellcheck disable=SC2317 # until_true calls it
+enforces()
 {
 	client status --json
-	grep -qE "\"ds-a\":\{[^}]*\"mode\":\"$1\"" $t/out
+	grep -qE '"ds-a":\{[^}]*"mode":"enforce"' "$t/out"
 }
-until_true 10 enforces enforce || bail "the rules are not enforced: $(life | tail -5)"
+until_true 10 enforces || bail "the rules are not enforced: $(life | tail -5)"
 last=$(date -u +%FT%TZ)
 sleep 1.1
 is "the session passes when enforced" "$(session)" "answered 25 reset 0 neither 5"

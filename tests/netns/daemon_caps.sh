@@ -83,6 +83,8 @@ is "it repairs" "$?" 0
 client reconcile
 is "it reconciles" "$status" 0
 is "it does it all without a complaint" "$(grep -E 'ermitted|denied|Read-only' $t/log)" ""
+client denied
+is "it hears what is refused" "$status $err" "0 "
 
 if [[ " ${capabilities[*]} " != *" cap_chown "* ]]; then
 	chgrp 12345 $t/etc/firewall.json

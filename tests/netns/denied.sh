@@ -8,11 +8,12 @@
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$here/daemon_lib.sh"
 
-outside 198.51.100.1/32 198.51.100.2/32 203.0.113.1/32 2001:db8:100::1/128 || bail "cannot set up the outside"
-bridge ds-a 172.30.1.1/24 2001:db8:1::1/64 && bridge ds-b 172.30.2.1/24 2001:db8:2::1/64 ||
-	bail "cannot make bridges"
-container a1 ds-a 172.30.1.10 2001:db8:1::10 && container a2 ds-a 172.30.1.11 2001:db8:1::11 &&
-	container b1 ds-b 172.30.2.10 2001:db8:2::10 || bail "cannot make containers"
+{
+	outside 198.51.100.1/32 198.51.100.2/32 203.0.113.1/32 2001:db8:100::1/128 &&
+		bridge ds-a 172.30.1.1/24 2001:db8:1::1/64 && bridge ds-b 172.30.2.1/24 2001:db8:2::1/64 &&
+		container a1 ds-a 172.30.1.10 2001:db8:1::10 && container a2 ds-a 172.30.1.11 2001:db8:1::11 &&
+		container b1 ds-b 172.30.2.10 2001:db8:2::10
+} || bail "cannot set up the network"
 
 hosts "198.51.100.2 one.example"
 network_config <<'JSON'
@@ -126,7 +127,7 @@ follower=$!
 # shellcheck disable=SC2317 # until_true calls it
 followed() # COUNT
 {
-	[[ $(wc -l <$t/followed) -ge $1 ]]
+	[[ $(wc -l <"$t/followed") -ge $1 ]]
 }
 until_true 5 followed 200
 python3 "$here/denied.py" try 100 7 b1:udp:192.0.2.1:162 >/dev/null

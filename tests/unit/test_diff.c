@@ -51,7 +51,7 @@ static void config_read(struct config *c, const char *firewall)
 
 static void config_compile(struct config *c)
 {
-	static const struct plan_options options = { .mark_bit = 0x10000000 };
+	static const struct plan_options options = { .mark_bit = 0x10000000, .log_group = 20 };
 
 	compile_policy(&c->policy, &c->hosts, &options, &c->plan);
 	nft_text_hash(&c->plan);
@@ -162,8 +162,13 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 #define TABLE(chains) "table inet dockside {\n" chains "}\n"
 #define CHAIN(name, rules) "chain " name " {\n" rules "}\n"
 #define INVALID "ct state invalid counter drop comment \"part of no connection\"\n"
-#define ING \
-	CHAIN("amber-ING", INVALID "counter drop comment \"no connections between containers\"\n")
+/* What tells of a packet; a hash of the rule is in it. */
+#define LOG(prefix)                                                                              \
+	"limit rate 200/second burst 400 packets log prefix \"dsfw/amber/" prefix "\" group 20 " \
+	"snaplen 128\n"
+#define ING                                                                                       \
+	CHAIN("amber-ING", INVALID LOG("ING/-/10132a63") "counter drop comment \"no connections " \
+							 "between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
 #define FORWARD                                                                                    \
 	TABLE(CHAIN("forward",                                                                     \
@@ -234,8 +239,8 @@ static void test_fingerprint_forgotten(void **state)
 	set(&kernel, FINGERPRINT_SET)->elems[1].comment = "xING=0.0 OUT=0.0";
 	expect_script(&c.plan, &kernel,
 		      "flush chain inet dockside amber-ING\n"
-		      "flush chain inet dockside amber-OUT\n" TABLE(
-			      ING OUT("counter goto refuse comment \"egress[0]\"\n")));
+		      "flush chain inet dockside amber-OUT\n" TABLE(ING OUT(LOG(
+			      "OUT/0/87488b76") "counter goto refuse comment \"egress[0]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -352,13 +357,14 @@ static void test_set_replaced(void **state)
 	config_compile(&c);
 	kernel_load(&c.plan, &kernel);
 	set(&kernel, "ports_80_443")->type = SET_UNKNOWN;
-	expect_script(&c.plan, &kernel,
-		      "flush chain inet dockside amber-OUT\n"
-		      "delete set inet dockside ports_80_443\n"
-		      "add set inet dockside ports_80_443 { type inet_service; }\n"
-		      "add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n" TABLE(
-			      OUT("tcp dport @ports_80_443 counter accept comment \"egress[0]\"\n"
-				  "counter goto refuse comment \"egress[1]\"\n")));
+	expect_script(
+		&c.plan, &kernel,
+		"flush chain inet dockside amber-OUT\n"
+		"delete set inet dockside ports_80_443\n"
+		"add set inet dockside ports_80_443 { type inet_service; }\n"
+		"add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n" TABLE(
+			OUT("tcp dport @ports_80_443 counter accept comment \"egress[0]\"\n" LOG(
+				"OUT/1/87488b76") "counter goto refuse comment \"egress[1]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
