@@ -258,7 +258,7 @@ static void print_suppressed(const struct json_node *answer)
 			continue;
 		fflush(stdout);
 		log_info("%s%s: since the daemon's start %" PRId64
-			 " more packets were refused than are told of",
+			 " more packets were refused than have been told of",
 			 text_of(count, "network", "?"),
 			 strcmp(text_of(count, "kind", ""), "ING") == 0	   ? ", between containers"
 			 : strcmp(text_of(count, "kind", ""), "HOST") == 0 ? ", to the host itself"
