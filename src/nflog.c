@@ -296,7 +296,14 @@ int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
 	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	r = set_up(nflog, group);
 	if (r < 0) {
-		r = err_errno(err, -r, "listen to nflog group %u", group);
+		/* What the kernel says of both. */
+		if (r == -EPERM)
+			r = err_set(err, EPERM,
+				    "listen to nflog group %u: another program does, or "
+				    "CAP_NET_ADMIN is missing",
+				    group);
+		else
+			r = err_errno(err, -r, "listen to nflog group %u", group);
 		nflog_close(nflog);
 		return r;
 	}

@@ -41,7 +41,7 @@ bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, vo
 
 struct nflog;
 
-/* Listens to a group, 1 to 65535. Returns 0 or -errno: -EBUSY where another program does. */
+/* Listens to a group, 1 to 65535. Returns 0 or -errno: -EPERM where another program does, too. */
 int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err);
 void nflog_close(struct nflog *nflog);
 int nflog_fd(const struct nflog *nflog);

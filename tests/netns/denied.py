@@ -6,6 +6,7 @@ usage: denied.py try RATE COUNT TARGET…      TARGET: NAMESPACE:PROTO:ADDRESS:P
                                              prints how many were answered, reset, and neither
        denied.py flood SECONDS TARGET        UDP as fast as it goes; prints how many were sent
        denied.py serve NAMESPACE PORT…       TCP servers, until its standard input ends
+       denied.py occupy GROUP                listens to an nflog group, until its standard input ends
        denied.py judge FILE KEY=VALUE…       how many events in a file of JSON lines are so
        denied.py sum FILE KIND               "packets events suppressed" of an answer's counts
 """
@@ -15,6 +16,7 @@ import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 
@@ -108,6 +110,15 @@ def serve(namespace, ports):
             s.accept()[0].close()
 
 
+def occupy(group):
+    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)  # NETLINK_NETFILTER
+    # NFULNL_MSG_CONFIG with NFULA_CFG_CMD = NFULNL_CFG_CMD_BIND, acknowledged
+    body = struct.pack("=BBH", 0, 0, socket.htons(group)) + struct.pack("=HHBBBB", 5, 1, 1, 0, 0, 0)
+    s.send(struct.pack("=IHHII", 16 + len(body), 4 << 8 | 1, 1 | 4, 1, 0) + body)
+    print("ready" if struct.unpack_from("=i", s.recv(4096), 16)[0] == 0 else "refused", flush=True)
+    sys.stdin.read()
+
+
 def judge(path, wanted):
     wanted = dict(item.split("=", 1) for item in wanted)
     n = 0
@@ -132,6 +143,8 @@ def main():
         flood(float(arguments[0]), arguments[1])
     elif what == "serve":
         serve(arguments[0], [int(port) for port in arguments[1:]])
+    elif what == "occupy":
+        occupy(int(arguments[0]))
     elif what == "judge":
         judge(arguments[0], arguments[1:])
     elif what == "sum":

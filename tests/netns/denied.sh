@@ -179,6 +179,26 @@ sleep 0.5
 events $t/events --since 3s
 is "which are told of" "$(count $t/events port=11 rule='egress[1]')" 2
 
+# ---- another has the group -----------------------------------------------------------------------
+
+end_daemon TERM
+python3 "$here/denied.py" occupy 20 < <(sleep 60) >$t/occupied &
+occupant=$!
+until_true 5 grep -q . $t/occupied
+is "another listens to the group" "$(<$t/occupied)" ready
+start_daemon
+like "the daemon says so, and enforces" "$(life)" 'warning: listen to nflog group 20: another program does, .*; what is refused is not told of'
+client denied
+like "so does who asks" "$status $err" '^0 .*not told what is refused'
+kill "$occupant"
+wait "$occupant" 2>/dev/null
+client reload
+client denied
+is "a reload tries again" "$status $err" "0 "
+python3 "$here/denied.py" try 100 1 a1:udp:203.0.113.1:12 >/dev/null
+until_true 5 have $t/events 1
+is "and it hears" "$(count $t/events port=12)" 1
+
 # ---- without it ----------------------------------------------------------------------------------
 
 end_daemon TERM
