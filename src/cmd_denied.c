@@ -157,7 +157,8 @@ static int ask(const struct question *q, struct answer_text *ret)
 		return r;
 	}
 	ret->src = (struct src){ .text = text, .len = strlen(text) };
-	if (json_parse(&ret->src, &ret->tree, &ret->diags) && ret->tree.root->kind == JSON_OBJECT)
+	if (json_parse(&ret->src, &ret->tree, &ret->diags) && ret->tree.root &&
+	    ret->tree.root->kind == JSON_OBJECT)
 		status = text_of(ret->tree.root, "status", NULL);
 	if (status && strcmp(status, "ok") == 0)
 		return 0;
