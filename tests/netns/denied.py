@@ -69,7 +69,7 @@ def try_all(rate, count, targets):
         if s:
             sockets.append(s)
         time.sleep(max(0, start + (i + 1) / rate - time.monotonic()))
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 4
     while sockets and time.monotonic() < deadline:
         for s in list(sockets):
             result = outcome(s)
