@@ -3,21 +3,23 @@
 #
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
-_dsfw_nft_commands='compile check apply diff graph daemon teardown status explain metrics reload refresh reconcile
+_dsfw_nft_commands='compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh reconcile
 	set-network remove-network set-ipset remove-ipset version help'
 
 # COMMAND: its options
 _dsfw_nft_options()
 {
 	local files='--network-config --firewall-config'
-	local enforce="$files --mark-bit --forward-policy"
+	local enforce="$files --mark-bit --forward-policy --log-group"
 	local client='--socket --json'
 	case $1 in
-	compile) echo "$files --mark-bit --output -o --resolve" ;;
+	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
 	check) echo "$enforce --kernel" ;;
 	apply | diff) echo "$enforce" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket" ;;
+	daemon) echo "$enforce --socket --denied-log" ;;
+	denied) echo "$client --follow --network --since" ;;
+	learn) echo "--socket --since" ;;
 	explain)
 		echo "$files --mark-bit $client --from --to --proto --port --type --src --mac" \
 			"--offline --no-resolve"
@@ -47,7 +49,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since) ||
 		$1 == -o ]]
 }
 
@@ -59,7 +61,8 @@ _dsfw_nft_argument()
 	--proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$cur") ;;
 	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
 	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
-	--port | --type | --src | --mac) ;;
+	--port | --type | --src | --mac | --since) ;;
+	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)
 		[[ $cur == @* ]] || return
@@ -105,7 +108,7 @@ _dsfw_nft()
 		mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_options "$command")" -- "$cur")
 	elif [[ $(_dsfw_nft_count_operands) -eq 0 ]]; then
 		case $command in
-		set-network | remove-network)
+		set-network | remove-network | learn)
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
 			;;
 		set-ipset | remove-ipset)

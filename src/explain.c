@@ -250,6 +250,8 @@ static bool concludes(const struct walk *w, struct explain_step *step, const cha
 		return true;
 	case VERDICT_RESET:
 		return w->packet->l4proto == IPPROTO_TCP;
+	case VERDICT_LOG:
+		return false; /* it tells of the packet, and the next rule decides */
 	case VERDICT_GOTO:
 		*ret_target = rule->target;
 		return true;

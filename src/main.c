@@ -94,6 +94,8 @@ static const struct command {
 	{ "apply", cmd_apply, OPT_ENFORCE, "make the kernel enforce them, once" },
 	{ "diff", cmd_diff, OPT_ENFORCE,
 	  "show what apply would change; exit status 1 if anything" },
+	{ "graph", cmd_graph, OPT_FILES | OPT_OUTPUT,
+	  "draw the policy of both files: text for Graphviz' dot" },
 	{ "daemon", cmd_daemon, OPT_ENFORCE | OPT_SOCKET | OPT_DENIED_LOG,
 	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
@@ -182,8 +184,8 @@ static int cmd_help(const struct options *options)
 	       "  --since TIME             denied, learn: from then on: 30s, 10m, 2h or 1d ago, or "
 	       "a\n"
 	       "                           time as 2026-01-02T03:04:05Z\n"
-	       "  --network NAME           denied: of this network only\n"
-	       "  --network JSON|@FILE     set-network: what to set of the network's topology\n"
+	       "  --network JSON|@FILE     set-network: what to set of the network's topology;\n"
+	       "                           denied: the NAME of the only network of interest\n"
 	       "  --firewall JSON|@FILE    set-network: its rules\n"
 	       "  --from NETWORK           explain: a container of it opens a connection\n"
 	       "  --to ADDRESS|NAME|host   explain: to there\n"

@@ -76,6 +76,7 @@ static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct
 	copy->origin = a->origin;
 	copy->target = copy_text(a, rule->target);
 	copy->comment = copy_text(a, rule->comment);
+	copy->log = copy_text(a, rule->log);
 	if (rule->set)
 		copy->set = adopt_set(a, rule->set);
 	for (size_t i = 0; i < copy->n_matches; i++) {

@@ -228,8 +228,6 @@ void daemon_explain(struct daemon *daemon, struct ctl_request *request);
 
 /* The answer to `status`. */
 void daemon_status(struct daemon *daemon, struct json_out *out);
-/* What the kernel holds, counters included: as read now or, of a large table, up to a few seconds ago. */
-const struct kernel *daemon_counters(struct daemon *daemon);
 /* Forgets what it has read for that: another policy runs, or none. */
 void daemon_status_forget(struct daemon *daemon);
 /* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */
