@@ -35,7 +35,7 @@ static struct usage usage_of(enum request_action action)
 	case REQUEST_RECONCILE:
 	case REQUEST_EXPLAIN:
 	case REQUEST_METRICS: /* cmd_metrics.c */
-	case REQUEST_DENIED: /* is asked by cmd_denied() */
+	case REQUEST_DENIED:  /* is asked by cmd_denied() */
 		break;
 	}
 	return (struct usage){ 0, 0, "no operands" };
