@@ -129,7 +129,11 @@ static void test_answer(void **state)
 	assert_ptr_equal(host.targets[FAMILY_IPV6], &host.addrs[2]);
 
 	/* Its own addresses are a valid source, and are replaced. */
-	answer(&host, HOST_STATIC, host.addrs, 1);
+	host_answer(&host, &(struct answer){ .family = FAMILY_IPV4,
+					     .state = HOST_STATIC,
+					     .addrs = host.addrs,
+					     .n_addrs = 1 });
+	host_answer(&host, &(struct answer){ .family = FAMILY_IPV6, .state = HOST_STATIC });
 	assert_int_equal(host.states[FAMILY_IPV4], HOST_STATIC);
 	assert_string_equal(addrs_of(&host, &b), "10.0.0.1");
 	assert_null(host.targets[FAMILY_IPV6]);
