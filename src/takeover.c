@@ -57,11 +57,10 @@ void remove_old_ipsets(const struct policy *policy, bool took_over)
 	for (size_t i = 0; i < n; i++) {
 		cleanup(cleanup_free) char *twin = twin_of(names[i]);
 
-		bool known = is_ipset_of(policy, names[i]) || is_ipset_of(policy, twin);
+		int signs = took_over + is_listed(names, n, twin) +
+			    (is_ipset_of(policy, names[i]) || is_ipset_of(policy, twin));
 
-		if (known && (took_over || is_listed(names, n, twin)))
-			remove_ipset(names[i]);
-		else if (took_over && is_listed(names, n, twin))
+		if (signs >= 2)
 			remove_ipset(names[i]);
 	}
 	for (size_t i = 0; i < n; i++)
