@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/config.h"
 #include "dockside/json_out.h"
 
 /* ------------------------------------------------------------------ taking in */
@@ -27,18 +28,18 @@ static bool number_of(const struct json_node *object, const char *key, int64_t m
 	return true;
 }
 
-/* The ICMPv4 type by which rules call one of ICMPv6 (icmp.c has the whole of it). */
+/* The ICMPv4 type by which rules call one of ICMPv6: the one whose twin it is. */
 static bool icmp6_type(uint16_t *type)
 {
-	static const uint8_t twins[][2] = {
-		{ 128, 8 }, { 129, 0 },	 { 1, 3 },  { 137, 5 },
-		{ 134, 9 }, { 133, 10 }, { 3, 11 }, { 4, 12 },
-	};
+	for (unsigned i = 0; i <= UINT8_MAX; i++) {
+		struct icmp_type v4 = { 0 }, v6 = { 0 };
+		char number[4];
+		int len = snprintf(number, sizeof(number), "%u", i);
 
-	for (size_t i = 0; i < ARRAY_SIZE(twins); i++) {
-		if (twins[i][0] != *type)
+		if (!icmp_type_parse(number, (size_t)len, &v4, &v6) || !v6.set || v6.has_code ||
+		    v6.type != *type)
 			continue;
-		*type = twins[i][1];
+		*type = v4.type;
 		return true;
 	}
 	return false;
