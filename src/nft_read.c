@@ -59,6 +59,29 @@ int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *e
 	return r < 0 ? err_errno(err, -r, "ask for the ruleset's generation") : 0;
 }
 
+int nft_read_settled(struct nft_reader *reader, nft_read_fn read, void *data, const char *what,
+		     uint32_t *ret_genid, struct err *err)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		uint32_t before = 0, after = 0;
+		int r = nft_read_genid(reader, &before, err);
+
+		if (r < 0)
+			return r;
+		r = read(reader, data);
+		if (r < 0 && r != -EINTR && r != -ENOENT)
+			return err_errno(err, -r, "read %s", what);
+		if (r >= 0) /* else changed under the dump, or a set went before its elements */
+			r = nft_read_genid(reader, &after, err);
+		if (r >= 0 && after == before) {
+			*ret_genid = after;
+			return 0;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000l * i }, NULL);
+	}
+	return err_set(err, EAGAIN, "read %s: somebody keeps changing the ruleset", what);
+}
+
 /* ------------------------------------------------------------------ the table */
 
 struct reading {
@@ -273,32 +296,28 @@ static int read_all(struct nft_reader *reader, struct kernel *kernel)
 	return r;
 }
 
+static int read_afresh(struct nft_reader *reader, void *data)
+{
+	struct kernel *kernel = data;
+
+	kernel_free(kernel);
+	return read_all(reader, kernel);
+}
+
 int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
 {
-	for (int i = 0; i < READ_TRIES; i++) {
-		struct kernel kernel = { 0 };
-		uint32_t after = 0;
-		int r;
+	struct kernel kernel = { 0 };
+	uint32_t genid;
+	int r = nft_read_settled(reader, read_afresh, &kernel, "table inet " TABLE_NAME, &genid,
+				 err);
 
-		r = nft_read_genid(reader, &kernel.genid, err);
-		if (r < 0)
-			return r;
-		r = read_all(reader, &kernel);
-		if (r < 0 && r != -EINTR && r != -ENOENT) {
-			kernel_free(&kernel);
-			return err_errno(err, -r, "read table inet " TABLE_NAME);
-		}
-		if (r >= 0) /* else changed under the dump, or a set went before its elements */
-			r = nft_read_genid(reader, &after, err);
-		if (r >= 0 && after == kernel.genid) {
-			*ret_kernel = kernel;
-			return 0;
-		}
+	if (r < 0) {
 		kernel_free(&kernel);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000l * i }, NULL);
+		return r;
 	}
-	return err_set(err, EAGAIN,
-		       "read table inet " TABLE_NAME ": somebody keeps changing the ruleset");
+	kernel.genid = genid;
+	*ret_kernel = kernel;
+	return 0;
 }
 
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,

@@ -18,12 +18,10 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "dockside/nft_attr.h"
 #include "dockside/nft_talk.h"
 
-#define READ_TRIES 50
 #define DOCKER_TABLE "docker-bridges" /* FACTS §14 */
 #define N_REGISTERS 20 /* NFT_REG_1 … and the 4-byte ones; more than iptables uses */
 
@@ -324,30 +322,24 @@ static int read_all(struct nft_reader *reader, struct shim_kernel *kernel)
 	return r;
 }
 
+static int read_afresh(struct nft_reader *reader, void *data)
+{
+	struct shim_kernel *kernel = data;
+
+	shim_kernel_free(kernel);
+	return read_all(reader, kernel);
+}
+
 int nft_read_shim(struct nft_reader *reader, struct shim_kernel *ret_kernel, struct err *err)
 {
-	for (int i = 0; i < READ_TRIES; i++) {
-		struct shim_kernel kernel = { 0 };
-		uint32_t after = 0;
-		int r;
+	struct shim_kernel kernel = { 0 };
+	uint32_t genid;
+	int r = nft_read_settled(reader, read_afresh, &kernel, "the tables of iptables", &genid,
+				 err);
 
-		r = nft_read_genid(reader, &kernel.genid, err);
-		if (r < 0)
-			return r;
-		r = read_all(reader, &kernel);
-		if (r < 0 && r != -EINTR && r != -ENOENT) {
-			shim_kernel_free(&kernel);
-			return err_errno(err, -r, "read the tables of iptables");
-		}
-		if (r >= 0)
-			r = nft_read_genid(reader, &after, err);
-		if (r >= 0 && after == kernel.genid) {
-			*ret_kernel = kernel;
-			return 0;
-		}
+	if (r < 0)
 		shim_kernel_free(&kernel);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000l * i }, NULL);
-	}
-	return err_set(err, EAGAIN,
-		       "read the tables of iptables: somebody keeps changing the ruleset");
+	else
+		*ret_kernel = kernel;
+	return r;
 }

@@ -6,6 +6,8 @@
 #include <libmnl/libmnl.h>
 #include <stdint.h>
 
+struct err;
+
 #define REQUEST_SIZE 1024 /* bytes; a request is two headers and two names */
 #define DUMP_SIZE 32768	  /* bytes; netlink dumps fill up to this much at once, libmnl's advice */
 
@@ -23,5 +25,15 @@ struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t famil
  * or -errno; -EINTR for a dump under which something changed.
  */
 int nft_talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
+
+/* Reads by several dumps, afresh each time that it is called. Returns 0 or -errno. */
+typedef int (*nft_read_fn)(struct nft_reader *reader, void *data);
+
+/*
+ * Calls read until all of it is of one generation of the ruleset: it begins again when somebody
+ * commits meanwhile. what is read, for messages. Returns 0 or -errno.
+ */
+int nft_read_settled(struct nft_reader *reader, nft_read_fn read, void *data, const char *what,
+		     uint32_t *ret_genid, struct err *err);
 
 #endif

@@ -63,7 +63,6 @@ struct shim_chain {
 /* Zero-initialise; shim_kernel_free() when done. */
 struct shim_kernel {
 	struct arena arena;
-	uint32_t genid;
 	bool docker_tables; /* ip docker-bridges: Docker's own nftables backend */
 	struct shim_chain *chains;
 	size_t n_chains;
