@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/denied.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -67,25 +66,11 @@ static void put_time(struct json_out *out, uint64_t time_ms)
 
 static void put_protocol(struct json_out *out, uint8_t l4proto)
 {
-	char number[8];
+	const char *name = l4proto_name(l4proto);
+	char number[4];
 
-	switch (l4proto) {
-	case IPPROTO_TCP:
-		json_out_string(out, "protocol", "tcp");
-		break;
-	case IPPROTO_UDP:
-		json_out_string(out, "protocol", "udp");
-		break;
-	case IPPROTO_ICMP:
-		json_out_string(out, "protocol", "icmp");
-		break;
-	case IPPROTO_ICMPV6:
-		json_out_string(out, "protocol", "icmpv6");
-		break;
-	default:
-		snprintf(number, sizeof(number), "%u", l4proto);
-		json_out_string(out, "protocol", number);
-	}
+	snprintf(number, sizeof(number), "%u", l4proto);
+	json_out_string(out, "protocol", name ? name : number);
 }
 
 static void put_rule(struct json_out *out, const struct denied_event *event)
@@ -127,14 +112,19 @@ void denied_event_json(struct buf *b, const struct denied_event *event)
 	json_out_close(&out, '}');
 }
 
+static int cmp_known(const void *addr, const void *known)
+{
+	return ipaddr_cmp(addr, &((const struct known_addr *)known)->addr);
+}
+
 const char *denied_name(const struct names *names, const struct ipaddr *addr)
 {
 	for (size_t i = 0; i < names->n; i++) {
 		const struct name *name = &names->items[i];
 
-		for (size_t k = 0; k < name->n_addrs; k++)
-			if (ipaddr_cmp(&name->addrs[k].addr, addr) == 0)
-				return name->name;
+		if (name->n_addrs > 0 &&
+		    bsearch(addr, name->addrs, name->n_addrs, sizeof(*name->addrs), cmp_known))
+			return name->name;
 	}
 	return NULL;
 }

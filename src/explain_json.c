@@ -63,26 +63,14 @@ static bool has_port(uint8_t l4proto)
 
 static void put_protocol(struct json_out *out, const struct explain_packet *packet)
 {
+	const char *name = l4proto_name(packet->l4proto);
 	char number[4];
 
-	switch (packet->l4proto) {
-	case IPPROTO_TCP:
-		json_out_string(out, "protocol", "tcp");
-		break;
-	case IPPROTO_UDP:
-		json_out_string(out, "protocol", "udp");
-		break;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		json_out_string(out, "protocol",
-				packet->l4proto == IPPROTO_ICMP ? "icmp" : "icmpv6");
+	snprintf(number, sizeof(number), "%u", packet->l4proto);
+	json_out_string(out, "protocol", name ? name : number);
+	if (packet->l4proto == IPPROTO_ICMP || packet->l4proto == IPPROTO_ICMPV6) {
 		json_out_int(out, "type", packet->icmp_type);
 		json_out_int(out, "code", packet->icmp_code);
-		break;
-	default:
-		snprintf(number, sizeof(number), "%u", packet->l4proto);
-		json_out_string(out, "protocol", number);
-		break;
 	}
 	if (has_port(packet->l4proto))
 		json_out_int(out, "port", packet->dport);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <assert.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "dockside/model.h"
@@ -53,4 +54,20 @@ void policy_free(struct policy *policy)
 	src_free(&policy->network_src);
 	src_free(&policy->firewall_src);
 	memset(policy, 0, sizeof(*policy));
+}
+
+const char *l4proto_name(uint8_t l4proto)
+{
+	switch (l4proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6"; /* nft knows that word without /etc/protocols */
+	default:
+		return NULL;
+	}
 }

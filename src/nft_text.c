@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/model.h"
 #include "dockside/nft_script.h"
 
 /*
@@ -21,22 +22,6 @@
 #define LOG_SNAPLEN 128
 
 /* ------------------------------------------------------------------ rules */
-
-static const char *l4proto_name(uint8_t l4proto)
-{
-	switch (l4proto) {
-	case IPPROTO_ICMP:
-		return "icmp";
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMPV6:
-		return "icmpv6"; /* nft knows that word without /etc/protocols */
-	default:
-		abort(); /* no rule of ours matches another */
-	}
-}
 
 static void text_ct_states(struct buf *b, unsigned states)
 {

@@ -117,6 +117,8 @@ bool network_managed(const struct network *network);
 void policy_free(struct policy *policy);
 
 const char *proto_name(enum proto proto); /* "any", "tcp", … */
+/* nft's word for a protocol that rules know (IPPROTO_*), "tcp", "udp", "icmp", "icmpv6"; NULL for others. */
+const char *l4proto_name(uint8_t l4proto);
 const char *action_name(enum action action);
 const char *dest_name(enum dest dest);
 
