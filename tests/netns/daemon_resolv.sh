@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# resolv.conf changes while a question to a silent server is open: the question goes to the new one, also
+# if the next name to be asked is in /etc/hosts and needs no server. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+
+bridge ds-1 172.30.1.1/24 fd77:1::1/64 || bail "cannot build the network"
+hosts "198.51.100.1 static.example"
+network_config <<<'{"networks": [{"name": "ds-1", "subnet": "172.30.1.0/24"}]}'
+firewall_config <<'CONFIG'
+{"networks": {"ds-1": {"egress": [
+	{"proto": "tcp", "to": "host", "host": "static.example"},
+	{"proto": "tcp", "to": "host", "host": "dynamic.example"}, {"action": "drop"}]}}}
+CONFIG
+start_zone
+zone "dynamic.example 198.51.100.9"
+nft 'table inet silence { chain input { type filter hook input priority 0;
+	ip daddr 127.0.0.9 udp dport 53 counter drop; }; }'
+echo "nameserver 127.0.0.9" >$t/resolv.conf
+start_listening
+launch
+
+# shellcheck disable=SC2317 # not unreachable
+asked()
+{
+	nft list chain inet silence input | matches 'packets [1-9]'
+}
+
+until_true 5 asked || bail "the silent server was not asked"
+echo "nameserver 127.0.0.1" >$t/resolv.conf
+until_true 5 test -S $socket || bail "no socket"
+client refresh
+is "refresh is answered" "$status" 0
+is "by the new server" "$(elements host-dynamic.example-v4)" \
+	"198.51.100.9 timeout 5m comment dynamic.example"
+end_daemon TERM
+is "the daemon ends" "$status" 0
+finish
