@@ -30,10 +30,11 @@ struct network_traffic network_count(const struct plan *plan, const struct kerne
 
 /* Zero-initialise. */
 struct loop_times {
-	uint64_t buckets[LOOP_BUCKETS +
-			 1]; /* by metrics.c's limits; the last has what exceeds them */
+	uint64_t buckets[LOOP_BUCKETS + 1]; /* by loop_limits; the last has what exceeds them */
 	uint64_t n, sum_us, max_us;
 };
+
+extern const unsigned loop_limits[LOOP_BUCKETS]; /* microseconds */
 
 void loop_note(struct loop_times *times, uint64_t us);
 
@@ -63,6 +64,28 @@ struct metrics_state {
 	const struct loop_times *loop;
 };
 
+struct metrics_network {
+	const char *name;
+	struct network_traffic traffic;
+};
+
+struct metrics_rule {
+	const char *network, *chain, *entry, *comment, *verdict;
+	struct traffic traffic;
+};
+
+struct metrics_set {
+	const char *name, *entry;
+	bool v4;
+	size_t n;
+};
+
+struct metrics_answers {
+	const struct name *name;
+	const struct name_family *family;
+	bool v4;
+};
+
 /* Everything is borrowed but the arrays. */
 struct metrics {
 	const struct policy *policy;
@@ -87,6 +110,9 @@ void metrics_collect(const struct policy *policy, const struct plan *plan,
 void metrics_free(struct metrics *metrics);
 
 #define METRICS_LINE_MAX 2048
+
+/* How many lines there are, for metrics_collect(). */
+size_t metrics_count_lines(const struct metrics *metrics);
 
 /* Line number i of metrics->n_lines, of less than METRICS_LINE_MAX bytes and without its line feed. Appends to b. */
 void metrics_line(const struct metrics *metrics, size_t i, struct buf *b);
