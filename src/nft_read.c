@@ -307,7 +307,7 @@ static int read_afresh(struct nft_reader *reader, void *data)
 int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
 {
 	struct kernel kernel = { 0 };
-	uint32_t genid;
+	uint32_t genid = 0;
 	int r = nft_read_settled(reader, read_afresh, &kernel, "table inet " TABLE_NAME, &genid,
 				 err);
 

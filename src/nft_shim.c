@@ -333,7 +333,7 @@ static int read_afresh(struct nft_reader *reader, void *data)
 int nft_read_shim(struct nft_reader *reader, struct shim_kernel *ret_kernel, struct err *err)
 {
 	struct shim_kernel kernel = { 0 };
-	uint32_t genid;
+	uint32_t genid = 0;
 	int r = nft_read_settled(reader, read_afresh, &kernel, "the tables of iptables", &genid,
 				 err);
 
