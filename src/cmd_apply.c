@@ -14,10 +14,9 @@
 
 #define LOCK_TIMEOUT_MS 30000
 
-/* The lock, a reader and a loader: what it takes to change the kernel. */
+/* What it takes to change the kernel. */
 struct session {
-	struct nft_reader *reader;
-	struct nft_loader *loader;
+	struct sync_sockets sockets;
 	int lock;
 };
 
@@ -28,16 +27,19 @@ static int session_open(struct session *session, struct err *err)
 	*session = (struct session){ .lock = -1 };
 	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &session->lock, err);
 	if (r >= 0)
-		r = nft_reader_open(&session->reader, err);
+		r = nft_reader_open(&session->sockets.reader, err);
+	if (r >= 0) /* nothing is renewed: any kind will do */
+		r = nft_sets_open(&session->sockets.sets, RENEWAL_REPLACE, err);
 	if (r >= 0)
-		nft_loader_open(&session->loader);
+		nft_loader_open(&session->sockets.loader);
 	return r;
 }
 
 static void session_close(struct session *session)
 {
-	nft_loader_close(session->loader);
-	nft_reader_close(session->reader);
+	nft_loader_close(session->sockets.loader);
+	nft_sets_close(session->sockets.sets);
+	nft_reader_close(session->sockets.reader);
 	lock_give(session->lock);
 }
 
@@ -74,12 +76,12 @@ static int apply_rules(const struct options *options, const struct policy *polic
 		compile_policy(policy, &hosts, &options->plan, &plan);
 		r = session_open(&session, err);
 		if (r >= 0)
-			r = nft_read_table(session.reader, &kernel, err);
+			r = nft_read_table(session.sockets.reader, &kernel, err);
 		if (r >= 0)
 			r = find_draining(options, policy, &kernel, &plan, err);
 		if (r >= 0)
-			r = sync_apply(session.reader, session.loader, &plan, options->stale_ttl_s,
-				       &kernel, &result, err);
+			r = sync_apply(&session.sockets, &plan, options->stale_ttl_s, &kernel,
+				       &result, err);
 		session_close(&session);
 	}
 	if (r >= 0) {
@@ -182,9 +184,9 @@ static int remove_rules(struct session *session, const struct kernel *kernel,
 	}
 	nft_text_shim(shim, &script);
 	if (script.n_lines > 0)
-		r = nft_load(session->loader, &script, LOAD_COMMIT, NULL, NULL, err);
+		r = nft_load(session->sockets.loader, &script, LOAD_COMMIT, NULL, NULL, err);
 	if (r >= 0)
-		r = shim_set_forward(session->reader, shim->forward, err);
+		r = shim_set_forward(session->sockets.reader, shim->forward, err);
 	script_free(&script);
 	return r;
 }
@@ -204,11 +206,11 @@ static int teardown(struct removed *ret_removed, struct err *err)
 
 	r = session_open(&session, err);
 	if (r >= 0)
-		r = nft_read_table(session.reader, &kernel, err);
+		r = nft_read_table(session.sockets.reader, &kernel, err);
 	if (r >= 0 && kernel.owned)
 		r = err_set(err, EPERM, "table inet " TABLE_NAME " is owned by another process");
 	if (r >= 0)
-		r = nft_read_shim(session.reader, &shim_kernel, err);
+		r = nft_read_shim(session.sockets.reader, &shim_kernel, err);
 	if (r >= 0) {
 		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&kernel), &shim);
 		r = remove_rules(&session, &kernel, &shim, err);

@@ -173,7 +173,8 @@ static void keep(struct enforcer *e, const struct plan *plan)
 static int apply(struct enforcer *e, struct plan *plan, struct sync_result *ret_result,
 		 struct err *err)
 {
-	int r = sync_apply(e->reader, e->loader, plan, e->stale_s, &e->known, ret_result, err);
+	struct sync_sockets sockets = { e->reader, e->loader, e->sets };
+	int r = sync_apply(&sockets, plan, e->stale_s, &e->known, ret_result, err);
 
 	trust_end(&e->trust);
 	return r;

@@ -213,12 +213,14 @@ static int check_op(const struct set_op *op, struct err *err)
 {
 	const struct set_type_info *info = set_type_info(op->type);
 	bool known = op->type == SET_IPV4 || op->type == SET_IPV6 || op->type == MAP_NAT4 ||
-		     op->type == MAP_NAT6;
+		     op->type == MAP_NAT6 || op->type == SET_BRIDGES;
 
 	if (op->set[0] == '\0' || strlen(op->set) >= NAME_SIZE)
 		return err_set(err, EINVAL, "\"%s\" cannot be a set's name", op->set);
 	if (!known)
-		return err_set(err, EINVAL, "set %s: not a set of addresses or a NAT map", op->set);
+		return err_set(err, EINVAL,
+			       "set %s: not a set of addresses or interfaces, or a NAT map",
+			       op->set);
 	if (op->elem.unresolved || memcmp(op->elem.key, op->elem.last, info->key_len) != 0)
 		return err_set(err, EINVAL, "set %s: not a single element", op->set);
 	if (op->elem.comment && strlen(op->elem.comment) > COMMENT_MAX)

@@ -232,19 +232,39 @@ static void count_changes(const struct comparison *comparison, struct sync_resul
 	}
 }
 
-static int record_fingerprints(struct nft_loader *loader, struct plan *plan,
+static struct set_op record_op(const struct elem_change *change)
+{
+	return (struct set_op){
+		.set = FINGERPRINT_SET,
+		.type = SET_BRIDGES,
+		.kind = change->kind == ELEM_DELETE ? SET_OP_ABSENT : SET_OP_PRESENT,
+		.elem = change->elem,
+	};
+}
+
+/* As operations on elements: for a script with elements libnftables would first read all sets. */
+static int record_fingerprints(struct nft_sets *sets, struct plan *plan,
 			       const struct kernel *kernel, struct sync_result *result,
 			       struct err *err)
 {
-	struct comparison comparison = { 0 };
+	cleanup(cleanup_free) struct set_op *ops = NULL;
+	struct changes changes;
+	size_t n = 0;
 	int r = 0;
 
-	diff_fingerprints(plan, kernel, &comparison.changes);
-	if (comparison.changes.n_sets > 0) {
-		r = load_changes(loader, &comparison, err);
-		result->recorded = true;
+	diff_fingerprints(plan, kernel, &changes);
+	if (changes.n_sets > 0) {
+		const struct set_change *change = &changes.sets[0];
+
+		ops = xcalloc(change->n_elems, sizeof(*ops));
+		for (; n < change->n_elems; n++)
+			ops[n] = record_op(&change->elems[n]);
 	}
-	changes_free(&comparison.changes);
+	for (size_t done = 0; r >= 0 && done < n; done += SET_OPS_MAX)
+		r = nft_sets_commit(sets, ops + done,
+				    n - done < SET_OPS_MAX ? n - done : SET_OPS_MAX, err);
+	result->recorded = n > 0;
+	changes_free(&changes);
 	return r < 0 ? err_prefix(err, "record what was loaded") : 0;
 }
 
@@ -316,10 +336,12 @@ static int load_without_shim(struct nft_loader *loader, struct comparison *compa
 
 /* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
  * what was read is what we wrote. */
-static int load_and_record(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+static int load_and_record(const struct sync_sockets *sockets, struct plan *plan,
 			   struct comparison *comparison, struct sync_result *result,
 			   bool *ret_sure, struct err *err)
 {
+	struct nft_reader *reader = sockets->reader;
+	struct nft_loader *loader = sockets->loader;
 	uint32_t before = comparison->kernel.genid;
 	struct err forward = { 0 };
 	/* The FORWARD policy alone is none of the script's. */
@@ -345,7 +367,9 @@ static int load_and_record(struct nft_reader *reader, struct nft_loader *loader,
 	if (set_forward(reader, plan, comparison, &forward) < 0)
 		log_error("%s", forward.text);
 	err_free(&forward);
-	return *ret_sure ? record_fingerprints(loader, plan, &comparison->kernel, result, err) : 0;
+	return *ret_sure
+		       ? record_fingerprints(sockets->sets, plan, &comparison->kernel, result, err)
+		       : 0;
 }
 
 /* What was recorded, in what was read before. The same texts are kept, so that little adds up. */
@@ -393,10 +417,11 @@ static void keep_known(struct nft_reader *reader, const struct plan *plan,
 }
 
 /* One try; consumes known. *ret_sure: no need for another, also after an error. */
-static int apply_once(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		      unsigned stale_ttl_s, struct kernel *known, struct sync_result *result,
-		      bool *ret_sure, struct err *err)
+static int apply_once(const struct sync_sockets *sockets, struct plan *plan, unsigned stale_ttl_s,
+		      struct kernel *known, struct sync_result *result, bool *ret_sure,
+		      struct err *err)
 {
+	struct nft_reader *reader = sockets->reader;
 	struct comparison comparison = { .kernel = *known, .assumed = known->genid != 0 };
 	bool recorded_before = result->recorded, assumed = comparison.assumed;
 	uint32_t seen, now = 0;
@@ -410,11 +435,11 @@ static int apply_once(struct nft_reader *reader, struct nft_loader *loader, stru
 	if (r < 0)
 		return r;
 	seen = comparison.kernel.genid;
-	r = compare(reader, loader, plan, stale_ttl_s, COMPARE_CHAINS, &comparison, err);
+	r = compare(reader, sockets->loader, plan, stale_ttl_s, COMPARE_CHAINS, &comparison, err);
 	if (r >= 0 && sync_comparison_empty(&comparison)) {
-		r = record_fingerprints(loader, plan, &comparison.kernel, result, err);
+		r = record_fingerprints(sockets->sets, plan, &comparison.kernel, result, err);
 	} else if (r >= 0) {
-		r = load_and_record(reader, loader, plan, &comparison, result, ret_sure, err);
+		r = load_and_record(sockets, plan, &comparison, result, ret_sure, err);
 		if (r >= 0)
 			count_changes(&comparison, result);
 	}
@@ -427,16 +452,14 @@ static int apply_once(struct nft_reader *reader, struct nft_loader *loader, stru
 	return r;
 }
 
-int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-	       unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
-	       struct err *err)
+int sync_apply(const struct sync_sockets *sockets, struct plan *plan, unsigned stale_ttl_s,
+	       struct kernel *known, struct sync_result *ret_result, struct err *err)
 {
 	*ret_result = (struct sync_result){ 0 };
 	nft_text_hash(plan);
 	for (int i = 0; i < SYNC_TRIES; i++) {
 		bool sure = true;
-		int r = apply_once(reader, loader, plan, stale_ttl_s, known, ret_result, &sure,
-				   err);
+		int r = apply_once(sockets, plan, stale_ttl_s, known, ret_result, &sure, err);
 
 		if (sure || (r < 0 && i + 1 == SYNC_TRIES))
 			return r;

@@ -28,8 +28,8 @@ enum set_op_kind {
 };
 
 /*
- * Set and element are borrowed. The type is SET_IPV4, SET_IPV6, MAP_NAT4 or MAP_NAT6, the set has
- * no intervals, and for a timeout it has `flags timeout`. Of the element, key, data, timeout_ms and
+ * Set and element are borrowed. The type is SET_IPV4, SET_IPV6, SET_BRIDGES, MAP_NAT4 or MAP_NAT6, the
+ * set has no intervals, and for a timeout it has `flags timeout`. Of the element, key, data, timeout_ms and
  * comment count. A map's key that is there with other data is an error (EEXIST) for each kind,
  * SET_OP_ABSENT included: to change it, precede SET_OP_PRESENT by SET_OP_ABSENT with the old data.
  */

@@ -9,6 +9,7 @@
 #include "dockside/diff.h"
 #include "dockside/nft_load.h"
 #include "dockside/nft_read.h"
+#include "dockside/nft_sets.h"
 #include "dockside/sync_shim.h"
 
 /* The rules of a chain that is rewritten, as libnftnl prints their expressions. */
@@ -51,6 +52,13 @@ struct sync_result {
 	bool took_over; /* from the iptables version: its ipsets are to go, too */
 };
 
+/* Borrowed. */
+struct sync_sockets {
+	struct nft_reader *reader;
+	struct nft_loader *loader;
+	struct nft_sets *sets;
+};
+
 /*
  * Makes the kernel hold the plan, in one transaction; a second one records the fingerprints. Writes nothing
  * where nothing differs. known is what the kernel holds at the generation known->genid; that 0: not
@@ -58,8 +66,7 @@ struct sync_result {
  * somebody else's transaction came in between; kernel_free() when done. Returns 0 or -errno; after an
  * error the kernel holds what it held.
  */
-int sync_apply(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-	       unsigned stale_ttl_s, struct kernel *known, struct sync_result *ret_result,
-	       struct err *err);
+int sync_apply(const struct sync_sockets *sockets, struct plan *plan, unsigned stale_ttl_s,
+	       struct kernel *known, struct sync_result *ret_result, struct err *err);
 
 #endif
