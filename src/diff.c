@@ -12,7 +12,6 @@
 
 /* As many hexadecimal digits as let the fingerprints of four chains fit one comment. */
 #define FINGERPRINT_DIGITS 10
-#define FINGERPRINT_MASK ((1ull << 4 * FINGERPRINT_DIGITS) - 1)
 #define FINGERPRINT_STRLEN 64
 
 /* "KIND=WANT.HAVE" */
@@ -20,12 +19,15 @@ static void print_fingerprint(const struct plan_chain *want, const struct kernel
 			      char ret_text[FINGERPRINT_STRLEN])
 {
 	uint64_t hash = HASH_SEED;
+	char *p;
 
 	for (size_t i = 0; i < have->n_rules; i++)
 		hash = hash64(hash, &have->rules[i].hash, sizeof(have->rules[i].hash));
-	snprintf(ret_text, FINGERPRINT_STRLEN, "%s=%0*llx.%0*llx", want->kind, FINGERPRINT_DIGITS,
-		 (unsigned long long)(want->hash & FINGERPRINT_MASK), FINGERPRINT_DIGITS,
-		 (unsigned long long)(hash & FINGERPRINT_MASK));
+	p = stpcpy(ret_text, want->kind);
+	*p++ = '=';
+	p = hex_format(p, want->hash, FINGERPRINT_DIGITS);
+	*p++ = '.';
+	hex_format(p, hash, FINGERPRINT_DIGITS);
 }
 
 static const char *fingerprint_key(const struct plan_chain *chain)

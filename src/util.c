@@ -2,6 +2,7 @@
 #include "dockside/util.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -119,6 +120,8 @@ void cleanup_close(int *fd)
 /* Room for more bytes and a NUL. */
 static void buf_reserve(struct buf *b, size_t more)
 {
+	if (more < b->cap - b->len)
+		return;
 	if (more > SIZE_MAX / 4 - b->len)
 		out_of_memory();
 	b->data = array_grow(b->data, &b->cap, b->len + more, 1);
@@ -140,7 +143,9 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	buf_reserve(b, 1);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void buf_uint(struct buf *b, uint64_t value)
@@ -224,7 +229,7 @@ static struct arena_block *arena_block_new(size_t size)
 static void *arena_take(struct arena *a, size_t size, size_t align)
 {
 	struct arena_block *block = a->head;
-	size_t start = block ? (block->used + align - 1) / align * align : 0;
+	size_t start = block ? (block->used + align - 1) & ~(align - 1) : 0; /* a power of two */
 
 	if (!block || start > block->size || size > block->size - start) {
 		start = 0;
@@ -299,13 +304,42 @@ void arena_free(struct arena *a)
 	}
 }
 
+static uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u; /* odd, and about 2^64 by the golden ratio */
+	return hash ^ hash >> 32;
+}
+
+/* MurmurHash3's finaliser, so that any bits of the outcome will do. */
+static uint64_t hash_end(uint64_t hash)
+{
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
+	return hash ^ hash >> 33;
+}
+
 uint64_t hash64(uint64_t seed, const void *data, size_t len)
 {
 	const unsigned char *p = data;
+	uint64_t word, rest = (uint64_t)len << 56;
 
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		seed = hash_word(seed, le64toh(word));
+	}
 	for (size_t i = 0; i < len; i++)
-		seed = (seed ^ p[i]) * 0x100000001b3u;
-	return seed;
+		rest |= (uint64_t)p[i] << 8 * i;
+	return hash_end(hash_word(seed, rest));
+}
+
+char *hex_format(char *s, uint64_t value, unsigned digits)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (unsigned i = digits; i > 0; value >>= 4)
+		s[--i] = hex[value & 0xf];
+	s[digits] = '\0';
+	return s + digits;
 }
 
 bool parse_uint(const char *s, size_t len, uint64_t min, uint64_t max, uint64_t *ret_value)

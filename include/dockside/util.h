@@ -69,10 +69,13 @@ char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
 void arena_free(struct arena *a);
 
-/* 64-bit FNV-1a over data, continuing from seed (HASH_SEED to begin). Tells apart what we wrote
- * from what somebody changed; not meant against forgery. */
+/* 64 bits for data, continuing from seed (HASH_SEED to begin), the same on every machine. Tells
+ * apart what we wrote from what somebody changed; not meant against forgery. */
 #define HASH_SEED 0xcbf29ce484222325u
 uint64_t hash64(uint64_t seed, const void *data, size_t len);
+
+/* Writes that many digits, lower case, of value's lowest ones, and NUL; returns where it is. */
+char *hex_format(char *s, uint64_t value, unsigned digits);
 
 /*
  * Parses the whole of s[0..len) as an unsigned decimal number without sign, blanks or leading

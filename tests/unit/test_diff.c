@@ -167,7 +167,7 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 	"limit rate 200/second burst 400 packets log prefix \"dsfw/amber/" prefix "\" group 20 " \
 	"snaplen 128\n"
 #define ING                                                                                       \
-	CHAIN("amber-ING", INVALID LOG("ING/-/10132a63") "counter drop comment \"no connections " \
+	CHAIN("amber-ING", INVALID LOG("ING/-/d5e4915e") "counter drop comment \"no connections " \
 							 "between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
 #define FORWARD                                                                                    \
@@ -240,7 +240,7 @@ static void test_fingerprint_forgotten(void **state)
 	expect_script(&c.plan, &kernel,
 		      "flush chain inet dockside amber-ING\n"
 		      "flush chain inet dockside amber-OUT\n" TABLE(ING OUT(LOG(
-			      "OUT/0/87488b76") "counter goto refuse comment \"egress[0]\"\n")));
+			      "OUT/0/a253b558") "counter goto refuse comment \"egress[0]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -364,7 +364,7 @@ static void test_set_replaced(void **state)
 		"add set inet dockside ports_80_443 { type inet_service; }\n"
 		"add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n" TABLE(
 			OUT("tcp dport @ports_80_443 counter accept comment \"egress[0]\"\n" LOG(
-				"OUT/1/87488b76") "counter goto refuse comment \"egress[1]\"\n")));
+				"OUT/1/a253b558") "counter goto refuse comment \"egress[1]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
