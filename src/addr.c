@@ -55,7 +55,20 @@ bool ipaddr_parse(const char *s, size_t len, struct ipaddr *ret_addr)
 	return true;
 }
 
-/* inet_ntop() does it with sprintf(), which a large configuration feels. */
+/* By hand, here and below: a large configuration feels sprintf(), which inet_ntop() uses, too. */
+
+/* Ends the text; returns where. */
+static char *byte_format(uint8_t byte, char *s)
+{
+	if (byte >= 100)
+		*s++ = (char)('0' + byte / 100);
+	if (byte >= 10)
+		*s++ = (char)('0' + byte / 10 % 10);
+	*s++ = (char)('0' + byte % 10);
+	*s = '\0';
+	return s;
+}
+
 static char *ipv4_format(const uint8_t bytes[4], char s[ADDR_STRLEN])
 {
 	char *p = s;
@@ -63,13 +76,8 @@ static char *ipv4_format(const uint8_t bytes[4], char s[ADDR_STRLEN])
 	for (int i = 0; i < 4; i++) {
 		if (i > 0)
 			*p++ = '.';
-		if (bytes[i] >= 100)
-			*p++ = (char)('0' + bytes[i] / 100);
-		if (bytes[i] >= 10)
-			*p++ = (char)('0' + bytes[i] / 10 % 10);
-		*p++ = (char)('0' + bytes[i] % 10);
+		p = byte_format(bytes[i], p);
 	}
-	*p = '\0';
 	return s;
 }
 
@@ -171,11 +179,12 @@ bool prefix_parse(const char *s, size_t len, struct prefix *ret_prefix)
 
 char *prefix_format(const struct prefix *prefix, char s[ADDR_STRLEN])
 {
-	size_t n;
+	char *p;
 
 	ipaddr_format(&prefix->addr, s);
-	n = strlen(s);
-	snprintf(s + n, ADDR_STRLEN - n, "/%u", prefix->len);
+	p = s + strlen(s);
+	*p++ = '/';
+	byte_format(prefix->len, p);
 	return s;
 }
 
@@ -260,8 +269,13 @@ bool mac_parse(const char *s, size_t len, uint8_t ret_mac[6])
 
 char *mac_format(const uint8_t mac[6], char s[ADDR_STRLEN])
 {
-	snprintf(s, ADDR_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-		 mac[4], mac[5]);
+	char *p = s;
+
+	for (int i = 0; i < 6; i++) {
+		if (i > 0)
+			*p++ = ':';
+		p = hex_format(p, mac[i], 2);
+	}
 	return s;
 }
 

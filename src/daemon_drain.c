@@ -136,12 +136,20 @@ bool daemon_drain_network(struct daemon *d, const char *name)
 	return false;
 }
 
-static bool has_bridge(const struct policy *policy, const char *bridge)
+static int cmp_bridges(const void *a, const void *b)
 {
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted. */
+static const char **collect_bridges(const struct policy *policy)
+{
+	const char **bridges = xcalloc(policy->n_networks, sizeof(*bridges));
+
 	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcmp(policy->networks[i].bridge, bridge) == 0)
-			return true;
-	return false;
+		bridges[i] = policy->networks[i].bridge;
+	qsort(bridges, policy->n_networks, sizeof(*bridges), cmp_bridges);
+	return bridges;
 }
 
 /* Where no Docker runs, whoever edits the files is obeyed. */
@@ -155,11 +163,14 @@ static bool may_be_occupied(struct daemon *d, const char *bridge)
 void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 {
 	const struct running *running = d->enforcer.running;
+	cleanup(cleanup_free) const char **kept = collect_bridges(policy);
 
 	for (size_t i = 0; running && i < running->policy.n_networks; i++) {
 		const struct network *network = &running->policy.networks[i];
 
-		if (!network_managed(network) || has_bridge(policy, network->bridge) ||
+		if (!network_managed(network) ||
+		    bsearch(&network->bridge, kept, policy->n_networks, sizeof(*kept),
+			    cmp_bridges) ||
 		    !may_be_occupied(d, network->bridge))
 			continue;
 		log_info("network %s is no longer configured; its policy stays until no container "

@@ -196,7 +196,9 @@ static size_t find_field(const struct fields *fields, const char *key)
 {
 	size_t i = 0;
 
-	while (i < fields->n && strcmp(fields->items[i].key, key) != 0)
+	/* Keys are short, and most differ in their first character. */
+	while (i < fields->n &&
+	       (fields->items[i].key[0] != key[0] || strcmp(fields->items[i].key, key) != 0))
 		i++;
 	return i;
 }

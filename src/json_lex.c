@@ -22,11 +22,6 @@ static int peek_at(const struct lexer *lex, size_t pos)
 	return pos < lex->src->len ? (unsigned char)lex->src->text[pos] : LEX_END;
 }
 
-int lex_peek(const struct lexer *lex)
-{
-	return peek_at(lex, lex->pos);
-}
-
 struct loc lex_place(const struct lexer *lex, size_t from, size_t to)
 {
 	return (struct loc){ .src = lex->src, .off = from, .len = to - from };
@@ -188,16 +183,19 @@ static bool skip_comment(struct lexer *lex)
 	return true;
 }
 
-bool lex_skip_blank(struct lexer *lex)
+bool lex_skip_blanks(struct lexer *lex)
 {
 	for (;;) {
-		int c = lex_peek(lex), next = peek_at(lex, lex->pos + 1);
+		const char *s = lex->src->text, *p = s + lex->pos, *end = s + lex->src->len;
 
-		if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
-			lex->pos++;
-		else if (c != '/' || (next != '/' && next != '*'))
+		/* Indentation is a third of a tidy file. */
+		for (; p < end; p++)
+			if (*p != ' ' && *p != '\n' && *p != '\t' && *p != '\r')
+				break;
+		lex->pos = (size_t)(p - s);
+		if (end - p < 2 || p[0] != '/' || (p[1] != '/' && p[1] != '*'))
 			return true;
-		else if (!skip_comment(lex))
+		if (!skip_comment(lex))
 			return false;
 	}
 }
@@ -297,6 +295,18 @@ static size_t string_char(const struct lexer *lex, size_t pos, const char **ret_
 	return n;
 }
 
+/* Moves past what is most of most strings: characters of ASCII that mean themselves. */
+static void skip_plain(struct lexer *lex)
+{
+	const char *s = lex->src->text;
+	size_t pos = lex->pos;
+
+	while (pos < lex->src->len && s[pos] >= ' ' && s[pos] < 0x7f && s[pos] != '"' &&
+	       s[pos] != '\\')
+		pos++;
+	lex->pos = pos;
+}
+
 /*
  * Checks the string at the lexer's position and moves past it. At most one fault of a string is
  * reported. Returns false if the string does not end; *ret_good says whether there was no fault.
@@ -308,9 +318,11 @@ static bool scan_string(struct lexer *lex, bool *ret_good)
 	*ret_good = true;
 	for (;;) {
 		const char *want = NULL;
-		int c = lex_peek(lex);
 		size_t n;
+		int c;
 
+		skip_plain(lex);
+		c = lex_peek(lex);
 		if (c == '"') {
 			lex->pos++;
 			return true;

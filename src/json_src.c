@@ -21,6 +21,8 @@ static const char *const kind_name[] = {
 };
 static_assert(ARRAY_SIZE(kind_name) == JSON_OBJECT + 1, "a name for each kind");
 
+#define FEW_MEMBERS 16
+
 struct parser {
 	struct lexer lex;
 	struct json_node *stack; /* children of the open containers */
@@ -88,9 +90,28 @@ static void duplicate_key(struct parser *p, const struct json_node *node,
 	p->n_duplicates++;
 }
 
+/* As find_duplicates(): nearly all objects are small ones. */
+static void find_few_duplicates(struct parser *p, const struct json_node *members, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		const char *key = members[i].key;
+		size_t k = 0;
+
+		while (k < i && (members[k].key[0] != key[0] || strcmp(members[k].key, key) != 0))
+			k++;
+		if (k < i)
+			duplicate_key(p, &members[i], &members[k]);
+	}
+}
+
 /* Reports each member whose key an earlier member has. */
 static void find_duplicates(struct parser *p, const struct json_node *members, size_t n)
 {
+	if (n <= FEW_MEMBERS) {
+		find_few_duplicates(p, members, n);
+		return;
+	}
+
 	cleanup(cleanup_free) const struct json_node **sorted = xcalloc(n, sizeof(*sorted));
 	cleanup(cleanup_free) const struct json_node **first = xcalloc(n, sizeof(*first));
 
@@ -185,7 +206,7 @@ static bool parse_container(struct parser *p, struct json_node *node)
 	}
 	p->lex.pos++;
 	node->loc = lex_place(&p->lex, start, p->lex.pos);
-	if (node->kind == JSON_OBJECT && p->n_stack - base > 1)
+	if (node->kind == JSON_OBJECT)
 		find_duplicates(p, p->stack + base, p->n_stack - base);
 	take_children(p, node, base);
 	p->lex.depth--;

@@ -31,7 +31,8 @@ static void text_ct_states(struct buf *b, unsigned states)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!(states & 1u << i))
 			continue;
-		buf_printf(b, "%s%s", separator, names[i]);
+		buf_puts(b, separator);
+		buf_puts(b, names[i]);
 		separator = ",";
 	}
 }
@@ -80,7 +81,9 @@ static void text_match(struct buf *b, const struct match *match)
 
 	switch (match->kind) {
 	case MATCH_OIFNAME:
-		buf_printf(b, "oifname \"%s\"", match->u.name);
+		buf_puts(b, "oifname \"");
+		buf_puts(b, match->u.name);
+		buf_putc(b, '"');
 		break;
 	case MATCH_CT_STATE:
 		text_ct_states(b, match->u.ct_states);
@@ -89,7 +92,8 @@ static void text_match(struct buf *b, const struct match *match)
 		buf_puts(b, "ct state != new");
 		break;
 	case MATCH_NFPROTO:
-		buf_printf(b, "meta nfproto %s", match->u.family == FAMILY_IPV4 ? "ipv4" : "ipv6");
+		buf_puts(b, match->u.family == FAMILY_IPV4 ? "meta nfproto ipv4"
+							   : "meta nfproto ipv6");
 		break;
 	case MATCH_SADDR:
 		text_prefix(b, "saddr", &match->u.prefix);
@@ -102,7 +106,8 @@ static void text_match(struct buf *b, const struct match *match)
 		buf_puts(b, match->u.set->name);
 		break;
 	case MATCH_ETHER_SADDR:
-		buf_printf(b, "ether saddr %s", mac_format(match->u.mac, s));
+		buf_puts(b, "ether saddr ");
+		buf_puts(b, mac_format(match->u.mac, s));
 		break;
 	case MATCH_L4PROTO:
 		buf_puts(b, "meta l4proto ");

@@ -35,10 +35,20 @@ struct lexer {
 };
 
 /* The byte at the lexer's position, or LEX_END. */
-int lex_peek(const struct lexer *lex);
+static inline int lex_peek(const struct lexer *lex)
+{
+	return lex->pos < lex->src->len ? (unsigned char)lex->src->text[lex->pos] : LEX_END;
+}
 struct loc lex_place(const struct lexer *lex, size_t from, size_t to);
 /* Skips white space and comments. Returns false, having reported it, if a comment does not end. */
-bool lex_skip_blank(struct lexer *lex);
+bool lex_skip_blanks(struct lexer *lex);
+/* The same, where there is nothing to skip half of the time. */
+static inline bool lex_skip_blank(struct lexer *lex)
+{
+	int c = lex_peek(lex);
+
+	return (c > ' ' && c != '/') || lex_skip_blanks(lex);
+}
 /* Appends a step of a JSON pointer: the key, or the index where key is NULL. */
 void lex_pointer_step(struct buf *b, const char *key, size_t index);
 /* Adds an error; returns it as diag_add() does. */
