@@ -2,6 +2,7 @@
 #include "dockside/daemon.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define LOCK_TIMEOUT_MS 10000
 #define READY_WAIT_MS 5000 /* for DNS and Docker, SPEC §6 */
+#define TRIM_WAIT_MS 5000  /* after a load, as another one often follows */
 /* What lives shorter would be gone before it can be renewed: NAME_ASK_MIN_MS and the time that DNS has. */
 #define STALE_TTL_MIN_S 10
 #define INOTIFY "fs/inotify/"
@@ -97,9 +99,20 @@ static void warn_audit(const struct policy *policy)
 				    policy->networks[i].name);
 }
 
+/* A load takes several times the memory of what it leaves. */
+static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	(void)data;
+	malloc_trim(0);
+	return 0;
+}
+
 /* What follows when a policy has been enforced. */
 static void enforced(struct daemon *d)
 {
+	daemon_arm(d, &d->trim_timer, daemon_now_ms(d) + TRIM_WAIT_MS, on_trim_timer);
 	warn_audit(&d->enforcer.running->policy);
 	daemon_denied_enforced(d);
 	daemon_names_ask(d);
@@ -421,6 +434,7 @@ static void stop(struct daemon *d)
 	enforce_close(&d->enforcer);
 	err_free(&err);
 	sd_event_source_unref(d->ready_timer);
+	sd_event_source_unref(d->trim_timer);
 	sd_event_unref(d->event);
 	lock_give(d->lock);
 	free(d->last_load.message);

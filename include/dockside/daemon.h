@@ -56,6 +56,7 @@ struct daemon {
 	struct running *rejected; /* the last configuration that had errors, until they are told */
 	struct last_load last_load;
 	bool bad_config; /* the last files that were read had errors */
+	sd_event_source *trim_timer;
 	bool ready;
 	bool stopping;
 
