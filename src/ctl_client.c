@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "dockside/ctl.h"
@@ -14,23 +13,17 @@
 struct call {
 	const char *path;
 	int fd;
-	int64_t deadline_ms;
+	uint64_t deadline_ms;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Milliseconds until the deadline, 0 if it is over. */
 static int left_ms(const struct call *call)
 {
-	int64_t left = call->deadline_ms - now_ms();
+	uint64_t now_ms = monotonic_ms(), deadline_ms = call->deadline_ms;
 
-	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+	if (now_ms >= deadline_ms)
+		return 0;
+	return deadline_ms - now_ms > INT32_MAX ? INT32_MAX : (int)(deadline_ms - now_ms);
 }
 
 static int no_daemon(const struct call *call, int code, struct err *err)
@@ -144,7 +137,7 @@ static int read_answer(const struct call *call, struct buf *answer, struct err *
 int ctl_call(const char *path, const char *request, unsigned timeout_ms, char **ret_answer,
 	     struct err *err)
 {
-	struct call call = { .path = path, .fd = -1, .deadline_ms = now_ms() + timeout_ms };
+	struct call call = { .path = path, .fd = -1, .deadline_ms = monotonic_ms() + timeout_ms };
 	cleanup(cleanup_free) char *line = xasprintf("%s\n", request);
 	struct buf answer = { 0 };
 	int r;

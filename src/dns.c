@@ -19,16 +19,13 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "dockside/util.h"
@@ -71,14 +68,6 @@ struct dns {
 	dns_answer_fn on_answer;
 	void *data;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
@@ -287,7 +276,7 @@ static void put_question(struct dns *dns, struct question *q)
 /* Asks as many more questions as the resolver may be burdened with. */
 static void ask_more(struct dns *dns)
 {
-	uint64_t now = now_ms();
+	uint64_t now = monotonic_ms();
 	size_t young = 0;
 
 	for (struct question *q = dns->asked.last; q && now < q->asked_ms + PATIENCE_MS;
@@ -555,7 +544,7 @@ size_t dns_pending(const struct dns *dns)
 int dns_wait_ms(const struct dns *dns)
 {
 	struct timeval tv, *t = ares_timeout(dns->channel, NULL, &tv);
-	uint64_t now = now_ms(), wait = UINT64_MAX;
+	uint64_t now = monotonic_ms(), wait = UINT64_MAX;
 
 	if (dns->asked.n == 0)
 		return -1;
@@ -590,72 +579,4 @@ void dns_process(struct dns *dns)
 	}
 	ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
 	ask_more(dns);
-}
-
-/* ---- all at once -------------------------------------------------------------------------- */
-
-static void take_answer(void *data, const struct answer *answer)
-{
-	struct host *host = hosts_find(data, answer->name);
-
-	if (host)
-		host_answer(host, answer);
-}
-
-static void give_up(struct hosts *hosts, unsigned timeout_ms)
-{
-	cleanup(cleanup_free) char *error = xasprintf("no answer within %u ms", timeout_ms);
-
-	for (size_t i = 0; i < N_FAMILIES * hosts->n; i++) {
-		struct host *host = &hosts->items[i / N_FAMILIES];
-		enum family family = (enum family)(i % N_FAMILIES);
-
-		if (host->states[family] == HOST_UNASKED)
-			host_answer(host, &(struct answer){ .family = family,
-							    .state = HOST_FAILED,
-							    .error = error });
-	}
-}
-
-static int wait_for_answers(struct dns *dns, uint64_t deadline)
-{
-	while (dns_pending(dns) > 0) {
-		struct pollfd pollfd = { .fd = dns_fd(dns), .events = POLLIN };
-		uint64_t now = now_ms();
-		int wait = dns_wait_ms(dns);
-
-		if (now >= deadline)
-			return 0;
-		if (wait < 0 || (uint64_t)wait > deadline - now)
-			wait = (int)(deadline - now);
-		if (poll(&pollfd, 1, wait) < 0 && errno != EINTR)
-			return -errno;
-		dns_process(dns);
-	}
-	return 0;
-}
-
-int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err)
-{
-	uint64_t deadline = now_ms() + timeout_ms;
-	struct dns *dns = NULL;
-	int r;
-
-	if (hosts->n == 0)
-		return 0;
-	r = dns_open(timeout_ms, take_answer, hosts, &dns, err);
-	if (r < 0)
-		return r;
-	assert(dns);
-	for (size_t i = 0; i < N_FAMILIES * hosts->n; i++) {
-		const struct host *host = &hosts->items[i / N_FAMILIES];
-		enum family family = (enum family)(i % N_FAMILIES);
-
-		if (host->states[family] == HOST_UNASKED)
-			dns_ask(dns, host->name, family);
-	}
-	r = wait_for_answers(dns, deadline);
-	dns_close(dns);
-	give_up(hosts, timeout_ms);
-	return r < 0 ? err_errno(err, -r, "wait for DNS") : 0;
 }

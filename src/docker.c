@@ -19,7 +19,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/var/run/docker.sock"
@@ -62,14 +61,6 @@ struct docker {
 	struct transfer *stream; /* among them */
 	bool closing;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 int docker_host_path(const char *value, const char **ret_path, struct err *err)
 {
@@ -193,7 +184,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
 	struct docker *docker = data;
 
 	(void)multi;
-	docker->wake_ms = timeout_ms < 0 ? UINT64_MAX : now_ms() + (uint64_t)timeout_ms;
+	docker->wake_ms = timeout_ms < 0 ? UINT64_MAX : monotonic_ms() + (uint64_t)timeout_ms;
 	return 0;
 }
 
@@ -479,7 +470,7 @@ void docker_follow(struct docker *docker, const struct docker_events *handler, v
 	t = request(docker, EVENTS_PATH, NULL, DOCKER_ASK_MS, xstrdup("follow its events"));
 	t->events = handler;
 	t->data = data;
-	t->open_by_ms = now_ms() + DOCKER_ASK_MS;
+	t->open_by_ms = monotonic_ms() + DOCKER_ASK_MS;
 	docker->stream = t;
 	start(docker, t, "GET", EVENTS_PATH);
 }
@@ -546,7 +537,7 @@ int docker_fd(const struct docker *docker)
 
 int docker_wait_ms(const struct docker *docker)
 {
-	uint64_t now = now_ms(), at = docker->wake_ms;
+	uint64_t now = monotonic_ms(), at = docker->wake_ms;
 
 	if (docker->stream && docker->stream->open_by_ms < at)
 		at = docker->stream->open_by_ms;
@@ -587,7 +578,7 @@ static void process_stream(struct docker *docker)
 	}
 	if (docker->stream == t && t->opened)
 		hand_over_lines(docker, t);
-	if (docker->stream == t && now_ms() >= t->open_by_ms)
+	if (docker->stream == t && monotonic_ms() >= t->open_by_ms)
 		fail(docker, t, ETIMEDOUT, "no answer in time: it hangs or is overloaded");
 }
 
@@ -608,7 +599,7 @@ void docker_process(struct docker *docker)
 			mask |= CURL_CSELECT_ERR;
 		curl_multi_socket_action(docker->multi, events[i].data.fd, mask, &running);
 	}
-	if (now_ms() >= docker->wake_ms) {
+	if (monotonic_ms() >= docker->wake_ms) {
 		docker->wake_ms = UINT64_MAX;
 		curl_multi_socket_action(docker->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
