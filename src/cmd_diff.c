@@ -175,6 +175,15 @@ static void print_set(const struct set_change *change)
 			print_elem('+', set, &set->elems[i]);
 }
 
+static void print_object(const struct object_change *change)
+{
+	printf("    %s %s: %s\n", change->object == OBJECT_LIMIT ? "limit" : "counter",
+	       change->name,
+	       change->kind == CHANGE_ADD	? "new"
+	       : change->kind == CHANGE_REPLACE ? "made anew (wrong rate)"
+						: "removed");
+}
+
 /* ------------------------------------------------------------------ the whole */
 
 /* Docker's name of the network that a bridge is of; a bridge without one is no longer configured. */
@@ -189,7 +198,9 @@ static const char *network_of(const struct policy *policy, const char *bridge)
 /* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
 static char *chain_bridge(const char *name)
 {
-	static const char *const kinds[] = { "-OUT", "-ING", "-HOST", "-NAT", "-nat4", "-nat6" };
+	static const char *const kinds[] = { "-OUT",	    "-ING",	   "-HOST", "-NAT",
+					     "-nat4",	    "-nat6",	   "-log",  "-OUT-denied",
+					     "-ING-denied", "-HOST-denied" };
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -251,6 +262,10 @@ static int print_changes(const struct policy *policy, struct nft_loader *loader,
 	for (size_t i = 0; i < changes->n_sets; i++) {
 		print_heading(&heading, changes->sets[i].name);
 		print_set(&changes->sets[i]);
+	}
+	for (size_t i = 0; i < changes->n_objects; i++) {
+		print_heading(&heading, changes->objects[i].name);
+		print_object(&changes->objects[i]);
 	}
 	for (size_t i = 0; i < changes->kernel->n_others; i++)
 		printf("    %s %s: removed\n", changes->kernel->others[i].word,

@@ -8,11 +8,17 @@
  * end of a chain, where this costs only what is refused; of an explicit `drop` in the middle a new
  * connection that passes pays for the matches twice. A chain for each rule would spare it that, and
  * make more of them to load, read and compare than the rules themselves are.
+ *
+ * The limit is one for all rules of a network, so that nobody gets more of it by more rules; it is a named
+ * object, as only that can be shared. So is the counter of what came to the limit: it says how many were
+ * not told of, and goes on counting when the rules are rewritten, which their own counters do not.
  */
 #include "dockside/compile_log.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define OBJECTS_OF_NETWORK 4 /* a limit, and a counter each of OUT, ING, HOST */
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -79,6 +85,28 @@ static const char *audit_comment(struct arena *arena, const char *comment)
 	return text;
 }
 
+/* One for all chains of a network: they are made one after the other. */
+static const struct plan_object *find_limit(struct plan *plan, const struct plan_chain *chain)
+{
+	const char *name = plan_limit_name(&plan->arena, chain->bridge);
+
+	for (size_t i = plan->n_objects; i-- > 0 && plan->n_objects - i <= OBJECTS_OF_NETWORK;)
+		if (object_cmp(plan->objects[i]->kind, plan->objects[i]->name, OBJECT_LIMIT,
+			       name) == 0)
+			return plan->objects[i];
+	return plan_add_object(plan, OBJECT_LIMIT, name, chain->origin);
+}
+
+static void add_objects(struct plan *plan, struct plan_chain *chain)
+{
+	if (chain->tally)
+		return;
+	chain->limit = find_limit(plan, chain);
+	chain->tally = plan_add_object(plan, OBJECT_COUNTER,
+				       plan_tally_name(&plan->arena, chain->bridge, chain->kind),
+				       chain->origin);
+}
+
 bool compile_log_refusals(struct plan *plan, struct plan_chain *chain, size_t first,
 			  const struct network *network, const char *prefix)
 {
@@ -92,10 +120,13 @@ bool compile_log_refusals(struct plan *plan, struct plan_chain *chain, size_t fi
 		struct plan_rule rule = refusals[i], *log;
 
 		if (plan->options.log_group != 0) {
+			add_objects(plan, chain);
 			log = chain_add_rule(chain, rule.origin);
 			memcpy(log->matches, rule.matches, sizeof(rule.matches));
 			log->n_matches = rule.n_matches;
 			log->verdict = VERDICT_LOG;
+			log->tally = chain->tally;
+			log->limit = chain->limit;
 			log->log = prefix;
 			log->log_group = plan->options.log_group;
 		}

@@ -83,12 +83,12 @@ static void log_repair(const struct daemon *d, const struct sync_result *result)
 {
 	const char *damage = d->damage.len > 0 ? d->last_damage : "the ruleset differed";
 
-	if (result->n_chains + result->n_sets + result->n_elems == 0)
+	if (result->n_chains + result->n_sets + result->n_elems + result->n_objects == 0)
 		log_warning("%s; put back the shim in Docker's tables", damage);
 	else
-		log_warning("%s; put back %zu chains, %zu sets, %zu elements%s", damage,
-			    result->n_chains, result->n_sets, result->n_elems,
-			    result->shim ? ", the shim in Docker's tables" : "");
+		log_warning("%s; put back %zu chains, %zu sets, %zu elements, %zu objects%s",
+			    damage, result->n_chains, result->n_sets, result->n_elems,
+			    result->n_objects, result->shim ? ", the shim in Docker's tables" : "");
 }
 
 static void repair(struct daemon *d)

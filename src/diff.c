@@ -365,9 +365,18 @@ static bool set_replaced(const struct changes *changes, const struct plan_set *s
 	return change && change->kind == CHANGE_REPLACE;
 }
 
-/* A set cannot be deleted while rules use it, so that these are rewritten with it. */
-static bool uses_replaced_set(const struct changes *changes, const struct plan_chain *chain)
+static bool object_replaced(const struct changes *changes, const struct plan_object *object)
 {
+	const struct object_change *change = object ? changes_find_object(changes, object) : NULL;
+
+	return change && change->kind == CHANGE_REPLACE;
+}
+
+/* A set or an object cannot be deleted while rules use it, so that these are rewritten with it. */
+static bool uses_replaced(const struct changes *changes, const struct plan_chain *chain)
+{
+	if (object_replaced(changes, chain->limit))
+		return true;
 	for (size_t i = 0; i < chain->n_rules; i++) {
 		const struct plan_rule *rule = &chain->rules[i];
 
@@ -393,7 +402,7 @@ static void diff_chain(struct changes *changes, const struct plan_chain *want,
 
 	if (base != have->base || (base && (want->hook != have->hook || !have->as_ours)))
 		add_chain_change(changes, CHANGE_REPLACE, want, have);
-	else if (uses_replaced_set(changes, want))
+	else if (uses_replaced(changes, want))
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = true;
 	else if (!fingerprint_matches(changes->kernel, want, have, &ours))
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = ours;
@@ -442,6 +451,7 @@ void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned st
 	*ret_changes = (struct changes){ .plan = plan, .kernel = kernel };
 	ret_changes->table = !kernel->exists || kernel->dormant;
 	diff_sets(ret_changes, 1000ull * stale_ttl_s);
+	diff_objects(ret_changes);
 	diff_chains(ret_changes);
 }
 
@@ -530,7 +540,18 @@ struct set_change *changes_find_set(const struct changes *changes, const char *n
 bool changes_empty(const struct changes *changes)
 {
 	return !changes->table && changes->n_chains == 0 && changes->n_sets == 0 &&
-	       changes->kernel->n_others == 0;
+	       changes->n_objects == 0 && changes->kernel->n_others == 0;
+}
+
+bool changes_replace(const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_sets; i++)
+		if (changes->sets[i].kind == CHANGE_REPLACE)
+			return true;
+	for (size_t i = 0; i < changes->n_objects; i++)
+		if (changes->objects[i].kind == CHANGE_REPLACE)
+			return true;
+	return false;
 }
 
 void changes_free(struct changes *changes)
@@ -538,6 +559,7 @@ void changes_free(struct changes *changes)
 	for (size_t i = 0; i < changes->n_sets; i++)
 		free(changes->sets[i].elems);
 	free(changes->chains);
+	free(changes->objects);
 	free(changes->sets);
 	arena_free(&changes->arena);
 	*changes = (struct changes){ 0 };

@@ -39,6 +39,23 @@ struct kernel_set *kernel_find_set(const struct kernel *kernel, const char *name
 	return bsearch(name, kernel->sets, kernel->n_sets, sizeof(*kernel->sets), cmp_set_name);
 }
 
+static int cmp_objects(const void *a, const void *b)
+{
+	const struct kernel_object *x = a, *y = b;
+
+	return object_cmp(x->kind, x->name, y->kind, y->name);
+}
+
+struct kernel_object *kernel_find_object(const struct kernel *kernel, enum object_kind kind,
+					 const char *name)
+{
+	const struct kernel_object key = { .kind = kind, .name = name };
+
+	if (kernel->n_objects == 0)
+		return NULL;
+	return bsearch(&key, kernel->objects, kernel->n_objects, sizeof(key), cmp_objects);
+}
+
 /* [A-Za-z_.][A-Za-z0-9_./-]* */
 static bool name_safe(const char *name)
 {
@@ -59,6 +76,9 @@ bool kernel_names_safe(const struct kernel *kernel)
 	for (size_t i = 0; i < kernel->n_sets; i++)
 		if (!kernel->sets[i].anonymous && !name_safe(kernel->sets[i].set.name))
 			return false;
+	for (size_t i = 0; i < kernel->n_objects; i++)
+		if (!name_safe(kernel->objects[i].name))
+			return false;
 	for (size_t i = 0; i < kernel->n_others; i++)
 		if (!name_safe(kernel->others[i].name))
 			return false;
@@ -71,6 +91,8 @@ void kernel_finish(struct kernel *kernel)
 		qsort(kernel->chains, kernel->n_chains, sizeof(*kernel->chains), cmp_chains);
 	if (kernel->n_sets > 0)
 		qsort(kernel->sets, kernel->n_sets, sizeof(*kernel->sets), cmp_sets);
+	if (kernel->n_objects > 0)
+		qsort(kernel->objects, kernel->n_objects, sizeof(*kernel->objects), cmp_objects);
 	for (size_t i = 0; i < kernel->n_sets; i++) {
 		struct plan_set *set = &kernel->sets[i].set;
 
@@ -87,6 +109,7 @@ void kernel_free(struct kernel *kernel)
 		free(kernel->sets[i].set.elems);
 	free(kernel->chains);
 	free(kernel->sets);
+	free(kernel->objects);
 	free(kernel->others);
 	arena_free(&kernel->arena);
 	*kernel = (struct kernel){ 0 };

@@ -56,6 +56,11 @@ static uint32_t get_u32(const struct nlattr *attr)
 	return attr ? ntohl(mnl_attr_get_u32(attr)) : 0;
 }
 
+static uint64_t get_u64(const struct nlattr *attr)
+{
+	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
+}
+
 /* ------------------------------------------------------------------ chains and rules */
 
 void read_base_chain(const struct attrs *a, struct kernel_chain *chain)
@@ -102,11 +107,6 @@ static uint64_t hash_expression(uint64_t hash, const struct nlattr *expression)
 		      mnl_attr_get_payload_len(a.at[NFTA_EXPR_DATA]));
 }
 
-static uint64_t counter_value(const struct nlattr *attr)
-{
-	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
-}
-
 /* Whether an expression is a counter; then what it has counted. */
 static bool read_counter(const struct nlattr *expression, uint64_t *ret_packets,
 			 uint64_t *ret_bytes)
@@ -117,8 +117,8 @@ static bool read_counter(const struct nlattr *expression, uint64_t *ret_packets,
 	    strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") != 0)
 		return false;
 	if (e.at[NFTA_EXPR_DATA] && attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA])) {
-		*ret_packets = counter_value(counter.at[NFTA_COUNTER_PACKETS]);
-		*ret_bytes = counter_value(counter.at[NFTA_COUNTER_BYTES]);
+		*ret_packets = get_u64(counter.at[NFTA_COUNTER_PACKETS]);
+		*ret_bytes = get_u64(counter.at[NFTA_COUNTER_BYTES]);
 	}
 	return true;
 }
@@ -290,17 +290,38 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	return true;
 }
 
+bool read_object(const struct attrs *a, struct kernel_object *object)
+{
+	struct attrs data = { 0 };
+
+	if (a->at[NFTA_OBJ_DATA])
+		attrs_parse_nested(&data, a->at[NFTA_OBJ_DATA]);
+	switch (get_u32(a->at[NFTA_OBJ_TYPE])) {
+	case NFT_OBJECT_COUNTER:
+		object->kind = OBJECT_COUNTER;
+		object->as_ours = true;
+		object->packets = get_u64(data.at[NFTA_COUNTER_PACKETS]);
+		return true;
+	case NFT_OBJECT_LIMIT:
+		object->kind = OBJECT_LIMIT;
+		object->as_ours = get_u64(data.at[NFTA_LIMIT_RATE]) == PLAN_LOG_RATE &&
+				  get_u64(data.at[NFTA_LIMIT_UNIT]) == 1 &&
+				  get_u32(data.at[NFTA_LIMIT_BURST]) == PLAN_LOG_BURST &&
+				  get_u32(data.at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
+				  get_u32(data.at[NFTA_LIMIT_FLAGS]) == 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *object_word(uint32_t type)
 {
 	switch (type) {
-	case NFT_OBJECT_COUNTER:
-		return "counter";
 	case NFT_OBJECT_QUOTA:
 		return "quota";
 	case NFT_OBJECT_CT_HELPER:
 		return "ct helper";
-	case NFT_OBJECT_LIMIT:
-		return "limit";
 	case NFT_OBJECT_CT_TIMEOUT:
 		return "ct timeout";
 	case NFT_OBJECT_SECMARK:

@@ -3,8 +3,8 @@
  * Theory of operation
  *
  * Within the transaction the kernel carries out the lines in order and refuses to delete what is
- * still referred to. So: empty the chains that change or go; take away elements, chains and sets;
- * then add sets, chains, elements and rules; the dispatch elements last, as they refer to chains.
+ * still referred to. So: empty the chains that change or go; take away elements, chains, sets and
+ * objects; then add objects, sets, chains, elements and rules; the dispatch elements last, as they refer to chains.
  * Chains that stay keep their place and are filled in place: no packet passes between (FACTS §2).
  */
 #include <string.h>
@@ -96,12 +96,37 @@ static void delete_chains(struct script *s, const struct changes *changes)
 	}
 }
 
-static void delete_others(struct script *s, const struct kernel *kernel)
+static void delete_others(struct script *s, const struct changes *changes)
 {
+	const struct kernel *kernel = changes->kernel;
+
+	for (size_t i = 0; i < changes->n_objects; i++) {
+		const struct object_change *change = &changes->objects[i];
+
+		if (!removes(change->kind))
+			continue;
+		buf_printf(&s->text, "delete %s " TABLE " %s", text_object_word(change->object),
+			   change->name);
+		script_line(s, change->want ? change->want->origin : NULL);
+	}
 	for (size_t i = 0; i < kernel->n_others; i++) {
 		buf_printf(&s->text, "delete %s " TABLE " %s", kernel->others[i].word,
 			   kernel->others[i].name);
 		script_line(s, NULL);
+	}
+}
+
+static void add_objects(struct script *s, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n_objects; i++) {
+		const struct object_change *change = &changes->objects[i];
+
+		if (!makes(change->kind))
+			continue;
+		buf_printf(&s->text, "add %s " TABLE " %s ", text_object_word(change->object),
+			   change->name);
+		text_object_spec(&s->text, change->object);
+		script_line(s, change->want->origin);
 	}
 }
 
@@ -221,7 +246,8 @@ void nft_text_changes(const struct changes *changes, struct script *ret_script)
 	delete_elems(s, changes);
 	delete_sets(s, changes);
 	delete_chains(s, changes);
-	delete_others(s, changes->kernel);
+	delete_others(s, changes);
+	add_objects(s, changes);
 	add_sets(s, changes);
 	add_chains(s, changes);
 	add_elems(s, changes, false);

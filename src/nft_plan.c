@@ -56,6 +56,20 @@ static void print_set(struct script *s, const struct plan_set *set)
 	script_line(s, NULL);
 }
 
+/* As `nft list` does, first: rules refer to them. */
+static void print_objects(struct script *s, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_objects; i++) {
+		const struct plan_object *object = plan->objects_by_name[i];
+
+		buf_printf(&s->text, "\t%s %s ", text_object_word(object->kind), object->name);
+		text_object_spec(&s->text, object->kind);
+		script_line(s, object->origin);
+	}
+	if (plan->n_objects > 0)
+		script_line(s, NULL);
+}
+
 static void print_chain(struct script *s, const struct plan_chain *chain)
 {
 	const char *base = text_base_chain(chain->hook);
@@ -74,6 +88,23 @@ static void print_chain(struct script *s, const struct plan_chain *chain)
 	}
 	buf_puts(b, "\t}");
 	script_line(s, chain->origin);
+}
+
+/* A limit that is there is not changed by another declaration; now that no rule uses it, it can go. */
+static void print_old_limits(struct script *s, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_objects; i++) {
+		const struct plan_object *object = plan->objects_by_name[i];
+		const char *word = text_object_word(object->kind);
+
+		if (object->kind != OBJECT_LIMIT)
+			continue;
+		buf_printf(&s->text, "add %s inet " TABLE_NAME " %s ", word, object->name);
+		text_object_spec(&s->text, object->kind);
+		script_line(s, object->origin);
+		buf_printf(&s->text, "delete %s inet " TABLE_NAME " %s", word, object->name);
+		script_line(s, object->origin);
+	}
 }
 
 /* Without this a set of an older script would keep its elements, and a map refuse new data. */
@@ -102,6 +133,7 @@ static void print_preamble(struct script *s, const struct plan *plan)
 		buf_printf(b, "flush %s inet " TABLE_NAME " %s", word, set->name);
 		script_line(s, set->origin);
 	}
+	print_old_limits(s, plan);
 	script_line(s, NULL);
 }
 
@@ -113,6 +145,7 @@ void nft_text_plan(const struct plan *plan, struct script *ret_script)
 	print_preamble(s, plan);
 	buf_puts(&s->text, "table inet " TABLE_NAME " {");
 	script_line(s, NULL);
+	print_objects(s, plan);
 	for (size_t i = 0; i < plan->n_sets; i++)
 		print_set(s, plan->sets[i]);
 	for (size_t i = 0; i < plan->n_chains; i++) {

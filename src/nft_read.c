@@ -207,16 +207,24 @@ static void add_other(struct kernel *kernel, const char *word, const char *name)
 
 static int on_object(const struct nlmsghdr *nlh, void *data)
 {
-	const char *word = NULL;
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct kernel_object object = { 0 };
+	const char *name, *word = NULL;
 	struct attrs a;
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_OBJ_NAME])
+	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_OBJ_NAME] || !a.at[NFTA_OBJ_TYPE])
 		return MNL_CB_OK;
-	if (a.at[NFTA_OBJ_TYPE])
-		word = object_word(ntohl(mnl_attr_get_u32(a.at[NFTA_OBJ_TYPE])));
+	name = mnl_attr_get_str(a.at[NFTA_OBJ_NAME]);
+	if (read_object(&a, &object)) {
+		object.name = arena_strdup(&kernel->arena, name);
+		kernel->objects = array_grow(kernel->objects, &kernel->cap_objects,
+					     kernel->n_objects, sizeof(*kernel->objects));
+		kernel->objects[kernel->n_objects++] = object;
+		return MNL_CB_OK;
+	}
+	word = object_word(ntohl(mnl_attr_get_u32(a.at[NFTA_OBJ_TYPE])));
 	if (word) /* else a kind that nft 1.0.6 cannot name, let alone delete */
-		add_other(((struct reading *)data)->kernel, word,
-			  mnl_attr_get_str(a.at[NFTA_OBJ_NAME]));
+		add_other(kernel, word, name);
 	return MNL_CB_OK;
 }
 
@@ -269,6 +277,11 @@ static int read_rules(struct nft_reader *reader, struct reading *reading)
 	return r;
 }
 
+static int read_objects(struct nft_reader *reader, struct reading *reading)
+{
+	return dump(reader, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, reading);
+}
+
 static int read_all(struct nft_reader *reader, struct kernel *kernel)
 {
 	struct reading reading = { .kernel = kernel };
@@ -287,7 +300,7 @@ static int read_all(struct nft_reader *reader, struct kernel *kernel)
 	if (r >= 0)
 		r = read_elems(reader, &reading);
 	if (r >= 0)
-		r = dump(reader, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, &reading);
+		r = read_objects(reader, &reading);
 	if (r >= 0)
 		r = dump(reader, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0, NULL, on_flowtable,
 			 &reading);
@@ -310,6 +323,33 @@ int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct 
 	uint32_t genid = 0;
 	int r = nft_read_settled(reader, read_afresh, &kernel, "table inet " TABLE_NAME, &genid,
 				 err);
+
+	if (r < 0) {
+		kernel_free(&kernel);
+		return r;
+	}
+	kernel.genid = genid;
+	*ret_kernel = kernel;
+	return 0;
+}
+
+static int read_objects_afresh(struct nft_reader *reader, void *data)
+{
+	struct reading reading = { .kernel = data };
+	int r;
+
+	kernel_free(data);
+	r = read_objects(reader, &reading);
+	kernel_finish(data);
+	return r;
+}
+
+int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+{
+	struct kernel kernel = { 0 };
+	uint32_t genid = 0;
+	int r = nft_read_settled(reader, read_objects_afresh, &kernel,
+				 "the objects of table inet " TABLE_NAME, &genid, err);
 
 	if (r < 0) {
 		kernel_free(&kernel);

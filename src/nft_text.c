@@ -12,13 +12,7 @@
 #include "dockside/model.h"
 #include "dockside/nft_script.h"
 
-/*
- * Of each rule that refuses so many packets a second are told of, and after a calm so many at once: for
- * a service that cannot reach what it wants that is all of them, and a flood costs next to nothing.
- * The headers of a packet are all that is wanted: IPv6 extension headers and ports fit in.
- */
-#define LOG_RATE 200
-#define LOG_BURST 400
+/* The headers of a packet are all that is wanted of it: IPv6 extension headers and ports fit in. */
 #define LOG_SNAPLEN 128
 
 /* ------------------------------------------------------------------ rules */
@@ -154,9 +148,10 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 		break;
 	case VERDICT_LOG:
 		buf_printf(b,
-			   "limit rate %d/second burst %d packets log prefix \"%s\" group %u "
+			   "counter name \"%s\" limit name \"%s\" log prefix \"%s\" group %u "
 			   "snaplen %d",
-			   LOG_RATE, LOG_BURST, rule->log, rule->log_group, LOG_SNAPLEN);
+			   rule->tally->name, rule->limit->name, rule->log, rule->log_group,
+			   LOG_SNAPLEN);
 		break;
 	}
 }
@@ -346,6 +341,32 @@ const char *text_base_chain(enum base_hook hook)
 const char *text_set_word(const struct plan_set *set)
 {
 	return set_type_is_map(set->type) ? "map" : "set";
+}
+
+const char *text_object_word(enum object_kind kind)
+{
+	switch (kind) {
+	case OBJECT_COUNTER:
+		return "counter";
+	case OBJECT_LIMIT:
+		return "limit";
+	}
+	abort();
+}
+
+/* A counter that is there keeps what it has counted. */
+void text_object_spec(struct buf *b, enum object_kind kind)
+{
+	switch (kind) {
+	case OBJECT_COUNTER:
+		buf_puts(b, "{ }");
+		return;
+	case OBJECT_LIMIT:
+		buf_printf(b, "{ rate %d/second burst %d packets; }", PLAN_LOG_RATE,
+			   PLAN_LOG_BURST);
+		return;
+	}
+	abort();
 }
 
 static const char *set_flags(const struct plan_set *set)

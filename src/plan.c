@@ -137,6 +137,18 @@ struct plan_set *plan_add_set(struct plan *plan, enum set_type type, const char 
 	return set;
 }
 
+struct plan_object *plan_add_object(struct plan *plan, enum object_kind kind, const char *name,
+				    const struct origin *origin)
+{
+	struct plan_object *object = arena_alloc(&plan->arena, sizeof(*object));
+
+	*object = (struct plan_object){ kind, name, origin };
+	plan->objects = array_grow(plan->objects, &plan->cap_objects, plan->n_objects,
+				   sizeof(struct plan_object *));
+	plan->objects[plan->n_objects++] = object;
+	return object;
+}
+
 static int cmp_set_name(const void *key, const void *item)
 {
 	return strcmp(key, (*(struct plan_set *const *)item)->name);
@@ -247,10 +259,34 @@ static int cmp_chains(const void *a, const void *b)
 		      (*(struct plan_chain *const *)b)->name);
 }
 
+int object_cmp(enum object_kind kind_a, const char *name_a, enum object_kind kind_b,
+	       const char *name_b)
+{
+	return kind_a != kind_b ? (kind_a > kind_b) - (kind_a < kind_b) : strcmp(name_a, name_b);
+}
+
+static int cmp_objects(const void *a, const void *b)
+{
+	const struct plan_object *x = *(struct plan_object *const *)a;
+	const struct plan_object *y = *(struct plan_object *const *)b;
+
+	return object_cmp(x->kind, x->name, y->kind, y->name);
+}
+
+static void sort_objects(struct plan *plan)
+{
+	free(plan->objects_by_name);
+	plan->objects_by_name = xcalloc(plan->n_objects + 1, sizeof(struct plan_object *));
+	for (size_t i = 0; i < plan->n_objects; i++)
+		plan->objects_by_name[i] = plan->objects[i];
+	qsort(plan->objects_by_name, plan->n_objects, sizeof(struct plan_object *), cmp_objects);
+}
+
 void plan_finish(struct plan *plan)
 {
 	free(plan->sets_by_name);
 	free(plan->chains_by_name);
+	sort_objects(plan);
 	plan->sets_by_name = xcalloc(plan->n_sets + 1, sizeof(struct plan_set *));
 	plan->chains_by_name = xcalloc(plan->n_chains + 1, sizeof(struct plan_chain *));
 	for (size_t i = 0; i < plan->n_chains; i++)
@@ -284,6 +320,8 @@ void plan_free(struct plan *plan)
 	free(plan->sets_by_name);
 	free(plan->chains);
 	free(plan->chains_by_name);
+	free(plan->objects);
+	free(plan->objects_by_name);
 	tdestroy(plan->texts, keep_text);
 	arena_free(&plan->arena);
 	*plan = (struct plan){ 0 };
@@ -314,4 +352,14 @@ const char *plan_set_name(struct arena *arena, const char *prefix, const char *n
 		return arena_printf(arena, "%s%s%s", prefix, name, suffix);
 	return arena_printf(arena, "%s%.*s_%016llx%s", prefix, SET_NAME_MAX - 40, name,
 			    (unsigned long long)hash64(HASH_SEED, name, len), suffix);
+}
+
+const char *plan_limit_name(struct arena *arena, const char *bridge)
+{
+	return plan_chain_name(arena, bridge, "log");
+}
+
+const char *plan_tally_name(struct arena *arena, const char *bridge, const char *kind)
+{
+	return arena_printf(arena, "%s-denied", plan_chain_name(arena, bridge, kind));
 }

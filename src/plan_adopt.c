@@ -30,6 +30,19 @@ static struct plan_set *find_set(const struct plan *plan, const char *name)
 	return NULL;
 }
 
+static const struct plan_object *adopt_object(struct adoption *a, const struct plan_object *object)
+{
+	const struct plan *plan = a->plan;
+
+	if (!object)
+		return NULL;
+	for (size_t i = 0; i < plan->n_objects; i++)
+		if (object_cmp(plan->objects[i]->kind, plan->objects[i]->name, object->kind,
+			       object->name) == 0)
+			return plan->objects[i];
+	return plan_add_object(a->plan, object->kind, copy_text(a, object->name), a->origin);
+}
+
 static bool has_chain(const struct plan *plan, const char *name)
 {
 	for (size_t i = 0; i < plan->n_chains; i++)
@@ -77,6 +90,8 @@ static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct
 	copy->target = copy_text(a, rule->target);
 	copy->comment = copy_text(a, rule->comment);
 	copy->log = copy_text(a, rule->log);
+	copy->tally = adopt_object(a, rule->tally);
+	copy->limit = adopt_object(a, rule->limit);
 	if (rule->set)
 		copy->set = adopt_set(a, rule->set);
 	for (size_t i = 0; i < copy->n_matches; i++) {
@@ -101,6 +116,8 @@ static void adopt_chain(struct adoption *a, const struct plan_chain *chain)
 	copy->bridge = copy_text(a, chain->bridge);
 	copy->kind = copy_text(a, chain->kind);
 	copy->hook = chain->hook;
+	copy->tally = adopt_object(a, chain->tally);
+	copy->limit = adopt_object(a, chain->limit);
 	for (size_t i = 0; i < chain->n_rules; i++)
 		copy_rule(a, copy, &chain->rules[i]);
 }

@@ -74,14 +74,6 @@ static void make_script(const struct comparison *comparison, struct script *ret_
 	nft_text_shim(&comparison->shim.changes, ret_script);
 }
 
-static bool any_replaced_set(const struct changes *changes)
-{
-	for (size_t i = 0; i < changes->n_sets; i++)
-		if (changes->sets[i].kind == CHANGE_REPLACE)
-			return true;
-	return false;
-}
-
 static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 			 struct comparison *comparison, struct err *err)
 {
@@ -97,8 +89,8 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 		if (changes->chains[i].kind == CHANGE_REWRITE)
 			r = nft_read_expressions(reader, changes->chains[i].name,
 						 &comparison->texts[i].have, err);
-	/* The chains around a set that is replaced are rewritten whatever they hold. */
-	if (r >= 0 && !any_replaced_set(changes))
+	/* The chains around what is replaced are rewritten whatever they hold. */
+	if (r >= 0 && !changes_replace(changes))
 		drop_equal_chains(comparison);
 	return r;
 }
@@ -224,6 +216,7 @@ static void count_changes(const struct comparison *comparison, struct sync_resul
 	result->shim |= !shim_comparison_empty(&comparison->shim);
 	result->took_over |= comparison->shim.changes.takes_over;
 	result->n_chains += changes->n_chains;
+	result->n_objects += changes->n_objects + changes->kernel->n_others;
 	for (size_t i = 0; i < changes->n_sets; i++) {
 		result->n_sets += changes->sets[i].kind != CHANGE_NONE;
 		result->n_elems += changes->sets[i].n_elems;
@@ -274,7 +267,8 @@ static int read_back(struct nft_reader *reader, struct comparison *comparison, s
 {
 	const struct changes *changes = &comparison->changes;
 	cleanup(cleanup_free) const char **names = xcalloc(changes->n_chains + 1, sizeof(char *));
-	bool table = changes->table || changes->n_sets > 0 || changes->kernel->n_others > 0;
+	bool table = changes->table || changes->n_sets > 0 || changes->n_objects > 0 ||
+		     changes->kernel->n_others > 0;
 	struct kernel after = { 0 };
 	int r;
 

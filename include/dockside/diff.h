@@ -51,7 +51,14 @@ struct set_change {
 	size_t cap_elems;
 };
 
-/* Borrows plan and kernel. Chains and sets are sorted by name. */
+struct object_change {
+	enum change_kind kind; /* CHANGE_REPLACE: a limit of another rate */
+	enum object_kind object;
+	const char *name;
+	const struct plan_object *want; /* NULL for CHANGE_DELETE */
+};
+
+/* Borrows plan and kernel. Chains and sets are sorted by name, objects by kind before. */
 struct changes {
 	struct arena arena; /* comments that are neither the plan's nor the kernel's */
 	const struct plan *plan;
@@ -64,6 +71,9 @@ struct changes {
 	struct set_change *sets;
 	size_t n_sets;
 	size_t cap_sets;
+	struct object_change *objects;
+	size_t n_objects;
+	size_t cap_objects;
 };
 
 /*
@@ -73,6 +83,9 @@ struct changes {
  */
 void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned stale_ttl_s,
 	       struct changes *ret_changes);
+
+/* The part of diff_plan() that is about objects. */
+void diff_objects(struct changes *changes);
 
 /* Fills the plan's set `fingerprint` from what the kernel holds, and compares that set alone. The
  * elements' comments live in the plan's arena. */
@@ -90,6 +103,10 @@ void diff_close_lost(struct plan *plan, const struct kernel *kernel);
 /* What happens to a chain or set, by name; NULL: nothing. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);
+const struct object_change *changes_find_object(const struct changes *changes,
+						const struct plan_object *object);
+/* Whether a set or an object is made anew, so that the chains that use it are rewritten whatever they hold. */
+bool changes_replace(const struct changes *changes);
 bool changes_empty(const struct changes *changes);
 void changes_free(struct changes *changes);
 

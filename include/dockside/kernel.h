@@ -30,8 +30,15 @@ struct kernel_set {
 	bool map;
 };
 
+struct kernel_object {
+	enum object_kind kind;
+	const char *name;
+	bool as_ours;	  /* a limit: it is of our rate */
+	uint64_t packets; /* a counter: so many */
+};
+
 struct kernel_other {
-	const char *word; /* nft's, "counter" */
+	const char *word; /* nft's, "quota" */
 	const char *name;
 };
 
@@ -48,19 +55,24 @@ struct kernel {
 	struct kernel_set *sets; /* sorted by name */
 	size_t n_sets;
 	size_t cap_sets;
-	struct kernel_other *others; /* objects and flowtables in the table, none of ours */
+	struct kernel_object *objects; /* sorted by kind, then name */
+	size_t n_objects;
+	size_t cap_objects;
+	struct kernel_other *others; /* other objects and flowtables in the table: none of ours */
 	size_t n_others;
 	size_t cap_others;
 };
 
 struct kernel_chain *kernel_find_chain(const struct kernel *kernel, const char *name);
 struct kernel_set *kernel_find_set(const struct kernel *kernel, const char *name);
+struct kernel_object *kernel_find_object(const struct kernel *kernel, enum object_kind kind,
+					 const char *name);
 /*
  * Whether every name in the table is one that nft's grammar takes (FACTS §3). Others can only have been
  * made by netlink messages of somebody's own; none of them may reach a script.
  */
 bool kernel_names_safe(const struct kernel *kernel);
-/* Sorts chains, sets and elements once everything is in. */
+/* Sorts chains, sets, objects and elements once everything is in. */
 void kernel_finish(struct kernel *kernel);
 void kernel_free(struct kernel *kernel);
 

@@ -40,7 +40,9 @@ void read_set(const struct attrs *a, struct kernel_set *set);
  * of ours. */
 bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
 	       struct elem *ret_elem, bool *ret_end);
-/* nft's word for an object type (NFT_OBJECT_*), or NULL. */
+/* A counter or a limit, but for its name. False for what is neither. */
+bool read_object(const struct attrs *a, struct kernel_object *object);
+/* nft's word for an object type (NFT_OBJECT_*) that read_object() does not take, or NULL. */
 const char *object_word(uint32_t type);
 
 /* The kernel gives the two ends of an interval as two elements, in any order. */

@@ -20,6 +20,9 @@ void nft_reader_close(struct nft_reader *reader);
  */
 int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err);
 
+/* Reads the table's objects alone, which are few. A missing table has none. Returns 0 or -errno. */
+int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err);
+
 /*
  * Reads the rules of these chains again, and after them the generation: kernel is of one state if it
  * is what the caller expects. Returns 0 or -errno.

@@ -89,8 +89,29 @@ enum verdict {
 	VERDICT_VMAP,  /* iifname vmap @set: the dispatch */
 	VERDICT_DNAT,  /* dnat to meta l4proto . th dport map @set */
 	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
-	 * in audit mode, would refuse). A limited number of its packets are told of by nflog. */
+	 * in audit mode, would refuse). tally counts its packets, and as many as limit lets through
+	 * are told of by nflog. */
 	VERDICT_LOG,
+};
+
+enum object_kind {
+	OBJECT_COUNTER,
+	OBJECT_LIMIT, /* of PLAN_LOG_RATE and PLAN_LOG_BURST */
+};
+#define N_OBJECT_KINDS 2
+
+/*
+ * Of each network so many packets a second are told of, and after a calm so many at once: for a service
+ * that cannot reach what it wants that is all of them, and a flood costs next to nothing.
+ */
+#define PLAN_LOG_RATE 200
+#define PLAN_LOG_BURST 400
+
+/* A named object of nft: one that several rules share, and that stays when they are rewritten. */
+struct plan_object {
+	enum object_kind kind;
+	const char *name;
+	const struct origin *origin;
 };
 
 #define RULE_MATCHES_MAX 5
@@ -101,11 +122,12 @@ struct plan_rule {
 	uint32_t mark; /* bits to set in the packet mark, the others stay; 0: none */
 	bool counter;
 	enum verdict verdict;
-	const char *target;	    /* VERDICT_GOTO: chain */
-	const struct plan_set *set; /* VERDICT_VMAP, VERDICT_DNAT */
-	const char *log;	    /* VERDICT_LOG: what tells which rule it was, see denied.h */
-	uint16_t log_group;	    /* VERDICT_LOG */
-	const char *comment;	    /* at most COMMENT_MAX bytes, or NULL */
+	const char *target;			 /* VERDICT_GOTO: chain */
+	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */
+	const struct plan_object *tally, *limit; /* VERDICT_LOG */
+	const char *log;     /* VERDICT_LOG: what tells which rule it was, see denied.h */
+	uint16_t log_group;  /* VERDICT_LOG */
+	const char *comment; /* at most COMMENT_MAX bytes, or NULL */
 	const struct origin *origin;
 };
 
@@ -125,6 +147,7 @@ struct plan_chain {
 	size_t n_rules;
 	size_t cap_rules;
 	uint64_t hash; /* of the rules as text; nft_text_hash() fills it in */
+	const struct plan_object *tally, *limit; /* of its log statements; NULL: there are none */
 	const struct origin *origin;
 };
 
@@ -197,10 +220,14 @@ struct plan {
 	struct plan_chain **chains;
 	size_t n_chains;
 	size_t cap_chains;
+	struct plan_object **objects;
+	size_t n_objects;
+	size_t cap_objects;
 	struct plan_set **sets_by_name; /* filled in by plan_finish() */
 	struct plan_chain **chains_by_name;
-	void *texts;	   /* of plan_intern() */
-	size_t texts_size; /* bytes of all of them */
+	struct plan_object **objects_by_name; /* by kind, then name */
+	void *texts;			      /* of plan_intern() */
+	size_t texts_size;		      /* bytes of all of them */
 	/*
 	 * Bridges whose networks are no longer configured but whose last policy stays in force until
 	 * their containers have left (SPEC §8), and which only the kernel knows: it was loaded by a
@@ -240,6 +267,11 @@ bool elem_is_of(const struct elem *elem, const char *name);
 struct plan_chain *plan_add_chain(struct plan *plan, const char *name, const struct origin *origin);
 struct plan_set *plan_add_set(struct plan *plan, enum set_type type, const char *name,
 			      const struct origin *origin);
+struct plan_object *plan_add_object(struct plan *plan, enum object_kind kind, const char *name,
+				    const struct origin *origin);
+/* By kind, then name. */
+int object_cmp(enum object_kind kind_a, const char *name_a, enum object_kind kind_b,
+	       const char *name_b);
 /* By name, in a finished plan; NULL when there is none. */
 struct plan_set *plan_find_set(const struct plan *plan, const char *name);
 struct plan_chain *plan_find_chain(const struct plan *plan, const char *name);
@@ -270,5 +302,8 @@ bool plan_drains(const struct plan *plan, const char *bridge);
 const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind);
 const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
 			  const char *suffix);
+/* Of the objects of a bridge's log statements: one limit for all, a counter for each kind of chain. */
+const char *plan_limit_name(struct arena *arena, const char *bridge);
+const char *plan_tally_name(struct arena *arena, const char *bridge, const char *kind);
 
 #endif

@@ -47,7 +47,7 @@ bool sync_comparison_empty(const struct comparison *comparison);
 struct sync_result {
 	bool changed;  /* anything but fingerprints was written */
 	bool recorded; /* fingerprints were */
-	size_t n_chains, n_sets, n_elems;
+	size_t n_chains, n_sets, n_elems, n_objects;
 	bool shim;	/* the shim was put right */
 	bool took_over; /* from the iptables version: its ipsets are to go, too */
 };

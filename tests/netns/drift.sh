@@ -108,9 +108,24 @@ log_rule() # CHANGE: what makes another of a log statement, as sed has it
 	echo "replace rule $T ds-a-ING handle ${rule[0]%% *} $(sed -E "$1" <<<"${rule[0]#* }")"
 }
 for change in 's/group [0-9]+/group 7/' 's/prefix "dsfw/prefix "dsfx/' 's/snaplen [0-9]+/snaplen 64/' \
-	's/rate [0-9]+/rate 7/' 's/burst [0-9]+/burst 7/' 's/limit rate/limit rate over/' 's/limit .* packets //'; do
+	's/limit name [^ ]+/limit rate 7\/second/' 's/limit name [^ ]+ //' 's/counter name [^ ]+/counter/' \
+	's/counter name [^ ]+/counter name "ds-a-OUT-denied"/' 's/counter name [^ ]+ (.*)/\1/'; do
 	drift "log statement: $change" "chain ds-a-ING" "$(log_rule "$change")"
 done
+# So is the limit that all of a network's have, which nobody can change while they use it.
+log_users=$(nft list table $T | awk '/chain/ { chain = $2 } /limit name "ds-a-log"/ { print chain }' | sort -u |
+	sed "s/.*/flush chain $T &/")
+for rate in "rate 100/second burst 400 packets" "rate 200/minute burst 400 packets" "rate 200/second burst 5 packets" \
+	"rate over 200/second burst 400 packets" "rate 200 bytes/second burst 400 bytes"; do
+	drift "the limit: $rate" "limit ds-a-log: made anew" "$log_users
+		delete limit $T ds-a-log
+		add limit $T ds-a-log { $rate; }"
+done
+drift "the limit is gone" "limit ds-a-log: new" "$log_users
+	delete limit $T ds-a-log"
+drift "a counter is gone" "counter ds-a-ING-denied: new" "flush chain $T ds-a-ING
+	delete counter $T ds-a-ING-denied"
+drift "another's limit" "limit mine: removed" "add limit $T mine { rate 1/second; }"
 
 chain=ds-a-OUT
 # at PATTERN: the handle of the rule in the chain

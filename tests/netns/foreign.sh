@@ -62,6 +62,8 @@ tied "chains that go to each other, and a map to them" 'add chain inet dockside 
 	insert rule inet dockside ds-a-OUT meta mark vmap @m'
 tied "an anonymous map to a chain" 'add chain inet dockside a
 	insert rule inet dockside ds-a-OUT tcp dport vmap { 1 : goto a, 2 : accept }'
+tied "a rule that uses a limit of ours, in a chain of its own" 'add chain inet dockside evil
+	add rule inet dockside evil limit name "ds-a-log"'
 tied "objects that rules use" 'add counter inet dockside c
 	add quota inet dockside q { 10 mbytes }
 	add ct helper inet dockside h { type "ftp" protocol tcp; l3proto ip; }

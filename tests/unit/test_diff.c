@@ -126,6 +126,15 @@ static void kernel_load(struct plan *plan, struct kernel *ret)
 	changes_free(&changes);
 	for (size_t i = 0; i < plan->n_sets; i++)
 		copy_set(&ret->sets[ret->n_sets++], plan->sets[i]);
+	for (size_t i = 0; i < plan->n_objects; i++) {
+		ret->objects = array_grow(ret->objects, &ret->cap_objects, ret->n_objects,
+					  sizeof(*ret->objects));
+		ret->objects[ret->n_objects++] = (struct kernel_object){
+			.kind = plan->objects[i]->kind,
+			.name = plan->objects[i]->name,
+			.as_ours = true,
+		};
+	}
 	kernel_finish(ret);
 }
 
@@ -163,12 +172,13 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 #define CHAIN(name, rules) "chain " name " {\n" rules "}\n"
 #define INVALID "ct state invalid counter drop comment \"part of no connection\"\n"
 /* What tells of a packet; a hash of the rule is in it. */
-#define LOG(prefix)                                                                              \
-	"limit rate 200/second burst 400 packets log prefix \"dsfw/amber/" prefix "\" group 20 " \
-	"snaplen 128\n"
-#define ING                                                                                       \
-	CHAIN("amber-ING", INVALID LOG("ING/-/d5e4915e") "counter drop comment \"no connections " \
-							 "between containers\"\n")
+#define LOG(kind, rest)                                                               \
+	"counter name \"amber-" kind "-denied\" limit name \"amber-log\" log prefix " \
+	"\"dsfw/amber/" kind "/" rest "\" group 20 snaplen 128\n"
+#define ING                                                                             \
+	CHAIN("amber-ING",                                                              \
+	      INVALID LOG("ING", "-/d5e4915e") "counter drop comment \"no connections " \
+					       "between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
 #define FORWARD                                                                                    \
 	TABLE(CHAIN("forward",                                                                     \
@@ -240,7 +250,7 @@ static void test_fingerprint_forgotten(void **state)
 	expect_script(&c.plan, &kernel,
 		      "flush chain inet dockside amber-ING\n"
 		      "flush chain inet dockside amber-OUT\n" TABLE(ING OUT(LOG(
-			      "OUT/0/a253b558") "counter goto refuse comment \"egress[0]\"\n")));
+			      "OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -295,7 +305,7 @@ static void test_table(void **state)
 
 static void test_others(void **state)
 {
-	struct kernel_other others[] = { { "counter", "mine" }, { "ct helper", "ftp" } };
+	struct kernel_other others[] = { { "quota", "mine" }, { "ct helper", "ftp" } };
 	struct kernel kernel;
 	struct config c;
 
@@ -305,13 +315,53 @@ static void test_others(void **state)
 	kernel_load(&c.plan, &kernel);
 	kernel.others = others;
 	kernel.n_others = 1;
-	expect_script(&c.plan, &kernel, "delete counter inet dockside mine\n");
+	expect_script(&c.plan, &kernel, "delete quota inet dockside mine\n");
 	kernel.n_others = 2;
 	expect_script(&c.plan, &kernel,
-		      "delete counter inet dockside mine\n"
+		      "delete quota inet dockside mine\n"
 		      "delete ct helper inet dockside ftp\n");
 	kernel.others = NULL;
 	kernel_free(&kernel);
+	config_done(&c);
+}
+
+#define COUNTER(name) "add counter inet dockside " name " { }\n"
+#define LIMIT "add limit inet dockside amber-log { rate 200/second burst 400 packets; }\n"
+
+static void test_objects(void **state)
+{
+	static const struct plan_options silent = { .mark_bit = 0x10000000 };
+	struct kernel kernel;
+	struct config c;
+
+	(void)state;
+	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
+	config_compile(&c);
+	assert_int_equal(c.plan.n_objects, 3);
+	kernel_load(&c.plan, &kernel);
+	/* A limit of another rate cannot be changed while rules use it. */
+	kernel_find_object(&kernel, OBJECT_LIMIT, "amber-log")->as_ours = false;
+	expect_script(&c.plan, &kernel,
+		      "flush chain inet dockside amber-ING\n"
+		      "flush chain inet dockside amber-OUT\n"
+		      "delete limit inet dockside amber-log\n" LIMIT TABLE(ING OUT(LOG(
+			      "OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n")));
+	/* A counter's values do not matter. */
+	kernel_find_object(&kernel, OBJECT_LIMIT, "amber-log")->as_ours = true;
+	kernel_find_object(&kernel, OBJECT_COUNTER, "amber-OUT-denied")->packets = 7;
+	expect_script(&c.plan, &kernel, "");
+	/* One that nobody asked for, and missing ones. */
+	kernel_find_object(&kernel, OBJECT_COUNTER, "amber-OUT-denied")->name = "amber-P";
+	expect_script(&c.plan, &kernel,
+		      "delete counter inet dockside amber-P\n" COUNTER("amber-OUT-denied"));
+	kernel.n_objects = 0;
+	expect_script(&c.plan, &kernel,
+		      COUNTER("amber-ING-denied") COUNTER("amber-OUT-denied") LIMIT);
+	kernel_free(&kernel);
+	/* Without log statements there are none. */
+	plan_free(&c.plan);
+	compile_policy(&c.policy, &c.hosts, &silent, &c.plan);
+	assert_int_equal(c.plan.n_objects, 0);
 	config_done(&c);
 }
 
@@ -364,7 +414,8 @@ static void test_set_replaced(void **state)
 		"add set inet dockside ports_80_443 { type inet_service; }\n"
 		"add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n" TABLE(
 			OUT("tcp dport @ports_80_443 counter accept comment \"egress[0]\"\n" LOG(
-				"OUT/1/a253b558") "counter goto refuse comment \"egress[1]\"\n")));
+				"OUT",
+				"1/a253b558") "counter goto refuse comment \"egress[1]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -599,7 +650,10 @@ static void test_network_gone(void **state)
 		      "delete element inet dockside dispatch { \"amber\" }\n"
 		      "delete chain inet dockside amber-ING\n"
 		      "delete chain inet dockside amber-OUT\n"
-		      "delete chain inet dockside refuse\n");
+		      "delete chain inet dockside refuse\n"
+		      "delete counter inet dockside amber-ING-denied\n"
+		      "delete counter inet dockside amber-OUT-denied\n"
+		      "delete limit inet dockside amber-log\n");
 	kernel_free(&kernel);
 	config_done(&after);
 	config_done(&before);
@@ -683,6 +737,7 @@ int main(void)
 		cmocka_unit_test(test_chains_by_hand),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_sets_by_hand),
 		cmocka_unit_test(test_set_replaced),
 		cmocka_unit_test(test_names),

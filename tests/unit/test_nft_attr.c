@@ -111,7 +111,7 @@ static void test_rule_counter(void **state)
 static void test_object_words(void **state)
 {
 	(void)state;
-	assert_string_equal(object_word(1), "counter");
+	assert_string_equal(object_word(2), "quota");
 	assert_null(object_word(6)); /* a tunnel: nft 1.0.6 has no word for it */
 }
 
