@@ -19,6 +19,7 @@
 
 #define TIMEOUT_MS 10000
 #define FOLLOW_S 1
+#define UNRECORDED_MS 10000 /* of an ever-growing number, while following */
 #define AFTER_NONE UINT64_MAX
 
 /* ------------------------------------------------------------------ times */
@@ -247,33 +248,138 @@ static void print_title(void)
 	       "PROTOCOL", "RULE");
 }
 
-/* What is not among the events. */
-static void print_suppressed(const struct json_node *answer)
+/* ------------------------------------------------------------------ what is not among the events */
+
+/* Of one chain of a network. */
+struct unrecorded {
+	char *network, *kind;
+	int64_t n, said; /* since the daemon's start; of which so many were told of */
+	uint64_t said_ms;
+};
+
+/* unrecorded_free() when done. */
+struct unrecorded_list {
+	struct unrecorded *items;
+	size_t n, cap;
+	int64_t lost;
+	bool begun;
+};
+
+static void unrecorded_free(struct unrecorded_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		free(list->items[i].network);
+		free(list->items[i].kind);
+	}
+	free(list->items);
+}
+
+static struct unrecorded *find_unrecorded(struct unrecorded_list *list, const char *network,
+					  const char *kind)
+{
+	struct unrecorded *item;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i].network, network) == 0 &&
+		    strcmp(list->items[i].kind, kind) == 0)
+			return &list->items[i];
+	list->items = array_grow(list->items, &list->cap, list->n, sizeof(*list->items));
+	item = &list->items[list->n++];
+	*item = (struct unrecorded){ .network = xstrdup(network), .kind = xstrdup(kind) };
+	return item;
+}
+
+/* 749,600 */
+static void put_grouped(struct buf *b, int64_t number)
+{
+	char digits[32];
+	int n = snprintf(digits, sizeof(digits), "%" PRId64, number);
+
+	for (int i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			buf_putc(b, ',');
+		buf_putc(b, digits[i]);
+	}
+}
+
+/* Where only events are wanted on standard output, beside it. */
+static void say_more(const char *network, const struct buf *text, bool json)
+{
+	if (json)
+		log_info("%s%s%s", network, network[0] ? ": " : "", text->data);
+	else
+		printf("…%-18s  %-15s  %s\n", "", network, text->data);
+	fflush(stdout);
+}
+
+static void say_unrecorded(struct unrecorded *item, bool begun, bool json)
+{
+	const char *where = strcmp(item->kind, "ING") == 0    ? " between containers"
+			    : strcmp(item->kind, "HOST") == 0 ? " to the host itself"
+							      : "";
+	struct buf b = { 0 };
+
+	put_grouped(&b, item->n - item->said);
+	buf_printf(&b, " more%s were not recorded (limit)%s", where,
+		   begun ? "" : " since the daemon's start");
+	say_more(item->network, &b, json);
+	buf_free(&b);
+	item->said = item->n;
+	item->said_ms = now_ms();
+}
+
+static void say_lost(struct unrecorded_list *list, int64_t lost, bool json)
+{
+	struct buf b = { 0 };
+
+	if (lost <= list->lost)
+		return;
+	put_grouped(&b, lost - list->lost);
+	buf_puts(&b, " of these were lost on the way to the daemon");
+	say_more("", &b, json);
+	buf_free(&b);
+	list->lost = lost;
+}
+
+/* When it comes to an end, that is when there are no more than a moment ago; or now and then. */
+static void note_unrecorded(struct unrecorded_list *list, const struct json_node *answer, bool json)
 {
 	const struct json_node *counts = member(answer, "counts", JSON_ARRAY);
 
 	for (size_t i = 0; counts && i < counts->u.children.n; i++) {
 		const struct json_node *count = &counts->u.children.items[i];
+		struct unrecorded *item;
+		int64_t n;
 
-		if (count->kind != JSON_OBJECT || number_of(count, "suppressed") == 0)
+		if (count->kind != JSON_OBJECT)
 			continue;
-		fflush(stdout);
-		log_info("%s%s: since the daemon's start %" PRId64
-			 " more packets were refused than have been told of",
-			 text_of(count, "network", "?"),
-			 strcmp(text_of(count, "kind", ""), "ING") == 0	   ? ", between containers"
-			 : strcmp(text_of(count, "kind", ""), "HOST") == 0 ? ", to the host itself"
-									   : "",
-			 number_of(count, "suppressed"));
+		item = find_unrecorded(list, text_of(count, "network", "?"),
+				       text_of(count, "kind", ""));
+		n = number_of(count, "suppressed");
+		if (n > item->said &&
+		    (!list->begun || n == item->n || now_ms() - item->said_ms >= UNRECORDED_MS)) {
+			item->n = n;
+			say_unrecorded(item, list->begun, json);
+		}
+		item->n = n;
 	}
+	say_lost(list, number_of(answer, "lost"), json);
+	list->begun = true;
 }
 
 /* ------------------------------------------------------------------ going through the events */
 
 typedef void (*event_fn)(void *data, const struct json_node *event);
 
+struct listener {
+	event_fn fn;
+	void *data;
+	bool json;
+	struct unrecorded_list *unrecorded; /* NULL: nobody wants to know */
+};
+
 /* One answer; *ret_more: there are further events already. Returns 0, or -errno after saying why. */
-static int take_answer(struct question *q, event_fn fn, void *data, bool *ret_more)
+static int take_answer(struct question *q, const struct listener *listener, bool *ret_more)
 {
 	cleanup(answer_free) struct answer_text answer = { 0 };
 	const struct json_node *events, *root;
@@ -291,21 +397,21 @@ static int take_answer(struct question *q, event_fn fn, void *data, bool *ret_mo
 			    number_of(root, "missed"));
 	for (size_t i = 0; events && i < events->u.children.n; i++)
 		if (events->u.children.items[i].kind == JSON_OBJECT)
-			fn(data, &events->u.children.items[i]);
-	if (first)
-		print_suppressed(root);
+			listener->fn(listener->data, &events->u.children.items[i]);
 	q->after = (uint64_t)number_of(root, "next");
 	*ret_more = is_true(root, "more");
+	if (!*ret_more && listener->unrecorded)
+		note_unrecorded(listener->unrecorded, root, listener->json);
 	return 0;
 }
 
-static int take_all(struct question *q, event_fn fn, void *data)
+static int take_all(struct question *q, const struct listener *listener)
 {
 	bool more = true;
 	int r = 0;
 
 	while (r >= 0 && more)
-		r = take_answer(q, fn, data, &more);
+		r = take_answer(q, listener, &more);
 	return r;
 }
 
@@ -326,7 +432,9 @@ static bool begin(const struct options *options, struct question *ret)
 
 int cmd_denied(const struct options *options)
 {
+	cleanup(unrecorded_free) struct unrecorded_list unrecorded = { 0 };
 	bool json = options->json;
+	const struct listener listener = { on_event, &json, json, &unrecorded };
 	struct question q;
 	int r;
 
@@ -335,10 +443,10 @@ int cmd_denied(const struct options *options)
 	q.network = options->network;
 	if (!json)
 		print_title();
-	r = take_all(&q, on_event, &json);
+	r = take_all(&q, &listener);
 	while (r >= 0 && options->follow && fflush(stdout) == 0) {
 		nanosleep(&(struct timespec){ .tv_sec = FOLLOW_S }, NULL);
-		r = take_all(&q, on_event, &json);
+		r = take_all(&q, &listener);
 	}
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -363,6 +471,7 @@ static bool network_named(const char *name)
 int cmd_learn(const struct options *options)
 {
 	struct learn learn = { 0 };
+	const struct listener listener = { on_learn, &learn, false, NULL };
 	struct buf b = { 0 };
 	struct question q;
 	int r;
@@ -374,7 +483,7 @@ int cmd_learn(const struct options *options)
 	if (!begin(options, &q) || !network_named(options->operands[0]))
 		return EXIT_USAGE;
 	q.network = options->operands[0];
-	r = take_all(&q, on_learn, &learn);
+	r = take_all(&q, &listener);
 	if (r >= 0) {
 		learn_print(&learn, q.network, &b);
 		printf("%s", buf_str(&b));

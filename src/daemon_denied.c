@@ -7,14 +7,15 @@
  * about a prefix is kept until another policy runs. None of it is needed for enforcing: whatever
  * fails is logged, and enforcing goes on.
  *
- * What the limits in the kernel suppress is counted all the same, by the rules that refuse. Their
- * counters are read when somebody asks; and before a policy is enforced that may rewrite the rules, if
- * something was refused since they were read.
+ * What the limits in the kernel suppress is counted all the same, by named counters that stay when rules
+ * are rewritten. They are read when somebody asks; and before another policy is enforced, if something was
+ * refused since they were read.
  */
 #include "dockside/denied.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,6 +29,7 @@
 #define RULES_CACHED 256
 #define ANSWER_MAX (900u << 10) /* bytes of events: what surrounds them fits in an answer, too */
 #define LOSS_TOLD_MS 60000	/* one line a minute */
+#define DRAIN_TRIES 16
 
 /* What there is to say about a prefix. */
 struct denied_rule {
@@ -47,6 +49,7 @@ struct daemon_denied {
 	bool file_failed; /* and it was said */
 	bool begun;	  /* the counters' beginnings are known */
 	bool uncounted;	  /* there were events since the counters were read */
+	uint64_t lost;	  /* before nflog was opened again */
 	uint64_t loss_until_ms;
 	struct denied_ring ring;
 	struct denied_counts counts;
@@ -212,7 +215,9 @@ static void tell_loss(struct daemon *d)
 	if (now_ms < d->denied->loss_until_ms)
 		return;
 	d->denied->loss_until_ms = now_ms + LOSS_TOLD_MS;
-	log_warning("more packets were refused than could be told of; they are counted");
+	log_warning("more packets were refused than could be told of, %" PRIu64
+		    " of them by now; they are counted",
+		    daemon_denied_lost(d));
 }
 
 static void read_packets(struct daemon *d)
@@ -242,45 +247,77 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 
 /* ------------------------------------------------------------------ counters */
 
-/* What the rules of a chain have counted that a log statement stands before. */
-static uint64_t sum_refused(const struct plan_chain *chain, const struct kernel_chain *have)
+/* One that is gone begins anew when it comes back. */
+static void count_chain(struct daemon *d, const struct kernel *kernel, const char *bridge,
+			const char *kind)
 {
-	uint64_t sum = 0;
+	struct denied_count *count = denied_count_of(&d->denied->counts, bridge, kind);
+	struct arena arena = { 0 };
+	const struct kernel_object *tally =
+		kernel_find_object(kernel, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kind));
 
-	for (size_t i = 1; i < chain->n_rules && i < have->n_rules; i++)
-		if (chain->rules[i - 1].verdict == VERDICT_LOG)
-			sum += have->rules[i].packets;
-	return sum;
+	arena_free(&arena);
+	denied_count_update(count, tally ? tally->packets : 0, daemon_now_ms(d));
 }
 
-static bool refuses(const struct plan_chain *chain)
+static void count_all(struct daemon *d, const struct kernel *kernel)
 {
-	for (size_t i = 0; chain->bridge && i < chain->n_rules; i++)
-		if (chain->rules[i].verdict == VERDICT_LOG)
-			return true;
-	return false;
-}
+	const struct denied_counts *counts = &d->denied->counts;
 
-static void count(struct daemon *d, const struct kernel *kernel)
-{
-	const struct plan *plan = &d->enforcer.running->plan;
-	struct daemon_denied *k = d->denied;
+	for (size_t i = 0; i < kernel->n_objects; i++) {
+		char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
 
-	for (size_t i = 0; i < plan->n_chains; i++) {
-		const struct plan_chain *chain = plan->chains[i];
-		const struct kernel_chain *have = kernel_find_chain(kernel, chain->name);
-		struct denied_count *count;
-
-		if (!have || !refuses(chain))
-			continue;
-		count = denied_count_of(&k->counts, chain->bridge, chain->kind);
-		if (k->begun)
-			denied_count_update(count, chain->hash, sum_refused(chain, have));
-		else
-			denied_count_begin(count, chain->hash, sum_refused(chain, have));
+		/* Others than are known by now. */
+		if (kernel->objects[i].kind == OBJECT_COUNTER &&
+		    denied_tally_parse(kernel->objects[i].name, bridge, kind))
+			denied_count_of(&d->denied->counts, bridge, kind);
 	}
-	k->begun = true;
+	for (size_t i = 0; i < counts->n; i++)
+		count_chain(d, kernel, counts->items[i].bridge, counts->items[i].kind);
+}
+
+/* First the counters, then what they have counted that was told of: so it cannot be less than was told. */
+void daemon_denied_count(struct daemon *d)
+{
+	struct daemon_denied *k = d->denied;
+	uint64_t collected = 0;
+	struct kernel kernel;
+
+	if (!k || !d->enforcer.running || nft_read_objects(d->enforcer.reader, &kernel, NULL) < 0)
+		return;
+	count_all(d, &kernel);
+	kernel_free(&kernel);
+	if (k->nflog) {
+		collected = nflog_collected(k->nflog);
+		for (int i = 0; k->nflog && !nflog_is_drained(k->nflog) && i < DRAIN_TRIES; i++)
+			read_packets(d);
+		if (k->nflog && !nflog_is_drained(k->nflog))
+			return; /* next time */
+	}
+	for (size_t i = 0; i < k->counts.n; i++)
+		denied_count_settle(&k->counts.items[i], collected);
 	k->uncounted = false;
+}
+
+/* What was counted before we listened. */
+static void begin_counts(struct daemon *d)
+{
+	struct daemon_denied *k = d->denied;
+	struct kernel kernel;
+
+	if (k->begun || nft_read_objects(d->enforcer.reader, &kernel, NULL) < 0)
+		return;
+	k->begun = true;
+	for (size_t i = 0; i < kernel.n_objects; i++) {
+		const struct kernel_object *object = &kernel.objects[i];
+		char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
+
+		if (object->kind == OBJECT_COUNTER &&
+		    denied_tally_parse(object->name, bridge, kind))
+			denied_count_begin(denied_count_of(&k->counts, bridge, kind),
+					   object->packets);
+	}
+	kernel_free(&kernel);
 }
 
 void daemon_denied_before(struct daemon *d)
@@ -290,34 +327,38 @@ void daemon_denied_before(struct daemon *d)
 	/* What is here is of the rules that go; what the kernel still collects comes as of older ones. */
 	if (d->denied->nflog)
 		read_packets(d);
-	if (!d->denied->uncounted)
-		return;
-	daemon_status_forget(d);
-	count(d, daemon_counters(d));
+	/* Nor do the counters of a network that goes stay. */
+	if (d->denied->uncounted)
+		daemon_denied_count(d);
 }
 
 void daemon_denied_enforced(struct daemon *d)
 {
-	if (!d->denied)
-		return;
-	forget_rules(d->denied);
-	/* At the start: what was read a moment ago, where it is known, and costs nothing. */
-	if (!d->denied->begun)
-		count(d, d->enforcer.known.n_chains > 0 ? &d->enforcer.known : daemon_counters(d));
+	if (d->denied)
+		forget_rules(d->denied);
 }
 
-/* What was told of was refused, even where rules were rewritten before they were asked for it. */
+const struct denied_counts *daemon_denied_counts(const struct daemon *d)
+{
+	return d->denied ? &d->denied->counts : NULL;
+}
+
+uint64_t daemon_denied_lost(const struct daemon *d)
+{
+	const struct daemon_denied *k = d->denied;
+
+	return !k ? 0 : k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
+}
+
 static void put_count(struct json_out *out, const struct policy *policy,
 		      const struct denied_count *count)
 {
-	uint64_t packets = count->refused > count->told ? count->refused : count->told;
-
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "network", network_of(policy, count->bridge));
 	json_out_string(out, "kind", count->kind);
-	json_out_int(out, "packets", (int64_t)packets);
+	json_out_int(out, "packets", (int64_t)(count->told + count->suppressed));
 	json_out_int(out, "events", (int64_t)count->told);
-	json_out_int(out, "suppressed", (int64_t)(packets - count->told));
+	json_out_int(out, "suppressed", (int64_t)count->suppressed);
 	json_out_close(out, '}');
 }
 
@@ -331,31 +372,41 @@ static uint64_t number_of(const struct request *request, const char *key)
 								     : 0;
 }
 
-void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_out *out)
+/* Who follows asks each second: what is nothing is left out. */
+static void put_counts(struct daemon *d, const struct denied_query *query, struct json_out *out)
 {
 	const struct policy *policy = &d->enforcer.running->policy;
+	const struct denied_counts *counts = &d->denied->counts;
+
+	daemon_denied_count(d);
+	json_out_int(out, "lost", (int64_t)daemon_denied_lost(d));
+	json_out_open(out, "counts", '[');
+	for (size_t i = 0; i < counts->n; i++) {
+		const struct denied_count *count = &counts->items[i];
+
+		if (count->told + count->suppressed > 0 &&
+		    (!query->network ||
+		     strcmp(query->network, network_of(policy, count->bridge)) == 0))
+			put_count(out, policy, count);
+	}
+	json_out_close(out, ']');
+}
+
+void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_out *out)
+{
 	struct daemon_denied *k = d->denied;
 	struct denied_query query = { .after = number_of(request, "after"),
 				      .since_ms = number_of(request, "since_ms"),
-				      .network = request_string(request, "network"),
-				      .max = ANSWER_MAX };
+				      .network = request_string(request, "network") };
 	static const struct denied_ring nothing = { 0 };
 
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "listening", k && k->nflog);
+	if (k)
+		put_counts(d, &query, out);
+	query.max = ANSWER_MAX - (out->b->len < ANSWER_MAX ? out->b->len : ANSWER_MAX);
 	denied_ring_json(k ? &k->ring : &nothing, &query, out);
-	/* Who follows asks each second, and need not know them. */
-	if (k && !request_field(request, "after")) {
-		count(d, daemon_counters(d));
-		json_out_open(out, "counts", '[');
-		for (size_t i = 0; i < k->counts.n; i++)
-			if (!query.network ||
-			    strcmp(query.network, network_of(policy, k->counts.items[i].bridge)) ==
-				    0)
-				put_count(out, policy, &k->counts.items[i]);
-		json_out_close(out, ']');
-	}
 	json_out_close(out, '}');
 }
 
@@ -364,8 +415,10 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 static int listen_to_group(struct daemon *d, struct err *err)
 {
 	struct daemon_denied *k = d->denied;
-	int r = nflog_open(d->options->plan.log_group, &k->nflog, err);
+	int r;
 
+	begin_counts(d);
+	r = nflog_open(d->options->plan.log_group, &k->nflog, err);
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(d->event, &k->io, nflog_fd(k->nflog), EPOLLIN, on_io, d);
@@ -377,6 +430,7 @@ static int listen_to_group(struct daemon *d, struct err *err)
 
 void daemon_denied_deaf(struct daemon *d)
 {
+	d->denied->lost = daemon_denied_lost(d);
 	sd_event_source_disable_unref(d->denied->io);
 	nflog_close(d->denied->nflog);
 	d->denied->io = NULL;

@@ -54,6 +54,8 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),
 		.loop = &d->loop,
+		.denied = daemon_denied_counts(d),
+		.denied_lost = daemon_denied_lost(d),
 	};
 }
 
@@ -93,6 +95,7 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
 	struct metrics metrics;
 	struct utsname name;
 
+	daemon_denied_count(d);
 	state = collect_state(d, uname(&name) == 0 ? name.release : NULL);
 	metrics_collect(&running->policy, &running->plan, counters, &d->enforcer.names, &state,
 			&metrics);

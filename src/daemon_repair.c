@@ -111,6 +111,8 @@ static void repair(struct daemon *d)
 		buf_reset(&d->damage);
 		return;
 	}
+	if (result.n_objects > 0)
+		daemon_denied_count(d);
 	repairs_note(&d->repairs, now_ms);
 	free(d->last_damage);
 	d->last_damage = xstrdup(buf_str(&d->damage));

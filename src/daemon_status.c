@@ -64,6 +64,19 @@ static bool put_ipsets(struct json_out *out, const struct running *running)
 
 /* ------------------------------------------------------------------ networks */
 
+/* How much of what was refused `denied` knows, and how much more there was. */
+static void put_denied(struct json_out *out, const struct daemon *d, const char *bridge)
+{
+	const struct denied_counts *counts = daemon_denied_counts(d);
+	struct denied_sum sum;
+
+	if (!counts)
+		return;
+	sum = denied_counts_sum(counts, bridge);
+	json_out_int(out, "events", (int64_t)sum.told);
+	json_out_int(out, "suppressed", (int64_t)sum.suppressed);
+}
+
 static void put_network(struct json_out *out, struct daemon *d, const struct kernel *kernel,
 			const struct network *network)
 {
@@ -78,6 +91,7 @@ static void put_network(struct json_out *out, struct daemon *d, const struct ker
 	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
 	json_out_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_out_int(out, "refused", (int64_t)traffic.refused.packets);
+	put_denied(out, d, network->bridge);
 	daemon_docker_status_network(d, out, network->bridge);
 	json_out_close(out, '}');
 }
@@ -111,6 +125,7 @@ static void put_networks(struct json_out *out, struct daemon *d, const struct ke
 		json_out_open(out, bridge, '{');
 		json_out_string(out, "state", is_closed(running, bridge) ? "closed" : "draining");
 		json_out_string(out, "bridge", bridge);
+		put_denied(out, d, bridge);
 		daemon_docker_status_network(d, out, bridge);
 		json_out_close(out, '}');
 	}
@@ -263,6 +278,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	/* Without these the rest is as true. */
 	const struct kernel *counters = daemon_counters(d);
 
+	daemon_denied_count(d);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "ready", d->ready && !d->settings_error);

@@ -108,6 +108,16 @@ static size_t networks_twice(const struct metrics *m)
 	return 2 * m->n_networks;
 }
 
+static size_t networks_told(const struct metrics *m)
+{
+	return m->state.denied ? m->n_networks : 0;
+}
+
+static size_t one_if_told(const struct metrics *m)
+{
+	return m->state.denied != NULL;
+}
+
 static size_t rules(const struct metrics *m)
 {
 	return m->n_rules;
@@ -284,6 +294,24 @@ static void put_network_bytes(const struct metrics *m, size_t i, struct buf *b)
 	put_value(b, network_labels(m, i, b)->bytes);
 }
 
+static void put_recorded(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_label(b, "network", m->networks[i].name, true);
+	put_value(b, m->networks[i].denied.told);
+}
+
+static void put_suppressed(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_label(b, "network", m->networks[i].name, true);
+	put_value(b, m->networks[i].denied.suppressed);
+}
+
+static void put_lost(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.denied_lost);
+}
+
 static const struct traffic *rule_labels(const struct metrics *m, size_t i, struct buf *b)
 {
 	const struct metrics_rule *rule = &m->rules[i];
@@ -411,6 +439,16 @@ static const struct metric {
 	  networks_twice, put_network_packets },
 	{ "network_bytes_total", "counter", "Bytes of these packets.", networks_twice,
 	  put_network_bytes },
+	{ "denied_events_total", "counter",
+	  "Packets that rules have refused since the daemon's start and `denied` tells of, by "
+	  "network.",
+	  networks_told, put_recorded },
+	{ "denied_suppressed_total", "counter",
+	  "Those that it does not tell of: there were too many at once.", networks_told,
+	  put_suppressed },
+	{ "denied_lost_total", "counter",
+	  "Those of the latter, of all networks, that the daemon was too slow for.", one_if_told,
+	  put_lost },
 	{ "rule_packets_total", "counter",
 	  "Packets that a rule has judged; rule is the entry of the configuration that it is from.",
 	  rules, put_rule_packets },

@@ -123,7 +123,12 @@ static void collect_network(struct metrics *m, const struct plan *plan, const st
 	struct metrics_network *item = &m->networks[m->n_networks];
 	struct arena arena = { 0 };
 
-	*item = (struct metrics_network){ network->name, network_count(plan, kernel, network) };
+	*item = (struct metrics_network){
+		.name = network->name,
+		.traffic = network_count(plan, kernel, network),
+	};
+	if (m->state.denied)
+		item->denied = denied_counts_sum(m->state.denied, network->bridge);
 	m->n_networks += item->traffic.known;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		const char *name = plan_chain_name(&arena, network->bridge, kinds[k]);

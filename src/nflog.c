@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
@@ -19,7 +20,9 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <poll.h>
 #include <stdalign.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,6 +42,9 @@
 
 struct nflog {
 	struct mnl_socket *socket;
+	uint16_t group;
+	uint32_t next; /* number of the packet that is to come: the kernel counts them from 0 */
+	uint64_t lost;
 	alignas(struct nlmsghdr) char datagram[DATAGRAM_SIZE];
 };
 
@@ -278,6 +284,7 @@ static int set_up(struct nflog *nflog, uint16_t group)
 	mnl_attr_put(nlh, NFULA_CFG_CMD, sizeof(bind), &bind);
 	mnl_attr_put(nlh, NFULA_CFG_MODE, sizeof(mode), &mode);
 	mnl_attr_put_u32(nlh, NFULA_CFG_TIMEOUT, htonl(TIMEOUT_CS));
+	mnl_attr_put_u16(nlh, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
 	return config(nflog, nlh);
 }
 
@@ -294,6 +301,7 @@ int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
 	}
 	/* Without the privilege it stays small, and losses are noticed. */
 	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	nflog->group = group;
 	r = set_up(nflog, group);
 	if (r < 0) {
 		/* What the kernel says of both. */
@@ -325,6 +333,59 @@ int nflog_fd(const struct nflog *nflog)
 	return mnl_socket_get_fd(nflog->socket);
 }
 
+/* ------------------------------------------------------------------ what is missing */
+
+uint64_t nflog_gaps(const void *datagram, size_t len, uint32_t *next)
+{
+	const struct nlmsghdr *nlh = datagram;
+	int left = (int)len;
+	uint64_t n = 0;
+
+	for (; message_fits(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		uint32_t number;
+		struct attrs a;
+
+		if (nlh->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
+		    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
+		    !attrs_parse_message(&a, nlh) || payload_len(a.at[NFULA_SEQ], 4) == 0)
+			continue;
+		number = ntohl(mnl_attr_get_u32(a.at[NFULA_SEQ]));
+		n += (uint32_t)(number - *next);
+		*next = number + 1;
+	}
+	return n;
+}
+
+uint64_t nflog_lost(const struct nflog *nflog)
+{
+	return nflog->lost;
+}
+
+uint64_t nflog_collected(const struct nflog *nflog)
+{
+	cleanup(cleanup_fclose) FILE *file = fopen("/proc/self/net/netfilter/nfnetlink_log", "re");
+	uint32_t portid = mnl_socket_get_portid(nflog->socket);
+	unsigned group, owner;
+	uint64_t n;
+	char line[128];
+
+	/* group, port, queued, …; nobody else's can have our group and our port. */
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%u %u %" SCNu64, &group, &owner, &n) == 3 &&
+		    group == nflog->group && owner == portid)
+			return n;
+	return UINT64_MAX;
+}
+
+bool nflog_is_drained(const struct nflog *nflog)
+{
+	struct pollfd fd = { .fd = nflog_fd(nflog), .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 0;
+}
+
+/* ------------------------------------------------------------------ reading */
+
 int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
 	       struct err *err)
 {
@@ -337,6 +398,8 @@ int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool 
 			return 0;
 		if (n < 0 && errno != ENOBUFS)
 			return err_errno(err, errno, "read what was refused");
+		if (n > 0)
+			nflog->lost += nflog_gaps(nflog->datagram, (size_t)n, &nflog->next);
 		if (n < 0)
 			*ret_lost = true;
 		else if (!nflog_parse(nflog->datagram, (size_t)n, on_packet, data))

@@ -13,6 +13,7 @@
 
 #include "dockside/command.h"
 #include "dockside/ctl.h"
+#include "dockside/denied.h"
 #include "dockside/dns.h"
 #include "dockside/enforce.h"
 #include "dockside/metrics.h"
@@ -214,6 +215,13 @@ void daemon_denied_deaf(struct daemon *daemon);
 /* A policy is about to be enforced, and has been. */
 void daemon_denied_before(struct daemon *daemon);
 void daemon_denied_enforced(struct daemon *daemon);
+/* Brings up to date what was refused, as far as it was told of and not: to be called before asking for it,
+ * and after the kernel's counters have come or gone. */
+void daemon_denied_count(struct daemon *daemon);
+/* Borrowed; NULL: --log-group none. */
+const struct denied_counts *daemon_denied_counts(const struct daemon *daemon);
+/* Packets that the kernel could not hand over, see nflog_lost(). */
+uint64_t daemon_denied_lost(const struct daemon *daemon);
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon *daemon, const struct request *request,
 			  struct json_out *out);

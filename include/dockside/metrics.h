@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_METRICS_H
 #define DOCKSIDE_METRICS_H
 
+#include "dockside/denied.h"
 #include "dockside/kernel.h"
 #include "dockside/names.h"
 
@@ -62,11 +63,14 @@ struct metrics_state {
 	bool repairs_limited, repair_waiting;
 	struct state_of shim_ip, shim_ip6, docker;
 	const struct loop_times *loop;
+	const struct denied_counts *denied; /* NULL: nobody is told */
+	uint64_t denied_lost;
 };
 
 struct metrics_network {
 	const char *name;
 	struct network_traffic traffic;
+	struct denied_sum denied;
 };
 
 struct metrics_rule {

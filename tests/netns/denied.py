@@ -4,7 +4,7 @@
 
 usage: denied.py try RATE COUNT TARGET…      TARGET: NAMESPACE:PROTO:ADDRESS:PORT, in turn
                                              prints how many were answered, reset, and neither
-       denied.py flood SECONDS TARGET        UDP as fast as it goes; prints how many were sent
+       denied.py flood SECONDS TARGET…       UDP as fast as it goes; prints how many were sent
        denied.py serve NAMESPACE PORT…       TCP servers, until its standard input ends
        denied.py occupy GROUP                listens to an nflog group, until its standard input ends
        denied.py judge FILE KEY=VALUE…       how many events in a file of JSON lines are so
@@ -83,13 +83,16 @@ def try_all(rate, count, targets):
     print(f"answered {answered} reset {reset} neither {count - answered - reset}")
 
 
-def flood(seconds, target):
-    namespace, family, kind, address, port = parse(target)
-    s = open_in(namespace, family, kind)
+def flood(seconds, targets):
+    senders = []
+    for target in targets:
+        namespace, family, kind, address, port = parse(target)
+        senders.append((open_in(namespace, family, kind).sendto, (address, port)))
     end, sent = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        for _ in range(64):
-            s.sendto(b"x", (address, port))
+        for i in range(64):
+            send, to = senders[(sent + i) % len(senders)]
+            send(b"x", to)
         sent += 64
     print(sent)
 
@@ -140,7 +143,7 @@ def main():
     if what == "try":
         try_all(float(arguments[0]), int(arguments[1]), arguments[2:])
     elif what == "flood":
-        flood(float(arguments[0]), arguments[1])
+        flood(float(arguments[0]), arguments[1:])
     elif what == "serve":
         serve(arguments[0], [int(port) for port in arguments[1:]])
     elif what == "occupy":

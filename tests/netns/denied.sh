@@ -138,6 +138,21 @@ is "who follows does not fill the log" "$([[ $(life | grep -c 'socket: denied') 
 
 # ---- a flood -------------------------------------------------------------------------------------
 
+# numbers status|metrics: "EVENTS REFUSED SUPPRESSED" of ds-a: told of, all, the rest
+numbers()
+{
+	case $1 in
+		status) client status --json && python3 -c '
+import json, sys
+n = json.load(sys.stdin)["network_details"]["ds-a"]
+print(n["events"], n["events"] + n["suppressed"], n["suppressed"])' <<<"$out" ;;
+		metrics) client metrics && awk -F '[{} ]' '
+			/^dsfw_nft_denied_events_total{network="ds-a"}/ { told = $NF }
+			/^dsfw_nft_denied_suppressed_total{network="ds-a"}/ { suppressed = $NF }
+			END { print told, told + suppressed, suppressed }' <<<"$out" ;;
+	esac
+}
+
 # ticks: of the daemon's processor time, in hundredths of a second
 ticks()
 {
@@ -157,10 +172,101 @@ read -r packets events suppressed < <(python3 "$here/denied.py" sum $t/answer OU
 comment <<<"packets $packets, events $events, suppressed $suppressed"
 is "what is told and what is suppressed is all" "$((events + suppressed))" "$packets"
 is "and is what was sent" "$packets" "$((605 + sent))"
+is "so says status" "$(numbers status)" "$((200 + events)) $((200 + packets)) $suppressed"
+is "and so do the metrics" "$(numbers metrics)" "$(numbers status)"
+result "no more than the limit of the network lets through" \
+	"$([[ $events -le $((605 + 400 + 5 * 200)) ]] || echo "$events events")"
+client denied
+like "for people, with the number" "$(tail -n 1 <<<"$out")" "^… +ds-a +[0-9]{1,3}(,[0-9]{3})+ more were not recorded \(limit\)"
 result "most of it was suppressed" "$([[ $suppressed -gt $((sent / 2)) ]] || echo "$suppressed of $sent")"
 result "the memory is bounded" "$(events $t/events; [[ $(wc -l <$t/events) -le 4096 ]] || wc -l <$t/events)"
 client status
 is "the daemon still answers" "$status" 0
+
+# ---- what is counted is right whatever happens meanwhile ------------------------------------------
+
+# flooded SECONDS TARGET…: floods in the background, as $flooder; `wait` for it, $t/sent has the number
+flooded()
+{
+	python3 "$here/denied.py" flood "$@" >$t/sent &
+	flooder=$!
+}
+before=$packets
+timeout 60 "$DSFW_NFT" denied --socket $socket --follow --network ds-a >$t/followed 2>&1 &
+follower=$!
+flooded 3 a1:udp:198.51.100.1:9
+statuses=
+for port in 1 2 3 4 5 6; do
+	sleep 0.3
+	write_rules "{\"action\": \"drop\", \"proto\": \"udp\", \"ports\": [9, $port], \"to\": \"cidr\", \"cidr\": \"198.51.100.0/24\"}"
+	client reload
+	statuses+=$status
+done
+wait "$flooder"
+is "reloads during a flood" "$statuses" 000000
+ask_counts $t/answer
+read -r packets events suppressed < <(python3 "$here/denied.py" sum $t/answer OUT)
+is "not one is missing" "$((packets - before)) $((events + suppressed))" "$(<$t/sent) $packets"
+# shellcheck disable=SC2317 # until_true calls it
+followed_more()
+{
+	grep -q '^… .* more were not recorded (limit)$' $t/followed
+}
+until_true 5 followed_more
+kill "$follower"
+wait "$follower" 2>/dev/null
+is "who follows is told of it in the end" "$(grep '^… ' $t/followed | tr -cd '0-9\n' | awk '{ n += $1 } END { print n }')" \
+	"$suppressed"
+
+targets=()
+rules=
+for ((i = 1; i <= 50; i++)); do
+	targets+=("a1:udp:198.51.100.1:$((1000 + i))")
+	rules+="${rules:+, }{\"action\": \"drop\", \"proto\": \"udp\", \"ports\": [$((1000 + i))]}"
+done
+write_rules "$rules"
+client reload
+sleep 2.1 # a calm: so many at once again
+ask_counts $t/answer
+read -r _ before _ < <(python3 "$here/denied.py" sum $t/answer OUT)
+began=$(monotonic)
+flooded 2 "${targets[@]}"
+wait "$flooder"
+took=$(awk -v began="$began" -v now="$(monotonic)" 'BEGIN { print now - began }')
+ask_counts $t/answer
+read -r _ events _ < <(python3 "$here/denied.py" sum $t/answer OUT)
+comment <<<"50 rules refused $(<$t/sent) packets in $took s: $((events - before)) events"
+result "fifty rules have no more than one has" "$(awk -v n=$((events - before)) -v s="$took" \
+	'BEGIN { if (n < 400 || n > 410 + 200 * s) print n " events" }')"
+
+# Another's rule fills the queue while the daemon is not there to read it.
+lost()
+{
+	client metrics
+	awk '$1 == "dsfw_nft_denied_lost_total" { print $2 }' <<<"$out"
+}
+is "nothing was lost" "$(lost)" 0
+nft 'add table inet other
+	add chain inet other forward { type filter hook forward priority -10; }
+	add rule inet other forward udp dport 4444 log prefix "other" group 20 snaplen 128 drop'
+kill -STOP "$daemon_pid"
+flooded 1 a1:udp:198.51.100.1:4444
+wait "$flooder"
+python3 "$here/denied.py" try 100 5 a1:udp:198.51.100.1:1001 >/dev/null
+sleep 0.3
+kill -CONT "$daemon_pid"
+until_true 5 logged 'warning: more packets were refused than could be told of'
+nft delete table inet other
+python3 "$here/denied.py" try 100 1 a1:udp:198.51.100.1:1001 >/dev/null
+ask_counts $t/answer
+lost=$(lost)
+result "what was lost is counted" "$([[ $lost -gt 0 && $lost -le $(($(<$t/sent) + 5)) ]] || echo "$lost of $(<$t/sent)")"
+is "what was refused, too" "$(numbers status)" "$(numbers metrics)"
+client denied
+like "for people" "$out" "…  +[0-9,]+ of these were lost on the way to the daemon"
+is "the daemon goes on" "$(life | grep -c 'told of any more')" 0
+write_rules '{"action": "drop", "proto": "udp", "to": "cidr", "cidr": "198.51.100.0/24"}'
+client reload
 
 # What the kernel has not sent on yet when the rules are rewritten: mostly it is told of as of older ones.
 write_rules "$rules_of_a"

@@ -371,7 +371,7 @@ def counters():
             continue
         position[rule["chain"]] += 1
         for expression in rule["expr"]:
-            if "counter" in expression:
+            if isinstance(expression.get("counter"), dict):  # else the name of one that is shared
                 found[rule["chain"], position[rule["chain"]]] = expression["counter"]["packets"]
     return found
 

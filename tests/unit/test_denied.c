@@ -384,25 +384,82 @@ static void test_counts(void **state)
 	struct denied_count *count = denied_count_of(&counts, "amber", "OUT");
 
 	(void)state;
-	denied_count_begin(count, 1, 100); /* before our time */
-	denied_count_update(count, 1, 100);
+	denied_count_begin(count, 100); /* before our time */
+	denied_count_update(count, 100, 5000);
 	assert_int_equal(count->refused, 0);
-	denied_count_update(count, 1, 107);
+	denied_count_update(count, 107, 5000);
 	assert_int_equal(count->refused, 7);
-	/* Rewritten as others: anew, however many there are. */
-	denied_count_update(count, 2, 200);
-	assert_int_equal(count->refused, 207);
-	/* Flushed by somebody and put back. */
-	denied_count_update(count, 2, 3);
-	assert_int_equal(count->refused, 210);
-	denied_count_update(count, 2, 5);
-	assert_int_equal(count->refused, 212);
-	/* A chain of its own. */
-	denied_count_update(denied_count_of(&counts, "amber", "ING"), 9, 4);
+	/* Removed by somebody and put back. */
+	denied_count_update(count, 3, 5000);
+	assert_int_equal(count->refused, 10);
+	denied_count_update(count, 5, 5000);
+	assert_int_equal(count->refused, 12);
+	/* A chain of its own, and networks in any order. */
+	denied_count_update(denied_count_of(&counts, "amber", "ING"), 4, 5000);
+	denied_count_update(denied_count_of(&counts, "zinc", "OUT"), 1, 5000);
+	denied_count_update(denied_count_of(&counts, "aqua", "OUT"), 2, 5000);
+	denied_count_update(denied_count_of(&counts, "amber-", "OUT"), 3, 5000);
+	assert_int_equal(counts.n, 5);
 	assert_int_equal(denied_count_of(&counts, "amber", "ING")->refused, 4);
-	assert_int_equal(denied_count_of(&counts, "amber", "OUT")->refused, 212);
-	assert_int_equal(counts.n, 2);
+	assert_int_equal(denied_count_of(&counts, "amber", "OUT")->refused, 12);
+	for (size_t i = 0; i < counts.n; i++)
+		denied_count_settle(&counts.items[i], 0);
+	assert_int_equal(denied_counts_sum(&counts, "amber").suppressed, 16);
+	assert_int_equal(denied_counts_sum(&counts, "zinc").suppressed, 1);
+	assert_int_equal(denied_counts_sum(&counts, "blue").suppressed, 0);
+	assert_int_equal(counts.n, 5);
 	denied_counts_free(&counts);
+}
+
+/* Never more than there are, never less than before, and in the end just as many. */
+static void test_suppressed(void **state)
+{
+	struct denied_count count = { .bridge = "amber" };
+
+	(void)state;
+	denied_count_update(&count, 100, 5000);
+	count.told = 60;
+	denied_count_settle(&count, 30);
+	assert_int_equal(count.suppressed, 10);
+	count.told = 70; /* of these 30 */
+	denied_count_settle(&count, 20);
+	assert_int_equal(count.suppressed, 10);
+	denied_count_settle(&count, UINT64_MAX);
+	assert_int_equal(count.suppressed, 10);
+	denied_count_settle(&count, 0);
+	assert_int_equal(count.suppressed, 30);
+	/* Those in the kernel are of others, or it does not say. */
+	denied_count_update(&count, 150, 6000);
+	denied_count_settle(&count, 50);
+	assert_int_equal(count.suppressed, 30);
+	denied_count_update(&count, 150, 7000);
+	denied_count_settle(&count, UINT64_MAX);
+	assert_int_equal(count.suppressed, 80);
+	/* Told of before it is counted. */
+	count.told = 160;
+	denied_count_settle(&count, 0);
+	assert_int_equal(count.suppressed, 80);
+}
+
+static void test_tallies(void **state)
+{
+	static const char *const bridges[] = { "amber", "1st", "a.b-c", "abcdefghijklmno",
+					       "OUT-denied" };
+	static const char *const others[] = { "amber-OUT", "-OUT-denied", "amber-NAT-denied",
+					      "abcdefghijklmnop-OUT-denied", "" };
+	char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
+	struct arena arena = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bridges); i++) {
+		assert_true(denied_tally_parse(plan_tally_name(&arena, bridges[i], "HOST"), bridge,
+					       kind));
+		assert_string_equal(bridge, bridges[i]);
+		assert_string_equal(kind, "HOST");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_false(denied_tally_parse(others[i], bridge, kind));
+	arena_free(&arena);
 }
 
 int main(void)
@@ -417,6 +474,8 @@ int main(void)
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_ring_is_bounded),
 		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_suppressed),
+		cmocka_unit_test(test_tallies),
 	};
 
 	return cmocka_run_group_tests_name("denied", tests, NULL, NULL);

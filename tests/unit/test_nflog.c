@@ -289,13 +289,46 @@ static void test_malformed(void **state)
 	assert_parsed(&d, d.len, false, one);
 }
 
+static void add_numbered(struct datagram *d, uint32_t number)
+{
+	begin(d);
+	mnl_attr_put_strz(d->nlh, NFULA_PREFIX, "x");
+	mnl_attr_put_u32(d->nlh, NFULA_SEQ, htonl(number));
+	end(d);
+}
+
+static void test_gaps(void **state)
+{
+	struct datagram d = { .len = 0 };
+	uint32_t next = 0;
+
+	(void)state;
+	add_numbered(&d, 0);
+	add_numbered(&d, 1);
+	assert_int_equal(nflog_gaps(d.data, d.len, &next), 0);
+	assert_int_equal(next, 2);
+	d.len = 0;
+	add_numbered(&d, 5); /* 2, 3, 4 */
+	add(&d, "without a number", NULL, 0);
+	add_numbered(&d, 7); /* 6 */
+	assert_int_equal(nflog_gaps(d.data, d.len, &next), 4);
+	assert_int_equal(next, 8);
+	d.len = 0;
+	add_numbered(&d, 1); /* they wrap around */
+	next = UINT32_MAX - 1;
+	assert_int_equal(nflog_gaps(d.data, d.len, &next), 3);
+	/* Cut off. */
+	assert_int_equal(nflog_gaps(d.data, d.len - 5, &next), 0);
+	assert_int_equal(next, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ipv4),	    cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_cut_packets), cmocka_unit_test(test_bad_header_lengths),
 		cmocka_unit_test(test_attributes),  cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_gaps),
 	};
 
 	return cmocka_run_group_tests_name("nflog", tests, NULL, NULL);
