@@ -65,12 +65,12 @@ def start_name_server(work):
 class Daemon:
     """dsfw-nft daemon, from its start until it is ready, and until it is stopped."""
 
-    def __init__(self, program, work):
+    def __init__(self, program, work, *options):
         self.program, self.socket, self.log = program, f"{work}/socket", f"{work}/log"
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [program, "daemon", "--network-config", f"{work}/network-config.json",
-                 "--firewall-config", f"{work}/firewall-config.json", "--socket", self.socket],
+                 "--firewall-config", f"{work}/firewall-config.json", "--socket", self.socket, *options],
                 stdout=log, stderr=log)
         while not any(line == "ready\n" for line in self.lines()):
             if self.process.poll() is not None:

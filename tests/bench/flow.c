@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * flow CLIENT_NETNS SERVER_NETNS ADDRESS: how many packets or connections a second pass a host
+ * flow CLIENT_NETNS SERVER_NETNS ADDRESS [wall]: how many packets or connections a second pass a host
  * between two network namespaces (paths of files under /run/netns).
  *
  * Theory of operation
@@ -8,7 +8,7 @@
  * One thread owns the sockets of both sides, so that a packet's whole way (out of one namespace,
  * through the host, into the other) is work done inside the system call that sends it. No scheduling
  * is measured, and time is this thread's processor time: what others do on the machine counts
- * little.
+ * little. With "wall" it is the clock on the wall, for what others take away from it.
  *
  * It reads lines "KIND PORT MILLISECONDS" and answers each with one number, units per second:
  *   udp, tcp          packets of one established flow, there and back
@@ -33,6 +33,8 @@
 #define WAIT_MS 1000   /* for what should be there at once */
 #define PAYLOAD 64     /* bytes */
 #define CHECK_EVERY 32 /* units between two looks at the clock */
+
+static clockid_t clock_id = CLOCK_THREAD_CPUTIME_ID;
 
 struct flow {
 	int client_ns, server_ns;
@@ -200,7 +202,7 @@ static double now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock_id, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -251,8 +253,10 @@ int main(int argc, char **argv)
 	unsigned port, milliseconds;
 	char name[32];
 
-	if (argc != 4)
-		error(2, 0, "usage: flow CLIENT_NETNS SERVER_NETNS ADDRESS");
+	if (argc != 4 && (argc != 5 || strcmp(argv[4], "wall") != 0))
+		error(2, 0, "usage: flow CLIENT_NETNS SERVER_NETNS ADDRESS [wall]");
+	if (argc == 5)
+		clock_id = CLOCK_MONOTONIC;
 	flow.client_ns = open_netns(argv[1]);
 	flow.server_ns = open_netns(argv[2]);
 	if (inet_pton(AF_INET, argv[3], &flow.address) != 1)

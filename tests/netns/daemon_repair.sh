@@ -137,7 +137,7 @@ repaired "dispatch a network to another's chain" 'changed set "dispatch"' \
 repaired "add a set" 'changed set "strange"' "add set $table strange { type ipv4_addr; }"
 repaired "add a counter" 'changed object "strange"' "add counter $table strange"
 repaired "add a limit" 'changed object "strange"' "add limit $table strange { rate 1/second; }"
-log_users=$(nft list table $table | awk '/chain/ { chain = $2 } /limit name "ds-1-log"/ { print chain }' | sort -u |
+log_users=$(nft list table "$table" | awk '/chain/ { chain = $2 } /limit name "ds-1-log"/ { print chain }' | sort -u |
 	sed "s/.*/flush chain $table &/")
 repaired "change the limit of a network's log statements" 'object "ds-1-log"' "$log_users
 	delete limit $table ds-1-log

@@ -210,7 +210,7 @@ is "not one is missing" "$((packets - before)) $((events + suppressed))" "$(<$t/
 # shellcheck disable=SC2317 # until_true calls it
 followed_more()
 {
-	grep -q '^… .* more were not recorded (limit)$' $t/followed
+	grep -q '^… .* more were not recorded (limit)$' "$t"/followed
 }
 until_true 5 followed_more
 kill "$follower"

@@ -113,7 +113,7 @@ for change in 's/group [0-9]+/group 7/' 's/prefix "dsfw/prefix "dsfx/' 's/snaple
 	drift "log statement: $change" "chain ds-a-ING" "$(log_rule "$change")"
 done
 # So is the limit that all of a network's have, which nobody can change while they use it.
-log_users=$(nft list table $T | awk '/chain/ { chain = $2 } /limit name "ds-a-log"/ { print chain }' | sort -u |
+log_users=$(nft list table "$T" | awk '/chain/ { chain = $2 } /limit name "ds-a-log"/ { print chain }' | sort -u |
 	sed "s/.*/flush chain $T &/")
 for rate in "rate 100/second burst 400 packets" "rate 200/minute burst 400 packets" "rate 200/second burst 5 packets" \
 	"rate over 200/second burst 400 packets" "rate 200 bytes/second burst 400 bytes"; do
