@@ -11,6 +11,7 @@
 
 #include "dockside/command.h"
 #include "dockside/compile.h"
+#include "dockside/lock.h"
 #include "dockside/log.h"
 #include "dockside/sync.h"
 #include "dockside/sysctl.h"
@@ -339,6 +340,7 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	r = resolve_names(policy, &hosts, err);
 	if (r >= 0) {
 		compile_policy(policy, &hosts, &options->plan, &plan);
+		plan.beside_daemon = lock_has_daemon(NULL);
 		r = nft_read_table(reader, &kernel, err);
 	}
 	if (r >= 0)

@@ -108,9 +108,17 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-static bool elem_same(const struct plan_set *set, const struct elem *want, const struct elem *have)
+/* Whether the element is a name's, and has some time to live that a daemon gave it. */
+static bool daemon_renews(const struct plan *plan, const struct plan_set *set,
+			  const struct elem *want, const struct elem *have)
 {
-	if (want->timeout_ms != have->timeout_ms)
+	return plan->beside_daemon && set->n_hosts > 0 && want->comment && have->timeout_ms != 0;
+}
+
+static bool elem_same(const struct plan *plan, const struct plan_set *set, const struct elem *want,
+		      const struct elem *have)
+{
+	if (want->timeout_ms != have->timeout_ms && !daemon_renews(plan, set, want, have))
 		return false;
 	if (memcmp(want->data, have->data, sizeof(want->data)) != 0)
 		return false;
@@ -135,8 +143,8 @@ static bool host_unanswered(const struct host *host, const struct plan_set *set)
  * could not be asked for its family; it ages while DNS has only stopped returning it; else it goes (SPEC §4: a member
  * deleted from the configuration goes at once; the grace is for DNS only).
  */
-static void diff_stray(const struct plan_set *want, const struct elem *have, uint64_t stale_ms,
-		       struct set_change *change)
+static void diff_stray(const struct plan *plan, const struct plan_set *want,
+		       const struct elem *have, uint64_t stale_ms, struct set_change *change)
 {
 	struct elem aged = *have;
 	bool keep = false, age = false;
@@ -153,39 +161,58 @@ static void diff_stray(const struct plan_set *want, const struct elem *have, uin
 		add_elem_change(change, ELEM_DELETE, have);
 		return;
 	}
+	if (plan->beside_daemon && have->timeout_ms != 0)
+		return;
 	aged.timeout_ms = keep ? 0 : stale_ms;
 	if (keep ? have->timeout_ms != 0 : have->timeout_ms == 0)
 		add_elem_change(change, ELEM_RENEW, &aged);
 }
 
 /* The names that an address is of: those whose answers have it now, and of those that it was of those
- * that could not be asked for its family. */
-static const char *merged_comment(struct arena *arena, const struct plan_set *set,
-				  const struct elem *want, const struct elem *have)
+ * that could not be asked for its family, or for which a daemon lets it age. */
+static const char *merged_comment(const struct plan *plan, struct arena *arena,
+				  const struct plan_set *set, const struct elem *want,
+				  const struct elem *have)
 {
 	char comment[COMMENT_MAX + 1] = "";
 
 	for (size_t i = 0; i < set->n_hosts; i++) {
 		const struct host *host = set->hosts[i];
+		bool ages = plan->beside_daemon && host->states[set_family(set)] == HOST_DNS;
 
 		if (elem_is_of(want, host->name) ||
-		    (host_unanswered(host, set) && elem_is_of(have, host->name)))
+		    ((ages || host_unanswered(host, set)) && elem_is_of(have, host->name)))
 			comment_add_name(comment, host->name);
 	}
 	return arena_strdup(arena, comment);
 }
 
+/* A daemon keeps to a target as long as it is one of the name's addresses (names.c). */
+static bool daemon_may_choose(const struct plan *plan, const struct plan_set *map,
+			      const struct elem *want, const struct elem *have)
+{
+	size_t len = family_bytes(set_family(map));
+
+	for (size_t i = 0; plan->beside_daemon && want->host && i < want->host->n_addrs; i++)
+		if (want->host->addrs[i].family == set_family(map) &&
+		    memcmp(want->host->addrs[i].b, have->data, len) == 0)
+			return true;
+	return false;
+}
+
 /* An element of both sides. */
-static void diff_elem(const struct plan_set *want, const struct elem *w, const struct elem *h,
-		      struct arena *arena, struct set_change *change)
+static void diff_elem(const struct plan *plan, const struct plan_set *want, const struct elem *w,
+		      const struct elem *h, struct arena *arena, struct set_change *change)
 {
 	struct elem elem = *w;
 
-	if (elem_same(want, w, h))
+	if (elem_same(plan, want, w, h))
 		return;
 	if (w->comment && want->n_hosts > 1)
-		elem.comment = merged_comment(arena, want, w, h);
-	if (!elem_same(want, &elem, h))
+		elem.comment = merged_comment(plan, arena, want, w, h);
+	if (daemon_may_choose(plan, want, w, h))
+		memcpy(elem.data, h->data, family_bytes(set_family(want)));
+	if (!elem_same(plan, want, &elem, h))
 		add_elem_change(change, ELEM_RENEW, &elem);
 }
 
@@ -233,7 +260,7 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 		if (order > 0 && keep_draining(plan, want, h, change))
 			continue;
 		if (order > 0 && want->n_hosts > 0)
-			diff_stray(want, h, stale_ms, change);
+			diff_stray(plan, want, h, stale_ms, change);
 		else if (order > 0)
 			add_elem_change(change, ELEM_DELETE, h);
 		else if (order < 0 && !w->unresolved)
@@ -241,7 +268,7 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 		else if (order == 0 && w->unresolved && !unresolved_same(want, w, h))
 			add_elem_change(change, ELEM_DELETE, h);
 		else if (order == 0 && !w->unresolved)
-			diff_elem(want, w, h, arena, change);
+			diff_elem(plan, want, w, h, arena, change);
 	}
 }
 

@@ -238,6 +238,9 @@ struct plan {
 	size_t n_draining;
 	/* The policy of ip filter FORWARD was ACCEPT before we changed it: to be recorded in the kernel. */
 	bool forward_was_accept;
+	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. How
+	 * long the addresses of names live, and to which of them a NAT rule leads, is its affair. */
+	bool beside_daemon;
 };
 
 /* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers

@@ -617,6 +617,99 @@ static void test_nat_names(void **state)
 		 "delete element inet dockside amber-nat4 { tcp . 3306 }\n");
 }
 
+/* The kernel as a daemon has filled it, whose elements all run out after some time. */
+static void beside_daemon(const char *firewall, const char *const held[2],
+			  const char *const answers[2], const char *wanted)
+{
+	static const char *const names[] = { "a.example", "b.example" };
+	struct config before, after;
+	struct kernel kernel;
+
+	config_read(&before, firewall);
+	config_read(&after, firewall);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		answer(&before, names[i], HOST_DNS, held[i]);
+		answer(&after, names[i], answers[i] ? HOST_DNS : HOST_FAILED, answers[i]);
+	}
+	before.hosts.timeout_s = 300;
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_compile(&after);
+	after.plan.beside_daemon = true;
+	expect_script(&after.plan, &kernel, wanted);
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
+#define PAIR(a, b) ((const char *const[]){ a, b })
+
+/* How long they live is its affair; which there are is not. */
+static void test_beside_daemon(void **state)
+{
+	static const char missing[] = "add element inet dockside ipset-s-v4 {\n"
+				      "\t198.51.100.7 comment \"b.example\" }\n";
+	struct config c;
+	struct kernel kernel;
+
+	(void)state;
+	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"),
+		      PAIR("198.51.100.1", "198.51.100.2"), "");
+	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"), PAIR("198.51.100.1", NULL), "");
+	/* What the name no longer has ages, also where it is another's as well. */
+	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"),
+		      PAIR("198.51.100.1", "198.51.100.7"), missing);
+	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.1"),
+		      PAIR("198.51.100.1", "198.51.100.7"), missing);
+
+	/* What is nobody's, and what is a literal: no daemon gives them a time. */
+	config_read(&c, RULES("\"s\": [\"a.example\", \"10.0.0.1\"]",
+			      "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}"));
+	config_compile(&c);
+	c.plan.beside_daemon = true;
+	kernel_load(&c.plan, &kernel);
+	set(&kernel, "ipset-s-v4")->elems[0].timeout_ms = 5000;
+	*set_add_elem(set(&kernel, "ipset-s-v4"), NULL) = (struct elem){ .key = { 192, 0, 2, 9 },
+									 .last = { 192, 0, 2, 9 },
+									 .timeout_ms = 5000 };
+	expect_script(&c.plan, &kernel,
+		      "add element inet dockside ipset-s-v4 { 10.0.0.1 }\n"
+		      "delete element inet dockside ipset-s-v4 { 10.0.0.1 }\n"
+		      "add element inet dockside ipset-s-v4 { 192.0.2.9 }\n"
+		      "delete element inet dockside ipset-s-v4 { 192.0.2.9 }\n"
+		      "add element inet dockside ipset-s-v4 {\n\t10.0.0.1 }\n");
+	kernel_free(&kernel);
+	config_done(&c);
+}
+
+/* The lowest address would be ours; a daemon keeps to the one that it has. */
+static void test_nat_beside_daemon(void **state)
+{
+	struct ipaddr addrs[2];
+	struct config before, after;
+	struct kernel kernel;
+
+	(void)state;
+	config_read(&before, NAT("3307"));
+	answer(&before, "db.example", HOST_DNS, "198.51.100.2");
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, NAT("3307"));
+	assert_true(ipaddr_parse("198.51.100.1", 12, &addrs[0]));
+	assert_true(ipaddr_parse("198.51.100.2", 12, &addrs[1]));
+	host_answer(hosts_find(&after.hosts, "db.example"),
+		    &(struct answer){ .family = FAMILY_IPV4,
+				      .state = HOST_DNS,
+				      .addrs = addrs,
+				      .n_addrs = ARRAY_SIZE(addrs) });
+	config_compile(&after);
+	after.plan.beside_daemon = true;
+	expect_script(&after.plan, &kernel, "");
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
 static void test_unsafe_names(void **state)
 {
 	static const char *const names[] = { "x y", "0set", "a\nflush ruleset", "", "a\"b", "a{" };
@@ -745,6 +838,8 @@ int main(void)
 		cmocka_unit_test(test_one_family),
 		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_nat_names),
+		cmocka_unit_test(test_beside_daemon),
+		cmocka_unit_test(test_nat_beside_daemon),
 		cmocka_unit_test(test_unsafe_names),
 		cmocka_unit_test(test_network_gone),
 		cmocka_unit_test(test_network_drains),
