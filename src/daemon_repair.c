@@ -98,6 +98,7 @@ static void repair(struct daemon *d)
 	struct err err = { 0 };
 
 	d->repair_waiting = false;
+	sd_event_source_set_enabled(d->events_io, SD_EVENT_ON);
 	if (!d->enforcer.running)
 		return;
 	if (put_right(d, now_ms, &result, &err) < 0) {
@@ -208,6 +209,8 @@ static bool read_events(struct daemon *d)
 	if (r < 0 || state.lost)
 		trust_end(&d->enforcer.trust);
 	if (r < 0) {
+		/* Until then: what cannot be read stays there, and nobody else would have a turn. */
+		sd_event_source_set_enabled(d->events_io, SD_EVENT_OFF);
 		log_error("%s; comparing everything", err.text);
 		note_damage(d, "the kernel's events could not be read");
 		repair_at(d, daemon_now_ms(d) + RETRY_MS);
