@@ -10,7 +10,6 @@
 #include "dockside/util.h"
 
 #define LABEL_MAX 63
-#define HOSTNAME_MAX 253
 
 size_t family_bytes(enum family family)
 {

@@ -224,6 +224,8 @@ static void print_event(const struct json_node *event, bool json)
 	const char *container = text_of(event, "container", NULL);
 	const char *destination = text_of(event, "destination", "?");
 	const char *name = text_of(event, "name", NULL);
+	bool lookup = strcmp(text_of(event, "name_from", ""), "lookup") == 0;
+	cleanup(cleanup_free) char *looked_up = xasprintf("looked up, %s", destination);
 	struct buf b = { 0 };
 
 	if (json) {
@@ -234,7 +236,10 @@ static void print_event(const struct json_node *event, bool json)
 		put_local_time(&b, event);
 		put_column(&b, 15, text_of(event, "network", "?"), NULL);
 		put_column(&b, 28, container ? container : source, container ? source : NULL);
-		put_column(&b, 36, name ? name : destination, name ? destination : NULL);
+		put_column(&b, 36, name ? name : destination,
+			   !name    ? NULL
+			   : lookup ? looked_up
+				    : destination);
 		put_port(&b, event);
 		put_rule(&b, event);
 	}

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * Packets of known connections, and what conntrack does not track (neighbour discovery), leave by
- * the first rule of `forward`. All that go through it get the mark bit, by which the shim in
+ * a rule at the beginning of `forward`. All that go through it get the mark bit, by which the shim in
  * Docker's table knows that they did (shim.h). Of the rest one lookup of the incoming bridge in `dispatch` finds the
  * network's OUT chain, which hands traffic that stays on the bridge to its ING chain. So only NEW and
  * INVALID packets reach a network's chains, and no rule there needs to say so.
@@ -11,7 +11,9 @@
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
  *
- * A rule that refuses has one before it that tells the daemon of it: compile_log.c.
+ * A rule that refuses has one before it that tells the daemon of it: compile_log.c. What containers
+ * look up is told of by the first rule of `forward`, as replies belong to known connections. Of any
+ * other packet it asks for no more than the protocol, of UDP the port.
  */
 #include "dockside/compile.h"
 
@@ -25,7 +27,8 @@ struct compiler {
 	struct plan *plan;
 	struct compile_sets sets;
 	struct plan_set *dispatch, *dispatch_host, *dispatch_nat;
-	bool refuses; /* some rule goes to the refuse chain */
+	struct plan_set *lookups; /* NULL: nothing is told */
+	bool refuses;		  /* some rule goes to the refuse chain */
 	const struct origin *built_in;
 	struct buf text; /* scratch */
 };
@@ -282,13 +285,18 @@ static void emit_invalid(struct plan_chain *chain)
 	out->comment = "part of no connection";
 }
 
-static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
+static struct elem *add_bridge(struct plan_set *set, const struct plan_chain *chain)
 {
-	struct elem *elem = set_add_elem(map, chain->origin);
+	struct elem *elem = set_add_elem(set, chain->origin);
 
 	memcpy(elem->key, chain->bridge, strlen(chain->bridge));
 	memcpy(elem->last, elem->key, sizeof(elem->key));
-	elem->target = chain->name;
+	return elem;
+}
+
+static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
+{
+	add_bridge(map, chain)->target = chain->name;
 }
 
 static void emit_ing(struct compiler *c, const struct network *network)
@@ -320,6 +328,8 @@ static void emit_out(struct compiler *c, const struct network *network)
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
 	dispatch_to(c->dispatch, chain);
+	if (c->lookups)
+		add_bridge(c->lookups, chain);
 }
 
 static void emit_host(struct compiler *c, const struct network *network)
@@ -469,11 +479,29 @@ static struct plan_set *dispatch_map(struct compiler *c, const char *name)
 	return plan_add_set(c->plan, MAP_DISPATCH, name, c->built_in);
 }
 
+static void emit_lookups(struct compiler *c, struct plan_chain *chain)
+{
+	struct plan_rule *out;
+
+	if (c->plan->options.log_group == 0)
+		return;
+	c->lookups = plan_add_set(c->plan, SET_BRIDGES, LOOKUPS_SET, c->built_in);
+	c->lookups->comment = "bridges whose DNS replies the daemon hears";
+	out = chain_add_rule(chain, c->built_in);
+	rule_add_match(out, MATCH_DNS_REPLY);
+	rule_add_match(out, MATCH_OIFNAME_SET)->u.set = c->lookups;
+	out->verdict = VERDICT_COPY;
+	out->log = LOOKUPS_PREFIX;
+	out->log_group = c->plan->options.log_group;
+}
+
 static void emit_forward(struct compiler *c)
 {
 	struct plan_chain *chain = base_chain(c, "forward", BASE_FORWARD);
-	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+	struct plan_rule *out;
 
+	emit_lookups(c, chain);
+	out = chain_add_rule(chain, c->built_in);
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states =
 		CT_ESTABLISHED | CT_RELATED | CT_UNTRACKED;
 	out->mark = c->plan->options.mark_bit;

@@ -7,6 +7,10 @@
  * about a prefix is kept until another policy runs. None of it is needed for enforcing: whatever
  * fails is logged, and enforcing goes on.
  *
+ * The kernel tells of DNS replies to the containers, too, in one queue with what is refused: what a
+ * container was told is known before it connects there. These names are hearsay, see dns_reply.h; events
+ * show them, and nothing else is made of them.
+ *
  * What the limits in the kernel suppress is counted all the same, by named counters that stay when rules
  * are rewritten. They are read when somebody asks; and before another policy is enforced, if something was
  * refused since they were read.
@@ -16,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -23,7 +28,9 @@
 #include <unistd.h>
 
 #include "dockside/daemon.h"
+#include "dockside/dns_reply.h"
 #include "dockside/log.h"
+#include "dockside/lookups.h"
 #include "dockside/nflog.h"
 
 #define RULES_CACHED 256
@@ -53,6 +60,8 @@ struct daemon_denied {
 	uint64_t loss_until_ms;
 	struct denied_ring ring;
 	struct denied_counts counts;
+	struct lookups lookups;
+	uint64_t replies[2]; /* of DNS: those that make no sense, and the others */
 	struct denied_rule rules[RULES_CACHED];
 };
 
@@ -167,17 +176,28 @@ static uint64_t wall_clock_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void on_packet(void *data, const struct nflog_packet *packet)
+static void on_dns_reply(struct daemon *d, const struct nflog_packet *packet)
 {
-	struct daemon *d = data;
 	struct daemon_denied *k = d->denied;
-	const struct denied_rule *rule = rule_of(d, packet->prefix);
-	struct denied_event event;
-	const char *json;
+	uint64_t now_ms = daemon_now_ms(d);
+	struct dns_reply reply = { .n_addrs = 0 };
+	char bridge[IF_NAMESIZE] = "";
+	bool good = packet->data && dns_reply_parse(packet->data, packet->n_data, &reply);
 
-	if (!rule)
+	k->replies[good]++;
+	if (reply.n_addrs == 0 || !if_indextoname(packet->oif, bridge))
 		return;
-	event = (struct denied_event){
+	for (size_t i = 0; i < reply.n_addrs; i++)
+		lookups_add(&k->lookups, bridge, &reply.addrs[i], reply.name, now_ms);
+}
+
+static void on_refused(struct daemon *d, const struct nflog_packet *packet,
+		       const struct denied_rule *rule)
+{
+	struct daemon_denied *k = d->denied;
+	const char *json, *looked_up = lookups_find(&k->lookups, rule->parsed.bridge, &packet->dst,
+						    daemon_now_ms(d));
+	struct denied_event event = {
 		.time_ms = packet->time_ms ? packet->time_ms : wall_clock_ms(),
 		.audit = rule->audit,
 		.network = rule->network,
@@ -187,7 +207,6 @@ static void on_packet(void *data, const struct nflog_packet *packet)
 						     packet->has_mac ? packet->mac : NULL),
 		.src = packet->src,
 		.dst = packet->dst,
-		.name = denied_name(&d->enforcer.names, &packet->dst),
 		.l4proto = packet->l4proto,
 		.has_ports = packet->has_ports,
 		.has_icmp = packet->has_icmp,
@@ -199,6 +218,8 @@ static void on_packet(void *data, const struct nflog_packet *packet)
 		.file = rule->file,
 		.line = rule->line,
 	};
+
+	event.name = denied_name(&d->enforcer.names, looked_up, &packet->dst, &event.looked_up);
 	json = denied_ring_add(&k->ring, &event);
 	denied_count_of(&k->counts, event.bridge, event.kind)->told++;
 	k->uncounted = true;
@@ -206,6 +227,20 @@ static void on_packet(void *data, const struct nflog_packet *packet)
 		buf_puts(&k->lines, json);
 		buf_putc(&k->lines, '\n');
 	}
+}
+
+static void on_packet(void *data, const struct nflog_packet *packet)
+{
+	const struct denied_rule *rule;
+	struct daemon *d = data;
+
+	if (strcmp(packet->prefix, LOOKUPS_PREFIX) == 0) {
+		on_dns_reply(d, packet);
+		return;
+	}
+	rule = rule_of(d, packet->prefix);
+	if (rule)
+		on_refused(d, packet, rule);
 }
 
 static void tell_loss(struct daemon *d)
@@ -410,6 +445,21 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 	json_out_close(out, '}');
 }
 
+struct metrics_lookups daemon_denied_lookups(const struct daemon *d)
+{
+	struct daemon_denied *k = d->denied;
+
+	if (!k || !k->nflog)
+		return (struct metrics_lookups){ 0 };
+	lookups_expire(&k->lookups, daemon_now_ms(d));
+	return (struct metrics_lookups){
+		.listening = true,
+		.n = k->lookups.n,
+		.replies = k->replies[true],
+		.malformed = k->replies[false],
+	};
+}
+
 /* ------------------------------------------------------------------ start and stop */
 
 static int listen_to_group(struct daemon *d, struct err *err)
@@ -470,5 +520,6 @@ void daemon_denied_stop(struct daemon *d)
 	buf_free(&k->lines);
 	denied_ring_free(&k->ring);
 	denied_counts_free(&k->counts);
+	lookups_free(&k->lookups);
 	free(k);
 }

@@ -56,6 +56,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.loop = &d->loop,
 		.denied = daemon_denied_counts(d),
 		.denied_lost = daemon_denied_lost(d),
+		.lookups = daemon_denied_lookups(d),
 	};
 }
 

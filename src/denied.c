@@ -101,6 +101,10 @@ void denied_event_json(struct buf *b, const struct denied_event *event)
 	json_out_string(&out, "source", ipaddr_format(&event->src, text));
 	json_out_string(&out, "destination", ipaddr_format(&event->dst, text));
 	json_out_string(&out, "name", event->name);
+	json_out_string(&out, "name_from",
+			!event->name	   ? NULL
+			: event->looked_up ? "lookup"
+					   : "configuration");
 	put_protocol(&out, event->l4proto);
 	if (event->has_ports) {
 		json_out_int(&out, "source_port", event->sport);
@@ -119,15 +123,23 @@ static int cmp_known(const void *addr, const void *known)
 	return ipaddr_cmp(addr, &((const struct known_addr *)known)->addr);
 }
 
-const char *denied_name(const struct names *names, const struct ipaddr *addr)
+static bool is_of(const struct ipaddr *addr, const struct name *name)
 {
-	for (size_t i = 0; i < names->n; i++) {
-		const struct name *name = &names->items[i];
+	return name->n_addrs > 0 &&
+	       bsearch(addr, name->addrs, name->n_addrs, sizeof(*name->addrs), cmp_known);
+}
 
-		if (name->n_addrs > 0 &&
-		    bsearch(addr, name->addrs, name->n_addrs, sizeof(*name->addrs), cmp_known))
-			return name->name;
-	}
+const char *denied_name(const struct names *names, const char *looked_up, const struct ipaddr *addr,
+			bool *ret_looked_up)
+{
+	const struct name *same = looked_up ? names_find(names, looked_up) : NULL;
+
+	*ret_looked_up = looked_up && !(same && is_of(addr, same));
+	if (looked_up)
+		return looked_up;
+	for (size_t i = 0; i < names->n; i++)
+		if (is_of(addr, &names->items[i]))
+			return names->items[i].name;
 	return NULL;
 }
 

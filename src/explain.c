@@ -130,12 +130,12 @@ static const struct elem *look_up_port(const struct walk *w, struct explain_step
 	return look_up(step, set, key);
 }
 
-static const struct elem *look_up_bridge(const struct walk *w, struct explain_step *step,
-					 const struct plan_set *set)
+static const struct elem *look_up_bridge(struct explain_step *step, const struct plan_set *set,
+					 const char *bridge)
 {
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	memcpy(key, w->packet->iif, strnlen(w->packet->iif, sizeof(key)));
+	memcpy(key, bridge, strnlen(bridge, sizeof(key)));
 	return look_up(step, set, key);
 }
 
@@ -194,6 +194,10 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 	switch (match->kind) {
 	case MATCH_OIFNAME:
 		return w->e->oif && strcmp(w->e->oif, match->u.name) == 0;
+	case MATCH_OIFNAME_SET:
+		return w->e->oif && look_up_bridge(step, match->u.set, w->e->oif);
+	case MATCH_DNS_REPLY:
+		return false; /* a packet that opens a connection replies to none */
 	case MATCH_CT_STATE:
 		return match_ct(w, match->u.ct_states);
 	case MATCH_CT_NOT_NEW:
@@ -251,12 +255,13 @@ static bool concludes(const struct walk *w, struct explain_step *step, const cha
 	case VERDICT_RESET:
 		return w->packet->l4proto == IPPROTO_TCP;
 	case VERDICT_LOG:
+	case VERDICT_COPY:
 		return false; /* it tells of the packet, and the next rule decides */
 	case VERDICT_GOTO:
 		*ret_target = rule->target;
 		return true;
 	case VERDICT_VMAP:
-		elem = look_up_bridge(w, step, rule->set);
+		elem = look_up_bridge(step, rule->set, w->packet->iif);
 		if (elem)
 			*ret_target = elem->target;
 		return elem != NULL;

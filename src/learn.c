@@ -99,7 +99,7 @@ static void add_port(struct learn_flow *flow, uint16_t port)
 void learn_add(struct learn *learn, const struct json_node *event)
 {
 	struct learn_flow key = { .dest = "" }, *flow;
-	const char *kind, *name, *address;
+	const char *kind, *name, *address, *from;
 	struct ipaddr addr;
 	uint16_t port = 0;
 
@@ -120,7 +120,10 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	key.named = !key.host && name && hostname_valid(name, strlen(name));
 	if (!key.host)
 		key.dest = key.named ? name : address;
+	from = text_of(event, "name_from");
+	key.looked_up = key.named && from && strcmp(from, "lookup") == 0;
 	flow = flow_of(learn, &key, port);
+	flow->looked_up &= key.looked_up; /* once confirmed will do */
 	add_port(flow, port);
 	flow->count++;
 }
@@ -209,18 +212,19 @@ static void put_ipset_name(struct buf *b, const char *network, size_t number)
 static void put_ipset(struct buf *b, const struct learn *learn, const struct group *group,
 		      const char *network)
 {
-	const char *comma = "";
+	size_t left = group->n;
 
 	buf_puts(b, "    ");
 	put_ipset_name(b, network, group->ipset);
-	buf_puts(b, ": [");
+	buf_puts(b, ": [\n");
 	for (size_t i = 0; i < learn->n; i++) {
-		if (!alike(&learn->flows[i], group->first))
-			continue;
-		buf_printf(b, "%s\n      \"%s\"", comma, learn->flows[i].dest);
-		comma = ",";
+		const struct learn_flow *flow = &learn->flows[i];
+
+		if (alike(flow, group->first))
+			buf_printf(b, "      \"%s\"%s%s\n", flow->dest, --left ? "," : "",
+				   flow->looked_up ? " // looked up" : "");
 	}
-	buf_puts(b, "\n    ]");
+	buf_puts(b, "    ]");
 }
 
 static void put_what(struct buf *b, const struct learn_flow *flow)
@@ -267,10 +271,24 @@ static void put_rules(struct buf *b, const char *key, const struct group *groups
 		if (groups[i].first->host != host)
 			continue;
 		put_rule(b, &groups[i], network);
-		buf_printf(b, "%s // %" PRIu64 " %s\n", --left ? "," : "", groups[i].count,
-			   groups[i].count == 1 ? "packet" : "packets");
+		buf_printf(b, "%s // %" PRIu64 " %s%s\n", --left ? "," : "", groups[i].count,
+			   groups[i].count == 1 ? "packet" : "packets",
+			   !groups[i].ipset && groups[i].first->looked_up ? ", looked up" : "");
 	}
 	buf_puts(b, any ? "      ]" : "]");
+}
+
+static const char looked_up_note[] =
+	"// looked up: by what the containers were told, whoever it was that they asked. Judge "
+	"these\n"
+	"// names before you allow them: what is allowed is what the daemon finds under a name.\n";
+
+static bool any_looked_up(const struct learn *learn)
+{
+	for (size_t i = 0; i < learn->n; i++)
+		if (learn->flows[i].looked_up)
+			return true;
+	return false;
 }
 
 void learn_print(struct learn *learn, const char *network, struct buf *b)
@@ -281,6 +299,8 @@ void learn_print(struct learn *learn, const char *network, struct buf *b)
 
 	groups = xcalloc(learn->n + 1, sizeof(*groups));
 	n = make_groups(learn, groups);
+	if (any_looked_up(learn))
+		buf_puts(b, looked_up_note);
 	buf_puts(b, "{\n");
 	for (size_t i = 0; i < n; i++) {
 		any_host |= groups[i].first->host;

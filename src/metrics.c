@@ -102,6 +102,16 @@ static size_t loop_lines(const struct metrics *m)
 	return LOOP_BUCKETS + 3;
 }
 
+static size_t one_if_listening(const struct metrics *m)
+{
+	return m->state.lookups.listening;
+}
+
+static size_t two_if_listening(const struct metrics *m)
+{
+	return m->state.lookups.listening ? 2 : 0;
+}
+
 /* Passed and refused. */
 static size_t networks_twice(const struct metrics *m)
 {
@@ -383,6 +393,18 @@ static void put_answer_age(const struct metrics *m, size_t i, struct buf *b)
 		buf_puts(b, "NaN");
 }
 
+static void put_lookups(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.lookups.n);
+}
+
+static void put_replies(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_label(b, "result", i == 0 ? "read" : "malformed", true);
+	put_value(b, i == 0 ? m->state.lookups.replies : m->state.lookups.malformed);
+}
+
 /* ------------------------------------------------------------------ families */
 
 static const struct metric {
@@ -467,6 +489,13 @@ static const struct metric {
 	{ "dns_answer_age_seconds", "gauge",
 	  "Time since the last answer for a name; NaN if there never was one.", answers,
 	  put_answer_age },
+	{ "lookup_addresses", "gauge",
+	  "Addresses that containers have looked up within the hour, by which names for them are "
+	  "known.",
+	  one_if_listening, put_lookups },
+	{ "lookup_replies_total", "counter",
+	  "DNS replies to containers that the kernel told of, by whether they made sense.",
+	  two_if_listening, put_replies },
 };
 
 static size_t metric_lines(const struct metrics *m, const struct metric *metric)

@@ -34,10 +34,11 @@
 #define DATAGRAM_SIZE 65536u	  /* bytes; the kernel sends at most a page or so at once */
 #define RCVBUF_SIZE (1024 * 1024) /* some thousand packets, while the daemon does something else */
 #define READ_MAX 32		  /* datagrams at once: others in the event loop wait */
-#define COPY_RANGE 128u		  /* bytes of a packet */
+#define COPY_RANGE 1500u	  /* bytes of a packet at most; our rules say how many they want */
 #define TIMEOUT_CS 10u		  /* 1/100 s that the kernel collects */
 #define EXTENSION_HEADERS_MAX 8	  /* of IPv6 */
-#define IPPROTO_DCCP_ 33	  /* <netinet/in.h> may lack them */
+#define UDP_HEADER 8
+#define IPPROTO_DCCP_ 33 /* <netinet/in.h> may lack them */
 #define IPPROTO_UDPLITE_ 136
 
 struct nflog {
@@ -68,6 +69,10 @@ static void parse_transport(struct nflog_packet *packet, const uint8_t *p, size_
 		packet->has_ports = true;
 		packet->sport = get_u16(p);
 		packet->dport = get_u16(p + 2);
+		if (packet->l4proto == IPPROTO_UDP && len > UDP_HEADER) {
+			packet->data = p + UDP_HEADER;
+			packet->n_data = len - UDP_HEADER;
+		}
 		return;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
@@ -192,7 +197,7 @@ static void parse_time(struct nflog_packet *packet, const struct nlattr *attr)
 		packet->time_ms = sec * 1000 + usec / 1000;
 }
 
-/* Whether it is a packet that can be told of. */
+/* Whether it is a packet that can be told of. *packet points into the message. */
 static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh)
 {
 	const struct nlattr *payload;
@@ -209,6 +214,8 @@ static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh
 		return false;
 	parse_mac(packet, a.at[NFULA_HWADDR]);
 	parse_time(packet, a.at[NFULA_TIMESTAMP]);
+	if (payload_len(a.at[NFULA_IFINDEX_OUTDEV], sizeof(uint32_t)) > 0)
+		packet->oif = ntohl(mnl_attr_get_u32(a.at[NFULA_IFINDEX_OUTDEV]));
 	p = mnl_attr_get_payload(payload);
 	return p[0] >> 4 == 4 ? parse_ipv4(packet, p, len) : parse_ipv6(packet, p, len);
 }

@@ -15,6 +15,13 @@
 /* The headers of a packet are all that is wanted of it: IPv6 extension headers and ports fit in. */
 #define LOG_SNAPLEN 128
 
+/*
+ * All networks share this, in a burst less than the daemon's socket holds beside refusals. A reply that
+ * was not cut into fragments fits in: resolvers ask for 1232 bytes or so.
+ */
+#define COPY_RATE 200
+#define COPY_SNAPLEN 1500
+
 /* ------------------------------------------------------------------ rules */
 
 static void text_ct_states(struct buf *b, unsigned states)
@@ -78,6 +85,12 @@ static void text_match(struct buf *b, const struct match *match)
 		buf_puts(b, "oifname \"");
 		buf_puts(b, match->u.name);
 		buf_putc(b, '"');
+		break;
+	case MATCH_OIFNAME_SET:
+		buf_printf(b, "oifname @%s", match->u.set->name);
+		break;
+	case MATCH_DNS_REPLY:
+		buf_puts(b, "udp sport 53 ct direction reply");
 		break;
 	case MATCH_CT_STATE:
 		text_ct_states(b, match->u.ct_states);
@@ -152,6 +165,12 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 			   "snaplen %d",
 			   rule->tally->name, rule->limit->name, rule->log, rule->log_group,
 			   LOG_SNAPLEN);
+		break;
+	case VERDICT_COPY:
+		buf_printf(b,
+			   "limit rate %d/second burst %d packets log prefix \"%s\" group %u "
+			   "snaplen %d",
+			   COPY_RATE, COPY_RATE, rule->log, rule->log_group, COPY_SNAPLEN);
 		break;
 	}
 }

@@ -63,7 +63,13 @@ static void copy_elem(struct adoption *a, struct plan_set *set, const struct ele
 	copy->comment = copy_text(a, elem->comment);
 }
 
-/* A dispatch map comes without elements: its others are none of this network's. */
+/* A dispatch map, or those whose DNS replies are heard. */
+static bool is_of_bridges(const struct plan_set *set)
+{
+	return set->type == MAP_DISPATCH || strcmp(set->name, LOOKUPS_SET) == 0;
+}
+
+/* A set of bridges comes without elements: its others are none of this network's. */
 static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set)
 {
 	struct plan_set *copy = find_set(a->plan, set->name);
@@ -75,7 +81,7 @@ static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set
 	copy->timeout = set->timeout;
 	copy->counter = set->counter;
 	copy->comment = copy_text(a, set->comment);
-	for (size_t i = 0; set->type != MAP_DISPATCH && i < set->n_elems; i++)
+	for (size_t i = 0; !is_of_bridges(set) && i < set->n_elems; i++)
 		if (!set->elems[i].unresolved)
 			copy_elem(a, copy, &set->elems[i]);
 	return copy;
@@ -99,7 +105,7 @@ static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct
 
 		if (match->kind == MATCH_OIFNAME)
 			match->u.name = copy_text(a, match->u.name);
-		else if (match->kind == MATCH_DADDR_SET)
+		else if (match->kind == MATCH_DADDR_SET || match->kind == MATCH_OIFNAME_SET)
 			match->u.set = adopt_set(a, match->u.set);
 		else if (match->kind == MATCH_DPORT_SET)
 			match->u.dport_set.set = adopt_set(a, match->u.dport_set.set);
@@ -127,16 +133,17 @@ static bool is_of(const struct elem *elem, const char *bridge)
 	return strncmp((const char *)elem->key, bridge, ELEM_KEY_MAX) == 0;
 }
 
-static void adopt_dispatch(struct adoption *a, const struct plan_set *map)
+static void adopt_bridge(struct adoption *a, const struct plan_set *set)
 {
-	for (size_t i = 0; i < map->n_elems; i++) {
+	for (size_t i = 0; i < set->n_elems; i++) {
 		struct plan_set *to;
 
-		if (!is_of(&map->elems[i], a->bridge))
+		if (!is_of(&set->elems[i], a->bridge))
 			continue;
-		to = adopt_set(a, map);
-		copy_elem(a, to, &map->elems[i]);
-		to->elems[to->n_elems - 1].comment = DRAINING_COMMENT;
+		to = adopt_set(a, set);
+		copy_elem(a, to, &set->elems[i]);
+		if (set->type == MAP_DISPATCH)
+			to->elems[to->n_elems - 1].comment = DRAINING_COMMENT;
 	}
 }
 
@@ -159,8 +166,8 @@ bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge)
 			adopt_chain(&a, chain);
 	}
 	for (size_t i = 0; i < from->n_sets; i++)
-		if (from->sets[i]->type == MAP_DISPATCH)
-			adopt_dispatch(&a, from->sets[i]);
+		if (is_of_bridges(from->sets[i]))
+			adopt_bridge(&a, from->sets[i]);
 	plan_finish(plan);
 	return true;
 }

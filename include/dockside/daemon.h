@@ -3,7 +3,7 @@
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
  * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_denied.c
- * hears what was refused; daemon_ctl.c, daemon_explain.c, daemon_status.c and daemon_metrics.c answer on
+ * hears what was refused and looked up; daemon_ctl.c, daemon_explain.c, daemon_status.c and daemon_metrics.c answer on
  * the socket. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
@@ -225,6 +225,7 @@ uint64_t daemon_denied_lost(const struct daemon *daemon);
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon *daemon, const struct request *request,
 			  struct json_out *out);
+struct metrics_lookups daemon_denied_lookups(const struct daemon *daemon);
 void daemon_denied_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);

@@ -12,7 +12,9 @@
  *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself
  *  "container": "web-1",
  *  "source": "192.0.2.10", "destination": "198.51.100.7",
- *  "name": "db.example.com",         that the address is one of, by what DNS told the daemon
+ *  "name": "db.example.com",         that the address is one of
+ *  "name_from": "configuration",     by what DNS told the daemon; "lookup": by what the network's
+ *                                    containers were told, whoever it was that they asked
  *  "protocol": "tcp",                "udp", "icmp", …, or a number as text
  *  "source_port": 40000, "port": 443,    of protocols that have ports
  *  "icmp_type": 8, "icmp_code": 0,       of ICMP
@@ -54,6 +56,7 @@ struct denied_event {
 	const char *container; /* or NULL */
 	struct ipaddr src, dst;
 	const char *name; /* of dst, or NULL */
+	bool looked_up;	  /* only the network's containers have it from somewhere */
 	uint8_t l4proto;
 	bool has_ports, has_icmp;
 	uint16_t sport, dport;
@@ -65,8 +68,13 @@ struct denied_event {
 
 /* As one JSON object, without a line feed; appends to b. */
 void denied_event_json(struct buf *b, const struct denied_event *event);
-/* The name that DNS last gave the address for, or NULL; borrowed. */
-const char *denied_name(const struct names *names, const struct ipaddr *addr);
+/*
+ * What to call an address: looked_up, as which the network last looked it up, as that was meant; or if that
+ * is NULL the name that DNS last gave the daemon the address for; or NULL. Borrowed. *ret_looked_up: the
+ * daemon has not been told the same.
+ */
+const char *denied_name(const struct names *names, const char *looked_up, const struct ipaddr *addr,
+			bool *ret_looked_up);
 
 /* ---- the memory ---- */
 

@@ -10,6 +10,7 @@
 struct learn_flow {
 	bool host;	  /* to the Docker host itself: a host rule */
 	bool named;	  /* dest is a hostname, else an address */
+	bool looked_up;	  /* of a hostname: only containers have it from somewhere */
 	const char *dest; /* "" for a host rule, which cannot say it */
 	enum proto proto;
 	uint16_t *ports; /* sorted; of ICMP the one type, as rules say it */
@@ -31,7 +32,9 @@ void learn_add(struct learn *learn, const struct json_node *event);
 
 /*
  * A firewall configuration for the network, as JSON with comments: rules that allow all of it, the most
- * used first. Destinations that are used alike become an ipset. Appends to b; sorts the flows.
+ * used first. Destinations that are used alike become an ipset. A name that is hearsay is marked, as who
+ * takes over these rules has to judge it: a container can be told any name for any address, but a rule
+ * allows what the daemon finds under the name. Appends to b; sorts the flows.
  */
 void learn_print(struct learn *learn, const char *network, struct buf *b);
 void learn_free(struct learn *learn);

@@ -47,6 +47,13 @@ struct state_of {
 	size_t n, current;
 };
 
+/* Of DNS replies to containers. */
+struct metrics_lookups {
+	bool listening;
+	size_t n; /* addresses whose names are known from them */
+	uint64_t replies, malformed;
+};
+
 /* What is not in plan, kernel and names. Times are seconds since 1970, in milliseconds. */
 struct metrics_state {
 	const char *version, *kernel; /* of the program; of Linux, or NULL */
@@ -65,6 +72,7 @@ struct metrics_state {
 	const struct loop_times *loop;
 	const struct denied_counts *denied; /* NULL: nobody is told */
 	uint64_t denied_lost;
+	struct metrics_lookups lookups;
 };
 
 struct metrics_network {

@@ -16,20 +16,25 @@ struct err;
 
 #define NFLOG_PREFIX_SIZE 128 /* with the NUL: NF_LOG_PREFIXLEN, linux/netfilter/nf_log.h */
 
-/* A packet's headers. What it does not tell is zero. */
+/* A packet. What it does not tell is zero. */
 struct nflog_packet {
 	char prefix[NFLOG_PREFIX_SIZE]; /* of the rule; printable */
 	struct ipaddr src, dst;
 	uint8_t l4proto; /* IPPROTO_* */
 	bool has_ports;	 /* TCP, UDP, SCTP, DCCP, UDP-Lite: sport and dport count */
 	uint16_t sport, dport;
+	const uint8_t
+		*data; /* of UDP: its payload, as far as it was copied; NULL: nothing of it was */
+	size_t n_data;
 	bool has_icmp; /* ICMP or ICMPv6: type and code count */
 	uint8_t icmp_type, icmp_code;
 	bool has_mac;
 	uint8_t mac[6];	  /* who sent it on the bridge */
+	unsigned oif;	  /* index of the interface that it leaves by */
 	uint64_t time_ms; /* since 1970, if the kernel has noted it; else 0 */
 };
 
+/* Borrowed. */
 typedef void (*nflog_packet_fn)(void *data, const struct nflog_packet *packet);
 
 /*

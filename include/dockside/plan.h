@@ -19,6 +19,9 @@
 /* The chain that answers TCP with a reset and drops the rest. */
 #define PLAN_REFUSE "refuse"
 #define FINGERPRINT_SET "fingerprint"
+/* The bridges whose containers' DNS replies the daemon hears, and how it knows these. */
+#define LOOKUPS_SET "lookups"
+#define LOOKUPS_PREFIX "dsfw-dns"
 /* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
 /* Key of the record that ip filter FORWARD had the policy ACCEPT before us; no bridge's either. */
@@ -33,6 +36,8 @@ struct origin {
 
 enum match_kind {
 	MATCH_OIFNAME,	   /* u.name */
+	MATCH_OIFNAME_SET, /* u.set */
+	MATCH_DNS_REPLY, /* to who has asked: of a connection to UDP port 53, against its direction */
 	MATCH_CT_STATE,	   /* u.ct_states */
 	MATCH_CT_NOT_NEW,  /* any state but new */
 	MATCH_NFPROTO,	   /* u.family */
@@ -92,6 +97,8 @@ enum verdict {
 	 * in audit mode, would refuse). tally counts its packets, and as many as limit lets through
 	 * are told of by nflog. */
 	VERDICT_LOG,
+	/* None: a limited number of packets, as much of each as can be a DNS reply, go to nflog as well. */
+	VERDICT_COPY,
 };
 
 enum object_kind {
@@ -125,8 +132,8 @@ struct plan_rule {
 	const char *target;			 /* VERDICT_GOTO: chain */
 	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */
 	const struct plan_object *tally, *limit; /* VERDICT_LOG */
-	const char *log;     /* VERDICT_LOG: what tells which rule it was, see denied.h */
-	uint16_t log_group;  /* VERDICT_LOG */
+	const char *log; /* VERDICT_LOG: what tells which rule it was, see denied.h; VERDICT_COPY */
+	uint16_t log_group;  /* VERDICT_LOG, VERDICT_COPY */
 	const char *comment; /* at most COMMENT_MAX bytes, or NULL */
 	const struct origin *origin;
 };

@@ -247,6 +247,7 @@ static void test_events(void **state)
 		.src = address("192.0.2.10"),
 		.dst = address("198.51.100.7"),
 		.name = "db.example",
+		.looked_up = false,
 		.l4proto = IPPROTO_TCP,
 		.has_ports = true,
 		.sport = 40000,
@@ -261,7 +262,8 @@ static void test_events(void **state)
 		    "{\"seq\":17,\"time\":\"2026-01-02T03:04:05.678Z\",\"time_ms\":1767323045678,"
 		    "\"verdict\":\"refused\",\"network\":\"Amber\",\"bridge\":\"amber\","
 		    "\"kind\":\"OUT\",\"container\":\"web\\\"1\",\"source\":\"192.0.2.10\","
-		    "\"destination\":\"198.51.100.7\",\"name\":\"db.example\",\"protocol\":\"tcp\","
+		    "\"destination\":\"198.51.100.7\",\"name\":\"db.example\","
+		    "\"name_from\":\"configuration\",\"protocol\":\"tcp\","
 		    "\"source_port\":40000,\"port\":443,\"rule\":\"egress[3]\","
 		    "\"file\":\"/etc/firewall.json\",\"line\":12}");
 	event = (struct denied_event){
@@ -275,13 +277,51 @@ static void test_events(void **state)
 		.l4proto = IPPROTO_ICMPV6,
 		.has_icmp = true,
 		.icmp_type = 128,
+		.name = "six.example",
+		.looked_up = true,
 	};
 	assert_json(&event,
 		    "{\"seq\":1,\"time\":\"1970-01-01T00:00:00.000Z\",\"time_ms\":0,"
 		    "\"verdict\":\"audit\",\"network\":\"a\",\"bridge\":\"a\",\"kind\":\"HOST\","
 		    "\"container\":null,\"source\":\"2001:db8::1\",\"destination\":\"2001:db8::2\","
-		    "\"name\":null,\"protocol\":\"icmpv6\",\"icmp_type\":128,\"icmp_code\":0,"
+		    "\"name\":\"six.example\",\"name_from\":\"lookup\",\"protocol\":\"icmpv6\","
+		    "\"icmp_type\":128,\"icmp_code\":0,"
 		    "\"rule\":null,\"file\":null,\"line\":null}");
+}
+
+static void assert_name(const struct names *names, const char *looked_up, const char *addr,
+			const char *expected)
+{
+	struct ipaddr a = address(addr);
+	bool hearsay;
+	const char *name = denied_name(names, looked_up, &a, &hearsay);
+	cleanup(cleanup_free) char *got =
+		xasprintf("%s %s", name ? name : "-", hearsay ? "hearsay" : "sure");
+
+	assert_string_equal(got, expected);
+}
+
+static void test_names(void **state)
+{
+	const struct ipaddr addr = address("198.51.100.7");
+	char db[] = "db.example";
+	struct host host = { .name = db };
+	const struct hosts wanted = { .items = &host, .n = 1 };
+	struct names names;
+
+	(void)state;
+	names_init(&names, 60, 300);
+	names_configure(&names, &wanted, 0);
+	assert_name(&names, NULL, "198.51.100.7", "- sure");
+	assert_name(&names, "db.example", "198.51.100.7", "db.example hearsay");
+	names_adopt(&names, "db.example", &addr, 1, 0);
+	assert_name(&names, NULL, "198.51.100.7", "db.example sure");
+	/* What was meant, and whether it is confirmed. */
+	assert_name(&names, "db.example", "198.51.100.7", "db.example sure");
+	assert_name(&names, "www.example", "198.51.100.7", "www.example hearsay");
+	assert_name(&names, "db.example", "198.51.100.8", "db.example hearsay");
+	assert_name(&names, NULL, "198.51.100.8", "- sure");
+	names_free(&names);
 }
 
 /* ------------------------------------------------------------------ the memory */
@@ -471,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_older_rules),
 		cmocka_unit_test(test_audit_accepts),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_ring_is_bounded),
 		cmocka_unit_test(test_counts),

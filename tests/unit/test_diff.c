@@ -182,6 +182,8 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
 #define FORWARD                                                                                    \
 	TABLE(CHAIN("forward",                                                                     \
+		    "udp sport 53 ct direction reply oifname @lookups limit rate 200/second "      \
+		    "burst 200 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"            \
 		    "ct state established,related,untracked meta mark set meta mark | 0x10000000 " \
 		    "counter accept\n"                                                             \
 		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"))
@@ -741,6 +743,7 @@ static void test_network_gone(void **state)
 		      "flush chain inet dockside amber-OUT\n"
 		      "flush chain inet dockside refuse\n"
 		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "delete element inet dockside lookups { \"amber\" }\n"
 		      "delete chain inet dockside amber-ING\n"
 		      "delete chain inet dockside amber-OUT\n"
 		      "delete chain inet dockside refuse\n"
@@ -786,6 +789,30 @@ static void test_network_drains(void **state)
 	assert_int_equal(changes.n_chains, before.plan.n_chains);
 	assert_int_equal(changes.n_sets, before.plan.n_sets);
 	changes_free(&changes);
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
+/* Only the kernel has its policy; what it looks up is heard on. */
+static void test_draining_in_kernel(void **state)
+{
+	static const char *const bridges[] = { "amber" };
+	struct config before, after;
+	struct kernel kernel;
+
+	(void)state;
+	config_read(&before, DRAINED);
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, "{}");
+	config_compile(&after);
+	after.plan.draining = bridges;
+	after.plan.n_draining = 1;
+	expect_script(&after.plan, &kernel,
+		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "add element inet dockside dispatch {\n"
+		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n");
 	kernel_free(&kernel);
 	config_done(&after);
 	config_done(&before);
@@ -843,6 +870,7 @@ int main(void)
 		cmocka_unit_test(test_unsafe_names),
 		cmocka_unit_test(test_network_gone),
 		cmocka_unit_test(test_network_drains),
+		cmocka_unit_test(test_draining_in_kernel),
 		cmocka_unit_test(test_draining_lost),
 	};
 

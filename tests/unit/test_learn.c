@@ -159,6 +159,60 @@ static void test_ipsets(void **state)
 		"}\n");
 }
 
+static void add_looked_up(struct learn *learn, const char *destination, const char *name,
+			  const char *from, int port)
+{
+	cleanup(cleanup_free) char *event =
+		xasprintf("{\"kind\":\"OUT\",\"destination\":\"%s\",\"name\":\"%s\","
+			  "\"name_from\":\"%s\",\"protocol\":\"tcp\",\"port\":%d}",
+			  destination, name, from, port);
+
+	add(learn, event);
+}
+
+/* Whoever reads it has to judge such names. */
+static void test_hearsay_is_marked(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		add_looked_up(&learn, "198.51.100.1", "a.example", "lookup", 443);
+	add_looked_up(&learn, "198.51.100.2", "b.example", "lookup", 443);
+	add_looked_up(&learn, "198.51.100.2", "b.example", "configuration", 443);
+	add_looked_up(&learn, "198.51.100.3", "c.example", "lookup", 22);
+	add_looked_up(&learn, "198.51.100.4", "d.example", "configuration", 25);
+	add_looked_up(&learn, "198.51.100.5", "odd_name.example", "lookup", 80);
+	assert_learnt(
+		&learn,
+		"// looked up: by what the containers were told, whoever it was that they asked. "
+		"Judge these\n"
+		"// names before you allow them: what is allowed is what the daemon finds under a "
+		"name.\n"
+		"{\n"
+		"  \"ipsets\": {\n"
+		"    \"learnt-abcdefghijklmno-1\": [\n"
+		"      \"a.example\", // looked up\n"
+		"      \"b.example\"\n"
+		"    ]\n"
+		"  },\n"
+		"  \"networks\": {\n"
+		"    \"abcdefghijklmno\": {\n"
+		"      \"egress\": [\n"
+		"        { \"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": "
+		"\"learnt-abcdefghijklmno-1\", \"action\": \"allow\" }, // 5 packets\n"
+		"        { \"proto\": \"tcp\", \"ports\": [80], \"to\": \"ip\", \"ip\": "
+		"\"198.51.100.5\", \"action\": \"allow\" }, // 1 packet\n"
+		"        { \"proto\": \"tcp\", \"ports\": [22], \"to\": \"host\", "
+		"\"host\": \"c.example\", \"action\": \"allow\" }, // 1 packet, looked up\n"
+		"        { \"proto\": \"tcp\", \"ports\": [25], \"to\": \"host\", "
+		"\"host\": \"d.example\", \"action\": \"allow\" } // 1 packet\n"
+		"      ]\n"
+		"    }\n"
+		"  }\n"
+		"}\n");
+}
+
 static void test_what_cannot_be_learnt(void **state)
 {
 	struct learn learn = { 0 };
@@ -189,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_ipsets),
+		cmocka_unit_test(test_hearsay_is_marked),
 		cmocka_unit_test(test_what_cannot_be_learnt),
 	};
 

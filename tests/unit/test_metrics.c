@@ -371,10 +371,38 @@ static void test_lines(void **state)
 		    "dsfw_nft_dns_answer_age_seconds{name=\"a.example\",family=\"ipv6\"} NaN");
 	assert_line(&text, "dsfw_nft_dns_addresses{name=\"a.example\"} 1");
 	assert_null(strstr(text.data, "last_repair"));
-	assert_null(strstr(text.data, "blue")); /* it has no chains */
+	assert_null(strstr(text.data, "lookup_")); /* --log-group none */
+	assert_null(strstr(text.data, "blue"));	   /* it has no chains */
 	assert_true(lint_text(&text) > 60);
 	buf_free(&text);
 	free(w.d.last_load.message);
+	close_world(&w);
+}
+
+static void test_lookups(void **state)
+{
+	const struct metrics_state numbers = {
+		.version = "1",
+		.lookups = { .listening = true, .n = 3, .replies = 17, .malformed = 2 },
+	};
+	struct buf text = { 0 };
+	struct metrics metrics;
+	struct world w;
+
+	(void)state;
+	open_world(&w, NETWORK, FIREWALL);
+	metrics_collect(&w.running->policy, &w.running->plan, &w.d.counters, &w.d.enforcer.names,
+			&numbers, &metrics);
+	for (size_t i = metrics.n_lines - 7; i < metrics.n_lines; i++) {
+		metrics_line(&metrics, i, &text);
+		buf_putc(&text, '\n');
+	}
+	assert_line(&text, "dsfw_nft_lookup_addresses 3");
+	assert_line(&text, "dsfw_nft_lookup_replies_total{result=\"read\"} 17");
+	assert_line(&text, "dsfw_nft_lookup_replies_total{result=\"malformed\"} 2");
+	assert_int_equal(lint_text(&text), 3);
+	metrics_free(&metrics);
+	buf_free(&text);
 	close_world(&w);
 }
 
@@ -463,9 +491,8 @@ static void test_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_unread),
-		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_lines),  cmocka_unit_test(test_lookups),
+		cmocka_unit_test(test_unread), cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_large),
 	};
 

@@ -61,6 +61,10 @@ static void print_packet(void *data, const struct nflog_packet *p)
 		   ipaddr_format(&p->dst, dst), p->l4proto);
 	if (p->has_ports)
 		buf_printf(b, " %u>%u", p->sport, p->dport);
+	if (p->data)
+		buf_printf(b, " \"%.*s\"", (int)p->n_data, (const char *)p->data);
+	if (p->oif)
+		buf_printf(b, " out %u", p->oif);
 	if (p->has_icmp)
 		buf_printf(b, " icmp %u/%u", p->icmp_type, p->icmp_code);
 	if (p->has_mac)
@@ -182,6 +186,37 @@ static void test_cut_packets(void **state)
 			      : i < 40 + sizeof(udp) ? "a 2001:db8::1>2001:db8::2 17\n"
 						     : "a 2001:db8::1>2001:db8::2 17 40000>53\n");
 	}
+}
+
+/* Of UDP the payload, as far as it goes. */
+static void test_payload(void **state)
+{
+	static const uint8_t udp4[] = { 0x45, 0,    0, 36, 0,  0,   0,	 0,   64, 17, 0,
+					0,    192,  0, 2,  10, 198, 51,	 100, 7,  0,  53,
+					0x9c, 0x40, 0, 16, 0,  0,   'p', 'a', 'y' };
+	struct datagram d = { .len = 0 };
+
+	(void)state;
+	for (size_t i = 27; i <= sizeof(udp4); i++) {
+		d.len = 0;
+		add(&d, "a", udp4, i);
+		assert_parsed(&d, d.len, true,
+			      i <= 28	? "a 192.0.2.10>198.51.100.7 17 53>40000\n"
+			      : i == 29 ? "a 192.0.2.10>198.51.100.7 17 53>40000 \"p\"\n"
+			      : i == 30 ? "a 192.0.2.10>198.51.100.7 17 53>40000 \"pa\"\n"
+					: "a 192.0.2.10>198.51.100.7 17 53>40000 \"pay\"\n");
+	}
+	/* TCP's is none. */
+	d.len = 0;
+	add(&d, "a", tcp4, sizeof(tcp4));
+	begin(&d);
+	mnl_attr_put_strz(d.nlh, NFULA_PREFIX, "b");
+	mnl_attr_put_u32(d.nlh, NFULA_IFINDEX_OUTDEV, htonl(7));
+	mnl_attr_put(d.nlh, NFULA_PAYLOAD, sizeof(tcp4), tcp4);
+	end(&d);
+	assert_parsed(&d, d.len, true,
+		      "a 192.0.2.10>198.51.100.7 6 40000>443\n"
+		      "b 192.0.2.10>198.51.100.7 6 40000>443 out 7\n");
 }
 
 static void test_bad_header_lengths(void **state)
@@ -329,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_cut_packets), cmocka_unit_test(test_bad_header_lengths),
 		cmocka_unit_test(test_attributes),  cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_payload),
 	};
 
 	return cmocka_run_group_tests_name("nflog", tests, NULL, NULL);
