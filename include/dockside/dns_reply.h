@@ -16,7 +16,7 @@
 
 #include "dockside/addr.h"
 
-#define DNS_REPLY_ADDRS_MAX 32
+#define DNS_REPLY_ADDRS_MAX 96 /* more do not fit into what the kernel copies of a packet */
 
 /* The addresses of the name that was asked for, its aliases followed. */
 struct dns_reply {

@@ -133,6 +133,27 @@ start_zone()
 	until_true 5 server_is_up || bail "no DNS server: $(<$t/server)"
 }
 
+dnsmasq_is_up()
+{
+	nsenter --net=/run/netns/outside ss -Hlun 'sport = :53' | matches .
+}
+
+# start_dnsmasq ADDRESS…: `outside`, with the lines of its configuration on standard input; $dnsmasq is its pid
+start_dnsmasq()
+{
+	echo "nameserver $1" >$t/resolv.conf
+	{
+		printf '%s\n' no-resolv no-hosts bind-interfaces user=root group=root pid-file= local-ttl=60 \
+			cache-size=0 local=/example/
+		printf 'listen-address=%s\n' "$@"
+		cat
+	} >$t/dnsmasq.conf
+	nsenter --net=/run/netns/outside dnsmasq -k -C $t/dnsmasq.conf >$t/dnsmasq.log 2>&1 &
+	# shellcheck disable=SC2034 # for those who source this
+	dnsmasq=$!
+	until_true 5 dnsmasq_is_up || bail "no DNS server: $(<$t/dnsmasq.log)"
+}
+
 # watch SET…: from now on; the log is $t/watched
 watch()
 {
