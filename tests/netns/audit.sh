@@ -26,6 +26,7 @@ policy_of()
 		import json, re, sys
 		rules = {"mode": sys.argv[1],
 		         "egress": [{"proto": "tcp", "ports": [80], "to": "host", "host": "one.example"},
+		                    {"proto": "udp", "ports": [53], "to": "ip", "ip": "192.0.2.2"},
 		                    {"action": "drop"}],
 		         "host": [{"action": "drop"}]}
 		policy = {"ipsets": {}, "networks": {"ds-a": rules, "ds-b": {"egress": [{"action": "drop"}]}}}
@@ -37,8 +38,10 @@ policy_of()
 		print(json.dumps(policy, indent=1))
 	PYTHON
 }
+# two.example is known from a container's question alone.
 session()
 {
+	nsenter --net=/run/netns/a1 timeout 10 getent ahostsv4 two.example >/dev/null || echo "two.example was not found"
 	python3 "$here/denied.py" try 50 30 a1:tcp:198.51.100.1:443 a1:tcp:198.51.100.2:443 \
 		a2:tcp:203.0.113.1:8443 a1:tcp:2001:db8:100::1:443 a1:udp:203.0.113.1:123 \
 		a2:tcp:192.0.2.1:8053
@@ -53,6 +56,7 @@ count()
 	python3 "$here/denied.py" judge "$@"
 }
 
+start_dnsmasq 192.0.2.2 <<<'host-record=two.example,198.51.100.1'
 mkfifo $t/hold
 python3 "$here/denied.py" serve outside 443 8443 <$t/hold >$t/serving &
 exec {hold}>$t/hold
@@ -97,6 +101,7 @@ cp $t/out $t/learnt.json
 comment <$t/learnt.json
 like "what no rule can allow is said" "$err" '1 connections between containers'
 is "by name where it is known" "$(grep -c 'one.example' $t/learnt.json)" 1
+is "or was looked up" "$(grep -c '"two.example".* // looked up' $t/learnt.json) $(grep -c 198.51.100 $t/learnt.json)" "1 0"
 cp $t/learnt.json $t/firewall.json
 dsfw check
 is "it is valid" "$(status_fault 0)$(grep -v note <<<"$err" | grep -E 'error|warning')" ""
@@ -109,17 +114,26 @@ enforces()
 	grep -qE '"ds-a":\{[^}]*"mode":"enforce"' "$t/out"
 }
 until_true 10 enforces || bail "the rules are not enforced: $(life | tail -5)"
+# shellcheck disable=SC2317 # until_true calls it
+resolved()
+{
+	elements ipset-learnt-ds-a-1-v4 | matches two.example
+}
+until_true 10 resolved || bail "two.example has no address: $(elements ipset-learnt-ds-a-1-v4)"
 last=$(date -u +%FT%TZ)
 sleep 1.1
 is "the session passes when enforced" "$(session)" "answered 25 reset 0 neither 5"
 events $t/events --since "$last"
 is "and nothing is refused" "$(grep -c refused $t/events)" 0
+is "each learnt rule is used" "$(nft list table inet dockside |
+	grep -cE 'counter packets [1-9].* comment "(egress\[[0-2]\]|host\[0\])"')" 5
 is "what was not in the session is" "$(python3 "$here/denied.py" try 50 2 a1:tcp:198.51.100.1:8443 \
 	a1:tcp:203.0.113.1:443)" "answered 0 reset 2 neither 0"
 events $t/events --since "$last"
-is "and told of" "$(count $t/events verdict=refused rule='egress[4]') $(wc -l <$t/events)" "2 2"
+is "and told of" "$(count $t/events verdict=refused rule='egress[5]') $(wc -l <$t/events)" "2 2"
 
 exec {hold}>&-
 end_daemon TERM
 is "a good end" "$status" 0
+kill "$dnsmasq"
 finish
