@@ -45,8 +45,8 @@ refused()
 # shellcheck disable=SC2317 # until_true calls it
 told_of()
 {
-	timeout 20 "$DSFW_NFT" denied --socket $socket --json >$t/events 2>$t/err
-	[[ $(grep -c "\"port\":$1," $t/events) -gt 0 ]]
+	timeout 20 "$DSFW_NFT" denied --socket "$socket" --json >"$t/events" 2>"$t/err"
+	[[ $(grep -c "\"port\":$1," "$t/events") -gt 0 ]]
 }
 
 run agent 172.30.1.11 --dns 198.51.100.53 || bail "no container"

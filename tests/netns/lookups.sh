@@ -95,7 +95,7 @@ is "all of which have come" "$(wc -l <$t/found)" 120
 is "of several names the latest" "$(look_up a1 old.example; look_up a1 new.example; refused a1 198.51.100.4
 	look_up a1 old.example; refused a1 198.51.100.4)" '"new.example" "lookup"
 "old.example" "lookup"'
-is "of many, too" "$(for i in {1..100}; do look_up a1 n$i.example; done; refused a1 198.19.0.1)" \
+is "of many, too" "$(for i in {1..100}; do look_up a1 "n$i.example"; done; refused a1 198.19.0.1)" \
 	'"n100.example" "lookup"'
 is "a resolver that is asked over IPv6" "$(echo "nameserver 2001:db8:100::53" >$t/resolv.conf
 	look_up a2 n7.example; refused a2 198.19.0.1; echo "nameserver $dns" >$t/resolv.conf)" '"n7.example" "lookup"'
