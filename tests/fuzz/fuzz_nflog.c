@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whatever comes as a logged packet, what is made of it is sound, and its event is JSON. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/denied.h"
+#include "dockside/dns_reply.h"
 #include "dockside/nflog.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
@@ -15,6 +17,7 @@ static void check(void *data, const struct nflog_packet *packet)
 {
 	struct src src = { .name = NULL };
 	struct denied_prefix prefix;
+	struct dns_reply reply;
 	struct json_tree tree = { 0 };
 	struct diags diags = { 0 };
 	struct buf b = { 0 };
@@ -23,6 +26,9 @@ static void check(void *data, const struct nflog_packet *packet)
 	must(strnlen(packet->prefix, NFLOG_PREFIX_SIZE) < NFLOG_PREFIX_SIZE && packet->prefix[0]);
 	must(packet->src.family == packet->dst.family);
 	must(!packet->has_ports || !packet->has_icmp);
+	must(!packet->data || (packet->l4proto == IPPROTO_UDP && packet->n_data > 0));
+	if (packet->data)
+		(void)dns_reply_parse(packet->data, packet->n_data, &reply);
 	if (denied_prefix_parse(packet->prefix, &prefix))
 		must(prefix.bridge[0] && prefix.kind[0]);
 	denied_event_json(&b, &(struct denied_event){ .time_ms = packet->time_ms,

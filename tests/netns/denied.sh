@@ -311,7 +311,7 @@ end_daemon TERM
 is "a good end" "$status" 0
 files+=(--log-group none)
 start_daemon
-is "no log statements" "$(nft list table inet dockside | grep -c 'log prefix')" 0
+is "no log statements" "$(nft list table inet dockside | grep -cE 'log prefix|lookups')" 0
 client denied
 like "and it says so" "$err" 'not told what is refused'
 end_daemon TERM
