@@ -23,8 +23,7 @@ struct nflog_packet {
 	uint8_t l4proto; /* IPPROTO_* */
 	bool has_ports;	 /* TCP, UDP, SCTP, DCCP, UDP-Lite: sport and dport count */
 	uint16_t sport, dport;
-	const uint8_t
-		*data; /* of UDP: its payload, as far as it was copied; NULL: nothing of it was */
+	const uint8_t *data; /* UDP's payload, as far as it was copied, or NULL */
 	size_t n_data;
 	bool has_icmp; /* ICMP or ICMPv6: type and code count */
 	uint8_t icmp_type, icmp_code;

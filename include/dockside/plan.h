@@ -37,7 +37,7 @@ struct origin {
 enum match_kind {
 	MATCH_OIFNAME,	   /* u.name */
 	MATCH_OIFNAME_SET, /* u.set */
-	MATCH_DNS_REPLY, /* to who has asked: of a connection to UDP port 53, against its direction */
+	MATCH_DNS_REPLY,   /* UDP from port 53, to who has opened the connection */
 	MATCH_CT_STATE,	   /* u.ct_states */
 	MATCH_CT_NOT_NEW,  /* any state but new */
 	MATCH_NFPROTO,	   /* u.family */
