@@ -486,6 +486,7 @@ static void emit_lookups(struct compiler *c, struct plan_chain *chain)
 	if (c->plan->options.log_group == 0)
 		return;
 	c->lookups = plan_add_set(c->plan, SET_BRIDGES, LOOKUPS_SET, c->built_in);
+	c->lookups->limit = true;
 	c->lookups->comment = "bridges whose DNS replies the daemon hears";
 	out = chain_add_rule(chain, c->built_in);
 	rule_add_match(out, MATCH_DNS_REPLY);

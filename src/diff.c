@@ -280,7 +280,7 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 static bool set_same_kind(const struct plan_set *a, const struct plan_set *b)
 {
 	return a->type == b->type && a->interval == b->interval && a->timeout == b->timeout &&
-	       a->counter == b->counter;
+	       a->counter == b->counter && a->limit == b->limit;
 }
 
 static struct set_change *add_set_change(struct changes *changes, enum change_kind kind,

@@ -166,10 +166,36 @@ static bool set_counts(const struct attrs *a)
 	return a->at[NFTA_SET_EXPR] && is_counter(a->at[NFTA_SET_EXPR]);
 }
 
-/* A `limit`, say, that every element gets. */
+static uint64_t limit_value(const struct nlattr *attr)
+{
+	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
+}
+
+/* The `limit` of the set of bridges whose DNS replies are heard. */
+static bool is_limit(const struct nlattr *expression)
+{
+	struct attrs e, limit;
+
+	return attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
+	       strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "limit") == 0 &&
+	       attrs_parse_nested(&limit, e.at[NFTA_EXPR_DATA]) &&
+	       limit_value(limit.at[NFTA_LIMIT_RATE]) == LOOKUPS_RATE &&
+	       limit_value(limit.at[NFTA_LIMIT_UNIT]) == 1 &&
+	       get_u32(limit.at[NFTA_LIMIT_BURST]) == LOOKUPS_BURST &&
+	       get_u32(limit.at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
+	       get_u32(limit.at[NFTA_LIMIT_FLAGS]) == 0;
+}
+
+static bool set_limits(const struct attrs *a)
+{
+	return a->at[NFTA_SET_EXPR] && is_limit(a->at[NFTA_SET_EXPR]);
+}
+
+/* A `quota`, say, that every element gets. */
 static bool set_has_other_statements(const struct attrs *a)
 {
-	return a->at[NFTA_SET_EXPRESSIONS] || (a->at[NFTA_SET_EXPR] && !set_counts(a));
+	return a->at[NFTA_SET_EXPRESSIONS] ||
+	       (a->at[NFTA_SET_EXPR] && !set_counts(a) && !set_limits(a));
 }
 
 /* A limit on the number of elements; none of ours has one. */
@@ -194,6 +220,7 @@ void read_set(const struct attrs *a, struct kernel_set *set)
 	set->set.interval = flags & NFT_SET_INTERVAL;
 	set->set.timeout = flags & NFT_SET_TIMEOUT;
 	set->set.counter = set_counts(a);
+	set->set.limit = set_limits(a);
 	/* These would not do what ours do. */
 	if (flags & (uint32_t)~known || a->at[NFTA_SET_TIMEOUT] || set_limited(a) ||
 	    set_has_other_statements(a))
@@ -270,6 +297,7 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	if (!attrs_parse_nested(&a, item) || a.at[NFTA_SET_ELEM_KEY_END] ||
 	    a.at[NFTA_SET_ELEM_EXPRESSIONS] || a.at[NFTA_SET_ELEM_OBJREF] ||
 	    (a.at[NFTA_SET_ELEM_EXPR] &&
+	     !(type == SET_BRIDGES && is_limit(a.at[NFTA_SET_ELEM_EXPR])) &&
 	     !read_counter(a.at[NFTA_SET_ELEM_EXPR], &elem.packets, &elem.bytes)) ||
 	    !get_value(a.at[NFTA_SET_ELEM_KEY], elem.key, info->key_len))
 		return false;

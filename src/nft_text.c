@@ -16,10 +16,11 @@
 #define LOG_SNAPLEN 128
 
 /*
- * All networks share this, in a burst less than the daemon's socket holds beside refusals. A reply that
- * was not cut into fragments fits in: resolvers ask for 1232 bytes or so.
+ * All networks share this, which is less than the daemon's socket holds beside refusals; one of them can
+ * take no more than a third of it. A reply that was not cut into fragments fits in: resolvers ask for 1232
+ * bytes or so.
  */
-#define COPY_RATE 200
+#define COPY_RATE (3 * LOOKUPS_RATE)
 #define COPY_SNAPLEN 1500
 
 /* ------------------------------------------------------------------ rules */
@@ -402,6 +403,9 @@ void text_set_spec(struct buf *b, const struct plan_set *set, const char *sep)
 		buf_printf(b, "%sflags %s", sep, set_flags(set));
 	if (set->counter)
 		buf_printf(b, "%scounter", sep);
+	if (set->limit)
+		buf_printf(b, "%slimit rate %d/second burst %d packets", sep, LOOKUPS_RATE,
+			   LOOKUPS_BURST);
 	if (set->comment) {
 		buf_puts(b, sep);
 		text_comment(b, set->comment);

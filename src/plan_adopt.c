@@ -80,6 +80,7 @@ static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set
 	copy->interval = set->interval;
 	copy->timeout = set->timeout;
 	copy->counter = set->counter;
+	copy->limit = set->limit;
 	copy->comment = copy_text(a, set->comment);
 	for (size_t i = 0; !is_of_bridges(set) && i < set->n_elems; i++)
 		if (!set->elems[i].unresolved)

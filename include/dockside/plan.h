@@ -22,6 +22,9 @@
 /* The bridges whose containers' DNS replies the daemon hears, and how it knows these. */
 #define LOOKUPS_SET "lookups"
 #define LOOKUPS_PREFIX "dsfw-dns"
+/* Of one network it hears so many a second, and after a calm so many at once. */
+#define LOOKUPS_RATE 100
+#define LOOKUPS_BURST 200
 /* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
 /* Key of the record that ip filter FORWARD had the policy ACCEPT before us; no bridge's either. */
@@ -194,6 +197,7 @@ struct plan_set {
 	bool interval;
 	bool timeout;
 	bool counter;
+	bool limit; /* each element matches LOOKUPS_RATE packets a second */
 	const char *comment;
 	/* Hostnames whose addresses it holds, sorted by name; none: its content is all in elems. */
 	const struct host **hosts;

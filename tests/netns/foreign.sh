@@ -75,5 +75,14 @@ put_right "a set of ours with a limit"
 nft 'flush chain inet dockside ds-a-OUT; delete set inet dockside ports_80_443
 	add set inet dockside ports_80_443 { type inet_service; counter; }'
 put_right "a set of ours that counts"
+for statement in "" "limit rate 100/second burst 201 packets;" "limit rate 100 bytes/second burst 200 bytes;" \
+	"limit rate over 100/second burst 200 packets;" "quota 1 mbytes;"; do
+	nft "flush chain inet dockside forward; delete set inet dockside lookups
+		add set inet dockside lookups { type ifname; $statement }"
+	put_right "a limit of ours that is another: '$statement'"
+done
+nft 'delete element inet dockside lookups { "ds-a" }
+	add element inet dockside lookups { "ds-a" limit rate 1/hour }'
+put_right "an element with a limit of its own"
 
 finish

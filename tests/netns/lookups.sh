@@ -164,6 +164,7 @@ say flood 4 a1:172.30.1.10:4007 outside:198.51.100.54:53 >$t/sent &
 flood=$!
 is "refusals while a container is told 80 addresses at a time" \
 	"$(python3 "$here/denied.py" try 50 150 a2:udp:203.0.113.1:7 b1:udp:203.0.113.1:7)" "answered 0 reset 0 neither 150"
+look_up b1 both.example
 wait $flood
 sleep 0.3
 share=$(awk -v ticks=$(($(ticks) - before)) -v began="$began" -v now="$(monotonic)" \
@@ -177,6 +178,7 @@ result "the flood takes less than 20 % of a processor" \
 is "the memory is full, and bounded" "$(metric lookup_addresses)" 4096
 result "in KiB, too" "$([[ $(($(rss) - rss)) -lt 4096 ]] || echo "$(($(rss) - rss)) KiB")"
 is "another network's names are still there" "$(refused b1 198.51.100.1)" '"www.example" "lookup"'
+is "and what it looked up meanwhile" "$(refused b1 198.51.100.5)" '"both.example" "lookup"'
 is "nothing was lost" "$(life | grep 'more packets')" ""
 
 # ---- a network that goes -------------------------------------------------------------------------

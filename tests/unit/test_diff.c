@@ -182,8 +182,8 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
 #define FORWARD                                                                                    \
 	TABLE(CHAIN("forward",                                                                     \
-		    "udp sport 53 ct direction reply oifname @lookups limit rate 200/second "      \
-		    "burst 200 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"            \
+		    "udp sport 53 ct direction reply oifname @lookups limit rate 300/second "      \
+		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"            \
 		    "ct state established,related,untracked meta mark set meta mark | 0x10000000 " \
 		    "counter accept\n"                                                             \
 		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"))
