@@ -313,7 +313,7 @@ static void put_dockside(struct buf *b, size_t i, const struct network *network)
 
 static void put_network(struct buf *b, size_t i, const struct network *network)
 {
-	bool managed = network_managed(network);
+	bool managed = network_managed(network), audit = managed && network->audit;
 	char text[ADDR_STRLEN];
 
 	buf_printf(b, "\tsubgraph cluster_%zu {\n\t\tlabel=\"", i);
@@ -326,28 +326,40 @@ static void put_network(struct buf *b, size_t i, const struct network *network)
 	buf_printf(b, "\\n%s", prefix_format(&network->subnet, text));
 	if (network->has_subnet6)
 		buf_printf(b, ", %s", prefix_format(&network->subnet6, text));
+	if (audit)
+		buf_puts(b, "\\nAUDIT: NOTHING IS REFUSED");
 	buf_printf(b,
 		   "\"; labelloc=t;\n\t\tstyle=\"rounded,filled%s\"; color=\"%s\"; "
 		   "fillcolor=\"%s\";\n",
-		   managed ? "" : ",dashed", managed ? "#0969da" : "#8c959f",
-		   managed ? "#eef5ff" : "#f6f8fa");
+		   managed ? "" : ",dashed",
+		   audit     ? "#bc4c00"
+		   : managed ? "#0969da"
+			     : "#8c959f",
+		   audit     ? "#fff1e5"
+		   : managed ? "#eef5ff"
+			     : "#f6f8fa");
 	put_dockside(b, i, network);
 	buf_printf(b, "\t\tnet%zu [label=\"containers\\n%s\"];\n\t}\n", i,
-		   managed ? "closed to each other" : "not managed:\\nDocker's rules alone");
+		   audit     ? "open to each other"
+		   : managed ? "closed to each other"
+			     : "not managed:\\nDocker's rules alone");
 }
 
 /* ------------------------------------------------------------------ arrows */
 
-static const char *arrow_style(enum action action)
+static const char *arrow_style(enum action action, bool audit)
 {
-	return action == ACTION_ALLOW
-		       ? "color=\"#1a7f37\", fontcolor=\"#1a7f37\""
-		       : "color=\"#cf222e\", fontcolor=\"#cf222e\", arrowhead=tee, penwidth=1.6";
+	if (action == ACTION_ALLOW)
+		return "color=\"#1a7f37\", fontcolor=\"#1a7f37\"";
+	if (audit)
+		return "color=\"#bc4c00\", fontcolor=\"#bc4c00\", penwidth=1.6";
+	return "color=\"#cf222e\", fontcolor=\"#cf222e\", arrowhead=tee, penwidth=1.6";
 }
 
 static void put_arrow(struct graph *g, size_t net, const struct rule *list, const size_t *places,
 		      size_t n, const struct arrow *arrow)
 {
+	bool audit = g->policy->networks[net].audit;
 	size_t shown = 0, more = 0;
 
 	buf_printf(g->b, "\tnet%zu -> to%zu [label=\"", net, arrow->place);
@@ -363,7 +375,7 @@ static void put_arrow(struct graph *g, size_t net, const struct rule *list, cons
 	}
 	if (more > 0)
 		buf_printf(g->b, "and %zu more\\l", more);
-	buf_printf(g->b, "\", %s];\n", arrow_style(arrow->action));
+	buf_printf(g->b, "\", %s];\n", arrow_style(arrow->action, audit));
 }
 
 /* An arrow for all rules of one place and action, in the order of the first of each. */
@@ -433,6 +445,14 @@ static void put_network_arrows(struct graph *g, size_t net, const struct network
 		put_rest(g, net, &docker_host, "the host decides");
 }
 
+static bool any_audit(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (network_managed(&policy->networks[i]) && policy->networks[i].audit)
+			return true;
+	return false;
+}
+
 void graph_policy(const struct policy *policy, struct buf *b)
 {
 	static const char font[] = "fontname=\"Helvetica,Arial,DejaVu Sans,sans-serif\"";
@@ -443,10 +463,10 @@ void graph_policy(const struct policy *policy, struct buf *b)
 		 "digraph policy {\n\trankdir=LR; nodesep=0.3; ranksep=1.2; charset=\"UTF-8\";\n");
 	buf_printf(b,
 		   "\tgraph [%s, fontsize=13, labelloc=b, label=\"green: allowed   red: refused   "
-		   "grey: left to others   dashed: redirected\\n[0], [1], …: place in the list; "
+		   "%sgrey: left to others   dashed: redirected\\n[0], [1], …: place in the list; "
 		   "the first rule that "
 		   "matches decides\"];\n",
-		   font);
+		   font, any_audit(policy) ? "orange: let pass, would be refused   " : "");
 	buf_printf(b,
 		   "\tnode [%s, fontsize=12, shape=box, style=\"rounded,filled\", "
 		   "color=\"#57606a\", fillcolor=\"#ffffff\"];\n",
