@@ -107,6 +107,15 @@ bool ipaddr_is_unspecified(const struct ipaddr *addr)
 	return memcmp(addr->b, zero, family_bytes(addr->family)) == 0;
 }
 
+bool ipaddr_is_loopback(const struct ipaddr *addr)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+
+	if (addr->family == FAMILY_IPV4)
+		return addr->b[0] == 127;
+	return memcmp(addr->b, loopback6, sizeof(loopback6)) == 0;
+}
+
 bool ipaddr_is_multicast(const struct ipaddr *addr)
 {
 	switch (addr->family) {

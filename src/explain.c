@@ -77,20 +77,25 @@ enum explain_ct explain_conntrack(const struct explain_packet *packet)
 
 /* ------------------------------------------------------------------ sets */
 
-/* The element that has the key, whether it is one value or a range. */
+/* The element that has the key, whether it is one value or a range: they are sorted and disjoint. */
 static const struct elem *find_elem(const struct plan_set *set, const uint8_t key[ELEM_KEY_MAX])
 {
-	size_t len = set_type_info(set->type)->key_len;
+	size_t len = set_type_info(set->type)->key_len, lo = 0, hi = set->n_elems;
+	const struct elem *elem;
 
-	for (size_t i = 0; i < set->n_elems; i++) {
-		const struct elem *elem = &set->elems[i];
+	while (lo < hi) {
+		size_t middle = lo + (hi - lo) / 2;
 
-		/* Without an address its name has no element in the kernel. */
-		if (!elem->unresolved && memcmp(elem->key, key, len) <= 0 &&
-		    memcmp(key, elem->last, len) <= 0)
-			return elem;
+		if (memcmp(set->elems[middle].key, key, len) <= 0)
+			lo = middle + 1;
+		else
+			hi = middle;
 	}
-	return NULL;
+	if (lo == 0)
+		return NULL;
+	elem = &set->elems[lo - 1];
+	/* Without an address its name has no element in the kernel. */
+	return !elem->unresolved && memcmp(key, elem->last, len) <= 0 ? elem : NULL;
 }
 
 static const struct elem *look_up(struct explain_step *step, const struct plan_set *set,
@@ -335,15 +340,28 @@ static enum explain_verdict walk(const struct walk *w)
 	return EXPLAIN_PASS;
 }
 
+static const struct explain_route *find_route(const struct explain_route *routes, size_t n,
+					      const struct ipaddr *dst)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix_contains(&routes[i].to, dst))
+			return &routes[i];
+	return NULL;
+}
+
+bool explain_is_host(const struct explain_route *routes, size_t n, const struct ipaddr *dst)
+{
+	const struct explain_route *route = find_route(routes, n, dst);
+
+	return route && !route->bridge;
+}
+
 static void route(struct explanation *e, const struct explain_route *routes, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!prefix_contains(&routes[i].to, &e->dst))
-			continue;
-		e->oif = routes[i].bridge;
-		e->to_host = !routes[i].bridge;
-		return;
-	}
+	const struct explain_route *route = find_route(routes, n, &e->dst);
+
+	e->oif = route ? route->bridge : NULL;
+	e->to_host = route && !route->bridge;
 }
 
 void explain(const struct plan *plan, const struct explain_packet *packet,

@@ -80,14 +80,16 @@ static int read_source(struct explain_question *q, const struct request *request
 /* Whether a packet to it would reach one receiver, by the network. */
 static bool is_sendable(const struct ipaddr *addr)
 {
-	static const struct ipaddr loopback6 = { .family = FAMILY_IPV6, .b[15] = 1 };
-	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
+	static const struct ipaddr broadcast = { FAMILY_IPV4, { 255, 255, 255, 255 } };
 
-	if (ipaddr_is_unspecified(addr) || ipaddr_is_multicast(addr))
-		return false;
-	if (addr->family == FAMILY_IPV6)
-		return ipaddr_cmp(addr, &loopback6) != 0;
-	return addr->b[0] != 127 && memcmp(addr->b, broadcast, sizeof(broadcast)) != 0;
+	return !ipaddr_is_unspecified(addr) && !ipaddr_is_multicast(addr) &&
+	       !ipaddr_is_loopback(addr) && ipaddr_cmp(addr, &broadcast) != 0;
+}
+
+static int one_receiver(const char *to, struct err *err)
+{
+	return err_set(err, EINVAL,
+		       "%s: only packets to one receiver other than oneself are explained", to);
 }
 
 static int read_destination(struct explain_question *q, struct err *err)
@@ -96,9 +98,7 @@ static int read_destination(struct explain_question *q, struct err *err)
 
 	q->to_addr = ipaddr_parse(q->to, len, &q->addr);
 	if (q->to_addr && !is_sendable(&q->addr))
-		return err_set(err, EINVAL,
-			       "%s: only packets to one receiver other than oneself are explained",
-			       q->to);
+		return one_receiver(q->to, err);
 	if (!q->to_addr && !hostname_valid(q->to, len))
 		return err_set(err, EINVAL,
 			       "the destination must be an address, a name or host, found "
@@ -203,6 +203,17 @@ static void next_addr(struct ipaddr *addr)
 		i--;
 }
 
+/* The host, too, takes what is for all of an IPv4 subnet. */
+static bool is_broadcast(const struct prefix *subnet, const struct ipaddr *addr)
+{
+	struct ipaddr first, last;
+
+	if (subnet->addr.family != FAMILY_IPV4 || subnet->len > 30)
+		return false;
+	prefix_range(subnet, &first, &last);
+	return ipaddr_cmp(addr, &last) == 0;
+}
+
 /* Some container's: the first address that is not known to be somebody else's. False: the network has
  * no such family, or no address left. */
 static bool make_source(const struct asking *a, const struct ipaddr *dst, struct ipaddr *ret_src)
@@ -222,7 +233,7 @@ static bool make_source(const struct asking *a, const struct ipaddr *dst, struct
 	gateway = v4 ? network->gateway : gateway6(network);
 	for (src = prefix_first_host(subnet); prefix_contains(subnet, &src); next_addr(&src)) {
 		if (ipaddr_cmp(&src, &gateway) == 0 || ipaddr_cmp(&src, dst) == 0 ||
-		    (dockside && ipaddr_cmp(&src, dockside) == 0))
+		    (dockside && ipaddr_cmp(&src, dockside) == 0) || is_broadcast(subnet, &src))
 			continue;
 		*ret_src = src;
 		return true;
@@ -331,6 +342,8 @@ static int add_case(const struct asking *a, const struct ipaddr *dst, struct err
 	char s[ADDR_STRLEN];
 	int r = check_proto(q, dst->family, err);
 
+	if (r >= 0 && is_broadcast(&a->network->subnet, dst))
+		r = one_receiver(ipaddr_format(dst, s), err);
 	if (r < 0)
 		return r;
 	item->packet = (struct explain_packet){

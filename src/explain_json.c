@@ -78,46 +78,38 @@ static void put_protocol(struct json_out *out, const struct explain_packet *pack
 
 /* ------------------------------------------------------------------ steps */
 
-static void put_key(struct buf *b, enum set_type type, const uint8_t *key)
+static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 {
-	struct ipaddr addr = { .family = type == SET_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4 };
-	char s[ADDR_STRLEN];
+	struct elem key = *elem;
 
 	switch (type) {
 	case SET_IPV4:
 	case SET_IPV6:
-		memcpy(addr.b, key, family_bytes(addr.family));
-		buf_puts(b, ipaddr_format(&addr, s));
-		break;
 	case SET_PORTS:
-		buf_uint(b, (unsigned)key[0] << 8 | key[1]);
+		key.comment = NULL;
+		key.timeout_ms = 0;
+		nft_text_elem(b, type, &key);
 		break;
 	case SET_BRIDGES:
 	case MAP_DISPATCH:
-		buf_printf(b, "%.*s", ELEM_KEY_MAX, (const char *)key);
+		buf_printf(b, "%.*s", ELEM_KEY_MAX, (const char *)key.key);
 		break;
 	case MAP_NAT4:
 	case MAP_NAT6:
-		buf_printf(b, "%s %u", key[0] == IPPROTO_TCP ? "tcp" : "udp",
-			   (unsigned)key[4] << 8 | key[5]);
+		buf_printf(b, "%s %u", key.key[0] == IPPROTO_TCP ? "tcp" : "udp",
+			   (unsigned)key.key[4] << 8 | key.key[5]);
 		break;
 	case SET_UNKNOWN:
 		break;
 	}
 }
 
-/* A range that is a network is its prefix. */
 static void put_elem(struct json_out *out, const struct explain_lookup *lookup)
 {
 	const struct elem *elem = lookup->elem;
-	enum set_type type = lookup->set->type;
 	struct buf b = { 0 };
 
-	put_key(&b, type, elem->key);
-	if (memcmp(elem->key, elem->last, set_type_info(type)->key_len) != 0) {
-		buf_putc(&b, '-');
-		put_key(&b, type, elem->last);
-	}
+	put_key(&b, lookup->set->type, elem);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "set", lookup->set->name);
 	json_out_string(out, "of", lookup->set->comment);
@@ -184,6 +176,11 @@ static void put_step(struct json_out *out, const struct explain_step *step)
 
 /* ------------------------------------------------------------------ what comes then */
 
+static bool is_audited(const struct network *network)
+{
+	return network->audit && network_managed(network);
+}
+
 /* Whether any rule of ours has decided. */
 static bool is_judged(const struct explanation *e)
 {
@@ -226,19 +223,34 @@ static void put_next(struct json_out *out, const struct explanation *e)
 	}
 }
 
-static void put_notes(struct json_out *out, const struct explain_case *item,
-		      const struct explanation *e)
+static void put_audit_note(struct json_out *out, const char *network)
+{
+	cleanup(cleanup_free) char *text =
+		xasprintf("%s is in AUDIT mode: what its rules refuse passes", network);
+
+	json_out_string(out, NULL, text);
+}
+
+static void put_notes(struct json_out *out, const struct explain_cases *cases,
+		      const struct explain_case *item, const struct explanation *e)
 {
 	bool changed = ipaddr_cmp(&e->dst, &item->packet.dst) != 0;
 
 	json_out_open(out, "notes", '[');
+	if (is_audited(cases->network))
+		put_audit_note(out, cases->network->name);
 	for (size_t i = 0; i < item->n_notes; i++)
 		json_out_string(out, NULL, item->notes[i]);
+	if (changed && ipaddr_is_loopback(&e->dst))
+		json_out_string(out, NULL,
+				"the kernel discards what comes from outside for a loopback "
+				"address, unless the bridge's route_localnet is 1 (IPv4 only)");
 	if (e->verdict == EXPLAIN_RESET && changed)
 		json_out_string(out, NULL,
 				"the reset comes from the new destination: the client, which knows "
 				"the old one, ignores it and waits");
-	if (e->to_host && has_port(item->packet.l4proto))
+	if (has_port(item->packet.l4proto) &&
+	    explain_is_host(cases->routes, cases->n_routes, &item->packet.dst))
 		json_out_string(out, NULL,
 				"a published port would have been translated by Docker before");
 	if (e->oif && strcmp(e->oif, item->packet.iif) == 0)
@@ -274,7 +286,7 @@ static void put_case(struct json_out *out, const struct explain_cases *cases,
 	json_out_int(out, "mark", e.mark);
 	json_out_string(out, "verdict", verdict_name(e.verdict));
 	put_next(out, &e);
-	put_notes(out, item, &e);
+	put_notes(out, cases, item, &e);
 	json_out_close(out, '}');
 }
 
@@ -292,6 +304,7 @@ int explain_answer(const struct explain_question *question, const struct explain
 	json_out_string(&out, "network", cases.network->name);
 	json_out_string(&out, "bridge", cases.network->bridge);
 	json_out_bool(&out, "managed", network_managed(cases.network));
+	json_out_bool(&out, "audit", is_audited(cases.network));
 	json_out_open(&out, "explanations", '[');
 	for (size_t i = 0; i < cases.n; i++)
 		put_case(&out, &cases, &cases.items[i], world->plan);

@@ -41,6 +41,7 @@ bool ipaddr_parse(const char *s, size_t len, struct ipaddr *ret_addr);
 char *ipaddr_format(const struct ipaddr *addr, char s[ADDR_STRLEN]);
 int ipaddr_cmp(const struct ipaddr *a, const struct ipaddr *b);
 bool ipaddr_is_unspecified(const struct ipaddr *addr);
+bool ipaddr_is_loopback(const struct ipaddr *addr); /* 127.0.0.0/8, ::1 */
 bool ipaddr_is_multicast(const struct ipaddr *addr);
 /* Number of bytes of the family's addresses: 4 or 16. */
 size_t family_bytes(enum family family);

@@ -106,6 +106,7 @@
  * {"status": "ok",
  *  "network": "ds-prod", "bridge": "ds-prod",
  *  "managed": true,
+ *  "audit": false,                         true: what its rules refuse passes
  *  "explanations": [{                      one for each address
  *      "source": ADDRESS, "mac": MAC,      mac null: not given
  *      "dockside": false,                  it is the dockside container
@@ -123,7 +124,7 @@
  *          "entry": "egress[1]",           of the configuration, "file", "line", "column" where known
  *          "lookups": [{                   what matched in which set
  *              "set": "ipset-web-v4", "of": "ipset web",
- *              "element": "192.0.2.1",     or a range "192.0.2.0-192.0.2.255"
+ *              "element": "192.0.2.1",     or "192.0.2.0/25", "192.0.2.1-192.0.2.5"
  *              "comment": "a.example"}],   the names that it is of; null
  *          "destination": ADDRESS, "port": 3306}],     what address translation makes of it
  *      "to": "elsewhere",                  where it goes; or "same network", "host"

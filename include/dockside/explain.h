@@ -74,6 +74,9 @@ struct explanation {
 void explain(const struct plan *plan, const struct explain_packet *packet,
 	     const struct explain_route *routes, size_t n_routes, struct explanation *ret);
 
+/* Whether an address is the host's own, by the routes. */
+bool explain_is_host(const struct explain_route *routes, size_t n, const struct ipaddr *dst);
+
 enum explain_ct explain_conntrack(const struct explain_packet *packet);
 
 #endif

@@ -22,7 +22,8 @@ static const char network_text[] =
 	" \"dockside_ip\": \"10.1.0.2\", \"dockside_mac\": \"02:00:00:00:00:02\"},\n"
 	"{\"name\": \"beryl\", \"subnet\": \"10.2.0.0/24\", \"dockside_ip\": \"10.2.0.2\",\n"
 	" \"dockside_egress\": \"policed\"},\n"
-	"{\"name\": \"coral\", \"subnet\": \"10.3.0.0/24\"}]}";
+	"{\"name\": \"coral\", \"subnet\": \"10.3.0.0/24\"},\n"
+	"{\"name\": \"delft\", \"subnet\": \"10.4.0.0/30\", \"dockside_ip\": \"10.4.0.2\"}]}";
 static const char firewall_text[] =
 	"{\"ipsets\": {\"web\": [\"a.example\", \"192.0.2.0/25\", \"198.51.100.7\"]},\n"
 	"\"networks\": {\"Amber\": {\"egress\": [\n"
@@ -37,7 +38,9 @@ static const char firewall_text[] =
 	"{\"match_dport\": 8080, \"to_ip\": \"10.1.0.1\", \"to_port\": 22},\n"
 	"{\"match_dport\": 8081, \"to_ip\": \"10.1.0.9\", \"to_port\": 80}],\n"
 	"\"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]},\n"
-	"\"beryl\": {\"egress\": [{\"action\": \"drop\", \"proto\": \"udp\"}]}}}";
+	"\"beryl\": {\"egress\": [{\"action\": \"drop\", \"proto\": \"udp\"}]},\n"
+	"\"delft\": {\"mode\": \"audit\", \"egress\": [{\"action\": \"drop\"}],\n"
+	"\"nat\": [{\"match_dport\": 80, \"to_ip\": \"127.0.0.1\", \"to_port\": 8080}]}}}";
 
 struct fixture {
 	struct policy policy;
@@ -173,7 +176,7 @@ static void test_egress(void **state)
 	assert_answer(state, FROM("Amber", "192.0.2.127", "tcp") PORT(443), PASS,
 		      "\"entry\":\"egress[1]\",\"file\":\"firewall.json\",\"line\":4,\"column\":1",
 		      "\"set\":\"ipset-web-net4\",\"of\":\"ipset web\","
-		      "\"element\":\"192.0.2.0-192.0.2.127\"",
+		      "\"element\":\"192.0.2.0/25\"",
 		      "\"source\":\"10.1.0.3\"", "\"mark\":268435456", "Docker's own rules decide",
 		      NULL);
 	assert_answer(state, FROM("Amber", "192.0.2.128", "tcp") PORT(443), RESET,
@@ -255,8 +258,55 @@ static void test_nat(void **state)
 		      "\"hook\":\"input\"", "\"to\":\"host\"", NULL);
 	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(8081), DROP,
 		      "\"chain\":\"amber-ING\"", NULL);
-	assert_answer(state, FROM("Amber", "host", "tcp") PORT(3306), PASS,
-		      "\"destination\":\"203.0.113.5\"", NULL);
+	/* Docker would have been asked first. */
+	assert_answer(state, FROM("Amber", "10.1.0.1", "tcp") PORT(3306), PASS,
+		      "\"destination\":\"203.0.113.5\"", "published port", NULL);
+	assert_answer(state, FROM("delft", "192.0.2.1", "tcp") PORT(80) SRC("10.4.0.1"),
+		      "\"destination\":\"127.0.0.1\"", "route_localnet", NULL);
+}
+
+static void test_audit(void **state)
+{
+	assert_answer(state, FROM("delft", "192.0.2.1", "tcp") PORT(81) SRC("10.4.0.3"), PASS,
+		      "\"audit\":true", "audit, would refuse", "delft is in AUDIT mode", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.1", "udp") PORT(443), DROP, "\"audit\":false",
+		      NULL);
+}
+
+/* Every member of a set that is not small, and what is beside it. */
+static void test_large_set(void **state)
+{
+	struct plan plan = { 0 };
+	struct plan_set *set = plan_add_set(&plan, SET_IPV4, "large", NULL);
+	struct plan_chain *chain = plan_add_chain(&plan, "forward", NULL);
+	struct explain_packet packet = { .iif = "amber", .l4proto = 47 };
+	struct plan_rule *rule;
+	struct explanation e;
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		struct elem *elem = set_add_elem(set, NULL);
+
+		elem->key[2] = elem->last[2] = (uint8_t)i;
+		elem->key[3] = 100;
+		elem->last[3] = (uint8_t)(100 + i % 3);
+	}
+	chain->hook = BASE_FORWARD;
+	rule = chain_add_rule(chain, NULL);
+	rule_add_match(rule, MATCH_DADDR_SET)->u.set = set;
+	rule->verdict = VERDICT_DROP;
+	plan_finish(&plan);
+	for (unsigned i = 0; i < 201; i++) {
+		for (unsigned k = 98; k < 105; k++) {
+			bool in = i < 200 && k >= 100 && k <= 100 + i % 3;
+
+			packet.dst.b[2] = (uint8_t)i;
+			packet.dst.b[3] = (uint8_t)k;
+			explain(&plan, &packet, NULL, 0, &e);
+			assert_int_equal(e.verdict, in ? EXPLAIN_DROP : EXPLAIN_PASS);
+		}
+	}
+	plan_free(&plan);
 }
 
 static void test_host(void **state)
@@ -305,6 +355,9 @@ static void test_bad_questions(void **state)
 	assert_refused(state, FROM("Amber", "192.0.2.1/24", "47"), -EINVAL, "192.0.2.1/24");
 	assert_refused(state, FROM("Amber", "224.0.0.1", "47"), -EINVAL, "one receiver");
 	assert_refused(state, FROM("Amber", "127.0.0.1", "47"), -EINVAL, "one receiver");
+	assert_refused(state, FROM("Amber", "10.1.0.255", "47"), -EINVAL, "one receiver");
+	/* Gateway, dockside container and broadcast are all that this subnet has. */
+	assert_refused(state, FROM("delft", "192.0.2.1", "47"), -EINVAL, "no such address");
 	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("fd01::3"), -EINVAL,
 		       "one family");
 	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("x"), -EINVAL, "\"x\"");
@@ -322,6 +375,8 @@ int main(void)
 		cmocka_unit_test(test_between_containers),
 		cmocka_unit_test(test_dockside),
 		cmocka_unit_test(test_nat),
+		cmocka_unit_test(test_audit),
+		cmocka_unit_test(test_large_set),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_icmp),
 		cmocka_unit_test(test_bad_questions),
