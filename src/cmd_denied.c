@@ -16,6 +16,7 @@
 #include "dockside/learn.h"
 #include "dockside/log.h"
 #include "dockside/model.h"
+#include "dockside/term.h"
 
 #define TIMEOUT_MS 10000
 #define FOLLOW_S 1
@@ -81,6 +82,8 @@ struct question {
 	const char *command, *socket, *network;
 	uint64_t since_ms;
 	uint64_t after; /* or AFTER_NONE */
+	bool follow;	/* a daemon that goes away may come back */
+	bool waiting;	/* for that, and it was said */
 };
 
 /* The daemon's answer, parsed. Locations point into src. */
@@ -143,20 +146,27 @@ static bool is_true(const struct json_node *object, const char *key)
 	return node && node->u.boolean;
 }
 
-/* Returns 0, or -errno after saying why. */
-static int ask(const struct question *q, struct answer_text *ret)
+/* Returns 0, or -errno after saying why; -EAGAIN: it may be there again later. */
+static int ask(struct question *q, struct answer_text *ret)
 {
 	cleanup(cleanup_free) char *request = request_text(q);
 	struct err err = { 0 };
 	char *text = NULL;
 	const char *status = NULL;
-	int r = ctl_call(q->socket, request, TIMEOUT_MS, &text, &err);
+	int r;
 
+	term_progress("waiting for the daemon");
+	r = ctl_call(q->socket, request, TIMEOUT_MS, &text, &err);
+	term_progress_end();
 	if (r < 0) {
-		log_error("%s: %s", q->command, err.text);
+		if (!q->waiting)
+			log_error("%s: %s%s", q->command, err.text,
+				  q->follow ? "; waiting for it" : "");
+		q->waiting = q->follow;
 		err_free(&err);
-		return r;
+		return q->follow ? -EAGAIN : r;
 	}
+	q->waiting = false;
 	ret->src = (struct src){ .text = text, .len = strlen(text) };
 	if (json_parse(&ret->src, &ret->tree, &ret->diags) && ret->tree.root &&
 	    ret->tree.root->kind == JSON_OBJECT)
@@ -171,89 +181,7 @@ static int ask(const struct question *q, struct answer_text *ret)
 
 /* ------------------------------------------------------------------ printing */
 
-/* 2026-01-02T03:04:05.678Z to local time. */
-static void put_local_time(struct buf *b, const struct json_node *event)
-{
-	time_t seconds = (time_t)(number_of(event, "time_ms") / 1000);
-	char text[64] = "";
-	struct tm tm;
-
-	if (localtime_r(&seconds, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	buf_printf(b, "%-19s", text);
-}
-
-static void put_column(struct buf *b, int width, const char *first, const char *second)
-{
-	cleanup(cleanup_free) char *text =
-		second ? xasprintf("%s (%s)", first, second) : xstrdup(first);
-
-	buf_printf(b, "  %-*s", width, text);
-}
-
-static void put_port(struct buf *b, const struct json_node *event)
-{
-	cleanup(cleanup_free) char *text = NULL;
-	const char *protocol = text_of(event, "protocol", "?");
-
-	if (member(event, "port", JSON_INT))
-		text = xasprintf("%s/%" PRId64, protocol, number_of(event, "port"));
-	else if (member(event, "icmp_type", JSON_INT))
-		text = xasprintf("%s %" PRId64, protocol, number_of(event, "icmp_type"));
-	buf_printf(b, "  %-10s", text ? text : protocol);
-}
-
-static void put_rule(struct buf *b, const struct json_node *event)
-{
-	const char *rule = text_of(event, "rule", NULL), *file = text_of(event, "file", NULL);
-	const char *kind = text_of(event, "kind", "");
-
-	if (strcmp(text_of(event, "verdict", ""), "audit") == 0)
-		buf_puts(b, "  (audit: passed)");
-	if (!rule)
-		buf_puts(b, "  older rules");
-	else if (file)
-		buf_printf(b, "  %s (%s:%" PRId64 ")", rule, file, number_of(event, "line"));
-	else
-		buf_printf(b, "  %s", strcmp(kind, "ING") == 0 ? "between containers" : rule);
-}
-
-static void print_event(const struct json_node *event, bool json)
-{
-	const char *source = text_of(event, "source", "?");
-	const char *container = text_of(event, "container", NULL);
-	const char *destination = text_of(event, "destination", "?");
-	const char *name = text_of(event, "name", NULL);
-	bool lookup = strcmp(text_of(event, "name_from", ""), "lookup") == 0;
-	cleanup(cleanup_free) char *looked_up = xasprintf("looked up, %s", destination);
-	struct buf b = { 0 };
-
-	if (json) {
-		struct json_out out = { .b = &b };
-
-		json_out_node(&out, NULL, event);
-	} else {
-		put_local_time(&b, event);
-		put_column(&b, 15, text_of(event, "network", "?"), NULL);
-		put_column(&b, 28, container ? container : source, container ? source : NULL);
-		put_column(&b, 36, name ? name : destination,
-			   !name    ? NULL
-			   : lookup ? looked_up
-				    : destination);
-		put_port(&b, event);
-		put_rule(&b, event);
-	}
-	printf("%s\n", buf_str(&b));
-	buf_free(&b);
-}
-
-static void print_title(void)
-{
-	printf("%-19s  %-15s  %-28s  %-36s  %-10s  %s\n", "TIME", "NETWORK", "FROM", "TO",
-	       "PROTOCOL", "RULE");
-}
-
-/* ------------------------------------------------------------------ what is not among the events */
+enum { TIME, NETWORK, FROM, TO, PROTOCOL, RULE, N_COLUMNS };
 
 /* Of one chain of a network. */
 struct unrecorded {
@@ -269,6 +197,136 @@ struct unrecorded_list {
 	int64_t lost;
 	bool begun;
 };
+
+/* How events are shown. */
+struct view {
+	bool json;
+	bool titled; /* the titles are written */
+	struct unrecorded_list unrecorded;
+	struct term term;
+	size_t width[N_COLUMNS];
+};
+
+#define TIME_WIDTH 19 /* 2026-01-02 03:04:05 */
+#define CLOCK_WIDTH 8 /* where that takes the room of what matters more */
+#define RULE_WIDTH 40
+#define WIDE 140 /* characters in a line */
+
+static void begin_view(struct view *view, bool json)
+{
+	static const size_t width[N_COLUMNS] = { TIME_WIDTH, 15, 28, 36, 10, RULE_WIDTH };
+
+	*view = (struct view){ .json = json, .term = term_of(stdout) };
+	memcpy(view->width, width, sizeof(width));
+	if (view->term.width > 0 && view->term.width < WIDE)
+		view->width[TIME] = CLOCK_WIDTH;
+	term_narrow(&view->term, view->width, N_COLUMNS);
+}
+
+static void put_column(struct buf *b, const struct view *view, int column, const char *text)
+{
+	cleanup(cleanup_free) char *cut = term_cut(&view->term, text, view->width[column]);
+	size_t n = term_length(cut), width = column == RULE ? 0 : view->width[column];
+
+	buf_puts(b, column > 0 ? "  " : "");
+	buf_puts(b, cut);
+	for (; n < width; n++)
+		buf_putc(b, ' ');
+}
+
+static void put_local_time(struct buf *b, const struct view *view, const struct json_node *event)
+{
+	time_t seconds = (time_t)(number_of(event, "time_ms") / 1000);
+	bool clock = view->width[TIME] < TIME_WIDTH;
+	char text[64] = "";
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(text, sizeof(text), clock ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+	put_column(b, view, TIME, text);
+}
+
+static void put_pair(struct buf *b, const struct view *view, int column, const char *first,
+		     const char *second)
+{
+	cleanup(cleanup_free) char *text =
+		second ? xasprintf("%s (%s)", first, second) : xstrdup(first);
+
+	put_column(b, view, column, text);
+}
+
+static void put_port(struct buf *b, const struct view *view, const struct json_node *event)
+{
+	cleanup(cleanup_free) char *text = NULL;
+	const char *protocol = text_of(event, "protocol", "?");
+
+	if (member(event, "port", JSON_INT))
+		text = xasprintf("%s/%" PRId64, protocol, number_of(event, "port"));
+	else if (member(event, "icmp_type", JSON_INT))
+		text = xasprintf("%s %" PRId64, protocol, number_of(event, "icmp_type"));
+	put_column(b, view, PROTOCOL, text ? text : protocol);
+}
+
+static void put_rule(struct buf *out, const struct view *view, const struct json_node *event)
+{
+	cleanup(buf_free) struct buf text = { 0 };
+	struct buf *b = &text;
+	const char *rule = text_of(event, "rule", NULL), *file = text_of(event, "file", NULL);
+	const char *kind = text_of(event, "kind", "");
+
+	if (strcmp(text_of(event, "verdict", ""), "audit") == 0)
+		buf_puts(b, view->width[RULE] < RULE_WIDTH ? "audit: " : "(audit: passed)  ");
+	if (!rule)
+		buf_puts(b, "older rules");
+	else if (file)
+		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, number_of(event, "line"));
+	else
+		buf_puts(b, strcmp(kind, "ING") == 0 ? "between containers" : rule);
+	put_column(out, view, RULE, buf_str(b));
+}
+
+static void print_event(const struct view *view, const struct json_node *event)
+{
+	const char *source = text_of(event, "source", "?");
+	const char *container = text_of(event, "container", NULL);
+	const char *destination = text_of(event, "destination", "?");
+	const char *name = text_of(event, "name", NULL);
+	bool lookup = strcmp(text_of(event, "name_from", ""), "lookup") == 0;
+	cleanup(cleanup_free) char *looked_up = xasprintf("looked up, %s", destination);
+	struct buf b = { 0 };
+
+	if (view->json) {
+		struct json_out out = { .b = &b };
+
+		json_out_node(&out, NULL, event);
+	} else {
+		const char *also = lookup ? looked_up : destination;
+
+		put_local_time(&b, view, event);
+		put_column(&b, view, NETWORK, text_of(event, "network", "?"));
+		put_pair(&b, view, FROM, container ? container : source, container ? source : NULL);
+		put_pair(&b, view, TO, name ? name : destination, name ? also : NULL);
+		put_port(&b, view, event);
+		put_rule(&b, view, event);
+	}
+	printf("%s\n", buf_str(&b));
+	buf_free(&b);
+}
+
+static void print_titles(struct view *view)
+{
+	static const char *const titles[] = { "TIME", "NETWORK", "FROM", "TO", "PROTOCOL", "RULE" };
+	struct buf b = { 0 };
+
+	for (int i = 0; i < N_COLUMNS; i++)
+		put_column(&b, view, i, titles[i]);
+	term_put(&view->term, TERM_TITLE, buf_str(&b), stdout);
+	putchar('\n');
+	buf_free(&b);
+	view->titled = true;
+}
+
+/* ------------------------------------------------------------------ what is not among the events */
 
 static void unrecorded_free(struct unrecorded_list *list)
 {
@@ -337,7 +395,9 @@ static void say_lost(struct unrecorded_list *list, int64_t lost, bool json)
 {
 	struct buf b = { 0 };
 
-	if (lost <= list->lost)
+	if (lost < list->lost) /* another daemon's */
+		list->lost = 0;
+	if (lost == list->lost)
 		return;
 	put_grouped(&b, lost - list->lost);
 	buf_puts(&b, " of these were lost on the way to the daemon");
@@ -361,6 +421,8 @@ static void note_unrecorded(struct unrecorded_list *list, const struct json_node
 		item = find_unrecorded(list, text_of(count, "network", "?"),
 				       text_of(count, "kind", ""));
 		n = number_of(count, "suppressed");
+		if (n < item->n) /* another daemon's */
+			item->said = 0;
 		if (n > item->said &&
 		    (!list->begun || n == item->n || now_ms() - item->said_ms >= UNRECORDED_MS)) {
 			item->n = n;
@@ -374,17 +436,27 @@ static void note_unrecorded(struct unrecorded_list *list, const struct json_node
 
 /* ------------------------------------------------------------------ going through the events */
 
-typedef void (*event_fn)(void *data, const struct json_node *event);
-
-struct listener {
-	event_fn fn;
-	void *data;
-	bool json;
-	struct unrecorded_list *unrecorded; /* NULL: nobody wants to know */
+/* What is done with an answer: take() with the whole of it first, then event() with each event; end(),
+ * unless NULL, after the last event that there is for the moment. */
+struct taker {
+	void (*take)(void *data, const struct json_node *answer);
+	void (*event)(void *data, const struct json_node *event);
+	void (*end)(void *data, const struct json_node *answer);
 };
 
+/* Where to go on after an answer. Its numbers are smaller where it is another daemon's. */
+static void go_on(struct question *q, const struct json_node *answer, bool *ret_more)
+{
+	uint64_t next = (uint64_t)number_of(answer, "next");
+	bool restarted = q->after != AFTER_NONE && next < q->after;
+
+	*ret_more = restarted ||
+		    (is_true(answer, "more") && (q->after == AFTER_NONE || next > q->after));
+	q->after = restarted ? 0 : next;
+}
+
 /* One answer; *ret_more: there are further events already. Returns 0, or -errno after saying why. */
-static int take_answer(struct question *q, const struct listener *listener, bool *ret_more)
+static int take_answer(struct question *q, const struct taker *taker, void *data, bool *ret_more)
 {
 	cleanup(answer_free) struct answer_text answer = { 0 };
 	const struct json_node *events, *root;
@@ -400,30 +472,50 @@ static int take_answer(struct question *q, const struct listener *listener, bool
 	if (!first && number_of(root, "missed") > 0)
 		log_warning("%s: %" PRId64 " events came and went unseen", q->command,
 			    number_of(root, "missed"));
+	taker->take(data, root);
 	for (size_t i = 0; events && i < events->u.children.n; i++)
 		if (events->u.children.items[i].kind == JSON_OBJECT)
-			listener->fn(listener->data, &events->u.children.items[i]);
-	q->after = (uint64_t)number_of(root, "next");
-	*ret_more = is_true(root, "more");
-	if (!*ret_more && listener->unrecorded)
-		note_unrecorded(listener->unrecorded, root, listener->json);
+			taker->event(data, &events->u.children.items[i]);
+	go_on(q, root, ret_more);
+	if (!*ret_more && taker->end)
+		taker->end(data, root);
 	return 0;
 }
 
-static int take_all(struct question *q, const struct listener *listener)
+static int take_all(struct question *q, const struct taker *taker, void *data)
 {
 	bool more = true;
 	int r = 0;
 
 	while (r >= 0 && more)
-		r = take_answer(q, listener, &more);
+		r = take_answer(q, taker, data, &more);
 	return r;
+}
+
+/* ------------------------------------------------------------------ denied */
+
+static void on_answer(void *data, const struct json_node *answer)
+{
+	struct view *view = data;
+
+	(void)answer;
+	if (!view->json && !view->titled)
+		print_titles(view);
 }
 
 static void on_event(void *data, const struct json_node *event)
 {
-	print_event(event, *(const bool *)data);
+	print_event(data, event);
 }
+
+static void on_end(void *data, const struct json_node *answer)
+{
+	struct view *view = data;
+
+	note_unrecorded(&view->unrecorded, answer, view->json);
+}
+
+static const struct taker viewer = { on_answer, on_event, on_end };
 
 static bool begin(const struct options *options, struct question *ret)
 {
@@ -437,29 +529,25 @@ static bool begin(const struct options *options, struct question *ret)
 
 int cmd_denied(const struct options *options)
 {
-	cleanup(unrecorded_free) struct unrecorded_list unrecorded = { 0 };
-	bool json = options->json;
-	const struct listener listener = { on_event, &json, json, &unrecorded };
 	struct question q;
+	struct view view;
 	int r;
 
 	if (!begin(options, &q))
 		return EXIT_USAGE;
 	q.network = options->network;
-	if (!json)
-		print_title();
-	r = take_all(&q, &listener);
-	while (r >= 0 && options->follow && fflush(stdout) == 0) {
+	begin_view(&view, options->json);
+	r = take_all(&q, &viewer, &view);
+	q.follow = r >= 0 && options->follow;
+	while ((r >= 0 || r == -EAGAIN) && q.follow && fflush(stdout) == 0) {
 		nanosleep(&(struct timespec){ .tv_sec = FOLLOW_S }, NULL);
-		r = take_all(&q, &listener);
+		r = take_all(&q, &viewer, &view);
 	}
+	unrecorded_free(&view.unrecorded);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static void on_learn(void *data, const struct json_node *event)
-{
-	learn_add(data, event);
-}
+/* ------------------------------------------------------------------ learn */
 
 /* It goes into JSON, and into the name of an ipset. */
 static bool network_named(const char *name)
@@ -473,10 +561,39 @@ static bool network_named(const char *name)
 	return false;
 }
 
+/* The network's name as the files have it: older daemons do not say. */
+struct learner {
+	struct learn learn;
+	char *network;
+};
+
+static void on_learn_answer(void *data, const struct json_node *answer)
+{
+	const char *network = text_of(answer, "network", NULL);
+	struct learner *learner = data;
+
+	if (!network || !network_named(network))
+		return;
+	free(learner->network);
+	learner->network = xstrdup(network);
+}
+
+static void on_learn(void *data, const struct json_node *event)
+{
+	learn_add(&((struct learner *)data)->learn, event);
+}
+
+static const struct taker pupil = { on_learn_answer, on_learn, NULL };
+
+static void print_left_out(uint64_t n, const char *what)
+{
+	if (n > 0)
+		log_warning("learn: %" PRIu64 " packet%s %s", n, n == 1 ? "" : "s", what);
+}
+
 int cmd_learn(const struct options *options)
 {
-	struct learn learn = { 0 };
-	const struct listener listener = { on_learn, &learn, false, NULL };
+	struct learner learner = { 0 };
 	struct buf b = { 0 };
 	struct question q;
 	int r;
@@ -488,20 +605,18 @@ int cmd_learn(const struct options *options)
 	if (!begin(options, &q) || !network_named(options->operands[0]))
 		return EXIT_USAGE;
 	q.network = options->operands[0];
-	r = take_all(&q, &listener);
+	learner.network = xstrdup(q.network);
+	r = take_all(&q, &pupil, &learner);
 	if (r >= 0) {
-		learn_print(&learn, q.network, &b);
+		learn_print(&learner.learn, learner.network, &b);
 		printf("%s", buf_str(&b));
+		print_left_out(learner.learn.between,
+			       "between containers: no rule can allow these");
+		print_left_out(learner.learn.unsayable,
+			       "of protocols that no rule can name: left out");
 	}
-	if (r >= 0 && learn.between > 0)
-		log_warning("learn: %" PRIu64 " connections between containers: no rule can allow "
-			    "these",
-			    learn.between);
-	if (r >= 0 && learn.unsayable > 0)
-		log_warning("learn: %" PRIu64
-			    " packets of protocols that no rule can name: left out",
-			    learn.unsayable);
 	buf_free(&b);
-	learn_free(&learn);
+	free(learner.network);
+	learn_free(&learner.learn);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

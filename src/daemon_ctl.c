@@ -36,9 +36,16 @@ static void answer_metrics(struct daemon *d, struct ctl_request *request)
 
 static void answer_denied(struct daemon *d, struct ctl_request *request)
 {
+	const char *network = request_string(ctl_request_get(request), "network");
 	struct buf b = { 0 };
 	struct json_out out = { .b = &b };
+	struct err err = { 0 };
 
+	if (network && !daemon_denied_knows(d, network, &err)) {
+		ctl_answer_error(request, err.text, NULL);
+		err_free(&err);
+		return;
+	}
 	daemon_denied_answer(d, ctl_request_get(request), &out);
 	ctl_answer(request, buf_str(&b));
 	buf_free(&b);

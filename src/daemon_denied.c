@@ -23,6 +23,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -407,6 +408,22 @@ static uint64_t number_of(const struct request *request, const char *key)
 								     : 0;
 }
 
+bool daemon_denied_knows(const struct daemon *d, const char *network, struct err *err)
+{
+	if (daemon_draining_bridge(d, network) ||
+	    (d->denied && denied_ring_knows(&d->denied->ring, network)))
+		return true;
+	return policy_find_network(&d->enforcer.running->policy, network, err);
+}
+
+/* As the files spell it. */
+static void put_network(struct json_out *out, const struct policy *policy, const char *name)
+{
+	const struct network *network = policy_find_network(policy, name, NULL);
+
+	json_out_string(out, "network", network ? network->name : name);
+}
+
 /* Who follows asks each second: what is nothing is left out. */
 static void put_counts(struct daemon *d, const struct denied_query *query, struct json_out *out)
 {
@@ -421,7 +438,7 @@ static void put_counts(struct daemon *d, const struct denied_query *query, struc
 
 		if (count->told + count->suppressed > 0 &&
 		    (!query->network ||
-		     strcmp(query->network, network_of(policy, count->bridge)) == 0))
+		     strcasecmp(query->network, network_of(policy, count->bridge)) == 0))
 			put_count(out, policy, count);
 	}
 	json_out_close(out, ']');
@@ -438,6 +455,8 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "listening", k && k->nflog);
+	if (query.network)
+		put_network(out, &d->enforcer.running->policy, query.network);
 	if (k)
 		put_counts(d, &query, out);
 	query.max = ANSWER_MAX - (out->b->len < ANSWER_MAX ? out->b->len : ANSWER_MAX);

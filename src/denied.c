@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define QUIET_MS 1000 /* longer than the kernel collects events, by far */
@@ -174,10 +175,18 @@ void denied_ring_free(struct denied_ring *ring)
 	*ring = (struct denied_ring){ 0 };
 }
 
+bool denied_ring_knows(const struct denied_ring *ring, const char *network)
+{
+	for (size_t i = 0; ring->items && i < DENIED_EVENTS_MAX; i++)
+		if (ring->items[i].network && strcasecmp(ring->items[i].network, network) == 0)
+			return true;
+	return false;
+}
+
 static bool is_asked_for(const struct denied_kept *kept, const struct denied_query *query)
 {
 	return kept->time_ms >= query->since_ms &&
-	       (!query->network || strcmp(kept->network, query->network) == 0);
+	       (!query->network || strcasecmp(kept->network, query->network) == 0);
 }
 
 void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,

@@ -504,24 +504,6 @@ static int ask_name(const struct asking *a, struct err *err)
 
 /* ------------------------------------------------------------------ the whole */
 
-static const struct network *find_network(const struct policy *policy, const char *name,
-					  struct err *err)
-{
-	const char **names, *near;
-
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcasecmp(policy->networks[i].name, name) == 0)
-			return &policy->networks[i];
-	names = xcalloc(policy->n_networks + 1, sizeof(*names));
-	for (size_t i = 0; i < policy->n_networks; i++)
-		names[i] = policy->networks[i].name;
-	near = nearest_word(name, names, policy->n_networks);
-	free(names);
-	err_set(err, EINVAL, "no network \"%.40s\" is configured%s%s%s", name,
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-	return NULL;
-}
-
 int explain_ask(const struct explain_question *question, const struct explain_world *world,
 		struct explain_cases *ret_cases, struct err *err)
 {
@@ -529,7 +511,7 @@ int explain_ask(const struct explain_question *question, const struct explain_wo
 	struct asking a = { .q = question, .world = world, .cases = &cases };
 	int r;
 
-	a.network = cases.network = find_network(world->policy, question->from, err);
+	a.network = cases.network = policy_find_network(world->policy, question->from, err);
 	if (!a.network)
 		return -EINVAL;
 	make_routes(&a);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <assert.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dockside/model.h"
 
@@ -44,6 +47,24 @@ bool network_managed(const struct network *network)
 {
 	return network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
 	       network->n_egress > 0 || network->n_nat > 0 || network->n_host > 0;
+}
+
+const struct network *policy_find_network(const struct policy *policy, const char *name,
+					  struct err *err)
+{
+	const char **names, *near;
+
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcasecmp(policy->networks[i].name, name) == 0)
+			return &policy->networks[i];
+	names = xcalloc(policy->n_networks + 1, sizeof(*names));
+	for (size_t i = 0; i < policy->n_networks; i++)
+		names[i] = policy->networks[i].name;
+	near = nearest_word(name, names, policy->n_networks);
+	free(names);
+	err_set(err, EINVAL, "no network \"%.40s\" is configured%s%s%s", name,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return NULL;
 }
 
 void policy_free(struct policy *policy)

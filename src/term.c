@@ -89,39 +89,43 @@ static void measure(const struct term_table *table, size_t width[TERM_COLUMNS_MA
 }
 
 /* Takes from the widest column, until the rows fit or nothing is left to take. */
-static void narrow(const struct term_table *table, size_t limit, size_t width[TERM_COLUMNS_MAX])
+void term_narrow(const struct term *term, size_t *widths, size_t n)
 {
-	size_t sum = (table->columns - 1) * GAP;
+	size_t sum = (n - 1) * GAP;
 
-	for (size_t i = 0; i < table->columns; i++)
-		sum += width[i];
-	for (; sum > limit; sum--) {
+	for (size_t i = 0; i < n; i++)
+		sum += widths[i];
+	for (; term->width > 0 && sum > term->width; sum--) {
 		size_t widest = 0;
 
-		for (size_t i = 1; i < table->columns; i++)
-			if (width[i] > width[widest])
+		for (size_t i = 1; i < n; i++)
+			if (widths[i] > widths[widest])
 				widest = i;
-		if (width[widest] <= NARROW)
+		if (widths[widest] <= NARROW)
 			return;
-		width[widest]--;
+		widths[widest]--;
 	}
+}
+
+char *term_cut(const struct term *term, const char *text, size_t width)
+{
+	size_t n, bytes;
+
+	if (term->width == 0 || term_length(text) <= width)
+		return xstrdup(text);
+	bytes = take(text, width > 0 ? width - 1 : 0, &n);
+	return xasprintf("%.*s…", (int)bytes, text);
 }
 
 static void print_cell(const struct term *term, const struct term_cell *cell, size_t width,
 		       bool right, bool last, FILE *out)
 {
-	size_t n = term_length(cell->text), pad = n < width ? width - n : 0;
+	cleanup(cleanup_free) char *text = term_cut(term, cell->text, width);
+	size_t n = term_length(text), pad = n < width ? width - n : 0;
 
 	if (right)
 		fprintf(out, "%*s", (int)pad, "");
-	if (n > width) {
-		size_t bytes = take(cell->text, width - 1, &n);
-		cleanup(cleanup_free) char *text = xasprintf("%.*s…", (int)bytes, cell->text);
-
-		term_put(term, cell->style, text, out);
-	} else {
-		term_put(term, cell->style, cell->text, out);
-	}
+	term_put(term, cell->style, text, out);
 	if (!last)
 		fprintf(out, "%*s", (int)(GAP + (right ? 0 : pad)), "");
 }
@@ -131,8 +135,7 @@ void term_table_finish(struct term_table *table, const struct term *term, FILE *
 	size_t width[TERM_COLUMNS_MAX] = { 0 };
 
 	measure(table, width);
-	if (term->width > 0)
-		narrow(table, term->width, width);
+	term_narrow(term, width, table->columns);
 	for (size_t i = 0; table->n > table->columns && i < table->n; i++) {
 		size_t column = i % table->columns;
 		bool last = column + 1 == table->columns;

@@ -30,6 +30,7 @@
  * second.
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
+ *  "network": "ds-prod",                   as the files spell it; absent unless it was asked for
  *  "events": [EVENT…],                     in order; see denied.h
  *  "next": 17,                             seq of the last event that was looked at
  *  "more": false,                          there are later ones already

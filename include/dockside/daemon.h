@@ -222,6 +222,8 @@ void daemon_denied_count(struct daemon *daemon);
 const struct denied_counts *daemon_denied_counts(const struct daemon *daemon);
 /* Packets that the kernel could not hand over, see nflog_lost(). */
 uint64_t daemon_denied_lost(const struct daemon *daemon);
+/* Whether a network has or can have events; if not, err says what may have been meant. */
+bool daemon_denied_knows(const struct daemon *daemon, const char *network, struct err *err);
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon *daemon, const struct request *request,
 			  struct json_out *out);

@@ -96,11 +96,14 @@ struct denied_ring {
 const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event);
 void denied_ring_free(struct denied_ring *ring);
 
+/* Whether any event that it has is of the network. */
+bool denied_ring_knows(const struct denied_ring *ring, const char *network);
+
 /* Which events are asked for. */
 struct denied_query {
 	uint64_t after;	     /* seq: only later ones */
 	uint64_t since_ms;   /* only from then on */
-	const char *network; /* NULL: all */
+	const char *network; /* in letters of either case; NULL: all */
 	size_t max;	     /* bytes of JSON at most, more or less */
 };
 

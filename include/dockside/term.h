@@ -51,6 +51,14 @@ void term_table_add(struct term_table *table, enum term_style style, const char 
 void term_table_finish(struct term_table *table, const struct term *term, FILE *out);
 
 /*
+ * Of rows that come one at a time, whose columns have a width that is chosen beforehand: makes them
+ * narrower as term_table_finish() does, until they fit with two blanks between them.
+ */
+void term_narrow(const struct term *term, size_t *widths, size_t n);
+/* The text, shortened to that many characters if it is for a terminal. The caller frees it. */
+char *term_cut(const struct term *term, const char *text, size_t width);
+
+/*
  * From here on, if standard error is a terminal: when this has taken a second, says what is being
  * waited for, until term_progress_end() takes it away. It uses SIGALRM, so that calls may be interrupted
  * (EINTR); not for the daemon.

@@ -99,7 +99,12 @@ is "a reload says it again" "$(life | grep -c 'NOTHING IS REFUSED')" $((before +
 client learn ds-a
 cp $t/out $t/learnt.json
 comment <$t/learnt.json
-like "what no rule can allow is said" "$err" '1 connections between containers'
+like "what no rule can allow is said" "$err" '1 packet between containers'
+client learn DS-A
+is "the network is called as the files call it" "$(grep -c '"ds-a": {' $t/out)" 1
+client learn ds-aa
+like "one that does not exist has nothing to learn from" "$status $out$err" \
+	'^1 error: learn: no network "ds-aa" is configured; did you mean ds-a\?$'
 is "by name where it is known" "$(grep -c 'one.example' $t/learnt.json)" 1
 is "or was looked up" "$(grep -c '"two.example".* // looked up' $t/learnt.json) $(grep -c 198.51.100 $t/learnt.json)" "1 0"
 cp $t/learnt.json $t/firewall.json

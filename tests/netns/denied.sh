@@ -101,6 +101,15 @@ is "none since now" "$(wc -l <$t/none)" 0
 client denied --network ds-b
 like "for people" "$out" "ds-b +172.30.2.10 +192.0.2.1 +udp/161 +host\[1\] \($t/firewall.json:[0-9]+\)"
 
+client denied --network DS-B
+is "in letters of either case" "$(tail -n +2 $t/out | grep -c ds-b)" 200
+client denied --network ds-c
+like "a network that does not exist" "$status $out$err" \
+	'^1 error: denied: no network "ds-c" is configured; did you mean'
+NO_COLOR=1 timeout 20 script -qec "stty cols 76; $DSFW_NFT denied --socket $socket" /dev/null </dev/null | tr -d '\r' >$t/narrow
+is "a terminal is not too narrow for it" "$(wc -l <$t/narrow) $([[ $(wc -L <$t/narrow) -le 76 ]] || wc -L <$t/narrow)" \
+	"1001 "
+
 # ---- over a reload -------------------------------------------------------------------------------
 
 mv $t/denied.log $t/denied.old
@@ -132,9 +141,16 @@ followed() # COUNT
 until_true 5 followed 200
 python3 "$here/denied.py" try 100 7 b1:udp:192.0.2.1:162 >/dev/null
 until_true 5 followed 207
-kill "$follower"
 is "what comes while following" "$(wc -l <$t/followed) $(count $t/followed port=162)" "207 7"
-is "who follows does not fill the log" "$([[ $(life | grep -c 'socket: denied') -lt 30 ]] && echo yes)" yes
+before_follow=$(life | grep -c 'socket: denied')
+end_daemon TERM
+sleep 1.2
+start_daemon
+python3 "$here/denied.py" try 100 3 b1:udp:192.0.2.1:163 >/dev/null
+until_true 5 followed 211
+kill "$follower"
+is "who follows waits for a daemon that restarts" "$(count <(grep seq $t/followed) port=163) $(grep -c waiting $t/followed)" "3 1"
+is "who follows does not fill the log" "$([[ $before_follow -lt 30 ]] && echo yes)" yes
 
 # ---- a flood -------------------------------------------------------------------------------------
 

@@ -77,6 +77,29 @@ static void test_cut(void **state)
 	assert_int_equal(term_length(""), 0);
 }
 
+/* Rows that come one at a time. */
+static void test_rows(void **state)
+{
+	const struct term terminal = { .width = 40 }, none = { 0 };
+	size_t widths[] = { 8, 15, 28 };
+	char *text = term_cut(&terminal, "ééé", 3);
+
+	(void)state;
+	assert_string_equal(text, "ééé");
+	free(text);
+	text = term_cut(&terminal, "éééé", 3);
+	assert_string_equal(text, "éé…");
+	free(text);
+	text = term_cut(&none, "éééé", 3);
+	assert_string_equal(text, "éééé");
+	free(text);
+	term_narrow(&none, widths, ARRAY_SIZE(widths));
+	assert_int_equal(widths[2], 28);
+	term_narrow(&terminal, widths, ARRAY_SIZE(widths));
+	assert_int_equal(widths[0] + widths[1] + widths[2], 36);
+	assert_int_equal(widths[0], 8);
+}
+
 /* A terminal of 50 columns. */
 static FILE *open_terminal(int *ret_master)
 {
@@ -165,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_terminals),
 		cmocka_unit_test(test_progress),
 	};
