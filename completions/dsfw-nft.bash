@@ -53,7 +53,7 @@ _dsfw_nft_takes_argument()
 		$1 == -o ]]
 }
 
-# OPTION: completes its argument in $cur
+# OPTION: completes its argument in $cur, of $command
 _dsfw_nft_argument()
 {
 	case $1 in
@@ -65,6 +65,10 @@ _dsfw_nft_argument()
 	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)
+		if [[ $command == denied ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
+			return
+		fi
 		[[ $cur == @* ]] || return
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -P @ -- "${cur#@}")

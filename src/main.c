@@ -473,6 +473,10 @@ int main(int argc, char **argv)
 	command = find_command(argv[1]);
 	if (!command)
 		return EXIT_USAGE;
+	if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+		command = find_command("help");
+		argc = 2;
+	}
 	options.command = command->name;
 	if (!parse_options(command, argc - 1, argv + 1, &options) || !read_environment(&options))
 		return EXIT_USAGE;
