@@ -46,17 +46,38 @@ int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
 void daemon_notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
-	size_t managed = 0;
+	size_t managed = 0, audited = 0;
+	char audit[64] = "";
 
 	if (!running)
 		return;
-	for (size_t i = 0; i < running->policy.n_networks; i++)
-		managed += network_managed(&running->policy.networks[i]);
-	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s%s", managed, d->enforcer.names.n,
+	for (size_t i = 0; i < running->policy.n_networks; i++) {
+		const struct network *network = &running->policy.networks[i];
+
+		managed += network_managed(network);
+		audited += network_managed(network) && network->audit;
+	}
+	if (audited > 0)
+		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
+	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s%s%s", managed,
+		   d->enforcer.names.n, audit,
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))
 			   ? "; somebody keeps changing the ruleset"
 			   : "");
+}
+
+static uint64_t clock_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t daemon_unix_ms(void)
+{
+	return clock_us(CLOCK_REALTIME) / 1000;
 }
 
 void daemon_note_load(struct daemon *d, bool failed, const char *message)
@@ -65,6 +86,7 @@ void daemon_note_load(struct daemon *d, bool failed, const char *message)
 	d->last_load.message = message ? xstrdup(message) : NULL;
 	d->last_load.failed = failed;
 	d->last_load.at_ms = daemon_now_ms(d);
+	d->last_load.unix_ms = daemon_unix_ms();
 	if (failed)
 		d->last_load.n_failed++;
 	else
@@ -362,14 +384,6 @@ void daemon_forget_rejected(struct daemon *d)
 	d->rejected = NULL;
 }
 
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* sd_event_loop(), and how long each event takes: the others wait for so long. */
 static int loop(struct daemon *d)
 {
@@ -394,7 +408,7 @@ static int run(struct daemon *d, struct err *err)
 {
 	int r = sd_event_new(&d->event);
 
-	d->started_ms = clock_us(CLOCK_REALTIME) / 1000;
+	d->started_ms = daemon_unix_ms();
 	if (r >= 0)
 		r = sd_event_set_watchdog(d->event, true);
 	if (r >= 0)

@@ -3,20 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "dockside/daemon.h"
 
 /* The longest line as JSON, and the end of the answer. */
 #define ROOM (2 * METRICS_LINE_MAX + 64)
-
-static uint64_t unix_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static struct state_of shim_state_of(const struct shim_comparison *c, enum shim_table table)
 {
@@ -30,8 +21,7 @@ static struct state_of shim_state_of(const struct shim_comparison *c, enum shim_
 
 static struct metrics_state collect_state(const struct daemon *d, const char *release)
 {
-	uint64_t now_ms = daemon_now_ms(d), unix_now_ms = unix_ms(), repair_ms = 0;
-	bool repaired = repairs_last(&d->repairs, &repair_ms);
+	uint64_t now_ms = daemon_now_ms(d);
 
 	return (struct metrics_state){
 		.version = PACKAGE_VERSION,
@@ -44,10 +34,10 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.loads_ok = d->last_load.n_ok,
 		.loads_failed = d->last_load.n_failed,
 		.load_failed = d->last_load.failed,
-		.load_ms = unix_now_ms - (now_ms - d->last_load.at_ms),
+		.load_ms = d->last_load.unix_ms,
 		.repairs = d->repairs.total,
-		.repaired = repaired,
-		.repair_ms = unix_now_ms - (now_ms - repair_ms),
+		.repaired = d->repairs.total > 0,
+		.repair_ms = d->repair_unix_ms,
 		.repairs_limited = repairs_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,
 		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),

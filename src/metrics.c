@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PREFIX "dsfw_nft_"
+#define NETWORK_STATES 4
 
 /* ------------------------------------------------------------------ labels and values */
 
@@ -75,10 +76,10 @@ static size_t two(const struct metrics *m)
 	return 2;
 }
 
-static size_t three(const struct metrics *m)
+static size_t network_states(const struct metrics *m)
 {
 	(void)m;
-	return 3;
+	return NETWORK_STATES;
 }
 
 static size_t one_if_repaired(const struct metrics *m)
@@ -179,15 +180,17 @@ static void put_settings(const struct metrics *m, size_t i, struct buf *b)
 
 static void put_networks(const struct metrics *m, size_t i, struct buf *b)
 {
-	static const char *const states[] = { "enforced", "unmanaged", "draining" };
-	size_t managed = 0;
+	static const char *const states[] = { "enforced", "audit", "unmanaged", "draining" };
+	size_t n[ARRAY_SIZE(states)] = { [3] = m->state.draining };
 
-	for (size_t k = 0; k < m->policy->n_networks; k++)
-		managed += network_managed(&m->policy->networks[k]);
+	static_assert(ARRAY_SIZE(states) == NETWORK_STATES, "a name for each state");
+	for (size_t k = 0; k < m->policy->n_networks; k++) {
+		const struct network *network = &m->policy->networks[k];
+
+		n[!network_managed(network) ? 2 : network->audit ? 1 : 0]++;
+	}
 	put_label(b, "state", states[i], true);
-	put_value(b, i == 0   ? managed
-		     : i == 1 ? m->policy->n_networks - managed
-			      : m->state.draining);
+	put_value(b, n[i]);
 }
 
 static void put_reloads(const struct metrics *m, size_t i, struct buf *b)
@@ -422,9 +425,10 @@ static const struct metric {
 	  "Whether the host has the settings by which bridged packets pass the rules.", one,
 	  put_settings },
 	{ "networks", "gauge",
-	  "Networks by state: enforced, unmanaged, or draining (removed, with containers still "
-	  "attached).",
-	  three, put_networks },
+	  "Networks by state: enforced, audit (what its rules refuse passes), unmanaged, or "
+	  "draining "
+	  "(removed, with containers still attached).",
+	  network_states, put_networks },
 	{ "reloads_total", "counter",
 	  "Times that a configuration was loaded, by result; the start and changes over the socket "
 	  "count.",

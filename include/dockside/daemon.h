@@ -27,7 +27,7 @@ int cmd_daemon(const struct options *options);
 
 /* How the last reload, apply or start went. */
 struct last_load {
-	uint64_t at_ms;
+	uint64_t at_ms, unix_ms;
 	bool failed;
 	char *message;
 	uint64_t n_ok, n_failed; /* since the start */
@@ -105,11 +105,14 @@ struct daemon {
 	/* daemon_metrics.c */
 	uint64_t started_ms; /* since 1970 */
 	uint64_t n_policies; /* that were enforced since */
+	uint64_t repair_unix_ms;
 	struct loop_times loop;
 };
 
 /* Milliseconds of CLOCK_BOOTTIME. */
 uint64_t daemon_now_ms(const struct daemon *daemon);
+/* Since 1970, as the clock has it now; later differences of two clocks would make it waver. */
+uint64_t daemon_unix_ms(void);
 /* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
 int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
 	       sd_event_time_handler_t handler);

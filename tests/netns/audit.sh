@@ -74,6 +74,9 @@ like "but warns" "$err" 'warning: network ds-a is in audit mode: nothing is refu
 start_listening
 start_daemon
 like "so does the log" "$(life)" 'warning: network ds-a is in audit mode: NOTHING IS REFUSED'
+like "so does systemd" "$(message 'STATUS=enforcing 2 networks, .*; AUDIT: 1 of them refuse nothing$')" "[0-9]"
+client metrics
+is "and a metric" "$(grep -cE '^dsfw_nft_networks\{state="(audit|enforced)"\} 1$' $t/out)" 2
 client status --json
 like "status has it" "$(cat $t/out)" '"ds-a":\{[^}]*"mode":"audit"'
 like "of the others, too" "$(cat $t/out)" '"ds-b":\{[^}]*"mode":"enforce"'

@@ -329,6 +329,7 @@ static void test_lines(void **state)
 	w.d.repair_waiting = true;
 	assert_int_equal(read_answers(&w, &text), 1);
 	assert_line(&text, "dsfw_nft_networks{state=\"enforced\"} 1");
+	assert_line(&text, "dsfw_nft_networks{state=\"audit\"} 0");
 	assert_line(&text, "dsfw_nft_networks{state=\"unmanaged\"} 1");
 	assert_line(&text, "dsfw_nft_reloads_total{result=\"ok\"} 1");
 	assert_line(&text, "dsfw_nft_reloads_total{result=\"error\"} 1");
