@@ -425,6 +425,28 @@ static void test_unread(void **state)
 	close_world(&w);
 }
 
+/* The time of what happened does not follow from clocks that drift apart. */
+static void test_times(void **state)
+{
+	struct buf before = { 0 }, after = { 0 };
+	const char *key = "\ndsfw_nft_last_reload_timestamp_seconds ";
+	const char *a, *b;
+	struct world w;
+
+	(void)state;
+	open_world(&w, NETWORK, FIREWALL);
+	daemon_note_load(&w.d, false, NULL);
+	read_answers(&w, &before);
+	w.d.last_load.at_ms += 7; /* as if CLOCK_REALTIME had been set back by that */
+	read_answers(&w, &after);
+	a = strstr(before.data, key);
+	b = strstr(after.data, key);
+	assert_true(a && b && strncmp(a + 1, b + 1, strcspn(a + 1, "\n") + 1) == 0);
+	buf_free(&before);
+	buf_free(&after);
+	close_world(&w);
+}
+
 static void test_sets(void **state)
 {
 	const struct plan_set *set;
@@ -493,8 +515,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),  cmocka_unit_test(test_lookups),
-		cmocka_unit_test(test_unread), cmocka_unit_test(test_sets),
-		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_unread), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_sets),   cmocka_unit_test(test_large),
 	};
 
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
