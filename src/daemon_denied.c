@@ -25,6 +25,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,6 +56,7 @@ struct daemon_denied {
 	int fd;		  /* of the file, or -1 */
 	struct buf lines; /* for the file */
 	bool file_failed; /* and it was said */
+	bool torn;	  /* only the beginning of its last line was written */
 	bool begun;	  /* the counters' beginnings are known */
 	bool uncounted;	  /* there were events since the counters were read */
 	uint64_t lost;	  /* before nflog was opened again */
@@ -138,6 +140,7 @@ static void open_file(struct daemon *d)
 {
 	struct daemon_denied *k = d->denied;
 	const char *path = d->options->denied_log;
+	struct stat st;
 
 	if (!path)
 		return;
@@ -148,6 +151,16 @@ static void open_file(struct daemon *d)
 	k->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 	if (k->fd < 0)
 		file_failed(k, path, "open");
+	else if (fstat(k->fd, &st) == 0 && st.st_size == 0)
+		k->torn = false;
+}
+
+/* What comes next is a line of its own, once there is room for it. */
+static bool end_torn_line(struct daemon_denied *k)
+{
+	if (k->torn && write(k->fd, "\n", 1) == 1)
+		k->torn = false;
+	return !k->torn;
 }
 
 static void write_lines(struct daemon *d)
@@ -155,8 +168,10 @@ static void write_lines(struct daemon *d)
 	struct daemon_denied *k = d->denied;
 
 	if (k->lines.len > 0 && k->fd >= 0) {
-		ssize_t n = write(k->fd, k->lines.data, k->lines.len);
+		ssize_t n = end_torn_line(k) ? write(k->fd, k->lines.data, k->lines.len) : -1;
 
+		if (n > 0)
+			k->torn = k->lines.data[n - 1] != '\n';
 		if (n >= 0 && (size_t)n < k->lines.len)
 			errno = ENOSPC;
 		if (n < 0 || (size_t)n < k->lines.len)

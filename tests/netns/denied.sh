@@ -301,6 +301,34 @@ sleep 0.5
 events $t/events --since 3s
 is "which are told of" "$(count $t/events port=11 rule='egress[1]')" 2
 
+# ---- a full disk ---------------------------------------------------------------------------------
+
+end_daemon TERM
+mkdir $t/small
+mount -t tmpfs -o size=8k none $t/small || bail "no small disk"
+files[-1]=$t/small/denied.log
+start_daemon
+python3 "$here/denied.py" try 200 60 a1:udp:203.0.113.1:13 >/dev/null
+until_true 5 logged '^error: write to .*denied.log: No space left' ||
+	result "a full disk" "$(life)"
+sleep 0.5
+mount -o remount,size=64k $t/small
+python3 "$here/denied.py" try 100 2 a1:udp:203.0.113.1:14 >/dev/null
+sleep 0.5
+# The line for which there was no room is lost, and no other.
+is "what comes after a full disk is whole" "$(python3 - $t/small/denied.log <<-'PYTHON'
+	import json, sys
+	torn = later = 0
+	for line in open(sys.argv[1]):
+	    try:
+	        later += json.loads(line)["port"] == 14
+	    except ValueError:
+	        torn += 1
+	print(torn, later)
+PYTHON
+)" "1 2"
+files[-1]=$t/denied.log
+
 # ---- another has the group -----------------------------------------------------------------------
 
 end_daemon TERM
