@@ -447,11 +447,12 @@ struct taker {
 /* Where to go on after an answer. Its numbers are smaller where it is another daemon's. */
 static void go_on(struct question *q, const struct json_node *answer, bool *ret_more)
 {
-	uint64_t next = (uint64_t)number_of(answer, "next");
-	bool restarted = q->after != AFTER_NONE && next < q->after;
+	bool first = q->after == AFTER_NONE;
+	int64_t number = number_of(answer, "next");
+	uint64_t next = number > 0 ? (uint64_t)number : 0;
+	bool restarted = !first && next < q->after;
 
-	*ret_more = restarted ||
-		    (is_true(answer, "more") && (q->after == AFTER_NONE || next > q->after));
+	*ret_more = restarted || (is_true(answer, "more") && (first || next > q->after));
 	q->after = restarted ? 0 : next;
 }
 

@@ -301,6 +301,25 @@ sleep 0.5
 events $t/events --since 3s
 is "which are told of" "$(count $t/events port=11 rule='egress[1]')" 2
 
+# ---- who answers is no daemon ---------------------------------------------------------------------
+
+python3 - $t/other <<-'PYTHON' &
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.bind(sys.argv[1])
+	s.listen()
+	while True:
+	    c = s.accept()[0]
+	    c.recv(4096)
+	    c.sendall(b'{"status": "ok", "listening": true, "events": [], "next": -1, "more": true}\n')
+	    c.close()
+PYTHON
+other=$!
+until_true 5 test -S $t/other
+timeout 5 "$DSFW_NFT" denied --json --socket $t/other >$t/out 2>&1
+is "an answer that leads nowhere is the last" "$? $(<$t/out)" "0 "
+kill "$other"
+
 # ---- a full disk ---------------------------------------------------------------------------------
 
 end_daemon TERM
