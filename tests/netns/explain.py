@@ -112,6 +112,8 @@ def random_network(name, ipsets):
         rules["egress"].append({"action": "drop", "comment": "the rest"})
     if random.random() < 0.3:
         rules["host"].append({"action": "drop"})
+    if random.random() < 0.2:
+        rules["mode"] = "audit"
     return network, rules
 
 
