@@ -212,7 +212,7 @@ static void print_ipsets(const struct json_node *answer, const struct term *term
 	}
 	finish_table(&table, term, out);
 	if (is_true(answer, "truncated"))
-		fprintf(out, "\nThere are more addresses than one answer holds.\n");
+		fprintf(out, "\nThere is more than one answer holds.\n");
 }
 
 static void print_reload(const struct json_node *reload, const struct term *term, FILE *out)

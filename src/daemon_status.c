@@ -8,10 +8,17 @@
 #include "dockside/legacy.h"
 #include "dockside/metrics.h"
 
-#define COUNTERS_FAST_MS 5	 /* a table that is read within that is read each time */
-#define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
-#define COUNTERS_AGE_MAX_MS 3000 /* at the latest */
-#define ADDRESSES_MAX 8000	 /* of all ipsets together: an answer is at most 1 MiB */
+#define COUNTERS_FAST_MS 5		 /* a table that is read within that is read each time */
+#define COUNTERS_REST 10		 /* any other, after so many times what that has taken */
+#define COUNTERS_AGE_MAX_MS 3000	 /* at the latest */
+#define ADDRESSES_MAX 8000		 /* of all ipsets together: an answer is at most 1 MiB */
+#define NETWORKS_ROOM (REQUEST_MAX / 2)	 /* details of networks begin within that */
+#define ROOM (REQUEST_MAX - (64u << 10)) /* so do ipsets and names; there is more behind them */
+
+static bool has_room(const struct json_out *out)
+{
+	return out->b->len < ROOM;
+}
 
 static void put_age(struct json_out *out, const char *key, uint64_t now_ms, bool ever,
 		    uint64_t at_ms)
@@ -31,7 +38,7 @@ static void put_elems(struct json_out *out, const struct plan *plan, const char 
 	const struct plan_set *set =
 		plan_find_set(plan, plan_set_name(&arena, prefix, name, suffix));
 
-	for (size_t i = 0; set && i<set->n_elems && * left> 0; i++, --*left) {
+	for (size_t i = 0; set && i<set->n_elems && * left> 0 && has_room(out); i++, --*left) {
 		struct elem elem = set->elems[i];
 		struct buf b = { 0 };
 
@@ -50,7 +57,7 @@ static bool put_ipsets(struct json_out *out, const struct running *running)
 	size_t left = ADDRESSES_MAX;
 
 	json_out_open(out, "ipsets", '{');
-	for (size_t i = 0; i < running->policy.n_ipsets; i++) {
+	for (size_t i = 0; i < running->policy.n_ipsets && has_room(out); i++) {
 		const struct ipset *ipset = &running->policy.ipsets[i];
 
 		json_out_open(out, ipset->name, '[');
@@ -59,7 +66,7 @@ static bool put_ipsets(struct json_out *out, const struct running *running)
 		json_out_close(out, ']');
 	}
 	json_out_close(out, '}');
-	return left == 0;
+	return left == 0 || !has_room(out);
 }
 
 /* ------------------------------------------------------------------ networks */
@@ -107,18 +114,19 @@ static bool is_closed(const struct running *running, const char *bridge)
 	return false;
 }
 
-static void put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel)
+static bool put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel)
 {
 	const struct running *running = d->enforcer.running;
 	const struct policy *policy = &running->policy;
+	size_t n = 0;
 
 	json_out_open(out, "networks", '[');
 	for (size_t i = 0; i < policy->n_networks; i++)
 		json_out_string(out, NULL, policy->networks[i].name);
 	json_out_close(out, ']');
 	json_out_open(out, "network_details", '{');
-	for (size_t i = 0; i < policy->n_networks; i++)
-		put_network(out, d, kernel, &policy->networks[i]);
+	for (; n < policy->n_networks && out->b->len < NETWORKS_ROOM; n++)
+		put_network(out, d, kernel, &policy->networks[n]);
 	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
 		const char *bridge = d->enforcer.draining[i].bridge;
 
@@ -130,6 +138,7 @@ static void put_networks(struct json_out *out, struct daemon *d, const struct ke
 		json_out_close(out, '}');
 	}
 	json_out_close(out, '}');
+	return n < policy->n_networks;
 }
 
 /* ------------------------------------------------------------------ the rest */
@@ -150,12 +159,12 @@ static void put_last_answer(struct json_out *out, const struct name *name, uint6
 	put_age(out, "age", now_ms, ever, at_ms);
 }
 
-static void put_names(struct json_out *out, const struct names *names, uint64_t now_ms)
+static bool put_names(struct json_out *out, const struct names *names, uint64_t now_ms)
 {
 	size_t left = ADDRESSES_MAX;
 
 	json_out_open(out, "names", '{');
-	for (size_t i = 0; i < names->n; i++) {
+	for (size_t i = 0; i < names->n && has_room(out); i++) {
 		const struct name *name = &names->items[i];
 		char text[ADDR_STRLEN];
 		struct buf error = { 0 };
@@ -172,6 +181,7 @@ static void put_names(struct json_out *out, const struct names *names, uint64_t 
 		json_out_close(out, '}');
 	}
 	json_out_close(out, '}');
+	return left == 0 || !has_room(out);
 }
 
 static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now_ms)
@@ -277,16 +287,18 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	uint64_t now_ms = daemon_now_ms(d);
 	/* Without these the rest is as true. */
 	const struct kernel *counters = daemon_counters(d);
+	bool truncated;
 
 	daemon_denied_count(d);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "ready", d->ready && !d->settings_error);
 	json_out_string(out, "settings", d->settings_error);
-	put_networks(out, d, counters);
-	if (put_ipsets(out, running))
+	truncated = put_networks(out, d, counters);
+	truncated |= put_ipsets(out, running);
+	truncated |= put_names(out, &d->enforcer.names, now_ms);
+	if (truncated)
 		json_out_bool(out, "truncated", true);
-	put_names(out, &d->enforcer.names, now_ms);
 	json_out_open(out, "reload", '{');
 	json_out_string(out, "result", d->last_load.failed ? "error" : "ok");
 	put_age(out, "age", now_ms, true, d->last_load.at_ms);

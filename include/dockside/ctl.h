@@ -50,7 +50,8 @@
  *  "settings": "…",                        which host setting is missing; null: none
  *  "networks": ["ds-prod"],                names, in the order of the file
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
- *  "truncated": true,                      addresses were left out: there are too many for an answer
+ *  "truncated": true,                      addresses, names, or details of networks were left out:
+ *                                          there are too many for an answer
  *  "network_details": {"ds-prod": {
  *      "state": "enforced",                or "unmanaged", "draining", "closed" (draining,
  *                                          its policy lost: everything is refused)

@@ -225,7 +225,7 @@ static void test_odd_status(void **state)
 		      "IPSET  ADDRESSES\n"
 		      "x      none\n"
 		      "\n"
-		      "There are more addresses than one answer holds.\n");
+		      "There is more than one answer holds.\n");
 }
 
 /* ---- the whole ---- */

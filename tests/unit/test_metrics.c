@@ -511,12 +511,37 @@ static void test_large(void **state)
 	close_world(&w);
 }
 
+/* status has what there is room for, and says that there is more. */
+static void test_large_status(void **state)
+{
+	struct buf firewall = { 0 }, b = { 0 };
+	struct json_out out = { .b = &b };
+	struct world w;
+
+	(void)state;
+	buf_puts(&firewall, "{\"ipsets\": {\"web\": [\"192.0.2.0/24\"");
+	for (int i = 0; i < 8000; i++)
+		buf_printf(&firewall, ", \"%060d.%060d.a.example\", \"10.%d.%d.0/25\"", i, i,
+			   i / 250, i % 250);
+	buf_puts(&firewall, "]}, \"networks\": {\"Amber\": {\"egress\": [{\"to\": \"ipset\", "
+			    "\"ipset\": \"web\"}]}}}");
+	open_world(&w, NETWORK, buf_str(&firewall));
+	daemon_status(&w.d, &out);
+	assert_true(b.len < REQUEST_MAX);
+	assert_non_null(strstr(b.data, "\"truncated\":true"));
+	assert_non_null(strstr(b.data, "\"versions\""));
+	buf_free(&firewall);
+	buf_free(&b);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),  cmocka_unit_test(test_lookups),
-		cmocka_unit_test(test_unread), cmocka_unit_test(test_times),
-		cmocka_unit_test(test_sets),   cmocka_unit_test(test_large),
+		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_lookups),
+		cmocka_unit_test(test_unread),	     cmocka_unit_test(test_times),
+		cmocka_unit_test(test_sets),	     cmocka_unit_test(test_large),
+		cmocka_unit_test(test_large_status),
 	};
 
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
