@@ -342,8 +342,9 @@ static int add_case(const struct asking *a, const struct ipaddr *dst, struct err
 	char s[ADDR_STRLEN];
 	int r = check_proto(q, dst->family, err);
 
-	if (r >= 0 && is_broadcast(&a->network->subnet, dst))
-		r = one_receiver(ipaddr_format(dst, s), err);
+	for (size_t i = 0; r >= 0 && i < a->world->policy->n_networks; i++)
+		if (is_broadcast(&a->world->policy->networks[i].subnet, dst))
+			r = one_receiver(ipaddr_format(dst, s), err);
 	if (r < 0)
 		return r;
 	item->packet = (struct explain_packet){

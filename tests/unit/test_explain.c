@@ -356,6 +356,7 @@ static void test_bad_questions(void **state)
 	assert_refused(state, FROM("Amber", "224.0.0.1", "47"), -EINVAL, "one receiver");
 	assert_refused(state, FROM("Amber", "127.0.0.1", "47"), -EINVAL, "one receiver");
 	assert_refused(state, FROM("Amber", "10.1.0.255", "47"), -EINVAL, "one receiver");
+	assert_refused(state, FROM("Amber", "10.2.0.255", "47"), -EINVAL, "one receiver");
 	/* Gateway, dockside container and broadcast are all that this subnet has. */
 	assert_refused(state, FROM("delft", "192.0.2.1", "47"), -EINVAL, "no such address");
 	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("fd01::3"), -EINVAL,
