@@ -243,6 +243,25 @@ static void warn_audit(const struct network *network, struct diags *diags)
 		 network->name);
 }
 
+/* Of both families, behind prerouting: it never comes to the input hook. */
+static void warn_loopback(const struct network *network, struct diags *diags)
+{
+	for (size_t i = 0; i < network->n_nat; i++) {
+		const struct nat_rule *rule = &network->nat[i];
+		cleanup(cleanup_free) char *pointer = NULL;
+
+		if (rule->to_host || !ipaddr_is_loopback(&rule->to_ip))
+			continue;
+		pointer = xasprintf("/networks/%s/nat/%zu", network->name, i);
+		diag_add(diags, SEVERITY_WARNING, rule->loc, pointer,
+			 "this leads nowhere: the kernel discards what comes from a network for a "
+			 "loopback address%s",
+			 rule->to_ip.family == FAMILY_IPV4
+				 ? ", unless the bridge's route_localnet is 1"
+				 : "");
+	}
+}
+
 static bool denies_by_default(const struct network *network)
 {
 	if (network->n_egress == 0)
@@ -300,6 +319,7 @@ void policy_check(const struct policy *policy, struct diags *diags)
 
 		if (network->audit)
 			warn_audit(network, diags);
+		warn_loopback(network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host, network->n_host);
 	}
