@@ -186,10 +186,8 @@ static void test_progress(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_terminals),
+		cmocka_unit_test(test_tables),	 cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_rows),	 cmocka_unit_test(test_terminals),
 		cmocka_unit_test(test_progress),
 	};
 
