@@ -59,8 +59,9 @@ void daemon_notify_status(struct daemon *d)
 	}
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
-	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s%s%s", managed,
+	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s%s%s%s", managed,
 		   d->enforcer.names.n, audit,
+		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))
 			   ? "; somebody keeps changing the ruleset"
@@ -91,6 +92,7 @@ void daemon_note_load(struct daemon *d, bool failed, const char *message)
 		d->last_load.n_failed++;
 	else
 		d->last_load.n_ok++;
+	daemon_notify_status(d);
 }
 
 /* ------------------------------------------------------------------ loading */

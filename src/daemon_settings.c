@@ -25,7 +25,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 void daemon_settings_make(struct daemon *d)
 {
 	struct err err = { 0 };
-	bool changed = false;
+	bool changed = false, missing = d->settings_error != NULL;
 	int r = sysctl_bridge_netfilter(&changed, &err);
 
 	if (r < 0 && (!d->settings_error || strcmp(d->settings_error, err.text) != 0))
@@ -37,6 +37,8 @@ void daemon_settings_make(struct daemon *d)
 	free(d->settings_error);
 	d->settings_error = r < 0 ? xstrdup(err.text) : NULL;
 	err_free(&err);
+	if (missing != (r < 0))
+		daemon_notify_status(d);
 	daemon_arm(d, &d->settings_timer, daemon_now_ms(d) + LOOK_MS, on_look);
 }
 

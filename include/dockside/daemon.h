@@ -116,7 +116,7 @@ uint64_t daemon_unix_ms(void);
 /* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
 int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
 	       sd_event_time_handler_t handler);
-/* STATUS= for systemd: what is enforced. */
+/* STATUS= for systemd: what is enforced, and what is not well. */
 void daemon_notify_status(struct daemon *daemon);
 /*
  * Reads both files again and enforces them. *ret_diags is what there is to say about the files, until
@@ -127,7 +127,7 @@ int daemon_reload(struct daemon *daemon, const struct diags **ret_diags, struct 
 /* Enforces a candidate, which is consumed; what ran before is *ret_before's, the caller's. */
 int daemon_enforce(struct daemon *daemon, struct running *candidate, struct running **ret_before,
 		   struct err *err);
-/* Notes how a load went, for status. message is copied, or NULL. */
+/* Notes how a load went, for status and for systemd. message is copied, or NULL. */
 void daemon_note_load(struct daemon *daemon, bool failed, const char *message);
 
 /* Frees what the diagnostics of the last daemon_reload() point into. */

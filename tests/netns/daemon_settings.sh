@@ -24,8 +24,10 @@ is "without br_netfilter the rules are in force" "$(nft list chain inet dockside
 is "but it does not say that it is ready" "$(ready && echo ready)" ""
 like "and says why" "$(cat $t/out)" '"settings":"[^"]*br_netfilter'
 like "in the log, too" "$(life)" 'error: .*br_netfilter'
+like "systemd is told" "$(grep STATUS= $told | tail -1)" '; host settings are missing$'
 umount $settings
 is "the module comes" "$(until_true 15 ready && echo ready)" ready
+like "systemd is told" "$(grep STATUS= $told | tail -1)" ', 0 names$'
 is "the settings are made" "$(cat $settings/bridge-nf-{call-iptables,call-ip6tables,filter-vlan-tagged} | xargs)" \
 	"1 1 1"
 echo 0 >$settings/bridge-nf-call-iptables
