@@ -147,25 +147,34 @@ static void put_place(struct buf *b, const struct json_node *item)
 	buf_puts(b, ": ");
 }
 
-/* One fault of a configuration or request, as diags_print() has it but for the source line. */
-static void print_fault(const char *severity, const struct json_node *item)
+/* One fault of a configuration or request, as diags_print() has it but for the source line; in the
+ * journal (the unit's ExecReload=) each has its severity, as the daemon's have. */
+static void print_fault(enum severity severity, const struct json_node *item)
 {
 	const char *message, *hint, *pointer;
+	bool journal = log_is_journal();
 	struct buf b = { 0 };
 
 	if (item->kind != JSON_OBJECT || !(message = string_of(item, "message")))
 		return;
 	put_place(&b, item);
-	buf_printf(&b, "%s: %s", severity, message);
+	if (!journal)
+		buf_puts(&b, severity == SEVERITY_ERROR ? "error: " : "warning: ");
+	buf_puts(&b, message);
 	if ((hint = string_of(item, "hint")))
 		buf_printf(&b, "; %s", hint);
 	if ((pointer = string_of(item, "pointer")) && pointer[0])
 		buf_printf(&b, " (at %s)", pointer);
-	fprintf(stderr, "%s\n", buf_str(&b));
+	if (!journal)
+		fprintf(stderr, "%s\n", buf_str(&b));
+	else if (severity == SEVERITY_ERROR)
+		log_error("%s", buf_str(&b));
+	else
+		log_warning("%s", buf_str(&b));
 	buf_free(&b);
 }
 
-static void print_faults(const char *severity, const struct json_node *list)
+static void print_faults(enum severity severity, const struct json_node *list)
 {
 	for (size_t i = 0; list && i < list->u.children.n; i++)
 		print_fault(severity, &list->u.children.items[i]);
@@ -186,7 +195,7 @@ static void print_failure(const char *name, const struct json_node *answer)
 	const struct json_node *faults = list_of(answer, "errors");
 	const char *message = string_of(answer, "message");
 
-	print_faults("error", faults);
+	print_faults(SEVERITY_ERROR, faults);
 	if (!message)
 		message = "the daemon says that it failed, but not why";
 	if (!is_summary(message, faults))
@@ -247,7 +256,7 @@ int client_print_answer(const struct client_options *options, const char *text)
 	} else if (strcmp(status, "ok") == 0) {
 		if (!options->json)
 			print_success(options->action, tree.root);
-		print_faults("warning", list_of(tree.root, "warnings"));
+		print_faults(SEVERITY_WARNING, list_of(tree.root, "warnings"));
 		r = EXIT_DONE;
 	} else {
 		print_failure(name, tree.root);

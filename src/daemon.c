@@ -98,19 +98,37 @@ void daemon_note_load(struct daemon *d, bool failed, const char *message)
 /* ------------------------------------------------------------------ loading */
 
 /* One line for the journal, without the source line and its carets. */
+static void log_diag(const struct diag *diag)
+{
+	unsigned line, column;
+	struct buf b = { 0 };
+
+	if (diag->loc.src)
+		buf_puts(&b, diag->loc.src->name);
+	loc_line_column(diag->loc, &line, &column);
+	if (line > 0)
+		buf_printf(&b, ":%u:%u", line, column);
+	buf_printf(&b, ": %s", diag->message);
+	if (diag->hint)
+		buf_printf(&b, "; %s", diag->hint);
+	switch (diag->severity) {
+	case SEVERITY_ERROR:
+		log_error("%s", buf_str(&b));
+		break;
+	case SEVERITY_WARNING:
+		log_warning("%s", buf_str(&b));
+		break;
+	case SEVERITY_NOTE:
+		log_info("%s", buf_str(&b));
+		break;
+	}
+	buf_free(&b);
+}
+
 static void log_diags(const struct diags *diags)
 {
-	for (size_t i = 0; i < diags->n; i++) {
-		const struct diag *diag = &diags->items[i];
-		const char *file = diag->loc.src ? diag->loc.src->name : "";
-		unsigned line, column;
-
-		loc_line_column(diag->loc, &line, &column);
-		if (diag->severity == SEVERITY_ERROR)
-			log_error("%s:%u:%u: %s", file, line, column, diag->message);
-		else
-			log_info("%s:%u:%u: %s", file, line, column, diag->message);
-	}
+	for (size_t i = 0; i < diags->n; i++)
+		log_diag(&diags->items[i]);
 }
 
 /* Each time: that nothing is refused must not be forgotten. */
@@ -241,7 +259,8 @@ int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *
 		r = enforce_files(d, candidate, err);
 	} else {
 		log_diags(diags);
-		r = err_set(err, EINVAL, "the configuration has errors, keeping the running one");
+		r = err_set(err, EINVAL, "the configuration has errors%s",
+			    d->enforcer.running ? ", keeping the running one" : "");
 		*ret_diags = diags;
 		d->rejected = candidate;
 		d->bad_config = true;
@@ -346,7 +365,8 @@ static int start(struct daemon *d, struct err *err)
 		return r;
 	raise_inotify_limits();
 	r = daemon_reload(d, &diags, err);
-	if (r < 0 && diags->count[SEVERITY_ERROR] > 0)
+	/* They have been logged; somebody at a terminal is shown the places besides. */
+	if (r < 0 && diags->count[SEVERITY_ERROR] > 0 && !log_is_journal())
 		diags_print(diags, stderr);
 	daemon_forget_rejected(d);
 	if (r >= 0)

@@ -33,9 +33,9 @@ void log_set_level(enum log_level level)
 	max_level = level;
 }
 
-/* Whether standard error goes to the journal: JOURNAL_STREAM is "DEVICE:INODE" of the stream that
- * systemd gave us, and we may have been redirected since (systemd.exec(5)). */
-static bool stderr_is_journal(void)
+/* JOURNAL_STREAM is "DEVICE:INODE" of the stream that systemd gave us, and we may have been redirected
+ * since (systemd.exec(5)). */
+bool log_is_journal(void)
 {
 	const char *text = getenv("JOURNAL_STREAM");
 	const char *colon = text ? strchr(text, ':') : NULL;
@@ -65,7 +65,7 @@ static void write_all(const char *data, size_t len)
  * library's) keeps them; in the journal each needs the severity. */
 static void log_lines(enum log_level level, const char *message)
 {
-	bool journal = stderr_is_journal();
+	bool journal = log_is_journal();
 	const char *prefix = journal ? journal_prefixes[level] : plain_prefixes[level];
 	struct buf out = { 0 };
 

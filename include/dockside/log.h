@@ -18,6 +18,9 @@ enum log_level {
 /* What is logged: this level and the more severe ones. The one mutable global of the program. */
 void log_set_level(enum log_level level);
 
+/* Whether standard error goes to the journal. */
+bool log_is_journal(void);
+
 void log_error(const char *fmt, ...) printf_like(1, 2);
 void log_warning(const char *fmt, ...) printf_like(1, 2);
 void log_info(const char *fmt, ...) printf_like(1, 2);
