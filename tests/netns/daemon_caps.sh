@@ -58,7 +58,7 @@ is "it has what the unit leaves it and nothing else" \
 	"$(sed -n 's/^Cap\(Eff\|Prm\|Bnd\):\t*//p' /proc/"$daemon"/status | sort -u)" \
 	"$(setpriv --bounding-set="$bounding" sed -n 's/^CapBnd:\t*//p' /proc/self/status)"
 is "it cannot write elsewhere" "$(nsenter --mount=/proc/"$daemon"/ns/mnt sh -c 'for path in /usr /etc \
-	/proc/sys/kernel/hostname /proc/sys/net/core/somaxconn; do [ ! -w $path ] || echo $path; done')" ""
+	/proc/sys/kernel/hostname /proc/sys/fs/file-max; do [ ! -w $path ] || echo $path; done')" ""
 is "it starts, and enforces" "$(elements ipset-s-v4)" "198.51.100.1 timeout 5m comment one.example
 198.51.100.2"
 [[ ! -e $bridged ]] || is "packets of bridges are made to pass the rules" "$(<$bridged)" 1
