@@ -142,6 +142,11 @@ class Server:
     def __init__(self, path, rules, log):
         self.engine = Engine()
         self.rules, self.log = rules, log
+        if os.environ.get("LISTEN_FDS"):    # systemd has it
+            self.socket = socket.socket(fileno=3)
+            return
+        if os.path.exists(path):
+            os.unlink(path)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(path)
         self.socket.listen(64)
@@ -269,8 +274,6 @@ def tell(path, words):
 
 
 if sys.argv[1] == "serve":
-    if os.path.exists(sys.argv[2]):
-        os.unlink(sys.argv[2])
     Server(*sys.argv[2:5]).run()
 else:
     tell(sys.argv[2], sys.argv[3:])
