@@ -346,6 +346,14 @@ dropped_in()
 	like "the manual's drop-in: --denied-log has its place" "$(cat /var/log/dsfw-nft/denied.log)" '"port":1002'
 	is "which is root's" "$(stat -c '%a %U' /var/log/dsfw-nft /var/log/dsfw-nft/denied.log | xargs)" "750 root 600 root"
 	is "nobody complains" "$(journal | grep '^[0-3] ')" ""
+	if type -p logrotate >/dev/null; then
+		logrotate -f -s /run/logrotate.status /etc/logrotate.d/dsfw-nft >$t/err 2>&1
+		refuse 1003
+		is "it is rotated" "$(cat $t/err; cd /var/log/dsfw-nft && grep -c '"port":1002' denied.log.1
+			grep -c '"port":100[23]' denied.log; stat -c %a denied.log.1)" "1
+1
+600"
+	fi
 	like "a group may ask for the status" "$(setpriv --reuid=65534 --regid=adm --clear-groups dsfw-nft status 2>&1)" \
 		'^ready: 1 network'
 	is "others may not" "$(setpriv --reuid=65534 --regid=65534 --clear-groups dsfw-nft status >/dev/null 2>&1
