@@ -5,7 +5,8 @@
 # this machine's systemd on an overlay of this machine's file system, as the first process of namespaces of
 # its own, and starts the script again in there, as somebody who has logged in: $boot is 1. After `reboot_host`
 # it is started once more, $boot being 2, on the same file system. Nothing of the machine is started but
-# systemd and its journal, nothing reaches the machine's own files, network or settings, and nothing stays.
+# systemd and its journal, nothing reaches the machine's own files and network, and nothing stays but the limits
+# of inotify, which the daemon raises.
 #
 # Environment: PACKAGE, the Debian package, which is /test/package.deb inside; or PACKAGE_DIRECTORY, where it is.
 set -u -o pipefail
@@ -41,7 +42,7 @@ make_tree()
 		mount -t cgroup2 none "$base/cgroup" && leave_only_the_journal "$root" || return
 	# A machine that has been booted before, whose services start, and whose names are /run/t's to know.
 	echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
-	rm -f "$root/usr/sbin/policy-rc.d" "$root/var/lib/man-db/auto-update"
+	rm -rf "$root/usr/sbin/policy-rc.d" "$root/var/lib/man-db/auto-update" "$root/etc/dockside"
 	for file in hosts resolv.conf; do
 		ln -sf "/run/t/$file" "$root/etc/$file" || return
 	done

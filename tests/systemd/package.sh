@@ -138,13 +138,13 @@ installed()
 3 daemon: the configuration has errors"
 	rmdir $etc
 	journal_mark
-	result "so it does without the directory, when it tries again" "$(until_true 5 journal_has \
+	result "so it does without the directory, when it tries again" "$(until_true 15 journal_has \
 		"^3 daemon: directory of $etc/network-config.json: No such file or directory$" || journal)"
 	mkdir $etc
 	policy_files
 	sed -i 's/"drop"/"dorp"/; s/"ipset":/"ipste":/' $etc/firewall-config.json
 	journal_mark
-	until_true 5 journal_has ' daemon: '
+	until_true 15 journal_has ' daemon: '
 	is "of a bad configuration it says each fault, once" "$(journal | sed '/ daemon: /q')" \
 "3 $etc/firewall-config.json:2:50: unknown key \"ipste\"; an egress rule may have action, proto, ports, type, comment, \
 to, cidr, ip, host and ipset; did you mean \"ipset\"?
@@ -210,7 +210,7 @@ docker_has() # PATTERN, of a request
 refuse()
 {
 	python3 "$here/denied.py" try 50 1 "a1:udp:198.51.100.9:$1" >/dev/null
-	until_true 5 refused "$1"
+	until_true 15 refused "$1"
 }
 refused()
 {
@@ -254,12 +254,12 @@ exercise()
 	is "$1: reconcile" "$status" 0
 	listing >$t/wanted
 	nft flush ruleset
-	until_true 5 repaired
+	until_true 15 repaired
 	is "$1: it repairs" "$?" 0
 	# As somebody who has no configuration by hand; the whole of it, as one request.
 	client remove-network ds-b
 	is "$1: it takes a network away" "$status $(grep -c ds-b $etc/network-config.json)" "0 0"
-	until_true 5 docker_answers
+	until_true 15 docker_answers
 	like "$1: Docker answers" "$out" '"docker":\{"state":"connected"'
 	is "$1: without a complaint" "$(journal | grep -E '^[0-3] |ermitted|ermission denied|Read-only|no such socket')" ""
 	is "$1: and is the same process all the time" "$(show MainPID) $(show NRestarts)" "$pid 0"
@@ -285,7 +285,7 @@ reloading()
 	is "the status says so" "$(show StatusText)" \
 		"enforcing 1 networks, 1 names; the last change of the configuration failed"
 	systemctl kill -s HUP $unit
-	until_true 5 failed_twice
+	until_true 15 failed_twice
 	is "by signal, too" "$(show ActiveState) $(show MainPID)" "active $pid"
 	is "what runs is untouched" "$(table | diff $t/before -)" ""
 	policy_files
@@ -295,13 +295,35 @@ reloading()
 	# br_netfilter may come when the daemon runs already: then there was nothing that a mount could be made of.
 	in_unit umount /proc/sys/net/bridge 2>/dev/null
 	echo 0 >/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged
-	until_true 12 turned_on
+	until_true 20 turned_on
 	result "settings that come after it are made" "$(turned_on || journal)"
+}
+
+monitored() # TABLE
+{
+	grep -q "delete table $1" "$t/monitor"
+}
+
+# What the kernel was told to delete, from `monitor_begin` on. A table of its own shows that it looks.
+monitor_begin()
+{
+	nft monitor destroy >$t/monitor &
+	monitor=$!
+	until_true 15 eval 'nft add table ip first; nft delete table ip first; monitored "ip first"'
+}
+monitor_end()
+{
+	nft add table ip last && nft delete table ip last
+	until_true 15 monitored "ip last" || echo "the monitor saw nothing"
+	kill "$monitor"
+	wait "$monitor" 2>/dev/null
+	grep -E 'delete (table|chain|rule|set|map) inet dockside( |$)' $t/monitor
 }
 
 restarting()
 {
 	local inode
+	monitor_begin
 	table >$t/before
 	inode=$(stat -c %i /run/dockside)
 	ctl restart
@@ -315,17 +337,18 @@ restarting()
 	ctl stop
 	is "a stop leaves the rules" "$status $(systemctl is-failed $unit) $(table | head -1 | diff <(head -1 $t/before) -)" \
 		"0 inactive "
+	is "nothing of it was taken away in all that time" "$(monitor_end)" ""
 	is "and neither socket nor lock" "$(ls /run/dockside /run/dsfw-nft.* 2>/dev/null)" "/run/dockside:"
 	started
 	is "the socket's directory is still the same" "$(stat -c %i /run/dockside)" "$inode"
 	systemctl kill $unit
-	until_true 5 state_is inactive
+	until_true 15 state_is inactive
 	is "whoever ends it has ended it" "$(systemctl is-active $unit) $(show NRestarts)" "inactive 0"
 
-	drop_in WatchdogSec=1
+	drop_in WatchdogSec=3
 	started
 	kill -STOP "$pid"
-	until_true 15 restarted
+	until_true 20 restarted
 	is "one that hangs is killed, and another started" "$(show ActiveState) $(show NRestarts)" "active 1"
 }
 
@@ -414,7 +437,7 @@ booted()
 	cursor=
 	is "it is started at boot" "$(show ActiveState) $(show NRestarts)" "active 0"
 	like "before Docker, which finds the rules" "$(</run/docker-saw)" 'ds-a-OUT'
-	until_true 5 docker_answers
+	until_true 15 docker_answers
 	like "whose socket is there before: it does not wait for that for long" \
 		"$out $(($(show ActiveEnterTimestampMonotonic) - $(show InactiveExitTimestampMonotonic)))" \
 		'"docker":\{"state":"connected".* [0-4]?[0-9]{1,6}$'
