@@ -2,7 +2,7 @@
 /*
  * denied, learn: ask the daemon for what was refused; the shapes of request, answer and events are in
  * ctl.h and denied.h. An answer has a limited size, and a connection one answer: so both ask again
- * from where the last answer ended, and `--follow` goes on doing so each second.
+ * from where the last answer ended, and `--follow` goes on doing so twice a second.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,8 @@
 #include "dockside/term.h"
 
 #define TIMEOUT_MS 10000
-#define FOLLOW_S 1
+#define FOLLOW_MS \
+	500 /* with the tenth of a second that the kernel collects for, all is told within one */
 #define UNRECORDED_MS 10000 /* of an ever-growing number, while following */
 #define AFTER_NONE UINT64_MAX
 
@@ -541,7 +542,7 @@ int cmd_denied(const struct options *options)
 	r = take_all(&q, &viewer, &view);
 	q.follow = r >= 0 && options->follow;
 	while ((r >= 0 || r == -EAGAIN) && q.follow && fflush(stdout) == 0) {
-		nanosleep(&(struct timespec){ .tv_sec = FOLLOW_S }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_MS * 1000000l }, NULL);
 		r = take_all(&q, &viewer, &view);
 	}
 	unrecorded_free(&view.unrecorded);
