@@ -3,10 +3,13 @@
  * Theory of operation
  *
  * Packets of known connections, and what conntrack does not track (neighbour discovery), leave by
- * a rule at the beginning of `forward`. All that go through it get the mark bit, by which the shim in
- * Docker's table knows that they did (shim.h). Of the rest one lookup of the incoming bridge in `dispatch` finds the
+ * a rule at the beginning of `forward`. Of the rest one lookup of the incoming bridge in `dispatch` finds the
  * network's OUT chain, which hands traffic that stays on the bridge to its ING chain. So only NEW and
  * INVALID packets reach a network's chains, and no rule there needs to say so.
+ *
+ * What they judge gets the mark bit, by which the shim in Docker's table knows that they did (shim.h). It is
+ * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
+ * still meet the rules while the map's elements are gone.
  *
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
@@ -510,6 +513,10 @@ static void emit_forward(struct compiler *c)
 	out->verdict = VERDICT_ACCEPT;
 	c->dispatch = dispatch_map(c, "dispatch");
 	emit_dispatch(c, chain, c->dispatch)->mark = c->plan->options.mark_bit;
+	out = chain_add_rule(chain, c->built_in);
+	out->unmark = c->plan->options.mark_bit;
+	out->verdict = VERDICT_CONTINUE;
+	out->comment = "from no managed network";
 }
 
 static void emit_input(struct compiler *c)

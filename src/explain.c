@@ -261,7 +261,8 @@ static bool concludes(const struct walk *w, struct explain_step *step, const cha
 		return w->packet->l4proto == IPPROTO_TCP;
 	case VERDICT_LOG:
 	case VERDICT_COPY:
-		return false; /* it tells of the packet, and the next rule decides */
+	case VERDICT_CONTINUE:
+		return false; /* it tells of the packet or marks it, and the next rule decides */
 	case VERDICT_GOTO:
 		*ret_target = rule->target;
 		return true;
@@ -279,13 +280,13 @@ static bool concludes(const struct walk *w, struct explain_step *step, const cha
 	abort();
 }
 
-/* The mark is set on the way to the verdict, also where that is a lookup that finds nothing. */
+/* The mark changes on the way to the verdict, also where that is a lookup that finds nothing. */
 static bool try_rule(const struct walk *w, struct explain_step *step, const char **ret_target)
 {
 	for (size_t i = 0; i < step->rule->n_matches; i++)
 		if (!matches(w, step, &step->rule->matches[i]))
 			return false;
-	w->e->mark |= step->rule->mark;
+	w->e->mark = (w->e->mark | step->rule->mark) & ~step->rule->unmark;
 	return concludes(w, step, ret_target);
 }
 

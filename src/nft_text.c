@@ -160,6 +160,9 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 		buf_printf(b, "dnat %s to meta l4proto . th dport map @%s",
 			   rule->set->type == MAP_NAT4 ? "ip" : "ip6", rule->set->name);
 		break;
+	case VERDICT_CONTINUE:
+		buf_puts(b, "continue");
+		break;
 	case VERDICT_LOG:
 		buf_printf(b,
 			   "counter name \"%s\" limit name \"%s\" log prefix \"%s\" group %u "
@@ -201,6 +204,8 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 	}
 	if (rule->mark)
 		buf_printf(b, "meta mark set meta mark | 0x%08x ", rule->mark);
+	if (rule->unmark)
+		buf_printf(b, "meta mark set meta mark & 0x%08x ", ~rule->unmark);
 	if (rule->counter)
 		buf_puts(b, "counter ");
 	text_verdict(b, rule);

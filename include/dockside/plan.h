@@ -92,10 +92,11 @@ struct match {
 enum verdict {
 	VERDICT_ACCEPT,
 	VERDICT_DROP,
-	VERDICT_RESET, /* reject with tcp reset; of TCP packets only */
-	VERDICT_GOTO,  /* target */
-	VERDICT_VMAP,  /* iifname vmap @set: the dispatch */
-	VERDICT_DNAT,  /* dnat to meta l4proto . th dport map @set */
+	VERDICT_RESET,	  /* reject with tcp reset; of TCP packets only */
+	VERDICT_GOTO,	  /* target */
+	VERDICT_VMAP,	  /* iifname vmap @set: the dispatch */
+	VERDICT_DNAT,	  /* dnat to meta l4proto . th dport map @set */
+	VERDICT_CONTINUE, /* none: it goes on with the next rule */
 	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
 	 * in audit mode, would refuse). tally counts its packets, and as many as limit lets through
 	 * are told of by nflog. */
@@ -129,7 +130,8 @@ struct plan_object {
 struct plan_rule {
 	struct match matches[RULE_MATCHES_MAX];
 	size_t n_matches;
-	uint32_t mark; /* bits to set in the packet mark, the others stay; 0: none */
+	uint32_t mark;	 /* bits to set in the packet mark, the others stay; 0: none */
+	uint32_t unmark; /* bits to clear in it; 0: none. Not both */
 	bool counter;
 	enum verdict verdict;
 	const char *target;			 /* VERDICT_GOTO: chain */

@@ -193,8 +193,10 @@ drift "chains deleted" "chain ds-a-ING" "delete element $T dispatch { \"ds-a\" }
 	delete chain $T ds-a-ING"
 drift "a base chain deleted" "chain forward" "delete chain $T forward"
 drift "its policy changed" "chain forward" "chain $T forward { policy drop; }"
-base="ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
-	add rule $T forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch"
+base="udp sport 53 ct direction reply oifname @lookups limit rate 300/second burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500
+	add rule $T forward ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
+	add rule $T forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch
+	add rule $T forward meta mark set meta mark & 0xefffffff continue comment \"from no managed network\""
 for spec in "type filter hook forward priority filter" "type filter hook forward priority filter - 2" \
 	"type filter hook output priority filter - 1" "type filter hook input priority filter - 1" \
 	"type route hook output priority filter - 1" "type filter hook ingress device lo priority 0"; do

@@ -281,6 +281,29 @@ dsfw apply
 is "ipsets of others stay" "$(ipset list -n | sort | xargs)" "mine web web--seen"
 dsfw teardown
 
+# What meets our rules while somebody deletes them, and finds the dispatch empty, is not taken for judged.
+arrived()
+{
+	nsenter --net=/run/netns/outside nft list counter inet seen discard | sed -nE 's/.*packets ([0-9]+).*/\1/p'
+}
+nsenter --net=/run/netns/outside nft 'table inet seen {
+	counter discard { }
+	chain input { type filter hook input priority 0; udp dport 9 counter name discard; }
+}'
+dsfw apply
+python3 "$here/denied.py" flood 6 c1:udp:198.51.100.1:9 >$t/sent &
+flooder=$!
+deleted=0
+while kill -0 $flooder 2>/dev/null; do
+	nft delete table inet dockside && sleep 0.01 && dsfw apply && deleted=$((deleted + 1))
+done
+wait $flooder
+comment <<<"$(<$t/sent) denied while the table went $deleted times"
+is "nothing passes while the table goes" "$status $(arrived)" "0 0"
+dsfw teardown
+python3 "$here/denied.py" flood 0.1 c1:udp:198.51.100.1:9 >$t/sent
+result "it would be seen" "$([[ $(arrived) -gt 0 ]] || echo "nothing of $(<$t/sent) was")"
+
 # A shim that the kernel refuses for good must not keep the policy out.
 docker stop || bail "docker stop"
 nft delete table ip filter

@@ -186,7 +186,9 @@ static struct plan_set *set(struct kernel *kernel, const char *name)
 		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"            \
 		    "ct state established,related,untracked meta mark set meta mark | 0x10000000 " \
 		    "counter accept\n"                                                             \
-		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"))
+		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"                \
+		    "meta mark set meta mark & 0xefffffff continue comment \"from no managed "     \
+		    "network\"\n"))
 
 static void test_same(void **state)
 {
