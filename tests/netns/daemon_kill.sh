@@ -461,10 +461,8 @@ stream_begin
 for action in reload save first_save refresh start; do
 	kill_in $action
 done
-stream_end
-# Here somebody deletes the table, and in that moment a packet can have its mark already and not find its network any
-# more: what is sent all the time may pass. What is sent afterwards may not.
 kill_in repair
+stream_end
 stop_daemon
 kill_in apply
 kill_in first_apply

@@ -75,7 +75,7 @@ rules()
 
 other_verdict()
 {
-	sed -E 's/ accept\b/ drop/; t; s/\b(drop|reject with tcp reset|goto [^ ]+)/accept/; t
+	sed -E 's/ (accept|continue)\b/ drop/; t; s/\b(drop|reject with tcp reset|goto [^ ]+)/accept/; t
 		s/iifname vmap @[a-z-]+/iifname "x" accept/; t; s/^dnat .*/accept/; t
 		s/( log prefix .*)/\1 drop/' <<<"$1"
 }
