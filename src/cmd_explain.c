@@ -217,9 +217,10 @@ static void print_origin(const struct json_node *step, FILE *out)
 	const char *entry = string_of(step, "entry"), *file = string_of(step, "file");
 	long long line, column;
 
-	if (!entry || !file)
+	/* No file has what a draining network had; nor what nobody has configured. */
+	if (!entry || (!file && strcmp(entry, "built in") == 0))
 		return;
-	fprintf(out, "      %s at %s", entry, file);
+	fprintf(out, "      %s%s%s", entry, file ? " at " : "", file ? file : "");
 	if (int_of(step, "line", &line) && int_of(step, "column", &column))
 		fprintf(out, ":%lld:%lld", line, column);
 	fputc('\n', out);

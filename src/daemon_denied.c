@@ -78,22 +78,31 @@ static void forget_rule(struct denied_rule *rule)
 	*rule = (struct denied_rule){ 0 };
 }
 
-static const char *network_of(const struct policy *policy, const char *bridge)
+static const char *network_of(const struct daemon *d, const char *bridge)
 {
+	const struct policy *policy = &d->enforcer.running->policy;
+
 	for (size_t i = 0; i < policy->n_networks; i++)
 		if (strcmp(policy->networks[i].bridge, bridge) == 0)
 			return policy->networks[i].name;
+	for (size_t i = 0; i < d->enforcer.n_draining; i++)
+		if (strcmp(d->enforcer.draining[i].bridge, bridge) == 0)
+			return draining_name(&d->enforcer.draining[i]);
 	return bridge;
 }
 
-static void describe_rule(const struct running *running, struct denied_rule *rule)
+/* Of a draining network that only the kernel has there is just what the prefix itself says. */
+static void describe_rule(const struct daemon *d, struct denied_rule *rule)
 {
+	const struct running *running = d->enforcer.running;
 	const struct plan_rule *found =
 		denied_find_rule(&running->plan, rule->prefix, &rule->parsed);
 	const struct origin *origin = found ? found->origin : NULL;
 	unsigned column;
 
-	rule->network = xstrdup(network_of(&running->policy, rule->parsed.bridge));
+	rule->network = xstrdup(network_of(d, rule->parsed.bridge));
+	if (!origin && plan_drains(&running->plan, rule->parsed.bridge))
+		rule->entry = denied_prefix_entry(&rule->parsed);
 	if (!origin)
 		return;
 	rule->audit = found->verdict == VERDICT_ACCEPT;
@@ -116,7 +125,7 @@ static const struct denied_rule *rule_of(struct daemon *d, const char *prefix)
 	if (!denied_prefix_parse(prefix, &rule->parsed))
 		return NULL;
 	snprintf(rule->prefix, sizeof(rule->prefix), "%s", prefix);
-	describe_rule(d->enforcer.running, rule);
+	describe_rule(d, rule);
 	return rule;
 }
 
@@ -401,11 +410,11 @@ uint64_t daemon_denied_lost(const struct daemon *d)
 	return !k ? 0 : k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
 }
 
-static void put_count(struct json_out *out, const struct policy *policy,
+static void put_count(struct json_out *out, const struct daemon *d,
 		      const struct denied_count *count)
 {
 	json_out_open(out, NULL, '{');
-	json_out_string(out, "network", network_of(policy, count->bridge));
+	json_out_string(out, "network", network_of(d, count->bridge));
 	json_out_string(out, "kind", count->kind);
 	json_out_int(out, "packets", (int64_t)(count->told + count->suppressed));
 	json_out_int(out, "events", (int64_t)count->told);
@@ -442,7 +451,6 @@ static void put_network(struct json_out *out, const struct policy *policy, const
 /* Who follows asks each second: what is nothing is left out. */
 static void put_counts(struct daemon *d, const struct denied_query *query, struct json_out *out)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
 	const struct denied_counts *counts = &d->denied->counts;
 
 	daemon_denied_count(d);
@@ -453,8 +461,8 @@ static void put_counts(struct daemon *d, const struct denied_query *query, struc
 
 		if (count->told + count->suppressed > 0 &&
 		    (!query->network ||
-		     strcasecmp(query->network, network_of(policy, count->bridge)) == 0))
-			put_count(out, policy, count);
+		     strcasecmp(query->network, network_of(d, count->bridge)) == 0))
+			put_count(out, d, count);
 	}
 	json_out_close(out, ']');
 }

@@ -59,6 +59,27 @@ static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, st
 	return 0;
 }
 
+/* Is NULL for a network that is configured, or unknown. */
+static int draining_of(const struct daemon *d, const char *name, const struct network **ret_network,
+		       struct err *err)
+{
+	const char *bridge = daemon_draining_bridge(d, name);
+
+	for (size_t i = 0; bridge && i < d->enforcer.n_draining; i++) {
+		const struct draining *draining = &d->enforcer.draining[i];
+
+		if (draining->bridge == bridge)
+			*ret_network = draining_network(draining);
+	}
+	if (!bridge || (*ret_network && !plan_drains(&d->enforcer.running->plan, bridge)))
+		return 0;
+	return err_set(err, EINVAL,
+		       "network %s is no longer configured: its last policy stays in force until "
+		       "its containers have left, but only the kernel has it; nft list table inet "
+		       "dockside shows it",
+		       name);
+}
+
 static int answer(const struct daemon *d, const struct request *request, struct buf *ret_json,
 		  struct err *err)
 {
@@ -68,12 +89,8 @@ static int answer(const struct daemon *d, const struct request *request, struct 
 	struct host_addrs addrs = { 0 };
 	int r = explain_question_read(request, &question, err);
 
-	if (r >= 0 && daemon_draining_bridge(d, question.from))
-		r = err_set(
-			err, EINVAL,
-			"network %s is no longer configured: its last policy stays in force until "
-			"its containers have left; nft list table inet dockside shows it",
-			question.from);
+	if (r >= 0)
+		r = draining_of(d, question.from, &world.draining, err);
 	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
 	world.host_addrs = addrs.items;

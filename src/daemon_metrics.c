@@ -19,6 +19,20 @@ static struct state_of shim_state_of(const struct shim_comparison *c, enum shim_
 				  shim_state(&c->kernel, &c->changes, table) };
 }
 
+/* The caller frees the array. */
+static struct metrics_draining *collect_draining(const struct daemon *d)
+{
+	size_t n = d->enforcer.n_draining;
+	struct metrics_draining *list = xcalloc(n + 1, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct draining *draining = &d->enforcer.draining[i];
+
+		list[i] = (struct metrics_draining){ draining_name(draining), draining->bridge };
+	}
+	return list;
+}
+
 static struct metrics_state collect_state(const struct daemon *d, const char *release)
 {
 	uint64_t now_ms = daemon_now_ms(d);
@@ -30,7 +44,6 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.started_ms = d->started_ms,
 		.ready = d->ready && !d->settings_error,
 		.settings = !d->settings_error,
-		.draining = d->enforcer.running->plan.n_draining,
 		.loads_ok = d->last_load.n_ok,
 		.loads_failed = d->last_load.n_failed,
 		.load_failed = d->last_load.failed,
@@ -82,12 +95,15 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
 {
 	const struct running *running = d->enforcer.running;
 	const struct kernel *counters = daemon_counters(d);
+	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(d);
 	struct metrics_state state;
 	struct metrics metrics;
 	struct utsname name;
 
 	daemon_denied_count(d);
 	state = collect_state(d, uname(&name) == 0 ? name.release : NULL);
+	state.draining = draining;
+	state.n_draining = d->enforcer.n_draining;
 	metrics_collect(&running->policy, &running->plan, counters, &d->enforcer.names, &state,
 			&metrics);
 	json_out_open(out, NULL, '{');

@@ -89,7 +89,7 @@ static void put_network(struct json_out *out, struct daemon *d, const struct ker
 {
 	const struct running *running = d->enforcer.running;
 	/* The kernel's rules are those of the plan, or a repair is under way. */
-	struct network_traffic traffic = network_count(&running->plan, kernel, network);
+	struct network_traffic traffic = network_count(&running->plan, kernel, network->bridge);
 
 	json_out_open(out, network->name, '{');
 	json_out_string(out, "state", network_managed(network) ? "enforced" : "unmanaged");
@@ -114,6 +114,19 @@ static bool is_closed(const struct running *running, const char *bridge)
 	return false;
 }
 
+/* What the rules have counted, unless they are gone. */
+static void put_draining(struct json_out *out, struct daemon *d, const struct kernel *kernel,
+			 const char *bridge)
+{
+	struct network_traffic traffic = network_count(&d->enforcer.running->plan, kernel, bridge);
+
+	if (traffic.known) {
+		json_out_int(out, "passed", (int64_t)traffic.passed.packets);
+		json_out_int(out, "refused", (int64_t)traffic.refused.packets);
+	}
+	put_denied(out, d, bridge);
+}
+
 static bool put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel)
 {
 	const struct running *running = d->enforcer.running;
@@ -133,7 +146,7 @@ static bool put_networks(struct json_out *out, struct daemon *d, const struct ke
 		json_out_open(out, bridge, '{');
 		json_out_string(out, "state", is_closed(running, bridge) ? "closed" : "draining");
 		json_out_string(out, "bridge", bridge);
-		put_denied(out, d, bridge);
+		put_draining(out, d, kernel, bridge);
 		daemon_docker_status_network(d, out, bridge);
 		json_out_close(out, '}');
 	}

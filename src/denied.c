@@ -31,10 +31,19 @@ bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
 
 	if (strncmp(prefix, head, sizeof(head) - 1) != 0 ||
 	    !take_part(&p, parsed.bridge, sizeof(parsed.bridge)) ||
-	    !take_part(&p, parsed.kind, sizeof(parsed.kind)))
+	    !take_part(&p, parsed.kind, sizeof(parsed.kind)) ||
+	    !take_part(&p, parsed.number, sizeof(parsed.number)))
 		return false;
 	*ret_prefix = parsed;
 	return true;
+}
+
+char *denied_prefix_entry(const struct denied_prefix *parsed)
+{
+	if (strcmp(parsed->number, "-") == 0)
+		return xstrdup("-");
+	return xasprintf("%s[%s]", strcmp(parsed->kind, "HOST") == 0 ? "host" : "egress",
+			 parsed->number);
 }
 
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,

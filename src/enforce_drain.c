@@ -22,6 +22,21 @@ static bool configured(const struct policy *policy, const char *bridge)
 	return false;
 }
 
+const struct network *draining_network(const struct draining *draining)
+{
+	for (size_t i = 0; draining->from && i < draining->from->policy.n_networks; i++)
+		if (strcmp(draining->from->policy.networks[i].bridge, draining->bridge) == 0)
+			return &draining->from->policy.networks[i];
+	return NULL;
+}
+
+const char *draining_name(const struct draining *draining)
+{
+	const struct network *network = draining_network(draining);
+
+	return network ? network->name : draining->bridge;
+}
+
 void enforce_compile(struct enforcer *e, struct running *running)
 {
 	struct plan *plan = &running->plan;

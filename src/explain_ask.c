@@ -151,32 +151,42 @@ static struct ipaddr gateway6(const struct network *network)
 	return prefix_first_host(&network->subnet6);
 }
 
+/* The bridges' own. */
+static void add_gateways(struct explain_cases *cases, const struct network *network)
+{
+	struct ipaddr gateway = gateway6(network);
+
+	add_host_route(cases, &network->gateway);
+	if (network->has_subnet6)
+		add_host_route(cases, &gateway);
+}
+
+static void add_subnets(struct explain_cases *cases, const struct network *network)
+{
+	add_route(cases, &network->subnet.addr, network->subnet.len, network->bridge);
+	if (network->has_subnet6)
+		add_route(cases, &network->subnet6.addr, network->subnet6.len, network->bridge);
+}
+
 static void make_routes(const struct asking *a)
 {
 	static const struct ipaddr link_local = { FAMILY_IPV6, { 0xfe, 0x80 } };
 	const struct policy *policy = a->world->policy;
+	const struct network *draining = a->world->draining;
 	struct explain_cases *cases = a->cases;
-	size_t n = 4 * policy->n_networks + a->world->n_host_addrs + 1;
+	size_t n = 4 * (policy->n_networks + 1) + a->world->n_host_addrs + 1;
 
 	cases->routes = arena_alloc(&cases->arena, n * sizeof(*cases->routes));
 	for (size_t i = 0; i < a->world->n_host_addrs; i++)
 		add_host_route(cases, &a->world->host_addrs[i]);
-	for (size_t i = 0; i < policy->n_networks; i++) {
-		const struct network *network = &policy->networks[i];
-		struct ipaddr gateway = gateway6(network);
-
-		add_host_route(cases, &network->gateway);
-		if (network->has_subnet6)
-			add_host_route(cases, &gateway);
-	}
-	for (size_t i = 0; i < policy->n_networks; i++) {
-		const struct network *network = &policy->networks[i];
-
-		add_route(cases, &network->subnet.addr, network->subnet.len, network->bridge);
-		if (network->has_subnet6)
-			add_route(cases, &network->subnet6.addr, network->subnet6.len,
-				  network->bridge);
-	}
+	for (size_t i = 0; i < policy->n_networks; i++)
+		add_gateways(cases, &policy->networks[i]);
+	if (draining)
+		add_gateways(cases, draining);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		add_subnets(cases, &policy->networks[i]);
+	if (draining)
+		add_subnets(cases, draining);
 	add_route(cases, &link_local, 10, a->network->bridge);
 }
 
@@ -505,6 +515,14 @@ static int ask_name(const struct asking *a, struct err *err)
 
 /* ------------------------------------------------------------------ the whole */
 
+static const struct network *find_network(const struct explain_world *world, const char *name,
+					  struct err *err)
+{
+	if (world->draining && strcasecmp(world->draining->name, name) == 0)
+		return world->draining;
+	return policy_find_network(world->policy, name, err);
+}
+
 int explain_ask(const struct explain_question *question, const struct explain_world *world,
 		struct explain_cases *ret_cases, struct err *err)
 {
@@ -512,7 +530,7 @@ int explain_ask(const struct explain_question *question, const struct explain_wo
 	struct asking a = { .q = question, .world = world, .cases = &cases };
 	int r;
 
-	a.network = cases.network = policy_find_network(world->policy, question->from, err);
+	a.network = cases.network = find_network(world, question->from, err);
 	if (!a.network)
 		return -EINVAL;
 	make_routes(&a);

@@ -8,6 +8,11 @@
 #include "dockside/json_out.h"
 #include "dockside/nft_text.h"
 
+#define DRAINS                                                                                  \
+	"the network is draining: it is no longer configured, and its last policy, which this " \
+	"is, "                                                                                  \
+	"stays in force until its containers have left"
+
 static const char *hook_name(enum base_hook hook)
 {
 	switch (hook) {
@@ -305,11 +310,14 @@ int explain_answer(const struct explain_question *question, const struct explain
 	json_out_string(&out, "bridge", cases.network->bridge);
 	json_out_bool(&out, "managed", network_managed(cases.network));
 	json_out_bool(&out, "audit", is_audited(cases.network));
+	json_out_bool(&out, "draining", cases.network == world->draining);
 	json_out_open(&out, "explanations", '[');
 	for (size_t i = 0; i < cases.n; i++)
 		put_case(&out, &cases, &cases.items[i], world->plan);
 	json_out_close(&out, ']');
 	json_out_open(&out, "notes", '[');
+	if (cases.network == world->draining)
+		json_out_string(&out, NULL, DRAINS);
 	for (size_t i = 0; i < cases.n_notes; i++)
 		json_out_string(&out, NULL, cases.notes[i]);
 	json_out_close(&out, ']');

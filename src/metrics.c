@@ -113,6 +113,11 @@ static size_t two_if_listening(const struct metrics *m)
 	return m->state.lookups.listening ? 2 : 0;
 }
 
+static size_t networks_judged(const struct metrics *m)
+{
+	return m->n_networks;
+}
+
 /* Passed and refused. */
 static size_t networks_twice(const struct metrics *m)
 {
@@ -181,7 +186,7 @@ static void put_settings(const struct metrics *m, size_t i, struct buf *b)
 static void put_networks(const struct metrics *m, size_t i, struct buf *b)
 {
 	static const char *const states[] = { "enforced", "audit", "unmanaged", "draining" };
-	size_t n[ARRAY_SIZE(states)] = { [3] = m->state.draining };
+	size_t n[ARRAY_SIZE(states)] = { [3] = m->state.n_draining };
 
 	static_assert(ARRAY_SIZE(states) == NETWORK_STATES, "a name for each state");
 	for (size_t k = 0; k < m->policy->n_networks; k++) {
@@ -305,6 +310,12 @@ static void put_network_packets(const struct metrics *m, size_t i, struct buf *b
 static void put_network_bytes(const struct metrics *m, size_t i, struct buf *b)
 {
 	put_value(b, network_labels(m, i, b)->bytes);
+}
+
+static void put_draining(const struct metrics *m, size_t i, struct buf *b)
+{
+	put_label(b, "network", m->networks[i].name, true);
+	put_value(b, m->networks[i].draining);
 }
 
 static void put_recorded(const struct metrics *m, size_t i, struct buf *b)
@@ -465,6 +476,10 @@ static const struct metric {
 	  networks_twice, put_network_packets },
 	{ "network_bytes_total", "counter", "Bytes of these packets.", networks_twice,
 	  put_network_bytes },
+	{ "network_draining", "gauge",
+	  "Whether a network is no longer configured, its last policy in force until its "
+	  "containers have left.",
+	  networks_judged, put_draining },
 	{ "denied_events_total", "counter",
 	  "Packets that rules have refused since the daemon's start and `denied` tells of, by "
 	  "network.",

@@ -13,32 +13,51 @@ static void add_traffic(struct traffic *traffic, const struct kernel_rule *rule)
 	traffic->bytes += rule->bytes;
 }
 
-struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
-				     const struct network *network)
+static void count_rule(struct network_traffic *sum, bool accepts, const struct kernel_rule *rule)
 {
+	add_traffic(accepts ? &sum->passed : &sum->refused, rule);
+}
+
+static void count_chain(struct network_traffic *sum, const struct plan_chain *chain,
+			const struct kernel_chain *have)
+{
+	sum->known = true;
+	for (size_t i = 0; i < chain->n_rules && i < have->n_rules; i++)
+		if (chain->rules[i].counter)
+			count_rule(sum, chain->rules[i].verdict == VERDICT_ACCEPT, &have->rules[i]);
+}
+
+static void count_kernel_chain(struct network_traffic *sum, const struct kernel_chain *have)
+{
+	sum->known = true;
+	for (size_t i = 0; i < have->n_rules; i++)
+		if (have->rules[i].counts)
+			count_rule(sum, have->rules[i].accepts, &have->rules[i]);
+}
+
+struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
+				     const char *bridge)
+{
+	bool drains = plan_drains(plan, bridge);
 	struct network_traffic sum = { 0 };
 	struct arena arena = { 0 };
 
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-		const char *name = plan_chain_name(&arena, network->bridge, kinds[k]);
+		const char *name = plan_chain_name(&arena, bridge, kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
 		const struct kernel_chain *have = kernel_find_chain(kernel, name);
 
-		sum.known |= chain && have;
-		for (size_t i = 0; chain && have && i < chain->n_rules && i < have->n_rules; i++) {
-			if (!chain->rules[i].counter)
-				continue;
-			add_traffic(chain->rules[i].verdict == VERDICT_ACCEPT ? &sum.passed
-									      : &sum.refused,
-				    &have->rules[i]);
-		}
+		if (chain && have)
+			count_chain(&sum, chain, have);
+		else if (have && drains)
+			count_kernel_chain(&sum, have);
 	}
 	arena_free(&arena);
 	return sum;
 }
 
 /* An entry of the configuration may be several rules of the kernel, one after the other. */
-static void collect_chain(struct metrics *m, const struct network *network, const char *kind,
+static void collect_chain(struct metrics *m, const char *network, const char *kind,
 			  const struct plan_chain *chain, const struct kernel_chain *have)
 {
 	const struct origin *origin = NULL;
@@ -56,7 +75,7 @@ static void collect_chain(struct metrics *m, const struct network *network, cons
 			last = &m->rules[m->n_rules++];
 			origin = rule->origin;
 			*last = (struct metrics_rule){
-				.network = network->name,
+				.network = network,
 				.chain = kind,
 				.entry = origin == chain->origin ? "built-in" : origin->entry,
 				.comment = comment,
@@ -81,7 +100,7 @@ static void add_elem(struct traffic *traffic, const struct kernel_set *have,
 }
 
 /* NAT rules are elements of two maps, both sorted; a name has its port in both. */
-static void collect_nat(struct metrics *m, const struct network *network,
+static void collect_nat(struct metrics *m, const char *network,
 			const struct plan_set *const maps[N_FAMILIES],
 			const struct kernel_set *const have[N_FAMILIES])
 {
@@ -100,7 +119,7 @@ static void collect_nat(struct metrics *m, const struct network *network,
 		m->rules = array_grow(m->rules, &m->cap_rules, m->n_rules, sizeof(*m->rules));
 		rule = &m->rules[m->n_rules++];
 		*rule = (struct metrics_rule){
-			.network = network->name,
+			.network = network,
 			.chain = "NAT",
 			.entry = first->origin->entry,
 			.comment = first->comment ? first->comment : "",
@@ -115,8 +134,9 @@ static void collect_nat(struct metrics *m, const struct network *network,
 	}
 }
 
-static void collect_network(struct metrics *m, const struct plan *plan, const struct kernel *kernel,
-			    const struct network *network)
+static struct metrics_network *collect_network(struct metrics *m, const struct plan *plan,
+					       const struct kernel *kernel, const char *network,
+					       const char *bridge)
 {
 	const struct kernel_set *have_maps[N_FAMILIES];
 	const struct plan_set *maps[N_FAMILIES];
@@ -124,14 +144,14 @@ static void collect_network(struct metrics *m, const struct plan *plan, const st
 	struct arena arena = { 0 };
 
 	*item = (struct metrics_network){
-		.name = network->name,
-		.traffic = network_count(plan, kernel, network),
+		.name = network,
+		.traffic = network_count(plan, kernel, bridge),
 	};
 	if (m->state.denied)
-		item->denied = denied_counts_sum(m->state.denied, network->bridge);
+		item->denied = denied_counts_sum(m->state.denied, bridge);
 	m->n_networks += item->traffic.known;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-		const char *name = plan_chain_name(&arena, network->bridge, kinds[k]);
+		const char *name = plan_chain_name(&arena, bridge, kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
 		const struct kernel_chain *have = kernel_find_chain(kernel, name);
 
@@ -139,8 +159,8 @@ static void collect_network(struct metrics *m, const struct plan *plan, const st
 			collect_chain(m, network, kinds[k], chain, have);
 	}
 	for (int f = 0; f < N_FAMILIES; f++) {
-		const char *name = plan_chain_name(&arena, network->bridge,
-						   f == FAMILY_IPV4 ? "nat4" : "nat6");
+		const char *name =
+			plan_chain_name(&arena, bridge, f == FAMILY_IPV4 ? "nat4" : "nat6");
 
 		maps[f] = plan_find_set(plan, name);
 		have_maps[f] = kernel_find_set(kernel, name);
@@ -148,6 +168,7 @@ static void collect_network(struct metrics *m, const struct plan *plan, const st
 	if (have_maps[FAMILY_IPV4] || have_maps[FAMILY_IPV6])
 		collect_nat(m, network, maps, have_maps);
 	arena_free(&arena);
+	return item;
 }
 
 /* Of addresses alone: those of ports are part of their rules. */
@@ -171,11 +192,16 @@ void metrics_collect(const struct policy *policy, const struct plan *plan,
 {
 	struct metrics m = { .policy = policy, .names = names, .state = *state };
 
-	m.networks = xcalloc(policy->n_networks + 1, sizeof(*m.networks));
+	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
 	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
 	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&m, plan, kernel, &policy->networks[i]);
+		collect_network(&m, plan, kernel, policy->networks[i].name,
+				policy->networks[i].bridge);
+	for (size_t i = 0; i < state->n_draining; i++)
+		collect_network(&m, plan, kernel, state->draining[i].name,
+				state->draining[i].bridge)
+			->draining = true;
 	for (size_t i = 0; i < plan->n_sets; i++)
 		collect_set(&m, kernel, plan->sets[i]);
 	for (size_t i = 0; i < names->n; i++)

@@ -4,6 +4,8 @@
  * is from. What both need is the plan's own where it has it, such as a set of the same name: a draining
  * network's rules go by what an ipset is now.
  */
+#include <search.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +15,47 @@ struct adoption {
 	struct plan *plan;
 	const struct plan *from;
 	const char *bridge;
-	const struct origin *origin;
+	const struct origin *origin; /* of what has none */
+	void *origins;		     /* of copy_origin() */
 };
 
 static const char *copy_text(struct adoption *a, const char *text)
 {
 	return text ? arena_strdup(&a->plan->arena, text) : NULL;
+}
+
+struct origin_copy {
+	const struct origin *from, *copy;
+};
+
+static int cmp_copies(const void *a, const void *b)
+{
+	const struct origin_copy *x = a, *y = b;
+
+	return ((uintptr_t)x->from > (uintptr_t)y->from) -
+	       ((uintptr_t)x->from < (uintptr_t)y->from);
+}
+
+/*
+ * Which entry it is from, but not where that was: the file says something else by now. One for one, as it is
+ * by their origin that rules are known to belong together.
+ */
+static const struct origin *copy_origin(struct adoption *a, const struct origin *origin)
+{
+	struct origin_copy key = { .from = origin }, **found, *made;
+
+	if (!origin)
+		return a->origin;
+	found = tfind(&key, &a->origins, cmp_copies);
+	if (found)
+		return (*found)->copy;
+	made = xcalloc(1, sizeof(*made));
+	made->from = origin;
+	made->copy = plan_origin(a->plan, copy_text(a, origin->network),
+				 copy_text(a, origin->entry), (struct loc){ 0 });
+	if (!tsearch(made, &a->origins, cmp_copies))
+		abort(); /* out of memory */
+	return made->copy;
 }
 
 /* Not by plan_find_set(), which knows only what was there when the plan was finished. */
@@ -40,7 +77,8 @@ static const struct plan_object *adopt_object(struct adoption *a, const struct p
 		if (object_cmp(plan->objects[i]->kind, plan->objects[i]->name, object->kind,
 			       object->name) == 0)
 			return plan->objects[i];
-	return plan_add_object(a->plan, object->kind, copy_text(a, object->name), a->origin);
+	return plan_add_object(a->plan, object->kind, copy_text(a, object->name),
+			       copy_origin(a, object->origin));
 }
 
 static bool has_chain(const struct plan *plan, const char *name)
@@ -54,7 +92,7 @@ static bool has_chain(const struct plan *plan, const char *name)
 /* Nobody asks for its names any more: what they had last is permanent. */
 static void copy_elem(struct adoption *a, struct plan_set *set, const struct elem *elem)
 {
-	struct elem *copy = set_add_elem(set, a->origin);
+	struct elem *copy = set_add_elem(set, copy_origin(a, elem->origin));
 
 	memcpy(copy->key, elem->key, sizeof(copy->key));
 	memcpy(copy->last, elem->last, sizeof(copy->last));
@@ -76,7 +114,8 @@ static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set
 
 	if (copy)
 		return copy;
-	copy = plan_add_set(a->plan, set->type, copy_text(a, set->name), a->origin);
+	copy = plan_add_set(a->plan, set->type, copy_text(a, set->name),
+			    copy_origin(a, set->origin));
 	copy->interval = set->interval;
 	copy->timeout = set->timeout;
 	copy->counter = set->counter;
@@ -90,10 +129,11 @@ static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set
 
 static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct plan_rule *rule)
 {
-	struct plan_rule *copy = chain_add_rule(chain, a->origin);
+	const struct origin *origin = copy_origin(a, rule->origin);
+	struct plan_rule *copy = chain_add_rule(chain, origin);
 
 	*copy = *rule;
-	copy->origin = a->origin;
+	copy->origin = origin;
 	copy->target = copy_text(a, rule->target);
 	copy->comment = copy_text(a, rule->comment);
 	copy->log = copy_text(a, rule->log);
@@ -119,7 +159,7 @@ static void adopt_chain(struct adoption *a, const struct plan_chain *chain)
 
 	if (has_chain(a->plan, chain->name))
 		return;
-	copy = plan_add_chain(a->plan, copy_text(a, chain->name), a->origin);
+	copy = plan_add_chain(a->plan, copy_text(a, chain->name), copy_origin(a, chain->origin));
 	copy->bridge = copy_text(a, chain->bridge);
 	copy->kind = copy_text(a, chain->kind);
 	copy->hook = chain->hook;
@@ -150,7 +190,7 @@ static void adopt_bridge(struct adoption *a, const struct plan_set *set)
 
 bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge)
 {
-	struct adoption a = { plan, from, bridge, NULL };
+	struct adoption a = { .plan = plan, .from = from, .bridge = bridge };
 	bool found = false;
 
 	a.origin = plan_origin(plan, NULL, arena_printf(&plan->arena, "draining %s", bridge),
@@ -169,6 +209,7 @@ bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge)
 	for (size_t i = 0; i < from->n_sets; i++)
 		if (is_of_bridges(from->sets[i]))
 			adopt_bridge(&a, from->sets[i]);
+	tdestroy(a.origins, free);
 	plan_finish(plan);
 	return true;
 }

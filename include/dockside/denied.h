@@ -37,10 +37,13 @@
 struct denied_prefix {
 	char bridge[BRIDGE_NAME_MAX + 1];
 	char kind[DENIED_KIND_MAX + 1];
+	char number[16]; /* N: of the rule, or "-" */
 };
 
 /* False for what no rule of ours has. */
 bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
+/* Which entry that was, "egress[3]", or "-"; the caller frees it. */
+char *denied_prefix_entry(const struct denied_prefix *parsed);
 
 /* The rule of the plan that refuses what this prefix tells of; NULL: it is an older one's. */
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,

@@ -34,6 +34,11 @@ struct draining {
 	uint64_t empty_ms;    /* the caller's: since when nobody is any more; 0: somebody is */
 };
 
+/* The network as it was configured, in the policy that it is from; NULL: only the kernel has that. */
+const struct network *draining_network(const struct draining *draining);
+/* Docker's name, or where nobody knows it the bridge's. */
+const char *draining_name(const struct draining *draining);
+
 struct enforcer {
 	struct nft_reader *reader;
 	struct nft_loader *loader;

@@ -11,7 +11,9 @@
 struct kernel_rule {
 	uint64_t handle;
 	uint64_t hash;		 /* of its expressions without counter values, and its user data */
-	uint64_t packets, bytes; /* of its counter, if it has one */
+	bool counts;		 /* it has a counter */
+	uint64_t packets, bytes; /* of that */
+	bool accepts;
 };
 
 struct kernel_chain {

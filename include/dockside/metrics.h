@@ -21,9 +21,12 @@ struct network_traffic {
 	struct traffic passed, refused;
 };
 
-/* Of the chains OUT, ING and HOST. The kernel's rules have to be those of the plan, one by one. */
+/*
+ * Of a bridge's chains OUT, ING and HOST. The kernel's rules have to be those of the plan, one by one;
+ * but of networks that are draining and that only the kernel has.
+ */
 struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
-				     const struct network *network);
+				     const char *bridge);
 
 /* ---- how long the event loop is busy at a time ---- */
 
@@ -54,13 +57,20 @@ struct metrics_lookups {
 	uint64_t replies, malformed;
 };
 
+/* A network that is no longer configured. */
+struct metrics_draining {
+	const char *name; /* Docker's, or the bridge's */
+	const char *bridge;
+};
+
 /* What is not in plan, kernel and names. Times are seconds since 1970, in milliseconds. */
 struct metrics_state {
 	const char *version, *kernel; /* of the program; of Linux, or NULL */
 	uint64_t now_ms;	      /* of the clock of the names */
 	uint64_t started_ms;
 	bool ready, settings;
-	size_t draining; /* networks */
+	const struct metrics_draining *draining;
+	size_t n_draining;
 	uint64_t loads_ok, loads_failed;
 	bool load_failed; /* the last one */
 	uint64_t load_ms;
@@ -77,6 +87,7 @@ struct metrics_state {
 
 struct metrics_network {
 	const char *name;
+	bool draining;
 	struct network_traffic traffic;
 	struct denied_sum denied;
 };

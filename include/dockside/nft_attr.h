@@ -32,7 +32,7 @@ int attr_left(const struct nlattr *nest, const struct nlattr *pos);
 void read_base_chain(const struct attrs *a, struct kernel_chain *chain);
 /* Hash of a rule's expressions and user data. */
 uint64_t hash_rule(const struct attrs *a);
-/* What its first counter has counted: packets and bytes; left alone if it has none. */
+/* What its first counter has counted, and whether it accepts. */
 void rule_counter(const struct attrs *a, struct kernel_rule *rule);
 /* Type, flags and comment. */
 void read_set(const struct attrs *a, struct kernel_set *set);

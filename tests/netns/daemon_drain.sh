@@ -61,6 +61,43 @@ policed() # DESCRIPTION
 	END
 }
 
+# explained DESCRIPTION PATTERN OPTION…: what explain says of a packet of ds-1
+explained()
+{
+	client explain --from ds-1 "${@:3}"
+	like "$1" "$status $(tr '\n' ' ' <<<"$out$err")" "$2"
+}
+
+# metric PATTERN: the values of ds-1's series, or of what needs no network
+metric()
+{
+	client metrics
+	grep -E "^dsfw_nft_$1" <<<"$out" | sed 's/.* //' | xargs
+}
+refused='network_packets_total\{network="ds-1",verdict="refused"\}'
+
+# recorded KEY=VALUE…: how many events of ds-1 are so
+recorded()
+{
+	sleep 0.3 # the kernel collects for a tenth of a second
+	client denied --network ds-1 --json
+	cp $t/out $t/events
+	python3 "$here/denied.py" judge $t/events network=ds-1 "$@"
+}
+
+# attributed DESCRIPTION: ten packets that are refused are of ds-1 and its rules
+attributed()
+{
+	local all out_ ing
+	all=$(metric "$refused") out_=$(recorded rule='egress[1]' kind=OUT) ing=$(recorded rule=- kind=ING)
+	python3 "$here/denied.py" try 50 10 c1:udp:198.51.100.1:9 c1:udp:172.30.1.12:9 >/dev/null
+	is "$1: events" "$(($(recorded rule='egress[1]' kind=OUT) - out_)) $(($(recorded rule=- kind=ING) - ing))" "5 5"
+	is "$1: metrics" "$(($(metric "$refused") - all))" 10
+	is "$1: told of or not is all" "$(metric 'denied_(events|suppressed)_total\{network="ds-1"' | tr ' ' +)" \
+		"$(python3 "$here/denied.py" judge $t/events network=ds-1)+0"
+	is "$1: it drains, as the metrics say" "$(metric 'network_draining\{network="ds-1"\}')" 1
+}
+
 open_again() # DESCRIPTION
 {
 	probes "$1" <<-'END'
@@ -81,6 +118,23 @@ is "as status says" "$(state ds-1)" draining
 is "the files are without it" "$(grep -c ds-1 $t/network.json $t/firewall.json | xargs)" \
 	"$t/network.json:0 $t/firewall.json:0"
 policed "its policy stays"
+attributed "a network that drains"
+is "the metrics have its rules" "$(metric 'rule_packets_total\{network="ds-1",chain="OUT",rule="egress\[' | wc -w)" 2
+is "and those that nobody has configured" "$(metric 'rule_packets_total\{network="ds-1",chain="(OUT|ING)",rule="built-in"' | wc -w)" 3
+is "its state" "$(metric 'networks\{state="draining"\}')" 1
+drains='note: the network is draining'
+explained "explain goes by the policy that is in force: allowed" "^0 .*: let pass .*egress\[0\] .*$drains" \
+	--to 198.51.100.2 --proto tcp --port 81
+explained "by its name" "^0 .*: let pass .*two.example.*$drains" --to two.example --proto tcp --port 80
+explained "refused" "^0 .*: REFUSED with a reset .*egress\[1\] .*$drains" --to 198.51.100.1 --proto tcp --port 80
+explained "between containers" "^0 .*: DROPPED .*$drains" --to 172.30.1.12 --proto tcp --port 80
+explained "redirected" "^0 .*: let pass .*nat\[0\].*becomes 198.51.100.2 port 80 .*$drains" \
+	--to 198.51.100.1 --proto tcp --port 82
+explained "to the host" "^0 .*: REFUSED with a reset .*host\[1\] .*$drains" --to host --proto tcp --port 22
+client explain --from ds-1 --to 198.51.100.1 --proto tcp --port 80 --json
+is "for programs" "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["draining"])' <<<"$out")" True
+client explain --from ds-2 --to 198.51.100.1 --proto tcp --port 80
+is "another does not" "$status $(grep -c draining <<<"$out")" "0 0"
 client remove-network ds-2
 is "the next one drains, too" "$status $(state ds-2)" "0 draining"
 policed "what both need stays"
@@ -106,6 +160,9 @@ policed "with all that it had"
 client reconcile --json
 is "it is no drift" "$out" \
 	'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
+
+attributed "what only the kernel has"
+explained "explain says why it cannot" "^1 .*only the kernel has it" --to 198.51.100.1 --proto tcp --port 80
 
 ip link set v-c2 nomaster
 is "when its last container has left" "$(until_true 5 test -z "$(state ds-2)"; state ds-2)" ""
