@@ -109,6 +109,7 @@
  *  "network": "ds-prod", "bridge": "ds-prod",
  *  "managed": true,
  *  "audit": false,                         true: what its rules refuse passes
+ *  "draining": false,                      it is no longer configured: this is its last policy
  *  "explanations": [{                      one for each address
  *      "source": ADDRESS, "mac": MAC,      mac null: not given
  *      "dockside": false,                  it is the dockside container
