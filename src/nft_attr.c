@@ -179,11 +179,6 @@ static bool set_counts(const struct attrs *a)
 	return a->at[NFTA_SET_EXPR] && is_counter(a->at[NFTA_SET_EXPR]);
 }
 
-static uint64_t limit_value(const struct nlattr *attr)
-{
-	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
-}
-
 /* The `limit` of the set of bridges whose DNS replies are heard. */
 static bool is_limit(const struct nlattr *expression)
 {
@@ -192,8 +187,8 @@ static bool is_limit(const struct nlattr *expression)
 	return attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
 	       strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "limit") == 0 &&
 	       attrs_parse_nested(&limit, e.at[NFTA_EXPR_DATA]) &&
-	       limit_value(limit.at[NFTA_LIMIT_RATE]) == LOOKUPS_RATE &&
-	       limit_value(limit.at[NFTA_LIMIT_UNIT]) == 1 &&
+	       get_u64(limit.at[NFTA_LIMIT_RATE]) == LOOKUPS_RATE &&
+	       get_u64(limit.at[NFTA_LIMIT_UNIT]) == 1 &&
 	       get_u32(limit.at[NFTA_LIMIT_BURST]) == LOOKUPS_BURST &&
 	       get_u32(limit.at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
 	       get_u32(limit.at[NFTA_LIMIT_FLAGS]) == 0;

@@ -137,6 +137,21 @@ static void text_match(struct buf *b, const struct match *match)
 	}
 }
 
+/* Word by word: there is one before each rule that refuses. */
+static void text_log(struct buf *b, const struct plan_rule *rule)
+{
+	buf_puts(b, "counter name \"");
+	buf_puts(b, rule->tally->name);
+	buf_puts(b, "\" limit name \"");
+	buf_puts(b, rule->limit->name);
+	buf_puts(b, "\" log prefix \"");
+	buf_puts(b, rule->log);
+	buf_puts(b, "\" group ");
+	buf_uint(b, rule->log_group);
+	buf_puts(b, " snaplen ");
+	buf_uint(b, LOG_SNAPLEN);
+}
+
 static void text_verdict(struct buf *b, const struct plan_rule *rule)
 {
 	switch (rule->verdict) {
@@ -164,11 +179,7 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 		buf_puts(b, "continue");
 		break;
 	case VERDICT_LOG:
-		buf_printf(b,
-			   "counter name \"%s\" limit name \"%s\" log prefix \"%s\" group %u "
-			   "snaplen %d",
-			   rule->tally->name, rule->limit->name, rule->log, rule->log_group,
-			   LOG_SNAPLEN);
+		text_log(b, rule);
 		break;
 	case VERDICT_COPY:
 		buf_printf(b,
