@@ -155,39 +155,120 @@ const char *denied_name(const struct names *names, const char *looked_up, const 
 
 /* ------------------------------------------------------------------ the memory */
 
+/* Where the network is or would be among the sorted ones. */
+static size_t find_network(const struct denied_ring *ring, const char *name)
+{
+	size_t lo = 0, hi = ring->n_networks;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(ring->networks[mid]->name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Made at the first use. */
+static struct denied_network *take_network(struct denied_ring *ring, const char *name)
+{
+	size_t i = find_network(ring, name);
+
+	if (i < ring->n_networks && strcmp(ring->networks[i]->name, name) == 0)
+		return ring->networks[i];
+	ring->networks = array_grow(ring->networks, &ring->cap_networks, ring->n_networks,
+				    sizeof(struct denied_network *));
+	memmove(ring->networks + i + 1, ring->networks + i,
+		(ring->n_networks - i) * sizeof(struct denied_network *));
+	ring->n_networks++;
+	ring->networks[i] = xcalloc(1, sizeof(struct denied_network));
+	ring->networks[i]->name = xstrdup(name);
+	return ring->networks[i];
+}
+
+static void drop_network(struct denied_ring *ring, struct denied_network *network)
+{
+	size_t i = find_network(ring, network->name);
+
+	ring->n_networks--;
+	memmove(ring->networks + i, ring->networks + i + 1,
+		(ring->n_networks - i) * sizeof(struct denied_network *));
+	free(network->name);
+	free(network);
+}
+
+static void forget_oldest(struct denied_ring *ring, struct denied_network *network)
+{
+	struct denied_kept *kept = network->oldest;
+
+	*(kept->older ? &kept->older->newer : &ring->oldest) = kept->newer;
+	*(kept->newer ? &kept->newer->older : &ring->newest) = kept->older;
+	ring->n--;
+	network->oldest = kept->next;
+	network->n--;
+	free(kept->json);
+	free(kept);
+}
+
+/* For an event of the network, which may be a new one. */
+static void make_room(struct denied_ring *ring, struct denied_network *network)
+{
+	struct denied_network *most = network;
+
+	if (ring->n < DENIED_EVENTS_MAX)
+		return;
+	for (size_t i = 0; i < ring->n_networks; i++)
+		if (ring->networks[i]->n > most->n)
+			most = ring->networks[i];
+	if (most->n == 1) /* all have one: the oldest */
+		most = ring->oldest->network;
+	forget_oldest(ring, most);
+	if (most->n == 0 && most != network)
+		drop_network(ring, most);
+}
+
 const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event)
 {
+	struct denied_kept *kept = xcalloc(1, sizeof(*kept));
+	struct denied_network *network = take_network(ring, event->network);
 	struct buf b = { 0 };
-	struct denied_kept *kept;
 
-	if (!ring->items) {
-		ring->items = xcalloc(DENIED_EVENTS_MAX, sizeof(*ring->items));
-		ring->next = 1;
-	}
-	event->seq = ring->next++;
+	make_room(ring, network);
+	event->seq = ++ring->n_added;
 	denied_event_json(&b, event);
-	kept = &ring->items[event->seq % DENIED_EVENTS_MAX];
-	free(kept->network);
-	free(kept->json);
-	*kept = (struct denied_kept){ event->seq, event->time_ms, xstrdup(event->network),
-				      buf_steal(&b) };
+	*kept = (struct denied_kept){ .seq = event->seq,
+				      .time_ms = event->time_ms,
+				      .older = ring->newest,
+				      .network = network,
+				      .json = buf_steal(&b) };
+	*(ring->newest ? &ring->newest->newer : &ring->oldest) = kept;
+	ring->newest = kept;
+	ring->n++;
+	*(network->n > 0 ? &network->newest->next : &network->oldest) = kept;
+	network->newest = kept;
+	network->n++;
 	return kept->json;
 }
 
 void denied_ring_free(struct denied_ring *ring)
 {
-	for (size_t i = 0; ring->items && i < DENIED_EVENTS_MAX; i++) {
-		free(ring->items[i].network);
-		free(ring->items[i].json);
+	while (ring->n_networks > 0) {
+		struct denied_network *network = ring->networks[ring->n_networks - 1];
+
+		while (network->n > 0)
+			forget_oldest(ring, network);
+		drop_network(ring, network);
 	}
-	free(ring->items);
+	free(ring->networks);
 	*ring = (struct denied_ring){ 0 };
 }
 
 bool denied_ring_knows(const struct denied_ring *ring, const char *network)
 {
-	for (size_t i = 0; ring->items && i < DENIED_EVENTS_MAX; i++)
-		if (ring->items[i].network && strcasecmp(ring->items[i].network, network) == 0)
+	for (size_t i = 0; i < ring->n_networks; i++)
+		if (strcasecmp(ring->networks[i]->name, network) == 0)
 			return true;
 	return false;
 }
@@ -195,30 +276,39 @@ bool denied_ring_knows(const struct denied_ring *ring, const char *network)
 static bool is_asked_for(const struct denied_kept *kept, const struct denied_query *query)
 {
 	return kept->time_ms >= query->since_ms &&
-	       (!query->network || strcasecmp(kept->network, query->network) == 0);
+	       (!query->network || strcasecmp(kept->network->name, query->network) == 0);
+}
+
+/* The first later one; who follows is never far behind. */
+static const struct denied_kept *find_after(const struct denied_ring *ring, uint64_t after)
+{
+	const struct denied_kept *kept = ring->newest, *found = NULL;
+
+	for (; kept && kept->seq > after; kept = kept->older)
+		found = kept;
+	return found;
 }
 
 void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
 		      struct json_out *out)
 {
-	uint64_t next = ring->items ? ring->next : 1;
-	uint64_t oldest = next > DENIED_EVENTS_MAX ? next - DENIED_EVENTS_MAX : 1;
-	uint64_t seq = query->after < next ? query->after + 1 : next;
-	uint64_t missed = seq < oldest ? oldest - seq : 0;
+	uint64_t after = query->after < ring->n_added ? query->after : ring->n_added;
+	const struct denied_kept *kept = find_after(ring, after);
 	size_t start = out->b->len;
+	uint64_t next = after, n = 0;
 
-	seq += missed;
 	json_out_open(out, "events", '[');
-	for (; seq < next && out->b->len - start < query->max; seq++) {
-		const struct denied_kept *kept = &ring->items[seq % DENIED_EVENTS_MAX];
-
+	for (; kept && out->b->len - start < query->max; kept = kept->newer, n++) {
 		if (is_asked_for(kept, query))
 			json_out_text(out, NULL, kept->json);
+		next = kept->seq;
 	}
 	json_out_close(out, ']');
-	json_out_int(out, "next", (int64_t)(seq - 1));
-	json_out_bool(out, "more", seq < next);
-	json_out_int(out, "missed", (int64_t)missed);
+	if (!kept)
+		next = ring->n_added;
+	json_out_int(out, "next", (int64_t)next);
+	json_out_bool(out, "more", kept != NULL);
+	json_out_int(out, "missed", (int64_t)(next - after - n));
 }
 
 /* ------------------------------------------------------------------ what was not told */

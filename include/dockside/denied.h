@@ -85,17 +85,30 @@ const char *denied_name(const struct names *names, const char *looked_up, const 
 
 struct denied_kept {
 	uint64_t seq, time_ms;
-	char *network;
+	struct denied_kept *older, *newer; /* of all */
+	struct denied_kept *next;	   /* the next one of its network */
+	struct denied_network *network;
 	char *json;
 };
 
-/* The last DENIED_EVENTS_MAX. Zero-initialise; denied_ring_free(). */
-struct denied_ring {
-	struct denied_kept *items; /* seq % DENIED_EVENTS_MAX */
-	uint64_t next;		   /* the seq of the next event; the first is 1 */
+/* A network of which there are events. */
+struct denied_network {
+	char *name;
+	struct denied_kept *oldest, *newest;
+	size_t n;
 };
 
-/* Keeps it, with event->seq filled in; the oldest one goes. Returns its JSON, borrowed. */
+/* The last DENIED_EVENTS_MAX, but that a network has its share. Zero-initialise; denied_ring_free(). */
+struct denied_ring {
+	struct denied_kept *oldest, *newest;
+	size_t n;
+	struct denied_network **networks; /* sorted by name */
+	size_t n_networks, cap_networks;
+	uint64_t n_added; /* since the beginning: the seq of the last one */
+};
+
+/* Keeps it, with event->seq filled in. Where there is no room the oldest one goes of the network that has the most, so
+ * that who floods pushes out no more than his own. Returns its JSON, borrowed. */
 const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event);
 void denied_ring_free(struct denied_ring *ring);
 

@@ -416,6 +416,52 @@ static void test_ring_is_bounded(void **state)
 	denied_ring_free(&ring);
 }
 
+static size_t events_of(const struct denied_ring *ring, const char *network)
+{
+	for (size_t i = 0; i < ring->n_networks; i++)
+		if (strcmp(ring->networks[i]->name, network) == 0)
+			return ring->networks[i]->n;
+	return 0;
+}
+
+static void test_ring_is_shared(void **state)
+{
+	struct denied_ring ring = { 0 };
+	char name[16];
+
+	(void)state;
+	for (uint64_t i = 1; i <= 3; i++)
+		add(&ring, "calm", i);
+	for (uint64_t i = 1; i <= 3 * DENIED_EVENTS_MAX; i++)
+		add(&ring, "wild", i);
+	assert_asked(&ring, (struct denied_query){ .network = "calm", .max = 1000 },
+		     "1 2 3 next 12291 more 0 missed 8195");
+	assert_asked(&ring, (struct denied_query){ .after = 1, .max = 20 },
+		     "2 next 2 more 1 missed 0");
+	/* Its first one is 12291 - 4093 + 1. */
+	assert_asked(&ring, (struct denied_query){ .after = 3, .max = 20 },
+		     "8199 next 8199 more 1 missed 8195");
+	/* Another one gets as much as the first, from the first. */
+	for (uint64_t i = 1; i <= DENIED_EVENTS_MAX; i++)
+		add(&ring, "mad", i);
+	assert_int_equal(events_of(&ring, "calm"), 3);
+	assert_in_range(events_of(&ring, "mad"), 2046, 2047);
+	assert_in_range(events_of(&ring, "wild"), 2046, 2047);
+	assert_int_equal(ring.n, DENIED_EVENTS_MAX);
+	assert_true(denied_ring_knows(&ring, "Calm"));
+	/* More networks than there is room for: the latest ones. */
+	for (int i = 0; i < DENIED_EVENTS_MAX + 10; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		add(&ring, name, 1);
+	}
+	assert_int_equal(ring.n, DENIED_EVENTS_MAX);
+	assert_int_equal(ring.n_networks, DENIED_EVENTS_MAX);
+	assert_false(denied_ring_knows(&ring, "calm"));
+	assert_int_equal(events_of(&ring, "n9"), 0);
+	assert_int_equal(events_of(&ring, name), 1);
+	denied_ring_free(&ring);
+}
+
 /* ------------------------------------------------------------------ what was not told */
 
 static void test_counts(void **state)
@@ -514,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_ring_is_bounded),
+		cmocka_unit_test(test_ring_is_shared),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_suppressed),
 		cmocka_unit_test(test_tallies),
