@@ -206,7 +206,7 @@ static bool parse_container(struct parser *p, struct json_node *node)
 	}
 	p->lex.pos++;
 	node->loc = lex_place(&p->lex, start, p->lex.pos);
-	if (node->kind == JSON_OBJECT)
+	if (node->kind == JSON_OBJECT && p->n_stack - base > 1)
 		find_duplicates(p, p->stack + base, p->n_stack - base);
 	take_children(p, node, base);
 	p->lex.depth--;
