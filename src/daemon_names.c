@@ -14,6 +14,8 @@
 
 #define DNS_TIMEOUT_MS 4000
 #define COLLECT_MS 20 /* answers come in bunches */
+/* Then others have their turn for as long: c-ares reads all of /etc/hosts for each name, and there are long ones. */
+#define ASK_SLICE_MS 20
 
 static void arm_dns(struct daemon *d);
 static void arm_ask(struct daemon *d);
@@ -148,7 +150,9 @@ static int on_ask(sd_event_source *source, uint64_t usec, void *data)
 
 static void arm_ask(struct daemon *d)
 {
-	daemon_arm(d, &d->ask_timer, names_due(&d->enforcer.names), on_ask);
+	uint64_t due_ms = names_due(&d->enforcer.names);
+
+	daemon_arm(d, &d->ask_timer, due_ms > d->ask_from_ms ? due_ms : d->ask_from_ms, on_ask);
 }
 
 void daemon_names_ask(struct daemon *d)
@@ -156,12 +160,16 @@ void daemon_names_ask(struct daemon *d)
 	enum family family;
 	const char *name;
 	size_t cursor = 0;
+	uint64_t end_ms = monotonic_ms() + ASK_SLICE_MS;
 
 	/* Addresses whose time is up leave the sets of the plan, too. */
 	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
 		sets_soon(d);
-	while ((name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor, &family)))
+	while (monotonic_ms() < end_ms &&
+	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor, &family)))
 		dns_ask(d->dns, name, family);
+	if (monotonic_ms() >= end_ms)
+		d->ask_from_ms = daemon_now_ms(d) + 2 * ASK_SLICE_MS;
 	arm_dns(d);
 	arm_ask(d);
 }

@@ -211,7 +211,7 @@ bool names_asking(const struct names *names, uint64_t until_ms)
 		const struct name_family *family =
 			&names->items[i / N_FAMILIES].families[i % N_FAMILIES];
 
-		if (family->asking && family->asked_ms <= until_ms)
+		if ((family->asking ? family->asked_ms : family->ask_ms) <= until_ms)
 			return true;
 	}
 	return false;

@@ -84,7 +84,7 @@ uint64_t names_due(const struct names *names);
  * configured again. */
 const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
 			   enum family *ret_family);
-/* Whether a question that was asked until then has no answer yet. */
+/* Whether a question that was due until then, asked or not, has no answer yet. */
 bool names_asking(const struct names *names, uint64_t until_ms);
 /* Makes every question due now, but those that DNS was asked within the last NAME_ASK_MIN_MS. */
 void names_refresh(struct names *names, uint64_t now_ms);

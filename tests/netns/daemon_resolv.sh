@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # resolv.conf changes while a question to a silent server is open: the question goes to the new one, also
-# if the next name to be asked is in /etc/hosts and needs no server. TAP.
+# if the next name to be asked is in /etc/hosts and needs no server. And /etc/hosts is a long one, as block
+# lists are, that is read for each name: nobody else waits for it. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
@@ -37,6 +38,30 @@ client refresh
 is "refresh is answered" "$status" 0
 is "by the new server" "$(elements host-dynamic.example-v4)" \
 	"198.51.100.9 timeout 5m comment dynamic.example"
+
+{
+	seq -f '0.0.0.0 blocked%.0f.example' 60000
+	seq -f '198.51.100.2 n%.0f.example' 300
+} >>/etc/hosts
+firewall_config <<<'{"ipsets": {"many": ['"$(seq -f '"n%.0f.example"' 300 | paste -sd,)"']},
+	"networks": {"ds-1": {"egress": [{"to": "ipset", "ipset": "many"}, {"action": "drop"}]}}}'
+began=${EPOCHREALTIME/./}
+"$DSFW_NFT" reload --socket $socket >/dev/null || bail "reload"
+"$DSFW_NFT" refresh --socket $socket >$t/refresh &
+refresh=$!
+slowest=0
+while kill -0 $refresh 2>/dev/null; do
+	start=${EPOCHREALTIME/./}
+	"$DSFW_NFT" status --socket $socket >$t/status || break
+	took=$((${EPOCHREALTIME/./} - start))
+	[[ $took -le $slowest ]] || slowest=$took
+done
+wait $refresh || result "refresh is answered" "$(<$t/refresh)"
+total=$((${EPOCHREALTIME/./} - began))
+comment <<<"all were there after $((total / 1000)) ms; the slowest answer meanwhile took $((slowest / 1000)) ms"
+is "all names are found" "$("$DSFW_NFT" status --socket $socket | grep -cE '^ *n[0-9]+\.example .*198\.51\.100\.2')" 300
+result "others are answered meanwhile" "$([[ $slowest -lt 1000000 ]] || echo "after $slowest us")"
+result "it took so long that they would not have been" "$([[ $total -gt 1000000 ]] || echo "$total us")"
 end_daemon TERM
 is "the daemon ends" "$status" 0
 finish
