@@ -57,8 +57,7 @@ static void take_children(struct parser *p, struct json_node *node, size_t base)
 	node->u.children.items = NULL;
 	if (n == 0)
 		return;
-	node->u.children.items = arena_alloc(p->lex.arena, n * sizeof(*node));
-	memcpy(node->u.children.items, p->stack + base, n * sizeof(*node));
+	node->u.children.items = arena_memdup(p->lex.arena, p->stack + base, n * sizeof(*node));
 	p->n_stack = base;
 	for (size_t i = 0; i < n; i++)
 		adopt_children(&node->u.children.items[i]);

@@ -222,8 +222,8 @@ static struct arena_block *arena_block_new(size_t size)
 
 	if (size > SIZE_MAX - sizeof(*block))
 		out_of_memory();
-	block = xcalloc(1, sizeof(*block) + size);
-	block->size = size;
+	block = xmalloc(sizeof(*block) + size);
+	*block = (struct arena_block){ .size = size };
 	return block;
 }
 
@@ -252,7 +252,12 @@ static void *arena_take(struct arena *a, size_t size, size_t align)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-	return arena_take(a, size, alignof(max_align_t));
+	return memset(arena_take(a, size, alignof(max_align_t)), 0, size);
+}
+
+void *arena_memdup(struct arena *a, const void *data, size_t size)
+{
+	return memcpy(arena_take(a, size, alignof(max_align_t)), data, size);
 }
 
 char *arena_strdup(struct arena *a, const char *s)
@@ -269,7 +274,8 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 		out_of_memory();
 	copy = arena_take(a, len + 1, 1);
 	memcpy(copy, s, len);
-	return copy; /* the arena's memory is zeroed */
+	copy[len] = '\0';
+	return copy;
 }
 
 char *arena_printf(struct arena *a, const char *fmt, ...)

@@ -64,6 +64,7 @@ struct arena {
 
 /* Zeroed memory, aligned for any object; freed by arena_free() alone. */
 void *arena_alloc(struct arena *a, size_t size);
+void *arena_memdup(struct arena *a, const void *data, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
