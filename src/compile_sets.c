@@ -40,9 +40,19 @@ const struct origin *plan_origin(struct plan *plan, const char *network, const c
 	return origin;
 }
 
-static int cmp_set_names(const void *a, const void *b)
+struct port_set {
+	const struct portrange *ports; /* the policy's */
+	size_t n;
+	const struct plan_set *set;
+};
+
+static int cmp_ports(const void *a, const void *b)
 {
-	return strcmp(((const struct plan_set *)a)->name, ((const struct plan_set *)b)->name);
+	const struct port_set *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	return memcmp(x->ports, y->ports, x->n * sizeof(*x->ports));
 }
 
 static const char *ports_name(struct arena *arena, const struct portrange *ports, size_t n)
@@ -78,13 +88,14 @@ void store_port(uint8_t *key, uint16_t port)
 const struct plan_set *compile_port_set(struct compile_sets *c, const struct portrange *ports,
 					size_t n)
 {
-	struct plan_set probe = { .name = ports_name(&c->plan->arena, ports, n) };
-	struct plan_set **found = tfind(&probe, &c->port_sets, cmp_set_names);
+	struct port_set probe = { .ports = ports, .n = n };
+	struct port_set **found = tfind(&probe, &c->port_sets, cmp_ports);
 	struct plan_set *set;
 
 	if (found)
-		return *found;
-	set = plan_add_set(c->plan, SET_PORTS, probe.name, NULL);
+		return (*found)->set;
+	set = plan_add_set(c->plan, SET_PORTS, ports_name(&c->plan->arena, ports, n), NULL);
+	probe.set = set;
 	for (size_t i = 0; i < n; i++) {
 		struct elem *elem = set_add_elem(set, NULL);
 
@@ -92,7 +103,8 @@ const struct plan_set *compile_port_set(struct compile_sets *c, const struct por
 		store_port(elem->last, ports[i].hi);
 		set->interval |= ports[i].lo != ports[i].hi;
 	}
-	if (!tsearch(set, &c->port_sets, cmp_set_names))
+	if (!tsearch(arena_memdup(&c->plan->arena, &probe, sizeof(probe)), &c->port_sets,
+		     cmp_ports))
 		abort(); /* out of memory */
 	return set;
 }

@@ -25,7 +25,7 @@ struct compile_sets {
 	struct plan *plan;
 	struct dest_sets *ipsets; /* by index in the policy; empty until used */
 	struct dest_sets *names;  /* by index in hosts */
-	void *port_sets;	  /* tree of struct plan_set by name */
+	void *port_sets;	  /* tree of struct port_set, in the plan's arena */
 };
 
 void compile_sets_init(struct compile_sets *c, const struct policy *policy,
