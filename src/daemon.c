@@ -395,7 +395,7 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *data)
 
 void daemon_settled(struct daemon *d)
 {
-	if (daemon_names_settled(d, UINT64_MAX) && daemon_docker_ready(d))
+	if (daemon_names_settled(d, daemon_now_ms(d)) && daemon_docker_ready(d))
 		become_ready(d);
 	daemon_ctl_settled(d);
 }
@@ -442,7 +442,7 @@ static int run(struct daemon *d, struct err *err)
 		r = start(d, err);
 	if (r < 0)
 		return r;
-	if (daemon_names_settled(d, UINT64_MAX) && daemon_docker_ready(d))
+	if (daemon_names_settled(d, daemon_now_ms(d)) && daemon_docker_ready(d))
 		become_ready(d);
 	else
 		r = daemon_arm(d, &d->ready_timer, daemon_now_ms(d) + READY_WAIT_MS,

@@ -13,6 +13,21 @@ daemon_pid=
 # shellcheck disable=SC2034 # for those who source this
 files=(--network-config "$t/network.json" --firewall-config "$t/firewall.json")
 
+# two_networks ADDRESS...: ds-1, in which c1 is, and ds-2, and outside has the addresses and serves ports 80 and 443.
+two_networks()
+{
+	outside "$@" && bridge ds-1 172.30.1.1/24 fd77:1::1/64 && bridge ds-2 172.30.2.1/24 fd77:2::1/64 &&
+		container c1 ds-1 172.30.1.11 fd77:1::11 || bail "cannot build the network"
+	start_peers
+	ask "serve outside tcp 80 443"
+	network_config <<-'END'
+		{"networks": [
+			{"name": "ds-1", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64"},
+			{"name": "ds-2", "subnet": "172.30.2.0/24"}
+		]}
+	END
+}
+
 start_listening()
 {
 	: >$told

@@ -12,20 +12,7 @@ stale=12
 export IPSET_STALE_TTL=$stale IPSET_REFRESH_INTERVAL=5
 reloads=100
 
-build_network()
-{
-	outside 198.51.100.{1..9}/32 2001:db8:51::2/128 && bridge ds-1 172.30.1.1/24 fd77:1::1/64 &&
-		bridge ds-2 172.30.2.1/24 fd77:2::1/64 && container c1 ds-1 172.30.1.11 fd77:1::11
-}
-build_network || bail "cannot build the network"
-start_peers
-ask "serve outside tcp 80 443"
-network_config <<'CONFIG'
-{"networks": [
-	{"name": "ds-1", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64"},
-	{"name": "ds-2", "subnet": "172.30.2.0/24"}
-]}
-CONFIG
+two_networks 198.51.100.{1..9}/32 2001:db8:51::2/128
 # Both allow good.example:80 and 198.51.100.6:80 and deny 198.51.100.1:443, by other rules.
 cat >$t/policy.0 <<'CONFIG'
 {"ipsets": {"good": ["good.example", "nat.example", "late.example", "10.0.0.1", "198.51.100.6"]},

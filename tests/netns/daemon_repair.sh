@@ -8,20 +8,7 @@
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$here/daemon_lib.sh"
 
-build_network()
-{
-	outside 198.51.100.{1..2}/32 2001:db8:51::1/128 && bridge ds-1 172.30.1.1/24 fd77:1::1/64 &&
-		bridge ds-2 172.30.2.1/24 fd77:2::1/64 && container c1 ds-1 172.30.1.11 fd77:1::11
-}
-build_network || bail "cannot build the network"
-start_peers
-ask "serve outside tcp 80 443"
-network_config <<'CONFIG'
-{"networks": [
-	{"name": "ds-1", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64"},
-	{"name": "ds-2", "subnet": "172.30.2.0/24"}
-]}
-CONFIG
+two_networks 198.51.100.{1..2}/32 2001:db8:51::1/128
 hosts "198.51.100.1 one.example" "2001:db8:51::1 one.example"
 firewall_config <<'CONFIG'
 {"ipsets": {"s": ["one.example", "10.0.0.1", "203.0.113.0/24"]},

@@ -38,6 +38,11 @@ client refresh
 is "refresh is answered" "$status" 0
 is "by the new server" "$(elements host-dynamic.example-v4)" \
 	"198.51.100.9 timeout 5m comment dynamic.example"
+end_daemon TERM
+began=${EPOCHREALTIME/./}
+start_daemon
+took=$((${EPOCHREALTIME/./} - began))
+result "with all names answered a start waits for nothing" "$([[ $took -lt 3000000 ]] || echo "$took us")"
 
 {
 	seq -f '0.0.0.0 blocked%.0f.example' 60000
