@@ -12,6 +12,7 @@ stale=12
 export IPSET_STALE_TTL=$stale IPSET_REFRESH_INTERVAL=5
 reloads=100
 
+ulimit -n 4096 # for the server of so many flows, too
 two_networks 198.51.100.{1..9}/32 2001:db8:51::2/128
 # Both allow good.example:80 and 198.51.100.6:80 and deny 198.51.100.1:443, by other rules.
 cat >$t/policy.0 <<'CONFIG'
@@ -57,7 +58,7 @@ dsfw apply
 is "apply makes addresses permanent" "$status $(elements $set | grep -c timeout)" "0 0"
 watch $set ipset-good-v6
 until_true 20 grep -q '2001:db8:51::2' $t/watched || bail "the watcher sees nothing"
-python3 "$here/flows.py" c1 198.51.100.2:80 200 $t >$t/flows 2>&1 &
+python3 "$here/flows.py" c1 198.51.100.2:80 1000 $t >$t/flows 2>&1 &
 flows=$!
 python3 "$here/flood.py" c1 outside 198.51.100.1:443 198.51.100.6:80 $t 1000 >$t/flood 2>&1 &
 flood=$!
@@ -206,7 +207,7 @@ judge "no address was missing for a moment" <<-JUDGE
 	kept ipset-good-v6 2001:db8:51::2 $begin $end
 JUDGE
 like "through all this no flow broke and no connection was refused" "$(tail -1 $t/flows)" \
-	"flows=200 broken=0 echoes=[0-9]{4,} new=[0-9]{4,} refused=0 unanswered=0"
+	"flows=1000 broken=0 echoes=[0-9]{4,} new=[0-9]{4,} refused=0 unanswered=0"
 allowed=$(grep -o 'allowed=[0-9]*' $t/flood)
 like "and what is denied never passed, of thousands that tried" "$(tail -1 $t/flood)" \
 	"denied=[0-9]{5,} reset=[0-9]{4,} answered=0 seen=0 $allowed opened=${allowed#*=} refused=0 gap=[0-9]{1,3}$"

@@ -221,8 +221,8 @@ slow 11
 slow 12
 in_force "and right it is"
 
-# Three hundred, as fast as they come
-for i in {1..300}; do
+# A thousand, as fast as they come
+for i in {1..1000}; do
 	printf '%s\n' "flush chain $table ds-1-OUT" "flush ruleset" "add rule $table forward accept" |
 		sed -n "$((i % 3 + 1))p" | nft -f - 2>/dev/null
 done
@@ -232,7 +232,7 @@ right()
 	nft list chain "$table" ds-1-OUT 2>/dev/null | matches 'egress\[2\]' &&
 		! nft list chain "$table" forward | matches '^[[:space:]]*accept'
 }
-result "300 in a row are outlived" "$(until_true 7 right || nft list table "$table")"
+result "1,000 in a row are outlived" "$(until_true 7 right || nft list table "$table")"
 in_force "after them, too"
 is "with few repairs" "$(count=$(drift repairs); [[ $count -le 15 ]] && echo yes || echo "$count")" yes
 client reconcile --json
