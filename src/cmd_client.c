@@ -119,29 +119,16 @@ char *client_request(const struct client_options *options)
 
 /* ---- the answer ---- */
 
-static const char *string_of(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node && node->kind == JSON_STRING ? node->u.string.s : NULL;
-}
-
-static const struct json_node *list_of(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node && node->kind == JSON_ARRAY ? node : NULL;
-}
-
 static void put_place(struct buf *b, const struct json_node *item)
 {
-	const struct json_node *line = json_get(item, "line"), *column = json_get(item, "column");
-	const char *file = string_of(item, "file");
+	const struct json_node *line = json_member(item, "line", JSON_INT);
+	const struct json_node *column = json_member(item, "column", JSON_INT);
+	const char *file = json_text(item, "file", NULL);
 
 	if (!file)
 		return;
 	buf_puts(b, file);
-	if (line && line->kind == JSON_INT && column && column->kind == JSON_INT)
+	if (line && column)
 		buf_printf(b, ":%lld:%lld", (long long)line->u.integer,
 			   (long long)column->u.integer);
 	buf_puts(b, ": ");
@@ -155,15 +142,15 @@ static void print_fault(enum severity severity, const struct json_node *item)
 	bool journal = log_is_journal();
 	struct buf b = { 0 };
 
-	if (item->kind != JSON_OBJECT || !(message = string_of(item, "message")))
+	if (item->kind != JSON_OBJECT || !(message = json_text(item, "message", NULL)))
 		return;
 	put_place(&b, item);
 	if (!journal)
 		buf_puts(&b, severity == SEVERITY_ERROR ? "error: " : "warning: ");
 	buf_puts(&b, message);
-	if ((hint = string_of(item, "hint")))
+	if ((hint = json_text(item, "hint", NULL)))
 		buf_printf(&b, "; %s", hint);
-	if ((pointer = string_of(item, "pointer")) && pointer[0])
+	if ((pointer = json_text(item, "pointer", NULL)) && pointer[0])
 		buf_printf(&b, " (at %s)", pointer);
 	if (!journal)
 		fprintf(stderr, "%s\n", buf_str(&b));
@@ -185,15 +172,15 @@ static bool is_summary(const char *message, const struct json_node *faults)
 {
 	const struct json_node *first =
 		faults && faults->u.children.n > 0 ? &faults->u.children.items[0] : NULL;
-	const char *text = first && first->kind == JSON_OBJECT ? string_of(first, "message") : NULL;
+	const char *text = json_text(first, "message", NULL);
 
 	return text && strncmp(message, text, strlen(text)) == 0;
 }
 
 static void print_failure(const char *name, const struct json_node *answer)
 {
-	const struct json_node *faults = list_of(answer, "errors");
-	const char *message = string_of(answer, "message");
+	const struct json_node *faults = json_member(answer, "errors", JSON_ARRAY);
+	const char *message = json_text(answer, "message", NULL);
 
 	print_faults(SEVERITY_ERROR, faults);
 	if (!message)
@@ -204,7 +191,7 @@ static void print_failure(const char *name, const struct json_node *answer)
 
 static void print_list(const struct json_node *answer, const char *key, const char *title)
 {
-	const struct json_node *list = list_of(answer, key);
+	const struct json_node *list = json_member(answer, key, JSON_ARRAY);
 
 	if (!list || list->u.children.n == 0)
 		return;
@@ -219,7 +206,7 @@ static void print_list(const struct json_node *answer, const char *key, const ch
 
 static void print_success(enum request_action action, const struct json_node *answer)
 {
-	const char *message = string_of(answer, "message");
+	const char *message = json_text(answer, "message", NULL);
 
 	if (action == REQUEST_STATUS) {
 		struct term term = term_of(stdout);
@@ -248,7 +235,7 @@ int client_print_answer(const struct client_options *options, const char *text)
 	int r = EXIT_FAILED;
 
 	if (json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT)
-		status = string_of(tree.root, "status");
+		status = json_text(tree.root, "status", NULL);
 	if (options->json)
 		printf("%s\n", text);
 	if (!status) {
@@ -256,7 +243,7 @@ int client_print_answer(const struct client_options *options, const char *text)
 	} else if (strcmp(status, "ok") == 0) {
 		if (!options->json)
 			print_success(options->action, tree.root);
-		print_faults(SEVERITY_WARNING, list_of(tree.root, "warnings"));
+		print_faults(SEVERITY_WARNING, json_member(tree.root, "warnings", JSON_ARRAY));
 		r = EXIT_DONE;
 	} else {
 		print_failure(name, tree.root);

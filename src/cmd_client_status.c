@@ -10,32 +10,9 @@
 
 /* ---- reading ---- */
 
-static const struct json_node *member(const struct json_node *object, const char *key,
-				      enum json_kind kind)
-{
-	const struct json_node *node =
-		object && object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
-
-	return node && node->kind == kind ? node : NULL;
-}
-
-static const char *text_of(const struct json_node *object, const char *key, const char *otherwise)
-{
-	const struct json_node *node = member(object, key, JSON_STRING);
-
-	return node ? node->u.string.s : otherwise;
-}
-
-static bool is_true(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = member(object, key, JSON_BOOL);
-
-	return node && node->u.boolean;
-}
-
 static void put_number(struct buf *b, const struct json_node *object, const char *key)
 {
-	const struct json_node *node = member(object, key, JSON_INT);
+	const struct json_node *node = json_member(object, key, JSON_INT);
 
 	if (node)
 		buf_printf(b, "%" PRId64, node->u.integer);
@@ -45,7 +22,7 @@ static void put_number(struct buf *b, const struct json_node *object, const char
 
 static void put_age(struct buf *b, const struct json_node *object, const char *key)
 {
-	const struct json_node *node = member(object, key, JSON_INT);
+	const struct json_node *node = json_member(object, key, JSON_INT);
 	int64_t s = node ? node->u.integer : 0;
 
 	if (!node)
@@ -118,7 +95,7 @@ static void put_state(const struct term *term, const char *state, FILE *out)
 
 static bool is_audit(const struct json_node *network)
 {
-	return strcmp(text_of(network, "mode", ""), "audit") == 0;
+	return strcmp(json_text(network, "mode", ""), "audit") == 0;
 }
 
 static void print_networks(const struct json_node *answer, const struct term *term, FILE *out)
@@ -126,7 +103,7 @@ static void print_networks(const struct json_node *answer, const struct term *te
 	static const char *const titles[] = { "NETWORK", "STATE",      "RULES",	 "PASSED",
 					      "REFUSED", "SUPPRESSED", "DOCKER", "CONTAINERS" };
 	static const char *const numbers[] = { "rules", "passed", "refused", "suppressed" };
-	const struct json_node *networks = member(answer, "network_details", JSON_OBJECT);
+	const struct json_node *networks = json_member(answer, "network_details", JSON_OBJECT);
 	struct term_table table = { .columns = ARRAY_SIZE(titles),
 				    .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 };
 
@@ -136,19 +113,19 @@ static void print_networks(const struct json_node *answer, const struct term *te
 		struct buf b = { 0 };
 
 		add_text(&table, network->key);
-		add_state(&table, is_audit(network) ? "AUDIT" : text_of(network, "state", "-"));
+		add_state(&table, is_audit(network) ? "AUDIT" : json_text(network, "state", "-"));
 		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
 			put_number(&b, network, numbers[k]);
 			add_cell(&table, &b);
 		}
-		add_state(&table, text_of(network, "docker", "-"));
+		add_state(&table, json_text(network, "docker", "-"));
 		put_number(&b, network, "containers");
 		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
 		const char *message =
-			text_of(&networks->u.children.items[i], "docker_message", NULL);
+			json_text(&networks->u.children.items[i], "docker_message", NULL);
 
 		if (message)
 			fprintf(out, "%s\n", message);
@@ -174,13 +151,13 @@ static void put_addresses(struct buf *b, const struct json_node *list)
 static void print_names(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	static const char *const titles[] = { "NAME", "LAST ANSWER", "ADDRESSES" };
-	const struct json_node *names = member(answer, "names", JSON_OBJECT);
+	const struct json_node *names = json_member(answer, "names", JSON_OBJECT);
 	struct term_table table = { .columns = ARRAY_SIZE(titles) };
 
 	add_titles(&table, titles, ARRAY_SIZE(titles));
 	for (size_t i = 0; names && i < names->u.children.n; i++) {
 		const struct json_node *name = &names->u.children.items[i];
-		const char *error = text_of(name, "error", NULL);
+		const char *error = json_text(name, "error", NULL);
 		struct buf b = { 0 };
 
 		add_text(&table, name->key);
@@ -189,7 +166,7 @@ static void print_names(const struct json_node *answer, const struct term *term,
 			buf_printf(&b, " (now %s)", error);
 		term_table_add(&table, error ? TERM_WARNING : TERM_PLAIN, buf_str(&b));
 		buf_reset(&b);
-		put_addresses(&b, member(name, "addresses", JSON_ARRAY));
+		put_addresses(&b, json_member(name, "addresses", JSON_ARRAY));
 		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);
@@ -198,7 +175,7 @@ static void print_names(const struct json_node *answer, const struct term *term,
 static void print_ipsets(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	static const char *const titles[] = { "IPSET", "ADDRESSES" };
-	const struct json_node *ipsets = member(answer, "ipsets", JSON_OBJECT);
+	const struct json_node *ipsets = json_member(answer, "ipsets", JSON_OBJECT);
 	struct term_table table = { .columns = ARRAY_SIZE(titles) };
 
 	add_titles(&table, titles, ARRAY_SIZE(titles));
@@ -211,61 +188,61 @@ static void print_ipsets(const struct json_node *answer, const struct term *term
 		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);
-	if (is_true(answer, "truncated"))
+	if (json_is_true(answer, "truncated"))
 		fprintf(out, "\nThere is more than one answer holds.\n");
 }
 
 static void print_reload(const struct json_node *reload, const struct term *term, FILE *out)
 {
-	const char *message = text_of(reload, "message", NULL);
+	const char *message = json_text(reload, "message", NULL);
 	struct buf b = { 0 };
 
 	if (!reload)
 		return;
 	put_age(&b, reload, "age");
 	fprintf(out, "last reload: ");
-	put_state(term, text_of(reload, "result", "?"), out);
+	put_state(term, json_text(reload, "result", "?"), out);
 	fprintf(out, ", %s%s%s\n", buf_str(&b), message ? ": " : "", message ? message : "");
 	buf_free(&b);
 }
 
 static void print_shim(const struct json_node *shim, const struct term *term, FILE *out)
 {
-	const char *message = text_of(shim, "message", NULL);
-	const char *policy = text_of(shim, "forward_policy", NULL);
+	const char *message = json_text(shim, "message", NULL);
+	const char *policy = json_text(shim, "forward_policy", NULL);
 
 	if (!shim)
 		return;
 	fprintf(out, "shim: ");
-	put_state(term, text_of(shim, "state", "?"), out);
+	put_state(term, json_text(shim, "state", "?"), out);
 	if (message)
 		fprintf(out, ": %s", message);
 	else if (policy)
-		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s", text_of(shim, "ip", "?"),
-			text_of(shim, "ip6", "?"), policy);
+		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s", json_text(shim, "ip", "?"),
+			json_text(shim, "ip6", "?"), policy);
 	fputc('\n', out);
 }
 
 static void print_docker(const struct json_node *docker, const struct term *term, FILE *out)
 {
-	const char *message = text_of(docker, "message", NULL);
-	const char *version = text_of(docker, "version", NULL);
+	const char *message = json_text(docker, "message", NULL);
+	const char *version = json_text(docker, "version", NULL);
 
 	if (!docker)
 		return;
 	fprintf(out, "docker: ");
-	put_state(term, text_of(docker, "state", "?"), out);
+	put_state(term, json_text(docker, "state", "?"), out);
 	if (version)
 		fprintf(out, ", version %s, API %s, firewall backend %s%s", version,
-			text_of(docker, "api", "?"), text_of(docker, "backend", "not told"),
-			is_true(docker, "events") ? "" : "; without events");
+			json_text(docker, "api", "?"), json_text(docker, "backend", "not told"),
+			json_is_true(docker, "events") ? "" : "; without events");
 	fprintf(out, "%s%s\n", message ? ": " : "", message ? message : "");
 }
 
 static void print_drift(const struct json_node *drift, FILE *out)
 {
-	const char *message = text_of(drift, "message", NULL);
-	const struct json_node *repairs = member(drift, "repairs", JSON_INT);
+	const char *message = json_text(drift, "message", NULL);
+	const struct json_node *repairs = json_member(drift, "repairs", JSON_INT);
 	struct buf b = { 0 };
 
 	if (!repairs)
@@ -278,23 +255,23 @@ static void print_drift(const struct json_node *drift, FILE *out)
 	fprintf(out, "drift: repaired %" PRId64 " time%s, last %s%s%s%s\n", repairs->u.integer,
 		repairs->u.integer == 1 ? "" : "s", buf_str(&b), message ? ": " : "",
 		message ? message : "",
-		is_true(drift, "limited") ? "; TOO OFTEN: now at most every 5 s" : "");
+		json_is_true(drift, "limited") ? "; TOO OFTEN: now at most every 5 s" : "");
 	buf_free(&b);
 }
 
 void client_print_status(const struct json_node *answer, const struct term *term, FILE *out)
 {
-	const struct json_node *networks = member(answer, "networks", JSON_ARRAY);
-	const struct json_node *versions = member(answer, "versions", JSON_OBJECT);
+	const struct json_node *networks = json_member(answer, "networks", JSON_ARRAY);
+	const struct json_node *versions = json_member(answer, "versions", JSON_OBJECT);
 	size_t n = networks ? networks->u.children.n : 0;
 
-	put_state(term, is_true(answer, "ready") ? "ready" : "NOT READY", out);
+	put_state(term, json_is_true(answer, "ready") ? "ready" : "NOT READY", out);
 	fprintf(out, ": %zu network%s; dsfw-nft %s\n", n, n == 1 ? "" : "s",
-		text_of(versions, "dsfw-nft", "of unknown version"));
-	print_reload(member(answer, "reload", JSON_OBJECT), term, out);
-	print_shim(member(answer, "shim", JSON_OBJECT), term, out);
-	print_docker(member(answer, "docker", JSON_OBJECT), term, out);
-	print_drift(member(answer, "drift", JSON_OBJECT), out);
+		json_text(versions, "dsfw-nft", "of unknown version"));
+	print_reload(json_member(answer, "reload", JSON_OBJECT), term, out);
+	print_shim(json_member(answer, "shim", JSON_OBJECT), term, out);
+	print_docker(json_member(answer, "docker", JSON_OBJECT), term, out);
+	print_drift(json_member(answer, "drift", JSON_OBJECT), out);
 	print_networks(answer, term, out);
 	print_names(answer, term, out);
 	print_ipsets(answer, term, out);

@@ -118,33 +118,11 @@ static char *request_text(const struct question *q)
 	return buf_steal(&b);
 }
 
-static const struct json_node *member(const struct json_node *object, const char *key,
-				      enum json_kind kind)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node && node->kind == kind ? node : NULL;
-}
-
-static const char *text_of(const struct json_node *object, const char *key, const char *otherwise)
-{
-	const struct json_node *node = member(object, key, JSON_STRING);
-
-	return node ? node->u.string.s : otherwise;
-}
-
 static int64_t number_of(const struct json_node *object, const char *key)
 {
-	const struct json_node *node = member(object, key, JSON_INT);
+	const struct json_node *node = json_member(object, key, JSON_INT);
 
 	return node ? node->u.integer : 0;
-}
-
-static bool is_true(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = member(object, key, JSON_BOOL);
-
-	return node && node->u.boolean;
 }
 
 /* Returns 0, or -errno after saying why; -EAGAIN: it may be there again later. */
@@ -171,11 +149,11 @@ static int ask(struct question *q, struct answer_text *ret)
 	ret->src = (struct src){ .text = text, .len = strlen(text) };
 	if (json_parse(&ret->src, &ret->tree, &ret->diags) && ret->tree.root &&
 	    ret->tree.root->kind == JSON_OBJECT)
-		status = text_of(ret->tree.root, "status", NULL);
+		status = json_text(ret->tree.root, "status", NULL);
 	if (status && strcmp(status, "ok") == 0)
 		return 0;
 	log_error("%s: %s", q->command,
-		  status ? text_of(ret->tree.root, "message", "the daemon does not say why")
+		  status ? json_text(ret->tree.root, "message", "the daemon does not say why")
 			 : "what answers at the socket is no dsfw-nft daemon");
 	return -EPROTO;
 }
@@ -259,11 +237,11 @@ static void put_pair(struct buf *b, const struct view *view, int column, const c
 static void put_port(struct buf *b, const struct view *view, const struct json_node *event)
 {
 	cleanup(cleanup_free) char *text = NULL;
-	const char *protocol = text_of(event, "protocol", "?");
+	const char *protocol = json_text(event, "protocol", "?");
 
-	if (member(event, "port", JSON_INT))
+	if (json_member(event, "port", JSON_INT))
 		text = xasprintf("%s/%" PRId64, protocol, number_of(event, "port"));
-	else if (member(event, "icmp_type", JSON_INT))
+	else if (json_member(event, "icmp_type", JSON_INT))
 		text = xasprintf("%s %" PRId64, protocol, number_of(event, "icmp_type"));
 	put_column(b, view, PROTOCOL, text ? text : protocol);
 }
@@ -272,10 +250,10 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 {
 	cleanup(buf_free) struct buf text = { 0 };
 	struct buf *b = &text;
-	const char *rule = text_of(event, "rule", NULL), *file = text_of(event, "file", NULL);
-	const char *kind = text_of(event, "kind", "");
+	const char *rule = json_text(event, "rule", NULL), *file = json_text(event, "file", NULL);
+	const char *kind = json_text(event, "kind", "");
 
-	if (strcmp(text_of(event, "verdict", ""), "audit") == 0)
+	if (strcmp(json_text(event, "verdict", ""), "audit") == 0)
 		buf_puts(b, view->width[RULE] < RULE_WIDTH ? "audit: " : "(audit: passed)  ");
 	if (!rule)
 		buf_puts(b, "older rules");
@@ -288,11 +266,11 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 
 static void print_event(const struct view *view, const struct json_node *event)
 {
-	const char *source = text_of(event, "source", "?");
-	const char *container = text_of(event, "container", NULL);
-	const char *destination = text_of(event, "destination", "?");
-	const char *name = text_of(event, "name", NULL);
-	bool lookup = strcmp(text_of(event, "name_from", ""), "lookup") == 0;
+	const char *source = json_text(event, "source", "?");
+	const char *container = json_text(event, "container", NULL);
+	const char *destination = json_text(event, "destination", "?");
+	const char *name = json_text(event, "name", NULL);
+	bool lookup = strcmp(json_text(event, "name_from", ""), "lookup") == 0;
 	cleanup(cleanup_free) char *looked_up = xasprintf("looked up, %s", destination);
 	struct buf b = { 0 };
 
@@ -304,7 +282,7 @@ static void print_event(const struct view *view, const struct json_node *event)
 		const char *also = lookup ? looked_up : destination;
 
 		put_local_time(&b, view, event);
-		put_column(&b, view, NETWORK, text_of(event, "network", "?"));
+		put_column(&b, view, NETWORK, json_text(event, "network", "?"));
 		put_pair(&b, view, FROM, container ? container : source, container ? source : NULL);
 		put_pair(&b, view, TO, name ? name : destination, name ? also : NULL);
 		put_port(&b, view, event);
@@ -410,7 +388,7 @@ static void say_lost(struct unrecorded_list *list, int64_t lost, bool json)
 /* When it comes to an end, that is when there are no more than a moment ago; or now and then. */
 static void note_unrecorded(struct unrecorded_list *list, const struct json_node *answer, bool json)
 {
-	const struct json_node *counts = member(answer, "counts", JSON_ARRAY);
+	const struct json_node *counts = json_member(answer, "counts", JSON_ARRAY);
 
 	for (size_t i = 0; counts && i < counts->u.children.n; i++) {
 		const struct json_node *count = &counts->u.children.items[i];
@@ -419,8 +397,8 @@ static void note_unrecorded(struct unrecorded_list *list, const struct json_node
 
 		if (count->kind != JSON_OBJECT)
 			continue;
-		item = find_unrecorded(list, text_of(count, "network", "?"),
-				       text_of(count, "kind", ""));
+		item = find_unrecorded(list, json_text(count, "network", "?"),
+				       json_text(count, "kind", ""));
 		n = number_of(count, "suppressed");
 		if (n < item->n) /* another daemon's */
 			item->said = 0;
@@ -453,7 +431,7 @@ static void go_on(struct question *q, const struct json_node *answer, bool *ret_
 	uint64_t next = number > 0 ? (uint64_t)number : 0;
 	bool restarted = !first && next < q->after;
 
-	*ret_more = restarted || (is_true(answer, "more") && (first || next > q->after));
+	*ret_more = restarted || (json_is_true(answer, "more") && (first || next > q->after));
 	q->after = restarted ? 0 : next;
 }
 
@@ -468,8 +446,8 @@ static int take_answer(struct question *q, const struct taker *taker, void *data
 	if (r < 0)
 		return r;
 	root = answer.tree.root;
-	events = member(root, "events", JSON_ARRAY);
-	if (first && !is_true(root, "listening"))
+	events = json_member(root, "events", JSON_ARRAY);
+	if (first && !json_is_true(root, "listening"))
 		log_warning("%s: the daemon is not told what is refused (--log-group)", q->command);
 	if (!first && number_of(root, "missed") > 0)
 		log_warning("%s: %" PRId64 " events came and went unseen", q->command,
@@ -571,7 +549,7 @@ struct learner {
 
 static void on_learn_answer(void *data, const struct json_node *answer)
 {
-	const char *network = text_of(answer, "network", NULL);
+	const char *network = json_text(answer, "network", NULL);
 	struct learner *learner = data;
 
 	if (!network || !network_named(network))

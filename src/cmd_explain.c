@@ -161,25 +161,11 @@ int cmd_explain(const struct options *options)
 
 /* ---- the answer as text ---- */
 
-static const char *string_of(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
-
-	return node && node->kind == JSON_STRING ? node->u.string.s : NULL;
-}
-
-static const char *text_of(const struct json_node *object, const char *key)
-{
-	const char *text = string_of(object, key);
-
-	return text ? text : "?";
-}
-
 static bool int_of(const struct json_node *object, const char *key, long long *ret_value)
 {
-	const struct json_node *node = object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
+	const struct json_node *node = json_member(object, key, JSON_INT);
 
-	if (!node || node->kind != JSON_INT)
+	if (!node)
 		return false;
 	*ret_value = (long long)node->u.integer;
 	return true;
@@ -188,9 +174,9 @@ static bool int_of(const struct json_node *object, const char *key, long long *r
 static void for_each(const struct json_node *object, const char *key, FILE *out,
 		     void (*print)(const struct json_node *item, FILE *out))
 {
-	const struct json_node *list = object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
+	const struct json_node *list = json_member(object, key, JSON_ARRAY);
 
-	for (size_t i = 0; list && list->kind == JSON_ARRAY && i < list->u.children.n; i++)
+	for (size_t i = 0; list && i < list->u.children.n; i++)
 		print(&list->u.children.items[i], out);
 }
 
@@ -202,9 +188,11 @@ static void print_note(const struct json_node *note, FILE *out)
 
 static void print_lookup(const struct json_node *lookup, FILE *out)
 {
-	const char *of = string_of(lookup, "of"), *comment = string_of(lookup, "comment");
+	const char *of = json_text(lookup, "of", NULL),
+		   *comment = json_text(lookup, "comment", NULL);
 
-	fprintf(out, "      %s is in %s", text_of(lookup, "element"), text_of(lookup, "set"));
+	fprintf(out, "      %s is in %s", json_text(lookup, "element", "?"),
+		json_text(lookup, "set", "?"));
 	if (of)
 		fprintf(out, " (%s)", of);
 	if (comment)
@@ -214,7 +202,7 @@ static void print_lookup(const struct json_node *lookup, FILE *out)
 
 static void print_origin(const struct json_node *step, FILE *out)
 {
-	const char *entry = string_of(step, "entry"), *file = string_of(step, "file");
+	const char *entry = json_text(step, "entry", NULL), *file = json_text(step, "file", NULL);
 	long long line, column;
 
 	/* No file has what a draining network had; nor what nobody has configured. */
@@ -228,13 +216,13 @@ static void print_origin(const struct json_node *step, FILE *out)
 
 static void print_step(const struct json_node *step, FILE *out)
 {
-	const char *destination = string_of(step, "destination");
+	const char *destination = json_text(step, "destination", NULL);
 	long long rule, rules = 0, port = 0;
 
 	int_of(step, "rules", &rules);
-	fprintf(out, "  %s: %s, ", text_of(step, "hook"), text_of(step, "chain"));
+	fprintf(out, "  %s: %s, ", json_text(step, "hook", "?"), json_text(step, "chain", "?"));
 	if (int_of(step, "rule", &rule))
-		fprintf(out, "rule %lld of %lld: %s\n", rule, rules, text_of(step, "text"));
+		fprintf(out, "rule %lld of %lld: %s\n", rule, rules, json_text(step, "text", "?"));
 	else
 		fprintf(out, "none of %lld rule%s matches\n", rules, rules == 1 ? "" : "s");
 	print_origin(step, out);
@@ -253,25 +241,24 @@ static const char *verdict_text(const char *verdict)
 
 static void print_explanation(const struct json_node *item, FILE *out)
 {
-	const struct json_node *dockside =
-		item->kind == JSON_OBJECT ? json_get(item, "dockside") : NULL;
-	const char *mac = string_of(item, "mac");
+	const char *mac = json_text(item, "mac", NULL);
 	long long port, type, code;
 
-	fprintf(out, "%s from %s", text_of(item, "protocol"), text_of(item, "source"));
+	fprintf(out, "%s from %s", json_text(item, "protocol", "?"),
+		json_text(item, "source", "?"));
 	if (mac)
 		fprintf(out, " (%s)", mac);
-	if (dockside && dockside->kind == JSON_BOOL && dockside->u.boolean)
+	if (json_is_true(item, "dockside"))
 		fprintf(out, ", the dockside container,");
-	fprintf(out, " to %s", text_of(item, "destination"));
+	fprintf(out, " to %s", json_text(item, "destination", "?"));
 	if (int_of(item, "port", &port))
 		fprintf(out, " port %lld", port);
 	if (int_of(item, "type", &type) && int_of(item, "code", &code))
 		fprintf(out, " type %lld code %lld", type, code);
-	fprintf(out, ", a packet that is %s: %s\n", text_of(item, "state"),
-		verdict_text(text_of(item, "verdict")));
+	fprintf(out, ", a packet that is %s: %s\n", json_text(item, "state", "?"),
+		verdict_text(json_text(item, "verdict", "?")));
 	for_each(item, "steps", out, print_step);
-	fprintf(out, "  %s\n", text_of(item, "next"));
+	fprintf(out, "  %s\n", json_text(item, "next", "?"));
 	for_each(item, "notes", out, print_note);
 }
 

@@ -28,14 +28,6 @@ static void forget(struct gathered *g)
 	*g = (struct gathered){ 0 };
 }
 
-static const struct json_node *member(const struct json_node *object, const char *key,
-				      enum json_kind kind)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node && node->kind == kind ? node : NULL;
-}
-
 static int not_ours(struct err *err)
 {
 	return err_set(err, EPROTO,
@@ -58,10 +50,10 @@ static int read_lines(const struct json_node *lines, struct buf *text, struct er
 /* -EAGAIN: the lines are of another policy than those before. */
 static int read_answer(const struct json_node *answer, struct gathered *g, struct err *err)
 {
-	const struct json_node *message = member(answer, "message", JSON_STRING);
-	const struct json_node *lines = member(answer, "metrics", JSON_ARRAY);
-	const struct json_node *of = member(answer, "of", JSON_STRING);
-	const struct json_node *next = member(answer, "next", JSON_INT);
+	const struct json_node *message = json_member(answer, "message", JSON_STRING);
+	const struct json_node *lines = json_member(answer, "metrics", JSON_ARRAY);
+	const struct json_node *of = json_member(answer, "of", JSON_STRING);
+	const struct json_node *next = json_member(answer, "next", JSON_INT);
 
 	if (!lines && message)
 		return err_set(err, EIO, "%s", message->u.string.s);

@@ -305,6 +305,29 @@ const struct json_node *json_get(const struct json_node *object, const char *key
 	return NULL;
 }
 
+const struct json_node *json_member(const struct json_node *object, const char *key,
+				    enum json_kind kind)
+{
+	const struct json_node *node =
+		object && object->kind == JSON_OBJECT ? json_get(object, key) : NULL;
+
+	return node && node->kind == kind ? node : NULL;
+}
+
+const char *json_text(const struct json_node *object, const char *key, const char *otherwise)
+{
+	const struct json_node *node = json_member(object, key, JSON_STRING);
+
+	return node ? node->u.string.s : otherwise;
+}
+
+bool json_is_true(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_member(object, key, JSON_BOOL);
+
+	return node && node->u.boolean;
+}
+
 char *json_pointer(const struct json_node *node)
 {
 	const struct json_node *path[JSON_DEPTH_MAX];

@@ -10,19 +10,12 @@
 
 /* ------------------------------------------------------------------ taking in */
 
-static const char *text_of(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_get(object, key);
-
-	return node && node->kind == JSON_STRING ? node->u.string.s : NULL;
-}
-
 static bool number_of(const struct json_node *object, const char *key, int64_t max,
 		      uint16_t *ret_number)
 {
-	const struct json_node *node = json_get(object, key);
+	const struct json_node *node = json_member(object, key, JSON_INT);
 
-	if (!node || node->kind != JSON_INT || node->u.integer < 0 || node->u.integer > max)
+	if (!node || node->u.integer < 0 || node->u.integer > max)
 		return false;
 	*ret_number = (uint16_t)node->u.integer;
 	return true;
@@ -48,7 +41,7 @@ static bool icmp6_type(uint16_t *type)
 /* Protocol, and port or type. False for what rules have no word for. */
 static bool read_protocol(const struct json_node *event, enum proto *ret_proto, uint16_t *ret_port)
 {
-	const char *protocol = text_of(event, "protocol");
+	const char *protocol = json_text(event, "protocol", NULL);
 
 	if (!protocol)
 		return false;
@@ -103,8 +96,8 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	struct ipaddr addr;
 	uint16_t port = 0;
 
-	if (event->kind != JSON_OBJECT || !(kind = text_of(event, "kind")) ||
-	    !(address = text_of(event, "destination")) ||
+	if (event->kind != JSON_OBJECT || !(kind = json_text(event, "kind", NULL)) ||
+	    !(address = json_text(event, "destination", NULL)) ||
 	    !ipaddr_parse(address, strlen(address), &addr))
 		return;
 	if (strcmp(kind, "ING") == 0) {
@@ -115,12 +108,12 @@ void learn_add(struct learn *learn, const struct json_node *event)
 		learn->unsayable++;
 		return;
 	}
-	name = text_of(event, "name");
+	name = json_text(event, "name", NULL);
 	key.host = strcmp(kind, "HOST") == 0;
 	key.named = !key.host && name && hostname_valid(name, strlen(name));
 	if (!key.host)
 		key.dest = key.named ? name : address;
-	from = text_of(event, "name_from");
+	from = json_text(event, "name_from", NULL);
 	key.looked_up = key.named && from && strcmp(from, "lookup") == 0;
 	flow = flow_of(learn, &key, port);
 	flow->looked_up &= key.looked_up; /* once confirmed will do */

@@ -66,6 +66,13 @@ void json_tree_free(struct json_tree *tree);
 
 /* Member of an object by key, or NULL. */
 const struct json_node *json_get(const struct json_node *object, const char *key);
+/* The same if it is of that kind; NULL as well for what is no object, or NULL. For texts that are checked
+ * as they are read, such as a daemon's answer. */
+const struct json_node *json_member(const struct json_node *object, const char *key,
+				    enum json_kind kind);
+/* What a member says that is a string, or otherwise; and whether one is true. */
+const char *json_text(const struct json_node *object, const char *key, const char *otherwise);
+bool json_is_true(const struct json_node *object, const char *key);
 /* RFC 6901 pointer of a node; the caller owns it. */
 char *json_pointer(const struct json_node *node);
 /* "string", "number", … for messages. */
