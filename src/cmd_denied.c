@@ -49,21 +49,13 @@ static bool read_ago(const char *text, uint64_t now, uint64_t *ret_ms)
 	return false;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static bool read_since(const char *command, const char *text, uint64_t *ret_ms)
 {
 	struct tm tm = { 0 };
 	const char *end;
 	time_t seconds;
 
-	if (!text || read_ago(text, now_ms(), ret_ms))
+	if (!text || read_ago(text, unix_ms(), ret_ms))
 		return true;
 	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	seconds = end && !*end ? timegm(&tm) : -1;
@@ -367,7 +359,7 @@ static void say_unrecorded(struct unrecorded *item, bool begun, bool json)
 	say_more(item->network, &b, json);
 	buf_free(&b);
 	item->said = item->n;
-	item->said_ms = now_ms();
+	item->said_ms = unix_ms();
 }
 
 static void say_lost(struct unrecorded_list *list, int64_t lost, bool json)
@@ -403,7 +395,7 @@ static void note_unrecorded(struct unrecorded_list *list, const struct json_node
 		if (n < item->n) /* another daemon's */
 			item->said = 0;
 		if (n > item->said &&
-		    (!list->begun || n == item->n || now_ms() - item->said_ms >= UNRECORDED_MS)) {
+		    (!list->begun || n == item->n || unix_ms() - item->said_ms >= UNRECORDED_MS)) {
 			item->n = n;
 			say_unrecorded(item, list->begun, json);
 		}

@@ -68,17 +68,12 @@ void daemon_notify_status(struct daemon *d)
 			   : "");
 }
 
-static uint64_t clock_us(clockid_t clock)
+static uint64_t monotonic_us(void)
 {
 	struct timespec ts;
 
-	clock_gettime(clock, &ts);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-uint64_t daemon_unix_ms(void)
-{
-	return clock_us(CLOCK_REALTIME) / 1000;
 }
 
 void daemon_note_load(struct daemon *d, bool failed, const char *message)
@@ -87,7 +82,7 @@ void daemon_note_load(struct daemon *d, bool failed, const char *message)
 	d->last_load.message = message ? xstrdup(message) : NULL;
 	d->last_load.failed = failed;
 	d->last_load.at_ms = daemon_now_ms(d);
-	d->last_load.unix_ms = daemon_unix_ms();
+	d->last_load.unix_ms = unix_ms();
 	if (failed)
 		d->last_load.n_failed++;
 	else
@@ -419,9 +414,9 @@ static int loop(struct daemon *d)
 			r = sd_event_wait(d->event, UINT64_MAX);
 		if (r <= 0)
 			continue;
-		begin_us = clock_us(CLOCK_MONOTONIC);
+		begin_us = monotonic_us();
 		r = sd_event_dispatch(d->event);
-		loop_note(&d->loop, clock_us(CLOCK_MONOTONIC) - begin_us);
+		loop_note(&d->loop, monotonic_us() - begin_us);
 	}
 	return r < 0 ? r : 0;
 }
@@ -430,7 +425,7 @@ static int run(struct daemon *d, struct err *err)
 {
 	int r = sd_event_new(&d->event);
 
-	d->started_ms = daemon_unix_ms();
+	d->started_ms = unix_ms();
 	if (r >= 0)
 		r = sd_event_set_watchdog(d->event, true);
 	if (r >= 0)

@@ -193,14 +193,6 @@ static void write_lines(struct daemon *d)
 
 /* ------------------------------------------------------------------ events */
 
-static uint64_t wall_clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static void on_dns_reply(struct daemon *d, const struct nflog_packet *packet)
 {
 	struct daemon_denied *k = d->denied;
@@ -223,7 +215,7 @@ static void on_refused(struct daemon *d, const struct nflog_packet *packet,
 	const char *json, *looked_up = lookups_find(&k->lookups, rule->parsed.bridge, &packet->dst,
 						    daemon_now_ms(d));
 	struct denied_event event = {
-		.time_ms = packet->time_ms ? packet->time_ms : wall_clock_ms(),
+		.time_ms = packet->time_ms ? packet->time_ms : unix_ms(),
 		.audit = rule->audit,
 		.network = rule->network,
 		.bridge = rule->parsed.bridge,
@@ -448,7 +440,7 @@ static void put_network(struct json_out *out, const struct policy *policy, const
 	json_out_string(out, "network", network ? network->name : name);
 }
 
-/* Who follows asks each second: what is nothing is left out. */
+/* Who follows asks all the time: what is nothing is left out. As many as leave room for events. */
 static void put_counts(struct daemon *d, const struct denied_query *query, struct json_out *out)
 {
 	const struct denied_counts *counts = &d->denied->counts;
@@ -456,7 +448,7 @@ static void put_counts(struct daemon *d, const struct denied_query *query, struc
 	daemon_denied_count(d);
 	json_out_int(out, "lost", (int64_t)daemon_denied_lost(d));
 	json_out_open(out, "counts", '[');
-	for (size_t i = 0; i < counts->n; i++) {
+	for (size_t i = 0; i < counts->n && out->b->len < ANSWER_MAX / 2; i++) {
 		const struct denied_count *count = &counts->items[i];
 
 		if (count->told + count->suppressed > 0 &&
@@ -482,7 +474,7 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 		put_network(out, &d->enforcer.running->policy, query.network);
 	if (k)
 		put_counts(d, &query, out);
-	query.max = ANSWER_MAX - (out->b->len < ANSWER_MAX ? out->b->len : ANSWER_MAX);
+	query.max = ANSWER_MAX - out->b->len;
 	denied_ring_json(k ? &k->ring : &nothing, &query, out);
 	json_out_close(out, '}');
 }

@@ -115,7 +115,7 @@ static void repair(struct daemon *d)
 	if (result.n_objects > 0)
 		daemon_denied_count(d);
 	repairs_note(&d->repairs, now_ms);
-	d->repair_unix_ms = daemon_unix_ms();
+	d->repair_unix_ms = unix_ms();
 	free(d->last_damage);
 	d->last_damage = xstrdup(buf_str(&d->damage));
 	log_repair(d, &result);

@@ -316,18 +316,17 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 bool denied_tally_parse(const char *name, char ret_bridge[BRIDGE_NAME_MAX + 1],
 			char ret_kind[DENIED_KIND_MAX + 1])
 {
-	static const char *const kinds[] = { "OUT", "ING", "HOST" };
 	const char *bridge = name + (name[0] == '_');
 	size_t len = strlen(bridge);
 	char tail[32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		size_t n = (size_t)snprintf(tail, sizeof(tail), "-%s-denied", kinds[i]);
+	for (size_t i = 0; i < N_JUDGING_KINDS; i++) {
+		size_t n = (size_t)snprintf(tail, sizeof(tail), "-%s-denied", judging_kinds[i]);
 
 		if (len <= n || len - n > BRIDGE_NAME_MAX || strcmp(bridge + len - n, tail) != 0)
 			continue;
 		snprintf(ret_bridge, BRIDGE_NAME_MAX + 1, "%.*s", (int)(len - n), bridge);
-		snprintf(ret_kind, DENIED_KIND_MAX + 1, "%s", kinds[i]);
+		snprintf(ret_kind, DENIED_KIND_MAX + 1, "%s", judging_kinds[i]);
 		return true;
 	}
 	return false;

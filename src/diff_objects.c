@@ -21,7 +21,6 @@ static void add_change(struct changes *changes, enum change_kind kind,
 /* An object of the kernel alone that a draining network's rules use. */
 static bool is_kept(const struct plan *plan, const struct kernel_object *have)
 {
-	static const char *const kinds[] = { "OUT", "ING", "HOST" };
 	struct arena arena = { 0 };
 	bool kept = false;
 
@@ -30,8 +29,9 @@ static bool is_kept(const struct plan *plan, const struct kernel_object *have)
 
 		if (have->kind == OBJECT_LIMIT)
 			kept |= strcmp(have->name, plan_limit_name(&arena, bridge)) == 0;
-		for (size_t k = 0; have->kind == OBJECT_COUNTER && k < ARRAY_SIZE(kinds); k++)
-			kept |= strcmp(have->name, plan_tally_name(&arena, bridge, kinds[k])) == 0;
+		for (size_t k = 0; have->kind == OBJECT_COUNTER && k < N_JUDGING_KINDS; k++)
+			kept |= strcmp(have->name,
+				       plan_tally_name(&arena, bridge, judging_kinds[k])) == 0;
 	}
 	arena_free(&arena);
 	return kept;

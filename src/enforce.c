@@ -208,18 +208,6 @@ static void add_permanent(struct set_ops *ops, const struct plan_set *set)
 	}
 }
 
-static int commit_ops(struct enforcer *e, const struct set_ops *ops, struct err *err)
-{
-	int r = 0;
-
-	for (size_t done = 0; r >= 0 && done < ops->n; done += SET_OPS_MAX) {
-		size_t n = ops->n - done < SET_OPS_MAX ? ops->n - done : SET_OPS_MAX;
-
-		r = nft_sets_commit(e->sets, ops->items + done, n, err);
-	}
-	return r;
-}
-
 /* ------------------------------------------------------------------ taking over */
 
 static struct ipaddr elem_addr(const uint8_t *bytes, enum family family)
@@ -504,7 +492,7 @@ int enforce_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct
 		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
 			update_map(set, &ops);
 	}
-	r = commit_ops(e, &ops, err);
+	r = nft_sets_commit_all(e->sets, ops.items, ops.n, err);
 	free(ops.items);
 	if (r < 0)
 		forget(e);
@@ -527,7 +515,7 @@ int enforce_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 	enforce_compile(e, e->running);
 	for (size_t i = 0; i < e->running->plan.n_sets; i++)
 		add_permanent(&ops, e->running->plan.sets[i]);
-	r = commit_ops(e, &ops, err);
+	r = nft_sets_commit_all(e->sets, ops.items, ops.n, err);
 	free(ops.items);
 	return r < 0 ? err_prefix(err, "make the sets' addresses permanent") : 0;
 }

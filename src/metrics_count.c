@@ -5,8 +5,6 @@
 
 #include "dockside/metrics.h"
 
-static const char *const kinds[] = { "OUT", "ING", "HOST" };
-
 static void add_traffic(struct traffic *traffic, const struct kernel_rule *rule)
 {
 	traffic->packets += rule->packets;
@@ -42,8 +40,8 @@ struct network_traffic network_count(const struct plan *plan, const struct kerne
 	struct network_traffic sum = { 0 };
 	struct arena arena = { 0 };
 
-	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-		const char *name = plan_chain_name(&arena, bridge, kinds[k]);
+	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
+		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
 		const struct kernel_chain *have = kernel_find_chain(kernel, name);
 
@@ -150,13 +148,13 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 	if (m->state.denied)
 		item->denied = denied_counts_sum(m->state.denied, bridge);
 	m->n_networks += item->traffic.known;
-	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-		const char *name = plan_chain_name(&arena, bridge, kinds[k]);
+	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
+		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
 		const struct kernel_chain *have = kernel_find_chain(kernel, name);
 
 		if (chain && have)
-			collect_chain(m, network, kinds[k], chain, have);
+			collect_chain(m, network, judging_kinds[k], chain, have);
 	}
 	for (int f = 0; f < N_FAMILIES; f++) {
 		const char *name =

@@ -331,6 +331,16 @@ int nft_sets_commit(struct nft_sets *sets, const struct set_op *ops, size_t n, s
 	return r;
 }
 
+int nft_sets_commit_all(struct nft_sets *sets, const struct set_op *ops, size_t n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t done = 0; r >= 0 && done < n; done += SET_OPS_MAX)
+		r = nft_sets_commit(sets, ops + done,
+				    n - done < SET_OPS_MAX ? n - done : SET_OPS_MAX, err);
+	return r;
+}
+
 /* ------------------------------------------------------------------ what this kernel does */
 
 static struct set_op probe_op(uint8_t i, uint64_t timeout_ms)

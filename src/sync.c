@@ -243,7 +243,7 @@ static int record_fingerprints(struct nft_sets *sets, struct plan *plan,
 	cleanup(cleanup_free) struct set_op *ops = NULL;
 	struct changes changes;
 	size_t n = 0;
-	int r = 0;
+	int r;
 
 	diff_fingerprints(plan, kernel, &changes);
 	if (changes.n_sets > 0) {
@@ -253,9 +253,7 @@ static int record_fingerprints(struct nft_sets *sets, struct plan *plan,
 		for (; n < change->n_elems; n++)
 			ops[n] = record_op(&change->elems[n]);
 	}
-	for (size_t done = 0; r >= 0 && done < n; done += SET_OPS_MAX)
-		r = nft_sets_commit(sets, ops + done,
-				    n - done < SET_OPS_MAX ? n - done : SET_OPS_MAX, err);
+	r = nft_sets_commit_all(sets, ops, n, err);
 	result->recorded = n > 0;
 	changes_free(&changes);
 	return r < 0 ? err_prefix(err, "record what was loaded") : 0;

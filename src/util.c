@@ -311,12 +311,22 @@ void arena_free(struct arena *a)
 	}
 }
 
-uint64_t monotonic_ms(void)
+static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t monotonic_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t unix_ms(void)
+{
+	return clock_ms(CLOCK_REALTIME);
 }
 
 static uint64_t hash_word(uint64_t hash, uint64_t word)

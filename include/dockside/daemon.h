@@ -112,8 +112,6 @@ struct daemon {
 
 /* Milliseconds of CLOCK_BOOTTIME. */
 uint64_t daemon_now_ms(const struct daemon *daemon);
-/* Since 1970, as the clock has it now; later differences of two clocks would make it waver. */
-uint64_t daemon_unix_ms(void);
 /* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
 int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
 	       sd_event_time_handler_t handler);

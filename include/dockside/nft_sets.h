@@ -61,6 +61,8 @@ enum renewal nft_sets_renewal(const struct nft_sets *sets);
  * answers were lost several times over, it may have happened. Operations can be repeated.
  */
 int nft_sets_commit(struct nft_sets *sets, const struct set_op *ops, size_t n, struct err *err);
+/* The same for any number, in as few transactions as there can be; after an error those before are done. */
+int nft_sets_commit_all(struct nft_sets *sets, const struct set_op *ops, size_t n, struct err *err);
 
 /* The port number of the socket, which is the sender's in events. */
 uint32_t nft_sets_portid(const struct nft_sets *sets);

@@ -16,6 +16,9 @@
 #define TABLE_NAME "dockside"
 /* Comment of a draining network's dispatch elements, by which a later run knows it. */
 #define DRAINING_COMMENT "draining"
+/* The kinds of a bridge's chains that refuse, as their names end. */
+#define N_JUDGING_KINDS 3
+extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST */
 /* The chain that answers TCP with a reset and drops the rest. */
 #define PLAN_REFUSE "refuse"
 #define FINGERPRINT_SET "fingerprint"
