@@ -18,11 +18,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define DEFAULT_PATH "/var/run/docker.sock"
-#define SCHEME "unix://"
 #define CONNECT_MS 2000L
 #define HEADERS_MAX (64u << 10)	     /* bytes */
 #define STREAM_MAX (4u << 20)	     /* bytes of events that wait to be handed over */
@@ -61,37 +58,6 @@ struct docker {
 	struct transfer *stream; /* among them */
 	bool closing;
 };
-
-int docker_host_path(const char *value, const char **ret_path, struct err *err)
-{
-	size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-	cleanup(buf_free) struct buf found = { 0 };
-	const char *path;
-
-	if (!value || !value[0]) {
-		*ret_path = DEFAULT_PATH;
-		return 0;
-	}
-	quote_found(&found, value, strlen(value));
-	if (strncmp(value, SCHEME, strlen(SCHEME)) != 0)
-		return err_set(err, EINVAL,
-			       "DOCKER_HOST is %s: wanted unix:///PATH; Docker is asked on the "
-			       "Unix socket of this host only, whose networks are policed",
-			       buf_str(&found));
-	path = value + strlen(SCHEME);
-	if (path[0] != '/' || strlen(path) > max)
-		return err_set(err, EINVAL,
-			       "DOCKER_HOST is %s: wanted unix:///PATH with an absolute path of at "
-			       "most %zu bytes",
-			       buf_str(&found), max);
-	*ret_path = path;
-	return 0;
-}
-
-bool docker_absent(int code)
-{
-	return code == ENOENT || code == ECONNREFUSED;
-}
 
 /* ---- what libcurl calls ---- */
 
