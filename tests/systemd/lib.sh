@@ -16,10 +16,10 @@ rebooting=99 # exit status of a script that wants another boot
 
 # ---- outside -------------------------------------------------------------------------------------
 
-skip() # REASON
+cannot() # WHY
 {
-	echo "1..0 # SKIP $1"
-	exit 0
+	echo "Bail out! $1"
+	exit 1
 }
 
 # Which of the machine's units are started there: none that would reach for the machine.
@@ -179,10 +179,10 @@ outer()
 case ${SYSTEMD_TEST:-} in
 '')
 	self=$(realpath "$0")
-	[[ $(id -u) -eq 0 ]] || skip "needs root"
-	[[ -x /lib/systemd/systemd && -x /usr/bin/dpkg ]] || skip "no systemd (Debian package systemd)"
+	[[ $(id -u) -eq 0 ]] || cannot "needs root"
+	[[ -x /lib/systemd/systemd && -x /usr/bin/dpkg ]] || cannot "no systemd (Debian package systemd)"
 	: "${PACKAGE:=$(compgen -G "${PACKAGE_DIRECTORY:-/nonexistent}/dsfw-nft_*.deb")}"
-	[[ -r $PACKAGE ]] || skip "no package: set PACKAGE, or run scripts/test package"
+	[[ -r $PACKAGE ]] || cannot "no package: set PACKAGE, or run scripts/test package"
 	export PACKAGE self SYSTEMD_TEST=outer
 	exec unshare --mount --propagation private "$self"
 	;;
