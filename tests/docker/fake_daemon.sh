@@ -78,7 +78,7 @@ until_true 10 docker_is connected
 is "when Docker comes" "$(of docker state) $(of docker version) $(of docker backend)" "connected 99.1 iptables"
 is "the networks are made" "$(of network_details ds-A docker) $(of network_details ds-b docker)" "present present"
 like "in words" "$(client status; echo "$out")" "docker: connected, version 99.1, API 1.50, firewall backend iptables"
-until_true 5 test "$(of docker events)" = True
+until_true 5 prints '^True$' of docker events
 
 # ---- events ----------------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ iptables_works()
 		$command >$t/out 2>&1 || fault+="$command: $(tail -2 $t/out)"$'\n'
 		! grep -iq incompatible $t/out || fault+="$command"$'\n'
 	done
-	iptables-save 2>/dev/null | grep -qxF -- "$jump" || fault+="iptables-save omits the jump"$'\n'
+	grep -qxF -- "$jump" <<<"$(iptables-save 2>/dev/null)" || fault+="iptables-save omits the jump"$'\n'
 	result "$1: iptables works" "${fault%$'\n'}"
 }
 iptables_works "with the jump"

@@ -137,7 +137,7 @@ container_run web ds-web 172.20.1.11 - - || bail "no container"
 ask "serve outside tcp 81"
 docker rm -f agent-2 >/dev/null
 sidecar_run minimal || bail "it does not start"
-until_true 20 eval 'inside status --json 2>&1 | grep -q ds-web'
+until_true 20 prints ds-web inside status --json
 like "where the host lacks a setting it says so" "$(inside status --json 2>&1)" '"ready":false.*filter-vlan-tagged'
 echo 1 >$bridged/bridge-nf-filter-vlan-tagged
 until_true 20 sidecar_is_settled

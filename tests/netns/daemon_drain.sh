@@ -147,7 +147,7 @@ nft flush ruleset
 until_true 3 nft list chain inet dockside ds-1-OUT >/dev/null 2>&1
 policed "it is put back when somebody deletes the table"
 nft insert rule inet dockside ds-1-OUT accept
-until_true 3 sh -c '! nft list chain inet dockside ds-1-OUT | grep -q "^[[:space:]]*accept"'
+until_true 3 prints_no $'\n[[:space:]]*accept' nft list chain inet dockside ds-1-OUT
 policed "and when somebody adds a rule"
 
 end_daemon TERM
@@ -165,8 +165,8 @@ attributed "what only the kernel has"
 explained "explain says why it cannot" "^1 .*only the kernel has it" --to 198.51.100.1 --proto tcp --port 80
 
 ip link set v-c2 nomaster
-is "when its last container has left" "$(until_true 5 test -z "$(state ds-2)"; state ds-2)" ""
-is "its chains go" "$(until_true 5 sh -c '! nft list ruleset | grep -q ds-2'; nft list ruleset |
+is "when its last container has left" "$(until_true 5 prints '^$' state ds-2; state ds-2)" ""
+is "its chains go" "$(until_true 5 prints_no ds-2 nft list ruleset; nft list ruleset |
 	grep -c ds-2)" 0
 policed "the other's do not"
 
@@ -196,7 +196,7 @@ end_daemon KILL
 start_daemon IPSET_STALE_TTL=10
 policed "draining over a kill once more"
 nft flush ruleset
-until_true 3 sh -c 'nft list map inet dockside dispatch 2>/dev/null | grep -q ds-1'
+until_true 3 prints ds-1 nft list map inet dockside dispatch
 is "its policy is lost, and status says so" "$(state ds-1)" closed
 probes "it is closed, not open" <<-'END'
 	c1 tcp 198.51.100.2:80 = reset

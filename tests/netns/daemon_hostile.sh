@@ -51,7 +51,7 @@ unchanged()
 
 ulimit -n 4096
 start_daemon
-until_true 5 eval 'elements ipset-s-v4 | grep -q 198.51.100.1' || bail "no addresses: $(<$t/log)"
+until_true 5 prints 198.51.100.1 elements ipset-s-v4 || bail "no addresses: $(<$t/log)"
 state >$t/state
 read -ra scenarios < <(hostile list)
 [[ ${#scenarios[@]} -gt 0 ]] || bail "no scenarios"
@@ -157,7 +157,7 @@ done_well "a set of 50,000 addresses" <$t/request
 echo "nameserver 127.0.0.1" >$t/resolv.conf
 hostile impatient &
 impatient=$!
-until_true 5 eval 'ss -Hlun "sport = :53" | grep -q .'
+until_true 5 prints . ss -Hlun "sport = :53"
 firewall_config <<<'{"networks":{"ds-a":{"egress":[{"to":"host","host":"silent.example"},{"action":"drop"}]}}}'
 start=$SECONDS
 client reload

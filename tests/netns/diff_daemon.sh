@@ -32,7 +32,7 @@ dsfw apply
 diff_is "after apply" 0 "$none"
 start_listening
 start_daemon
-result "a daemon gives them a time" "$(nft list set inet dockside ipset-s-v4 | grep -q 'timeout 5m' || echo none)"
+like "a daemon gives them a time" "$(nft list set inet dockside ipset-s-v4)" "198.51.100.1 timeout 5m"
 diff_is "which is no difference" 0 "$none"
 IPSET_STALE_TTL=77 diff_is "nor is another one" 0 "$none"
 

@@ -47,7 +47,7 @@ server()
 	zone=$!
 	trap 'kill "$dnsmasq" "$zone"; wait "$dnsmasq" "$zone" 2>/dev/null' EXIT
 	for _ in $(seq 50); do
-		ss -Hlun 'src 127.0.0.2:53' | grep -q . && return
+		[[ -n $(ss -Hlun 'src 127.0.0.2:53') ]] && return
 		sleep 0.1
 	done
 	echo "Bail out! no second name server"
@@ -110,7 +110,7 @@ set_up()
 	dnsmasq=$!
 	trap 'kill "$dnsmasq"; wait "$dnsmasq" 2>/dev/null' EXIT
 	for _ in $(seq 50); do
-		ss -Hltn 'sport = :53' | grep -q . && return
+		[[ -n $(ss -Hltn 'sport = :53') ]] && return
 		sleep 0.1
 	done
 	return 1

@@ -90,6 +90,16 @@ until_true()
 	done
 }
 
+# prints REGEX COMMAND…: whether the output of the command matches; prints_no: whether it does not
+prints()
+{
+	[[ $("${@:2}" 2>&1) =~ $1 ]]
+}
+prints_no()
+{
+	! prints "$@"
+}
+
 # ---- the program ---------------------------------------------------------------------------------
 
 # dsfw COMMAND [OPTION…]: runs the program on the two files; $status, $out, $err

@@ -99,7 +99,7 @@ is "of many, too" "$(for i in {1..100}; do look_up a1 "n$i.example"; done; refus
 	'"n100.example" "lookup"'
 is "a resolver that is asked over IPv6" "$(echo "nameserver 2001:db8:100::53" >$t/resolv.conf
 	look_up a2 n7.example; refused a2 198.19.0.1; echo "nameserver $dns" >$t/resolv.conf)" '"n7.example" "lookup"'
-until_true 10 test "$(elements host-db.example-v4)" || bail "no address of db.example"
+until_true 10 prints . elements host-db.example-v4 || bail "no address of db.example"
 is "a name of the configuration" "$(refused b1 198.51.100.3)" '"db.example" "configuration"'
 is "looked up as well" "$(look_up b1 db.example; refused b1 198.51.100.3)" '"db.example" "configuration"'
 client denied --network ds-b

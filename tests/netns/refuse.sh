@@ -157,12 +157,7 @@ coproc OWNER { exec nft -i >/dev/null 2>&1; }
 owner=$!
 echo 'add table inet dockside { flags owner; }' >&"${OWNER[1]}"
 echo 'add chain inet dockside theirs' >&"${OWNER[1]}"
-# shellcheck disable=SC2317
-owned()
-{
-	nft list table inet dockside 2>/dev/null | grep -q theirs
-}
-until_true 5 owned || bail "no owner"
+until_true 5 prints theirs nft list table inet dockside || bail "no owner"
 listing >$t/wanted
 good_generation=$(generation)
 for command in apply diff teardown "check --kernel"; do

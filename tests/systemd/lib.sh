@@ -102,7 +102,7 @@ is_up()
 {
 	ended && return
 	init_pid=$(pgrep -P "$unshare_pid") && [[ $(<"/proc/$init_pid/comm") == systemd ]] &&
-		there systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'
+		[[ $(there systemctl is-system-running 2>/dev/null) == @(running|degraded) ]]
 }
 
 cgroup_is_gone()

@@ -214,7 +214,7 @@ refuse()
 }
 refused()
 {
-	dsfw-nft denied 2>/dev/null | grep -qE "ds-a .*198.51.100.9 +udp/$1"
+	grep -qE "ds-a .*198.51.100.9 +udp/$1" <<<"$(dsfw-nft denied 2>/dev/null)"
 }
 turned_on()
 {
