@@ -37,9 +37,9 @@ struct names {
 static int on_set(const struct nlmsghdr *nlh, void *data)
 {
 	struct names *names = data;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[IPSET_ATTR_SETNAME])
+	if (!a.at[IPSET_ATTR_SETNAME])
 		return MNL_CB_OK;
 	names->items = array_grow(names->items, &names->cap, names->n, sizeof(*names->items));
 	names->items[names->n++] = xstrdup(mnl_attr_get_str(a.at[IPSET_ATTR_SETNAME]));

@@ -29,6 +29,7 @@
 
 #include "dockside/err.h"
 #include "dockside/nft_attr.h"
+#include "dockside/nft_talk.h"
 #include "dockside/util.h"
 
 #define DATAGRAM_SIZE 65536u	  /* bytes; the kernel sends at most a page or so at once */
@@ -202,11 +203,11 @@ static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh
 {
 	const struct nlattr *payload;
 	const uint8_t *p;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 	size_t len;
 
 	*packet = (struct nflog_packet){ 0 };
-	if (!attrs_parse_message(&a, nlh) || !parse_prefix(packet, a.at[NFULA_PREFIX]))
+	if (!parse_prefix(packet, a.at[NFULA_PREFIX]))
 		return false;
 	payload = a.at[NFULA_PAYLOAD];
 	len = payload_len(payload, 1);
@@ -218,12 +219,6 @@ static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh
 		packet->oif = ntohl(mnl_attr_get_u32(a.at[NFULA_IFINDEX_OUTDEV]));
 	p = mnl_attr_get_payload(payload);
 	return p[0] >> 4 == 4 ? parse_ipv4(packet, p, len) : parse_ipv6(packet, p, len);
-}
-
-/* libmnl's own check takes lengths past INT_MAX for negative, and passes them. */
-static bool message_fits(const struct nlmsghdr *nlh, int left)
-{
-	return left > 0 && mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left;
 }
 
 bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, void *data)
@@ -297,15 +292,15 @@ static int set_up(struct nflog *nflog, uint16_t group)
 
 int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
 {
-	struct nflog *nflog = xcalloc(1, sizeof(*nflog));
-	int size = RCVBUF_SIZE, r = 0;
+	int size = RCVBUF_SIZE;
+	struct mnl_socket *socket;
+	struct nflog *nflog;
+	int r = netlink_open(SOCK_NONBLOCK, &socket, err);
 
-	nflog->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!nflog->socket || mnl_socket_bind(nflog->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		r = err_errno(err, errno, "open a netlink socket");
-		nflog_close(nflog);
+	if (r < 0)
 		return r;
-	}
+	nflog = xcalloc(1, sizeof(*nflog));
+	nflog->socket = socket;
 	/* Without the privilege it stays small, and losses are noticed. */
 	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	nflog->group = group;
@@ -330,8 +325,7 @@ void nflog_close(struct nflog *nflog)
 {
 	if (!nflog)
 		return;
-	if (nflog->socket)
-		mnl_socket_close(nflog->socket);
+	mnl_socket_close(nflog->socket);
 	free(nflog);
 }
 
@@ -353,8 +347,10 @@ uint64_t nflog_gaps(const void *datagram, size_t len, uint32_t *next)
 		struct attrs a;
 
 		if (nlh->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
-		    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
-		    !attrs_parse_message(&a, nlh) || payload_len(a.at[NFULA_SEQ], 4) == 0)
+		    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
+			continue;
+		a = attrs_of_message(nlh);
+		if (payload_len(a.at[NFULA_SEQ], 4) == 0)
 			continue;
 		number = ntohl(mnl_attr_get_u32(a.at[NFULA_SEQ]));
 		n += (uint32_t)(number - *next);

@@ -25,17 +25,23 @@ static int on_attr(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-bool attrs_parse_message(struct attrs *a, const struct nlmsghdr *nlh)
+/* libmnl's own check takes lengths past INT_MAX for negative, and passes them. */
+bool message_fits(const struct nlmsghdr *nlh, int left)
+{
+	return left > 0 && mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left;
+}
+
+struct attrs attrs_of_message(const struct nlmsghdr *nlh)
 {
 	const char *end = (const char *)nlh + nlh->nlmsg_len;
 	const struct nlattr *attr;
+	struct attrs a = { 0 };
 
 	/* libmnl's own loop goes on to the aligned end of a message, which may not be there. */
-	*a = (struct attrs){ 0 };
 	for (attr = mnl_nlmsg_get_payload_offset(nlh, sizeof(struct nfgenmsg));
 	     mnl_attr_ok(attr, (int)(end - (const char *)attr)); attr = mnl_attr_next(attr))
-		on_attr(attr, a);
-	return true;
+		on_attr(attr, &a);
+	return a;
 }
 
 bool attrs_parse_nested(struct attrs *a, const struct nlattr *nest)
@@ -51,12 +57,12 @@ int attr_left(const struct nlattr *nest, const struct nlattr *pos)
 	return (int)(end - (const char *)pos);
 }
 
-static uint32_t get_u32(const struct nlattr *attr)
+uint32_t attr_u32(const struct nlattr *attr)
 {
 	return attr ? ntohl(mnl_attr_get_u32(attr)) : 0;
 }
 
-static uint64_t get_u64(const struct nlattr *attr)
+uint64_t attr_u64(const struct nlattr *attr)
 {
 	return attr ? be64toh(mnl_attr_get_u64(attr)) : 0;
 }
@@ -66,15 +72,15 @@ static uint64_t get_u64(const struct nlattr *attr)
 void read_base_chain(const struct attrs *a, struct kernel_chain *chain)
 {
 	const char *type = a->at[NFTA_CHAIN_TYPE] ? mnl_attr_get_str(a->at[NFTA_CHAIN_TYPE]) : "";
-	bool accepts = get_u32(a->at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
+	bool accepts = attr_u32(a->at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
 	struct attrs hook;
 	int32_t priority;
 
 	if (!a->at[NFTA_CHAIN_HOOK] || !attrs_parse_nested(&hook, a->at[NFTA_CHAIN_HOOK]))
 		return;
 	chain->base = true;
-	priority = (int32_t)get_u32(hook.at[NFTA_HOOK_PRIORITY]);
-	switch (get_u32(hook.at[NFTA_HOOK_HOOKNUM])) {
+	priority = (int32_t)attr_u32(hook.at[NFTA_HOOK_PRIORITY]);
+	switch (attr_u32(hook.at[NFTA_HOOK_HOOKNUM])) {
 	case NF_INET_FORWARD:
 		chain->hook = BASE_FORWARD;
 		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
@@ -117,8 +123,8 @@ static bool read_counter(const struct nlattr *expression, uint64_t *ret_packets,
 	    strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "counter") != 0)
 		return false;
 	if (e.at[NFTA_EXPR_DATA] && attrs_parse_nested(&counter, e.at[NFTA_EXPR_DATA])) {
-		*ret_packets = get_u64(counter.at[NFTA_COUNTER_PACKETS]);
-		*ret_bytes = get_u64(counter.at[NFTA_COUNTER_BYTES]);
+		*ret_packets = attr_u64(counter.at[NFTA_COUNTER_PACKETS]);
+		*ret_bytes = attr_u64(counter.at[NFTA_COUNTER_BYTES]);
 	}
 	return true;
 }
@@ -132,7 +138,8 @@ static bool is_accept(const struct nlattr *expression)
 	       attrs_parse_nested(&immediate, e.at[NFTA_EXPR_DATA]) &&
 	       attrs_parse_nested(&data, immediate.at[NFTA_IMMEDIATE_DATA]) &&
 	       attrs_parse_nested(&verdict, data.at[NFTA_DATA_VERDICT]) &&
-	       verdict.at[NFTA_VERDICT_CODE] && get_u32(verdict.at[NFTA_VERDICT_CODE]) == NF_ACCEPT;
+	       verdict.at[NFTA_VERDICT_CODE] &&
+	       attr_u32(verdict.at[NFTA_VERDICT_CODE]) == NF_ACCEPT;
 }
 
 void rule_counter(const struct attrs *a, struct kernel_rule *rule)
@@ -179,6 +186,16 @@ static bool set_counts(const struct attrs *a)
 	return a->at[NFTA_SET_EXPR] && is_counter(a->at[NFTA_SET_EXPR]);
 }
 
+/* Whether these attributes of a limit say so many packets a second. */
+static bool limit_is(const struct attrs *limit, uint64_t rate, uint32_t burst)
+{
+	return attr_u64(limit->at[NFTA_LIMIT_RATE]) == rate &&
+	       attr_u64(limit->at[NFTA_LIMIT_UNIT]) == 1 &&
+	       attr_u32(limit->at[NFTA_LIMIT_BURST]) == burst &&
+	       attr_u32(limit->at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
+	       attr_u32(limit->at[NFTA_LIMIT_FLAGS]) == 0;
+}
+
 /* The `limit` of the set of bridges whose DNS replies are heard. */
 static bool is_limit(const struct nlattr *expression)
 {
@@ -187,11 +204,7 @@ static bool is_limit(const struct nlattr *expression)
 	return attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
 	       strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "limit") == 0 &&
 	       attrs_parse_nested(&limit, e.at[NFTA_EXPR_DATA]) &&
-	       get_u64(limit.at[NFTA_LIMIT_RATE]) == LOOKUPS_RATE &&
-	       get_u64(limit.at[NFTA_LIMIT_UNIT]) == 1 &&
-	       get_u32(limit.at[NFTA_LIMIT_BURST]) == LOOKUPS_BURST &&
-	       get_u32(limit.at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
-	       get_u32(limit.at[NFTA_LIMIT_FLAGS]) == 0;
+	       limit_is(&limit, LOOKUPS_RATE, LOOKUPS_BURST);
 }
 
 static bool set_limits(const struct attrs *a)
@@ -218,9 +231,9 @@ void read_set(const struct attrs *a, struct kernel_set *set)
 {
 	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_INTERVAL | NFT_SET_MAP |
 			       NFT_SET_TIMEOUT | NFT_SET_CONCAT | NFT_SET_EXPR;
-	uint32_t flags = get_u32(a->at[NFTA_SET_FLAGS]);
-	uint32_t key_type = get_u32(a->at[NFTA_SET_KEY_TYPE]);
-	uint32_t data_type = flags & NFT_SET_MAP ? get_u32(a->at[NFTA_SET_DATA_TYPE]) : 0;
+	uint32_t flags = attr_u32(a->at[NFTA_SET_FLAGS]);
+	uint32_t key_type = attr_u32(a->at[NFTA_SET_KEY_TYPE]);
+	uint32_t data_type = flags & NFT_SET_MAP ? attr_u32(a->at[NFTA_SET_DATA_TYPE]) : 0;
 
 	set->anonymous = flags & NFT_SET_ANONYMOUS;
 	set->map = flags & NFT_SET_MAP;
@@ -237,7 +250,7 @@ void read_set(const struct attrs *a, struct kernel_set *set)
 		const struct set_type_info *info = set_type_info((enum set_type)i);
 
 		if (info->key_type == key_type && info->data_type == data_type &&
-		    info->key_len == get_u32(a->at[NFTA_SET_KEY_LEN]))
+		    info->key_len == attr_u32(a->at[NFTA_SET_KEY_LEN]))
 			set->set.type = (enum set_type)i;
 	}
 }
@@ -268,19 +281,17 @@ static bool get_value(const struct nlattr *attr, uint8_t *ret, size_t len)
 	return true;
 }
 
-static bool get_goto(const struct nlattr *attr, struct arena *arena, const char **ret_target)
+/* The chain that a dispatch leads to; "", which is none of ours, for another verdict. */
+static const char *get_goto(const struct nlattr *attr, struct arena *arena)
 {
 	struct attrs data, verdict;
 
 	if (!attrs_parse_nested(&data, attr) ||
 	    !attrs_parse_nested(&verdict, data.at[NFTA_DATA_VERDICT]) ||
 	    !verdict.at[NFTA_VERDICT_CHAIN] ||
-	    get_u32(verdict.at[NFTA_VERDICT_CODE]) != (uint32_t)NFT_GOTO) {
-		*ret_target = ""; /* some other verdict: equal to none of ours */
-		return true;
-	}
-	*ret_target = arena_strdup(arena, mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
-	return true;
+	    attr_u32(verdict.at[NFTA_VERDICT_CODE]) != (uint32_t)NFT_GOTO)
+		return "";
+	return arena_strdup(arena, mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
 }
 
 /* What a bridge's name may be (SPEC §2), or FINGERPRINT_BASE; anything else cannot be quoted for nft
@@ -312,14 +323,12 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	if ((type == SET_BRIDGES || type == MAP_DISPATCH) && !bridge_key_safe(elem.key))
 		return false;
 	memcpy(elem.last, elem.key, sizeof(elem.key));
-	*ret_end = get_u32(a.at[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;
-	if (a.at[NFTA_SET_ELEM_TIMEOUT])
-		elem.timeout_ms = be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_TIMEOUT]));
-	if (a.at[NFTA_SET_ELEM_EXPIRATION])
-		elem.expires_ms = be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_EXPIRATION]));
+	*ret_end = attr_u32(a.at[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;
+	elem.timeout_ms = attr_u64(a.at[NFTA_SET_ELEM_TIMEOUT]);
+	elem.expires_ms = attr_u64(a.at[NFTA_SET_ELEM_EXPIRATION]);
 	elem.comment = udata_comment(a.at[NFTA_SET_ELEM_USERDATA], arena);
-	if (type == MAP_DISPATCH && !get_goto(a.at[NFTA_SET_ELEM_DATA], arena, &elem.target))
-		return false;
+	if (type == MAP_DISPATCH)
+		elem.target = get_goto(a.at[NFTA_SET_ELEM_DATA], arena);
 	if (info->data_len > 0 && !get_value(a.at[NFTA_SET_ELEM_DATA], elem.data, info->data_len))
 		return false;
 	*ret_elem = elem;
@@ -332,19 +341,15 @@ bool read_object(const struct attrs *a, struct kernel_object *object)
 
 	if (a->at[NFTA_OBJ_DATA])
 		attrs_parse_nested(&data, a->at[NFTA_OBJ_DATA]);
-	switch (get_u32(a->at[NFTA_OBJ_TYPE])) {
+	switch (attr_u32(a->at[NFTA_OBJ_TYPE])) {
 	case NFT_OBJECT_COUNTER:
 		object->kind = OBJECT_COUNTER;
 		object->as_ours = true;
-		object->packets = get_u64(data.at[NFTA_COUNTER_PACKETS]);
+		object->packets = attr_u64(data.at[NFTA_COUNTER_PACKETS]);
 		return true;
 	case NFT_OBJECT_LIMIT:
 		object->kind = OBJECT_LIMIT;
-		object->as_ours = get_u64(data.at[NFTA_LIMIT_RATE]) == PLAN_LOG_RATE &&
-				  get_u64(data.at[NFTA_LIMIT_UNIT]) == 1 &&
-				  get_u32(data.at[NFTA_LIMIT_BURST]) == PLAN_LOG_BURST &&
-				  get_u32(data.at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
-				  get_u32(data.at[NFTA_LIMIT_FLAGS]) == 0;
+		object->as_ours = limit_is(&data, PLAN_LOG_RATE, PLAN_LOG_BURST);
 		return true;
 	default:
 		return false;

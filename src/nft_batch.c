@@ -26,6 +26,7 @@
 
 #include "dockside/err.h"
 #include "dockside/nft_attr.h"
+#include "dockside/nft_talk.h"
 #include "dockside/util.h"
 
 #define FRAME_SIZE 64u	     /* bytes; two headers */
@@ -46,21 +47,17 @@ struct nft_batch {
 
 int nft_batch_open(struct nft_batch **ret_batch, struct err *err)
 {
-	struct nft_batch *batch = xcalloc(1, sizeof(*batch));
-	int on = 1;
+	struct mnl_socket *socket;
+	int on = 1, r = netlink_open(SOCK_NONBLOCK, &socket, err);
 
-	batch->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!batch->socket || mnl_socket_bind(batch->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		int r = err_errno(err, errno, "open a netlink socket");
-
-		nft_batch_close(batch);
+	if (r < 0)
 		return r;
-	}
 	/* Errors with the place of the fault, and without a copy of the message. Kernels that know
 	 * neither still tell the message. */
-	(void)mnl_socket_setsockopt(batch->socket, NETLINK_CAP_ACK, &on, sizeof(on));
-	(void)mnl_socket_setsockopt(batch->socket, NETLINK_EXT_ACK, &on, sizeof(on));
-	*ret_batch = batch;
+	(void)mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on));
+	(void)mnl_socket_setsockopt(socket, NETLINK_EXT_ACK, &on, sizeof(on));
+	*ret_batch = xcalloc(1, sizeof(**ret_batch));
+	(*ret_batch)->socket = socket;
 	return 0;
 }
 
@@ -68,8 +65,7 @@ void nft_batch_close(struct nft_batch *batch)
 {
 	if (!batch)
 		return;
-	if (batch->socket)
-		mnl_socket_close(batch->socket);
+	mnl_socket_close(batch->socket);
 	free(batch->data);
 	free(batch);
 }
@@ -222,17 +218,18 @@ static void on_error(struct batch_answers *answers, const struct nlmsghdr *nlh)
 static void on_answer(const struct reading *reading, const struct nlmsghdr *nlh)
 {
 	struct batch_answers *answers = reading->answers;
-	struct attrs a;
 
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
 		on_error(answers, nlh);
 	} else if (nlh->nlmsg_type == NLMSG_DONE) { /* a dump's end */
 		answers->done = true;
 	} else if (nlh->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) {
-		if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_GEN_ID])
+		struct attrs a = attrs_of_message(nlh);
+
+		if (!a.at[NFTA_GEN_ID])
 			return;
 		answers->committed = true;
-		answers->genid = ntohl(mnl_attr_get_u32(a.at[NFTA_GEN_ID]));
+		answers->genid = attr_u32(a.at[NFTA_GEN_ID]);
 	} else if (reading->on_message) {
 		reading->on_message(reading->data, nlh);
 	}

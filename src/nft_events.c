@@ -28,6 +28,7 @@
 
 #include "dockside/err.h"
 #include "dockside/nft_attr.h"
+#include "dockside/nft_talk.h"
 #include "dockside/plan.h"
 #include "dockside/util.h"
 
@@ -189,8 +190,7 @@ static bool parse_change(struct nft_transaction *pending, const struct nlmsghdr 
 
 	if (!of_table && !classify(type, &message))
 		return true; /* answers to requests, and what the future brings */
-	if (!attrs_parse_message(&a, nlh))
-		return false;
+	a = attrs_of_message(nlh);
 	table = get_name(a.at[TABLE_ATTR]);
 	if (!table)
 		return false;
@@ -220,9 +220,9 @@ static void set_process(struct nft_transaction *t, const char *name)
 /* What says who made a transaction, and ends it. */
 static bool parse_generation(struct nft_transaction *pending, const struct nlmsghdr *nlh)
 {
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !get_u32(a.at[NFTA_GEN_ID], &pending->genid))
+	if (!get_u32(a.at[NFTA_GEN_ID], &pending->genid))
 		return false;
 	if (!get_u32(a.at[NFTA_GEN_PROC_PID], &pending->pid))
 		pending->pid = 0;
@@ -237,12 +237,6 @@ static void forget(struct nft_transaction *pending)
 	memset(pending->tables, 0, sizeof(pending->tables));
 	pending->n_touched = 0;
 	pending->overflow = false;
-}
-
-/* libmnl's own check takes lengths past INT_MAX for negative, and passes them. */
-static bool message_fits(const struct nlmsghdr *nlh, int left)
-{
-	return left > 0 && mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left;
 }
 
 bool nft_events_parse(struct nft_transaction *pending, const void *datagram, size_t len,
@@ -275,25 +269,23 @@ bool nft_events_parse(struct nft_transaction *pending, const void *datagram, siz
 
 int nft_events_open(struct nft_events **ret_events, struct err *err)
 {
-	struct nft_events *events = xcalloc(1, sizeof(*events));
-	int size = RCVBUF_SIZE, group = NFNLGRP_NFTABLES, r;
+	int size = RCVBUF_SIZE, group = NFNLGRP_NFTABLES;
+	struct mnl_socket *socket;
+	int r = netlink_open(SOCK_NONBLOCK, &socket, err);
 
-	events->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!events->socket || mnl_socket_bind(events->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		r = err_errno(err, errno, "open a netlink socket");
-		nft_events_close(events);
+	if (r < 0)
 		return r;
-	}
 	/* Without the privilege it stays small: losses are noticed, and we need the privilege for
 	 * everything else. */
-	(void)setsockopt(nft_events_fd(events), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	if (mnl_socket_setsockopt(events->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
-	    0) {
+	(void)setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
+			 sizeof(size));
+	if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
 		r = err_errno(err, errno, "listen to nf_tables");
-		nft_events_close(events);
+		mnl_socket_close(socket);
 		return r;
 	}
-	*ret_events = events;
+	*ret_events = xcalloc(1, sizeof(**ret_events));
+	(*ret_events)->socket = socket;
 	return 0;
 }
 
@@ -301,8 +293,7 @@ void nft_events_close(struct nft_events *events)
 {
 	if (!events)
 		return;
-	if (events->socket)
-		mnl_socket_close(events->socket);
+	mnl_socket_close(events->socket);
 	free(events);
 }
 

@@ -10,7 +10,6 @@
  */
 #include "dockside/nft_read.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/expr.h>
@@ -43,10 +42,10 @@ static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16
 
 static int on_gen(const struct nlmsghdr *nlh, void *data)
 {
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (attrs_parse_message(&a, nlh) && a.at[NFTA_GEN_ID])
-		*(uint32_t *)data = ntohl(mnl_attr_get_u32(a.at[NFTA_GEN_ID]));
+	if (a.at[NFTA_GEN_ID])
+		*(uint32_t *)data = attr_u32(a.at[NFTA_GEN_ID]);
 	return MNL_CB_OK;
 }
 
@@ -94,15 +93,10 @@ struct reading {
 static int on_table(const struct nlmsghdr *nlh, void *data)
 {
 	struct kernel *kernel = ((struct reading *)data)->kernel;
-	uint32_t flags = 0;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh))
-		return MNL_CB_OK;
 	kernel->exists = true;
-	if (a.at[NFTA_TABLE_FLAGS])
-		flags = ntohl(mnl_attr_get_u32(a.at[NFTA_TABLE_FLAGS]));
-	kernel->dormant = flags & NFT_TABLE_F_DORMANT;
+	kernel->dormant = attr_u32(a.at[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT;
 	kernel->owned = a.at[NFTA_TABLE_OWNER] != NULL;
 	return MNL_CB_OK;
 }
@@ -122,9 +116,9 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 {
 	struct kernel *kernel = ((struct reading *)data)->kernel;
 	struct kernel_chain *chain;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
+	if (!a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
 		return MNL_CB_OK;
 	if (strcmp(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]), TABLE_NAME) != 0)
 		return MNL_CB_OK; /* this dump knows no filter */
@@ -142,15 +136,15 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 	struct reading *reading = data;
 	struct kernel_chain *chain = reading->chain;
 	struct kernel_rule *rule;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_RULE_HANDLE])
+	if (!a.at[NFTA_RULE_HANDLE])
 		return MNL_CB_OK;
 	chain->rules =
 		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
 	rule = &chain->rules[chain->n_rules++];
 	*rule = (struct kernel_rule){ 0 };
-	rule->handle = be64toh(mnl_attr_get_u64(a.at[NFTA_RULE_HANDLE]));
+	rule->handle = attr_u64(a.at[NFTA_RULE_HANDLE]);
 	rule->hash = hash_rule(&a);
 	rule_counter(&a, rule);
 	return MNL_CB_OK;
@@ -160,9 +154,9 @@ static int on_set(const struct nlmsghdr *nlh, void *data)
 {
 	struct kernel *kernel = ((struct reading *)data)->kernel;
 	struct kernel_set *set;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_SET_NAME])
+	if (!a.at[NFTA_SET_NAME])
 		return MNL_CB_OK;
 	kernel->sets =
 		array_grow(kernel->sets, &kernel->cap_sets, kernel->n_sets, sizeof(*kernel->sets));
@@ -178,9 +172,9 @@ static int on_elems(const struct nlmsghdr *nlh, void *data)
 	struct reading *reading = data;
 	struct plan_set *set = &reading->set->set;
 	const struct nlattr *item;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+	if (!a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
 		return MNL_CB_OK;
 	attr_for_each_nested(item, a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
 	{
@@ -210,9 +204,9 @@ static int on_object(const struct nlmsghdr *nlh, void *data)
 	struct kernel *kernel = ((struct reading *)data)->kernel;
 	struct kernel_object object = { 0 };
 	const char *name, *word = NULL;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_OBJ_NAME] || !a.at[NFTA_OBJ_TYPE])
+	if (!a.at[NFTA_OBJ_NAME] || !a.at[NFTA_OBJ_TYPE])
 		return MNL_CB_OK;
 	name = mnl_attr_get_str(a.at[NFTA_OBJ_NAME]);
 	if (read_object(&a, &object)) {
@@ -222,7 +216,7 @@ static int on_object(const struct nlmsghdr *nlh, void *data)
 		kernel->objects[kernel->n_objects++] = object;
 		return MNL_CB_OK;
 	}
-	word = object_word(ntohl(mnl_attr_get_u32(a.at[NFTA_OBJ_TYPE])));
+	word = object_word(attr_u32(a.at[NFTA_OBJ_TYPE]));
 	if (word) /* else a kind that nft 1.0.6 cannot name, let alone delete */
 		add_other(kernel, word, name);
 	return MNL_CB_OK;
@@ -230,9 +224,9 @@ static int on_object(const struct nlmsghdr *nlh, void *data)
 
 static int on_flowtable(const struct nlmsghdr *nlh, void *data)
 {
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (attrs_parse_message(&a, nlh) && a.at[NFTA_FLOWTABLE_NAME])
+	if (a.at[NFTA_FLOWTABLE_NAME])
 		add_other(((struct reading *)data)->kernel, "flowtable",
 			  mnl_attr_get_str(a.at[NFTA_FLOWTABLE_NAME]));
 	return MNL_CB_OK;

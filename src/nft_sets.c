@@ -26,7 +26,6 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/set.h>
@@ -246,10 +245,12 @@ static int check_ops(const struct set_op *ops, size_t n, struct err *err)
 static bool find_elem(const struct nlmsghdr *nlh, uint32_t offset, size_t *ret_i)
 {
 	const struct nlattr *item;
-	struct attrs a;
+	struct attrs a = { 0 };
 	size_t i = 0;
 
-	if (!nlh || !attrs_parse_message(&a, nlh) || !a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+	if (nlh)
+		a = attrs_of_message(nlh);
+	if (!a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
 		return false;
 	attr_for_each_nested(item, a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
 	{
@@ -407,15 +408,15 @@ static void on_probe_elem(struct probe_left *left, const struct nlattr *item)
 		return;
 	left->ms[address[3]] = UINT64_MAX;
 	if (a.at[NFTA_SET_ELEM_EXPIRATION])
-		left->ms[address[3]] = be64toh(mnl_attr_get_u64(a.at[NFTA_SET_ELEM_EXPIRATION]));
+		left->ms[address[3]] = attr_u64(a.at[NFTA_SET_ELEM_EXPIRATION]);
 }
 
 static void on_probe_elems(void *data, const struct nlmsghdr *nlh)
 {
 	const struct nlattr *item;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+	if (!a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
 		return;
 	attr_for_each_nested(item, a.at[NFTA_SET_ELEM_LIST_ELEMENTS]) on_probe_elem(data, item);
 }

@@ -8,8 +8,6 @@
  */
 #include "dockside/nft_shim.h"
 
-#include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
@@ -41,11 +39,6 @@ struct reading {
 	size_t chain;	       /* of the last rule: the dump goes through them in order */
 };
 
-static uint32_t get_u32(const struct nlattr *attr)
-{
-	return attr ? ntohl(mnl_attr_get_u32(attr)) : 0;
-}
-
 /* ------------------------------------------------------------------ one rule */
 
 /* What the registers hold while a rule's expressions are read. */
@@ -64,7 +57,7 @@ struct rule_reader {
 
 static void read_meta(struct rule_reader *r, const struct attrs *a)
 {
-	uint32_t key = get_u32(a->at[NFTA_META_KEY]);
+	uint32_t key = attr_u32(a->at[NFTA_META_KEY]);
 
 	r->content = CONTENT_UNKNOWN;
 	r->mask = UINT32_MAX;
@@ -93,11 +86,11 @@ static void read_bitwise(struct rule_reader *r, const struct attrs *a)
 {
 	size_t mask_len = 0, xor_len = 0;
 	const void *mask = get_value(a->at[NFTA_BITWISE_MASK], &mask_len);
-	const void * xor = get_value(a->at[NFTA_BITWISE_XOR], &xor_len);
+	const void *flips = get_value(a->at[NFTA_BITWISE_XOR], &xor_len);
 	static const uint32_t none;
 
-	if (r->content == CONTENT_MARK && mask && mask_len == sizeof(r->mask) &&
-	    xor&&xor_len == sizeof(none) && memcmp(xor, &none, sizeof(none)) == 0)
+	if (r->content == CONTENT_MARK && mask && mask_len == sizeof(r->mask) && flips &&
+	    xor_len == sizeof(none) && memcmp(flips, &none, sizeof(none)) == 0)
 		memcpy(&r->mask, mask, sizeof(r->mask));
 	else
 		r->rule->other = true;
@@ -107,7 +100,7 @@ static void read_cmp(struct rule_reader *r, const struct attrs *a)
 {
 	size_t len = 0;
 	const char *value = get_value(a->at[NFTA_CMP_DATA], &len);
-	bool equal = get_u32(a->at[NFTA_CMP_OP]) == NFT_CMP_EQ;
+	bool equal = attr_u32(a->at[NFTA_CMP_OP]) == NFT_CMP_EQ;
 	struct shim_rule *rule = r->rule;
 
 	if (!value || !equal) {
@@ -135,7 +128,7 @@ static void read_verdict(struct rule_reader *r, const struct attrs *a)
 		rule->other = true;
 		return;
 	}
-	switch ((int)get_u32(verdict.at[NFTA_VERDICT_CODE])) {
+	switch ((int)attr_u32(verdict.at[NFTA_VERDICT_CODE])) {
 	case NF_ACCEPT:
 		rule->verdict = SHIM_ACCEPT;
 		break;
@@ -150,7 +143,7 @@ static void read_verdict(struct rule_reader *r, const struct attrs *a)
 		if (!verdict.at[NFTA_VERDICT_CHAIN])
 			break;
 		rule->verdict = SHIM_JUMP;
-		rule->is_goto = (int)get_u32(verdict.at[NFTA_VERDICT_CODE]) == NFT_GOTO;
+		rule->is_goto = (int)attr_u32(verdict.at[NFTA_VERDICT_CODE]) == NFT_GOTO;
 		rule->target = arena_strdup(&r->kernel->arena,
 					    mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
 		break;
@@ -236,15 +229,15 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 	struct rule_reader r = { .kernel = reading->kernel };
 	const struct nlattr *expression;
 	struct shim_chain *chain;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_RULE_HANDLE] || !a.at[NFTA_RULE_CHAIN])
+	if (!a.at[NFTA_RULE_HANDLE] || !a.at[NFTA_RULE_CHAIN])
 		return MNL_CB_OK;
 	chain = next_chain(reading, mnl_attr_get_str(a.at[NFTA_RULE_CHAIN]));
 	if (!chain)
 		return MNL_CB_OK; /* made since: the generation tells */
 	r.rule = shim_add_rule(chain);
-	r.rule->handle = be64toh(mnl_attr_get_u64(a.at[NFTA_RULE_HANDLE]));
+	r.rule->handle = attr_u64(a.at[NFTA_RULE_HANDLE]);
 	if (a.at[NFTA_RULE_EXPRESSIONS])
 		attr_for_each_nested(expression, a.at[NFTA_RULE_EXPRESSIONS])
 			read_expression(&r, expression);
@@ -259,9 +252,9 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 {
 	const struct reading *reading = data;
 	const char *table;
-	struct attrs a;
+	struct attrs a = attrs_of_message(nlh);
 
-	if (!attrs_parse_message(&a, nlh) || !a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
+	if (!a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
 		return MNL_CB_OK;
 	table = mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]);
 	if (reading->family == NFPROTO_IPV4 && strcmp(table, DOCKER_TABLE) == 0)
@@ -274,7 +267,7 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 		chain = shim_add_chain(reading->kernel, (enum shim_table)i,
 				       mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
 		chain->base = a.at[NFTA_CHAIN_HOOK] != NULL;
-		chain->accepts = get_u32(a.at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
+		chain->accepts = attr_u32(a.at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
 	}
 	return MNL_CB_OK;
 }

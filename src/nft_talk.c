@@ -10,18 +10,30 @@
 #include "dockside/nft_read.h"
 #include "dockside/util.h"
 
-int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
+int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err)
 {
-	struct nft_reader *reader = xcalloc(1, sizeof(*reader));
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
 
-	reader->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!reader->socket || mnl_socket_bind(reader->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		int r = err_errno(err, errno, "open a netlink socket");
 
-		nft_reader_close(reader);
+		if (socket)
+			mnl_socket_close(socket);
 		return r;
 	}
-	*ret_reader = reader;
+	*ret_socket = socket;
+	return 0;
+}
+
+int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
+{
+	struct mnl_socket *socket;
+	int r = netlink_open(0, &socket, err);
+
+	if (r < 0)
+		return r;
+	*ret_reader = xcalloc(1, sizeof(**ret_reader));
+	(*ret_reader)->socket = socket;
 	return 0;
 }
 
@@ -29,8 +41,7 @@ void nft_reader_close(struct nft_reader *reader)
 {
 	if (!reader)
 		return;
-	if (reader->socket)
-		mnl_socket_close(reader->socket);
+	mnl_socket_close(reader->socket);
 	free(reader);
 }
 
@@ -52,14 +63,10 @@ struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t famil
 /* After an error the rest of the answers may still be to come: start afresh. */
 static void reopen(struct nft_reader *reader)
 {
-	struct mnl_socket *fresh = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	struct mnl_socket *fresh;
 
-	if (!fresh)
+	if (netlink_open(0, &fresh, NULL) < 0)
 		return;
-	if (mnl_socket_bind(fresh, 0, MNL_SOCKET_AUTOPID) < 0) {
-		mnl_socket_close(fresh);
-		return;
-	}
 	mnl_socket_close(reader->socket);
 	reader->socket = fresh;
 }

@@ -17,9 +17,15 @@ struct attrs {
 	const struct nlattr *at[ATTRS_MAX];
 };
 
-/* Those of a message after its nfgenmsg, and those inside another. False for a malformed one. */
-bool attrs_parse_message(struct attrs *a, const struct nlmsghdr *nlh);
+/* Whether a message is within the bytes that are left of a datagram. */
+bool message_fits(const struct nlmsghdr *nlh, int left);
+/* Those of a message after its nfgenmsg. */
+struct attrs attrs_of_message(const struct nlmsghdr *nlh);
+/* Those inside another. False for a malformed one, and for none (NULL). */
 bool attrs_parse_nested(struct attrs *a, const struct nlattr *nest);
+/* In the host's byte order; 0 where there is no attribute. */
+uint32_t attr_u32(const struct nlattr *attr);
+uint64_t attr_u64(const struct nlattr *attr);
 
 /* libmnl's own loop does not pass -Wconversion. */
 #define attr_for_each_nested(pos, nest)                                                  \

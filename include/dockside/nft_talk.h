@@ -17,6 +17,9 @@ struct nft_reader {
 	char buf[DUMP_SIZE];
 };
 
+/* A socket to netfilter, bound; flags: SOCK_NONBLOCK, or 0. Returns 0 or -errno. */
+int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err);
+
 /* The headers of a request to nf_tables (NFT_MSG_*) in a zeroed buf of REQUEST_SIZE; family NFPROTO_*. */
 struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t family, int type,
 			     uint16_t flags);

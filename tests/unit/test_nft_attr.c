@@ -95,7 +95,7 @@ static void test_rule_counter(void **state)
 
 	(void)state;
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
-	assert_true(attrs_parse_message(&a, nlh));
+	a = attrs_of_message(nlh);
 	rule_counter(&a, &rule);
 	assert_int_equal(rule.packets, 5);
 	list = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
@@ -103,7 +103,7 @@ static void test_rule_counter(void **state)
 	put_expression(nlh, "counter", UINT64_MAX, 1ull << 40);
 	put_expression(nlh, "counter", 3, 4);
 	mnl_attr_nest_end(nlh, list);
-	assert_true(attrs_parse_message(&a, nlh));
+	a = attrs_of_message(nlh);
 	rule_counter(&a, &rule);
 	assert_true(rule.bytes == UINT64_MAX && rule.packets == 1ull << 40);
 }
