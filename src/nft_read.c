@@ -285,10 +285,8 @@ static int read_all(struct nft_reader *reader, struct kernel *kernel)
 	if (r < 0 || !kernel->exists)
 		return r;
 	r = dump(reader, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
-	if (r >= 0) {
-		kernel_finish(kernel); /* the rules look for their chains */
+	if (r >= 0)
 		r = read_rules(reader, &reading);
-	}
 	if (r >= 0)
 		r = dump(reader, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set, &reading);
 	if (r >= 0)
@@ -311,22 +309,6 @@ static int read_afresh(struct nft_reader *reader, void *data)
 	return read_all(reader, kernel);
 }
 
-int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
-{
-	struct kernel kernel = { 0 };
-	uint32_t genid = 0;
-	int r = nft_read_settled(reader, read_afresh, &kernel, "table inet " TABLE_NAME, &genid,
-				 err);
-
-	if (r < 0) {
-		kernel_free(&kernel);
-		return r;
-	}
-	kernel.genid = genid;
-	*ret_kernel = kernel;
-	return 0;
-}
-
 static int read_objects_afresh(struct nft_reader *reader, void *data)
 {
 	struct reading reading = { .kernel = data };
@@ -338,12 +320,12 @@ static int read_objects_afresh(struct nft_reader *reader, void *data)
 	return r;
 }
 
-int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+static int read_kernel(struct nft_reader *reader, nft_read_fn read, const char *what,
+		       struct kernel *ret_kernel, struct err *err)
 {
 	struct kernel kernel = { 0 };
 	uint32_t genid = 0;
-	int r = nft_read_settled(reader, read_objects_afresh, &kernel,
-				 "the objects of table inet " TABLE_NAME, &genid, err);
+	int r = nft_read_settled(reader, read, &kernel, what, &genid, err);
 
 	if (r < 0) {
 		kernel_free(&kernel);
@@ -352,6 +334,17 @@ int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struc
 	kernel.genid = genid;
 	*ret_kernel = kernel;
 	return 0;
+}
+
+int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+{
+	return read_kernel(reader, read_afresh, "table inet " TABLE_NAME, ret_kernel, err);
+}
+
+int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+{
+	return read_kernel(reader, read_objects_afresh, "the objects of table inet " TABLE_NAME,
+			   ret_kernel, err);
 }
 
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
