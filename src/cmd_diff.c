@@ -187,15 +187,6 @@ static void print_object(const struct object_change *change)
 
 /* ------------------------------------------------------------------ the whole */
 
-/* Docker's name of the network that a bridge is of; a bridge without one is no longer configured. */
-static const char *network_of(const struct policy *policy, const char *bridge)
-{
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcmp(policy->networks[i].bridge, bridge) == 0)
-			return policy->networks[i].name;
-	return NULL;
-}
-
 /* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
 static char *chain_bridge(const char *name)
 {
@@ -222,7 +213,7 @@ static void print_heading(struct heading *heading, const char *name)
 {
 	char *bridge = chain_bridge(name);
 	const char *key = bridge ? bridge : "";
-	const char *network = bridge ? network_of(heading->policy, bridge) : NULL;
+	const struct network *network = bridge ? policy_find_bridge(heading->policy, bridge) : NULL;
 
 	if (heading->printed && strcmp(heading->printed, key) == 0) {
 		free(bridge);
@@ -231,7 +222,7 @@ static void print_heading(struct heading *heading, const char *name)
 	if (!bridge)
 		printf("  shared by all networks\n");
 	else if (network)
-		printf("  network %s\n", network);
+		printf("  network %s\n", network->name);
 	else
 		printf("  network with bridge %s (no longer configured)\n", bridge);
 	free(heading->printed);

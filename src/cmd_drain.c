@@ -92,14 +92,6 @@ static bool attached(struct docker *docker, struct query *query, const char *bri
 	return any;
 }
 
-static bool configured(const struct policy *policy, const char *bridge)
-{
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcmp(policy->networks[i].bridge, bridge) == 0)
-			return true;
-	return false;
-}
-
 int find_draining(const struct options *options, const struct policy *policy,
 		  const struct kernel *kernel, struct plan *plan, struct err *err)
 {
@@ -116,7 +108,7 @@ int find_draining(const struct options *options, const struct policy *policy,
 		char bridge[ELEM_KEY_MAX + 1] = "";
 
 		memcpy(bridge, map->set.elems[i].key, ELEM_KEY_MAX);
-		if (configured(policy, bridge))
+		if (policy_find_bridge(policy, bridge))
 			continue;
 		if (!docker) {
 			r = docker_open(options->docker, &docker, err);

@@ -74,7 +74,7 @@ static bool settled(const struct daemon *d, uint64_t since_ms)
 
 static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
 {
-	bool otherwise = waiter->drained && !daemon_draining_bridge(d, waiter->drained);
+	bool otherwise = waiter->drained && !enforce_draining(&d->enforcer, waiter->drained);
 
 	ctl_answer(waiter->request, otherwise ? waiter->otherwise : waiter->answer);
 }
@@ -312,11 +312,12 @@ static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_reque
 		.answer = done_answer("enforced and saved", diags),
 	};
 	const char *name = request_string(ctl_request_get(ctl_request), "name");
+	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
 
-	if (!draining || !daemon_draining_bridge(d, name))
+	if (!network)
 		return waiter;
 	waiter.otherwise = waiter.answer;
-	waiter.drained = xstrdup(daemon_draining_bridge(d, name));
+	waiter.drained = xstrdup(network->bridge);
 	waiter.answer =
 		xstrdup("{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; containers "
 			"are attached, and its policy stays until they have left\"}");

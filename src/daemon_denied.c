@@ -80,15 +80,13 @@ static void forget_rule(struct denied_rule *rule)
 
 static const char *network_of(const struct daemon *d, const char *bridge)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct network *network = policy_find_bridge(&d->enforcer.running->policy, bridge);
+	const struct draining *draining;
 
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcmp(policy->networks[i].bridge, bridge) == 0)
-			return policy->networks[i].name;
-	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		if (strcmp(d->enforcer.draining[i].bridge, bridge) == 0)
-			return draining_name(&d->enforcer.draining[i]);
-	return bridge;
+	if (network)
+		return network->name;
+	draining = enforce_draining(&d->enforcer, bridge);
+	return draining ? draining_name(draining) : bridge;
 }
 
 /* Of a draining network that only the kernel has there is just what the prefix itself says. */
@@ -426,7 +424,7 @@ static uint64_t number_of(const struct request *request, const char *key)
 
 bool daemon_denied_knows(const struct daemon *d, const char *network, struct err *err)
 {
-	if (daemon_draining_bridge(d, network) ||
+	if (enforce_draining(&d->enforcer, network) ||
 	    (d->denied && denied_ring_knows(&d->denied->ring, network)))
 		return true;
 	return policy_find_network(&d->enforcer.running->policy, network, err);

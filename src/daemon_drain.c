@@ -4,7 +4,6 @@
  * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
  * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,20 +27,6 @@ static bool has_ports(const char *bridge)
 	}
 	err_free(&err);
 	return n > 0;
-}
-
-static bool attached(struct daemon *d, const char *bridge)
-{
-	switch (daemon_docker_attached(d, bridge)) {
-	case ATTACHED_NONE:
-		return false;
-	case ATTACHED_NO_DOCKER:
-		return has_ports(bridge);
-	case ATTACHED_SOME:
-	case ATTACHED_UNKNOWN:
-		break;
-	}
-	return true;
 }
 
 static bool has_drained(struct daemon *d, struct draining *network)
@@ -117,7 +102,7 @@ static bool may_be_attached(struct daemon *d, const char *bridge)
 	if (daemon_docker_attached(d, bridge) == ATTACHED_NO_DOCKER)
 		return has_ports(bridge);
 	daemon_docker_doubt(d, bridge);
-	return attached(d, bridge);
+	return daemon_docker_attached(d, bridge) != ATTACHED_NONE;
 }
 
 bool daemon_drain_network(struct daemon *d, const char *name)
@@ -182,25 +167,13 @@ void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 	}
 }
 
-const char *daemon_draining_bridge(const struct daemon *d, const char *name)
-{
-	cleanup(cleanup_free) char *bridge = xstrdup(name);
-
-	for (char *p = bridge; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		if (strcmp(d->enforcer.draining[i].bridge, bridge) == 0)
-			return d->enforcer.draining[i].bridge;
-	return NULL;
-}
-
 bool daemon_drain_release(struct daemon *d, const char *name)
 {
-	const char *bridge = daemon_draining_bridge(d, name);
+	const struct draining *draining = enforce_draining(&d->enforcer, name);
 
-	if (bridge)
-		release(d, bridge, "is released by force");
-	return bridge != NULL;
+	if (draining)
+		release(d, draining->bridge, "is released by force");
+	return draining != NULL;
 }
 
 void daemon_drain_stop(struct daemon *d)

@@ -63,15 +63,12 @@ static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, st
 static int draining_of(const struct daemon *d, const char *name, const struct network **ret_network,
 		       struct err *err)
 {
-	const char *bridge = daemon_draining_bridge(d, name);
+	const struct draining *draining = enforce_draining(&d->enforcer, name);
 
-	for (size_t i = 0; bridge && i < d->enforcer.n_draining; i++) {
-		const struct draining *draining = &d->enforcer.draining[i];
-
-		if (draining->bridge == bridge)
-			*ret_network = draining_network(draining);
-	}
-	if (!bridge || (*ret_network && !plan_drains(&d->enforcer.running->plan, bridge)))
+	if (!draining)
+		return 0;
+	*ret_network = draining_network(draining);
+	if (*ret_network && !plan_drains(&d->enforcer.running->plan, draining->bridge))
 		return 0;
 	return err_set(err, EINVAL,
 		       "network %s is no longer configured: its last policy stays in force until "

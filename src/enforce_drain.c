@@ -10,24 +10,15 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dockside/compile.h"
 #include "dockside/enforce.h"
 
-static bool configured(const struct policy *policy, const char *bridge)
-{
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (strcmp(policy->networks[i].bridge, bridge) == 0)
-			return true;
-	return false;
-}
-
 const struct network *draining_network(const struct draining *draining)
 {
-	for (size_t i = 0; draining->from && i < draining->from->policy.n_networks; i++)
-		if (strcmp(draining->from->policy.networks[i].bridge, draining->bridge) == 0)
-			return &draining->from->policy.networks[i];
-	return NULL;
+	return draining->from ? policy_find_bridge(&draining->from->policy, draining->bridge)
+			      : NULL;
 }
 
 const char *draining_name(const struct draining *draining)
@@ -50,7 +41,7 @@ void enforce_compile(struct enforcer *e, struct running *running)
 	for (size_t i = 0; i < e->n_draining; i++) {
 		const struct draining *network = &e->draining[i];
 
-		if (configured(&running->policy, network->bridge))
+		if (policy_find_bridge(&running->policy, network->bridge))
 			continue; /* it drains no more */
 		if (!network->from || !plan_adopt(plan, &network->from->plan, network->bridge))
 			draining[plan->n_draining++] = arena_strdup(&plan->arena, network->bridge);
@@ -59,12 +50,20 @@ void enforce_compile(struct enforcer *e, struct running *running)
 	plan->forward_was_accept = was_accept;
 }
 
+/* Bridges are named as their networks, in lower case. */
+struct draining *enforce_draining(const struct enforcer *e, const char *name)
+{
+	for (size_t i = 0; i < e->n_draining; i++)
+		if (strcasecmp(e->draining[i].bridge, name) == 0)
+			return &e->draining[i];
+	return NULL;
+}
+
 /* from: the policy that has it, or NULL. */
 static void add(struct enforcer *e, const char *bridge, struct running *from)
 {
-	for (size_t i = 0; i < e->n_draining; i++)
-		if (strcmp(e->draining[i].bridge, bridge) == 0)
-			return;
+	if (enforce_draining(e, bridge))
+		return;
 	if (from)
 		from->refs++;
 	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(*e->draining));
@@ -79,20 +78,19 @@ void enforce_drain(struct enforcer *e, const char *bridge)
 
 void enforce_drained(struct enforcer *e, const char *bridge)
 {
-	for (size_t i = 0; i < e->n_draining; i++) {
-		if (strcmp(e->draining[i].bridge, bridge) != 0)
-			continue;
-		free(e->draining[i].bridge); /* which bridge may be */
-		running_free(e->draining[i].from);
-		e->draining[i] = e->draining[--e->n_draining];
+	struct draining *draining = enforce_draining(e, bridge);
+
+	if (!draining)
 		return;
-	}
+	free(draining->bridge); /* which bridge may be */
+	running_free(draining->from);
+	*draining = e->draining[--e->n_draining];
 }
 
 void enforce_drain_configured(struct enforcer *e)
 {
 	for (size_t i = e->n_draining; i-- > 0;)
-		if (configured(&e->running->policy, e->draining[i].bridge))
+		if (policy_find_bridge(&e->running->policy, e->draining[i].bridge))
 			enforce_drained(e, e->draining[i].bridge);
 }
 

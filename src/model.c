@@ -67,6 +67,14 @@ const struct network *policy_find_network(const struct policy *policy, const cha
 	return NULL;
 }
 
+const struct network *policy_find_bridge(const struct policy *policy, const char *bridge)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return &policy->networks[i];
+	return NULL;
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)

@@ -169,8 +169,6 @@ void daemon_drain_stop(struct daemon *daemon);
 
 /* Whether the last containers of the draining networks have left. */
 void daemon_drain_look(struct daemon *daemon);
-/* The bridge of a network of that name that is draining; NULL if there is none. */
-const char *daemon_draining_bridge(const struct daemon *daemon, const char *name);
 
 /* Asks Docker for what it has, has it make what is missing, follows its events. */
 int daemon_docker_start(struct daemon *daemon, struct err *err);

@@ -86,6 +86,8 @@ void enforce_compile(struct enforcer *enforcer, struct running *running);
 void enforce_drain_configured(struct enforcer *enforcer);
 /* For enforce.c: networks that the kernel has marked drain. */
 void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel);
+/* The draining network of that bridge, or name, in letters of either case; NULL if there is none. */
+struct draining *enforce_draining(const struct enforcer *enforcer, const char *name);
 /* Its containers have left: the next enforcement takes away what is left of it. */
 void enforce_drained(struct enforcer *enforcer, const char *bridge);
 

@@ -117,6 +117,8 @@ bool network_managed(const struct network *network);
 /* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err);
+/* By bridge, or NULL. */
+const struct network *policy_find_bridge(const struct policy *policy, const char *bridge);
 void policy_free(struct policy *policy);
 
 const char *proto_name(enum proto proto); /* "any", "tcp", … */
