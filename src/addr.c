@@ -100,6 +100,37 @@ int ipaddr_cmp(const struct ipaddr *a, const struct ipaddr *b)
 	return memcmp(a->b, b->b, family_bytes(a->family));
 }
 
+int ipaddr_order(const void *a, const void *b)
+{
+	return ipaddr_cmp(a, b);
+}
+
+struct ipaddr ipaddr_from_bytes(enum family family, const uint8_t *bytes)
+{
+	struct ipaddr addr = { .family = family };
+
+	memcpy(addr.b, bytes, family_bytes(family));
+	return addr;
+}
+
+bool ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr)
+{
+	struct ipaddr addr = { 0 };
+
+	if (sa->sa_family == AF_INET)
+		memcpy(addr.b, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	else if (sa->sa_family == AF_INET6)
+		addr = ipaddr_from_bytes(
+			FAMILY_IPV6,
+			((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr.s6_addr);
+	else
+		return false;
+	if (is_mapped_ipv4(&addr))
+		return false;
+	*ret_addr = addr;
+	return true;
+}
+
 bool ipaddr_is_unspecified(const struct ipaddr *addr)
 {
 	static const uint8_t zero[16];
@@ -219,10 +250,14 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner)
 	return outer->len <= inner->len && prefix_contains(outer, &inner->addr);
 }
 
-bool prefix_overlaps(const struct prefix *a, const struct prefix *b)
+struct prefix prefix_of_address(const struct ipaddr *addr)
 {
-	/* Two prefixes are either nested or disjoint. */
-	return prefix_covers(a, b) || prefix_covers(b, a);
+	return (struct prefix){ *addr, (uint8_t)(8 * family_bytes(addr->family)) };
+}
+
+bool prefix_is_address(const struct prefix *prefix)
+{
+	return prefix->len == 8 * family_bytes(prefix->addr.family);
 }
 
 void prefix_range(const struct prefix *prefix, struct ipaddr *ret_first, struct ipaddr *ret_last)
@@ -300,6 +335,15 @@ bool portrange_parse(const char *s, size_t len, struct portrange *ret_range)
 		return false;
 	*ret_range = (struct portrange){ .lo = (uint16_t)lo, .hi = (uint16_t)hi };
 	return true;
+}
+
+void portrange_put(struct buf *b, const struct portrange *range)
+{
+	buf_uint(b, range->lo);
+	if (range->hi == range->lo)
+		return;
+	buf_putc(b, '-');
+	buf_uint(b, range->hi);
 }
 
 static int by_lo(const void *a, const void *b)

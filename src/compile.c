@@ -148,7 +148,7 @@ static void emit_sets(struct compiler *c, struct plan_chain *chain, const struct
 
 		if (!set)
 			continue;
-		family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+		family = set_type_family(set->type);
 		emit_dest(c, chain, rule, &dest, &family, origin);
 	}
 }
@@ -219,11 +219,6 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 
 /* ------------------------------------------------------------------ networks */
 
-static struct prefix host_prefix(const struct ipaddr *addr)
-{
-	return (struct prefix){ .addr = *addr, .len = (uint8_t)(8 * family_bytes(addr->family)) };
-}
-
 /* One rule: the dockside container by every identity that is configured for the family. */
 static void emit_identity(struct plan_chain *chain, const struct network *network,
 			  const struct ipaddr *addr, const enum family *family, bool tcp_only)
@@ -231,7 +226,7 @@ static void emit_identity(struct plan_chain *chain, const struct network *networ
 	struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
 	if (addr)
-		rule_add_match(out, MATCH_SADDR)->u.prefix = host_prefix(addr);
+		rule_add_match(out, MATCH_SADDR)->u.prefix = prefix_of_address(addr);
 	else if (family)
 		rule_add_match(out, MATCH_NFPROTO)->u.family = *family;
 	if (network->has_dockside_mac)
@@ -288,18 +283,9 @@ static void emit_invalid(struct plan_chain *chain)
 	out->comment = "part of no connection";
 }
 
-static struct elem *add_bridge(struct plan_set *set, const struct plan_chain *chain)
-{
-	struct elem *elem = set_add_elem(set, chain->origin);
-
-	memcpy(elem->key, chain->bridge, strlen(chain->bridge));
-	memcpy(elem->last, elem->key, sizeof(elem->key));
-	return elem;
-}
-
 static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
 {
-	add_bridge(map, chain)->target = chain->name;
+	set_add_bridge(map, chain->bridge, chain->origin)->target = chain->name;
 }
 
 static void emit_ing(struct compiler *c, const struct network *network)
@@ -332,7 +318,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 		   "no rule matched: Docker decides");
 	dispatch_to(c->dispatch, chain);
 	if (c->lookups)
-		add_bridge(c->lookups, chain);
+		set_add_bridge(c->lookups, chain->bridge, chain->origin);
 }
 
 static void emit_host(struct compiler *c, const struct network *network)
@@ -360,7 +346,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 
 void compile_nat_target(struct elem *elem, enum set_type type)
 {
-	enum family family = type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(type);
 	const struct ipaddr *target = elem->host->targets[family];
 	size_t len = family_bytes(family);
 
@@ -399,7 +385,7 @@ static const char *nat_comment(struct arena *arena, const struct nat_rule *rule,
 static void add_nat_elem(struct compiler *c, struct plan_set *map, const struct nat_rule *rule,
 			 const struct origin *origin)
 {
-	enum family family = map->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(map->type);
 	size_t addr_len = family_bytes(family);
 	struct elem *elem;
 
@@ -539,17 +525,6 @@ static void emit_prerouting(struct compiler *c)
 	emit_dispatch(c, chain, c->dispatch_nat);
 }
 
-static void emit_refuse(struct compiler *c)
-{
-	struct plan_chain *chain = plan_add_chain(c->plan, PLAN_REFUSE, c->built_in);
-	struct plan_rule *out = chain_add_rule(chain, c->built_in);
-
-	rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
-	out->verdict = VERDICT_RESET;
-	out = chain_add_rule(chain, c->built_in);
-	out->verdict = VERDICT_DROP;
-}
-
 void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		    const struct plan_options *options, struct plan *ret_plan)
 {
@@ -579,7 +554,7 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		emit_nat(&c, network);
 	}
 	if (c.refuses)
-		emit_refuse(&c);
+		plan_add_refuse(ret_plan, c.built_in);
 	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, c.built_in)->comment =
 		"what dsfw-nft loaded; not for editing";
 	plan_finish(ret_plan);

@@ -31,15 +31,6 @@ void compile_sets_free(struct compile_sets *c)
 	free(c->names);
 }
 
-const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
-				 struct loc loc)
-{
-	struct origin *origin = arena_alloc(&plan->arena, sizeof(*origin));
-
-	*origin = (struct origin){ .network = network, .entry = entry, .loc = loc };
-	return origin;
-}
-
 struct port_set {
 	const struct portrange *ports; /* the policy's */
 	size_t n;
@@ -63,11 +54,7 @@ static const char *ports_name(struct arena *arena, const struct portrange *ports
 	buf_puts(&b, "ports");
 	for (size_t i = 0; i < n; i++) {
 		buf_putc(&b, '_');
-		buf_uint(&b, ports[i].lo);
-		if (ports[i].hi != ports[i].lo) {
-			buf_putc(&b, '-');
-			buf_uint(&b, ports[i].hi);
-		}
+		portrange_put(&b, &ports[i]);
 	}
 	if (b.len <= PORTS_NAME_MAX)
 		name = arena_strdup(arena, b.data);
@@ -76,12 +63,6 @@ static const char *ports_name(struct arena *arena, const struct portrange *ports
 				    (unsigned long long)hash64(HASH_SEED, b.data, b.len));
 	buf_free(&b);
 	return name;
-}
-
-void store_port(uint8_t *key, uint16_t port)
-{
-	key[0] = (uint8_t)(port >> 8);
-	key[1] = (uint8_t)port;
 }
 
 /* The set of exactly these ports, made at its first use. */
@@ -107,11 +88,6 @@ const struct plan_set *compile_port_set(struct compile_sets *c, const struct por
 		     cmp_ports))
 		abort(); /* out of memory */
 	return set;
-}
-
-static bool prefix_is_address(const struct prefix *prefix)
-{
-	return prefix->len == 8 * family_bytes(prefix->addr.family);
 }
 
 static void add_prefix(struct plan_set *set, const struct prefix *prefix,
@@ -153,7 +129,7 @@ static int cmp_elem_names(const void *a, const void *b)
 static void add_host_elems(struct plan *plan, struct plan_set *set, const struct host *host,
 			   unsigned timeout_s)
 {
-	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(set->type);
 	const char *name = host_comment(plan, host->name);
 
 	for (size_t i = 0; i < host->n_addrs; i++) {

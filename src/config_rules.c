@@ -125,19 +125,13 @@ static bool read_cidr(struct reader *r, const struct field *field, const struct 
 					hostname_valid(s, value->u.string.len)
 						? xstrdup("a hostname goes with \"to\": \"host\"")
 						: address_hint(s));
-	if (ipaddr_is_unspecified(&prefix.addr) &&
-	    prefix.len == family_bytes(prefix.addr.family) * 8) {
+	if (ipaddr_is_unspecified(&prefix.addr) && prefix_is_address(&prefix)) {
 		ipaddr_format(&prefix.addr, text);
 		return value_error_hint(r, field, value,
 					xasprintf("for every address write \"%s/0\"", text));
 	}
 	rule->cidr = prefix;
 	return true;
-}
-
-static struct prefix full_length(const struct ipaddr *addr)
-{
-	return (struct prefix){ *addr, (uint8_t)(family_bytes(addr->family) * 8) };
 }
 
 static bool read_ip(struct reader *r, const struct field *field, const struct json_node *value,
@@ -156,7 +150,7 @@ static bool read_ip(struct reader *r, const struct field *field, const struct js
 					xstrdup("a hostname goes with \"to\": \"host\""));
 	if (!read_address(r, field, value, &addr))
 		return false;
-	rule->cidr = full_length(&addr);
+	rule->cidr = prefix_of_address(&addr);
 	return true;
 }
 

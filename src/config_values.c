@@ -186,10 +186,8 @@ bool read_endpoint(struct reader *r, const struct field *field, const struct jso
 	struct endpoint endpoint = { 0 };
 
 	if (prefix_parse(s, len, &endpoint.prefix)) {
-		const struct prefix *prefix = &endpoint.prefix;
-
-		if (ipaddr_is_unspecified(&prefix->addr) &&
-		    prefix->len == family_bytes(prefix->addr.family) * 8)
+		if (ipaddr_is_unspecified(&endpoint.prefix.addr) &&
+		    prefix_is_address(&endpoint.prefix))
 			return value_error_hint(r, field, value,
 						xstrdup("the unspecified address is nobody's"));
 	} else if (is_hostname(s, len)) {

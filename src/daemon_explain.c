@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,21 +16,6 @@ struct host_addrs {
 	struct ipaddr *items;
 	size_t n, cap;
 };
-
-static bool from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr)
-{
-	struct ipaddr addr = { 0 };
-
-	if (!sa || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
-		return false;
-	addr.family = sa->sa_family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6;
-	if (sa->sa_family == AF_INET)
-		memcpy(addr.b, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-	else
-		memcpy(addr.b, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
-	*ret_addr = addr;
-	return true;
-}
 
 static bool is_link_local(const struct ipaddr *addr)
 {
@@ -48,7 +32,7 @@ static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, st
 	for (const struct ifaddrs *i = list; i && ret_addrs->n < HOST_ADDRS_MAX; i = i->ifa_next) {
 		struct ipaddr addr;
 
-		if (!from_sockaddr(i->ifa_addr, &addr) ||
+		if (!i->ifa_addr || !ipaddr_from_sockaddr(i->ifa_addr, &addr) ||
 		    (is_link_local(&addr) && strcasecmp(i->ifa_name, network) != 0))
 			continue;
 		ret_addrs->items = array_grow(ret_addrs->items, &ret_addrs->cap, ret_addrs->n,

@@ -126,14 +126,9 @@ static bool elem_same(const struct plan *plan, const struct plan_set *set, const
 	       (set->interval || same_text(want->comment, have->comment));
 }
 
-static enum family set_family(const struct plan_set *set)
-{
-	return set->type == SET_IPV4 || set->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
-}
-
 static bool host_unanswered(const struct host *host, const struct plan_set *set)
 {
-	enum host_state state = host->states[set_family(set)];
+	enum host_state state = host->states[set_type_family(set->type)];
 
 	return state == HOST_UNASKED || state == HOST_FAILED;
 }
@@ -155,7 +150,7 @@ static void diff_stray(const struct plan *plan, const struct plan_set *want,
 		if (!elem_is_of(have, host->name))
 			continue;
 		keep |= host_unanswered(host, want);
-		age |= host->states[set_family(want)] == HOST_DNS;
+		age |= host->states[set_type_family(want->type)] == HOST_DNS;
 	}
 	if (!keep && !age) {
 		add_elem_change(change, ELEM_DELETE, have);
@@ -178,7 +173,8 @@ static const char *merged_comment(const struct plan *plan, struct arena *arena,
 
 	for (size_t i = 0; i < set->n_hosts; i++) {
 		const struct host *host = set->hosts[i];
-		bool ages = plan->beside_daemon && host->states[set_family(set)] == HOST_DNS;
+		bool ages =
+			plan->beside_daemon && host->states[set_type_family(set->type)] == HOST_DNS;
 
 		if (elem_is_of(want, host->name) ||
 		    ((ages || host_unanswered(host, set)) && elem_is_of(have, host->name)))
@@ -191,10 +187,10 @@ static const char *merged_comment(const struct plan *plan, struct arena *arena,
 static bool daemon_may_choose(const struct plan *plan, const struct plan_set *map,
 			      const struct elem *want, const struct elem *have)
 {
-	size_t len = family_bytes(set_family(map));
+	size_t len = family_bytes(set_type_family(map->type));
 
 	for (size_t i = 0; plan->beside_daemon && want->host && i < want->host->n_addrs; i++)
-		if (want->host->addrs[i].family == set_family(map) &&
+		if (want->host->addrs[i].family == set_type_family(map->type) &&
 		    memcmp(want->host->addrs[i].b, have->data, len) == 0)
 			return true;
 	return false;
@@ -211,7 +207,7 @@ static void diff_elem(const struct plan *plan, const struct plan_set *want, cons
 	if (w->comment && want->n_hosts > 1)
 		elem.comment = merged_comment(plan, arena, want, w, h);
 	if (daemon_may_choose(plan, want, w, h))
-		memcpy(elem.data, h->data, family_bytes(set_family(want)));
+		memcpy(elem.data, h->data, family_bytes(set_type_family(want->type)));
 	if (!elem_same(plan, want, &elem, h))
 		add_elem_change(change, ELEM_RENEW, &elem);
 }
@@ -220,7 +216,7 @@ static void diff_elem(const struct plan *plan, const struct plan_set *want, cons
 static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 			    const struct elem *have)
 {
-	size_t addr_len = set->type == MAP_NAT4 ? 4 : 16;
+	size_t addr_len = family_bytes(set_type_family(set->type));
 
 	return want->unresolved && same_text(want->comment, have->comment) &&
 	       memcmp(want->data + addr_len, have->data + addr_len, 2) == 0 &&
@@ -514,24 +510,16 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 
 		if (!chain)
 			continue;
-		if (!elem || strncmp((char *)elem->key, key, sizeof(elem->key)) != 0) {
-			elem = set_add_elem(set, NULL);
-			memcpy(elem->key, key, strlen(key));
-			memcpy(elem->last, elem->key, sizeof(elem->key));
-		}
+		if (!elem || strncmp((char *)elem->key, key, sizeof(elem->key)) != 0)
+			elem = set_add_bridge(set, key, NULL);
 		print_fingerprint(chains[i], chain, text);
 		elem->comment = elem->comment
 					? arena_printf(&plan->arena, "%s %s", elem->comment, text)
 					: arena_strdup(&plan->arena, text);
 	}
 	free(chains);
-	if (plan->forward_was_accept) {
-		struct elem *elem = set_add_elem(set, NULL);
-
-		memcpy(elem->key, FINGERPRINT_FORWARD, strlen(FINGERPRINT_FORWARD));
-		memcpy(elem->last, elem->key, sizeof(elem->key));
-		elem->comment = "the policy was ACCEPT";
-	}
+	if (plan->forward_was_accept)
+		set_add_bridge(set, FINGERPRINT_FORWARD, NULL)->comment = "the policy was ACCEPT";
 	if (set->n_elems > 0)
 		qsort(set->elems, set->n_elems, sizeof(*set->elems), elem_cmp);
 	if (!have)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <netinet/in.h>
 #include <string.h>
 
 #include "dockside/diff.h"
@@ -23,17 +22,6 @@ static bool is_enforced(const struct kernel *kernel, const char *bridge)
 	return false;
 }
 
-static void add_refuse(struct plan *plan, const struct origin *origin)
-{
-	struct plan_chain *chain = plan_add_chain(plan, PLAN_REFUSE, origin);
-	struct plan_rule *rule = chain_add_rule(chain, origin);
-
-	rule_add_match(rule, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
-	rule->verdict = VERDICT_RESET;
-	chain_add_rule(chain, origin)->verdict = VERDICT_DROP;
-	plan_finish(plan);
-}
-
 static bool has_element(const struct plan_set *map, const char *bridge)
 {
 	for (size_t i = 0; i < map->n_elems; i++)
@@ -53,10 +41,8 @@ void diff_close_lost(struct plan *plan, const struct kernel *kernel)
 		if (is_enforced(kernel, bridge) || has_element(map, bridge))
 			continue;
 		if (!plan_find_chain(plan, PLAN_REFUSE))
-			add_refuse(plan, map->origin);
-		elem = set_add_elem(map, map->origin);
-		memcpy(elem->key, bridge, strlen(bridge));
-		memcpy(elem->last, elem->key, sizeof(elem->key));
+			plan_add_refuse(plan, map->origin);
+		elem = set_add_bridge(map, bridge, map->origin);
 		elem->target = PLAN_REFUSE;
 		elem->comment = DRAINING_COMMENT;
 		plan_finish(plan);

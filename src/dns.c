@@ -20,7 +20,6 @@
 #include <ares.h>
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -71,27 +70,6 @@ struct dns {
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static bool addr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr)
-{
-	struct ipaddr addr = { 0 };
-
-	if (sa->sa_family == AF_INET) {
-		addr.family = FAMILY_IPV4;
-		memcpy(addr.b, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-	} else if (sa->sa_family == AF_INET6) {
-		const struct in6_addr *in6 =
-			&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-		if (IN6_IS_ADDR_V4MAPPED(in6))
-			return false; /* no packet has such an address */
-		addr.family = FAMILY_IPV6;
-		memcpy(addr.b, in6, 16);
-	} else {
-		return false;
-	}
-	*ret_addr = addr;
-	return true;
-}
-
 /* The addresses of one family; returns how many, with the smallest TTL of all records. */
 static size_t take_addrs(const struct ares_addrinfo *info, enum family family,
 			 struct ipaddr addrs[ADDRS_MAX], unsigned *ret_ttl_s)
@@ -100,7 +78,7 @@ static size_t take_addrs(const struct ares_addrinfo *info, enum family family,
 	size_t n = 0;
 
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
-		if (n == ADDRS_MAX || !addr_from_sockaddr(node->ai_addr, &addrs[n]) ||
+		if (n == ADDRS_MAX || !ipaddr_from_sockaddr(node->ai_addr, &addrs[n]) ||
 		    addrs[n].family != family || ipaddr_is_unspecified(&addrs[n]))
 			continue;
 		n++;

@@ -161,9 +161,8 @@ static bool add_alias(struct aliases *aliases, const struct reader *r, const str
 
 static void add_addr(struct dns_reply *reply, enum family family, const uint8_t *bytes)
 {
-	struct ipaddr addr = { .family = family };
+	struct ipaddr addr = ipaddr_from_bytes(family, bytes);
 
-	memcpy(addr.b, bytes, family_bytes(family));
 	if (reply->n_addrs < DNS_REPLY_ADDRS_MAX && !ipaddr_is_unspecified(&addr))
 		reply->addrs[reply->n_addrs++] = addr;
 }

@@ -210,14 +210,6 @@ static void add_permanent(struct set_ops *ops, const struct plan_set *set)
 
 /* ------------------------------------------------------------------ taking over */
 
-static struct ipaddr elem_addr(const uint8_t *bytes, enum family family)
-{
-	struct ipaddr addr = { .family = family };
-
-	memcpy(addr.b, bytes, family_bytes(family));
-	return addr;
-}
-
 static uint64_t remaining_ms(const struct elem *elem)
 {
 	return elem->timeout_ms == 0 ? UINT64_MAX : elem->expires_ms;
@@ -227,11 +219,11 @@ static uint64_t remaining_ms(const struct elem *elem)
 static void adopt_set(struct names *names, const struct plan_set *set, const struct plan_set *have,
 		      uint64_t now_ms)
 {
-	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(set->type);
 
 	for (size_t i = 0; i < have->n_elems; i++) {
 		const struct elem *elem = &have->elems[i];
-		struct ipaddr addr = elem_addr(elem->key, family);
+		struct ipaddr addr = ipaddr_from_bytes(family, elem->key);
 
 		for (size_t k = 0; k < set->n_hosts; k++)
 			if (elem_is_of(elem, set->hosts[k]->name))
@@ -244,7 +236,7 @@ static void adopt_set(struct names *names, const struct plan_set *set, const str
 static void adopt_map(struct names *names, const struct plan_set *map, const struct plan_set *have,
 		      uint64_t now_ms)
 {
-	enum family family = map->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(map->type);
 
 	for (size_t i = 0; i < map->n_elems; i++) {
 		const struct elem *want = &map->elems[i];
@@ -256,7 +248,7 @@ static void adopt_map(struct names *names, const struct plan_set *map, const str
 		elem = bsearch(want, have->elems, have->n_elems, sizeof(*elem), elem_cmp);
 		if (!elem || !elem->comment || strcmp(elem->comment, want->comment) != 0)
 			continue;
-		addr = elem_addr(elem->data, family);
+		addr = ipaddr_from_bytes(family, elem->data);
 		names_adopt_target(names, want->host->name, &addr, now_ms);
 	}
 }
@@ -379,11 +371,6 @@ struct vouched {
 	size_t n, cap;
 };
 
-static int cmp_addrs(const void *a, const void *b)
-{
-	return ipaddr_cmp(a, b);
-}
-
 /* The addresses of a set's names that an answer since then has, or that an outage has spared. */
 static void collect_vouched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms,
 			    struct vouched *ret)
@@ -399,17 +386,16 @@ static void collect_vouched(const struct enforcer *e, const struct plan_set *set
 		}
 	}
 	if (ret->n > 0)
-		qsort(ret->items, ret->n, sizeof(*ret->items), cmp_addrs);
+		qsort(ret->items, ret->n, sizeof(*ret->items), ipaddr_order);
 }
 
 static bool is_vouched(const struct vouched *vouched, const struct plan_set *set,
 		       const struct elem *elem)
 {
-	struct ipaddr addr =
-		elem_addr(elem->key, set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6);
+	struct ipaddr addr = ipaddr_from_bytes(set_type_family(set->type), elem->key);
 
 	return vouched->n > 0 &&
-	       bsearch(&addr, vouched->items, vouched->n, sizeof(addr), cmp_addrs) != NULL;
+	       bsearch(&addr, vouched->items, vouched->n, sizeof(addr), ipaddr_order) != NULL;
 }
 
 static bool set_touched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms)

@@ -64,7 +64,7 @@ static enum explain_ct conntrack_icmp6(uint8_t type)
 	}
 }
 
-enum explain_ct explain_conntrack(const struct explain_packet *packet)
+static enum explain_ct conntrack(const struct explain_packet *packet)
 {
 	bool v4 = packet->src.family == FAMILY_IPV4;
 
@@ -108,16 +108,10 @@ static const struct elem *look_up(struct explain_step *step, const struct plan_s
 	return elem;
 }
 
-static void put_port(uint8_t *key, uint16_t port)
-{
-	key[0] = (uint8_t)(port >> 8);
-	key[1] = (uint8_t)port;
-}
-
 static const struct elem *look_up_dst(const struct walk *w, struct explain_step *step,
 				      const struct plan_set *set)
 {
-	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(set->type);
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
 	if (w->e->dst.family != family)
@@ -131,7 +125,7 @@ static const struct elem *look_up_port(const struct walk *w, struct explain_step
 {
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	put_port(key, w->e->dport);
+	store_port(key, w->e->dport);
 	return look_up(step, set, key);
 }
 
@@ -148,13 +142,12 @@ static const struct elem *look_up_bridge(struct explain_step *step, const struct
 static const struct elem *look_up_nat(const struct walk *w, struct explain_step *step,
 				      const struct plan_set *map)
 {
-	enum family family = map->type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	if (w->e->dst.family != family)
+	if (w->e->dst.family != set_type_family(map->type))
 		return NULL;
 	key[0] = w->packet->l4proto;
-	put_port(key + 4, w->e->dport);
+	store_port(key + 4, w->e->dport);
 	return look_up(step, map, key);
 }
 
@@ -236,12 +229,10 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 
 static void translate(const struct walk *w, struct explain_step *step, const struct elem *elem)
 {
-	struct ipaddr dst = { .family = w->e->dst.family };
-	size_t len = family_bytes(dst.family);
+	enum family family = w->e->dst.family;
 
-	memcpy(dst.b, elem->data, len);
-	w->e->dst = dst;
-	w->e->dport = (uint16_t)(elem->data[len] << 8 | elem->data[len + 1]);
+	w->e->dst = ipaddr_from_bytes(family, elem->data);
+	w->e->dport = load_port(elem->data + family_bytes(family));
 	step->translated = true;
 	step->dst = w->e->dst;
 	step->dport = w->e->dport;
@@ -371,7 +362,7 @@ void explain(const struct plan *plan, const struct explain_packet *packet,
 	struct walk w = { .plan = plan, .packet = packet, .e = ret };
 
 	*ret = (struct explanation){
-		.ct = explain_conntrack(packet),
+		.ct = conntrack(packet),
 		.dst = packet->dst,
 		.dport = packet->dport,
 	};

@@ -58,7 +58,6 @@ static int read_port_and_type(struct explain_question *q, const struct request *
 		return 0;
 	if (port->u.integer < 1 || port->u.integer > UINT16_MAX)
 		return err_set(err, EINVAL, "the port must be a number from 1 to 65535");
-	q->has_port = true;
 	q->port = (uint16_t)port->u.integer;
 	return 0;
 }
@@ -131,18 +130,14 @@ int explain_question_read(const struct request *request, struct explain_question
 
 /* ------------------------------------------------------------------ where destinations are */
 
-static void add_route(struct explain_cases *cases, const struct ipaddr *addr, unsigned len,
-		      const char *bridge)
+static void add_route(struct explain_cases *cases, struct prefix to, const char *bridge)
 {
-	cases->routes[cases->n_routes++] = (struct explain_route){
-		.to = { .addr = *addr, .len = (uint8_t)len },
-		.bridge = bridge,
-	};
+	cases->routes[cases->n_routes++] = (struct explain_route){ to, bridge };
 }
 
 static void add_host_route(struct explain_cases *cases, const struct ipaddr *addr)
 {
-	add_route(cases, addr, (unsigned)(8 * family_bytes(addr->family)), NULL);
+	add_route(cases, prefix_of_address(addr), NULL);
 }
 
 /* Docker takes the first address for the bridge, of which the configuration says nothing in IPv6. */
@@ -163,14 +158,14 @@ static void add_gateways(struct explain_cases *cases, const struct network *netw
 
 static void add_subnets(struct explain_cases *cases, const struct network *network)
 {
-	add_route(cases, &network->subnet.addr, network->subnet.len, network->bridge);
+	add_route(cases, network->subnet, network->bridge);
 	if (network->has_subnet6)
-		add_route(cases, &network->subnet6.addr, network->subnet6.len, network->bridge);
+		add_route(cases, network->subnet6, network->bridge);
 }
 
 static void make_routes(const struct asking *a)
 {
-	static const struct ipaddr link_local = { FAMILY_IPV6, { 0xfe, 0x80 } };
+	static const struct prefix link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
 	const struct policy *policy = a->world->policy;
 	const struct network *draining = a->world->draining;
 	struct explain_cases *cases = a->cases;
@@ -187,7 +182,7 @@ static void make_routes(const struct asking *a)
 		add_subnets(cases, &policy->networks[i]);
 	if (draining)
 		add_subnets(cases, draining);
-	add_route(cases, &link_local, 10, a->network->bridge);
+	add_route(cases, link_local, a->network->bridge);
 }
 
 /* ------------------------------------------------------------------ the source */
@@ -432,15 +427,13 @@ static void add_addr(struct addrs *addrs, const struct ipaddr *addr)
  * the place of a name's element. */
 static void collect_from_set(struct addrs *addrs, const struct plan_set *set, const char *name)
 {
-	enum family family = set->type == SET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	enum family family = set_type_family(set->type);
 
 	for (size_t i = 0; i < set->n_elems; i++) {
-		struct ipaddr addr = { .family = family };
+		struct ipaddr addr = ipaddr_from_bytes(family, set->elems[i].key);
 
-		if (!elem_is_of(&set->elems[i], name))
-			continue;
-		memcpy(addr.b, set->elems[i].key, family_bytes(family));
-		add_addr(addrs, &addr);
+		if (elem_is_of(&set->elems[i], name))
+			add_addr(addrs, &addr);
 	}
 	for (size_t i = 0; i < set->n_hosts; i++) {
 		const struct host *host = set->hosts[i];
@@ -458,11 +451,6 @@ static void collect_from_map(struct addrs *addrs, const struct plan_set *map, co
 		for (size_t k = 0; host && strcmp(host->name, name) == 0 && k < host->n_addrs; k++)
 			add_addr(addrs, &host->addrs[k]);
 	}
-}
-
-static int cmp_addrs(const void *a, const void *b)
-{
-	return ipaddr_cmp(a, b);
 }
 
 static void collect_name(const struct asking *a, struct addrs *addrs)
@@ -484,7 +472,7 @@ static void collect_name(const struct asking *a, struct addrs *addrs)
 	for (size_t i = 0; i < a->world->n_resolved; i++)
 		add_addr(addrs, &a->world->resolved[i]);
 	if (addrs->n > 0)
-		qsort(addrs->items, addrs->n, sizeof(*addrs->items), cmp_addrs);
+		qsort(addrs->items, addrs->n, sizeof(*addrs->items), ipaddr_order);
 	if (addrs->n > EXPLAIN_CASES_MAX)
 		addrs->n = EXPLAIN_CASES_MAX;
 }

@@ -102,7 +102,7 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 	case MAP_NAT4:
 	case MAP_NAT6:
 		buf_printf(b, "%s %u", key.key[0] == IPPROTO_TCP ? "tcp" : "udp",
-			   (unsigned)key.key[4] << 8 | key.key[5]);
+			   load_port(key.key + 4));
 		break;
 	case SET_UNKNOWN:
 		break;

@@ -82,21 +82,15 @@ static void put_prefix(struct buf *b, const struct prefix *prefix)
 {
 	char text[ADDR_STRLEN];
 
-	if (prefix->len == 8 * family_bytes(prefix->addr.family))
-		buf_puts(b, ipaddr_format(&prefix->addr, text));
-	else
-		buf_puts(b, prefix_format(prefix, text));
+	buf_puts(b, prefix_is_address(prefix) ? ipaddr_format(&prefix->addr, text)
+					      : prefix_format(prefix, text));
 }
 
 static void put_ports(struct buf *b, const struct portrange *ports, size_t n)
 {
 	for (size_t i = 0; i < n && i < PORTS_SHOWN; i++) {
 		buf_puts(b, i ? ", " : " ");
-		buf_uint(b, ports[i].lo);
-		if (ports[i].hi != ports[i].lo) {
-			buf_putc(b, '-');
-			buf_uint(b, ports[i].hi);
-		}
+		portrange_put(b, &ports[i]);
 	}
 	if (n > PORTS_SHOWN)
 		buf_printf(b, " and %zu more", n - PORTS_SHOWN);
@@ -191,11 +185,7 @@ static struct place place_of_nat(const struct nat_rule *rule)
 {
 	if (rule->to_host)
 		return (struct place){ .to = DEST_HOST, .host = rule->to_host };
-	return (struct place){
-		.to = DEST_CIDR,
-		.prefix = { .addr = rule->to_ip,
-			    .len = (uint8_t)(8 * family_bytes(rule->to_ip.family)) },
-	};
+	return (struct place){ .to = DEST_CIDR, .prefix = prefix_of_address(&rule->to_ip) };
 }
 
 static const struct place everything = { .to = DEST_ALL };

@@ -91,18 +91,13 @@ struct host *hosts_find(const struct hosts *hosts, const char *name)
 	return bsearch(name, hosts->items, hosts->n, sizeof(*hosts->items), host_cmp);
 }
 
-static int addr_cmp(const void *a, const void *b)
-{
-	return ipaddr_cmp(a, b);
-}
-
 /* Sorts addresses and drops those that are there twice; returns how many are left. */
 static size_t sort_addrs(struct ipaddr *addrs, size_t n)
 {
 	size_t kept = 0;
 
 	if (n > 0)
-		qsort(addrs, n, sizeof(*addrs), addr_cmp);
+		qsort(addrs, n, sizeof(*addrs), ipaddr_order);
 	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || ipaddr_cmp(&addrs[kept - 1], &addrs[i]) != 0)
 			addrs[kept++] = addrs[i];

@@ -20,11 +20,6 @@ struct lookup {
 	char name[];
 };
 
-static int cmp_addrs(const void *a, const void *b)
-{
-	return ipaddr_cmp(a, b);
-}
-
 static struct lookup_network *find_network(const struct lookups *lookups, const char *bridge)
 {
 	for (size_t i = 0; i < lookups->n_networks; i++)
@@ -35,7 +30,7 @@ static struct lookup_network *find_network(const struct lookups *lookups, const 
 
 static struct lookup *find(const struct lookup_network *network, const struct ipaddr *addr)
 {
-	struct lookup **found = tfind(addr, &network->by_addr, cmp_addrs);
+	struct lookup **found = tfind(addr, &network->by_addr, ipaddr_order);
 
 	return found ? *found : NULL;
 }
@@ -65,7 +60,7 @@ static void take_out(struct lookup_network *network, struct lookup *lookup)
 
 static void forget(struct lookups *lookups, struct lookup_network *network, struct lookup *lookup)
 {
-	tdelete(&lookup->addr, &network->by_addr, cmp_addrs);
+	tdelete(&lookup->addr, &network->by_addr, ipaddr_order);
 	take_out(network, lookup);
 	free(lookup);
 	network->n--;
@@ -123,7 +118,7 @@ static void add(struct lookups *lookups, const char *bridge, const struct ipaddr
 	memcpy(lookup->name, name, len);
 	if (!network)
 		network = add_network(lookups, bridge);
-	if (!tsearch(lookup, &network->by_addr, cmp_addrs))
+	if (!tsearch(lookup, &network->by_addr, ipaddr_order))
 		abort(); /* out of memory */
 	append(network, lookup);
 	network->n++;

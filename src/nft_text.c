@@ -41,18 +41,13 @@ static void text_ct_states(struct buf *b, unsigned states)
 
 static void text_prefix(struct buf *b, const char *field, const struct prefix *prefix)
 {
-	bool v4 = prefix->addr.family == FAMILY_IPV4;
-	bool whole = prefix->len == 8 * family_bytes(prefix->addr.family);
 	char s[ADDR_STRLEN];
 
-	buf_puts(b, v4 ? "ip " : "ip6 ");
+	buf_puts(b, prefix->addr.family == FAMILY_IPV4 ? "ip " : "ip6 ");
 	buf_puts(b, field);
 	buf_putc(b, ' ');
-	buf_puts(b, ipaddr_format(&prefix->addr, s));
-	if (!whole) {
-		buf_putc(b, '/');
-		buf_uint(b, prefix->len);
-	}
+	buf_puts(b, prefix_is_address(prefix) ? ipaddr_format(&prefix->addr, s)
+					      : prefix_format(prefix, s));
 }
 
 static void text_icmp(struct buf *b, const struct match *match)
@@ -66,15 +61,6 @@ static void text_icmp(struct buf *b, const struct match *match)
 		buf_printf(b, "%s type %u", name, match->u.icmp.type);
 	if (match->u.icmp.has_code)
 		buf_printf(b, " %s code %u", name, match->u.icmp.code);
-}
-
-static void text_range(struct buf *b, const struct portrange *range)
-{
-	buf_uint(b, range->lo);
-	if (range->hi != range->lo) {
-		buf_putc(b, '-');
-		buf_uint(b, range->hi);
-	}
 }
 
 static void text_match(struct buf *b, const struct match *match)
@@ -124,7 +110,7 @@ static void text_match(struct buf *b, const struct match *match)
 	case MATCH_DPORT:
 		buf_puts(b, l4proto_name(match->u.dport.l4proto));
 		buf_puts(b, " dport ");
-		text_range(b, &match->u.dport.range);
+		portrange_put(b, &match->u.dport.range);
 		break;
 	case MATCH_DPORT_SET:
 		buf_puts(b, l4proto_name(match->u.dport_set.l4proto));
@@ -246,16 +232,10 @@ void nft_text_hash(struct plan *plan)
 
 static void text_addr_bytes(struct buf *b, enum family family, const uint8_t *bytes)
 {
-	struct ipaddr addr = { .family = family };
+	struct ipaddr addr = ipaddr_from_bytes(family, bytes);
 	char s[ADDR_STRLEN];
 
-	memcpy(addr.b, bytes, family_bytes(family));
 	buf_puts(b, ipaddr_format(&addr, s));
-}
-
-static unsigned load_port(const uint8_t *bytes)
-{
-	return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
 /* An address range as a prefix where it is one: that is how an operator wrote it. */
@@ -290,9 +270,9 @@ static void text_key(struct buf *b, enum set_type type, const struct elem *elem)
 		text_addr_range(b, FAMILY_IPV6, elem);
 		break;
 	case SET_PORTS:
-		range.lo = (uint16_t)load_port(elem->key);
-		range.hi = (uint16_t)load_port(elem->last);
-		text_range(b, &range);
+		range.lo = load_port(elem->key);
+		range.hi = load_port(elem->last);
+		portrange_put(b, &range);
 		break;
 	case SET_BRIDGES:
 	case MAP_DISPATCH:

@@ -2,6 +2,7 @@
 #include "dockside/plan.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,20 @@ const struct set_type_info *set_type_info(enum set_type type)
 bool set_type_is_map(enum set_type type)
 {
 	return type_infos[type].data_type != 0;
+}
+
+enum family set_type_family(enum set_type type)
+{
+	return type == SET_IPV4 || type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+}
+
+const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
+				 struct loc loc)
+{
+	struct origin *origin = arena_alloc(&plan->arena, sizeof(*origin));
+
+	*origin = (struct origin){ .network = network, .entry = entry, .loc = loc };
+	return origin;
 }
 
 static int cmp_texts(const void *a, const void *b)
@@ -201,6 +216,16 @@ struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind)
 	return match;
 }
 
+void plan_add_refuse(struct plan *plan, const struct origin *origin)
+{
+	struct plan_chain *chain = plan_add_chain(plan, PLAN_REFUSE, origin);
+	struct plan_rule *rule = chain_add_rule(chain, origin);
+
+	rule_add_match(rule, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
+	rule->verdict = VERDICT_RESET;
+	chain_add_rule(chain, origin)->verdict = VERDICT_DROP;
+}
+
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin)
 {
 	struct elem *elem;
@@ -209,6 +234,26 @@ struct elem *set_add_elem(struct plan_set *set, const struct origin *origin)
 	elem = &set->elems[set->n_elems++];
 	*elem = (struct elem){ .origin = origin };
 	return elem;
+}
+
+struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin)
+{
+	struct elem *elem = set_add_elem(set, origin);
+
+	memcpy(elem->key, bridge, strlen(bridge));
+	memcpy(elem->last, elem->key, sizeof(elem->key));
+	return elem;
+}
+
+void store_port(uint8_t *bytes, uint16_t port)
+{
+	bytes[0] = (uint8_t)(port >> 8);
+	bytes[1] = (uint8_t)port;
+}
+
+uint16_t load_port(const uint8_t *bytes)
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
 int elem_cmp(const void *a, const void *b)

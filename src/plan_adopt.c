@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/compile_sets.h"
+#include "dockside/plan.h"
 
 struct adoption {
 	struct plan *plan;

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
+struct sockaddr;
+
 enum family {
 	FAMILY_IPV4,
 	FAMILY_IPV6,
@@ -40,6 +43,12 @@ bool ipaddr_parse(const char *s, size_t len, struct ipaddr *ret_addr);
 /* Canonical text (RFC 5952) into s; returns s. */
 char *ipaddr_format(const struct ipaddr *addr, char s[ADDR_STRLEN]);
 int ipaddr_cmp(const struct ipaddr *a, const struct ipaddr *b);
+/* The same of struct ipaddr, for qsort(3), bsearch(3) and tsearch(3). */
+int ipaddr_order(const void *a, const void *b);
+/* Of as many bytes as the family has. */
+struct ipaddr ipaddr_from_bytes(enum family family, const uint8_t *bytes);
+/* False for another family, and for "::ffff:1.2.3.4": no packet has such an address. */
+bool ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr);
 bool ipaddr_is_unspecified(const struct ipaddr *addr);
 bool ipaddr_is_loopback(const struct ipaddr *addr); /* 127.0.0.0/8, ::1 */
 bool ipaddr_is_multicast(const struct ipaddr *addr);
@@ -56,7 +65,9 @@ char *prefix_format(const struct prefix *prefix, char s[ADDR_STRLEN]);
 int prefix_cmp(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct ipaddr *addr);
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
-bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
+/* The prefix of full length that is one address, and whether it is such a one. */
+struct prefix prefix_of_address(const struct ipaddr *addr);
+bool prefix_is_address(const struct prefix *prefix);
 /* First and last address; a prefix of full length has one. */
 void prefix_range(const struct prefix *prefix, struct ipaddr *ret_first, struct ipaddr *ret_last);
 /* The first host address: network address + 1, or the address itself for /31, /32, /127, /128. */
@@ -68,6 +79,8 @@ char *mac_format(const uint8_t mac[6], char s[ADDR_STRLEN]);
 
 /* "443" or "8000-8100", 1-65535, no blanks or leading zeros, from <= to. */
 bool portrange_parse(const char *s, size_t len, struct portrange *ret_range);
+/* The same text; appends to b. */
+void portrange_put(struct buf *b, const struct portrange *range);
 /* Sorts and merges overlapping or adjacent ranges in place; returns the new number. */
 size_t portranges_normalise(struct portrange *ranges, size_t n);
 

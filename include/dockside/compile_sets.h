@@ -32,12 +32,6 @@ void compile_sets_init(struct compile_sets *c, const struct policy *policy,
 		       const struct hosts *hosts, struct plan *plan);
 void compile_sets_free(struct compile_sets *c);
 
-/* An origin in the plan's arena; entry is borrowed. */
-const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
-				 struct loc loc);
-/* Stores a port as the kernel does. */
-void store_port(uint8_t *key, uint16_t port);
-
 /* Each of these makes its sets at the first use. */
 const struct plan_set *compile_port_set(struct compile_sets *c, const struct portrange *ports,
 					size_t n);

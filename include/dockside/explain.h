@@ -77,6 +77,4 @@ void explain(const struct plan *plan, const struct explain_packet *packet,
 /* Whether an address is the host's own, by the routes. */
 bool explain_is_host(const struct explain_route *routes, size_t n, const struct ipaddr *dst);
 
-enum explain_ct explain_conntrack(const struct explain_packet *packet);
-
 #endif

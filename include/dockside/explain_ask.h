@@ -22,7 +22,6 @@ struct explain_question {
 	uint8_t mac[6];
 	bool icmp;	 /* of the destination's family */
 	uint8_t l4proto; /* otherwise */
-	bool has_port;
 	uint16_t port;
 	const char *type; /* NULL: echo-request */
 };

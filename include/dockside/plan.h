@@ -271,6 +271,12 @@ struct set_type_info {
 
 const struct set_type_info *set_type_info(enum set_type type);
 bool set_type_is_map(enum set_type type);
+/* Of the addresses in SET_IPV4 and SET_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
+enum family set_type_family(enum set_type type);
+
+/* An origin in the plan's arena; network and entry are borrowed. */
+const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
+				 struct loc loc);
 
 /* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
 const char *plan_intern(struct plan *plan, const char *text);
@@ -294,12 +300,19 @@ int object_cmp(enum object_kind kind_a, const char *name_a, enum object_kind kin
 /* By name, in a finished plan; NULL when there is none. */
 struct plan_set *plan_find_set(const struct plan *plan, const char *name);
 struct plan_chain *plan_find_chain(const struct plan *plan, const char *name);
+/* Adds the chain PLAN_REFUSE. */
+void plan_add_refuse(struct plan *plan, const struct origin *origin);
 /* A zeroed rule at the end of the chain; the pointer lasts until the next rule is added. */
 struct plan_rule *chain_add_rule(struct plan_chain *chain, const struct origin *origin);
 /* Adds a match to a rule and returns it for its operand to be filled in. */
 struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
 /* A zeroed element; the pointer lasts until the next one is added. */
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
+/* The same with the name of an interface, of less than ELEM_KEY_MAX bytes, for a key. */
+struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
+/* A port in an element's key or data. */
+void store_port(uint8_t *bytes, uint16_t port);
+uint16_t load_port(const uint8_t *bytes);
 /* By key, then last. */
 int elem_cmp(const void *a, const void *b);
 /*

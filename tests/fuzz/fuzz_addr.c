@@ -41,7 +41,7 @@ static void fuzz_prefix(const char *s, size_t len)
 	prefix_format(&prefix, text);
 	must(prefix_parse(text, strlen(text), &again));
 	must(prefix_cmp(&prefix, &again) == 0);
-	must(prefix_covers(&prefix, &again) && prefix_overlaps(&prefix, &again));
+	must(prefix_covers(&prefix, &again));
 	prefix_range(&prefix, &first, &last);
 	host = prefix_first_host(&prefix);
 	must(ipaddr_cmp(&first, &prefix.addr) == 0 && ipaddr_cmp(&first, &last) <= 0);
