@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/command.h"
 
-#include <ctype.h>
 #include <errno.h>
 
 #include "dockside/config.h"
@@ -86,9 +85,7 @@ int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err)
 	struct host *host = xcalloc(1, sizeof(*host));
 	int r;
 
-	host->name = xstrdup(name);
-	for (char *p = host->name; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	host->name = lower_case(xstrdup(name));
 	*ret_hosts = (struct hosts){ .items = host, .n = 1 };
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
 	if (r >= 0)

@@ -362,23 +362,13 @@ static const char *nat_comment(struct arena *arena, const struct nat_rule *rule,
 			       const struct origin *origin)
 {
 	const char *text = rule->comment ? rule->comment : origin->entry;
-	char name[COMMENT_MAX + 1] = "";
-	struct buf b = { 0 };
-	const char *comment;
-	size_t len;
+	char name[COMMENT_MAX + 1] = "", *comment;
 
 	if (!rule->to_host)
 		return text;
 	comment_add_name(name, rule->to_host);
-	buf_printf(&b, "%s: %s", name, text);
-	len = b.len;
-	if (len > COMMENT_MAX) { /* cut at a character, not inside one */
-		len = COMMENT_MAX;
-		while (len > 0 && ((uint8_t)b.data[len] & 0xc0) == 0x80)
-			len--;
-	}
-	comment = arena_printf(arena, "%.*s", (int)len, b.data);
-	buf_free(&b);
+	comment = arena_printf(arena, "%s: %s", name, text);
+	comment[utf8_cut(comment, COMMENT_MAX)] = '\0';
 	return comment;
 }
 

@@ -70,18 +70,11 @@ const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain
 			    (unsigned)(hash & UINT32_MAX));
 }
 
-/* Cut at a character, not inside one. */
 static const char *audit_comment(struct arena *arena, const char *comment)
 {
 	char *text = arena_printf(arena, "audit, would refuse: %s", comment ? comment : "");
-	size_t len = strlen(text);
 
-	if (len > COMMENT_MAX) {
-		len = COMMENT_MAX;
-		while (len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80)
-			len--;
-		text[len] = '\0';
-	}
+	text[utf8_cut(text, COMMENT_MAX)] = '\0';
 	return text;
 }
 

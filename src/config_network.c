@@ -9,15 +9,6 @@
 
 #define NETWORK_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
-static const char *bridge_name(struct arena *arena, const char *name)
-{
-	char *bridge = arena_strdup(arena, name);
-
-	for (char *p = bridge; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return bridge;
-}
-
 static bool read_name(struct reader *r, const struct field *field, const struct json_node *value,
 		      void *object)
 {
@@ -27,7 +18,7 @@ static bool read_name(struct reader *r, const struct field *field, const struct 
 
 	/* Kept even when it is bad: firewall-config may refer to it. */
 	network->name = arena_strdup(&r->policy->arena, s);
-	network->bridge = bridge_name(&r->policy->arena, s);
+	network->bridge = lower_case(arena_strdup(&r->policy->arena, s));
 	network->name_loc = value->loc;
 	if (len == 0 || !isalnum((unsigned char)s[0]) || strspn(s, NETWORK_NAME_CHARS) != len)
 		return value_error(r, field, value);

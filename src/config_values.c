@@ -3,7 +3,6 @@
  * Values that several kinds of object have: addresses, names, ports, comments.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,15 +168,6 @@ static void warn_if_numeric(struct reader *r, const struct json_node *value)
 		     value->u.string.s);
 }
 
-static const char *lower_case(struct arena *arena, const char *s)
-{
-	char *copy = arena_strdup(arena, s);
-
-	for (char *p = copy; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return copy;
-}
-
 bool read_endpoint(struct reader *r, const struct field *field, const struct json_node *value,
 		   struct endpoint *ret_endpoint)
 {
@@ -192,7 +182,7 @@ bool read_endpoint(struct reader *r, const struct field *field, const struct jso
 						xstrdup("the unspecified address is nobody's"));
 	} else if (is_hostname(s, len)) {
 		warn_if_numeric(r, value);
-		endpoint.name = lower_case(&r->policy->arena, s);
+		endpoint.name = lower_case(arena_strdup(&r->policy->arena, s));
 	} else {
 		return value_error_hint(r, field, value, address_hint(s));
 	}
@@ -221,11 +211,8 @@ bool read_comment(struct reader *r, const struct json_node *value, const char **
 	char *comment = arena_strdup(&r->policy->arena, value->u.string.s);
 
 	if (len > COMMENT_MAX) {
-		size_t cut = COMMENT_MAX;
+		size_t cut = utf8_cut(comment, COMMENT_MAX);
 
-		/* Never inside a UTF-8 character: its later bytes are 10xxxxxx. */
-		while (cut > 0 && ((unsigned char)comment[cut] & 0xc0) == 0x80)
-			cut--;
 		comment[cut] = '\0';
 		node_warning(r, value,
 			     "the comment has %zu bytes; the kernel keeps %d, so it is cut to %zu",

@@ -25,11 +25,10 @@ static void put_text(struct buf *b, const char *s, size_t len)
 			buf_puts(b, "…");
 			return;
 		}
-		if (n == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f ||
-		    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
-			buf_putc(b, ' ');
-		else
+		if (n > 0 && utf8_is_plain(c))
 			buf_add(b, s + i, n);
+		else
+			buf_putc(b, ' ');
 		n = n ? n : 1;
 	}
 }

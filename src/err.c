@@ -102,14 +102,8 @@ static size_t next_column(const char *s, size_t len, bool *ret_plain)
 	uint32_t c;
 	size_t n = utf8_char(s, len, &c);
 
-	*ret_plain = false;
-	if (n == 0)
-		return 1;
-	/* C0 and C1 controls; line separators, directional overrides and isolates, and the byte
-	 * order mark, which would show something else than what the file says. */
-	*ret_plain = !(c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f ||
-		       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff);
-	return n;
+	*ret_plain = n > 0 && utf8_is_plain(c);
+	return n > 0 ? n : 1;
 }
 
 /* Where in src's text the line of off begins and ends (without its line feed). */

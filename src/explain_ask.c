@@ -456,11 +456,8 @@ static void collect_from_map(struct addrs *addrs, const struct plan_set *map, co
 static void collect_name(const struct asking *a, struct addrs *addrs)
 {
 	const struct plan *plan = a->world->plan;
-	cleanup(cleanup_free) char *name = xstrdup(a->q->to);
+	cleanup(cleanup_free) char *name = lower_case(xstrdup(a->q->to));
 
-	for (char *p = name; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		const struct plan_set *set = plan->sets[i];
 

@@ -426,6 +426,33 @@ size_t utf8_char(const char *s, size_t len, uint32_t *ret_code)
 	return n;
 }
 
+bool utf8_is_plain(uint32_t code)
+{
+	return !(code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x200e || code == 0x200f ||
+		 (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+		 code == 0xfeff);
+}
+
+size_t utf8_cut(const char *s, size_t max)
+{
+	size_t len = strnlen(s, max + 1);
+
+	if (len <= max)
+		return len;
+	/* The later bytes of a character are 10xxxxxx. */
+	for (len = max; len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80;)
+		len--;
+	return len;
+}
+
+char *lower_case(char *s)
+{
+	for (char *p = s; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return s;
+}
+
 /* Opens path if it is a regular file of at most max bytes. Returns a descriptor or -errno. */
 static int open_regular(const char *path, size_t max, size_t *ret_size)
 {

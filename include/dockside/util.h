@@ -93,6 +93,14 @@ bool parse_uint(const char *s, size_t len, uint64_t min, uint64_t max, uint64_t 
  * 0 if there is none: len is 0 or the bytes are not well-formed (RFC 3629).
  */
 size_t utf8_char(const char *s, size_t len, uint32_t *ret_code);
+/* Whether a terminal shows the character as it is: no control character, line separator, directional
+ * override or isolate, nor the byte order mark, which would show something else than what a text says. */
+bool utf8_is_plain(uint32_t code);
+/* The most bytes of well-formed text that are at most max and end no character in its middle. */
+size_t utf8_cut(const char *s, size_t max);
+
+/* ASCII letters to lower case, in place; returns s. */
+char *lower_case(char *s);
 
 /*
  * Reads a regular file whole (NUL-terminated; *ret_len excludes the NUL). The caller owns

@@ -323,6 +323,17 @@ static void test_utf8_char(void **state)
 	}
 }
 
+/* A comment is cut at a character. */
+static void test_utf8_cut(void **state)
+{
+	(void)state;
+	assert_int_equal(utf8_cut("abc", 3), 3);
+	assert_int_equal(utf8_cut("abc", 2), 2);
+	assert_int_equal(utf8_cut("a\xc3\xa4", 3), 3);
+	assert_int_equal(utf8_cut("a\xc3\xa4", 2), 1);
+	assert_int_equal(utf8_cut("\xf0\x9f\x90\xb3", 3), 0);
+}
+
 static int make_file(const char *path, const void *data, size_t len)
 {
 	cleanup(cleanup_fclose) FILE *file = fopen(path, "we");
@@ -399,13 +410,13 @@ static void test_read_special(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_allocators),   cmocka_unit_test(test_array_grow),
-		cmocka_unit_test(test_cleanups),     cmocka_unit_test(test_buf),
-		cmocka_unit_test(test_buf_grows),    cmocka_unit_test(test_buf_uint),
-		cmocka_unit_test(test_arena),	     cmocka_unit_test(test_arena_strings),
-		cmocka_unit_test(test_hash64),	     cmocka_unit_test(test_parse_uint),
-		cmocka_unit_test(test_utf8_char),    cmocka_unit_test(test_read_file),
-		cmocka_unit_test(test_read_special),
+		cmocka_unit_test(test_allocators), cmocka_unit_test(test_array_grow),
+		cmocka_unit_test(test_cleanups),   cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_buf_grows),  cmocka_unit_test(test_buf_uint),
+		cmocka_unit_test(test_arena),	   cmocka_unit_test(test_arena_strings),
+		cmocka_unit_test(test_hash64),	   cmocka_unit_test(test_parse_uint),
+		cmocka_unit_test(test_utf8_char),  cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_utf8_cut),   cmocka_unit_test(test_read_special),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
