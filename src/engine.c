@@ -41,15 +41,17 @@ static char *clean_text(const char *s, size_t len)
 	return buf_steal(&b);
 }
 
+static char *clean_string(struct json_object *string)
+{
+	return clean_text(json_object_get_string(string),
+			  (size_t)json_object_get_string_len(string));
+}
+
 static const char *arena_text(struct arena *arena, struct json_object *string)
 {
-	cleanup(cleanup_free) char *text = NULL;
+	cleanup(cleanup_free) char *text = string ? clean_string(string) : NULL;
 
-	if (!string)
-		return "";
-	text = clean_text(json_object_get_string(string),
-			  (size_t)json_object_get_string_len(string));
-	return arena_strdup(arena, text);
+	return text ? arena_strdup(arena, text) : "";
 }
 
 /* ---- trees ---- */
@@ -209,8 +211,7 @@ int engine_parse_about(const char *text, size_t len, struct engine_about *ret, s
 			       "we do: upgrade dsfw-nft",
 			       oldest, ENGINE_API_MAX);
 	ret->api = theirs < ENGINE_API_MAX ? theirs : ENGINE_API_MAX;
-	ret->version = clean_text(json_object_get_string(version),
-				  (size_t)json_object_get_string_len(version));
+	ret->version = clean_string(version);
 	return 0;
 }
 
@@ -233,9 +234,7 @@ int engine_parse_backend(const char *text, size_t len, char **ret_driver, struct
 		r = member(backend, "Driver", json_type_string, &driver, err);
 	if (r < 0)
 		return r;
-	*ret_driver = driver ? clean_text(json_object_get_string(driver),
-					  (size_t)json_object_get_string_len(driver))
-			     : NULL;
+	*ret_driver = driver ? clean_string(driver) : NULL;
 	return 0;
 }
 
@@ -496,9 +495,7 @@ int engine_parse_event(const char *text, size_t len, struct engine_event *ret, s
 		return r;
 	ret->action = action_of(json_object_get_string(action));
 	ret->id = xstrdup(json_object_get_string(id));
-	ret->name = name ? clean_text(json_object_get_string(name),
-				      (size_t)json_object_get_string_len(name))
-			 : xstrdup("");
+	ret->name = name ? clean_string(name) : xstrdup("");
 	return 0;
 }
 
@@ -521,8 +518,7 @@ char *engine_refusal(const char *text, size_t len)
 	    member(root, "message", json_type_string, &message, NULL) < 0 || !message)
 		clean = clean_text(text, len);
 	else
-		clean = clean_text(json_object_get_string(message),
-				   (size_t)json_object_get_string_len(message));
+		clean = clean_string(message);
 	for (size_t n = strlen(clean); n > 0 && clean[n - 1] == ' '; n--)
 		clean[n - 1] = '\0';
 	return clean;

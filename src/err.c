@@ -25,57 +25,55 @@ static_assert(ARRAY_SIZE(severity_name) == SEVERITY_NOTE + 1, "a name for each s
 static_assert(ARRAY_SIZE(severity_name) == ARRAY_SIZE(((struct diags *)0)->count),
 	      "a count for each severity");
 
-/* Takes over text. */
-static int err_replace(struct err *err, int code, char *text)
+/* tail: what follows the message and ": ", or NULL. It may be the error's own text. */
+static void printf_like(3, 0)
+	replace(struct err *err, int code, const char *fmt, va_list ap, const char *tail)
 {
+	struct buf b = { 0 };
+
+	buf_vprintf(&b, fmt, ap);
+	if (tail)
+		buf_printf(&b, ": %s", tail);
 	free(err->text);
-	err->text = text;
+	err->text = buf_steal(&b);
 	err->code = code;
-	return -code;
 }
 
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
-	struct buf b = { 0 };
 	va_list ap;
 
 	assert(code > 0);
-	if (!err)
-		return -code;
 	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
+	if (err)
+		replace(err, code, fmt, ap, NULL);
 	va_end(ap);
-	return err_replace(err, code, buf_steal(&b));
+	return -code;
 }
 
 int err_errno(struct err *err, int code, const char *fmt, ...)
 {
-	struct buf b = { 0 };
 	va_list ap;
 
 	assert(code > 0);
-	if (!err)
-		return -code;
 	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
+	if (err)
+		replace(err, code, fmt, ap, strerror(code));
 	va_end(ap);
-	buf_printf(&b, ": %s", strerror(code));
-	return err_replace(err, code, buf_steal(&b));
+	return -code;
 }
 
 int err_prefix(struct err *err, const char *fmt, ...)
 {
-	struct buf b = { 0 };
 	va_list ap;
 
 	if (!err)
 		return -EIO;
 	assert(err->code > 0);
 	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
+	replace(err, err->code, fmt, ap, err->text);
 	va_end(ap);
-	buf_printf(&b, ": %s", err->text);
-	return err_replace(err, err->code, buf_steal(&b));
+	return -err->code;
 }
 
 void err_free(struct err *err)
