@@ -70,30 +70,6 @@ static const struct fields network_config_fields = { "network-config", network_c
 
 /* ---- firewall-config ---- */
 
-static bool read_egress_list(struct reader *r, const struct field *field,
-			     const struct json_node *value, void *object)
-{
-	(void)field;
-	read_egress(r, value, object);
-	return true;
-}
-
-static bool read_nat_list(struct reader *r, const struct field *field,
-			  const struct json_node *value, void *object)
-{
-	(void)field;
-	read_nat(r, value, object);
-	return true;
-}
-
-static bool read_host_list(struct reader *r, const struct field *field,
-			   const struct json_node *value, void *object)
-{
-	(void)field;
-	read_host_rules(r, value, object);
-	return true;
-}
-
 static bool read_mode(struct reader *r, const struct field *field, const struct json_node *value,
 		      void *object)
 {
@@ -113,15 +89,15 @@ static const struct field network_rules_field[] = {
 	{ .key = "egress",
 	  .allowed = "a list of egress rules",
 	  .kinds = KIND(JSON_ARRAY),
-	  .read = read_egress_list },
+	  .read = read_egress },
 	{ .key = "nat",
 	  .allowed = "a list of nat rules",
 	  .kinds = KIND(JSON_ARRAY),
-	  .read = read_nat_list },
+	  .read = read_nat },
 	{ .key = "host",
 	  .allowed = "a list of host rules",
 	  .kinds = KIND(JSON_ARRAY),
-	  .read = read_host_list },
+	  .read = read_host_rules },
 	{ .key = "mode",
 	  .allowed = "\"enforce\" or \"audit\"",
 	  .kinds = KIND(JSON_STRING),

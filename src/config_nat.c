@@ -158,14 +158,18 @@ static void read_nat_rule(struct reader *r, const struct json_node *item, struct
 		rule->match_dport_loc.src = NULL; /* cannot be compared with other rules */
 }
 
-void read_nat(struct reader *r, const struct json_node *list, struct network *network)
+bool read_nat(struct reader *r, const struct field *field, const struct json_node *list,
+	      void *object)
 {
+	struct network *network = object;
 	size_t n = list->u.children.n;
 
+	(void)field;
 	if (!reader_take_objects(r, list))
 		n = 0;
 	network->n_nat = n;
 	network->nat = arena_alloc(&r->policy->arena, n * sizeof(*network->nat));
 	for (size_t i = 0; i < n; i++)
 		read_nat_rule(r, &list->u.children.items[i], &network->nat[i]);
+	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rules of one network in firewall-config: egress, host and NAT rules (SPEC §2).
+ * The egress and host rules of one network in firewall-config (SPEC §2).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "dockside/config.h"
 #include "dockside/fields.h"
 
-/* ---- values of egress and host rules ---- */
+/* ---- values ---- */
 
 static bool read_action(struct reader *r, const struct field *field, const struct json_node *value,
 			void *object)
@@ -228,7 +228,7 @@ static bool read_rule_comment(struct reader *r, const struct field *field,
 	return read_comment(r, value, &rule->comment);
 }
 
-/* ---- egress and host rules ---- */
+/* ---- rules ---- */
 
 enum {
 	RULE_ACTION,
@@ -451,12 +451,22 @@ static struct rule *read_rules(struct reader *r, const struct json_node *list,
 	return rules;
 }
 
-void read_egress(struct reader *r, const struct json_node *list, struct network *network)
+bool read_egress(struct reader *r, const struct field *field, const struct json_node *list,
+		 void *object)
 {
+	struct network *network = object;
+
+	(void)field;
 	network->egress = read_rules(r, list, &egress_rule, &network->n_egress);
+	return true;
 }
 
-void read_host_rules(struct reader *r, const struct json_node *list, struct network *network)
+bool read_host_rules(struct reader *r, const struct field *field, const struct json_node *list,
+		     void *object)
 {
+	struct network *network = object;
+
+	(void)field;
 	network->host = read_rules(r, list, &host_rule, &network->n_host);
+	return true;
 }

@@ -128,11 +128,15 @@ bool read_port(struct reader *r, const struct field *field, const struct json_no
 /* A rule's comment, made fit for nft; NULL for an empty one. */
 bool read_comment(struct reader *r, const struct json_node *value, const char **ret_comment);
 
-/* One network of network-config; its lists in firewall-config, and the ipsets they use. */
+/* One network of network-config, and the ipsets of firewall-config. */
 void read_network(struct reader *r, const struct json_node *item, struct network *network);
-void read_egress(struct reader *r, const struct json_node *list, struct network *network);
-void read_host_rules(struct reader *r, const struct json_node *list, struct network *network);
-void read_nat(struct reader *r, const struct json_node *list, struct network *network);
 void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ipset);
+/* A network's lists in firewall-config, as struct field's read(); object is a struct network. */
+bool read_egress(struct reader *r, const struct field *field, const struct json_node *list,
+		 void *object);
+bool read_host_rules(struct reader *r, const struct field *field, const struct json_node *list,
+		     void *object);
+bool read_nat(struct reader *r, const struct field *field, const struct json_node *list,
+	      void *object);
 
 #endif
