@@ -146,19 +146,11 @@ static struct json_node *get_or_add(struct doc *doc, struct json_node *object, c
 
 /* ---- names ---- */
 
-static const char *name_of(struct json_node *network)
-{
-	const struct json_node *name =
-		network->kind == JSON_OBJECT ? get(network, "name", JSON_STRING) : NULL;
-
-	return name ? name->u.string.s : NULL;
-}
-
 static struct json_node *find_network(struct json_node *networks, const char *name)
 {
 	for (size_t i = 0; i < networks->u.children.n; i++) {
 		struct json_node *network = &networks->u.children.items[i];
-		const char *its_name = name_of(network);
+		const char *its_name = json_text(network, "name", NULL);
 
 		if (its_name && strcmp(its_name, name) == 0)
 			return network;
@@ -175,7 +167,8 @@ static char *suggest(struct json_node *container, const char *name)
 
 	for (size_t i = 0; i < container->u.children.n; i++) {
 		struct json_node *child = &container->u.children.items[i];
-		const char *its_name = container->kind == JSON_ARRAY ? name_of(child) : child->key;
+		const char *its_name =
+			container->kind == JSON_ARRAY ? json_text(child, "name", NULL) : child->key;
 
 		if (its_name)
 			names[n++] = its_name;
@@ -230,7 +223,7 @@ static bool check_unchanged_subnet(struct editor *e, const struct json_node *giv
 				   struct json_node *network, const char *key)
 {
 	const struct json_node *new = json_get(given, key);
-	const struct json_node *old = get(network, key, JSON_STRING);
+	const struct json_node *old = json_member(network, key, JSON_STRING);
 
 	if (!new || !old || same_prefix(new, old))
 		return true;
@@ -290,8 +283,7 @@ static bool add_network(struct editor *e, struct json_node *networks, const stru
 /* "host" of the rules that are replaced stays unless the new ones have it. */
 static void keep_host_rules(struct doc *doc, struct json_node *rules, struct json_node *old)
 {
-	const struct json_node *host =
-		old->kind == JSON_OBJECT ? get(old, "host", JSON_ARRAY) : NULL;
+	const struct json_node *host = json_member(old, "host", JSON_ARRAY);
 
 	if (!host || json_get(rules, "host"))
 		return;
@@ -384,23 +376,13 @@ static bool set_ipset(struct editor *e)
 	return true;
 }
 
-static bool rule_uses(struct json_node *rule, const char *ipset)
+static bool network_uses(const struct json_node *rules, const char *ipset)
 {
-	const struct json_node *node =
-		rule->kind == JSON_OBJECT ? get(rule, "ipset", JSON_STRING) : NULL;
+	const struct json_node *egress = json_member(rules, "egress", JSON_ARRAY);
 
-	return node && strcmp(node->u.string.s, ipset) == 0;
-}
-
-static bool network_uses(struct json_node *rules, const char *ipset)
-{
-	struct json_node *egress =
-		rules->kind == JSON_OBJECT ? get(rules, "egress", JSON_ARRAY) : NULL;
-
-	for (size_t i = 0; egress && i < egress->u.children.n; i++) {
-		if (rule_uses(&egress->u.children.items[i], ipset))
+	for (size_t i = 0; egress && i < egress->u.children.n; i++)
+		if (strcmp(json_text(&egress->u.children.items[i], "ipset", ""), ipset) == 0)
 			return true;
-	}
 	return false;
 }
 

@@ -217,14 +217,10 @@ const struct json_node *request_field(const struct request *request, const char 
 
 const char *request_string(const struct request *request, const char *key)
 {
-	const struct json_node *node = request_field(request, key);
-
-	return node && node->kind == JSON_STRING ? node->u.string.s : NULL;
+	return json_text(request->tree.root, key, NULL);
 }
 
 bool request_flag(const struct request *request, const char *key)
 {
-	const struct json_node *node = request_field(request, key);
-
-	return node && node->kind == JSON_BOOL && node->u.boolean;
+	return json_is_true(request->tree.root, key);
 }
