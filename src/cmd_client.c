@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/cmd_client.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "dockside/command.h"
@@ -258,16 +257,12 @@ int cmd_client(const struct client_options *options)
 	unsigned timeout_ms = options->action == REQUEST_STATUS ? STATUS_TIMEOUT_MS : TIMEOUT_MS;
 	cleanup(cleanup_free) char *request = client_request(options);
 	cleanup(cleanup_free) char *answer = NULL;
-	const char *path = options->socket;
+	const char *path = options->socket ? options->socket : CTL_DEFAULT_PATH;
 	struct err err = { 0 };
 	int r;
 
 	if (!request)
 		return EXIT_USAGE;
-	if (!path)
-		path = getenv("DOCKSIDE_FIREWALL_SOCKET");
-	if (!path)
-		path = CTL_DEFAULT_PATH;
 	term_progress("waiting for the daemon");
 	r = ctl_call(path, request, timeout_ms, &answer, &err);
 	term_progress_end();

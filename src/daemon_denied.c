@@ -270,6 +270,15 @@ static void tell_loss(struct daemon *d)
 		    daemon_denied_lost(d));
 }
 
+static void stop_listening(struct daemon *d)
+{
+	d->denied->lost = daemon_denied_lost(d);
+	sd_event_source_disable_unref(d->denied->io);
+	nflog_close(d->denied->nflog);
+	d->denied->io = NULL;
+	d->denied->nflog = NULL;
+}
+
 static void read_packets(struct daemon *d)
 {
 	struct err err = { 0 };
@@ -281,7 +290,7 @@ static void read_packets(struct daemon *d)
 		tell_loss(d);
 	if (r < 0 && r != -EBADMSG) {
 		log_error("%s; what is refused is not told of any more", err.text);
-		daemon_denied_deaf(d);
+		stop_listening(d);
 	}
 	err_free(&err);
 }
@@ -510,15 +519,6 @@ static int listen_to_group(struct daemon *d, struct err *err)
 	return r < 0 ? err_errno(err, -r, "event loop") : 0;
 }
 
-void daemon_denied_deaf(struct daemon *d)
-{
-	d->denied->lost = daemon_denied_lost(d);
-	sd_event_source_disable_unref(d->denied->io);
-	nflog_close(d->denied->nflog);
-	d->denied->io = NULL;
-	d->denied->nflog = NULL;
-}
-
 void daemon_denied_reload(struct daemon *d)
 {
 	struct err err = { 0 };
@@ -534,7 +534,7 @@ void daemon_denied_reload(struct daemon *d)
 		return;
 	if (listen_to_group(d, &err) < 0) {
 		log_warning("%s; what is refused is not told of (--log-group)", err.text);
-		daemon_denied_deaf(d);
+		stop_listening(d);
 	}
 	err_free(&err);
 }
@@ -545,7 +545,7 @@ void daemon_denied_stop(struct daemon *d)
 
 	if (!k)
 		return;
-	daemon_denied_deaf(d);
+	stop_listening(d);
 	forget_rules(k);
 	if (k->fd >= 0)
 		close(k->fd);

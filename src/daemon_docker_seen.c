@@ -22,7 +22,7 @@ struct seen *daemon_docker_seen_id(struct daemon_docker *k, const char *id)
 	return NULL;
 }
 
-struct seen *daemon_docker_seen_bridge(struct daemon_docker *k, const char *bridge)
+static struct seen *seen_bridge(struct daemon_docker *k, const char *bridge)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		if (strcmp(k->seen[i].bridge, bridge) == 0)
@@ -98,7 +98,7 @@ static void add_configured(struct daemon_docker *k, struct seen *seen,
 static void add_draining(struct daemon_docker *k, struct seen *seen, const char *bridge)
 {
 	const struct engine_network *network = find_bridge(&k->networks, bridge);
-	const struct seen *old = daemon_docker_seen_bridge(k, bridge);
+	const struct seen *old = seen_bridge(k, bridge);
 
 	*seen = (struct seen){
 		.name = xstrdup(old ? old->name : bridge),
@@ -265,7 +265,7 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 	if (k->error.code) /* one that has been here will come back, and its containers with it */
 		return docker_absent(k->error.code) && !k->about.version ? ATTACHED_NO_DOCKER
 									 : ATTACHED_UNKNOWN;
-	seen = daemon_docker_seen_bridge(k, bridge);
+	seen = seen_bridge(k, bridge);
 	if (!seen || !seen->id)
 		return ATTACHED_NONE;
 	if (!seen->known)
@@ -279,7 +279,7 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 
 void daemon_docker_doubt(struct daemon *d, const char *bridge)
 {
-	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
 
 	if (!seen)
 		return;
@@ -291,7 +291,7 @@ void daemon_docker_doubt(struct daemon *d, const char *bridge)
 
 void daemon_docker_renew(struct daemon *d, const char *bridge)
 {
-	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
 
 	if (!seen || d->docker->error.code || daemon_now_ms(d) < seen->known_ms + RENEW_MS)
 		return;
@@ -309,7 +309,7 @@ static bool is_container(const struct engine_container *container, const struct 
 const char *daemon_docker_container(struct daemon *d, const char *bridge, const struct ipaddr *addr,
 				    const uint8_t *mac)
 {
-	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
 	const struct engine_containers *containers;
 
 	if (!seen || !seen->id)
@@ -424,7 +424,7 @@ void daemon_docker_status(struct daemon *d, struct json_out *out)
 void daemon_docker_status_network(struct daemon *d, struct json_out *out, const char *bridge)
 {
 	struct daemon_docker *k = d->docker;
-	const struct seen *seen = k ? daemon_docker_seen_bridge(k, bridge) : NULL;
+	const struct seen *seen = k ? seen_bridge(k, bridge) : NULL;
 	bool connected = k && k->asked && k->error.code == 0;
 	struct buf b = { 0 };
 

@@ -29,7 +29,6 @@
 #define EVENTS_PATH "/events?filters=%7B%22type%22%3A%5B%22network%22%5D%7D"
 
 struct transfer {
-	struct docker *docker;
 	struct transfer *next;
 	CURL *easy;
 	struct curl_slist *headers;
@@ -340,7 +339,6 @@ static struct transfer *request(struct docker *docker, const char *path, const c
 {
 	struct transfer *t = xcalloc(1, sizeof(*t));
 
-	t->docker = docker;
 	t->what = what;
 	t->timeout_ms = timeout_ms;
 	t->post = body ? xstrdup(body) : NULL;

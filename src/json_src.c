@@ -15,12 +15,6 @@
 
 #include "dockside/json_lex.h"
 
-static const char *const kind_name[] = {
-	[JSON_NULL] = "null",	  [JSON_BOOL] = "boolean", [JSON_INT] = "number",
-	[JSON_STRING] = "string", [JSON_ARRAY] = "array",  [JSON_OBJECT] = "object",
-};
-static_assert(ARRAY_SIZE(kind_name) == JSON_OBJECT + 1, "a name for each kind");
-
 #define FEW_MEMBERS 16
 
 struct parser {
@@ -339,11 +333,6 @@ char *json_pointer(const struct json_node *node)
 	while (n-- > 0)
 		lex_pointer_step(&b, path[n]->key, path[n]->index);
 	return buf_steal(&b);
-}
-
-const char *json_kind_name(enum json_kind kind)
-{
-	return kind_name[kind];
 }
 
 static struct diag *cannot_read(struct src *src, int r, struct diags *diags)

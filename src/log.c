@@ -16,17 +16,15 @@ static const char *const journal_prefixes[] = {
 	[LOG_LEVEL_ERROR] = "<3>",
 	[LOG_LEVEL_WARNING] = "<4>",
 	[LOG_LEVEL_INFO] = "<6>",
-	[LOG_LEVEL_DEBUG] = "<7>",
 };
-static_assert(ARRAY_SIZE(journal_prefixes) == LOG_LEVEL_DEBUG + 1, "a prefix for each level");
+static_assert(ARRAY_SIZE(journal_prefixes) == LOG_LEVEL_INFO + 1, "a prefix for each level");
 
 static const char *const plain_prefixes[] = {
 	[LOG_LEVEL_ERROR] = "error: ",
 	[LOG_LEVEL_WARNING] = "warning: ",
 	[LOG_LEVEL_INFO] = "",
-	[LOG_LEVEL_DEBUG] = "debug: ",
 };
-static_assert(ARRAY_SIZE(plain_prefixes) == LOG_LEVEL_DEBUG + 1, "a prefix for each level");
+static_assert(ARRAY_SIZE(plain_prefixes) == LOG_LEVEL_INFO + 1, "a prefix for each level");
 
 void log_set_level(enum log_level level)
 {

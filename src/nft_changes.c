@@ -140,7 +140,7 @@ static void add_sets(struct script *s, const struct changes *changes)
 		if (!change || !makes(change->kind))
 			continue;
 		buf_printf(&s->text, "add %s " TABLE " %s { ", text_set_word(set), set->name);
-		text_set_spec(&s->text, set, "; ");
+		text_set_spec(&s->text, set);
 		buf_puts(&s->text, "; }");
 		script_line(s, set->origin);
 	}

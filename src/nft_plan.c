@@ -48,7 +48,7 @@ static void print_set(struct script *s, const struct plan_set *set)
 	buf_printf(b, "\t%s %s {", text_set_word(set), set->name);
 	script_line(s, set->origin);
 	buf_puts(b, "\t\t");
-	text_set_spec(b, set, "; ");
+	text_set_spec(b, set);
 	script_line(s, set->origin);
 	print_elems(s, set);
 	buf_puts(b, "\t}");
@@ -127,7 +127,7 @@ static void print_preamble(struct script *s, const struct plan *plan)
 		const char *word = text_set_word(set);
 
 		buf_printf(b, "add %s inet " TABLE_NAME " %s { ", word, set->name);
-		text_set_spec(b, set, "; ");
+		text_set_spec(b, set);
 		buf_puts(b, "; }");
 		script_line(s, set->origin);
 		buf_printf(b, "flush %s inet " TABLE_NAME " %s", word, set->name);

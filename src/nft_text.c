@@ -258,7 +258,7 @@ static void text_addr_range(struct buf *b, enum family family, const struct elem
 	buf_printf(b, "/%zu", len);
 }
 
-static void text_key(struct buf *b, enum set_type type, const struct elem *elem)
+void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 {
 	struct portrange range;
 
@@ -302,19 +302,13 @@ static void text_data(struct buf *b, enum set_type type, const struct elem *elem
 
 void nft_text_elem(struct buf *b, enum set_type type, const struct elem *elem)
 {
-	text_key(b, type, elem);
+	text_elem_key(b, type, elem);
 	if (elem->timeout_ms != 0)
 		buf_printf(b, " timeout %llums", (unsigned long long)elem->timeout_ms);
 	if (elem->comment)
 		buf_putc(b, ' ');
 	text_comment(b, elem->comment);
 	text_data(b, type, elem);
-}
-
-/* What names an element in a `delete element`. */
-void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
-{
-	text_key(b, type, elem);
 }
 
 /* ------------------------------------------------------------------ scripts */
@@ -391,19 +385,18 @@ static const char *set_flags(const struct plan_set *set)
 	return set->interval ? "interval" : set->timeout ? "timeout" : NULL;
 }
 
-/* The set's description, its parts separated by sep. */
-void text_set_spec(struct buf *b, const struct plan_set *set, const char *sep)
+void text_set_spec(struct buf *b, const struct plan_set *set)
 {
 	buf_printf(b, "type %s", set_type_info(set->type)->nft);
 	if (set_flags(set))
-		buf_printf(b, "%sflags %s", sep, set_flags(set));
+		buf_printf(b, "; flags %s", set_flags(set));
 	if (set->counter)
-		buf_printf(b, "%scounter", sep);
+		buf_puts(b, "; counter");
 	if (set->limit)
-		buf_printf(b, "%slimit rate %d/second burst %d packets", sep, LOOKUPS_RATE,
+		buf_printf(b, "; limit rate %d/second burst %d packets", LOOKUPS_RATE,
 			   LOOKUPS_BURST);
 	if (set->comment) {
-		buf_puts(b, sep);
+		buf_puts(b, "; ");
 		text_comment(b, set->comment);
 	}
 }

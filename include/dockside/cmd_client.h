@@ -10,12 +10,12 @@
 
 struct client_options {
 	enum request_action action; /* not REQUEST_APPLY */
-	const char *socket;   /* NULL: $DOCKSIDE_FIREWALL_SOCKET, else where the unit has it */
-	bool json;	      /* print the answer as it came */
-	bool force;	      /* remove-network */
-	const char *network;  /* set-network: JSON, or @FILE; NULL: not given */
-	const char *firewall; /* likewise */
-	const char *request;  /* explain: the request, which is made already */
+	const char *socket;	    /* NULL: where the unit has it */
+	bool json;		    /* print the answer as it came */
+	bool force;		    /* remove-network */
+	const char *network;	    /* set-network: JSON, or @FILE; NULL: not given */
+	const char *firewall;	    /* likewise */
+	const char *request;	    /* explain: the request, which is made already */
 	char *const *operands;
 	size_t n_operands;
 };

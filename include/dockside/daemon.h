@@ -210,8 +210,6 @@ void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, c
 
 /* Listens to what is refused, if it does not yet, and opens the file for it anew. */
 void daemon_denied_reload(struct daemon *daemon);
-/* Ceases to listen. */
-void daemon_denied_deaf(struct daemon *daemon);
 /* A policy is about to be enforced, and has been. */
 void daemon_denied_before(struct daemon *daemon);
 void daemon_denied_enforced(struct daemon *daemon);

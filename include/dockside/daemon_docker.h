@@ -66,7 +66,6 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error);
  * who is attached stays. */
 void daemon_docker_see(struct daemon_docker *k);
 struct seen *daemon_docker_seen_id(struct daemon_docker *k, const char *id);
-struct seen *daemon_docker_seen_bridge(struct daemon_docker *k, const char *bridge);
 void daemon_docker_all_stale(struct daemon_docker *k);
 /* Asks for what is stale, a few at a time. */
 void daemon_docker_inspect(struct daemon_docker *k);

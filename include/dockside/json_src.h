@@ -75,8 +75,6 @@ const char *json_text(const struct json_node *object, const char *key, const cha
 bool json_is_true(const struct json_node *object, const char *key);
 /* RFC 6901 pointer of a node; the caller owns it. */
 char *json_pointer(const struct json_node *node);
-/* "string", "number", … for messages. */
-const char *json_kind_name(enum json_kind kind);
 
 /*
  * Reads a file of at most JSON_SIZE_MAX bytes into *ret_src. A file that cannot be read is a

@@ -12,10 +12,9 @@ enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARNING,
 	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG,
 };
 
-/* What is logged: this level and the more severe ones. The one mutable global of the program. */
+/* What is logged: this level and the more severe ones; LOG_LEVEL_INFO but in tests. */
 void log_set_level(enum log_level level);
 
 /* Whether standard error goes to the journal. */

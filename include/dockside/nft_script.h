@@ -18,8 +18,9 @@ const char *text_set_word(const struct plan_set *set);
 const char *text_object_word(enum object_kind kind);
 /* "{ rate 200/second burst 400 packets; }" */
 void text_object_spec(struct buf *b, enum object_kind kind);
-/* "type ipv4_addr; flags timeout; comment "…"", its parts separated by sep. */
-void text_set_spec(struct buf *b, const struct plan_set *set, const char *sep);
+/* "type ipv4_addr; flags timeout; comment "…"" */
+void text_set_spec(struct buf *b, const struct plan_set *set);
+/* What names an element in a `delete element`. */
 void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem);
 
 #endif

@@ -535,17 +535,6 @@ static void test_printed(void **state)
 	release(&f);
 }
 
-static void test_kind_names(void **state)
-{
-	(void)state;
-	assert_string_equal(json_kind_name(JSON_NULL), "null");
-	assert_string_equal(json_kind_name(JSON_BOOL), "boolean");
-	assert_string_equal(json_kind_name(JSON_INT), "number");
-	assert_string_equal(json_kind_name(JSON_STRING), "string");
-	assert_string_equal(json_kind_name(JSON_ARRAY), "array");
-	assert_string_equal(json_kind_name(JSON_OBJECT), "object");
-}
-
 static void assert_unreadable(const char *path, const char *want)
 {
 	struct diags diags = { 0 };
@@ -604,8 +593,7 @@ int main(void)
 		cmocka_unit_test(test_comments),      cmocka_unit_test(test_structure_faults),
 		cmocka_unit_test(test_going_on),      cmocka_unit_test(test_word_faults),
 		cmocka_unit_test(test_string_faults), cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_printed),	      cmocka_unit_test(test_kind_names),
-		cmocka_unit_test(test_src_read),
+		cmocka_unit_test(test_printed),	      cmocka_unit_test(test_src_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
