@@ -32,7 +32,7 @@ struct transfer {
 	struct transfer *next;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *what; /* for messages: "list the networks" */
+	const char *what; /* for messages: "list the networks"; static */
 	char *post;
 	struct buf body;
 	size_t header_bytes;
@@ -251,12 +251,11 @@ static void free_transfer(struct docker *docker, struct transfer *t)
 	}
 	curl_slist_free_all(t->headers);
 	buf_free(&t->body);
-	free(t->what);
 	free(t->post);
 	free(t);
 }
 
-static void answer_error(struct docker *docker, struct transfer *t, struct docker_answer *answer)
+static void give_answer(struct docker *docker, struct transfer *t, struct docker_answer *answer)
 {
 	unlink_transfer(docker, t);
 	prefix_error(docker, t, &answer->error);
@@ -279,7 +278,7 @@ static void finish(struct docker *docker, struct transfer *t, CURLcode result)
 
 	if (judge(t, result, status, &answer.error) >= 0 && t->version)
 		learn_version(docker, &answer);
-	answer_error(docker, t, &answer);
+	give_answer(docker, t, &answer);
 }
 
 static void fail(struct docker *docker, struct transfer *t, int code, const char *text)
@@ -287,7 +286,7 @@ static void fail(struct docker *docker, struct transfer *t, int code, const char
 	struct docker_answer answer = { .body = "" };
 
 	err_set(&answer.error, code, "%s", text);
-	answer_error(docker, t, &answer);
+	give_answer(docker, t, &answer);
 }
 
 /* ---- requests ---- */
@@ -333,9 +332,9 @@ static void set_options(struct docker *docker, struct transfer *t, const char *m
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 }
 
-/* Consumes what. body may be NULL. */
+/* body may be NULL. */
 static struct transfer *request(struct docker *docker, const char *path, const char *body,
-				unsigned timeout_ms, char *what)
+				unsigned timeout_ms, const char *what)
 {
 	struct transfer *t = xcalloc(1, sizeof(*t));
 
@@ -361,14 +360,12 @@ static void start(struct docker *docker, struct transfer *t, const char *method,
 }
 
 static void ask(struct docker *docker, const char *method, const char *path, const char *body,
-		unsigned timeout_ms, char *what, docker_answer_fn fn, void *data)
+		unsigned timeout_ms, const char *what, docker_answer_fn fn, void *data)
 {
 	struct transfer *t;
 
-	if (docker->closing) {
-		free(what);
+	if (docker->closing)
 		return;
-	}
 	t = request(docker, path, body, timeout_ms, what);
 	t->fn = fn;
 	t->data = data;
@@ -377,27 +374,24 @@ static void ask(struct docker *docker, const char *method, const char *path, con
 
 void docker_ask_version(struct docker *docker, docker_answer_fn fn, void *data)
 {
-	ask(docker, "GET", "/version", NULL, DOCKER_ASK_MS, xstrdup("ask for the version"), fn,
-	    data);
+	ask(docker, "GET", "/version", NULL, DOCKER_ASK_MS, "ask for the version", fn, data);
 }
 
 void docker_ask_info(struct docker *docker, docker_answer_fn fn, void *data)
 {
-	ask(docker, "GET", "/info", NULL, DOCKER_ASK_MS, xstrdup("ask for the firewall backend"),
-	    fn, data);
+	ask(docker, "GET", "/info", NULL, DOCKER_ASK_MS, "ask for the firewall backend", fn, data);
 }
 
 void docker_list(struct docker *docker, docker_answer_fn fn, void *data)
 {
-	ask(docker, "GET", "/networks", NULL, DOCKER_ASK_MS, xstrdup("list the networks"), fn,
-	    data);
+	ask(docker, "GET", "/networks", NULL, DOCKER_ASK_MS, "list the networks", fn, data);
 }
 
 void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
 {
 	cleanup(cleanup_free) char *path = xasprintf("/networks/%s", id);
 
-	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, xstrdup("ask who is attached"), fn, data);
+	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask who is attached", fn, data);
 }
 
 void docker_list_restarting(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
@@ -408,20 +402,19 @@ void docker_list_restarting(struct docker *docker, const char *id, docker_answer
 			  "%%2C%%22status%%22%%3A%%5B%%22restarting%%22%%5D%%7D",
 			  id);
 
-	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, xstrdup("ask who restarts"), fn, data);
+	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask who restarts", fn, data);
 }
 
 void docker_remove(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
 {
 	cleanup(cleanup_free) char *path = xasprintf("/networks/%s", id);
 
-	ask(docker, "DELETE", path, NULL, DOCKER_CHANGE_MS, xstrdup("remove it"), fn, data);
+	ask(docker, "DELETE", path, NULL, DOCKER_CHANGE_MS, "remove it", fn, data);
 }
 
 void docker_create(struct docker *docker, const char *body, docker_answer_fn fn, void *data)
 {
-	ask(docker, "POST", "/networks/create", body, DOCKER_CHANGE_MS, xstrdup("create it"), fn,
-	    data);
+	ask(docker, "POST", "/networks/create", body, DOCKER_CHANGE_MS, "create it", fn, data);
 }
 
 void docker_follow(struct docker *docker, const struct docker_events *handler, void *data)
@@ -431,7 +424,7 @@ void docker_follow(struct docker *docker, const struct docker_events *handler, v
 	if (docker->closing)
 		return;
 	assert(!docker->stream);
-	t = request(docker, EVENTS_PATH, NULL, DOCKER_ASK_MS, xstrdup("follow its events"));
+	t = request(docker, EVENTS_PATH, NULL, DOCKER_ASK_MS, "follow its events");
 	t->events = handler;
 	t->data = data;
 	t->open_by_ms = monotonic_ms() + DOCKER_ASK_MS;
@@ -466,10 +459,10 @@ int docker_open(const char *path, struct docker **ret_docker, struct err *err)
 		abort(); /* out of memory */
 	docker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (docker->epoll < 0) {
-		int code = errno;
+		int r = err_errno(err, errno, "epoll_create1");
 
 		docker_close(docker);
-		return err_errno(err, code, "epoll_create1");
+		return r;
 	}
 	curl_multi_setopt(docker->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(docker->multi, CURLMOPT_SOCKETDATA, docker);
