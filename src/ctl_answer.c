@@ -3,20 +3,6 @@
 
 #include "dockside/ctl.h"
 
-void ctl_answer_ok(struct ctl_request *request, const char *message)
-{
-	struct buf b = { 0 };
-	struct json_out out = { .b = &b };
-
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "status", "ok");
-	if (message)
-		json_out_string(&out, "message", message);
-	json_out_close(&out, '}');
-	ctl_answer(request, buf_str(&b));
-	buf_free(&b);
-}
-
 static void put_diag(struct json_out *out, const struct diag *diag)
 {
 	unsigned line, column;
@@ -44,6 +30,28 @@ void ctl_put_diags(struct json_out *out, const char *key, const struct diags *di
 		if (diags->items[i].severity == severity)
 			put_diag(out, &diags->items[i]);
 	json_out_close(out, ']');
+}
+
+char *ctl_ok_json(const char *message, const struct diags *diags)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "status", "ok");
+	if (message)
+		json_out_string(&out, "message", message);
+	if (diags && diags->count[SEVERITY_WARNING] > 0)
+		ctl_put_diags(&out, "warnings", diags, SEVERITY_WARNING);
+	json_out_close(&out, '}');
+	return buf_steal(&b);
+}
+
+void ctl_answer_ok(struct ctl_request *request, const char *message)
+{
+	cleanup(cleanup_free) char *json = ctl_ok_json(message, NULL);
+
+	ctl_answer(request, json);
 }
 
 char *ctl_sum_up(const struct diags *diags)

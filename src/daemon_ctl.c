@@ -51,22 +51,6 @@ static void answer_denied(struct daemon *d, struct ctl_request *request)
 	buf_free(&b);
 }
 
-/* What was done, and what is odd about the configuration. The caller frees it. */
-static char *done_answer(const char *message, const struct diags *diags)
-{
-	struct buf b = { 0 };
-	struct json_out out = { .b = &b };
-
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "status", "ok");
-	if (message)
-		json_out_string(&out, "message", message);
-	if (diags && diags->count[SEVERITY_WARNING] > 0)
-		ctl_put_diags(&out, "warnings", diags, SEVERITY_WARNING);
-	json_out_close(&out, '}');
-	return buf_steal(&b);
-}
-
 static bool settled(const struct daemon *d, uint64_t since_ms)
 {
 	return daemon_names_settled(d, since_ms) && daemon_docker_settled(d);
@@ -139,7 +123,7 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 		ctl_answer_error(request, err.text, diags);
 	else
 		answer_settled(d, (struct waiter){ .request = request,
-						   .answer = done_answer("reloaded", diags) });
+						   .answer = ctl_ok_json("reloaded", diags) });
 	daemon_forget_rejected(d);
 	err_free(&err);
 }
@@ -147,7 +131,7 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 static void answer_refresh(struct daemon *d, struct ctl_request *request)
 {
 	names_refresh(&d->enforcer.names, daemon_now_ms(d));
-	answer_settled(d, (struct waiter){ .request = request, .answer = done_answer(NULL, NULL) });
+	answer_settled(d, (struct waiter){ .request = request, .answer = ctl_ok_json(NULL, NULL) });
 }
 
 /* ------------------------------------------------------------------ reconcile */
@@ -309,7 +293,7 @@ static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_reque
 {
 	struct waiter waiter = {
 		.request = ctl_request,
-		.answer = done_answer("enforced and saved", diags),
+		.answer = ctl_ok_json("enforced and saved", diags),
 	};
 	const char *name = request_string(ctl_request_get(ctl_request), "name");
 	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;

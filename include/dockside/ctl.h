@@ -201,6 +201,8 @@ void ctl_answer_ok(struct ctl_request *request, const char *message);
 /* message NULL: the first error of diags, which may be NULL otherwise. */
 void ctl_answer_error(struct ctl_request *request, const char *message, const struct diags *diags);
 
+/* The text of a good answer, with the warnings of diags, which may be NULL. The caller frees it. */
+char *ctl_ok_json(const char *message, const struct diags *diags);
 /* For building answers: the list of the diagnostics of a severity, as a member "errors", … */
 void ctl_put_diags(struct json_out *out, const char *key, const struct diags *diags,
 		   enum severity severity);
