@@ -2,6 +2,7 @@
 #include "dockside/daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -279,14 +280,10 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 	const struct diags *diags;
 	struct daemon *d = data;
 	struct err err = { 0 };
-	struct timespec now;
 
 	(void)source;
 	(void)info;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)now.tv_sec * 1000000 +
-			   (unsigned long long)now.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_us());
 	if (daemon_reload(d, &diags, &err) < 0)
 		log_error("reload: %s", err.text);
 	else

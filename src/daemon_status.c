@@ -38,7 +38,7 @@ static void put_elems(struct json_out *out, const struct plan *plan, const char 
 	const struct plan_set *set =
 		plan_find_set(plan, plan_set_name(&arena, prefix, name, suffix));
 
-	for (size_t i = 0; set && i<set->n_elems && * left> 0 && has_room(out); i++, --*left) {
+	for (size_t i = 0; set && i < set->n_elems && has_room(out) && *left > 0; i++, --*left) {
 		struct elem elem = set->elems[i];
 		struct buf b = { 0 };
 
