@@ -150,11 +150,18 @@ static void log_found(struct daemon_docker *k, bool first)
 
 /* ------------------------------------------------------------------ events */
 
-static void let_go(struct daemon_docker *k, const char *name)
+static bool is_let_go(const struct daemon_docker *k, const char *name)
 {
 	for (size_t i = 0; i < k->n_let_go; i++)
 		if (strcmp(k->let_go[i], name) == 0)
-			return;
+			return true;
+	return false;
+}
+
+static void let_go(struct daemon_docker *k, const char *name)
+{
+	if (is_let_go(k, name))
+		return;
 	k->let_go = xreallocarray(k->let_go, k->n_let_go + 1, sizeof(*k->let_go));
 	k->let_go[k->n_let_go++] = xstrdup(name);
 }
@@ -276,7 +283,7 @@ static void follow(struct daemon_docker *k)
 static bool noted(const struct daemon_docker *k, const char *text)
 {
 	for (size_t i = 0; i < k->n_notes; i++)
-		if (strcmp(k->notes[i], text) == 0)
+		if (strcmp(k->notes[i].text, text) == 0)
 			return true;
 	return false;
 }
@@ -300,53 +307,41 @@ static void log_note(const struct daemon_docker *k, const struct provide_note *n
 	}
 }
 
-static void forget_notes(struct daemon_docker *k)
+static void free_note(struct docker_note *note)
 {
-	for (size_t i = 0; i < k->n_notes; i++) {
-		free(k->notes[i]);
-		free(k->notes_networks[i]);
-	}
-	free(k->notes);
-	free(k->notes_networks);
-	k->notes = k->notes_networks = NULL;
-	k->n_notes = 0;
+	free(note->network);
+	free(note->text);
 }
 
-static void keep_note(struct daemon_docker *k, char *network, char *text)
+static void keep_note(struct daemon_docker *k, struct docker_note note)
 {
 	k->notes = xreallocarray(k->notes, k->n_notes + 1, sizeof(*k->notes));
-	k->notes_networks =
-		xreallocarray(k->notes_networks, k->n_notes + 1, sizeof(*k->notes_networks));
-	k->notes_networks[k->n_notes] = network;
-	k->notes[k->n_notes++] = text;
+	k->notes[k->n_notes++] = note;
 }
 
 /* A look does not try to create anything: why that failed before remains to be said. */
 static void keep_notes(struct daemon_docker *k, struct provide_result *result)
 {
-	char **notes = k->notes, **networks = k->notes_networks;
+	struct docker_note *notes = k->notes;
 	size_t n = k->n_notes;
 
-	k->notes = k->notes_networks = NULL;
+	k->notes = NULL;
 	k->n_notes = 0;
 	for (size_t i = 0; i < result->n_notes; i++) {
 		struct provide_note *note = &result->notes[i];
 
 		if (note->kind == PROVIDE_CREATED || note->kind == PROVIDE_REMOVED)
 			continue;
-		keep_note(k, xstrdup(note->network), note->text);
+		keep_note(k, (struct docker_note){ xstrdup(note->network), note->text });
 		note->text = NULL;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (k->mode == PROVIDE_LOOK && networks_find(&k->wanted, networks[i]) &&
-		    !engine_find_network(&k->networks, networks[i])) {
-			keep_note(k, networks[i], notes[i]);
-			continue;
-		}
-		free(networks[i]);
-		free(notes[i]);
+		if (k->mode == PROVIDE_LOOK && networks_find(&k->wanted, notes[i].network) &&
+		    !engine_find_network(&k->networks, notes[i].network))
+			keep_note(k, notes[i]);
+		else
+			free_note(&notes[i]);
 	}
-	free(networks);
 	free(notes);
 }
 
@@ -405,14 +400,6 @@ static void on_pass(void *data, struct provide_result *result)
 	}
 	daemon_docker_arm(k);
 	daemon_settled(k->daemon);
-}
-
-static bool is_let_go(const struct daemon_docker *k, const char *name)
-{
-	for (size_t i = 0; i < k->n_let_go; i++)
-		if (strcmp(k->let_go[i], name) == 0)
-			return true;
-	return false;
 }
 
 static void begin_pass(struct daemon_docker *k, enum provide_mode mode)
@@ -523,7 +510,9 @@ void daemon_docker_stop(struct daemon *d)
 	sd_event_source_disable_unref(k->start_timer);
 	daemon_docker_forget(k);
 	forget_let_go(k);
-	forget_notes(k);
+	for (size_t i = 0; i < k->n_notes; i++)
+		free_note(&k->notes[i]);
+	free(k->notes);
 	networks_list_free(&k->wanted);
 	engine_networks_free(&k->networks);
 	engine_about_free(&k->about);

@@ -429,8 +429,8 @@ void daemon_docker_status_network(struct daemon *d, struct json_out *out, const 
 	struct buf b = { 0 };
 
 	for (size_t i = 0; seen && i < k->n_notes; i++)
-		if (strcmp(k->notes_networks[i], seen->name) == 0)
-			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i]);
+		if (strcmp(k->notes[i].network, seen->name) == 0)
+			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i].text);
 	json_out_string(out, "docker",
 			!seen || !connected ? "unknown"
 			: !seen->id	    ? "absent"

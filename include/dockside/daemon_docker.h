@@ -21,6 +21,11 @@ struct seen {
 	size_t restarting; /* of a draining network: containers that Docker will start again */
 };
 
+/* What is wrong with a network. */
+struct docker_note {
+	char *network, *text;
+};
+
 struct daemon_docker {
 	struct daemon *daemon;
 	struct docker *client;
@@ -48,8 +53,7 @@ struct daemon_docker {
 
 	struct networks_list wanted;
 	struct engine_networks networks; /* the last list */
-	char **notes;			 /* texts of the last pass, without what it did */
-	char **notes_networks;		 /* whose they are */
+	struct docker_note *notes;	 /* of the last pass, without what it did */
 	size_t n_notes;
 
 	struct seen *seen;
