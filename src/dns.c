@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@
 
 struct question {
 	struct dns *dns;
-	struct question *prev, *next; /* in the list of those asked, or of those waiting */
+	TAILQ_ENTRY(question) entry; /* among those asked, or those waiting */
 	uint64_t asked_ms;
 	enum family family;
 	size_t candidate; /* which of the names that the search domains make of it */
@@ -48,11 +49,7 @@ struct question {
 	char name[];
 };
 
-/* In the order of their coming. */
-struct question_list {
-	struct question *first, *last;
-	size_t n;
-};
+TAILQ_HEAD(question_list, question);
 
 struct dns {
 	ares_channel files; /* /etc/hosts */
@@ -60,7 +57,7 @@ struct dns {
 	struct ares_options search; /* domains and ndots of resolv.conf */
 	int epoll;
 	unsigned timeout_ms;
-	struct question_list asked, waiting;
+	struct question_list asked, waiting; /* in the order of their coming */
 	bool closing;
 	bool asking_anew;	 /* the servers have changed: questions are put again */
 	struct stat resolv_conf; /* as it was when the channels were opened */
@@ -107,33 +104,6 @@ static void give_both(struct dns *dns, struct answer answer)
 
 /* Who answers with nothing but unspecified addresses blocks a name; what it has, that does not tell. */
 #define NO_ADDRESS "no address"
-
-/* ---- questions ---------------------------------------------------------------------------- */
-
-static void list_append(struct question_list *list, struct question *q)
-{
-	q->prev = list->last;
-	q->next = NULL;
-	if (list->last)
-		list->last->next = q;
-	else
-		list->first = q;
-	list->last = q;
-	list->n++;
-}
-
-static void list_remove(struct question_list *list, struct question *q)
-{
-	if (q->prev)
-		q->prev->next = q->next;
-	else
-		list->first = q->next;
-	if (q->next)
-		q->next->prev = q->prev;
-	else
-		list->last = q->prev;
-	list->n--;
-}
 
 /* ---- search domains ----------------------------------------------------------------------- */
 
@@ -222,10 +192,10 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 
 	(void)timeouts;
 	if (dns->asking_anew) {
-		list_remove(&dns->asked, q);
+		TAILQ_REMOVE(&dns->asked, q, entry);
 		q->candidate = 0;
 		q->confirming = q->exists = false;
-		list_append(&dns->waiting, q);
+		TAILQ_INSERT_TAIL(&dns->waiting, q, entry);
 		return;
 	}
 	if (status == ARES_SUCCESS && info && !info->nodes)
@@ -235,7 +205,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 		put_question(dns, q);
 		return;
 	}
-	list_remove(&dns->asked, q);
+	TAILQ_REMOVE(&dns->asked, q, entry);
 	if (!dns->closing)
 		answer_question(dns, q, info);
 	ares_freeaddrinfo(info);
@@ -251,24 +221,36 @@ static void put_question(struct dns *dns, struct question *q)
 	ask(dns->channel, name, v4 ? AF_INET : AF_INET6, on_answer, q);
 }
 
+static bool is_young(const struct question *q, uint64_t now)
+{
+	return now < q->asked_ms + PATIENCE_MS;
+}
+
+static size_t count_young(const struct dns *dns, uint64_t now)
+{
+	const struct question *q;
+	size_t n = 0;
+
+	TAILQ_FOREACH_REVERSE(q, &dns->asked, question_list, entry)
+	{
+		if (!is_young(q, now))
+			break;
+		n++;
+	}
+	return n;
+}
+
 /* Asks as many more questions as the resolver may be burdened with. */
 static void ask_more(struct dns *dns)
 {
 	uint64_t now = monotonic_ms();
-	size_t young = 0;
+	struct question *q;
 
-	for (struct question *q = dns->asked.last; q && now < q->asked_ms + PATIENCE_MS;
-	     q = q->prev)
-		young++;
-	while (dns->waiting.first && young < AT_ONCE) {
-		struct question *q = dns->waiting.first;
-		size_t before = dns->asked.n;
-
-		list_remove(&dns->waiting, q);
+	while ((q = TAILQ_FIRST(&dns->waiting)) && count_young(dns, now) < AT_ONCE) {
+		TAILQ_REMOVE(&dns->waiting, q, entry);
 		q->asked_ms = now;
-		list_append(&dns->asked, q);
+		TAILQ_INSERT_TAIL(&dns->asked, q, entry);
 		put_question(dns, q);
-		young += dns->asked.n > before;
 	}
 }
 
@@ -451,6 +433,8 @@ int dns_open(unsigned timeout_ms, dns_answer_fn on_answer_fn, void *data, struct
 	if (r != ARES_SUCCESS)
 		return channel_error(err, r);
 	dns = xcalloc(1, sizeof(*dns));
+	TAILQ_INIT(&dns->asked);
+	TAILQ_INIT(&dns->waiting);
 	dns->timeout_ms = timeout_ms;
 	dns->on_answer = on_answer_fn;
 	dns->data = data;
@@ -468,12 +452,14 @@ int dns_open(unsigned timeout_ms, dns_answer_fn on_answer_fn, void *data, struct
 
 void dns_close(struct dns *dns)
 {
+	struct question *q;
+
 	if (!dns)
 		return;
 	dns->closing = true;
 	close_channels(dns);
-	for (struct question *q = dns->waiting.first, *next; q; q = next) {
-		next = q->next;
+	while ((q = TAILQ_FIRST(&dns->waiting))) {
+		TAILQ_REMOVE(&dns->waiting, q, entry);
 		free(q);
 	}
 	if (dns->epoll >= 0)
@@ -505,7 +491,7 @@ void dns_ask(struct dns *dns, const char *name, enum family family)
 	q->dns = dns;
 	q->family = family;
 	memcpy(q->name, name, len);
-	list_append(&dns->waiting, q);
+	TAILQ_INSERT_TAIL(&dns->waiting, q, entry);
 	ask_more(dns);
 }
 
@@ -514,9 +500,9 @@ int dns_fd(const struct dns *dns)
 	return dns->epoll;
 }
 
-size_t dns_pending(const struct dns *dns)
+bool dns_pending(const struct dns *dns)
 {
-	return dns->asked.n + dns->waiting.n;
+	return !TAILQ_EMPTY(&dns->asked) || !TAILQ_EMPTY(&dns->waiting);
 }
 
 int dns_wait_ms(const struct dns *dns)
@@ -524,16 +510,16 @@ int dns_wait_ms(const struct dns *dns)
 	struct timeval tv, *t = ares_timeout(dns->channel, NULL, &tv);
 	uint64_t now = monotonic_ms(), wait = UINT64_MAX;
 
-	if (dns->asked.n == 0)
+	if (TAILQ_EMPTY(&dns->asked))
 		return -1;
 	if (t)
 		wait = (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000 + 1;
-	if (dns->waiting.n > 0 && dns->asked.first) {
+	if (!TAILQ_EMPTY(&dns->waiting)) {
 		/* Until the oldest of the young ones is young no more. */
-		const struct question *q = dns->asked.first;
+		const struct question *q = TAILQ_FIRST(&dns->asked);
 
-		while (q && now >= q->asked_ms + PATIENCE_MS)
-			q = q->next;
+		while (q && !is_young(q, now))
+			q = TAILQ_NEXT(q, entry);
 		if (!q)
 			return 0;
 		if (q->asked_ms + PATIENCE_MS - now < wait)

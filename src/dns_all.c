@@ -32,7 +32,7 @@ static void give_up(struct hosts *hosts, unsigned timeout_ms)
 
 static int wait_for_answers(struct dns *dns, uint64_t deadline)
 {
-	while (dns_pending(dns) > 0) {
+	while (dns_pending(dns)) {
 		struct pollfd pollfd = { .fd = dns_fd(dns), .events = POLLIN };
 		uint64_t now = monotonic_ms();
 		int wait = dns_wait_ms(dns);

@@ -31,8 +31,8 @@ void dns_ask(struct dns *dns, const char *name, enum family family);
 int dns_fd(const struct dns *dns);
 int dns_wait_ms(const struct dns *dns);
 void dns_process(struct dns *dns);
-/* How many questions are open. */
-size_t dns_pending(const struct dns *dns);
+/* Whether any question is open. */
+bool dns_pending(const struct dns *dns);
 
 /*
  * Asks for every HOST_UNASKED family of all hosts at once; returns when all have answered or
