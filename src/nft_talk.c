@@ -27,7 +27,7 @@ int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err)
 
 int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
 {
-	struct mnl_socket *socket;
+	struct mnl_socket *socket = NULL;
 	int r = netlink_open(0, &socket, err);
 
 	if (r < 0)
@@ -63,7 +63,7 @@ struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t famil
 /* After an error the rest of the answers may still be to come: start afresh. */
 static void reopen(struct nft_reader *reader)
 {
-	struct mnl_socket *fresh;
+	struct mnl_socket *fresh = NULL;
 
 	if (netlink_open(0, &fresh, NULL) < 0)
 		return;
