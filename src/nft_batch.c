@@ -4,8 +4,7 @@
  *
  * A transaction is one datagram: BATCH_BEGIN, messages, BATCH_END. The kernel judges it within
  * sendto(), so that its answers are in the socket's queue when sendto() returns: an error for each
- * bad message; an acknowledgement of the last one because it asks for it; and the new generation
- * if the first message has the echo flag. Nothing is waited for.
+ * bad message, and an acknowledgement of the last one because it asks for it. Nothing is waited for.
  *
  * The queue may be too small for a great many errors. The first ones are in it then, which is
  * enough; but where neither an error nor the acknowledgement came, the outcome is unknown.
@@ -25,7 +24,6 @@
 #include <sys/socket.h>
 
 #include "dockside/err.h"
-#include "dockside/nft_attr.h"
 #include "dockside/nft_talk.h"
 #include "dockside/util.h"
 
@@ -223,13 +221,6 @@ static void on_answer(const struct reading *reading, const struct nlmsghdr *nlh)
 		on_error(answers, nlh);
 	} else if (nlh->nlmsg_type == NLMSG_DONE) { /* a dump's end */
 		answers->done = true;
-	} else if (nlh->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) {
-		struct attrs a = attrs_of_message(nlh);
-
-		if (!a.at[NFTA_GEN_ID])
-			return;
-		answers->committed = true;
-		answers->genid = attr_u32(a.at[NFTA_GEN_ID]);
 	} else if (reading->on_message) {
 		reading->on_message(reading->data, nlh);
 	}

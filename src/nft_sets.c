@@ -59,7 +59,6 @@ static_assert(SET_OPS_MAX < INT32_MAX / (PHASES * (ELEM_SIZE + HEAD_SIZE)), "a l
 struct nft_sets {
 	struct nft_batch *batch;
 	enum renewal renewal;
-	uint32_t genid;
 	struct nftnl_set_elem *elem; /* one after the other */
 	uint16_t slots[RUN_SLOTS];
 };
@@ -176,24 +175,9 @@ static void put_run(struct nft_sets *sets, const struct set_op *ops, size_t n, u
 		put_elems(sets, TABLE_NAME, NFT_MSG_NEWSETELEM, DETAIL_ALL, ops, n, seq + 2);
 }
 
-/*
- * Declares the table anew, which changes nothing: for the sake of its echo flag. The kernel echoes a
- * transaction's generation when the first message asks for it, and that message's elements too if
- * it has any. (Were there no table, this would make one, and the first operation fail.)
- */
-static void put_echo(struct nft_sets *sets)
-{
-	struct nlmsghdr *nlh =
-		nft_batch_put(sets->batch, NFT_MSG_NEWTABLE, NLM_F_ECHO, 0, HEAD_SIZE);
-
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TABLE_NAME);
-	nft_batch_end_message(sets->batch, nlh);
-}
-
 static void put_ops(struct nft_sets *sets, const struct set_op *ops, size_t n)
 {
 	nft_batch_begin(sets->batch);
-	put_echo(sets);
 	for (size_t i = 0, len; i < n; i += len) {
 		len = run_length(sets, ops + i, n - i);
 		put_run(sets, ops + i, len, (uint32_t)(1 + PHASES * i));
@@ -326,8 +310,6 @@ int nft_sets_commit(struct nft_sets *sets, const struct set_op *ops, size_t n, s
 		r = err_errno(err, -r, "update sets");
 	else if (answers.error > 0)
 		r = refused(sets, ops, n, &answers, err);
-	else if (answers.committed)
-		sets->genid = answers.genid;
 	nft_batch_shrink(sets->batch);
 	return r;
 }
@@ -536,9 +518,4 @@ enum renewal nft_sets_renewal(const struct nft_sets *sets)
 uint32_t nft_sets_portid(const struct nft_sets *sets)
 {
 	return nft_batch_portid(sets->batch);
-}
-
-uint32_t nft_sets_genid(const struct nft_sets *sets)
-{
-	return sets->genid;
 }

@@ -35,13 +35,11 @@ struct batch_answers {
 	uint32_t seq;	 /* of that message; 0: the transaction as such */
 	bool has_offset; /* whether the kernel says which part of that message */
 	uint32_t offset; /* of that part, in bytes from the message's header */
-	bool committed;	 /* something changed (known if the first message had NLM_F_ECHO): */
-	uint32_t genid;	 /* the new generation */
 	bool done;	 /* all of it was accepted */
 	bool lost;	 /* answers were */
 };
 
-/* An answer that is neither an error nor a new generation. */
+/* An answer that is no error. */
 typedef void (*nft_batch_fn)(void *data, const struct nlmsghdr *nlh);
 
 /*

@@ -67,7 +67,4 @@ int nft_sets_commit_all(struct nft_sets *sets, const struct set_op *ops, size_t 
 /* The port number of the socket, which is the sender's in events. */
 uint32_t nft_sets_portid(const struct nft_sets *sets);
 
-/* The generation that the last transaction which changed anything made; 0 if there was none. */
-uint32_t nft_sets_genid(const struct nft_sets *sets);
-
 #endif

@@ -168,7 +168,7 @@ static void print_renewal(void)
 	nft_sets_close(sets);
 }
 
-static void print_generation(void)
+static uint32_t generation(void)
 {
 	struct nft_reader *reader;
 	struct err err = { 0 };
@@ -176,8 +176,8 @@ static void print_generation(void)
 
 	if (nft_reader_open(&reader, &err) < 0 || nft_read_genid(reader, &genid, &err) < 0)
 		fail(&err);
-	printf("%u\n", genid);
 	nft_reader_close(reader);
+	return genid;
 }
 
 /* Each line: "committed", "unchanged" or the error. */
@@ -187,11 +187,11 @@ static void commit(const char *renewal)
 	struct ops ops = { 0 };
 
 	while (read_ops(&ops)) {
-		uint32_t before = nft_sets_genid(sets);
+		uint32_t before = generation();
 		struct err err = { 0 };
 
 		if (nft_sets_commit(sets, ops.items, ops.n, &err) == 0)
-			puts(nft_sets_genid(sets) != before ? "committed" : "unchanged");
+			puts(generation() != before ? "committed" : "unchanged");
 		else
 			printf("%s\n", err.text);
 		err_free(&err);
@@ -309,6 +309,7 @@ static void print_events(void)
 
 struct heard {
 	const struct nft_sets *sets;
+	uint32_t genid; /* that the transaction has made */
 	size_t own, foreign, wrong;
 };
 
@@ -318,7 +319,7 @@ static void on_heard(void *data, const struct nft_transaction *t)
 
 	if (t->portid != nft_sets_portid(heard->sets))
 		heard->foreign++;
-	else if (t->genid == nft_sets_genid(heard->sets) && (pid_t)t->pid == getpid())
+	else if (t->genid == heard->genid && (pid_t)t->pid == getpid())
 		heard->own++;
 	else
 		heard->wrong++;
@@ -335,8 +336,10 @@ static void own(const char *renewal)
 		struct nft_events_state state = { 0 };
 		struct err err = { 0 };
 
-		if (nft_sets_commit(others ? other : sets, ops.items, ops.n, &err) < 0 ||
-		    nft_events_read(events, on_heard, &heard, &state, &err) < 0)
+		if (nft_sets_commit(others ? other : sets, ops.items, ops.n, &err) < 0)
+			fail(&err);
+		heard.genid = generation();
+		if (nft_events_read(events, on_heard, &heard, &state, &err) < 0)
 			fail(&err);
 		printf("%zu own, %zu foreign, %zu wrong%s\n", heard.own, heard.foreign, heard.wrong,
 		       state.lost ? ", lost" : "");
@@ -406,7 +409,7 @@ int main(int argc, char **argv)
 	else if (strcmp(command, "fire") == 0 && argc == 5)
 		fire(argv[2], argv[3], argv[4]);
 	else if (strcmp(command, "generation") == 0)
-		print_generation();
+		printf("%u\n", generation());
 	else if (strcmp(command, "events") == 0)
 		print_events();
 	else if (strcmp(command, "own") == 0 && argc == 3)
