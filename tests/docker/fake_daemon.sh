@@ -22,17 +22,6 @@ config()
 }
 config
 
-# of PATH…: a value of status
-of()
-{
-	client status --json
-	python3 -c 'import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1:]:
-	value = value.get(key, {})
-print(value if value != {} else "")' "$@" <$t/out
-}
-
 docker_is() # STATE
 {
 	[[ $(of docker state) == "$1" ]]

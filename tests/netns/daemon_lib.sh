@@ -119,6 +119,17 @@ client()
 	err=$(<$t/err)
 }
 
+# of PATH…: a value of status
+of()
+{
+	client status --json
+	python3 -c 'import json, sys
+value = json.load(sys.stdin)
+for key in sys.argv[1:]:
+	value = value.get(key, {})
+print(value if value != {} else "")' "$@" <$t/out
+}
+
 # drift KEY: of status: repairs, limited, message
 drift()
 {

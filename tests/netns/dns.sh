@@ -16,20 +16,8 @@ dir=$2
 probe=$3/tests/netns/dns_probe
 here=$(dirname "$(realpath "$0")")
 
-n=0
-failed=0
-# is DESCRIPTION GOT WANTED
-is()
-{
-	n=$((n + 1))
-	if [[ $2 == "$3" ]]; then
-		echo "ok $n - $1"
-		return
-	fi
-	failed=1
-	echo "not ok $n - $1"
-	printf 'got:\n%s\nwanted:\n%s\n' "$2" "$3" | sed 's/^/# /'
-}
+# shellcheck source=tests/tap.sh
+. "$here/../tap.sh"
 
 # faster DESCRIPTION MILLISECONDS: than that was the last probe
 faster()
@@ -219,5 +207,4 @@ is "unspecified addresses of one family" "$(probe 2000 blocked6.example)" \
 is "a candidate without addresses leads on to the next search domain" "$(probe 2000 both)" \
 	"both dns 7 198.51.100.3 2001:db8::3"
 
-echo "1..$n"
-exit "$failed"
+finish

@@ -28,8 +28,8 @@ if [[ -z ${NETNS_TEST_INSIDE:-} ]]; then
 fi
 trap 'exit 1' INT TERM HUP
 
-n=0
-failed=0
+# shellcheck source=tests/tap.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../tap.sh"
 t=/run/t
 peers_pid=
 
@@ -44,39 +44,12 @@ comment()
 	sed 's/^/# /'
 }
 
-# result DESCRIPTION FAULTS: one test, which fails if there are faults
-result()
-{
-	n=$((n + 1))
-	if [[ -z $2 ]]; then
-		echo "ok $n - $1"
-		return
-	fi
-	failed=1
-	echo "not ok $n - $1"
-	printf '%s\n' "$2" | comment
-}
-
-# is DESCRIPTION GOT WANTED
-is()
-{
-	local faults=
-	[[ $2 == "$3" ]] || faults=$(printf 'got:\n%s\nwanted:\n%s\n' "$2" "$3")
-	result "$1" "$faults"
-}
-
 # like DESCRIPTION GOT PATTERN: an extended regular expression
 like()
 {
 	local faults=
 	[[ $2 =~ $3 ]] || faults=$(printf 'got:\n%s\nwanted something like:\n%s\n' "$2" "$3")
 	result "$1" "$faults"
-}
-
-finish()
-{
-	echo "1..$n"
-	exit "$failed"
 }
 
 # until_true SECONDS COMMAND…: polls; fails when the time is over

@@ -12,20 +12,8 @@ fi
 probe=$2/tests/netns/sysctl_probe
 settings=/proc/sys/net/bridge/bridge-nf
 
-n=0
-failed=0
-# is DESCRIPTION GOT WANTED
-is()
-{
-	n=$((n + 1))
-	if [[ $2 == "$3" ]]; then
-		echo "ok $n - $1"
-		return
-	fi
-	failed=1
-	echo "not ok $n - $1"
-	printf 'got:\n%s\nwanted:\n%s\n' "$2" "$3" | sed 's/^/# /'
-}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 # In a fresh network namespace /proc/sys/net is its own.
 if ! { ip link add ds-prod type bridge && ip link add veth0 type veth peer name veth1 &&
@@ -73,5 +61,4 @@ is "never lowered" "$("$probe" raise $backlog 1500; cat /proc/sys/$backlog)" 200
 is "one that does not exist is named" "$("$probe" raise net/nonesuch 1)" \
 	"open /proc/sys/net/nonesuch: No such file or directory"
 
-echo "1..$n"
-exit "$failed"
+finish
