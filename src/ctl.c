@@ -175,7 +175,7 @@ static void log_request(const struct ctl_request *c)
 	const char *name = request_string(&c->request, "name");
 	struct buf found = { 0 };
 
-	/* Who follows what is refused asks each second: the first time will do. */
+	/* Who follows what is refused asks all the time: the first time will do. */
 	if (c->request.action == REQUEST_DENIED && request_field(&c->request, "after"))
 		return;
 	if (name) {

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/log.h"
-
 #define INSPECT_AT_ONCE 4
 #define RENEW_MS 5000
 

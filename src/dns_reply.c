@@ -13,8 +13,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "dockside/util.h"
-
 #define HEADER_SIZE 12u
 #define QR 0x80u     /* of byte 2: a reply */
 #define OPCODE 0x78u /* of byte 2: 0 is a question for records */

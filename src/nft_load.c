@@ -109,9 +109,8 @@ static int load_error(const struct script *script, const char *output, int code,
 
 	if (!parse_complaint(output, &line, &text, &len)) {
 		len = strcspn(output, "\n");
-		r = err_set(err, code, "load ruleset: %.*s", (int)len,
-			    len > 0 ? output : "libnftables gave no reason");
-		return r;
+		return err_set(err, code, "load ruleset: %.*s", (int)len,
+			       len > 0 ? output : "libnftables gave no reason");
 	}
 	buf_printf(&b, "load ruleset: %.*s: ", (int)len, text);
 	quote_line(&b, script, line);

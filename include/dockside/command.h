@@ -53,14 +53,15 @@ int cmd_explain(const struct options *options);
 int cmd_teardown(const struct options *options);
 int cmd_metrics(const struct options *options);
 int cmd_graph(const struct options *options);
+int cmd_denied(const struct options *options);
+int cmd_learn(const struct options *options);
 
 /* Writes text to options->output: replaces a file in one step; or to standard output where that is NULL.
  * Returns 0 or -errno. */
 int output_text(const struct options *options, const struct buf *text, struct err *err);
-int cmd_denied(const struct options *options);
-int cmd_learn(const struct options *options);
 
-/* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the caller frees *ret_policy. */
+/* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the
+ * caller frees *ret_policy. */
 bool load_policy(const struct options *options, struct policy *ret_policy);
 
 /* Repairs what an interrupted save has left, and logs it; to be called before the files are read, with

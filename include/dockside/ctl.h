@@ -26,7 +26,7 @@
  *
  * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
  * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. Who wants
- * everything asks again with "after" of "next" as long as "more" is true, and who follows does so each
+ * everything asks again with "after" of "next" as long as "more" is true, and who follows does so twice a
  * second.
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure

@@ -3,8 +3,9 @@
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
  * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_denied.c
- * hears what was refused and looked up; daemon_ctl.c, daemon_explain.c, daemon_status.c and
- * daemon_metrics.c answer on the socket. The struct is private to these.
+ * hears what was refused and looked up; daemon_settings.c makes the host's settings; daemon_ctl.c,
+ * daemon_explain.c, daemon_status.c and daemon_metrics.c answer on the socket. The struct is private to
+ * these.
  */
 #ifndef DOCKSIDE_DAEMON_H
 #define DOCKSIDE_DAEMON_H
