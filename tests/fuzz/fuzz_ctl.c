@@ -29,6 +29,7 @@ static bool changes_files(enum request_action action)
 	case REQUEST_RECONCILE:
 	case REQUEST_EXPLAIN:
 	case REQUEST_METRICS:
+	case REQUEST_DENIED:
 		return false;
 	}
 	return false;
