@@ -231,12 +231,9 @@ static size_t count_young(const struct dns *dns, uint64_t now)
 	const struct question *q;
 	size_t n = 0;
 
-	TAILQ_FOREACH_REVERSE(q, &dns->asked, question_list, entry)
-	{
-		if (!is_young(q, now))
-			break;
+	for (q = TAILQ_LAST(&dns->asked, question_list); q && is_young(q, now);
+	     q = TAILQ_PREV(q, question_list, entry))
 		n++;
-	}
 	return n;
 }
 

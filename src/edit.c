@@ -80,7 +80,7 @@ static void reserve(struct doc *doc, struct json_node *container, size_t n)
 	size_t have = container->u.children.n;
 	struct json_node *items = arena_alloc(&doc->tree.arena, (have + n) * sizeof(*items));
 
-	if (have)
+	if (container->u.children.items)
 		memcpy(items, container->u.children.items, have * sizeof(*items));
 	container->u.children.items = items;
 }
