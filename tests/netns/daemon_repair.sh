@@ -94,7 +94,7 @@ repaired "add chain" 'changed chain "strange"' \
 repaired "other priority" 'deleted chain "forward"' "delete chain $table forward
 	add chain $table forward { type filter hook forward priority 100; }
 	add rule $table forward udp sport 53 ct direction reply oifname @lookups limit rate 300/second burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500
-	add rule $table forward ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
+	add rule $table forward ct state established,related meta mark set meta mark | 0x10000000 counter accept
 	add rule $table forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch
 	add rule $table forward meta mark set meta mark & 0xefffffff continue comment \"from no managed network\""
 repaired "other policy" 'changed chain "forward"' \

@@ -9,19 +9,20 @@
 #define LOG(kind, rest)                                                               \
 	"counter name \"amber-" kind "-denied\" limit name \"amber-log\" log prefix " \
 	"\"dsfw/amber/" kind "/" rest "\" group 20 snaplen 128\n"
-#define ING                                                                             \
-	CHAIN("amber-ING",                                                              \
-	      INVALID LOG("ING", "-/d5e4915e") "counter drop comment \"no connections " \
-					       "between containers\"\n")
+#define ING                                                                              \
+	CHAIN("amber-ING",                                                               \
+	      "ct state untracked accept comment \"neighbour discovery\"\n" INVALID LOG( \
+		      "ING", "-/d5e4915e") "counter drop comment \"no connections "      \
+					   "between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
-#define FORWARD                                                                                    \
-	TABLE(CHAIN("forward",                                                                     \
-		    "udp sport 53 ct direction reply oifname @lookups limit rate 300/second "      \
-		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"            \
-		    "ct state established,related,untracked meta mark set meta mark | 0x10000000 " \
-		    "counter accept\n"                                                             \
-		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"                \
-		    "meta mark set meta mark & 0xefffffff continue comment \"from no managed "     \
+#define FORWARD                                                                                \
+	TABLE(CHAIN("forward",                                                                 \
+		    "udp sport 53 ct direction reply oifname @lookups limit rate 300/second "  \
+		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"        \
+		    "ct state established,related meta mark set meta mark | 0x10000000 "       \
+		    "counter accept\n"                                                         \
+		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"            \
+		    "meta mark set meta mark & 0xefffffff continue comment \"from no managed " \
 		    "network\"\n"))
 
 static void test_same(void **state)
