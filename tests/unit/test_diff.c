@@ -423,6 +423,34 @@ static void test_draining_lost(void **state)
 	config_done(&before);
 }
 
+/* The kernel translates open connections only as long as there is a NAT chain. */
+static void test_nat_stays(void **state)
+{
+	static const char nat[] = "{\"networks\": {\"amber\": {\"nat\": [{\"match_dport\": 25, "
+				  "\"to_ip\": \"10.0.0.1\", \"to_port\": 25}]}}}";
+	struct kernel kernel, none = { 0 };
+	struct config before, after;
+
+	(void)state;
+	config_read(&before, nat);
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, RULES("", "{\"action\": \"drop\"}"));
+	config_compile(&after);
+	assert_false(diff_keep_nat(&after.plan, &none));
+	assert_false(diff_keep_nat(&before.plan, &kernel)); /* has it */
+	chain(&kernel, "prerouting")->as_ours = false;
+	assert_false(diff_keep_nat(&after.plan, &kernel));
+	chain(&kernel, "prerouting")->as_ours = true;
+	assert_true(diff_keep_nat(&after.plan, &kernel));
+	assert_int_equal(plan_find_chain(&after.plan, "prerouting")->hook, BASE_PREROUTING_NAT);
+	assert_int_equal(plan_find_set(&after.plan, "dispatch-nat")->n_elems, 0);
+	assert_false(diff_keep_nat(&after.plan, &kernel));
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_network_drains),
 		cmocka_unit_test(test_draining_in_kernel),
 		cmocka_unit_test(test_draining_lost),
+		cmocka_unit_test(test_nat_stays),
 	};
 
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);
