@@ -159,14 +159,14 @@ void daemon_names_ask(struct daemon *d)
 {
 	enum family family;
 	const char *name;
-	size_t cursor = 0;
 	uint64_t end_ms = monotonic_ms() + ASK_SLICE_MS;
 
 	/* Addresses whose time is up leave the sets of the plan, too. */
 	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
 		sets_soon(d);
 	while (monotonic_ms() < end_ms &&
-	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor, &family)))
+	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &d->ask_cursor,
+				      &family)))
 		dns_ask(d->dns, name, family);
 	if (monotonic_ms() >= end_ms)
 		d->ask_from_ms = daemon_now_ms(d) + 2 * ASK_SLICE_MS;

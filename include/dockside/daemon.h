@@ -66,6 +66,7 @@ struct daemon {
 	sd_event_source *dns_io, *dns_timer;
 	sd_event_source *ask_timer;  /* the next name is due */
 	uint64_t ask_from_ms;	     /* not before */
+	size_t ask_cursor;	     /* whose turn it is */
 	sd_event_source *sets_timer; /* answers are collected until then */
 	bool answers_waiting;
 	uint64_t answers_since_ms;
