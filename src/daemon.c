@@ -454,6 +454,8 @@ static void stop(struct daemon *d)
 	struct err err = { 0 };
 
 	sd_notify(0, "STOPPING=1");
+	if (d->stopping)
+		daemon_repair_last(d);
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
 	daemon_denied_stop(d);

@@ -149,6 +149,8 @@ void daemon_repair_stop(struct daemon *daemon);
 /* Reads the events that are there, for enforce_holds() and enforce_policy() to know of them. Where
  * there are too many of them, what is known of the table is just not trusted. */
 void daemon_repair_catch_up(struct daemon *daemon);
+/* Puts back at once what others have taken and what waits for its turn: nobody will later. */
+void daemon_repair_last(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
 
