@@ -353,7 +353,7 @@ static int start(struct daemon *d, struct err *err)
 		r = daemon_repair_start(d, err);
 	if (r >= 0)
 		r = enforce_open(&d->enforcer, d->options->refresh_s, d->options->stale_ttl_s,
-				 &d->options->plan, err);
+				 &d->options->plan, d->options->docker, err);
 	if (r >= 0)
 		r = daemon_names_start(d, err);
 	if (r < 0)

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "dockside/compile.h"
+#include "dockside/docker.h"
 #include "dockside/enforce.h"
+#include "dockside/log.h"
 
 static bool configured(const struct policy *policy, const char *bridge)
 {
@@ -60,16 +62,16 @@ void enforce_compile(struct enforcer *e, struct running *running)
 }
 
 /* from: the policy that has it, or NULL. */
-static void add(struct enforcer *e, const char *bridge, struct running *from)
+static struct draining *add(struct enforcer *e, const char *bridge, struct running *from)
 {
 	for (size_t i = 0; i < e->n_draining; i++)
 		if (strcmp(e->draining[i].bridge, bridge) == 0)
-			return;
+			return &e->draining[i];
 	if (from)
 		from->refs++;
 	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(*e->draining));
-	e->draining[e->n_draining++] =
-		(struct draining){ .bridge = xstrdup(bridge), .from = from, .occupied = !from };
+	e->draining[e->n_draining] = (struct draining){ .bridge = xstrdup(bridge), .from = from };
+	return &e->draining[e->n_draining++];
 }
 
 void enforce_drain(struct enforcer *e, const char *bridge)
@@ -96,18 +98,28 @@ void enforce_drain_configured(struct enforcer *e)
 			enforce_drained(e, e->draining[i].bridge);
 }
 
-void enforce_drain_adopt(struct enforcer *e, const struct kernel *kernel)
+/* Without the mark it was configured when a daemon or `apply` was last at work. */
+static void adopt_elem(struct enforcer *e, const struct elem *elem, const struct policy *policy)
+{
+	bool marked = elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0;
+	char bridge[ELEM_KEY_MAX + 1] = "";
+
+	memcpy(bridge, elem->key, ELEM_KEY_MAX);
+	if (!configured(policy, bridge) && (marked || docker_listens(e->docker)))
+		add(e, bridge, NULL)->occupied |= marked;
+}
+
+void enforce_drain_adopt(struct enforcer *e, const struct kernel *kernel,
+			 const struct policy *policy)
 {
 	for (size_t i = 0; i < kernel->n_sets; i++) {
 		const struct plan_set *set = &kernel->sets[i].set;
 
-		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++) {
-			const struct elem *elem = &set->elems[k];
-			char bridge[ELEM_KEY_MAX + 1] = "";
-
-			memcpy(bridge, elem->key, ELEM_KEY_MAX);
-			if (elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0)
-				add(e, bridge, NULL);
-		}
+		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++)
+			adopt_elem(e, &set->elems[k], policy);
 	}
+	for (size_t i = 0; i < e->n_draining; i++)
+		log_info("network with bridge %s is not configured; its policy stays until no "
+			 "container is attached",
+			 e->draining[i].bridge);
 }

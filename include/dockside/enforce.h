@@ -47,6 +47,7 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
 	struct plan_options options;
+	const char *docker; /* where it would listen */
 	struct draining *draining;
 	size_t n_draining;
 	struct trust trust;  /* in known */
@@ -54,9 +55,9 @@ struct enforcer {
 	unsigned known_uses;
 };
 
-/* Returns 0 or -errno. */
+/* Borrows docker, the path of its socket. Returns 0 or -errno. */
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
-		 const struct plan_options *options, struct err *err);
+		 const struct plan_options *options, const char *docker, struct err *err);
 void enforce_close(struct enforcer *enforcer);
 
 /*
@@ -84,8 +85,10 @@ void enforce_drain(struct enforcer *enforcer, const char *bridge);
 void enforce_compile(struct enforcer *enforcer, struct running *running);
 /* Networks that the running policy has drain no more. */
 void enforce_drain_configured(struct enforcer *enforcer);
-/* For enforce.c: networks that the kernel has marked drain. */
-void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel);
+/* For enforce.c: networks that the kernel has and the policy has not drain, if they did before or if
+ * Docker runs, which then says whether they are to go on. */
+void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel,
+			 const struct policy *policy);
 /* Its containers have left: the next enforcement takes away what is left of it. */
 void enforce_drained(struct enforcer *enforcer, const char *bridge);
 
