@@ -25,7 +25,7 @@ uint64_t daemon_now_ms(const struct daemon *d)
 {
 	uint64_t us = 0;
 
-	if (sd_event_now(d->event, CLOCK_BOOTTIME, &us) < 0)
+	if (sd_event_now(d->event, CLOCK_MONOTONIC, &us) < 0)
 		abort(); /* the event loop has no clock */
 	return us / 1000;
 }
@@ -37,7 +37,7 @@ int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
 	int r;
 
 	if (!*timer)
-		return sd_event_add_time(d->event, timer, CLOCK_BOOTTIME, us, DAEMON_ACCURACY_US,
+		return sd_event_add_time(d->event, timer, CLOCK_MONOTONIC, us, DAEMON_ACCURACY_US,
 					 handler, d);
 	r = sd_event_source_set_time(*timer, us);
 	return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);

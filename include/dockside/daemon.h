@@ -111,7 +111,7 @@ struct daemon {
 	struct loop_times loop;
 };
 
-/* Milliseconds of CLOCK_BOOTTIME. */
+/* Milliseconds of CLOCK_MONOTONIC: see enforce.h. */
 uint64_t daemon_now_ms(const struct daemon *daemon);
 /* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
 int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,

@@ -2,7 +2,8 @@
 /*
  * Layer 7: a configuration in force: the policy, what is known of its names, the plan that both
  * make, and the kernel that is to hold it. Knows no event loop; time is a parameter, in milliseconds of
- * CLOCK_BOOTTIME, which is the clock that the kernel's timeouts follow, too.
+ * CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it stands still while the
+ * machine sleeps. By a clock that goes on, all addresses would have run out when it wakes up.
  */
 #ifndef DOCKSIDE_ENFORCE_H
 #define DOCKSIDE_ENFORCE_H
