@@ -109,6 +109,11 @@ void diff_close_lost(struct plan *plan, const struct kernel *kernel);
  */
 bool diff_keep_nat(struct plan *plan, const struct kernel *kernel);
 
+/* For diff.c: what a draining network uses of the chains and NAT maps that the kernel alone has: its own,
+ * and chains that are shared. */
+bool diff_keeps_chain(const struct plan *plan, const char *name);
+bool diff_keeps_map(const struct plan *plan, const char *name);
+
 /* What happens to a chain or set, by name; NULL: nothing. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);

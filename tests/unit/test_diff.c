@@ -369,7 +369,8 @@ static void test_network_drains(void **state)
 	config_done(&before);
 }
 
-/* Only the kernel has its policy; what it looks up is heard on. */
+/* Only the kernel has its policy; what it looks up is heard on. Of a daemon that was killed it may have
+ * addresses with some time to live, which nobody will renew. */
 static void test_draining_in_kernel(void **state)
 {
 	static const char *const bridges[] = { "amber" };
@@ -378,6 +379,8 @@ static void test_draining_in_kernel(void **state)
 
 	(void)state;
 	config_read(&before, DRAINED);
+	before.hosts.timeout_s = STALE_S;
+	answer(&before, "h.example", HOST_DNS, "10.0.0.2");
 	config_compile(&before);
 	kernel_load(&before.plan, &kernel);
 	config_read(&after, "{}");
@@ -386,6 +389,10 @@ static void test_draining_in_kernel(void **state)
 	after.plan.n_draining = 1;
 	expect_script(&after.plan, &kernel,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "add element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
+		      "delete element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
+		      "add element inet dockside ipset-s-v4 {\n"
+		      "\t10.0.0.2 comment \"h.example\" }\n"
 		      "add element inet dockside dispatch {\n"
 		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n");
 	kernel_free(&kernel);
