@@ -2,10 +2,11 @@
 /*
  * Theory of operation
  *
- * Packets of known connections, and what conntrack does not track (neighbour discovery), leave by
- * a rule at the beginning of `forward`. Of the rest one lookup of the incoming bridge in `dispatch` finds the
- * network's OUT chain, which hands traffic that stays on the bridge to its ING chain. So only NEW and
- * INVALID packets reach a network's chains, and no rule there needs to say so.
+ * Packets of known connections leave by a rule at the beginning of `forward`. Of the rest one lookup of the
+ * incoming bridge in `dispatch` finds the network's OUT chain, which hands traffic that stays on the bridge
+ * to its ING chain. So only NEW, INVALID and UNTRACKED packets reach a network's chains. UNTRACKED is what
+ * conntrack keeps no record of, neighbour discovery and MLD: ING lets it pass, on a bridge it has to, but OUT
+ * judges it as it does NEW, since a host routes it like everything else, with whatever is in it.
  *
  * What they judge gets the mark bit, by which the shim in Docker's table knows that they did (shim.h). It is
  * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
@@ -291,8 +292,11 @@ static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
 static void emit_ing(struct compiler *c, const struct network *network)
 {
 	struct plan_chain *chain = network_chain(c, network, "ING");
-	struct plan_rule *out;
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_UNTRACKED;
+	out->verdict = VERDICT_ACCEPT; /* not counted: it opens no connection */
+	out->comment = "neighbour discovery";
 	emit_invalid(chain);
 	emit_dockside(chain, network, true);
 	out = chain_add_rule(chain, chain->origin);
@@ -482,8 +486,7 @@ static void emit_forward(struct compiler *c)
 
 	emit_lookups(c, chain);
 	out = chain_add_rule(chain, c->built_in);
-	rule_add_match(out, MATCH_CT_STATE)->u.ct_states =
-		CT_ESTABLISHED | CT_RELATED | CT_UNTRACKED;
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED | CT_RELATED;
 	out->mark = c->plan->options.mark_bit;
 	out->counter = true;
 	out->verdict = VERDICT_ACCEPT;

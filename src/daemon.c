@@ -26,7 +26,7 @@ uint64_t daemon_now_ms(const struct daemon *d)
 {
 	uint64_t us = 0;
 
-	if (sd_event_now(d->event, CLOCK_BOOTTIME, &us) < 0)
+	if (sd_event_now(d->event, CLOCK_MONOTONIC, &us) < 0)
 		abort(); /* the event loop has no clock */
 	return us / 1000;
 }
@@ -38,7 +38,7 @@ int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
 	int r;
 
 	if (!*timer)
-		return sd_event_add_time(d->event, timer, CLOCK_BOOTTIME, us, DAEMON_ACCURACY_US,
+		return sd_event_add_time(d->event, timer, CLOCK_MONOTONIC, us, DAEMON_ACCURACY_US,
 					 handler, d);
 	r = sd_event_source_set_time(*timer, us);
 	return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
@@ -350,7 +350,7 @@ static int start(struct daemon *d, struct err *err)
 		r = daemon_repair_start(d, err);
 	if (r >= 0)
 		r = enforce_open(&d->enforcer, d->options->refresh_s, d->options->stale_ttl_s,
-				 &d->options->plan, err);
+				 &d->options->plan, d->options->docker, err);
 	if (r >= 0)
 		r = daemon_names_start(d, err);
 	if (r < 0)
@@ -451,6 +451,8 @@ static void stop(struct daemon *d)
 	struct err err = { 0 };
 
 	sd_notify(0, "STOPPING=1");
+	if (d->stopping)
+		daemon_repair_last(d);
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
 	daemon_denied_stop(d);

@@ -234,9 +234,10 @@ static void set_source(struct src *src, const char *path, const char *edited,
 }
 
 /* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
-static int save_edit(struct daemon *d, const struct edit *edit, bool replace,
-		     const struct policy *before, struct err *err)
+static int prepare_save(struct daemon *d, const struct edit *edit, bool replace,
+			struct save **ret_save, struct err *err)
 {
+	const struct policy *before = &d->enforcer.running->policy;
 	const struct save_file files[SAVE_FILES] = {
 		[SAVE_NETWORK] = { d->options->network_config, edit->network_text,
 				   replace ? NULL : before->network_src.text },
@@ -244,20 +245,32 @@ static int save_edit(struct daemon *d, const struct edit *edit, bool replace,
 				    replace ? NULL : before->firewall_src.text },
 	};
 
-	return save_files(files, NULL, err);
+	return save_prepare(files, NULL, ret_save, err);
 }
 
-/* The kernel first, then the files; if these cannot be written, what ran before runs again. */
+/*
+ * The kernel first, then the files; if these cannot be written, what ran before runs again. That comes at
+ * a price, as what was known of names that only that has is forgotten, and Docker may be making networks
+ * that it does not have: so whether they can be written is found out before.
+ */
 static int enforce_and_save(struct daemon *d, struct running *candidate, const struct edit *edit,
 			    bool replace, struct err *err)
 {
 	struct running *before = NULL, *rejected = NULL;
 	struct err again = { 0 };
-	int r = daemon_enforce(d, candidate, &before, err);
+	struct save *save = NULL;
+	int r = prepare_save(d, edit, replace, &save, err);
 
-	if (r < 0)
+	if (r < 0) {
+		running_free(candidate);
 		return r;
-	r = save_edit(d, edit, replace, &before->policy, err);
+	}
+	r = daemon_enforce(d, candidate, &before, err);
+	if (r < 0) {
+		save_cancel(save);
+		return r;
+	}
+	r = save_commit(save, err);
 	if (r >= 0) {
 		running_free(before);
 		return 0;

@@ -16,6 +16,7 @@
 #define COLLECT_MS 20 /* answers come in bunches */
 /* Then others have their turn for as long: c-ares reads all of /etc/hosts for each name, and there are long ones. */
 #define ASK_SLICE_MS 20
+#define ASLEEP_MS 1000 /* what counts as sleep of the machine */
 
 static void arm_dns(struct daemon *d);
 static void arm_ask(struct daemon *d);
@@ -140,33 +141,48 @@ static void arm_dns(struct daemon *d)
 
 /* ------------------------------------------------------------------ questions */
 
+/* Too early: the machine has slept, and what DNS said is older than it seems. */
 static int on_ask(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct daemon *d = data;
+	uint64_t now_ms = daemon_now_ms(d);
+
 	(void)source;
 	(void)usec;
-	daemon_names_ask(data);
+	if (names_due(&d->enforcer.names) > now_ms + ASLEEP_MS)
+		names_refresh(&d->enforcer.names, now_ms);
+	daemon_names_ask(d);
 	return 0;
 }
 
+/* By a clock that goes on while the machine sleeps. */
 static void arm_ask(struct daemon *d)
 {
-	uint64_t due_ms = names_due(&d->enforcer.names);
+	uint64_t due_ms = names_due(&d->enforcer.names), now_ms = daemon_now_ms(d);
+	uint64_t at_ms = due_ms > d->ask_from_ms ? due_ms : d->ask_from_ms;
+	uint64_t wait_us = at_ms > now_ms ? (at_ms - now_ms) * 1000 : 0;
 
-	daemon_arm(d, &d->ask_timer, due_ms > d->ask_from_ms ? due_ms : d->ask_from_ms, on_ask);
+	if (due_ms == UINT64_MAX)
+		d->ask_timer = sd_event_source_disable_unref(d->ask_timer);
+	else if (!d->ask_timer)
+		sd_event_add_time_relative(d->event, &d->ask_timer, CLOCK_BOOTTIME, wait_us,
+					   DAEMON_ACCURACY_US, on_ask, d);
+	else if (sd_event_source_set_time_relative(d->ask_timer, wait_us) >= 0)
+		sd_event_source_set_enabled(d->ask_timer, SD_EVENT_ONESHOT);
 }
 
 void daemon_names_ask(struct daemon *d)
 {
 	enum family family;
 	const char *name;
-	size_t cursor = 0;
 	uint64_t end_ms = monotonic_ms() + ASK_SLICE_MS;
 
 	/* Addresses whose time is up leave the sets of the plan, too. */
 	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
 		sets_soon(d);
 	while (monotonic_ms() < end_ms &&
-	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &cursor, &family)))
+	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &d->ask_cursor,
+				      &family)))
 		dns_ask(d->dns, name, family);
 	if (monotonic_ms() >= end_ms)
 		d->ask_from_ms = daemon_now_ms(d) + 2 * ASK_SLICE_MS;

@@ -102,7 +102,10 @@ static void repair(struct daemon *d)
 	if (!d->enforcer.running)
 		return;
 	if (put_right(d, now_ms, &result, &err) < 0) {
-		log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
+		if (d->stopping)
+			log_error("repair: %s; stopping without it", err.text);
+		else
+			log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
 		err_free(&err);
 		repair_at(d, now_ms + RETRY_MS);
 		return;
@@ -235,6 +238,13 @@ void daemon_repair_catch_up(struct daemon *d)
 {
 	for (int i = 0; i < CATCH_UP_MAX && read_events(d); i++)
 		;
+}
+
+void daemon_repair_last(struct daemon *d)
+{
+	daemon_repair_catch_up(d);
+	if (d->repair_waiting)
+		repair(d);
 }
 
 int daemon_repair_start(struct daemon *d, struct err *err)

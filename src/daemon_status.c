@@ -260,15 +260,6 @@ static void put_versions(struct json_out *out)
 	json_out_close(out, '}');
 }
 
-/* CLOCK_BOOTTIME by itself: that of the event loop stands still while we read. */
-static uint64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 void daemon_status_forget(struct daemon *d)
 {
 	kernel_free(&d->counters);
@@ -279,14 +270,15 @@ void daemon_status_forget(struct daemon *d)
 /* And the shim. A large table is not read again for each who asks, or anybody who may could keep us busy. */
 const struct kernel *daemon_counters(struct daemon *d)
 {
-	uint64_t start_ms = clock_ms(), took_ms;
+	/* Not the event loop's clock, which stands still while we read. */
+	uint64_t start_ms = monotonic_ms(), took_ms;
 
 	if (start_ms < d->counters_until_ms)
 		return &d->counters;
 	daemon_status_forget(d);
 	nft_read_table(d->enforcer.reader, &d->counters, NULL);
 	enforce_compare_shim(&d->enforcer, &d->shim, NULL);
-	took_ms = clock_ms() - start_ms;
+	took_ms = monotonic_ms() - start_ms;
 	if (took_ms >= COUNTERS_FAST_MS)
 		d->counters_until_ms = start_ms + (took_ms < COUNTERS_AGE_MAX_MS / COUNTERS_REST
 							   ? took_ms * COUNTERS_REST

@@ -309,38 +309,37 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 		changes->n_sets--;
 }
 
-/* Whether a name is that of a draining network's chain or map of one of these kinds. */
-static bool is_draining(const struct plan *plan, const char *name, const char *const *kinds,
-			size_t n_kinds)
+/* Nobody asks for the names of a network that only the kernel has. */
+static void make_permanent(const struct plan_set *set, struct set_change *change)
 {
-	struct arena arena = { 0 };
-	bool found = false;
+	for (size_t i = 0; i < set->n_elems; i++) {
+		struct elem elem = set->elems[i];
 
-	for (size_t i = 0; i < plan->n_draining; i++)
-		for (size_t k = 0; k < n_kinds; k++)
-			found |= strcmp(name,
-					plan_chain_name(&arena, plan->draining[i], kinds[k])) == 0;
-	arena_free(&arena);
-	return found;
+		elem.timeout_ms = 0;
+		if (set->elems[i].timeout_ms != 0)
+			add_elem_change(change, ELEM_RENEW, &elem);
+	}
 }
 
 /* A set of the kernel alone, while some network is draining: a map that dispatches loses what is
  * none of that network's; of the others only NAT maps are surely not used by it. */
 static void diff_kept_set(struct changes *changes, const struct kernel_set *have)
 {
-	static const char *const kinds[] = { "nat4", "nat6" };
 	struct plan_set none = { .type = have->set.type };
 	struct set_change *change;
 
 	if (have->set.type == MAP_NAT4 || have->set.type == MAP_NAT6) {
-		if (!is_draining(changes->plan, have->set.name, kinds, ARRAY_SIZE(kinds)))
+		if (!diff_keeps_map(changes->plan, have->set.name))
 			add_set_change(changes, CHANGE_DELETE, NULL, have);
-	} else if (have->set.type == MAP_DISPATCH) {
-		change = add_set_change(changes, CHANGE_NONE, &have->set, have);
-		diff_elems(changes->plan, &none, &have->set, 0, &changes->arena, change);
-		if (change->n_elems == 0)
-			changes->n_sets--;
+		return;
 	}
+	change = add_set_change(changes, CHANGE_NONE, &have->set, have);
+	if (have->set.type == MAP_DISPATCH)
+		diff_elems(changes->plan, &none, &have->set, 0, &changes->arena, change);
+	else if (have->set.type == SET_IPV4 || have->set.type == SET_IPV6)
+		make_permanent(&have->set, change);
+	if (change->n_elems == 0)
+		changes->n_sets--;
 }
 
 static void diff_sets(struct changes *changes, uint64_t stale_ms)
@@ -435,18 +434,6 @@ static void diff_chain(struct changes *changes, const struct plan_chain *want,
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = ours;
 }
 
-/* A chain of the kernel alone that a draining network may use: its own, or one that is shared. */
-static bool chain_is_kept(const struct plan *plan, const char *name)
-{
-	static const char *const shared[] = { "refuse", "input", "prerouting" };
-	static const char *const kinds[] = { "OUT", "ING", "HOST", "NAT" };
-
-	for (size_t i = 0; plan->n_draining > 0 && i < ARRAY_SIZE(shared); i++)
-		if (strcmp(name, shared[i]) == 0)
-			return true;
-	return is_draining(plan, name, kinds, ARRAY_SIZE(kinds));
-}
-
 static void diff_chains(struct changes *changes)
 {
 	const struct kernel *kernel = changes->kernel;
@@ -465,7 +452,7 @@ static void diff_chains(struct changes *changes)
 			add_chain_change(changes, CHANGE_ADD, want, NULL);
 		else if (order == 0)
 			diff_chain(changes, want, have);
-		else if (!chain_is_kept(plan, have->name))
+		else if (!diff_keeps_chain(plan, have->name))
 			add_chain_change(changes, CHANGE_DELETE, NULL, have);
 	}
 }

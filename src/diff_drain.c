@@ -3,6 +3,39 @@
 
 #include "dockside/diff.h"
 
+/* Whether a name is that of a draining network's chain or map of one of these kinds. */
+static bool is_draining(const struct plan *plan, const char *name, const char *const *kinds,
+			size_t n_kinds)
+{
+	struct arena arena = { 0 };
+	bool found = false;
+
+	for (size_t i = 0; i < plan->n_draining; i++)
+		for (size_t k = 0; k < n_kinds; k++)
+			found |= strcmp(name,
+					plan_chain_name(&arena, plan->draining[i], kinds[k])) == 0;
+	arena_free(&arena);
+	return found;
+}
+
+bool diff_keeps_chain(const struct plan *plan, const char *name)
+{
+	static const char *const shared[] = { "refuse", "input", "prerouting" };
+	static const char *const kinds[] = { "OUT", "ING", "HOST", "NAT" };
+
+	for (size_t i = 0; plan->n_draining > 0 && i < ARRAY_SIZE(shared); i++)
+		if (strcmp(name, shared[i]) == 0)
+			return true;
+	return is_draining(plan, name, kinds, ARRAY_SIZE(kinds));
+}
+
+bool diff_keeps_map(const struct plan *plan, const char *name)
+{
+	static const char *const kinds[] = { "nat4", "nat6" };
+
+	return is_draining(plan, name, kinds, ARRAY_SIZE(kinds));
+}
+
 /* Whether the kernel still leads a bridge's packets to rules. */
 static bool is_enforced(const struct kernel *kernel, const char *bridge)
 {

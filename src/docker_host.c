@@ -2,7 +2,9 @@
 /* Where Docker listens. */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "dockside/docker.h"
 #include "dockside/util.h"
@@ -39,4 +41,15 @@ int docker_host_path(const char *value, const char **ret_path, struct err *err)
 bool docker_absent(int code)
 {
 	return code == ENOENT || code == ECONNREFUSED;
+}
+
+bool docker_listens(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	cleanup(cleanup_close) int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	memcpy(sun.sun_path, path, strnlen(path, sizeof(sun.sun_path) - 1));
+	return fd < 0 || connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+	       (!docker_absent(errno) && errno != ENOTDIR);
 }

@@ -44,12 +44,12 @@ void running_free(struct running *running)
 }
 
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
-		 const struct plan_options *options, struct err *err)
+		 const struct plan_options *options, const char *docker, struct err *err)
 {
 	struct enforcer *e = ret_enforcer;
 	int r;
 
-	*e = (struct enforcer){ .stale_s = stale_s, .options = *options };
+	*e = (struct enforcer){ .stale_s = stale_s, .options = *options, .docker = docker };
 	names_init(&e->names, refresh_s, stale_s);
 	r = nft_reader_open(&e->reader, err);
 	if (r >= 0)
@@ -253,14 +253,16 @@ static void adopt_map(struct names *names, const struct plan_set *map, const str
 	}
 }
 
-static int adopt(struct enforcer *e, const struct plan *plan, uint64_t now_ms, struct err *err)
+static int adopt(struct enforcer *e, const struct running *candidate, uint64_t now_ms,
+		 struct err *err)
 {
+	const struct plan *plan = &candidate->plan;
 	struct kernel kernel;
 	int r = nft_read_table(e->reader, &kernel, err);
 
 	if (r < 0)
 		return err_prefix(err, "take over");
-	enforce_drain_adopt(e, &kernel);
+	enforce_drain_adopt(e, &kernel, &candidate->policy);
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		const struct plan_set *set = plan->sets[i];
 		const struct kernel_set *have = kernel_find_set(&kernel, set->name);
@@ -284,7 +286,7 @@ static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t
 {
 	names_configure(&e->names, &candidate->hosts, now_ms);
 	enforce_compile(e, candidate);
-	return adopt(e, &candidate->plan, now_ms, err);
+	return adopt(e, candidate, now_ms, err);
 }
 
 bool enforce_holds(struct enforcer *e, uint64_t now_ms)

@@ -13,7 +13,9 @@
 #include <strings.h>
 
 #include "dockside/compile.h"
+#include "dockside/docker.h"
 #include "dockside/enforce.h"
+#include "dockside/log.h"
 
 const struct network *draining_network(const struct draining *draining)
 {
@@ -60,15 +62,17 @@ struct draining *enforce_draining(const struct enforcer *e, const char *name)
 }
 
 /* from: the policy that has it, or NULL. */
-static void add(struct enforcer *e, const char *bridge, struct running *from)
+static struct draining *add(struct enforcer *e, const char *bridge, struct running *from)
 {
-	if (enforce_draining(e, bridge))
-		return;
+	struct draining *draining = enforce_draining(e, bridge);
+
+	if (draining)
+		return draining;
 	if (from)
 		from->refs++;
 	e->draining = xreallocarray(e->draining, e->n_draining + 1, sizeof(*e->draining));
-	e->draining[e->n_draining++] =
-		(struct draining){ .bridge = xstrdup(bridge), .from = from, .occupied = !from };
+	e->draining[e->n_draining] = (struct draining){ .bridge = xstrdup(bridge), .from = from };
+	return &e->draining[e->n_draining++];
 }
 
 void enforce_drain(struct enforcer *e, const char *bridge)
@@ -94,18 +98,28 @@ void enforce_drain_configured(struct enforcer *e)
 			enforce_drained(e, e->draining[i].bridge);
 }
 
-void enforce_drain_adopt(struct enforcer *e, const struct kernel *kernel)
+/* Without the mark it was configured when a daemon or `apply` was last at work. */
+static void adopt_elem(struct enforcer *e, const struct elem *elem, const struct policy *policy)
+{
+	bool marked = elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0;
+	char bridge[ELEM_KEY_MAX + 1] = "";
+
+	memcpy(bridge, elem->key, ELEM_KEY_MAX);
+	if (!policy_find_bridge(policy, bridge) && (marked || docker_listens(e->docker)))
+		add(e, bridge, NULL)->occupied |= marked;
+}
+
+void enforce_drain_adopt(struct enforcer *e, const struct kernel *kernel,
+			 const struct policy *policy)
 {
 	for (size_t i = 0; i < kernel->n_sets; i++) {
 		const struct plan_set *set = &kernel->sets[i].set;
 
-		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++) {
-			const struct elem *elem = &set->elems[k];
-			char bridge[ELEM_KEY_MAX + 1] = "";
-
-			memcpy(bridge, elem->key, ELEM_KEY_MAX);
-			if (elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0)
-				add(e, bridge, NULL);
-		}
+		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++)
+			adopt_elem(e, &set->elems[k], policy);
 	}
+	for (size_t i = 0; i < e->n_draining; i++)
+		log_info("network with bridge %s is not configured; its policy stays until no "
+			 "container is attached",
+			 e->draining[i].bridge);
 }

@@ -17,6 +17,8 @@
 
 /* linux/icmpv6.h has more of them than netinet/icmp6.h. */
 #define MLD2_REPORT 143
+#define MRDISC_ADV 151
+#define MRDISC_SOL 152
 #define NI_QUERY 139
 
 struct walk {
@@ -55,6 +57,8 @@ static enum explain_ct conntrack_icmp6(uint8_t type)
 	case ND_NEIGHBOR_SOLICIT:
 	case ND_NEIGHBOR_ADVERT:
 	case MLD2_REPORT:
+	case MRDISC_ADV:
+	case MRDISC_SOL:
 		return EXPLAIN_UNTRACKED;
 	case ICMP6_ECHO_REQUEST:
 	case NI_QUERY:

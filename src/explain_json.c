@@ -257,7 +257,9 @@ static void put_notes(struct json_out *out, const struct explain_cases *cases,
 	if (has_port(item->packet.l4proto) &&
 	    explain_is_host(cases->routes, cases->n_routes, &item->packet.dst))
 		json_out_string(out, NULL,
-				"a published port would have been translated by Docker before");
+				"a published port would have been translated by Docker before, "
+				"unless its docker-proxy serves containers, as a service of the "
+				"host");
 	if (e->oif && strcmp(e->oif, item->packet.iif) == 0)
 		json_out_string(out, NULL,
 				"between containers of a network all this holds only where "

@@ -185,8 +185,10 @@ uint64_t names_due(const struct names *names)
 const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
 			   enum family *ret_family)
 {
-	while (*cursor < N_FAMILIES * names->n) {
-		size_t at = (*cursor)++;
+	size_t n = N_FAMILIES * names->n;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = (*cursor % n + i) % n;
 		struct name *name = &names->items[at / N_FAMILIES];
 		struct name_family *family = &name->families[at % N_FAMILIES];
 
@@ -194,6 +196,7 @@ const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
 			continue;
 		family->asking = true;
 		family->asked_ms = now_ms;
+		*cursor = at + 1;
 		*ret_family = (enum family)(at % N_FAMILIES);
 		return name->name;
 	}
@@ -265,9 +268,11 @@ static void answer_failed(struct names *names, struct name *name, const struct a
 /* Of /etc/hosts, and of a family that a name does not have, there is no TTL. */
 static uint64_t wait_after_answer(const struct names *names, const struct answer *answer)
 {
-	if (answer->state == HOST_STATIC || answer->n_addrs == 0)
+	uint64_t wait = answer->n_addrs == 0 ? UINT64_MAX : 1000ull * answer->ttl_s;
+
+	if (answer->state == HOST_STATIC)
 		return names->refresh_ms;
-	return clamp(1000ull * answer->ttl_s, NAME_ASK_MIN_MS, names->refresh_ms);
+	return clamp(wait, NAME_ASK_MIN_MS, names->refresh_ms);
 }
 
 static void answer_addrs(struct names *names, struct name *name, const struct answer *answer,

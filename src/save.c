@@ -53,6 +53,11 @@ struct job {
 	const struct disk_hook *hook;
 };
 
+struct save {
+	struct job job;
+	bool any; /* file is to be written */
+};
+
 /* ---- the files ---- */
 
 static void target_free(struct target *target)
@@ -69,6 +74,12 @@ static void job_free(struct job *job)
 	for (size_t i = 0; i < SAVE_FILES; i++)
 		target_free(&job->targets[i]);
 	free(job->marker);
+}
+
+static void save_free(struct save *save)
+{
+	job_free(&save->job);
+	free(save);
 }
 
 /* The path of a file that may not exist, without symbolic links. */
@@ -439,47 +450,68 @@ static int commit(const struct job *job, struct err *err)
 	return r < 0 ? r : disk_sync_directory(job->hook, job->marker, err);
 }
 
-static int save(struct job *job, struct err *err)
+int save_prepare(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
+		 struct save **ret_save, struct err *err)
 {
+	const char *const paths[SAVE_FILES] = { files[SAVE_NETWORK].path,
+						files[SAVE_FIREWALL].path };
+	struct save *save = xcalloc(1, sizeof(*save));
+	struct job *job = &save->job;
+	enum save_recovery recovery;
 	int r;
 
-	r = stage(job, err);
+	r = job_init(job, paths, hook, err);
 	if (r >= 0)
-		r = commit(job, err);
-	if (r >= 0) {
+		r = recover(job, &recovery, err);
+	for (size_t i = 0; r >= 0 && i < SAVE_FILES; i++) {
+		r = prepare(&job->targets[i], &files[i], err);
+		save->any |= job->targets[i].active;
+	}
+	if (r >= 0 && save->any) {
+		r = stage(job, err);
+		if (r < 0)
+			undo(job, NULL);
+	}
+	if (r < 0) {
+		save_free(save);
+		err_prefix(err, "save the configuration");
+		return r;
+	}
+	*ret_save = save;
+	return 0;
+}
+
+int save_commit(struct save *save, struct err *err)
+{
+	struct job *job = &save->job;
+	int r = save->any ? commit(job, err) : 0;
+
+	if (r >= 0 && save->any) {
 		job->placing = true;
 		r = place(job, err);
 	}
-	if (r >= 0) {
-		/* What fails now is tidied up by the next recovery; the files are in place. */
+	if (r < 0)
+		undo(job, NULL);
+	else if (save->any) /* what fails now is tidied up by the next recovery */
 		finish(job, NULL);
-		return 0;
-	}
-	undo(job, NULL);
+	save_free(save);
+	if (r < 0)
+		err_prefix(err, "save the configuration");
 	return r;
+}
+
+void save_cancel(struct save *save)
+{
+	if (save->any)
+		undo(&save->job, NULL);
+	save_free(save);
 }
 
 int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
 	       struct err *err)
 {
-	const char *const paths[SAVE_FILES] = { files[SAVE_NETWORK].path,
-						files[SAVE_FIREWALL].path };
-	enum save_recovery recovery;
-	bool any = false;
-	struct job job;
-	int r;
+	struct save *save;
+	int r = save_prepare(files, hook, &save, err);
 
-	r = job_init(&job, paths, hook, err);
-	if (r >= 0)
-		r = recover(&job, &recovery, err);
-	for (size_t i = 0; r >= 0 && i < SAVE_FILES; i++) {
-		r = prepare(&job.targets[i], &files[i], err);
-		any = any || job.targets[i].active;
-	}
-	if (r >= 0 && any)
-		r = save(&job, err);
-	job_free(&job);
-	if (r < 0)
-		err_prefix(err, "save the configuration");
-	return r;
+	return r < 0 ? r : save_commit(save, err);
 }

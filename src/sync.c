@@ -149,6 +149,8 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 	}
 	plan->forward_was_accept = c->shim.changes.was_accept;
 	diff_close_lost(plan, &c->kernel);
+	if (diff_keep_nat(plan, &c->kernel))
+		nft_text_hash(plan);
 	diff_plan(plan, &c->kernel, stale_ttl_s, &c->changes);
 	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
 	if (!kernel_names_safe(&c->kernel))

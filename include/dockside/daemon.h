@@ -67,6 +67,7 @@ struct daemon {
 	sd_event_source *dns_io, *dns_timer;
 	sd_event_source *ask_timer;  /* the next name is due */
 	uint64_t ask_from_ms;	     /* not before */
+	size_t ask_cursor;	     /* whose turn it is */
 	sd_event_source *sets_timer; /* answers are collected until then */
 	bool answers_waiting;
 	uint64_t answers_since_ms;
@@ -111,7 +112,7 @@ struct daemon {
 	struct loop_times loop;
 };
 
-/* Milliseconds of CLOCK_BOOTTIME. */
+/* Milliseconds of CLOCK_MONOTONIC: see enforce.h. */
 uint64_t daemon_now_ms(const struct daemon *daemon);
 /* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
 int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
@@ -149,6 +150,8 @@ void daemon_repair_stop(struct daemon *daemon);
 /* Reads the events that are there, for enforce_holds() and enforce_policy() to know of them. Where
  * there are too many of them, what is known of the table is just not trusted. */
 void daemon_repair_catch_up(struct daemon *daemon);
+/* Puts back at once what others have taken and what waits for its turn: nobody will later. */
+void daemon_repair_last(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
 

@@ -100,6 +100,20 @@ bool diff_forward_was_accept(const struct kernel *kernel);
  */
 void diff_close_lost(struct plan *plan, const struct kernel *kernel);
 
+/*
+ * Once the kernel has a NAT base chain of ours, it is to stay until teardown, even if no network has nat rules
+ * any more: without any NAT chain of a family the kernel does not translate its open connections either, and
+ * what is sent in them goes to where it was redirected from, as a known connection unjudged. (Docker has one
+ * for IPv4, but not always for IPv6.) Returns whether it was added to the plan, which then is to be hashed
+ * again. To be called before diff_plan().
+ */
+bool diff_keep_nat(struct plan *plan, const struct kernel *kernel);
+
+/* For diff.c: what a draining network uses of the chains and NAT maps that the kernel alone has: its own,
+ * and chains that are shared. */
+bool diff_keeps_chain(const struct plan *plan, const char *name);
+bool diff_keeps_map(const struct plan *plan, const char *name);
+
 /* What happens to a chain or set, by name; NULL: nothing. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);

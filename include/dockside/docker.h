@@ -44,6 +44,8 @@ struct docker_answer {
 
 /* Whether no Docker runs, so that no container does. */
 bool docker_absent(int code);
+/* Whether somebody listens there, so that Docker may run. Does not wait. */
+bool docker_listens(const char *path);
 
 /* Called once for each request, from docker_process(), docker_wait() or docker_close(); never before
  * the request has returned. May start further ones, must not close the client. */

@@ -2,7 +2,8 @@
 /*
  * Layer 7: a configuration in force: the policy, what is known of its names, the plan that both
  * make, and the kernel that is to hold it. Knows no event loop; time is a parameter, in milliseconds of
- * CLOCK_BOOTTIME, which is the clock that the kernel's timeouts follow, too.
+ * CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it stands still while the
+ * machine sleeps. By a clock that goes on, all addresses would have run out when it wakes up.
  */
 #ifndef DOCKSIDE_ENFORCE_H
 #define DOCKSIDE_ENFORCE_H
@@ -47,6 +48,7 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
 	struct plan_options options;
+	const char *docker; /* where it would listen */
 	struct draining *draining;
 	size_t n_draining;
 	struct trust trust;  /* in known */
@@ -54,9 +56,9 @@ struct enforcer {
 	unsigned known_uses;
 };
 
-/* Returns 0 or -errno. */
+/* Borrows docker, the path of its socket. Returns 0 or -errno. */
 int enforce_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
-		 const struct plan_options *options, struct err *err);
+		 const struct plan_options *options, const char *docker, struct err *err);
 void enforce_close(struct enforcer *enforcer);
 
 /*
@@ -84,8 +86,10 @@ void enforce_drain(struct enforcer *enforcer, const char *bridge);
 void enforce_compile(struct enforcer *enforcer, struct running *running);
 /* Networks that the running policy has drain no more. */
 void enforce_drain_configured(struct enforcer *enforcer);
-/* For enforce.c: networks that the kernel has marked drain. */
-void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel);
+/* For enforce.c: networks that the kernel has and the policy has not drain, if they did before or if
+ * Docker runs, which then says whether they are to go on. */
+void enforce_drain_adopt(struct enforcer *enforcer, const struct kernel *kernel,
+			 const struct policy *policy);
 /* The draining network of that bridge, or name, in letters of either case; NULL if there is none. */
 struct draining *enforce_draining(const struct enforcer *enforcer, const char *name);
 /* Its containers have left: the next enforcement takes away what is left of it. */

@@ -79,8 +79,9 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 
 /* When the next question is due; UINT64_MAX when none is. */
 uint64_t names_due(const struct names *names);
-/* The next name that a question is due for, marked as being asked; NULL when there is none. *cursor is
- * 0 at first; what was passed over comes up in the next round. Borrowed until the names are
+/* The next name that a question is due for, marked as being asked; NULL when there is none. They take
+ * turns: *cursor is whose turn it is, 0 at first, and kept from round to round, so that where there is no
+ * time to ask all of them those at the end are not passed over for ever. Borrowed until the names are
  * configured again. */
 const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
 			   enum family *ret_family);

@@ -33,6 +33,17 @@ enum save_file_index {
 int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
 	       struct err *err);
 
+/*
+ * The same in two steps. What can be foreseen to fail (a full disk, a missing permission, somebody's edit)
+ * fails in the first, which leaves both files as they are; the second, or save_cancel(), is to follow, and
+ * consumes save.
+ */
+struct save;
+int save_prepare(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
+		 struct save **ret_save, struct err *err);
+int save_commit(struct save *save, struct err *err);
+void save_cancel(struct save *save);
+
 /* Whether there is something for save_recover() to repair, or a save under way. Changes nothing. */
 bool save_pending(const char *network_path, const char *firewall_path);
 

@@ -169,7 +169,43 @@ fake_tell create ds-b 172.31.0.0/16 ds-b
 start_daemon RESET=1
 until_true 5 network_is ds-b present
 is "RESET=1 makes them anew" "$(life | grep -c 'removed from Docker, to be created anew')" 2
+
+# ---- requests and files --------------------------------------------------------------------------
+
+echo "// by hand" >>$t/firewall.json
+client set-network ds-new --network '{"subnet": "172.30.9.0/24"}' --firewall '{"egress": [{"action": "drop"}]}'
+like "what cannot be saved" "$status $err" "^1 .*has been changed since it was read"
+is "makes no network" "$(client reconcile --json; grep -o '"docker_orphans.*' <<<"$out")" \
+	'"docker_orphans":[]}'
+
+# While no daemon looks they are taken out of the files.
+fake_tell connect ds-A c1 02:42:ac:1e:01:0b 172.30.1.11
+end_daemon TERM
+network_config <<<'{"networks": []}'
+firewall_config <<<'{}'
+start_daemon
+until_true 3 chains_are_gone ds-b
+is "at the start, too, one without containers goes" "$(chains_are_gone ds-b && echo gone)" gone
+sleep 1.5
+is "and one with containers drains" "$(of network_details ds-a state) $(nft list chain inet dockside ds-a-OUT |
+	grep -c 'goto refuse')" "draining 1"
+end_daemon TERM
+fake_behaves "* / hang"
+start_daemon
+sleep 1.5
+is "over another start, and when Docker does not say" "$(of network_details ds-a state)" draining
+fake_behaves
+fake_tell disconnect ds-A c1
+until_true 30 chains_are_gone ds-a
+is "until they have left" "$(of network_details ds-a state)" ""
+config
+client reload
 end_daemon TERM
 fake_stop
+network_config <<<'{"networks": []}'
+firewall_config <<<'{}'
+start_daemon
+is "where no Docker runs, the files are obeyed" "$(chains_are_gone ds-a && chains_are_gone ds-b && echo gone)" gone
+end_daemon TERM
 
 finish

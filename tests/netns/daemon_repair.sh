@@ -94,7 +94,7 @@ repaired "add chain" 'changed chain "strange"' \
 repaired "other priority" 'deleted chain "forward"' "delete chain $table forward
 	add chain $table forward { type filter hook forward priority 100; }
 	add rule $table forward udp sport 53 ct direction reply oifname @lookups limit rate 300/second burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500
-	add rule $table forward ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
+	add rule $table forward ct state established,related meta mark set meta mark | 0x10000000 counter accept
 	add rule $table forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch
 	add rule $table forward meta mark set meta mark & 0xefffffff continue comment \"from no managed network\""
 repaired "other policy" 'changed chain "forward"' \
@@ -222,6 +222,7 @@ slow 12
 in_force "and right it is"
 
 # A thousand, as fast as they come
+begin=$SECONDS
 for i in {1..1000}; do
 	printf '%s\n' "flush chain $table ds-1-OUT" "flush ruleset" "add rule $table forward accept" |
 		sed -n "$((i % 3 + 1))p" | nft -f - 2>/dev/null
@@ -234,7 +235,9 @@ right()
 }
 result "1,000 in a row are outlived" "$(until_true 7 right || nft list table "$table")"
 in_force "after them, too"
-is "with few repairs" "$(count=$(drift repairs); [[ $count -le 15 ]] && echo yes || echo "$count")" yes
+# Twelve, one at once if the minute of those is over, and one in 5 s.
+most=$((13 + (SECONDS - begin) / 5 + 1))
+result "with few repairs" "$(count=$(drift repairs); [[ $count -le $most ]] || echo "$count, wanted at most $most")"
 client reconcile --json
 like "and no difference" "$out" '"repaired": ?\[\]'
 result "the log stays short" "$(life | awk 'length > 1000 || NR > 60')"

@@ -169,7 +169,7 @@ drift "the same of another prefix" "chain $chain" \
 drift "the same with a limit" "chain $chain" \
 	"replace rule $T $chain handle $(at 'egress[2]') tcp dport 22 limit rate 1/second counter reject with tcp reset comment \"egress[2]\""
 drift "conntrack states" "chain forward" \
-	"replace rule $T forward handle $(chain=forward at 'ct state') ct state established,related,untracked,new counter accept"
+	"replace rule $T forward handle $(chain=forward at 'ct state') ct state established,related,new counter accept"
 
 # ---- chains --------------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ drift "chains deleted" "chain ds-a-ING" "delete element $T dispatch { \"ds-a\" }
 drift "a base chain deleted" "chain forward" "delete chain $T forward"
 drift "its policy changed" "chain forward" "chain $T forward { policy drop; }"
 base="udp sport 53 ct direction reply oifname @lookups limit rate 300/second burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500
-	add rule $T forward ct state established,related,untracked meta mark set meta mark | 0x10000000 counter accept
+	add rule $T forward ct state established,related meta mark set meta mark | 0x10000000 counter accept
 	add rule $T forward meta mark set meta mark | 0x10000000 iifname vmap @dispatch
 	add rule $T forward meta mark set meta mark & 0xefffffff continue comment \"from no managed network\""
 for spec in "type filter hook forward priority filter" "type filter hook forward priority filter - 2" \

@@ -185,6 +185,41 @@ nft flush ruleset
 is "everything deleted" "$(dsfw diff), $(dsfw apply), $(dsfw diff)" \
 	"1 table inet docksi, 0 applied: 2 manage, 0 no differences"
 
+# ---- asleep --------------------------------------------------------------------------------------
+
+# The kernel's timeouts stand still meanwhile; whoever thinks that they go on takes away what DNS would have
+# to be asked for, which the network may not be back for.
+name_server 198.51.100.1
+IPSET_STALE_TTL=15 dsfw-nft daemon --network-config /tmp/network.json --firewall-config /tmp/firewall.json \
+	>/tmp/log 2>&1 &
+daemon=$!
+has() # ADDRESS…: those of a.example, within 8 s
+{
+	for _ in 1 2 3 4 5 6 7 8; do
+		got=$(elements host-a.example-v4)
+		[ "$got" = "$1" ] && break
+		sleep 1
+	done
+	echo "$got"
+}
+first="198.51.100.1 timeout 15s comment a.example;"
+is "a daemon" "$(has "$first")" "$first"
+kill "$dns"
+dns=
+echo deep >/sys/power/mem_sleep
+echo 0 >/sys/class/rtc/rtc0/wakealarm
+up=$(sed 's/\..*//' /proc/uptime)
+echo +30 >/sys/class/rtc/rtc0/wakealarm
+echo mem >/sys/power/state
+slept=$(($(sed 's/\..*//' /proc/uptime) - up))
+is "the machine sleeps" "$([ $slept -ge 25 ] && echo well || echo "$slept s")" well
+is "the address of a name is still there" "$(elements host-a.example-v4)" "$first"
+sleep 3
+is "nor does it go then" "$(elements host-a.example-v4)" "$first"
+kill $daemon
+wait $daemon
+is "it stops" "$? $(elements host-a.example-v4)" "0 198.51.100.1 comment a.example;"
+
 # ---- packets -------------------------------------------------------------------------------------
 
 build_network()

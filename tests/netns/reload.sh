@@ -82,6 +82,29 @@ END
 is "open ones go on" "$(ask "alive tcp4" "alive tcp6" "alive udp4" "alive udp6" | xargs)" \
 	"alive alive alive alive"
 
+policy <<'END'
+{"networks": {"ds-1": {"nat": [
+	{"match_dport": 443, "to_ip": "198.51.100.1", "to_port": 80},
+	{"match_dport": 444, "to_ip": "2001:db8:51::1", "to_port": 80},
+	{"proto": "udp", "match_dport": 5353, "to_ip": "2001:db8:51::1", "to_port": 53}]}}}
+END
+for flow in "nat4 c1 tcp 198.51.100.2:443" "nat6 c1 tcp [2001:db8:51::2]:444" \
+	"natudp c1 udp [2001:db8:51::2]:5353"; do
+	like "open ${flow%% *}, redirected" "$(ask "hold $flow")" "^open outside"
+done
+policy <<<"$closed_policy"
+is "redirected ones go on without the network's last nat rules" \
+	"$(ask "alive nat4" "alive nat6" "alive natudp" | xargs)" "alive alive alive"
+probes "while new ones are not redirected" <<-'END'
+	c2 tcp 198.51.100.1:80 = open outside 198.51.100.1:80
+	c2 tcp [2001:db8:51::1]:444 = reset
+	c1 udp [2001:db8:51::2]:5353 = silence
+END
+firewall_config <<<"$closed_policy"
+apply "$nothing"
+dsfw diff
+is "which is no difference" "$status $out" "0 no differences"
+
 # ---- nothing to change ---------------------------------------------------------------------------
 
 hosts "198.51.100.1 one.example" "2001:db8:51::1 one.example" "198.51.100.2 two.example"

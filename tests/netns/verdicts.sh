@@ -58,6 +58,7 @@ probes "without a policy everything passes" <<-'END'
 	ds-a.1 icmp/13 198.51.100.1 = open
 	ds-a.1 icmp/0 198.51.100.1 = seen outside
 	ds-a.1 icmp/139 2001:db8:51::3 = seen outside	# node information query
+	ds-a.1 icmp/135 2001:db8:51::3 = seen outside	# neighbour solicitation, to where there is none
 	ds-a.1 tcp/fin 198.51.100.1:80 = seen outside
 	ds-a.1 tcp/null [2001:db8:51::1]:80 = seen outside
 	ds-a.1 tcp 172.30.1.12:80 = open ds-a.2
@@ -144,6 +145,16 @@ probes "egress: ICMP" <<-'END'
 	ds-a.1 icmp 2001:db8:51::3 = open
 	ds-a.1 icmp/139 2001:db8:51::3 = silence
 	ds-a.1 icmp 2001:db8:51::1 = silence
+END
+# Whoever may send it may put anything into it, and send it to anywhere.
+probes "egress: neighbour discovery is of the bridge, not of the world" <<-'END'
+	ds-a.1 icmp/133 2001:db8:51::3 = silence
+	ds-a.1 icmp/135 2001:db8:51::3 = silence
+	ds-a.1 icmp/136 2001:db8:51::6 = silence
+	ds-a.1 icmp/143 2001:db8:51::1 = silence
+	ds-a.1 icmp/135 fd77:2::11 = silence
+	ds-a.1 icmp/135 fd77:1::12 = seen ds-a.2
+	ip.1 icmp/135 2001:db8:51::2 = seen outside	# no rule forbids it
 END
 probes "egress: what is part of no connection goes nowhere" <<-'END'
 	ds-a.1 tcp/fin 198.51.100.1:80 = silence

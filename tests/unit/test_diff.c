@@ -9,19 +9,20 @@
 #define LOG(kind, rest)                                                               \
 	"counter name \"amber-" kind "-denied\" limit name \"amber-log\" log prefix " \
 	"\"dsfw/amber/" kind "/" rest "\" group 20 snaplen 128\n"
-#define ING                                                                             \
-	CHAIN("amber-ING",                                                              \
-	      INVALID LOG("ING", "-/d5e4915e") "counter drop comment \"no connections " \
-					       "between containers\"\n")
+#define ING                                                                              \
+	CHAIN("amber-ING",                                                               \
+	      "ct state untracked accept comment \"neighbour discovery\"\n" INVALID LOG( \
+		      "ING", "-/d5e4915e") "counter drop comment \"no connections "      \
+					   "between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
-#define FORWARD                                                                                    \
-	TABLE(CHAIN("forward",                                                                     \
-		    "udp sport 53 ct direction reply oifname @lookups limit rate 300/second "      \
-		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"            \
-		    "ct state established,related,untracked meta mark set meta mark | 0x10000000 " \
-		    "counter accept\n"                                                             \
-		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"                \
-		    "meta mark set meta mark & 0xefffffff continue comment \"from no managed "     \
+#define FORWARD                                                                                \
+	TABLE(CHAIN("forward",                                                                 \
+		    "udp sport 53 ct direction reply oifname @lookups limit rate 300/second "  \
+		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"        \
+		    "ct state established,related meta mark set meta mark | 0x10000000 "       \
+		    "counter accept\n"                                                         \
+		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"            \
+		    "meta mark set meta mark & 0xefffffff continue comment \"from no managed " \
 		    "network\"\n"))
 
 static void test_same(void **state)
@@ -368,7 +369,8 @@ static void test_network_drains(void **state)
 	config_done(&before);
 }
 
-/* Only the kernel has its policy; what it looks up is heard on. */
+/* Only the kernel has its policy; what it looks up is heard on. Of a daemon that was killed it may have
+ * addresses with some time to live, which nobody will renew. */
 static void test_draining_in_kernel(void **state)
 {
 	static const char *const bridges[] = { "amber" };
@@ -377,6 +379,8 @@ static void test_draining_in_kernel(void **state)
 
 	(void)state;
 	config_read(&before, DRAINED);
+	before.hosts.timeout_s = STALE_S;
+	answer(&before, "h.example", HOST_DNS, "10.0.0.2");
 	config_compile(&before);
 	kernel_load(&before.plan, &kernel);
 	config_read(&after, "{}");
@@ -385,6 +389,10 @@ static void test_draining_in_kernel(void **state)
 	after.plan.n_draining = 1;
 	expect_script(&after.plan, &kernel,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "add element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
+		      "delete element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
+		      "add element inet dockside ipset-s-v4 {\n"
+		      "\t10.0.0.2 comment \"h.example\" }\n"
 		      "add element inet dockside dispatch {\n"
 		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n");
 	kernel_free(&kernel);
@@ -422,6 +430,34 @@ static void test_draining_lost(void **state)
 	config_done(&before);
 }
 
+/* The kernel translates open connections only as long as there is a NAT chain. */
+static void test_nat_stays(void **state)
+{
+	static const char nat[] = "{\"networks\": {\"amber\": {\"nat\": [{\"match_dport\": 25, "
+				  "\"to_ip\": \"10.0.0.1\", \"to_port\": 25}]}}}";
+	struct kernel kernel, none = { 0 };
+	struct config before, after;
+
+	(void)state;
+	config_read(&before, nat);
+	config_compile(&before);
+	kernel_load(&before.plan, &kernel);
+	config_read(&after, RULES("", "{\"action\": \"drop\"}"));
+	config_compile(&after);
+	assert_false(diff_keep_nat(&after.plan, &none));
+	assert_false(diff_keep_nat(&before.plan, &kernel)); /* has it */
+	chain(&kernel, "prerouting")->as_ours = false;
+	assert_false(diff_keep_nat(&after.plan, &kernel));
+	chain(&kernel, "prerouting")->as_ours = true;
+	assert_true(diff_keep_nat(&after.plan, &kernel));
+	assert_int_equal(plan_find_chain(&after.plan, "prerouting")->hook, BASE_PREROUTING_NAT);
+	assert_int_equal(plan_find_set(&after.plan, "dispatch-nat")->n_elems, 0);
+	assert_false(diff_keep_nat(&after.plan, &kernel));
+	kernel_free(&kernel);
+	config_done(&after);
+	config_done(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_network_drains),
 		cmocka_unit_test(test_draining_in_kernel),
 		cmocka_unit_test(test_draining_lost),
+		cmocka_unit_test(test_nat_stays),
 	};
 
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);

@@ -332,6 +332,12 @@ static void test_icmp(void **state)
 		      "\"state\":\"invalid\"", "part of no connection", "\"code\":1", NULL);
 	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("135"), PASS,
 		      "\"state\":\"untracked\"", NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("152"), PASS,
+		      "\"state\":\"untracked\"", NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("153"), DROP,
+		      "\"state\":\"invalid\"", NULL);
+	assert_answer(state, FROM("Amber", "2001:db8::fe", "icmp") TYPE("135"), DROP,
+		      "\"state\":\"untracked\"", NULL);
 	assert_not_translated(state, FROM("Amber", "192.0.2.200", "icmp") TYPE("3/1"));
 	assert_not_translated(state, FROM("Amber", "fd01::9", "icmp") TYPE("135"));
 	/* Invalid, but the host's rules are on new packets only. */

@@ -197,6 +197,17 @@ static void test_interval_below_stale(void **state)
 	assert_int_equal(names.refresh_ms, 15000);
 }
 
+/* Nor does a short interval have DNS asked more often than every 5 s for what it does not have. */
+static void test_short_interval(void **state)
+{
+	struct world *w = *state;
+
+	w->names.refresh_ms = 1000;
+	answer(w, "a.example", HOST_DNS, "1", 60);
+	assert_int_equal(wait_s(w, "a.example"), 5);
+	assert_int_equal(wait6_s(w, "a.example"), 5);
+}
+
 static void test_grace(void **state)
 {
 	struct world *w = *state;
@@ -389,6 +400,26 @@ static void test_refresh(void **state)
 	assert_int_equal(wait_s(w, "a.example"), 0);
 }
 
+/* Where a round is cut short, the next begins with those that have not had their turn. */
+static void test_turns(void **state)
+{
+	struct world *w = *state;
+	size_t cursor = 0;
+
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "a.example");
+	answer(w, "a.example", HOST_DNS, "1", 0);
+	pass(w, 5); /* and it is due again */
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "b.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
+	assert_null(take_due(w, &cursor, FAMILY_IPV4));
+	CONFIGURE(w, "c.example"); /* fewer than before */
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "c.example");
+	configure(w, NULL, 0);
+	assert_null(take_due(w, &cursor, FAMILY_IPV4));
+}
+
 static void test_fill_hosts(void **state)
 {
 	struct hosts hosts = { .items = xcalloc(2, sizeof(*hosts.items)), .n = 2 };
@@ -425,6 +456,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ask_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_back_off, set_up, tear_down),
 		cmocka_unit_test(test_interval_below_stale),
+		cmocka_unit_test_setup_teardown(test_short_interval, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_grace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outage_keeps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outage_of_one_family, set_up, tear_down),
@@ -435,6 +467,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_adopt_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refresh, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fill_hosts, set_up, tear_down),
 	};
 

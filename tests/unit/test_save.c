@@ -519,6 +519,32 @@ static void test_deaths_while_undoing(void **state)
 	}
 }
 
+/* What was prepared can be thought better of, and what cannot be prepared leaves nothing. */
+static void test_cancelled(void **state)
+{
+	struct fixture *f = *state;
+	struct save_file files[SAVE_FILES] = {
+		[SAVE_NETWORK] = { f->network, NEW_NETWORK, OLD_NETWORK },
+		[SAVE_FIREWALL] = { f->firewall, NEW_FIREWALL, OLD_FIREWALL },
+	};
+	struct save *prepared = NULL;
+
+	reset(f);
+	assert_int_equal(save_prepare(files, NULL, &prepared, NULL), 0);
+	assert_text(f->network, OLD_NETWORK);
+	save_cancel(prepared);
+	assert_false(assert_pair(f));
+	reset(f);
+	files[SAVE_FIREWALL].old_text = "another";
+	assert_true(save_prepare(files, NULL, &prepared, NULL) < 0);
+	assert_false(assert_pair(f));
+	reset(f);
+	files[SAVE_NETWORK].text = files[SAVE_FIREWALL].text = NULL;
+	assert_int_equal(save_prepare(files, NULL, &prepared, NULL), 0);
+	save_cancel(prepared);
+	assert_false(assert_pair(f));
+}
+
 /* Files that happen to lie about are not mistaken for a save. */
 static void test_torn_marker(void **state)
 {
@@ -558,6 +584,7 @@ int main(void)
 		TEST(test_save_after_death),
 		TEST(test_deaths_while_recovering),
 		TEST(test_deaths_while_undoing),
+		TEST(test_cancelled),
 		TEST(test_torn_marker),
 	};
 
