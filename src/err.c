@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOUND_MAX 40	/* characters of input quoted in a message */
-#define LINE_SHOWN 160	/* columns of a source line */
-#define LINE_BEFORE 60	/* of them before the culprit, when the line is cut */
-#define POINTER_MAX 200 /* characters of a JSON pointer */
-#define WORD_MAX 64	/* bytes of a word that is worth a guess */
+#define FOUND_MAX 40	 /* characters of input quoted in a message */
+#define LINE_SHOWN 160	 /* columns of a source line */
+#define LINE_BEFORE 60	 /* of them before the culprit, when the line is cut */
+#define POINTER_MAX 200	 /* characters of a JSON pointer */
+#define WORD_MAX 64	 /* bytes of a word that is worth a guess */
+#define WORD_BEGUN_MIN 3 /* and of the beginning of one */
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -420,9 +421,24 @@ static size_t word_distance(const char *a, size_t a_len, const char *b, size_t b
 	return row[a_len % 3][b_len];
 }
 
+/* The only word that begins with s, which has to be long enough to say something. */
+static const char *only_word_begun(const char *s, size_t len, const char *const *words, size_t n)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; len >= WORD_BEGUN_MIN && i < n; i++) {
+		if (strncmp(words[i], s, len) != 0 || strlen(words[i]) > WORD_MAX)
+			continue;
+		if (found)
+			return NULL;
+		found = words[i];
+	}
+	return found;
+}
+
 const char *nearest_word(const char *s, const char *const *words, size_t n)
 {
-	const char *nearest = NULL;
+	const char *nearest = NULL, *begun = NULL;
 	size_t len = strlen(s);
 	size_t limit = 1 + len / 4;
 
@@ -439,5 +455,8 @@ const char *nearest_word(const char *s, const char *const *words, size_t n)
 		nearest = words[i];
 		limit = distance;
 	}
-	return nearest;
+	/* One change is more likely than a word cut short, that than more. */
+	if (!nearest || limit > 1)
+		begun = only_word_begun(s, len, words, n);
+	return begun ? begun : nearest;
 }

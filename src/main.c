@@ -103,7 +103,7 @@ static const struct command {
 	{ "explain", cmd_explain, OPT_CLIENT | OPT_FILES | OPT_MARK_BIT | OPT_EXPLAIN,
 	  "which rules a container's packet meets, and what comes of it" },
 	{ "metrics", cmd_metrics, OPT_SOCKET | OPT_OUTPUT,
-	  "what it has measured, in Prometheus' text format" },
+	  "what the daemon has measured, in Prometheus' text format" },
 	{ "reload", ask_daemon, OPT_CLIENT, "have the daemon read both files again" },
 	{ "refresh", ask_daemon, OPT_CLIENT, "have it ask DNS for every name now" },
 	{ "reconcile", ask_daemon, OPT_CLIENT, "have it compare the kernel with its policy" },
@@ -226,6 +226,10 @@ static const struct command *find_command(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 		names[i] = commands[i].name;
+	}
+	if (name[0] == '-') {
+		log_error("the command comes first, before %s; see dsfw-nft help", name);
+		return NULL;
 	}
 	near = nearest_word(name, names, ARRAY_SIZE(names));
 	log_error("unknown command \"%s\"%s%s%s; see dsfw-nft help", name,
@@ -371,18 +375,46 @@ static const char *option_name(int option)
 	return "";
 }
 
+/* The option that getopt_long() stopped at, as it was given but for its argument; owned. */
+static char *given_option(char *const *argv)
+{
+	if (optopt > ' ' && optopt <= '~' && !option_name(optopt)[0])
+		return xasprintf("-%c", optopt);
+	return xstrndup(argv[optind - 1], strcspn(argv[optind - 1], "="));
+}
+
+static void bad_option(const struct command *command, bool lacks_argument, char *const *argv)
+{
+	const char *names[ARRAY_SIZE(long_options)], *near = NULL;
+	cleanup(cleanup_free) char *name = given_option(argv);
+	bool is_known = option_name(optopt)[0] != '\0';
+	size_t n = 0;
+
+	if (lacks_argument || is_known) {
+		log_error("%s: %s %s argument; see dsfw-nft help", command->name, name,
+			  lacks_argument ? "needs an" : "takes no");
+		return;
+	}
+	for (const struct option *o = long_options; o->name; o++)
+		if ((unsigned)o->val & command->allowed)
+			names[n++] = o->name;
+	if (strncmp(name, "--", 2) == 0)
+		near = nearest_word(name + 2, names, n);
+	log_error("%s: unknown option %s%s%s%s; see dsfw-nft help", command->name, name,
+		  near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+}
+
 static bool parse_options(const struct command *command, int argc, char **argv,
 			  struct options *options)
 {
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "o:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":o:", long_options, NULL)) != -1) {
 		if (option == 'o')
 			option = OPT_OUTPUT;
-		if (option == '?') {
-			log_error("%s: bad option or missing argument: %s; see dsfw-nft help",
-				  command->name, argv[optind - 1]);
+		if (option == '?' || option == ':') {
+			bad_option(command, option == ':', argv);
 			return false;
 		}
 		if (!((unsigned)option & command->allowed)) {
@@ -431,7 +463,7 @@ static bool read_docker_environment(struct options *options)
 		return true;
 	options->reset = reset && strcmp(reset, "1") == 0;
 	if (reset && reset[0] && !options->reset && strcmp(reset, "0") != 0) {
-		log_error("RESET is not 1 or 0");
+		log_error("RESET is \"%s\": wanted 1 or 0", reset);
 		return false;
 	}
 	if (docker_host_path(getenv("DOCKER_HOST"), &options->docker, &err) >= 0)

@@ -97,7 +97,8 @@ void quote_found(struct buf *b, const char *s, size_t len);
 void diags_print(const struct diags *diags, FILE *out);
 void diags_free(struct diags *diags);
 
-/* The known word nearest to s, or NULL if none is near (Damerau-Levenshtein <= 1 + len / 4). */
+/* The known word nearest to s (Damerau-Levenshtein <= 1 + len / 4), or the only one that begins with s, if that is
+ * not one change away; NULL: none. */
 const char *nearest_word(const char *s, const char *const *words, size_t n);
 
 #endif

@@ -356,8 +356,10 @@ static void test_quote_found(void **state)
 
 static void test_nearest_word(void **state)
 {
-	static const char *const words[] = { "name", "subnet",	     "subnet6",	    "gateway_ip",
-					     "to",   "dockside_mac", "match_dport", "to_host" };
+	static const char *const words[] = { "name",	    "subnet",  "subnet6",
+					     "gateway_ip",  "to",      "dockside_mac",
+					     "match_dport", "to_host", "teardown",
+					     "learn" };
 	static const struct {
 		const char *s, *want;
 	} cases[] = {
@@ -371,7 +373,12 @@ static void test_nearest_word(void **state)
 		{ "subnets", "subnet" }, /* the first of equals */
 		{ "subnett6", "subnet6" },
 		{ "sub_net6", "subnet6" },
-		{ "gateway", NULL }, /* three away, two allowed */
+		{ "gateway", "gateway_ip" }, /* three away, two allowed, but its beginning */
+		{ "match", "match_dport" },
+		{ "mat", "match_dport" },
+		{ "mac", NULL },	 /* no beginning */
+		{ "sub", NULL },	 /* of two */
+		{ "teard", "teardown" }, /* and not the two changes to "learn" */
 		{ "gatewayip", "gateway_ip" },
 		{ "docksidemca", "dockside_mac" },
 		{ "x", NULL },
