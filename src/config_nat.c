@@ -101,6 +101,7 @@ static const struct field nat_fields[NAT_FIELDS] = {
 			      .allowed = "a port number from 1 to 65535",
 			      .kinds = KIND(JSON_INT),
 			      .required = true,
+			      .list_hint = "write a rule for each port",
 			      .read = read_match_dport },
 	[NAT_TO_IP] = { .key = "to_ip",
 			.allowed = "an IPv4 or IPv6 address",

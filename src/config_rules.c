@@ -5,11 +5,31 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dockside/config.h"
 #include "dockside/fields.h"
 
 /* ---- values ---- */
+
+/* How other firewalls call it; owned, or NULL. */
+static char *action_hint(const char *s)
+{
+	static const struct {
+		const char *word;
+		enum action action;
+	} others[] = {
+		{ "accept", ACTION_ALLOW }, { "pass", ACTION_ALLOW },  { "permit", ACTION_ALLOW },
+		{ "block", ACTION_DROP },   { "deny", ACTION_DROP },   { "discard", ACTION_DROP },
+		{ "refuse", ACTION_DROP },  { "reject", ACTION_DROP },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (strcasecmp(others[i].word, s) == 0)
+			return xasprintf("write \"%s\"", action_name(others[i].action));
+	}
+	return NULL;
+}
 
 static bool read_action(struct reader *r, const struct field *field, const struct json_node *value,
 			void *object)
@@ -17,12 +37,17 @@ static bool read_action(struct reader *r, const struct field *field, const struc
 	static const enum action actions[] = { ACTION_ALLOW, ACTION_DROP };
 	const char *words[] = { action_name(ACTION_ALLOW), action_name(ACTION_DROP) };
 	struct rule *rule = object;
+	char *hint;
 	size_t i;
 
-	if (!read_word(r, field, value, words, ARRAY_SIZE(words), &i))
-		return false;
-	rule->action = actions[i];
-	return true;
+	if (find_word(value->u.string.s, words, ARRAY_SIZE(words), &i)) {
+		rule->action = actions[i];
+		return true;
+	}
+	hint = action_hint(value->u.string.s);
+	return value_error_hint(r, field, value,
+				hint ? hint
+				     : did_you_mean(value->u.string.s, words, ARRAY_SIZE(words)));
 }
 
 static bool read_proto(struct reader *r, const struct field *field, const struct json_node *value,
@@ -40,20 +65,45 @@ static bool read_proto(struct reader *r, const struct field *field, const struct
 	return true;
 }
 
+/* A destination where its kind belongs; owned, or NULL. A name without a dot may be a kind, misspelt. */
+static char *to_hint(const struct reader *r, const char *s, size_t len)
+{
+	struct ipaddr addr;
+	struct prefix prefix;
+	enum dest to;
+
+	if (ipaddr_parse(s, len, &addr))
+		to = DEST_IP;
+	else if (prefix_parse(s, len, &prefix))
+		to = DEST_CIDR;
+	else if (name_index_find(&r->ipsets, s))
+		to = DEST_IPSET;
+	else if (strchr(s, '.') && hostname_valid(s, len))
+		to = DEST_HOST;
+	else
+		return NULL;
+	return xasprintf("write \"to\": \"%s\", \"%s\": \"%s\"", dest_name(to), dest_name(to), s);
+}
+
 static bool read_to(struct reader *r, const struct field *field, const struct json_node *value,
 		    void *object)
 {
 	static const enum dest dests[] = { DEST_ALL, DEST_CIDR, DEST_IP, DEST_HOST, DEST_IPSET };
 	const char *words[ARRAY_SIZE(dests)];
 	struct rule *rule = object;
+	char *hint;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(dests); i++)
 		words[i] = dest_name(dests[i]);
-	if (!read_word(r, field, value, words, ARRAY_SIZE(words), &i))
-		return false;
-	rule->to = dests[i];
-	return true;
+	if (find_word(value->u.string.s, words, ARRAY_SIZE(words), &i)) {
+		rule->to = dests[i];
+		return true;
+	}
+	hint = to_hint(r, value->u.string.s, value->u.string.len);
+	return value_error_hint(r, field, value,
+				hint ? hint
+				     : did_you_mean(value->u.string.s, words, ARRAY_SIZE(words)));
 }
 
 static const struct field port_field = {
@@ -252,6 +302,7 @@ enum {
 	[RULE_PROTO] = { .key = "proto",                                                        \
 			 .allowed = "\"tcp\", \"udp\" or \"icmp\", or absent for any protocol", \
 			 .kinds = KIND(JSON_STRING),                                            \
+			 .list_hint = "write a rule for each protocol",                         \
 			 .read = read_proto },                                                  \
 	[RULE_PORTS] = { .key = "ports",                                                        \
 			 .allowed = "a list of ports and ranges, such as [443, \"8000-8100\"]", \
@@ -267,6 +318,8 @@ enum {
 			   .kinds = KIND(JSON_STRING),                                          \
 			   .read = read_rule_comment }
 
+#define SEVERAL_HINT "put several into an ipset"
+
 static const struct field egress_fields[RULE_FIELDS] = {
 	RULE_COMMON_FIELDS,
 	[RULE_TO] = { .key = "to",
@@ -277,18 +330,22 @@ static const struct field egress_fields[RULE_FIELDS] = {
 			.allowed = "a network in CIDR notation, such as \"192.0.2.0/24\" or "
 				   "\"2001:db8::/32\"",
 			.kinds = KIND(JSON_STRING),
+			.list_hint = SEVERAL_HINT,
 			.read = read_cidr },
 	[RULE_IP] = { .key = "ip",
 		      .allowed = "an IPv4 or IPv6 address",
 		      .kinds = KIND(JSON_STRING),
+		      .list_hint = SEVERAL_HINT,
 		      .read = read_ip },
 	[RULE_HOST] = { .key = "host",
 			.allowed = "a hostname or an address",
 			.kinds = KIND(JSON_STRING),
+			.list_hint = SEVERAL_HINT,
 			.read = read_host },
 	[RULE_IPSET] = { .key = "ipset",
 			 .allowed = "the name of an ipset",
 			 .kinds = KIND(JSON_STRING),
+			 .list_hint = "give the list a name in \"ipsets\"",
 			 .read = read_ipset_name },
 };
 

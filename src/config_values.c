@@ -82,6 +82,13 @@ static const struct {
 	{ "_", "a hostname has letters, digits, hyphens and dots only" },
 };
 
+static bool is_ascii(const char *s)
+{
+	while (*s && (unsigned char)*s < 0x80)
+		s++;
+	return !*s;
+}
+
 char *address_hint(const char *s)
 {
 	const char *slash = strchr(s, '/');
@@ -92,6 +99,8 @@ char *address_hint(const char *s)
 		if (strstr(s, part_hints[i].part))
 			return xstrdup(part_hints[i].hint);
 	}
+	if (!is_ascii(s))
+		return xstrdup("write a name beyond ASCII in its xn-- form");
 	if (slash)
 		return network_hint(s, slash);
 	if (len > 1 && s[len - 1] == '.' && hostname_valid(s, len - 1))

@@ -173,15 +173,22 @@ char *did_you_mean(const char *s, const char *const *words, size_t n)
 	return near ? xasprintf("did you mean \"%s\"?", near) : NULL;
 }
 
-bool read_word(struct reader *r, const struct field *field, const struct json_node *value,
-	       const char *const *words, size_t n, size_t *ret_index)
+bool find_word(const char *s, const char *const *words, size_t n, size_t *ret_index)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(words[i], value->u.string.s) == 0) {
+		if (strcmp(words[i], s) == 0) {
 			*ret_index = i;
 			return true;
 		}
 	}
+	return false;
+}
+
+bool read_word(struct reader *r, const struct field *field, const struct json_node *value,
+	       const char *const *words, size_t n, size_t *ret_index)
+{
+	if (find_word(value->u.string.s, words, n, ret_index))
+		return true;
 	return value_error_hint(r, field, value, did_you_mean(value->u.string.s, words, n));
 }
 
@@ -256,6 +263,8 @@ static bool member_has_kind(struct reader *r, const struct field *field,
 	else if ((value->kind == JSON_STRING || value->kind == JSON_INT) &&
 		 field->kinds == KIND(JSON_ARRAY))
 		hint = xstrdup("a list stands in [ ], also when it has one entry");
+	else if (value->kind == JSON_ARRAY && field->list_hint)
+		hint = xstrdup(field->list_hint);
 	return value_error_hint(r, field, value, hint);
 }
 

@@ -49,6 +49,7 @@ struct field {
 	bool required;
 	const char *renamed_to; /* the key is an older spelling of this one */
 	const char *refused;	/* the key is known but does not belong here, because … */
+	const char *list_hint;	/* what to do instead of giving a list */
 	/* Judges a value of the right kind and stores it in object. False: it reported an error. */
 	bool (*read)(struct reader *r, const struct field *field, const struct json_node *value,
 		     void *object);
@@ -107,6 +108,8 @@ const struct named *name_index_find(const struct name_index *index, const char *
 /* did_you_mean() over the index. */
 char *name_index_suggest(const struct name_index *index, const char *name);
 
+/* Position of a word among others. */
+bool find_word(const char *s, const char *const *words, size_t n, size_t *ret_index);
 /* Position of a string value among words, reporting it when absent. */
 bool read_word(struct reader *r, const struct field *field, const struct json_node *value,
 	       const char *const *words, size_t n, size_t *ret_index);
