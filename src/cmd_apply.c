@@ -152,6 +152,14 @@ static int recover_locked(const struct options *options, struct err *err)
 	return r;
 }
 
+static void report_failure(int r, const struct err *err)
+{
+	if (r == -EBUSY && lock_has_daemon(NULL))
+		log_error("apply: %s, or use dsfw-nft reload", err->text);
+	else
+		log_failure("apply", r, err->text);
+}
+
 int cmd_apply(const struct options *options)
 {
 	struct policy policy = { 0 };
@@ -165,7 +173,7 @@ int cmd_apply(const struct options *options)
 	if (r >= 0)
 		r = apply(options, &policy, &err);
 	if (r < 0)
-		log_error("apply: %s", err.text);
+		report_failure(r, &err);
 	err_free(&err);
 	policy_free(&policy);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
@@ -233,7 +241,7 @@ int cmd_teardown(const struct options *options)
 	(void)options; /* works without config files, and with broken ones */
 	r = teardown(&removed, &err);
 	if (r < 0)
-		log_error("teardown: %s", err.text);
+		log_failure("teardown", r, err.text);
 	else if (!removed.table && !removed.shim)
 		printf("nothing to remove\n");
 	if (r >= 0 && removed.table)

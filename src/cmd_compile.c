@@ -110,7 +110,7 @@ int cmd_check(const struct options *options)
 	if (options->kernel)
 		r = check_in_kernel(options, &policy, &err);
 	if (r < 0)
-		log_error("check: %s", err.text);
+		log_failure("check", r, err.text);
 	else
 		print_summary(&policy, options->kernel);
 	err_free(&err);

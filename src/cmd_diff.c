@@ -368,7 +368,7 @@ int cmd_diff(const struct options *options)
 	if (r >= 0)
 		r = diff(options, &policy, &different, &err);
 	if (r < 0) {
-		log_error("diff: %s", err.text);
+		log_failure("diff", r, err.text);
 	} else if (sysctl_bridge_netfilter_check(&err) < 0) {
 		printf("host settings\n    %s\n", err.text);
 		settings = true;

@@ -487,7 +487,7 @@ int cmd_daemon(const struct options *options)
 	r = run(&d, &err);
 
 	if (r < 0)
-		log_error("daemon: %s", err.text);
+		log_failure("daemon", r, err.text);
 	stop(&d);
 	err_free(&err);
 	return r < 0 ? (d.bad_config ? EXIT_CONFIG : EXIT_FAILED) : EXIT_DONE;

@@ -48,11 +48,8 @@ static bool held_by_daemon(int fd, pid_t *ret_pid)
 static int busy_daemon(pid_t pid, struct err *err)
 {
 	if (pid <= 0)
-		return err_set(err, EBUSY,
-			       "the daemon is running: use dsfw-nft reload, or stop it first");
-	return err_set(err, EBUSY,
-		       "the daemon (pid %d) is running: use dsfw-nft reload, or stop it first",
-		       (int)pid);
+		return err_set(err, EBUSY, "the daemon is running: stop it first");
+	return err_set(err, EBUSY, "the daemon (pid %d) is running: stop it first", (int)pid);
 }
 
 /* Who gives the lock back removes its file, so that a lock on a file without a name is worth

@@ -3,10 +3,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static enum log_level max_level = LOG_LEVEL_INFO;
@@ -118,4 +120,21 @@ void log_info(const char *fmt, ...)
 	va_start(ap, fmt);
 	log_va(LOG_LEVEL_INFO, fmt, ap);
 	va_end(ap);
+}
+
+static bool has_net_admin(void)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN));
+}
+
+void log_failure(const char *command, int r, const char *text)
+{
+	bool lacks = (r == -EPERM || r == -EACCES) && !has_net_admin();
+
+	log_error("%s: %s%s", command, text,
+		  lacks ? ": it needs CAP_NET_ADMIN, as root has it" : "");
 }

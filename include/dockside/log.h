@@ -23,5 +23,7 @@ bool log_is_journal(void);
 void log_error(const char *fmt, ...) printf_like(1, 2);
 void log_warning(const char *fmt, ...) printf_like(1, 2);
 void log_info(const char *fmt, ...) printf_like(1, 2);
+/* What ended a command that works on the kernel, as -errno and as text, and what it may lack for that. */
+void log_failure(const char *command, int r, const char *text);
 
 #endif

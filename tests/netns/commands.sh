@@ -56,4 +56,13 @@ rules 8080
 step "nothing but the shim was there" 0 'applied: 2 managed networks' apply
 step "teardown" 0 'removed table inet dockside.*removed our chain' teardown
 step "there is nothing more to remove" 0 'nothing to remove' teardown
+
+# Root without the capability, as in a container; others lack the lock's directory, too.
+for command in apply diff "check --kernel" teardown daemon; do
+	read -ra words <<<"$command"
+	said=$(setpriv --bounding-set=-net_admin --inh-caps=-net_admin timeout 60 "$DSFW_NFT" "${words[@]}" \
+		--network-config $t/network.json --firewall-config $t/firewall.json 2>&1)
+	like "$command without CAP_NET_ADMIN" "$? ${said##*$'\n'}" \
+		"^1 error: ${words[0]}: .*Operation not permitted: it needs CAP_NET_ADMIN, as root has it$"
+done
 finish

@@ -74,11 +74,12 @@ is "the daemon gives them timeouts" "$(elements $set)" "10.0.0.1
 198.51.100.5 timeout 12s comment nat.example
 198.51.100.6"
 # An apply that takes its time has a second one wait; a daemon does not.
-busy="^error: (daemon|apply|teardown): the daemon \(pid $daemon_pid\) is running: use dsfw-nft reload"
 for command in daemon apply teardown; do
 	timeout 3 "$DSFW_NFT" $command "${files[@]}" >$t/refused 2>&1
 	is "$command beside it is refused at once" "$?" 1
-	like "and told by whom" "$(grep ^error $t/refused)" "$busy"
+	advice="stop it first"
+	[[ $command != apply ]] || advice+=", or use dsfw-nft reload"
+	is "and told by whom" "$(grep ^error $t/refused)" "error: $command: the daemon (pid $daemon_pid) is running: $advice"
 done
 result "it feeds the watchdog" "$(until_true 3 told 3 WATCHDOG=1 || tail $told)"
 
