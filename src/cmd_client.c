@@ -138,18 +138,21 @@ static void put_place(struct buf *b, const struct json_node *item)
 static void print_fault(enum severity severity, const struct json_node *item)
 {
 	const char *message, *hint, *pointer;
-	bool journal = log_is_journal();
+	bool journal = log_is_journal(), in_request;
 	struct buf b = { 0 };
 
 	if (item->kind != JSON_OBJECT || !(message = json_text(item, "message", NULL)))
 		return;
-	put_place(&b, item);
+	/* The request is of our own making: who ran the command has not seen it. */
+	in_request = strcmp(json_text(item, "file", ""), REQUEST_FILE) == 0;
+	if (!in_request)
+		put_place(&b, item);
 	if (!journal)
 		buf_puts(&b, severity == SEVERITY_ERROR ? "error: " : "warning: ");
 	buf_puts(&b, message);
 	if ((hint = json_text(item, "hint", NULL)))
 		buf_printf(&b, "; %s", hint);
-	if ((pointer = json_text(item, "pointer", NULL)) && pointer[0])
+	if (!in_request && (pointer = json_text(item, "pointer", NULL)) && pointer[0])
 		buf_printf(&b, " (at %s)", pointer);
 	if (!journal)
 		fprintf(stderr, "%s\n", buf_str(&b));
@@ -203,6 +206,21 @@ static void print_list(const struct json_node *answer, const char *key, const ch
 	}
 }
 
+static bool list_is_empty(const struct json_node *answer, const char *key)
+{
+	const struct json_node *list = json_member(answer, key, JSON_ARRAY);
+
+	return !list || list->u.children.n == 0;
+}
+
+static const char *success_text(enum request_action action, const struct json_node *answer)
+{
+	if (action == REQUEST_RECONCILE && list_is_empty(answer, "repaired") &&
+	    list_is_empty(answer, "removed_chains") && list_is_empty(answer, "removed_ipsets"))
+		return "nothing to repair";
+	return "done";
+}
+
 static void print_success(enum request_action action, const struct json_node *answer)
 {
 	const char *message = json_text(answer, "message", NULL);
@@ -217,7 +235,7 @@ static void print_success(enum request_action action, const struct json_node *an
 		client_print_explanations(answer, stdout);
 		return;
 	}
-	printf("%s\n", message ? message : "done");
+	printf("%s\n", message ? message : success_text(action, answer));
 	print_list(answer, "repaired", "repaired");
 	print_list(answer, "removed_chains", "removed chains");
 	print_list(answer, "removed_ipsets", "removed sets");

@@ -172,10 +172,20 @@ static void print_names(const struct json_node *answer, const struct term *term,
 	finish_table(&table, term, out);
 }
 
+static bool has_string(const struct json_node *list, const char *s)
+{
+	for (size_t i = 0; list && i < list->u.children.n; i++)
+		if (list->u.children.items[i].kind == JSON_STRING &&
+		    strcmp(list->u.children.items[i].u.string.s, s) == 0)
+			return true;
+	return false;
+}
+
 static void print_ipsets(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	static const char *const titles[] = { "IPSET", "ADDRESSES" };
 	const struct json_node *ipsets = json_member(answer, "ipsets", JSON_OBJECT);
+	const struct json_node *unused = json_member(answer, "unused_ipsets", JSON_ARRAY);
 	struct term_table table = { .columns = ARRAY_SIZE(titles) };
 
 	add_titles(&table, titles, ARRAY_SIZE(titles));
@@ -184,7 +194,10 @@ static void print_ipsets(const struct json_node *answer, const struct term *term
 		struct buf b = { 0 };
 
 		add_text(&table, ipset->key);
-		put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
+		if (has_string(unused, ipset->key))
+			buf_puts(&b, "none: no rule uses it");
+		else
+			put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
 		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);

@@ -192,7 +192,7 @@ static void handle(struct ctl_request *c, size_t len)
 	struct diags diags = { 0 };
 
 	c->request.src = (struct src){
-		.name = xstrdup("request"),
+		.name = xstrdup(REQUEST_FILE),
 		.len = len,
 	};
 	c->request.src.text = buf_steal(&c->in);

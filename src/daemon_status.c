@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The answer to `status`; its shape is in ctl.h. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -51,6 +52,26 @@ static void put_elems(struct json_out *out, const struct plan *plan, const char 
 	arena_free(&arena);
 }
 
+/* The kernel has no sets of these, and so they have no addresses. */
+static void put_unused_ipsets(struct json_out *out, const struct policy *policy)
+{
+	bool *used = xcalloc(policy->n_ipsets + 1, sizeof(*used));
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		for (size_t k = 0; k < network->n_egress; k++)
+			if (network->egress[k].to == DEST_IPSET)
+				used[network->egress[k].ipset] = true;
+	}
+	json_out_open(out, "unused_ipsets", '[');
+	for (size_t i = 0; i < policy->n_ipsets && has_room(out); i++)
+		if (!used[i])
+			json_out_string(out, NULL, policy->ipsets[i].name);
+	json_out_close(out, ']');
+	free(used);
+}
+
 static bool put_ipsets(struct json_out *out, const struct running *running)
 {
 	static const char *const suffixes[] = { "-v4", "-net4", "-v6", "-net6" };
@@ -66,6 +87,7 @@ static bool put_ipsets(struct json_out *out, const struct running *running)
 		json_out_close(out, ']');
 	}
 	json_out_close(out, '}');
+	put_unused_ipsets(out, &running->policy);
 	return left == 0 || !has_room(out);
 }
 

@@ -30,6 +30,8 @@ enum request_action {
 	REQUEST_DENIED,
 };
 
+#define REQUEST_FILE "request" /* the name of its text in diagnostics */
+
 /* Locations point into it: it stays where it was parsed. request_free() when done. */
 struct request {
 	struct src src;

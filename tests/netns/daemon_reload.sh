@@ -138,6 +138,15 @@ client set-ipset s two.example
 is "a request" "$status" 0
 is "after a request" "$(reload_faults)" ""
 is "it is in force" "$(elements ipset-s-v4 | grep -c 198.51.100.3)" 1
+client set-ipset spare 192.0.2.1
+client status
+is "status says why a set has no addresses" "$(sed -nE 's/^spare +//p' <<<"$out")" "none: no rule uses it"
+client status --json
+like "to programs, too" "$out" '"spare": ?\[\].*"unused_ipsets": ?\["spare"\]'
+client remove-ipset nonesuch
+is "what is wrong with a request stands in none of the operator's files" "$status $err" '1 error: there is no ipset "nonesuch"'
+client reconcile
+is "nothing differs" "$status $out" "0 nothing to repair"
 
 # ---- changes by others ---------------------------------------------------------------------------
 
