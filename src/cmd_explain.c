@@ -61,7 +61,9 @@ static bool read_request(const char *text, struct request *request,
 	bool ok;
 
 	*request = (struct request){
-		.src = { .name = xstrdup("request"), .text = xstrdup(text), .len = strlen(text) },
+		.src = { .name = xstrdup(REQUEST_FILE),
+			 .text = xstrdup(text),
+			 .len = strlen(text) },
 	};
 	ok = request_parse(request, 0, &diags);
 	diags_print(&diags, stderr);
@@ -85,6 +87,8 @@ static int answer_offline(const struct options *options, const struct explain_qu
 	bool resolve = !options->explain.no_resolve;
 	int r = 0;
 
+	if (!policy_find_network(policy, question->from, err))
+		return -EINVAL; /* before DNS takes its time */
 	if (resolve)
 		r = resolve_names(policy, &hosts, err);
 	else
@@ -239,12 +243,18 @@ static const char *verdict_text(const char *verdict)
 					       : verdict;
 }
 
+static bool is_number(const char *text)
+{
+	return *text >= '0' && *text <= '9';
+}
+
 static void print_explanation(const struct json_node *item, FILE *out)
 {
-	const char *mac = json_text(item, "mac", NULL);
+	const char *mac = json_text(item, "mac", NULL),
+		   *protocol = json_text(item, "protocol", "?");
 	long long port, type, code;
 
-	fprintf(out, "%s from %s", json_text(item, "protocol", "?"),
+	fprintf(out, "%s%s from %s", is_number(protocol) ? "protocol " : "", protocol,
 		json_text(item, "source", "?"));
 	if (mac)
 		fprintf(out, " (%s)", mac);

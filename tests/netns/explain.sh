@@ -96,6 +96,11 @@ explained "a name is each of its addresses" 0 \
 explained "another container" 0 'ds-a-ING.*DROPPED|DROPPED.*ds-a-ING' --to 10.1.0.9 --proto udp --port 9
 explained "the host" 0 'DROPPED.*ds-a-HOST' --to host --proto udp --port 9
 explained "no such network" 1 'no network "nosuch"' --from nosuch --to host --proto 47
+# shellcheck disable=SC2119
+hosts # in which no name is found
+dsfw explain --offline --from nosuch --to host --proto 47
+hosts "${names[@]}"
+is "which is told before DNS is asked" "$err" 'error: explain: no network "nosuch" is configured'
 explained "a packet without a port" 2 'need a port' --to host --proto tcp
 client explain --from ds-a --to 192.0.2.1 --proto udp --port 9
 like "the daemon knows the host's other addresses" "$status $out" '^0 .*ds-a-HOST'
@@ -106,7 +111,7 @@ like "offline, DNS is asked" "$status $out" '^0 .*203.0.113.1.*203.0.113.2'
 dsfw explain --offline --no-resolve --from ds-a --to one.example --proto tcp --port 443
 like "unless it is not to be" "$status $out$err" '^1 .*no rule has an address'
 client explain --from ds-free --to 192.0.2.9 --proto 47
-like "an unmanaged network" "$status $out" '^0 .*let pass.*not managed'
+like "an unmanaged network" "$status $out" '^0 protocol 47 from .*let pass.*not managed'
 client explain --from ds-a --to 203.0.113.1 --proto tcp --port 443 --json
 is "as JSON" "$(python3 -c 'import json, sys; a = json.load(sys.stdin)
 print(a["status"], a["network"], [(e["verdict"], e["to"]) for e in a["explanations"]])' <$t/out)" \
