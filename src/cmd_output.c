@@ -2,6 +2,7 @@
 /* --output: where the commands that write a text put it. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,16 +27,30 @@ static int replace_file(const char *path, const struct stat *like, const struct 
 /* Standard output, a device or a pipe: these must not be replaced by a file. */
 static int write_stream(FILE *stream, const char *name, const struct buf *text, struct err *err)
 {
-	if (fwrite(buf_str(text), 1, text->len, stream) < text->len || fflush(stream) != 0)
-		return err_errno(err, errno, "write to %s", name);
-	return 0;
+	int r = 0;
+
+	if (fwrite(buf_str(text), 1, text->len, stream) < text->len || fflush(stream) != 0) {
+		r = err_errno(err, errno, "write to %s", name);
+		/* Told once is enough: main() looks at standard output, too. */
+		__fpurge(stream);
+		clearerr(stream);
+	}
+	return r;
+}
+
+static mode_t mode_of_new(void)
+{
+	mode_t mask = umask(077);
+
+	umask(mask);
+	return 0644 & ~mask;
 }
 
 static int write_file(const char *path, const struct buf *text, struct err *err)
 {
 	/* Through a symbolic link, so that the link stays. */
 	cleanup(cleanup_free) char *target = realpath(path, NULL);
-	struct stat st = { .st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid() };
+	struct stat st = { .st_mode = mode_of_new(), .st_uid = geteuid(), .st_gid = getegid() };
 	cleanup(cleanup_fclose) FILE *special = NULL;
 
 	if (!target || stat(target, &st) < 0)

@@ -38,6 +38,14 @@ step()
 rules 8080
 step "the kernel would take it" 0 '' check --kernel
 step "which it has not" 1 'table inet dockside: new' diff
+for command in compile graph; do
+	is "$command on a full disk" "$("$DSFW_NFT" $command --network-config $t/network.json \
+		--firewall-config $t/firewall.json 2>&1 >/dev/full | grep ^error)" \
+		"error: $command: write to standard output: No space left on device"
+done
+(umask 077 && dsfw compile -o $t/private.nft)
+(umask 002 && dsfw compile -o $t/public.nft)
+is "a new file goes by the umask" "$(stat -c %a $t/private.nft $t/public.nft | xargs)" "600 644"
 step "apply" 0 'applied: 2 managed networks; .*the shim' apply
 step "nothing differs" 0 'no differences' diff
 step "nor is there anything to apply" 0 'nothing to change' apply
