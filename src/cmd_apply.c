@@ -52,14 +52,17 @@ static void print_result(const struct policy *policy, const struct sync_result *
 	if (result->took_over)
 		printf("took over from the iptables version: its chains and jumps are gone\n");
 	if (result->changed)
-		printf("applied: %zu managed networks; changed %zu chains, %zu sets, %zu "
-		       "elements%s\n",
-		       managed, result->n_chains, result->n_sets, result->n_elems,
+		printf("applied: %zu managed network%s; changed %zu chain%s, %zu set%s, %zu "
+		       "element%s%s\n",
+		       managed, plural(managed), result->n_chains, plural(result->n_chains),
+		       result->n_sets, plural(result->n_sets), result->n_elems,
+		       plural(result->n_elems),
 		       result->shim ? ", the shim in Docker's tables" : "");
 	else if (result->recorded)
-		printf("rules as wanted, now recorded as ours: %zu managed networks\n", managed);
+		printf("rules as wanted, now recorded as ours: %zu managed network%s\n", managed,
+		       plural(managed));
 	else
-		printf("nothing to change: %zu managed networks\n", managed);
+		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
 }
 
 static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)

@@ -94,8 +94,9 @@ static void print_summary(const struct policy *policy, bool kernel)
 		managed += network_managed(network);
 		rules += network->n_egress + network->n_nat + network->n_host;
 	}
-	printf("ok: %zu networks, %zu of them managed, %zu rules, %zu ipsets%s\n",
-	       policy->n_networks, managed, rules, policy->n_ipsets,
+	printf("ok: %zu network%s, %zu of them managed, %zu rule%s, %zu ipset%s%s\n",
+	       policy->n_networks, plural(policy->n_networks), managed, rules, plural(rules),
+	       policy->n_ipsets, plural(policy->n_ipsets),
 	       kernel ? "; the kernel accepts them" : "");
 }
 

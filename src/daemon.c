@@ -60,8 +60,8 @@ void daemon_notify_status(struct daemon *d)
 	}
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
-	sd_notifyf(0, "STATUS=enforcing %zu networks, %zu names%s%s%s%s", managed,
-		   d->enforcer.names.n, audit,
+	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s", managed,
+		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n), audit,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))

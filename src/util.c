@@ -87,6 +87,11 @@ char *xasprintf(const char *fmt, ...)
 	return s;
 }
 
+const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 void *array_grow(void *items, size_t *cap, size_t n, size_t size)
 {
 	if (n < *cap)

@@ -26,6 +26,8 @@ void *xreallocarray(void *p, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) printf_like(1, 2);
+/* The ending of a noun of which there are n: "s", or nothing for one. */
+const char *plural(size_t n);
 
 /* Returns items (perhaps moved) with room for at least n + 1 members of size bytes; *cap is the
  * capacity in members and is updated. */

@@ -52,7 +52,7 @@ ip link add ds-b type veth peer name peer
 firewall_config <<<'{"networks": {"ds-a": {"egress": [{"action": "drop"}]}}}'
 dsfw apply
 is "the interface of an unmanaged network is its own affair" "$status $out" \
-	"0 nothing to change: 1 managed networks"
+	"0 nothing to change: 1 managed network"
 ip link delete ds-b
 ip link add ds-b type bridge
 other_config

@@ -182,9 +182,9 @@ running()
 		"$(awk -v a="$before" -v b="$(monotonic)" 'BEGIN { print (b - a > 1 && b - a < 8 ? "so" : b - a) }')" so
 	is "and enforces" "$(elements ipset-s-v4) $(journal_has '^6 ready$' && echo ready)" "198.51.100.2 ready"
 	zone "one.example 198.51.100.1"
-	is "systemd knows what" "$(show StatusText)" "enforcing 1 networks, 1 names"
+	is "systemd knows what" "$(show StatusText)" "enforcing 1 network, 1 name"
 	ctl status
-	like "and shows it" "$status $out" '^0 .*Status: "enforcing 1 networks, 1 names"'
+	like "and shows it" "$status $out" '^0 .*Status: "enforcing 1 network, 1 name"'
 	is "apply beside it is refused" "$(dsfw-nft apply 2>&1 | grep -c "the daemon (pid $pid) is running")" 1
 	like "no Docker is a warning" "$(journal)" $'\n4 [^\n]*there is no such socket: Docker is not installed'
 	is "who may come near the socket" "$(stat -c '%a %U %G' /run/dockside $socket | xargs)" \
@@ -283,14 +283,14 @@ reloading()
 	is "with each line as an error" "$(journal | sed 's/^. socket: .*//; s/^\(.\) .*dorp.*/\1 dorp/' | sort | xargs)" \
 		"3 dorp 3 dorp 3 reload: the configuration has errors, keeping the running one"
 	is "the status says so" "$(show StatusText)" \
-		"enforcing 1 networks, 1 names; the last change of the configuration failed"
+		"enforcing 1 network, 1 name; the last change of the configuration failed"
 	systemctl kill -s HUP $unit
 	until_true 15 failed_twice
 	is "by signal, too" "$(show ActiveState) $(show MainPID)" "active $pid"
 	is "what runs is untouched" "$(table | diff $t/before -)" ""
 	policy_files
 	ctl reload
-	is "then all is well again" "$status $(show StatusText)" "0 enforcing 1 networks, 1 names"
+	is "then all is well again" "$status $(show StatusText)" "0 enforcing 1 network, 1 name"
 
 	# br_netfilter may come when the daemon runs already: then there was nothing that a mount could be made of.
 	in_unit umount /proc/sys/net/bridge 2>/dev/null
