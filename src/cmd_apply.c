@@ -74,7 +74,7 @@ static int apply_rules(const struct options *options, const struct policy *polic
 	struct session session;
 	int r;
 
-	r = resolve_names(policy, &hosts, err);
+	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &hosts, err);
 	if (r >= 0) {
 		compile_policy(policy, &hosts, &options->plan, &plan);
 		r = session_open(&session, err);

@@ -17,7 +17,7 @@ static int compile_and_write(const struct options *options, const struct policy 
 	int r = 0;
 
 	if (options->resolve)
-		r = resolve_names(policy, &hosts, err);
+		r = resolve_names(policy, RESOLVE_FOR_TEXT, &hosts, err);
 	else
 		hosts_collect(policy, &hosts);
 	if (r >= 0) {

@@ -328,7 +328,7 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	if (r < 0)
 		return r;
 	nft_loader_open(&loader);
-	r = resolve_names(policy, &hosts, err);
+	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &hosts, err);
 	if (r >= 0) {
 		compile_policy(policy, &hosts, &options->plan, &plan);
 		plan.beside_daemon = lock_has_daemon(NULL);

@@ -90,7 +90,7 @@ static int answer_offline(const struct options *options, const struct explain_qu
 	if (!policy_find_network(policy, question->from, err))
 		return -EINVAL; /* before DNS takes its time */
 	if (resolve)
-		r = resolve_names(policy, &hosts, err);
+		r = resolve_names(policy, RESOLVE_FOR_TEXT, &hosts, err);
 	else
 		hosts_collect(policy, &hosts);
 	if (r >= 0) {

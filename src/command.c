@@ -44,28 +44,29 @@ bool load_policy(const struct options *options, struct policy *ret_policy)
 	return ok;
 }
 
-static void warn_of_host(const struct host *host)
+static void warn_of_host(const struct host *host, enum resolve_for what)
 {
 	bool v4 = host->errors[FAMILY_IPV4], v6 = host->errors[FAMILY_IPV6];
+	bool kernel = what == RESOLVE_FOR_KERNEL;
 	struct buf b = { 0 };
 
 	answers_error(host->errors, &b);
 	if (v4 && v6)
-		log_warning("%s: no address: %s; rules on it match what the kernel already holds "
-			    "for it, or nothing",
-			    host->name, buf_str(&b));
+		log_warning("%s: no address: %s; rules on it match %snothing", host->name,
+			    buf_str(&b), kernel ? "what the kernel already holds for it, or " : "");
 	else if (v4 || v6)
-		log_warning("%s: %s; rules on it match those of its %s addresses that the kernel "
-			    "already holds, or none",
-			    host->name, buf_str(&b), v4 ? "IPv4" : "IPv6");
+		log_warning("%s: %s; rules on it match %s its %s addresses%s", host->name,
+			    buf_str(&b), kernel ? "those of" : "none of", v4 ? "IPv4" : "IPv6",
+			    kernel ? " that the kernel already holds, or none" : "");
 	else if (host->n_addrs == 0)
 		log_warning("%s: no address: DNS knows the name, but has none for it; rules on it "
-			    "match nothing once what the kernel holds has aged",
-			    host->name);
+			    "match nothing%s",
+			    host->name, kernel ? " once what the kernel holds has aged" : "");
 	buf_free(&b);
 }
 
-int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err)
+int resolve_names(const struct policy *policy, enum resolve_for what, struct hosts *ret_hosts,
+		  struct err *err)
 {
 	int r;
 
@@ -76,7 +77,7 @@ int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct e
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
 	term_progress_end();
 	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++)
-		warn_of_host(&ret_hosts->items[i]);
+		warn_of_host(&ret_hosts->items[i], what);
 	return r;
 }
 
@@ -89,7 +90,7 @@ int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err)
 	*ret_hosts = (struct hosts){ .items = host, .n = 1 };
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
 	if (r >= 0)
-		warn_of_host(host);
+		warn_of_host(host, RESOLVE_FOR_TEXT);
 	return r;
 }
 

@@ -68,9 +68,16 @@ bool load_policy(const struct options *options, struct policy *ret_policy);
  * the lock. Returns 0 or -errno. */
 int recover_files(const struct options *options, struct err *err);
 
+/* What becomes of a name that does not answer. */
+enum resolve_for {
+	RESOLVE_FOR_KERNEL, /* it keeps the addresses that the kernel has for it */
+	RESOLVE_FOR_TEXT,   /* it has none: the kernel is not asked */
+};
+
 /* Asks for every name of the policy, both families, with a deadline; logs each that did not answer.
  * The caller frees *ret_hosts, also after an error. Returns 0 or -errno. */
-int resolve_names(const struct policy *policy, struct hosts *ret_hosts, struct err *err);
+int resolve_names(const struct policy *policy, enum resolve_for what, struct hosts *ret_hosts,
+		  struct err *err);
 
 /* The same for one name, in letters of either case; the only one of *ret_hosts. */
 int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err);

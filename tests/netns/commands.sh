@@ -46,6 +46,10 @@ done
 (umask 077 && dsfw compile -o $t/private.nft)
 (umask 002 && dsfw compile -o $t/public.nft)
 is "a new file goes by the umask" "$(stat -c %a $t/private.nft $t/public.nft | xargs)" "600 644"
+hosts
+step "a name without an address, in a script" 0 'one\.example: no address: [^;]*; rules on it match nothing$' compile --resolve
+step "for the kernel, which may have some" 1 'one\.example: no address: [^;]*; rules on it match what the kernel already holds for it, or nothing$' diff
+hosts "198.51.100.1 one.example" "2001:db8::1 one.example"
 step "apply" 0 'applied: 2 managed networks; .*the shim' apply
 step "nothing differs" 0 'no differences' diff
 step "nor is there anything to apply" 0 'nothing to change' apply
