@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dockside/cmd_since.h"
 #include "dockside/command.h"
 #include "dockside/ctl.h"
 #include "dockside/learn.h"
@@ -23,51 +24,6 @@
 	500 /* with the tenth of a second that the kernel collects for, all is told within one */
 #define UNRECORDED_MS 10000 /* of an ever-growing number, while following */
 #define AFTER_NONE UINT64_MAX
-
-/* ------------------------------------------------------------------ times */
-
-/* "10m": so long before now. */
-static bool read_ago(const char *text, uint64_t now, uint64_t *ret_ms)
-{
-	static const struct {
-		char unit;
-		uint64_t ms;
-	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 } };
-	size_t len = strlen(text);
-	uint64_t number;
-
-	if (len < 2 || !parse_uint(text, len - 1, 0, 1000000, &number))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		uint64_t ago = number * units[i].ms;
-
-		if (units[i].unit != text[len - 1])
-			continue;
-		*ret_ms = ago < now ? now - ago : 0;
-		return true;
-	}
-	return false;
-}
-
-static bool read_since(const char *command, const char *text, uint64_t *ret_ms)
-{
-	struct tm tm = { 0 };
-	const char *end;
-	time_t seconds;
-
-	if (!text || read_ago(text, unix_ms(), ret_ms))
-		return true;
-	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	seconds = end && !*end ? timegm(&tm) : -1;
-	if (seconds < 0) {
-		log_error("%s: --since is \"%s\": wanted 30s, 10m, 2h or 1d, or a time as "
-			  "2026-01-02T03:04:05Z",
-			  command, text);
-		return false;
-	}
-	*ret_ms = (uint64_t)seconds * 1000;
-	return true;
-}
 
 /* ------------------------------------------------------------------ asking */
 
@@ -194,6 +150,12 @@ static void begin_view(struct view *view, bool json)
 	term_narrow(&view->term, view->width, N_COLUMNS);
 }
 
+/* The line is what one needs of the rule's place; the file is known. */
+static bool rule_is_short(const struct view *view)
+{
+	return view->width[RULE] < RULE_WIDTH;
+}
+
 static void put_column(struct buf *b, const struct view *view, int column, const char *text)
 {
 	cleanup(cleanup_free) char *cut = term_cut(&view->term, text, view->width[column]);
@@ -246,9 +208,11 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 	const char *kind = json_text(event, "kind", "");
 
 	if (strcmp(json_text(event, "verdict", ""), "audit") == 0)
-		buf_puts(b, view->width[RULE] < RULE_WIDTH ? "audit: " : "(audit: passed)  ");
+		buf_puts(b, rule_is_short(view) ? "audit: " : "(audit: passed)  ");
 	if (!rule)
 		buf_puts(b, "older rules");
+	else if (file && rule_is_short(view))
+		buf_printf(b, "%s:%" PRId64, rule, number_of(event, "line"));
 	else if (file)
 		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, number_of(event, "line"));
 	else
@@ -290,7 +254,7 @@ static void print_titles(struct view *view)
 	struct buf b = { 0 };
 
 	for (int i = 0; i < N_COLUMNS; i++)
-		put_column(&b, view, i, titles[i]);
+		put_column(&b, view, i, i == RULE && rule_is_short(view) ? "RULE:LINE" : titles[i]);
 	term_put(&view->term, TERM_TITLE, buf_str(&b), stdout);
 	putchar('\n');
 	buf_free(&b);
@@ -496,7 +460,12 @@ static bool begin(const struct options *options, struct question *ret)
 		.socket = options->socket ? options->socket : CTL_DEFAULT_PATH,
 		.after = AFTER_NONE,
 	};
-	return read_since(options->command, options->since, &ret->since_ms);
+	if (options->since && !since_parse(options->since, unix_ms(), &ret->since_ms)) {
+		log_error("%s: --since is \"%s\": wanted " SINCE_ALLOWED, options->command,
+			  options->since);
+		return false;
+	}
+	return true;
 }
 
 int cmd_denied(const struct options *options)

@@ -183,7 +183,7 @@ static int cmd_help(const struct options *options)
 	       "  --follow                 denied: go on, until interrupted\n"
 	       "  --since TIME             denied, learn: from then on: 30s, 10m, 2h or 1d ago, or "
 	       "a\n"
-	       "                           time as 2026-01-02T03:04:05Z\n"
+	       "                           time as denied shows it or as 2026-01-02T03:04:05Z\n"
 	       "  --network JSON|@FILE     set-network: what to set of the network's topology;\n"
 	       "                           denied: the NAME of the only network of interest\n"
 	       "  --firewall JSON|@FILE    set-network: its rules\n"

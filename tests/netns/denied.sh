@@ -109,6 +109,8 @@ like "a network that does not exist" "$status $out$err" \
 NO_COLOR=1 timeout 20 script -qec "stty cols 76; $DSFW_NFT denied --socket $socket" /dev/null </dev/null | tr -d '\r' >$t/narrow
 is "a terminal is not too narrow for it" "$(wc -l <$t/narrow) $([[ $(wc -L <$t/narrow) -le 76 ]] || wc -L <$t/narrow)" \
 	"1001 "
+is "and has the rule's line in it" "$(grep -cE 'egress\[[0-9]+\]:[0-9]+$' $t/narrow)" \
+	"$(grep -cE 'egress\[[0-9]+\] \(' <<<"$(client denied; echo "$out")")"
 
 # ---- over a reload -------------------------------------------------------------------------------
 
