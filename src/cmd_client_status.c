@@ -70,7 +70,8 @@ static enum term_style style_of(const char *state)
 {
 	static const char *const good[] = { "ready",	 "ok",	      "enforced",
 					    "installed", "connected", "present" };
-	static const char *const bad[] = { "NOT READY", "error", "failing", "differs", "refused" };
+	static const char *const bad[] = { "NOT READY", "ALARM",   "error",
+					   "failing",	"differs", "refused" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		if (strcmp(state, good[i]) == 0)
@@ -272,6 +273,20 @@ static void print_drift(const struct json_node *drift, FILE *out)
 	buf_free(&b);
 }
 
+static void print_alarms(const struct json_node *answer, const struct term *term, FILE *out)
+{
+	const struct json_node *alarms = json_member(answer, "alarms", JSON_ARRAY);
+
+	for (size_t i = 0; alarms && i < alarms->u.children.n; i++) {
+		const struct json_node *alarm = &alarms->u.children.items[i];
+
+		if (alarm->kind != JSON_STRING)
+			continue;
+		put_state(term, "ALARM", out);
+		fprintf(out, ": %s\n", alarm->u.string.s);
+	}
+}
+
 void client_print_status(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	const struct json_node *networks = json_member(answer, "networks", JSON_ARRAY);
@@ -281,6 +296,7 @@ void client_print_status(const struct json_node *answer, const struct term *term
 	put_state(term, json_is_true(answer, "ready") ? "ready" : "NOT READY", out);
 	fprintf(out, ": %zu network%s; dsfw-nft %s\n", n, n == 1 ? "" : "s",
 		json_text(versions, "dsfw-nft", "of unknown version"));
+	print_alarms(answer, term, out);
 	print_reload(json_member(answer, "reload", JSON_OBJECT), term, out);
 	print_shim(json_member(answer, "shim", JSON_OBJECT), term, out);
 	print_docker(json_member(answer, "docker", JSON_OBJECT), term, out);

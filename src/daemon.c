@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "dockside/alarms.h"
 #include "dockside/config.h"
 #include "dockside/lock.h"
 #include "dockside/log.h"
@@ -48,7 +49,7 @@ void daemon_notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
 	size_t managed = 0, audited = 0;
-	char audit[64] = "";
+	char audit[64] = "", alarms[64] = "";
 
 	if (!running)
 		return;
@@ -60,8 +61,12 @@ void daemon_notify_status(struct daemon *d)
 	}
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
-	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s", managed,
-		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n), audit,
+	d->told_alarms = alarms_tell(&running->policy, &d->enforcer.names, NULL, NULL);
+	if (d->told_alarms > 0)
+		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status",
+			 d->told_alarms, d->told_alarms == 1 ? "" : "S");
+	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s", managed,
+		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n), audit, alarms,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))

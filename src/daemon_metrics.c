@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "dockside/alarms.h"
 #include "dockside/daemon.h"
 
 /* The longest line as JSON, and the end of the answer. */
@@ -53,6 +54,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.repair_ms = d->repair_unix_ms,
 		.repairs_limited = repairs_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,
+		.alarms = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL),
 		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),

@@ -10,6 +10,7 @@
 
 #include <sys/epoll.h>
 
+#include "dockside/alarms.h"
 #include "dockside/log.h"
 
 #define DNS_TIMEOUT_MS 4000
@@ -69,6 +70,8 @@ static void tell_trouble(struct daemon *d)
 		log_trouble(name, trouble);
 		name->told = trouble;
 	}
+	if (alarms_tell(&d->enforcer.running->policy, names, NULL, NULL) != d->told_alarms)
+		daemon_notify_status(d);
 }
 
 /* ------------------------------------------------------------------ answers to sets */

@@ -5,13 +5,15 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "dockside/alarms.h"
 #include "dockside/daemon.h"
 #include "dockside/legacy.h"
 #include "dockside/metrics.h"
 
-#define COUNTERS_FAST_MS 5		 /* a table that is read within that is read each time */
-#define COUNTERS_REST 10		 /* any other, after so many times what that has taken */
-#define COUNTERS_AGE_MAX_MS 3000	 /* at the latest */
+#define COUNTERS_FAST_MS 5	 /* a table that is read within that is read each time */
+#define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
+#define COUNTERS_AGE_MAX_MS 3000 /* at the latest */
+#define ALARMS_MAX 100
 #define ADDRESSES_MAX 8000		 /* of all ipsets together: an answer is at most 1 MiB */
 #define NETWORKS_ROOM (REQUEST_MAX / 2)	 /* details of networks begin within that */
 #define ROOM (REQUEST_MAX - (64u << 10)) /* so do ipsets and names; there is more behind them */
@@ -219,6 +221,36 @@ static bool put_names(struct json_out *out, const struct names *names, uint64_t 
 	return left == 0 || !has_room(out);
 }
 
+struct alarm_list {
+	struct json_out *out;
+	size_t left;
+};
+
+static void put_alarm(void *data, const char *text)
+{
+	struct alarm_list *list = data;
+
+	if (list->left == 0)
+		return;
+	list->left--;
+	json_out_string(list->out, NULL, text);
+}
+
+static void put_alarms(struct json_out *out, const struct daemon *d)
+{
+	struct alarm_list list = { .out = out, .left = ALARMS_MAX };
+	size_t n;
+
+	json_out_open(out, "alarms", '[');
+	n = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
+	if (n > ALARMS_MAX) {
+		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
+
+		json_out_string(out, NULL, more);
+	}
+	json_out_close(out, ']');
+}
+
 static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now_ms)
 {
 	uint64_t last_ms = 0;
@@ -321,6 +353,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "ready", d->ready && !d->settings_error);
 	json_out_string(out, "settings", d->settings_error);
+	put_alarms(out, d);
 	truncated = put_networks(out, d, counters);
 	truncated |= put_ipsets(out, running);
 	truncated |= put_names(out, &d->enforcer.names, now_ms);

@@ -242,6 +242,12 @@ static void put_drift(const struct metrics *m, size_t i, struct buf *b)
 	put_plain(b, m->state.repair_waiting);
 }
 
+static void put_alarms(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.alarms);
+}
+
 static void put_shim(const struct metrics *m, size_t i, struct buf *b)
 {
 	bool ip6 = i >= m->state.shim_ip.n;
@@ -459,6 +465,9 @@ static const struct metric {
 	{ "drift", "gauge",
 	  "Whether somebody has changed the ruleset and that is not put back yet.", one,
 	  put_drift },
+	{ "alarms", "gauge",
+	  "Drop and NAT rules that do nothing for a name, as no address of it is known.", one,
+	  put_alarms },
 	{ "shim_state", "gauge",
 	  "The second layer in DOCKER-USER: 1 for the state that it is in, by table.", shim_states,
 	  put_shim },

@@ -52,6 +52,8 @@
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
  *  "truncated": true,                      addresses, names, or details of networks were left out:
  *                                          there are too many for an answer
+ *  "alarms": ["…"],                        what is not as safe as the files read (alarms.h), a line each; of more
+ *                                          than 100 the rest is a number
  *  "network_details": {"ds-prod": {
  *      "state": "enforced",                or "unmanaged", "draining", "closed" (draining,
  *                                          its policy lost: everything is refused)

@@ -69,6 +69,7 @@ struct daemon {
 	uint64_t ask_from_ms;	     /* not before */
 	size_t ask_cursor;	     /* whose turn it is */
 	sd_event_source *sets_timer; /* answers are collected until then */
+	size_t told_alarms;	     /* systemd knows of that many */
 	bool answers_waiting;
 	uint64_t answers_since_ms;
 	sd_event_source *ready_timer; /* DNS has that long at the start */

@@ -78,6 +78,7 @@ struct metrics_state {
 	bool repaired; /* ever */
 	uint64_t repair_ms;
 	bool repairs_limited, repair_waiting;
+	size_t alarms;
 	struct state_of shim_ip, shim_ip6, docker;
 	const struct loop_times *loop;
 	const struct denied_counts *denied; /* NULL: nobody is told */
