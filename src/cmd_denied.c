@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dockside/clock.h"
 #include "dockside/cmd_since.h"
 #include "dockside/command.h"
 #include "dockside/ctl.h"

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dockside/clock.h"
 #include "dockside/ctl.h"
 
 #define RETRY_MS 20

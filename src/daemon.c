@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "dockside/alarms.h"
+#include "dockside/clock.h"
 #include "dockside/config.h"
 #include "dockside/lock.h"
 #include "dockside/log.h"

@@ -15,6 +15,7 @@
  * are rewritten. They are read when somebody asks; and before another policy is enforced, if something was
  * refused since they were read.
  */
+#include "dockside/clock.h"
 #include "dockside/denied.h"
 
 #include <errno.h>

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 
 #include "dockside/alarms.h"
+#include "dockside/clock.h"
 #include "dockside/log.h"
 
 #define DNS_TIMEOUT_MS 4000

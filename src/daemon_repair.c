@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 
+#include "dockside/clock.h"
 #include "dockside/log.h"
 
 #define DAMAGE_MAX 400 /* bytes of description kept */

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "dockside/alarms.h"
+#include "dockside/clock.h"
 #include "dockside/daemon.h"
 #include "dockside/legacy.h"
 #include "dockside/metrics.h"

@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dockside/clock.h"
 #include "dockside/util.h"
 
 #define AT_ONCE 128

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "dockside/clock.h"
 #include "dockside/dns.h"
 #include "dockside/util.h"
 

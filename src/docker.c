@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dockside/clock.h"
+
 #define CONNECT_MS 2000L
 #define HEADERS_MAX (64u << 10)	     /* bytes */
 #define STREAM_MAX (4u << 20)	     /* bytes of events that wait to be handed over */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "dockside/err.h"
@@ -314,24 +313,6 @@ void arena_free(struct arena *a)
 		free(a->head);
 		a->head = next;
 	}
-}
-
-static uint64_t clock_ms(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-uint64_t monotonic_ms(void)
-{
-	return clock_ms(CLOCK_MONOTONIC);
-}
-
-uint64_t unix_ms(void)
-{
-	return clock_ms(CLOCK_REALTIME);
 }
 
 static uint64_t hash_word(uint64_t hash, uint64_t word)

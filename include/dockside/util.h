@@ -77,10 +77,6 @@ void arena_free(struct arena *a);
 #define HASH_SEED 0xcbf29ce484222325u
 uint64_t hash64(uint64_t seed, const void *data, size_t len);
 
-/* Milliseconds of CLOCK_MONOTONIC: for time-outs; and since 1970, for people. */
-uint64_t monotonic_ms(void);
-uint64_t unix_ms(void);
-
 /* Writes that many digits, lower case, of value's lowest ones, and NUL; returns where it is. */
 char *hex_format(char *s, uint64_t value, unsigned digits);
 
