@@ -12,6 +12,7 @@ network_config <<'END'
 	{"name": "ds-b", "subnet": "172.30.2.0/24"}
 ]}
 END
+# Both with nat rules: the NAT chain stays in the table.
 cat >$t/policy.0 <<'END'
 {"ipsets": {"good": ["198.51.100.1", "203.0.113.0/24"]},
 "networks": {"ds-a": {"egress": [{"proto": "tcp", "ports": [80, 443], "to": "ipset", "ipset": "good"},
@@ -20,7 +21,8 @@ END
 cat >$t/policy.1 <<'END'
 {"ipsets": {"good": ["198.51.100.2", "203.0.113.0/24"]},
 "networks": {"ds-a": {"egress": [{"to": "ipset", "ipset": "good"}, {"action": "drop"}],
-	"host": [{"action": "drop"}]}, "ds-b": {"egress": [{"action": "drop", "proto": "udp"}]}}}
+	"host": [{"action": "drop"}]}, "ds-b": {"egress": [{"action": "drop", "proto": "udp"}],
+	"nat": [{"match_dport": 25, "to_ip": "198.51.100.3", "to_port": 25}]}}}
 END
 
 apply() # POLICY: exits with its status
