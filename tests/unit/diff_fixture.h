@@ -6,17 +6,9 @@
 #ifndef DIFF_FIXTURE_H
 #define DIFF_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "policy_fixture.h"
 
 #include "dockside/compile.h"
-#include "dockside/config.h"
 #include "dockside/diff.h"
 #include "dockside/nft_text.h"
 
@@ -35,23 +27,10 @@ struct config {
 	struct plan plan;
 };
 
-static inline void fill_src(struct src *src, const char *name, const char *text)
-{
-	*src = (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
-}
-
 static inline void config_read(struct config *c, const char *firewall)
 {
-	struct diags diags = { 0 };
-
 	*c = (struct config){ 0 };
-	fill_src(&c->policy.network_src, "network.json", NETWORK);
-	fill_src(&c->policy.firewall_src, "firewall.json", firewall);
-	if (!config_parse(&c->policy, &diags)) {
-		diags_print(&diags, stderr);
-		fail();
-	}
-	diags_free(&diags);
+	policy_read(&c->policy, NETWORK, firewall);
 	hosts_collect(&c->policy, &c->hosts);
 }
 

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "policy_fixture.h"
 
 #include "dockside/alarms.h"
-#include "dockside/config.h"
 
 static const char network_text[] =
 	"{\"networks\": [{\"name\": \"ds-a\", \"subnet\": \"172.30.1.0/24\"},"
@@ -33,23 +25,11 @@ struct fixture {
 	struct names names;
 };
 
-static void fill_src(struct src *src, const char *name, const char *text)
-{
-	*src = (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
-}
-
 static int set_up(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct diags diags = { 0 };
 
-	fill_src(&f->policy.network_src, "network.json", network_text);
-	fill_src(&f->policy.firewall_src, "firewall.json", firewall_text);
-	if (!config_parse(&f->policy, &diags)) {
-		diags_print(&diags, stderr);
-		return -1;
-	}
-	diags_free(&diags);
+	policy_read(&f->policy, network_text, firewall_text);
 	hosts_collect(&f->policy, &f->hosts);
 	names_init(&f->names, 60, 300);
 	names_configure(&f->names, &f->hosts, 0);

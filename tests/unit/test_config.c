@@ -3,16 +3,7 @@
  * Configurations that are accepted: what the model holds then. Refused ones and their messages are
  * in tests/golden/.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "dockside/config.h"
+#include "policy_fixture.h"
 
 struct fixture {
 	struct policy policy;
@@ -21,17 +12,12 @@ struct fixture {
 
 #define AMBER "{\"networks\": [{\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\"}]}"
 
-static void fill_src(struct src *src, const char *name, const char *text)
-{
-	*src = (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
-}
-
 static bool parse_files(struct fixture *f, const char *network, const char *firewall)
 {
 	policy_free(&f->policy);
 	diags_free(&f->diags);
-	fill_src(&f->policy.network_src, "network.json", network);
-	fill_src(&f->policy.firewall_src, "firewall.json", firewall);
+	f->policy.network_src = text_src("network.json", network);
+	f->policy.firewall_src = text_src("firewall.json", firewall);
 	return config_parse(&f->policy, &f->diags);
 }
 

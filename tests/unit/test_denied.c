@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Prefixes to rules of a plan, events to JSON, the memory of events, and what was not told. */
+#include "policy_fixture.h"
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "dockside/compile.h"
-#include "dockside/config.h"
 #include "dockside/denied.h"
 
 /* ------------------------------------------------------------------ prefixes */
@@ -50,16 +42,10 @@ static void compile(struct compiled *c, const char *rules)
 	static const char network[] =
 		"{\"networks\":[{\"name\":\"amber\",\"subnet\":\"192.0.2.0/24\"}]}";
 	static const struct plan_options options = { .mark_bit = 1, .log_group = 20 };
-	struct diags diags = { 0 };
+	cleanup(cleanup_free) char *firewall = xasprintf("{\"networks\":{\"amber\":{%s}}}", rules);
 
 	*c = (struct compiled){ 0 };
-	c->policy.network_src =
-		(struct src){ xstrdup("network.json"), xstrdup(network), strlen(network) };
-	c->policy.firewall_src.name = xstrdup("firewall.json");
-	c->policy.firewall_src.text = xasprintf("{\"networks\":{\"amber\":{%s}}}", rules);
-	c->policy.firewall_src.len = strlen(c->policy.firewall_src.text);
-	assert_true(config_parse(&c->policy, &diags));
-	diags_free(&diags);
+	policy_read(&c->policy, network, firewall);
 	hosts_collect(&c->policy, &c->hosts);
 	compile_policy(&c->policy, &c->hosts, &options, &c->plan);
 }

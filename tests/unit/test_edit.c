@@ -3,16 +3,8 @@
  * Requests against two configuration files: what the files say afterwards, word for word, or why
  * they stay as they are. What results goes through config_parse(), as in the daemon.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "policy_fixture.h"
 
-#include <cmocka.h>
-
-#include "dockside/config.h"
 #include "dockside/edit.h"
 
 #define NETWORKS                                                                        \
@@ -61,11 +53,6 @@ struct fixture {
 	struct diags diags;
 	bool good;
 };
-
-static struct src text_src(const char *name, const char *text)
-{
-	return (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
-}
 
 static void clear(struct fixture *f)
 {

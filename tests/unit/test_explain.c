@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packets through plans that are compiled from texts, names with addresses that are given here. */
+#include "policy_fixture.h"
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "dockside/compile.h"
-#include "dockside/config.h"
 #include "dockside/explain_json.h"
 
 #define MARK 0x10000000u
@@ -48,11 +40,6 @@ struct fixture {
 	struct plan plan;
 };
 
-static void fill_src(struct src *src, const char *name, const char *text)
-{
-	*src = (struct src){ .name = xstrdup(name), .text = xstrdup(text), .len = strlen(text) };
-}
-
 static void give(struct fixture *f, const char *name, const char *text)
 {
 	struct answer answer = { .name = name, .state = HOST_DNS, .n_addrs = 1 };
@@ -68,15 +55,8 @@ static int set_up(void **state)
 {
 	static const struct plan_options options = { .mark_bit = MARK };
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct diags diags = { 0 };
 
-	fill_src(&f->policy.network_src, "network.json", network_text);
-	fill_src(&f->policy.firewall_src, "firewall.json", firewall_text);
-	if (!config_parse(&f->policy, &diags)) {
-		diags_print(&diags, stderr);
-		return -1;
-	}
-	diags_free(&diags);
+	policy_read(&f->policy, network_text, firewall_text);
 	hosts_collect(&f->policy, &f->hosts);
 	give(f, "a.example", "198.51.100.7");
 	give(f, "a.example", "2001:db8::7");

@@ -3,18 +3,10 @@
  * Metrics of a kernel that is made from the plan; every line is read as strictly as Prometheus' text
  * format (version 0.0.4) and `promtool check metrics` want it.
  */
+#include "policy_fixture.h"
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "dockside/compile.h"
-#include "dockside/config.h"
 #include "dockside/daemon.h"
 
 #define NETWORK                                                                \
@@ -35,11 +27,6 @@ struct world {
 	struct kernel kernel;
 	struct daemon d;
 };
-
-static struct src text_src(const char *text)
-{
-	return (struct src){ .name = xstrdup("text"), .text = xstrdup(text), .len = strlen(text) };
-}
 
 /* Each rule has a number of its own: the n-th counter of the table counts 1 << n packets at first. */
 static void load(struct world *w)
@@ -86,16 +73,9 @@ static void load(struct world *w)
 static void open_world(struct world *w, const char *network, const char *firewall)
 {
 	static const struct plan_options options = { .mark_bit = 0x10000000 };
-	struct diags diags = { 0 };
 
 	*w = (struct world){ .running = running_new() };
-	w->running->policy.network_src = text_src(network);
-	w->running->policy.firewall_src = text_src(firewall);
-	if (!config_parse(&w->running->policy, &diags)) {
-		diags_print(&diags, stderr);
-		fail();
-	}
-	diags_free(&diags);
+	policy_read(&w->running->policy, network, firewall);
 	hosts_collect(&w->running->policy, &w->running->hosts);
 	compile_policy(&w->running->policy, &w->running->hosts, &options, &w->running->plan);
 	load(w);
@@ -142,7 +122,7 @@ static unsigned read_answers(struct world *w, struct buf *text)
 
 		daemon_metrics(&w->d, (uint64_t)from, &out);
 		assert_true(b.len < REQUEST_MAX);
-		src = text_src(buf_str(&b));
+		src = text_src("answer", buf_str(&b));
 		assert_true(json_parse(&src, &tree, &diags));
 		assert_string_equal(string_in(tree.root, "status"), "ok");
 		if (of)
