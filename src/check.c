@@ -262,6 +262,23 @@ static void warn_loopback(const struct network *network, struct diags *diags)
 	}
 }
 
+/* What "to any address" cannot mean (SPEC §2): there is no translation between families. */
+static void note_other_family(const struct network *network, struct diags *diags)
+{
+	for (size_t i = 0; i < network->n_nat; i++) {
+		const struct nat_rule *rule = &network->nat[i];
+		bool ipv4 = rule->to_ip.family == FAMILY_IPV4;
+		cleanup(cleanup_free) char *pointer = NULL;
+
+		if (rule->to_host || (ipv4 && !network->has_subnet6))
+			continue;
+		pointer = xasprintf("/networks/%s/nat/%zu", network->name, i);
+		diag_add(diags, SEVERITY_NOTE, rule->loc, pointer,
+			 "over %s port %u is not redirected, as to_ip is an %s address",
+			 ipv4 ? "IPv6" : "IPv4", rule->match_dport, ipv4 ? "IPv4" : "IPv6");
+	}
+}
+
 static bool denies_by_default(const struct network *network)
 {
 	if (network->n_egress == 0)
@@ -320,6 +337,7 @@ void policy_check(const struct policy *policy, struct diags *diags)
 		if (network->audit)
 			warn_audit(network, diags);
 		warn_loopback(network, diags);
+		note_other_family(network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host, network->n_host);
 	}
