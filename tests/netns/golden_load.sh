@@ -96,13 +96,24 @@ faults=$(
 )
 result "each loads over every other: $((${#cases[@]} * (${#cases[@]} - 1))) pairs" "$faults"
 
+# less_nat NAME: the listing, without the NAT chain that stays once it is there, if that policy has none
+less_nat()
+{
+	if grep -q 'chain prerouting' "$t/case/$1/wanted"; then
+		listing
+	else
+		listing | grep -vE '^\s(chain prerouting .* vmap @dispatch-nat|map dispatch-nat \{\s+type ifname : verdict)\s+\}$'
+	fi
+}
+
 # And apply makes do with what any of them has left.
 faults=
+before=nothing
 for name in "${cases[@]}"; do
 	cp "$t/case/$name/network.json" "$t/case/$name/firewall.json" $t
 	dsfw apply
 	faults+=$(status_fault 0)
-	faults+=$(listing | diff "$t/case/$name/wanted" - | head -20)
+	faults+=$(less_nat "$name" | diff "$t/case/$name/wanted" - | head -20)
 	dsfw diff
 	faults+=$(status_fault 0)
 	[[ -z $faults ]] || faults+="
