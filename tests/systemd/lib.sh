@@ -47,7 +47,7 @@ make_tree()
 		ln -sf "/run/t/$file" "$root/etc/$file" || return
 	done
 	echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
-	mkdir "$root/test" && cp -r "$lab/../netns" "$lab/../docker" "$lab" "$root/test/" &&
+	mkdir "$root/test" && cp -r "$lab/../tap.sh" "$lab/../netns" "$lab/../docker" "$lab" "$root/test/" &&
 		cp "$PACKAGE" "$root/test/package.deb"
 }
 
