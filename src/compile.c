@@ -24,15 +24,17 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "dockside/compile_link.h"
 #include "dockside/compile_log.h"
 #include "dockside/compile_sets.h"
 
 struct compiler {
 	struct plan *plan;
 	struct compile_sets sets;
-	struct plan_set *dispatch, *dispatch_host, *dispatch_nat;
+	struct plan_set *dispatch, *dispatch_host, *dispatch_nat, *dispatch_source;
 	struct plan_set *lookups; /* NULL: nothing is told */
-	bool refuses;		  /* some rule goes to the refuse chain */
+	struct dockside_sets docksides;
+	bool refuses; /* some rule goes to the refuse chain */
 	const struct origin *built_in;
 	struct buf text; /* scratch */
 };
@@ -274,11 +276,11 @@ static struct plan_chain *network_chain(struct compiler *c, const struct network
 	return chain;
 }
 
-static void emit_invalid(struct plan_chain *chain)
+static void emit_no_connection(struct plan_chain *chain, unsigned ct_states)
 {
 	struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
-	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_INVALID;
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = ct_states;
 	out->counter = true;
 	out->verdict = VERDICT_DROP;
 	out->comment = "part of no connection";
@@ -289,15 +291,21 @@ static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
 	set_add_bridge(map, chain->bridge, chain->origin)->target = chain->name;
 }
 
+static void emit_source(struct compiler *c, const struct network *network)
+{
+	struct plan_chain *chain = network_chain(c, network, "SRC");
+
+	compile_source(c->plan, chain, network, &c->docksides);
+	dispatch_to(c->dispatch_source, chain);
+}
+
 static void emit_ing(struct compiler *c, const struct network *network)
 {
 	struct plan_chain *chain = network_chain(c, network, "ING");
-	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+	struct plan_rule *out;
 
-	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_UNTRACKED;
-	out->verdict = VERDICT_ACCEPT; /* not counted: it opens no connection */
-	out->comment = "neighbour discovery";
-	emit_invalid(chain);
+	compile_neighbours(chain);
+	emit_no_connection(chain, CT_INVALID | CT_UNTRACKED);
 	emit_dockside(chain, network, true);
 	out = chain_add_rule(chain, chain->origin);
 	out->counter = true;
@@ -317,7 +325,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 	out->target = plan_chain_name(&c->plan->arena, network->bridge, "ING");
 	if (!network->dockside_policed)
 		emit_dockside(chain, network, false);
-	emit_invalid(chain);
+	emit_no_connection(chain, CT_INVALID);
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
 	dispatch_to(c->dispatch, chain);
@@ -327,20 +335,16 @@ static void emit_out(struct compiler *c, const struct network *network)
 
 static void emit_host(struct compiler *c, const struct network *network)
 {
-	static const struct portrange dhcp[] = { { 67, 67 }, { 547, 547 } };
 	struct plan_chain *chain;
-	struct plan_rule *out;
 
 	if (network->n_host == 0)
 		return;
 	chain = network_chain(c, network, "HOST");
 	if (!network->dockside_policed)
 		emit_dockside(chain, network, false);
-	out = chain_add_rule(chain, chain->origin);
-	match_ports(c, out, IPPROTO_UDP, dhcp, ARRAY_SIZE(dhcp));
-	out->counter = true;
-	out->verdict = VERDICT_ACCEPT;
-	out->comment = "DHCP";
+	compile_neighbours(chain);
+	emit_no_connection(chain, CT_INVALID);
+	compile_dhcp(chain, network);
 	emit_rules(c, chain, network, network->host, network->n_host, "host",
 		   "no rule matched: the host decides");
 	dispatch_to(c->dispatch_host, chain);
@@ -486,7 +490,7 @@ static void emit_forward(struct compiler *c)
 
 	emit_lookups(c, chain);
 	out = chain_add_rule(chain, c->built_in);
-	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED | CT_RELATED;
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
 	out->mark = c->plan->options.mark_bit;
 	out->counter = true;
 	out->verdict = VERDICT_ACCEPT;
@@ -498,12 +502,33 @@ static void emit_forward(struct compiler *c)
 	out->comment = "from no managed network";
 }
 
+/* The proof of judgement is for the shim alone, whose chain is between forward and this one: a mark leaves as it
+ * came, and what others save of it with the connection does not hold our bit. */
+static void emit_forward_end(struct compiler *c)
+{
+	struct plan_chain *chain = base_chain(c, "forward-end", BASE_FORWARD_END);
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_MARK)->u.mark = c->plan->options.mark_bit;
+	out->unmark = c->plan->options.mark_bit;
+	out->verdict = VERDICT_CONTINUE;
+}
+
+/* Replies from outside come by no bridge, as a rule: they are spared the lookup. */
+static void emit_raw(struct compiler *c)
+{
+	struct plan_chain *chain = base_chain(c, "raw", BASE_PREROUTING_RAW);
+
+	c->dispatch_source = dispatch_map(c, "dispatch-source");
+	rule_add_match(emit_dispatch(c, chain, c->dispatch_source), MATCH_IIF_BRIDGE);
+}
+
 static void emit_input(struct compiler *c)
 {
 	struct plan_chain *chain = base_chain(c, "input", BASE_INPUT);
 	struct plan_rule *out = chain_add_rule(chain, c->built_in);
 
-	rule_add_match(out, MATCH_CT_NOT_NEW);
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED | CT_RELATED;
 	out->counter = true;
 	out->verdict = VERDICT_ACCEPT;
 	c->dispatch_host = dispatch_map(c, "dispatch-host");
@@ -531,7 +556,10 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		any_host |= policy->networks[i].n_host > 0;
 		any_nat |= policy->networks[i].n_nat > 0;
 	}
+	emit_raw(&c);
+	c.docksides = compile_dockside_sets(ret_plan, policy, c.built_in);
 	emit_forward(&c);
+	emit_forward_end(&c);
 	if (any_host)
 		emit_input(&c);
 	if (any_nat)
@@ -544,6 +572,7 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		emit_out(&c, network);
 		emit_ing(&c, network);
 		emit_host(&c, network);
+		emit_source(&c, network);
 		emit_nat(&c, network);
 	}
 	if (c.refuses)

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECTS_OF_NETWORK 4 /* a limit, and a counter each of OUT, ING, HOST */
+#define OBJECTS_OF_NETWORK 5 /* a limit, and a counter each of OUT, ING, HOST, SRC */
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -68,6 +68,13 @@ const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain
 	}
 	return arena_printf(&plan->arena, "dsfw/%s/%s/%s/%08x", chain->bridge, chain->kind, number,
 			    (unsigned)(hash & UINT32_MAX));
+}
+
+const char *compile_log_built_in(struct plan *plan, const struct plan_chain *chain,
+				 const char *comment)
+{
+	return arena_printf(&plan->arena, "dsfw/%s/%s/-/%08x", chain->bridge, chain->kind,
+			    (unsigned)(hash_text(HASH_SEED, comment) & UINT32_MAX));
 }
 
 static const char *audit_comment(struct arena *arena, const char *comment)

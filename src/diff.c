@@ -10,8 +10,10 @@
 
 /* ------------------------------------------------------------------ fingerprints */
 
-/* As many hexadecimal digits as let the fingerprints of four chains fit one comment. */
-#define FINGERPRINT_DIGITS 10
+/* As many hexadecimal digits as let the fingerprints of a network's five chains fit one comment. */
+#define FINGERPRINT_DIGITS 8
+static_assert(sizeof("OUT= ING= HOST= SRC= NAT=") + 5 * (2 * FINGERPRINT_DIGITS + 1) <= COMMENT_MAX,
+	      "the fingerprints of a network fit a comment");
 #define FINGERPRINT_STRLEN 64
 
 /* "KIND=WANT.HAVE" */
@@ -30,9 +32,14 @@ static void print_fingerprint(const struct plan_chain *want, const struct kernel
 	hex_format(p, hash, FINGERPRINT_DIGITS);
 }
 
-static const char *fingerprint_key(const struct plan_chain *chain)
+/* The key of the element that has the chain's fingerprint: its bridge; a chain of no network has one for itself. */
+static const char *fingerprint_key(const struct plan_chain *chain, char ret_key[ELEM_KEY_MAX])
 {
-	return chain->bridge ? chain->bridge : FINGERPRINT_BASE;
+	if (chain->bridge)
+		snprintf(ret_key, ELEM_KEY_MAX, "%.15s", chain->bridge);
+	else
+		snprintf(ret_key, ELEM_KEY_MAX, FINGERPRINT_BASE ".%.10s", chain->kind);
+	return ret_key;
 }
 
 static int cmp_key(const void *key, const void *elem)
@@ -59,7 +66,8 @@ bool diff_forward_was_accept(const struct kernel *kernel)
 /* The comment "OUT=0123… ING=4567…" that is stored for the chain's network, or NULL. */
 static const char *stored_fingerprints(const struct kernel *kernel, const struct plan_chain *chain)
 {
-	const struct elem *elem = find_record(kernel, fingerprint_key(chain));
+	char key[ELEM_KEY_MAX];
+	const struct elem *elem = find_record(kernel, fingerprint_key(chain, key));
 
 	return elem ? elem->comment : NULL;
 }
@@ -473,7 +481,8 @@ static int cmp_chain_owner(const void *a, const void *b)
 {
 	const struct plan_chain *x = *(const struct plan_chain *const *)a;
 	const struct plan_chain *y = *(const struct plan_chain *const *)b;
-	int r = strcmp(fingerprint_key(x), fingerprint_key(y));
+	char key_x[ELEM_KEY_MAX], key_y[ELEM_KEY_MAX];
+	int r = strcmp(fingerprint_key(x, key_x), fingerprint_key(y, key_y));
 
 	return r ? r : strcmp(x->kind, y->kind);
 }
@@ -492,7 +501,8 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 	qsort(chains, plan->n_chains, sizeof(struct plan_chain *), cmp_chain_owner);
 	for (size_t i = 0; i < plan->n_chains; i++) {
 		const struct kernel_chain *chain = kernel_find_chain(kernel, chains[i]->name);
-		const char *key = fingerprint_key(chains[i]);
+		char buffer[ELEM_KEY_MAX];
+		const char *key = fingerprint_key(chains[i], buffer);
 		struct elem *elem = set->n_elems > 0 ? &set->elems[set->n_elems - 1] : NULL;
 
 		if (!chain)

@@ -21,7 +21,7 @@ static bool is_draining(const struct plan *plan, const char *name, const char *c
 bool diff_keeps_chain(const struct plan *plan, const char *name)
 {
 	static const char *const shared[] = { "refuse", "input", "prerouting" };
-	static const char *const kinds[] = { "OUT", "ING", "HOST", "NAT" };
+	static const char *const kinds[] = { "OUT", "ING", "HOST", "SRC", "NAT" };
 
 	for (size_t i = 0; plan->n_draining > 0 && i < ARRAY_SIZE(shared); i++)
 		if (strcmp(name, shared[i]) == 0)

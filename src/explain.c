@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation: the hooks are run in the kernel's order: prerouting's NAT (of new connections
- * only), then the route of what has come of the destination, then forward or input. Within a hook a
+ * Theory of operation: the hooks are run in the kernel's order: prerouting's check of the source, its NAT (of new
+ * connections only), then the route of what has come of the destination, then forward or input. Within a hook a
  * chain's rules are tried in order, each with its matches from left to right. Our chains know no jump,
  * only goto, so that there is one current chain and no stack: whoever reaches the end of any gets the
  * policy of the base chain, which is accept.
@@ -26,6 +26,8 @@ struct walk {
 	const struct explain_packet *packet;
 	struct explanation *e;
 	enum base_hook hook;
+	const struct explain_route *routes;
+	size_t n_routes;
 };
 
 /* ------------------------------------------------------------------ conntrack */
@@ -112,15 +114,15 @@ static const struct elem *look_up(struct explain_step *step, const struct plan_s
 	return elem;
 }
 
-static const struct elem *look_up_dst(const struct walk *w, struct explain_step *step,
-				      const struct plan_set *set)
+static const struct elem *look_up_addr(struct explain_step *step, const struct plan_set *set,
+				       const struct ipaddr *addr)
 {
 	enum family family = set_type_family(set->type);
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	if (w->e->dst.family != family)
+	if (addr->family != family)
 		return NULL;
-	memcpy(key, w->e->dst.b, family_bytes(family));
+	memcpy(key, addr->b, family_bytes(family));
 	return look_up(step, set, key);
 }
 
@@ -157,6 +159,15 @@ static const struct elem *look_up_nat(const struct walk *w, struct explain_step 
 
 /* ------------------------------------------------------------------ matches */
 
+static const struct explain_route *find_route(const struct explain_route *routes, size_t n,
+					      const struct ipaddr *dst)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix_contains(&routes[i].to, dst))
+			return &routes[i];
+	return NULL;
+}
+
 static bool has_ports(uint8_t l4proto)
 {
 	return l4proto == IPPROTO_TCP || l4proto == IPPROTO_UDP;
@@ -180,6 +191,20 @@ static bool match_ct(const struct walk *w, unsigned states)
 	abort();
 }
 
+static bool match_prefix(const struct match *match, const struct ipaddr *addr)
+{
+	return match->u.prefix.addr.family == addr->family &&
+	       prefix_contains(&match->u.prefix, addr) != match->negated;
+}
+
+/* Routes that the explanation knows: the networks' subnets and link-local addresses. */
+static bool routes_back(const struct walk *w)
+{
+	const struct explain_route *route = find_route(w->routes, w->n_routes, &w->packet->src);
+
+	return route && route->bridge && strcmp(route->bridge, w->packet->iif) == 0;
+}
+
 static bool match_icmp(const struct walk *w, const struct match *match)
 {
 	uint8_t l4proto = match->u.icmp.family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
@@ -198,20 +223,24 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return w->e->oif && strcmp(w->e->oif, match->u.name) == 0;
 	case MATCH_OIFNAME_SET:
 		return w->e->oif && look_up_bridge(step, match->u.set, w->e->oif);
+	case MATCH_IIF_BRIDGE:
+		return true; /* it comes from a container */
 	case MATCH_DNS_REPLY:
 		return false; /* a packet that opens a connection replies to none */
 	case MATCH_CT_STATE:
 		return match_ct(w, match->u.ct_states);
-	case MATCH_CT_NOT_NEW:
-		return w->e->ct != EXPLAIN_NEW;
 	case MATCH_NFPROTO:
 		return packet->src.family == match->u.family;
 	case MATCH_SADDR:
-		return prefix_contains(&match->u.prefix, &packet->src);
+		return match_prefix(match, &packet->src);
+	case MATCH_SADDR_SET:
+		return look_up_addr(step, match->u.set, &packet->src) != NULL;
+	case MATCH_SOURCE_ROUTE:
+		return routes_back(w);
 	case MATCH_DADDR:
-		return prefix_contains(&match->u.prefix, &w->e->dst);
+		return match_prefix(match, &w->e->dst);
 	case MATCH_DADDR_SET:
-		return look_up_dst(w, step, match->u.set) != NULL;
+		return look_up_addr(step, match->u.set, &w->e->dst) != NULL;
 	case MATCH_ETHER_SADDR:
 		return packet->has_mac && memcmp(packet->mac, match->u.mac, 6) == 0;
 	case MATCH_L4PROTO:
@@ -225,6 +254,8 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		       look_up_port(w, step, match->u.dport_set.set);
 	case MATCH_ICMP:
 		return match_icmp(w, match);
+	case MATCH_MARK:
+		return (w->e->mark & match->u.mark) == match->u.mark;
 	}
 	abort();
 }
@@ -336,15 +367,6 @@ static enum explain_verdict walk(const struct walk *w)
 	return EXPLAIN_PASS;
 }
 
-static const struct explain_route *find_route(const struct explain_route *routes, size_t n,
-					      const struct ipaddr *dst)
-{
-	for (size_t i = 0; i < n; i++)
-		if (prefix_contains(&routes[i].to, dst))
-			return &routes[i];
-	return NULL;
-}
-
 bool explain_is_host(const struct explain_route *routes, size_t n, const struct ipaddr *dst)
 {
 	const struct explain_route *route = find_route(routes, n, dst);
@@ -363,13 +385,20 @@ static void route(struct explanation *e, const struct explain_route *routes, siz
 void explain(const struct plan *plan, const struct explain_packet *packet,
 	     const struct explain_route *routes, size_t n_routes, struct explanation *ret)
 {
-	struct walk w = { .plan = plan, .packet = packet, .e = ret };
+	struct walk w = {
+		.plan = plan, .packet = packet, .e = ret, .routes = routes, .n_routes = n_routes
+	};
 
 	*ret = (struct explanation){
 		.ct = conntrack(packet),
 		.dst = packet->dst,
 		.dport = packet->dport,
 	};
+	w.hook = BASE_PREROUTING_RAW;
+	ret->verdict = walk(&w);
+	route(ret, routes, n_routes);
+	if (ret->verdict != EXPLAIN_PASS)
+		return;
 	w.hook = BASE_PREROUTING_NAT;
 	if (ret->ct == EXPLAIN_NEW)
 		walk(&w);

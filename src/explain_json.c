@@ -21,7 +21,9 @@ static const char *hook_name(enum base_hook hook)
 	case BASE_INPUT:
 		return "input";
 	case BASE_PREROUTING_NAT:
+	case BASE_PREROUTING_RAW:
 		return "prerouting";
+	case BASE_FORWARD_END:
 	case BASE_NONE:
 		break;
 	}

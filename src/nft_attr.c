@@ -82,16 +82,19 @@ void read_base_chain(const struct attrs *a, struct kernel_chain *chain)
 	priority = (int32_t)attr_u32(hook.at[NFTA_HOOK_PRIORITY]);
 	switch (attr_u32(hook.at[NFTA_HOOK_HOOKNUM])) {
 	case NF_INET_FORWARD:
-		chain->hook = BASE_FORWARD;
-		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
+		chain->hook = priority == 1 ? BASE_FORWARD_END : BASE_FORWARD;
+		chain->as_ours =
+			strcmp(type, "filter") == 0 && accepts && (priority == -1 || priority == 1);
 		break;
 	case NF_INET_LOCAL_IN:
 		chain->hook = BASE_INPUT;
 		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
 		break;
 	case NF_INET_PRE_ROUTING:
-		chain->hook = BASE_PREROUTING_NAT;
-		chain->as_ours = strcmp(type, "nat") == 0 && priority == -99 && accepts;
+		chain->hook = strcmp(type, "nat") == 0 ? BASE_PREROUTING_NAT : BASE_PREROUTING_RAW;
+		chain->as_ours =
+			accepts &&
+			priority == (chain->hook == BASE_PREROUTING_NAT ? -99 : -300); /* raw */
 		break;
 	default:
 		break;

@@ -76,24 +76,31 @@ static void text_match(struct buf *b, const struct match *match)
 	case MATCH_OIFNAME_SET:
 		buf_printf(b, "oifname @%s", match->u.set->name);
 		break;
+	case MATCH_IIF_BRIDGE:
+		buf_puts(b, "meta iifkind \"bridge\"");
+		break;
 	case MATCH_DNS_REPLY:
 		buf_puts(b, "udp sport 53 ct direction reply");
 		break;
 	case MATCH_CT_STATE:
 		text_ct_states(b, match->u.ct_states);
 		break;
-	case MATCH_CT_NOT_NEW:
-		buf_puts(b, "ct state != new");
-		break;
 	case MATCH_NFPROTO:
 		buf_puts(b, match->u.family == FAMILY_IPV4 ? "meta nfproto ipv4"
 							   : "meta nfproto ipv6");
 		break;
 	case MATCH_SADDR:
-		text_prefix(b, "saddr", &match->u.prefix);
+		text_prefix(b, match->negated ? "saddr !=" : "saddr", &match->u.prefix);
 		break;
 	case MATCH_DADDR:
-		text_prefix(b, "daddr", &match->u.prefix);
+		text_prefix(b, match->negated ? "daddr !=" : "daddr", &match->u.prefix);
+		break;
+	case MATCH_SADDR_SET:
+		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip saddr @" : "ip6 saddr @");
+		buf_puts(b, match->u.set->name);
+		break;
+	case MATCH_SOURCE_ROUTE:
+		buf_puts(b, "fib saddr . iif oif exists");
 		break;
 	case MATCH_DADDR_SET:
 		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip daddr @" : "ip6 daddr @");
@@ -119,6 +126,9 @@ static void text_match(struct buf *b, const struct match *match)
 		break;
 	case MATCH_ICMP:
 		text_icmp(b, match);
+		break;
+	case MATCH_MARK:
+		buf_printf(b, "meta mark & 0x%08x == 0x%08x", match->u.mark, match->u.mark);
 		break;
 	}
 }
@@ -344,6 +354,10 @@ const char *text_base_chain(enum base_hook hook)
 		return "type filter hook input priority filter - 1; policy accept;";
 	case BASE_PREROUTING_NAT:
 		return "type nat hook prerouting priority dstnat + 1; policy accept;";
+	case BASE_PREROUTING_RAW:
+		return "type filter hook prerouting priority raw; policy accept;";
+	case BASE_FORWARD_END:
+		return "type filter hook forward priority filter + 1; policy accept;";
 	}
 	abort();
 }

@@ -22,7 +22,7 @@
 /* Set names stay far below the 255 bytes that nft allows (FACTS §3); a longer name is hashed. */
 #define SET_NAME_MAX 200
 
-const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST" };
+const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
 
 static const struct set_type_info type_infos[] = {
 	[SET_IPV4] = { "ipv4_addr", 4, 0, NFT_TYPE_IPADDR, 0 },

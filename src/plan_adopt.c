@@ -146,7 +146,8 @@ static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct
 
 		if (match->kind == MATCH_OIFNAME)
 			match->u.name = copy_text(a, match->u.name);
-		else if (match->kind == MATCH_DADDR_SET || match->kind == MATCH_OIFNAME_SET)
+		else if (match->kind == MATCH_DADDR_SET || match->kind == MATCH_SADDR_SET ||
+			 match->kind == MATCH_OIFNAME_SET)
 			match->u.set = adopt_set(a, match->u.set);
 		else if (match->kind == MATCH_DPORT_SET)
 			match->u.dport_set.set = adopt_set(a, match->u.dport_set.set);

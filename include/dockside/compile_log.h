@@ -7,7 +7,7 @@
 #include "dockside/plan.h"
 
 /*
- * What tells which rule refused: "dsfw/BRIDGE/KIND/N/HASH". KIND is "OUT", "ING" or "HOST"; N the index
+ * What tells which rule refused: "dsfw/BRIDGE/KIND/N/HASH". KIND is "OUT", "ING", "HOST" or "SRC"; N the index
  * in the list of egress or host rules, "-" for what no rule of the configuration says. The hash is of
  * what the rule says, and of the network's mode, so that the same words never mean anything else: not
  * after a reload either. rule is NULL for "-". Owned by the plan's arena.
@@ -15,6 +15,9 @@
 const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain,
 			       const struct policy *policy, const struct network *network,
 			       const struct rule *rule, size_t index);
+/* The same of a built-in rule: its comment, which does not depend on the configuration, tells it from others. */
+const char *compile_log_built_in(struct plan *plan, const struct plan_chain *chain,
+				 const char *comment);
 
 /*
  * The rules of the chain from first on refuse: puts before each one that tells of it (unless the plan's

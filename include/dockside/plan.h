@@ -17,8 +17,8 @@
 /* Comment of a draining network's dispatch elements, by which a later run knows it. */
 #define DRAINING_COMMENT "draining"
 /* The kinds of a bridge's chains that refuse, as their names end. */
-#define N_JUDGING_KINDS 3
-extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST */
+#define N_JUDGING_KINDS 4
+extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC */
 /* The chain that answers TCP with a reset and drops the rest. */
 #define PLAN_REFUSE "refuse"
 #define FINGERPRINT_SET "fingerprint"
@@ -28,7 +28,7 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST */
 /* Of one network it hears so many a second, and after a calm so many at once. */
 #define LOOKUPS_RATE 100
 #define LOOKUPS_BURST 200
-/* Key of the fingerprints of chains that belong to no network: bridges are lower case. */
+/* How the keys of the fingerprints of chains that belong to no network begin: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
 /* Key of the record that ip filter FORWARD had the policy ACCEPT before us; no bridge's either. */
 #define FINGERPRINT_FORWARD "FORWARD"
@@ -43,18 +43,22 @@ struct origin {
 enum match_kind {
 	MATCH_OIFNAME,	   /* u.name */
 	MATCH_OIFNAME_SET, /* u.set */
+	MATCH_IIF_BRIDGE,  /* the incoming interface is some bridge: cheaper than a lookup */
 	MATCH_DNS_REPLY,   /* UDP from port 53, to who has opened the connection */
 	MATCH_CT_STATE,	   /* u.ct_states */
-	MATCH_CT_NOT_NEW,  /* any state but new */
 	MATCH_NFPROTO,	   /* u.family */
-	MATCH_SADDR,	   /* u.prefix */
-	MATCH_DADDR,	   /* u.prefix */
+	MATCH_SADDR,	   /* u.prefix; negated: an address of its family outside of it */
+	MATCH_SADDR_SET,   /* u.set: its type tells the family */
+	/* The route back to the source leads over the interface that the packet came in by. */
+	MATCH_SOURCE_ROUTE,
+	MATCH_DADDR,	   /* u.prefix; negated as well */
 	MATCH_DADDR_SET,   /* u.set: its type tells the family */
 	MATCH_ETHER_SADDR, /* u.mac */
 	MATCH_L4PROTO,	   /* u.l4proto */
 	MATCH_DPORT,	   /* u.dport */
 	MATCH_DPORT_SET,   /* u.dport_set */
 	MATCH_ICMP,	   /* u.icmp, of its family */
+	MATCH_MARK,	   /* u.mark: all of these bits are set */
 };
 
 /* Bits of match.u.ct_states; the order is that in which they are printed. */
@@ -67,10 +71,12 @@ enum ct_state {
 
 struct match {
 	enum match_kind kind;
+	bool negated; /* MATCH_SADDR, MATCH_DADDR */
 	union {
 		const char *name;
 		unsigned ct_states;
 		enum family family;
+		uint32_t mark;
 		struct prefix prefix;
 		const struct plan_set *set;
 		uint8_t mac[6];
@@ -151,12 +157,14 @@ enum base_hook {
 	BASE_FORWARD,
 	BASE_INPUT,
 	BASE_PREROUTING_NAT,
+	BASE_PREROUTING_RAW, /* before conntrack, NAT and routing */
+	BASE_FORWARD_END,    /* behind Docker's chain */
 };
 
 struct plan_chain {
 	const char *name;
 	const char *bridge; /* whose chain it is, or NULL for one that serves all */
-	const char *kind;   /* "OUT", "ING", "HOST", "NAT", or the name where bridge is NULL */
+	const char *kind;   /* "OUT", "ING", "HOST", "SRC", "NAT"; the name where bridge is NULL */
 	enum base_hook hook;
 	struct plan_rule *rules;
 	size_t n_rules;

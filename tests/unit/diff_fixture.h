@@ -132,7 +132,11 @@ static inline void expect_script(struct plan *plan, const struct kernel *kernel,
 
 	diff_plan(plan, kernel, STALE_S, &changes);
 	nft_text_changes(&changes, &script);
-	assert_string_equal(buf_str(&script.text), wanted);
+	/* cmocka cuts long strings. */
+	if (strcmp(buf_str(&script.text), wanted) != 0) {
+		fprintf(stderr, "expected:\n%s\ngot:\n%s\n", wanted, buf_str(&script.text));
+		fail();
+	}
 	assert_int_equal(changes_empty(&changes), wanted[0] == '\0');
 	script_free(&script);
 	changes_free(&changes);

@@ -9,17 +9,39 @@
 #define LOG(kind, rest)                                                               \
 	"counter name \"amber-" kind "-denied\" limit name \"amber-log\" log prefix " \
 	"\"dsfw/amber/" kind "/" rest "\" group 20 snaplen 128\n"
-#define ING                                                                              \
-	CHAIN("amber-ING",                                                               \
-	      "ct state untracked accept comment \"neighbour discovery\"\n" INVALID LOG( \
-		      "ING", "-/d5e4915e") "counter drop comment \"no connections "      \
-					   "between containers\"\n")
+#define NEIGHBOUR(type, rest, comment) \
+	"ct state untracked icmpv6 type " type " " rest "accept comment \"" comment "\"\n"
+#define LISTENER(type) NEIGHBOUR(type, "ip6 daddr ff00::/8 ", "multicast listener")
+#define NEIGHBOURS                                  \
+	NEIGHBOUR("135", "", "neighbour discovery") \
+	NEIGHBOUR("136", "", "neighbour discovery") \
+	LISTENER("131") LISTENER("132") LISTENER("143")
+#define ING                                                                                      \
+	CHAIN("amber-ING", NEIGHBOURS                                                            \
+	      "ct state untracked,invalid counter drop comment \"part of no "                    \
+	      "connection\"\n" LOG("ING", "-/d5e4915e") "counter drop comment \"no connections " \
+							"between containers\"\n")
 #define OUT(rules) CHAIN("amber-OUT", "oifname \"amber\" goto amber-ING\n" INVALID rules)
+#define SRC                                                                                        \
+	CHAIN("amber-SRC",                                                                         \
+	      "ip saddr 192.0.2.0/24 ip daddr != 127.0.0.0/8 accept\n"                             \
+	      "ip daddr 127.0.0.0/8 " LOG(                                                         \
+		      "SRC",                                                                       \
+		      "-/c2afcb5b") "ip daddr 127.0.0.0/8 counter drop comment \"the host's "      \
+				    "loopback\"\n"                                                 \
+				    "ip saddr 0.0.0.0 udp dport 67 accept comment \"DHCP\"\n"      \
+				    "ip6 saddr :: meta l4proto icmpv6 accept comment \"duplicate " \
+				    "address detection\"\n"                                        \
+				    "fib saddr . iif oif exists accept comment \"it routes back "  \
+				    "over the bridge\"\n" LOG(                                     \
+					    "SRC",                                                 \
+					    "-/15427dc9") "counter drop comment \"its source is "  \
+							  "not of this bridge\"\n")
 #define FORWARD                                                                                \
 	TABLE(CHAIN("forward",                                                                 \
 		    "udp sport 53 ct direction reply oifname @lookups limit rate 300/second "  \
 		    "burst 300 packets log prefix \"dsfw-dns\" group 20 snaplen 1500\n"        \
-		    "ct state established,related meta mark set meta mark | 0x10000000 "       \
+		    "ct state established meta mark set meta mark | 0x10000000 "               \
 		    "counter accept\n"                                                         \
 		    "meta mark set meta mark | 0x10000000 iifname vmap @dispatch\n"            \
 		    "meta mark set meta mark & 0xefffffff continue comment \"from no managed " \
@@ -37,6 +59,17 @@ static void test_same(void **state)
 	expect_script(&c.plan, &kernel, "");
 	kernel_free(&kernel);
 	config_done(&c);
+}
+
+static struct elem *fingerprint(struct kernel *kernel, const char *bridge)
+{
+	struct plan_set *found = set(kernel, FINGERPRINT_SET);
+
+	for (size_t i = 0; i < found->n_elems; i++)
+		if (strcmp((const char *)found->elems[i].key, bridge) == 0)
+			return &found->elems[i];
+	fail_msg("no fingerprint of %s", bridge);
+	return NULL;
 }
 
 /* What somebody did to a chain's rules, seen through the fingerprint. */
@@ -85,11 +118,13 @@ static void test_fingerprint_forgotten(void **state)
 	config_compile(&c);
 	kernel_load(&c.plan, &kernel);
 	/* One network's fingerprints name two chains; one of them under another name. */
-	set(&kernel, FINGERPRINT_SET)->elems[1].comment = "xING=0.0 OUT=0.0";
-	expect_script(&c.plan, &kernel,
-		      "flush chain inet dockside amber-ING\n"
-		      "flush chain inet dockside amber-OUT\n" TABLE(ING OUT(LOG(
-			      "OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n")));
+	fingerprint(&kernel, "amber")->comment = "xING=0.0 OUT=0.0";
+	expect_script(
+		&c.plan, &kernel,
+		"flush chain inet dockside amber-ING\n"
+		"flush chain inet dockside amber-OUT\n"
+		"flush chain inet dockside amber-SRC\n" TABLE(ING OUT(LOG(
+			"OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n") SRC));
 	kernel_free(&kernel);
 	config_done(&c);
 }
@@ -110,11 +145,11 @@ static void test_chains_by_hand(void **state)
 		      "add chain inet dockside forward { type filter hook forward priority "
 		      "filter - 1; policy accept; }\n" FORWARD);
 	chain(&kernel, "forward")->as_ours = true;
-	chain(&kernel, "forward")->name = "fyrward";
-	chain(&kernel, "fyrward")->base = false;
+	chain(&kernel, "forward")->name = "forwarc";
+	chain(&kernel, "forwarc")->base = false;
 	expect_script(&c.plan, &kernel,
-		      "flush chain inet dockside fyrward\n"
-		      "delete chain inet dockside fyrward\n"
+		      "flush chain inet dockside forwarc\n"
+		      "delete chain inet dockside forwarc\n"
 		      "add chain inet dockside forward { type filter hook forward priority "
 		      "filter - 1; policy accept; }\n" FORWARD);
 	kernel_free(&kernel);
@@ -176,15 +211,17 @@ static void test_objects(void **state)
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	assert_int_equal(c.plan.n_objects, 3);
+	assert_int_equal(c.plan.n_objects, 4);
 	kernel_load(&c.plan, &kernel);
 	/* A limit of another rate cannot be changed while rules use it. */
 	kernel_find_object(&kernel, OBJECT_LIMIT, "amber-log")->as_ours = false;
-	expect_script(&c.plan, &kernel,
-		      "flush chain inet dockside amber-ING\n"
-		      "flush chain inet dockside amber-OUT\n"
-		      "delete limit inet dockside amber-log\n" LIMIT TABLE(ING OUT(LOG(
-			      "OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n")));
+	expect_script(
+		&c.plan, &kernel,
+		"flush chain inet dockside amber-ING\n"
+		"flush chain inet dockside amber-OUT\n"
+		"flush chain inet dockside amber-SRC\n"
+		"delete limit inet dockside amber-log\n" LIMIT TABLE(ING OUT(LOG(
+			"OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n") SRC));
 	/* A counter's values do not matter. */
 	kernel_find_object(&kernel, OBJECT_LIMIT, "amber-log")->as_ours = true;
 	kernel_find_object(&kernel, OBJECT_COUNTER, "amber-OUT-denied")->packets = 7;
@@ -195,7 +232,8 @@ static void test_objects(void **state)
 		      "delete counter inet dockside amber-P\n" COUNTER("amber-OUT-denied"));
 	kernel.n_objects = 0;
 	expect_script(&c.plan, &kernel,
-		      COUNTER("amber-ING-denied") COUNTER("amber-OUT-denied") LIMIT);
+		      COUNTER("amber-ING-denied") COUNTER("amber-OUT-denied")
+			      COUNTER("amber-SRC-denied") LIMIT);
 	kernel_free(&kernel);
 	/* Without log statements there are none. */
 	plan_free(&c.plan);
@@ -316,14 +354,18 @@ static void test_network_gone(void **state)
 	expect_script(&after.plan, &kernel,
 		      "flush chain inet dockside amber-ING\n"
 		      "flush chain inet dockside amber-OUT\n"
+		      "flush chain inet dockside amber-SRC\n"
 		      "flush chain inet dockside refuse\n"
 		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "delete element inet dockside dispatch-source { \"amber\" }\n"
 		      "delete element inet dockside lookups { \"amber\" }\n"
 		      "delete chain inet dockside amber-ING\n"
 		      "delete chain inet dockside amber-OUT\n"
+		      "delete chain inet dockside amber-SRC\n"
 		      "delete chain inet dockside refuse\n"
 		      "delete counter inet dockside amber-ING-denied\n"
 		      "delete counter inet dockside amber-OUT-denied\n"
+		      "delete counter inet dockside amber-SRC-denied\n"
 		      "delete limit inet dockside amber-log\n");
 	kernel_free(&kernel);
 	config_done(&after);
@@ -358,8 +400,11 @@ static void test_network_drains(void **state)
 	nft_text_hash(&after.plan);
 	expect_script(&after.plan, &kernel,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "delete element inet dockside dispatch-source { \"amber\" }\n"
 		      "add element inet dockside dispatch {\n"
-		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n");
+		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n"
+		      "add element inet dockside dispatch-source {\n"
+		      "\t\"amber\" comment \"draining\" : goto amber-SRC }\n");
 	diff_plan(&after.plan, &none, STALE_S, &changes);
 	assert_int_equal(changes.n_chains, before.plan.n_chains);
 	assert_int_equal(changes.n_sets, before.plan.n_sets);
@@ -389,12 +434,15 @@ static void test_draining_in_kernel(void **state)
 	after.plan.n_draining = 1;
 	expect_script(&after.plan, &kernel,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
+		      "delete element inet dockside dispatch-source { \"amber\" }\n"
 		      "add element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
 		      "delete element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
 		      "add element inet dockside ipset-s-v4 {\n"
 		      "\t10.0.0.2 comment \"h.example\" }\n"
 		      "add element inet dockside dispatch {\n"
-		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n");
+		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n"
+		      "add element inet dockside dispatch-source {\n"
+		      "\t\"amber\" comment \"draining\" : goto amber-SRC }\n");
 	kernel_free(&kernel);
 	config_done(&after);
 	config_done(&before);

@@ -335,17 +335,18 @@ static void test_lines(void **state)
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
 			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 64");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
-			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 4096");
+			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 131072");
 	/* Of a name in the maps of both families; udp sorts after tcp. */
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[0]\",verdict=\"redirected\",comment=\"a.example: nat[0]\"} 2");
 	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[1]\",verdict=\"redirected\",comment=\"x\"} 120");
-	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, DHCP 2048, 4096, 8192 */
+	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, invalid 2048, DHCP 4096 to
+	 * 65536, host[0] 131072, the rest 262144; SRC: loopback 524288, source 1048576. */
 	assert_line(&text, "dsfw_nft_network_packets_total{network=\"Amber\",verdict=\"passed\"} "
-			   "15677");
+			   "521533");
 	assert_line(&text, "dsfw_nft_network_bytes_total{network=\"Amber\",verdict=\"refused\"} "
-			   "70600");
+			   "157561800");
 	assert_line(&text, "dsfw_nft_dns_answers_total{name=\"a.example\",family=\"ipv4\"} 2");
 	assert_line(&text, "dsfw_nft_dns_failures_total{name=\"a.example\",family=\"ipv6\"} 1");
 	assert_line(&text,
@@ -483,9 +484,9 @@ static void test_large(void **state)
 	open_world(&w, buf_str(&network), buf_str(&firewall));
 	assert_true(read_answers(&w, &text) > 10);
 	n = lint_text(&text);
-	/* Of each network 20 rules and 4 of our own, packets and bytes; both twice by verdict; and
+	/* Of each network 20 rules and 6 of our own, packets and bytes; both twice by verdict; and
 	 * whether it drains. */
-	assert_true(n > 1000 * (2 * 24 + 5) && n < 1000 * (2 * 24 + 5) + 100);
+	assert_true(n > 1000 * (2 * 26 + 5) && n < 1000 * (2 * 26 + 5) + 100);
 	buf_free(&network);
 	buf_free(&firewall);
 	buf_free(&text);

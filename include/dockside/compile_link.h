@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3, private to compile*.c: the rules that every managed network has, whatever its policy says: which sources
+ * its packets may have, and what a host needs of its link before it can send anything else.
+ */
+#ifndef DOCKSIDE_COMPILE_LINK_H
+#define DOCKSIDE_COMPILE_LINK_H
+
+#include "dockside/model.h"
+#include "dockside/plan.h"
+
+/* The addresses of all networks' dockside containers; NULL where there are none of a family. */
+struct dockside_sets {
+	const struct plan_set *sets[N_FAMILIES];
+};
+
+/* Makes the sets. A dockside container that is on one network alone needs none. */
+struct dockside_sets compile_dockside_sets(struct plan *plan, const struct policy *policy,
+					   const struct origin *origin);
+
+/*
+ * Fills a network's SRC chain, which packets meet as they enter by the bridge, before conntrack and routing: those
+ * whose source does not route back over the bridge, and those for the host's loopback, are dropped. Packets from
+ * the subnet pass by one comparison.
+ */
+void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
+		    const struct dockside_sets *docksides);
+
+/* Adds rules that accept what neighbours need of each other: solicitations, advertisements, listeners' reports. */
+void compile_neighbours(struct plan_chain *chain);
+
+/* Adds rules that accept packets to a DHCP server on the network's bridge. */
+void compile_dhcp(struct plan_chain *chain, const struct network *network);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/compile_link.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "dockside/compile_log.h"
+
+/* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
+#define MLD2_REPORT 143
+
+/*
+ * What conntrack keeps no record of and hosts need of each other: neighbour solicitation and advertisement, and
+ * listeners' reports (RFC 2710, RFC 3810), which go to multicast addresses. Router advertisements and redirects
+ * are not among it: whoever sends them takes others' traffic; nor is whatever else is untracked (RFC 4286's router
+ * discovery, or what an administrator's notrack makes so), which carries any payload.
+ */
+void compile_neighbours(struct plan_chain *chain)
+{
+	static const struct prefix multicast = { { FAMILY_IPV6, { 0xff } }, 8 };
+	static const struct {
+		uint8_t type;
+		bool multicast;
+		const char *comment;
+	} types[] = {
+		{ ND_NEIGHBOR_SOLICIT, false, "neighbour discovery" },
+		{ ND_NEIGHBOR_ADVERT, false, "neighbour discovery" },
+		{ MLD_LISTENER_REPORT, true, "multicast listener" },
+		{ MLD_LISTENER_REDUCTION, true, "multicast listener" },
+		{ MLD2_REPORT, true, "multicast listener" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct plan_rule *out = chain_add_rule(chain, chain->origin);
+		struct match *match;
+
+		rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_UNTRACKED;
+		match = rule_add_match(out, MATCH_ICMP);
+		match->u.icmp.family = FAMILY_IPV6;
+		match->u.icmp.type = types[i].type;
+		if (types[i].multicast)
+			rule_add_match(out, MATCH_DADDR)->u.prefix = multicast;
+		out->verdict = VERDICT_ACCEPT; /* not counted: it opens no connection */
+		out->comment = types[i].comment;
+	}
+}
+
+static void emit_dhcp_to(struct plan_chain *chain, const struct prefix *to, uint16_t port)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+	struct match *match;
+
+	rule_add_match(out, MATCH_DADDR)->u.prefix = *to;
+	match = rule_add_match(out, MATCH_DPORT);
+	match->u.dport.l4proto = IPPROTO_UDP;
+	match->u.dport.range = (struct portrange){ port, port };
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	out->comment = "DHCP";
+}
+
+/* The bridge's own address and its broadcast ones, ff02::1:2 (RFC 8415) and fe80::/10: a server may listen on
+ * other addresses of the host as well, which a lease has no need of. */
+void compile_dhcp(struct plan_chain *chain, const struct network *network)
+{
+	static const struct prefix all = { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 },
+				   servers = { { FAMILY_IPV6,
+						 { [0] = 0xff, [1] = 2, [13] = 1, [15] = 2 } },
+					       128 },
+				   link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
+	struct prefix gateway = prefix_of_address(&network->gateway), broadcast;
+	struct ipaddr first, last;
+
+	prefix_range(&network->subnet, &first, &last);
+	broadcast = prefix_of_address(&last);
+	emit_dhcp_to(chain, &gateway, 67);
+	emit_dhcp_to(chain, &broadcast, 67);
+	emit_dhcp_to(chain, &all, 67);
+	emit_dhcp_to(chain, &servers, 547);
+	emit_dhcp_to(chain, &link_local, 547);
+}
+
+/* ------------------------------------------------------------------ sources */
+
+static const struct ipaddr *dockside_address(const struct network *network, enum family family)
+{
+	if (family == FAMILY_IPV4)
+		return network->has_dockside_ip ? &network->dockside_ip : NULL;
+	return network->has_dockside_ip6 ? &network->dockside_ip6 : NULL;
+}
+
+struct dockside_sets compile_dockside_sets(struct plan *plan, const struct policy *policy,
+					   const struct origin *origin)
+{
+	struct dockside_sets ret = { 0 };
+
+	for (int family = 0; family < N_FAMILIES; family++) {
+		bool v4 = family == FAMILY_IPV4;
+		struct plan_set *set;
+		size_t n = 0;
+
+		for (size_t i = 0; i < policy->n_networks; i++)
+			n += dockside_address(&policy->networks[i], family) != NULL;
+		if (n < 2)
+			continue;
+		set = plan_add_set(plan, v4 ? SET_IPV4 : SET_IPV6,
+				   v4 ? "dockside-v4" : "dockside-v6", origin);
+		set->comment = "the dockside container's addresses on all networks";
+		for (size_t i = 0; i < policy->n_networks; i++) {
+			const struct ipaddr *addr = dockside_address(&policy->networks[i], family);
+			struct elem *elem;
+
+			if (!addr)
+				continue;
+			elem = set_add_elem(set, origin);
+			memcpy(elem->key, addr->b, family_bytes(family));
+			memcpy(elem->last, elem->key, sizeof(elem->key));
+		}
+		ret.sets[family] = set;
+	}
+	return ret;
+}
+
+static struct plan_rule *accept_source(struct plan_chain *chain, const char *comment)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+
+	out->verdict = VERDICT_ACCEPT; /* not counted: every packet of the network comes here */
+	out->comment = comment;
+	return out;
+}
+
+static const struct prefix loopback = { { FAMILY_IPV4, { 127 } }, 8 };
+
+/* Nearly every packet leaves here. The host's own IPv4 address as a source is refused by the kernel's routing,
+ * which does not look at IPv6's. */
+static void accept_subnets(struct plan_chain *chain, const struct network *network)
+{
+	struct plan_rule *out = accept_source(chain, NULL);
+	struct ipaddr gateway;
+	struct match *match;
+
+	rule_add_match(out, MATCH_SADDR)->u.prefix = network->subnet;
+	match = rule_add_match(out, MATCH_DADDR);
+	match->u.prefix = loopback;
+	match->negated = true;
+	if (!network->has_subnet6)
+		return;
+	gateway = prefix_first_host(&network->subnet6);
+	out = accept_source(chain, NULL);
+	rule_add_match(out, MATCH_SADDR)->u.prefix = network->subnet6;
+	match = rule_add_match(out, MATCH_SADDR);
+	match->u.prefix = prefix_of_address(&gateway);
+	match->negated = true;
+}
+
+/* A host that has no address yet asks for one from the unspecified address (RFC 2131, RFC 4862). */
+static void accept_unspecified(struct plan_chain *chain)
+{
+	static const struct prefix none4 = { { .family = FAMILY_IPV4 }, 32 },
+				   none6 = { { .family = FAMILY_IPV6 }, 128 };
+	struct plan_rule *out = accept_source(chain, "DHCP");
+	struct match *match;
+
+	rule_add_match(out, MATCH_SADDR)->u.prefix = none4;
+	match = rule_add_match(out, MATCH_DPORT);
+	match->u.dport.l4proto = IPPROTO_UDP;
+	match->u.dport.range = (struct portrange){ 67, 67 };
+	out = accept_source(chain, "duplicate address detection");
+	rule_add_match(out, MATCH_SADDR)->u.prefix = none6;
+	rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
+}
+
+/* The dockside container answers by whichever of its networks its route leads over. */
+static void accept_dockside(struct plan_chain *chain, const struct network *network,
+			    const struct dockside_sets *docksides)
+{
+	if (!network->has_dockside_ip && !network->has_dockside_ip6 && !network->has_dockside_mac)
+		return;
+	for (int family = 0; family < N_FAMILIES; family++) {
+		struct plan_rule *out;
+
+		if (!docksides->sets[family])
+			continue;
+		out = accept_source(chain, "dockside container, by another of its networks");
+		rule_add_match(out, MATCH_SADDR_SET)->u.set = docksides->sets[family];
+		if (network->has_dockside_mac)
+			memcpy(rule_add_match(out, MATCH_ETHER_SADDR)->u.mac, network->dockside_mac,
+			       6);
+	}
+}
+
+/* Nobody's policy asks for these, so that audit mode refuses them as well. */
+static void drop_forged(struct plan *plan, struct plan_chain *chain, const struct network *network,
+			const struct prefix *to, const char *comment)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+	struct network enforced = *network;
+
+	enforced.audit = false;
+	if (to)
+		rule_add_match(out, MATCH_DADDR)->u.prefix = *to;
+	out->counter = true;
+	out->verdict = VERDICT_DROP;
+	out->comment = comment;
+	compile_log_refusals(plan, chain, chain->n_rules - 1, &enforced,
+			     compile_log_built_in(plan, chain, comment));
+}
+
+void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
+		    const struct dockside_sets *docksides)
+{
+	accept_subnets(chain, network);
+	drop_forged(plan, chain, network, &loopback, "the host's loopback");
+	accept_unspecified(chain);
+	accept_dockside(chain, network, docksides);
+	rule_add_match(accept_source(chain, "it routes back over the bridge"), MATCH_SOURCE_ROUTE);
+	drop_forged(plan, chain, network, NULL, "its source is not of this bridge");
+}
