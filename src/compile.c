@@ -276,7 +276,7 @@ static struct plan_chain *network_chain(struct compiler *c, const struct network
 	return chain;
 }
 
-static void emit_no_connection(struct plan_chain *chain, unsigned ct_states)
+static struct plan_rule *emit_no_connection(struct plan_chain *chain, unsigned ct_states)
 {
 	struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
@@ -284,6 +284,7 @@ static void emit_no_connection(struct plan_chain *chain, unsigned ct_states)
 	out->counter = true;
 	out->verdict = VERDICT_DROP;
 	out->comment = "part of no connection";
+	return out;
 }
 
 static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
@@ -343,6 +344,10 @@ static void emit_host(struct compiler *c, const struct network *network)
 	if (!network->dockside_policed)
 		emit_dockside(chain, network, false);
 	compile_neighbours(chain);
+	/* What else of ICMPv6 has no record, such as each container's router solicitations, is not worth a word;
+	 * what an administrator's notrack makes untracked is judged by the rules. */
+	rule_add_match(emit_no_connection(chain, CT_UNTRACKED), MATCH_L4PROTO)->u.l4proto =
+		IPPROTO_ICMPV6;
 	emit_no_connection(chain, CT_INVALID);
 	compile_dhcp(chain, network);
 	emit_rules(c, chain, network, network->host, network->n_host, "host",

@@ -77,6 +77,12 @@ void compile_dhcp(struct plan_chain *chain, const struct network *network)
 	emit_dhcp_to(chain, &gateway, 67);
 	emit_dhcp_to(chain, &broadcast, 67);
 	emit_dhcp_to(chain, &all, 67);
+	if (network->has_subnet6) {
+		struct ipaddr addr = prefix_first_host(&network->subnet6);
+		struct prefix gateway6 = prefix_of_address(&addr);
+
+		emit_dhcp_to(chain, &gateway6, 547);
+	}
 	emit_dhcp_to(chain, &servers, 547);
 	emit_dhcp_to(chain, &link_local, 547);
 }

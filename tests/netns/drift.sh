@@ -268,7 +268,7 @@ for added in "dispatch|\"eth0\" : goto ds-a-OUT" "dispatch-host|\"eth0\" : goto 
 	"ipset-s-v4|192.0.2.1" "ipset-s-v4|192.0.2.1 timeout 1h comment \"someone.example\"" \
 	"ipset-s-v6|2001:db8::9" "ipset-s-net4|192.0.2.0/24" "ipset-s-net4|192.0.2.1" \
 	"ipset-s-net6|2001:db8:2::/48" "ports_80_443-445|8080" "ports_80_443-445|0-79" \
-	"ports_67_547|68" "host-one.example-v4|192.0.2.1"; do
+	"host-one.example-v4|192.0.2.1"; do
 	drift "${added%%|*}: ${added#*|} added" " ${added%%|*}:" \
 		"add element $T ${added%%|*} { ${added#*|} }"
 done
@@ -298,8 +298,8 @@ redo "a set without intervals" " ipset-s-net4:" \
 redo "a set with intervals" " ipset-s-v6:" \
 	'/set ipset-s-v6 /,/\}/s/flags timeout/flags interval,timeout/'
 redo "a set that is full" " ipset-s-v4:" '/set ipset-s-v4 /,/\}/s/flags timeout/flags timeout; size 2/'
-redo "a set that nobody may change" " ports_67_547:" \
-	'/set ports_67_547 /s/$/\n\t\tflags constant/'
+redo "a set that nobody may change" " ports_80_443-445:" \
+	'/set ports_80_443-445 /s/$/\n\t\tflags constant/'
 redo "a map without counters" " ds-a-nat4:" \
 	'/map ds-a-nat4 /,/\t\}/s/^\t\tcounter$//; s/ counter (comment "(one.example: )?nat)/ \1/'
 

@@ -335,18 +335,18 @@ static void test_lines(void **state)
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
 			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 64");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
-			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 131072");
+			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 262144");
 	/* Of a name in the maps of both families; udp sorts after tcp. */
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[0]\",verdict=\"redirected\",comment=\"a.example: nat[0]\"} 2");
 	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[1]\",verdict=\"redirected\",comment=\"x\"} 120");
-	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, invalid 2048, DHCP 4096 to
-	 * 65536, host[0] 131072, the rest 262144; SRC: loopback 524288, source 1048576. */
+	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, untracked 2048, invalid
+	 * 4096, DHCP 8192 to 131072, host[0] 262144, the rest 524288; SRC: 1048576, 2097152. */
 	assert_line(&text, "dsfw_nft_network_packets_total{network=\"Amber\",verdict=\"passed\"} "
-			   "521533");
+			   "1041725");
 	assert_line(&text, "dsfw_nft_network_bytes_total{network=\"Amber\",verdict=\"refused\"} "
-			   "157561800");
+			   "315257800");
 	assert_line(&text, "dsfw_nft_dns_answers_total{name=\"a.example\",family=\"ipv4\"} 2");
 	assert_line(&text, "dsfw_nft_dns_failures_total{name=\"a.example\",family=\"ipv6\"} 1");
 	assert_line(&text,
