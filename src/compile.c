@@ -12,6 +12,9 @@
  * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
  * still meet the rules while the map's elements are gone.
  *
+ * What they accept gets a label on its connection, by which the daemon knows, after a time without our table,
+ * which connections nobody has judged.
+ *
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
  *
@@ -518,6 +521,22 @@ static void emit_prerouting(struct compiler *c)
 	emit_dispatch(c, chain, c->dispatch_nat);
 }
 
+/*
+ * Everything that a rule of OUT, ING or HOST accepts is labelled there, and not with the dispatch: a packet that
+ * is refused afterwards must not vouch for the connection that it came by, which may be one that was opened
+ * while the table was gone.
+ */
+static void label_judged(struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		struct plan_rule *rule = &chain->rules[i];
+		bool untracked = rule->n_matches > 0 && rule->matches[0].kind == MATCH_CT_STATE &&
+				 rule->matches[0].u.ct_states == CT_UNTRACKED;
+
+		rule->judged = rule->verdict == VERDICT_ACCEPT && !untracked;
+	}
+}
+
 void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		    const struct plan_options *options, struct plan *ret_plan)
 {
@@ -548,6 +567,9 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 	}
 	if (c.refuses)
 		plan_add_refuse(ret_plan, c.built_in);
+	for (size_t i = 0; i < ret_plan->n_chains; i++)
+		if (ret_plan->chains[i]->bridge)
+			label_judged(ret_plan->chains[i]);
 	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, c.built_in)->comment =
 		"what dsfw-nft loaded; not for editing";
 	plan_finish(ret_plan);
