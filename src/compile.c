@@ -12,6 +12,9 @@
  * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
  * still meet the rules while the map's elements are gone.
  *
+ * What they accept gets a label on its connection, by which the daemon knows, after a time without our table,
+ * which connections nobody has judged.
+ *
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
  *
@@ -222,45 +225,6 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 
 /* ------------------------------------------------------------------ networks */
 
-/* One rule: the dockside container by every identity that is configured for the family. */
-static void emit_identity(struct plan_chain *chain, const struct network *network,
-			  const struct ipaddr *addr, const enum family *family, bool tcp_only)
-{
-	struct plan_rule *out = chain_add_rule(chain, chain->origin);
-
-	if (addr)
-		rule_add_match(out, MATCH_SADDR)->u.prefix = prefix_of_address(addr);
-	else if (family)
-		rule_add_match(out, MATCH_NFPROTO)->u.family = *family;
-	if (network->has_dockside_mac)
-		memcpy(rule_add_match(out, MATCH_ETHER_SADDR)->u.mac, network->dockside_mac, 6);
-	if (tcp_only)
-		rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
-	out->counter = true;
-	out->verdict = VERDICT_ACCEPT;
-	out->comment = "dockside container";
-}
-
-/* Accepts the dockside container's packets: SPEC §3, "every identity configured for its family". */
-static void emit_dockside(struct plan_chain *chain, const struct network *network, bool tcp_only)
-{
-	static const enum family v4 = FAMILY_IPV4, v6 = FAMILY_IPV6;
-	bool mac = network->has_dockside_mac;
-
-	if (mac && !network->has_dockside_ip && !network->has_dockside_ip6) {
-		emit_identity(chain, network, NULL, NULL, tcp_only);
-		return;
-	}
-	if (network->has_dockside_ip)
-		emit_identity(chain, network, &network->dockside_ip, NULL, tcp_only);
-	else if (mac)
-		emit_identity(chain, network, NULL, &v4, tcp_only);
-	if (network->has_dockside_ip6)
-		emit_identity(chain, network, &network->dockside_ip6, NULL, tcp_only);
-	else if (mac)
-		emit_identity(chain, network, NULL, &v6, tcp_only);
-}
-
 static struct plan_chain *network_chain(struct compiler *c, const struct network *network,
 					const char *kind)
 {
@@ -307,7 +271,7 @@ static void emit_ing(struct compiler *c, const struct network *network)
 
 	compile_neighbours(chain);
 	emit_no_connection(chain, CT_INVALID | CT_UNTRACKED);
-	emit_dockside(chain, network, true);
+	compile_dockside(chain, network, true);
 	out = chain_add_rule(chain, chain->origin);
 	out->counter = true;
 	out->verdict = VERDICT_DROP;
@@ -325,7 +289,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 	out->verdict = VERDICT_GOTO;
 	out->target = plan_chain_name(&c->plan->arena, network->bridge, "ING");
 	if (!network->dockside_policed)
-		emit_dockside(chain, network, false);
+		compile_dockside(chain, network, false);
 	emit_no_connection(chain, CT_INVALID);
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
@@ -342,7 +306,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 		return;
 	chain = network_chain(c, network, "HOST");
 	if (!network->dockside_policed)
-		emit_dockside(chain, network, false);
+		compile_dockside(chain, network, false);
 	compile_neighbours(chain);
 	/* What else of ICMPv6 has no record, such as each container's router solicitations, is not worth a word;
 	 * what an administrator's notrack makes untracked is judged by the rules. */
@@ -548,6 +512,22 @@ static void emit_prerouting(struct compiler *c)
 	emit_dispatch(c, chain, c->dispatch_nat);
 }
 
+/*
+ * Everything that a rule of OUT, ING or HOST accepts is labelled there, and not with the dispatch: a packet that
+ * is refused afterwards must not vouch for the connection that it came by, which may be one that was opened
+ * while the table was gone.
+ */
+static void label_judged(struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		struct plan_rule *rule = &chain->rules[i];
+		bool untracked = rule->n_matches > 0 && rule->matches[0].kind == MATCH_CT_STATE &&
+				 rule->matches[0].u.ct_states == CT_UNTRACKED;
+
+		rule->judged = rule->verdict == VERDICT_ACCEPT && !untracked;
+	}
+}
+
 void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		    const struct plan_options *options, struct plan *ret_plan)
 {
@@ -582,6 +562,9 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 	}
 	if (c.refuses)
 		plan_add_refuse(ret_plan, c.built_in);
+	for (size_t i = 0; i < ret_plan->n_chains; i++)
+		if (ret_plan->chains[i]->bridge && strcmp(ret_plan->chains[i]->kind, "SRC") != 0)
+			label_judged(ret_plan->chains[i]);
 	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, c.built_in)->comment =
 		"what dsfw-nft loaded; not for editing";
 	plan_finish(ret_plan);

@@ -87,6 +87,46 @@ void compile_dhcp(struct plan_chain *chain, const struct network *network)
 	emit_dhcp_to(chain, &link_local, 547);
 }
 
+/* ------------------------------------------------------------------ the dockside container */
+
+/* One rule: the dockside container by every identity that is configured for the family. */
+static void emit_identity(struct plan_chain *chain, const struct network *network,
+			  const struct ipaddr *addr, const enum family *family, bool tcp_only)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+
+	if (addr)
+		rule_add_match(out, MATCH_SADDR)->u.prefix = prefix_of_address(addr);
+	else if (family)
+		rule_add_match(out, MATCH_NFPROTO)->u.family = *family;
+	if (network->has_dockside_mac)
+		memcpy(rule_add_match(out, MATCH_ETHER_SADDR)->u.mac, network->dockside_mac, 6);
+	if (tcp_only)
+		rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_TCP;
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	out->comment = "dockside container";
+}
+
+void compile_dockside(struct plan_chain *chain, const struct network *network, bool tcp_only)
+{
+	static const enum family v4 = FAMILY_IPV4, v6 = FAMILY_IPV6;
+	bool mac = network->has_dockside_mac;
+
+	if (mac && !network->has_dockside_ip && !network->has_dockside_ip6) {
+		emit_identity(chain, network, NULL, NULL, tcp_only);
+		return;
+	}
+	if (network->has_dockside_ip)
+		emit_identity(chain, network, &network->dockside_ip, NULL, tcp_only);
+	else if (mac)
+		emit_identity(chain, network, NULL, &v4, tcp_only);
+	if (network->has_dockside_ip6)
+		emit_identity(chain, network, &network->dockside_ip6, NULL, tcp_only);
+	else if (mac)
+		emit_identity(chain, network, NULL, &v6, tcp_only);
+}
+
 /* ------------------------------------------------------------------ sources */
 
 static const struct ipaddr *dockside_address(const struct network *network, enum family family)

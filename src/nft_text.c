@@ -215,6 +215,8 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 		buf_printf(b, "meta mark set meta mark & 0x%08x ", ~rule->unmark);
 	if (rule->counter)
 		buf_puts(b, "counter ");
+	if (rule->judged)
+		buf_printf(b, "ct label set %d ", JUDGED_LABEL);
 	text_verdict(b, rule);
 	if (rule->comment)
 		buf_putc(b, ' ');

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 3, private to compile*.c: the rules that every managed network has, whatever its policy says: which sources
- * its packets may have, and what a host needs of its link before it can send anything else.
+ * its packets may have, who is the dockside container, and what a host needs of its link before it can send
+ * anything else.
  */
 #ifndef DOCKSIDE_COMPILE_LINK_H
 #define DOCKSIDE_COMPILE_LINK_H
@@ -25,6 +26,10 @@ struct dockside_sets compile_dockside_sets(struct plan *plan, const struct polic
  */
 void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
 		    const struct dockside_sets *docksides);
+
+/* Adds rules that accept the dockside container's packets, or its TCP alone: those that match every identity that
+ * is configured for their family. */
+void compile_dockside(struct plan_chain *chain, const struct network *network, bool tcp_only);
 
 /* Adds rules that accept what neighbours need of each other: solicitations, advertisements, listeners' reports. */
 void compile_neighbours(struct plan_chain *chain);

@@ -19,6 +19,11 @@
 /* The kinds of a bridge's chains that refuse, as their names end. */
 #define N_JUDGING_KINDS 4
 extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC */
+/*
+ * The bit of a connection's labels (connlabel) that says that a rule of ours has accepted it. It lives as long
+ * as the conntrack entry, so a connection without it was opened while nobody judged. The number is nft's.
+ */
+#define JUDGED_LABEL 127
 /* The chain that answers TCP with a reset and drops the rest. */
 #define PLAN_REFUSE "refuse"
 #define FINGERPRINT_SET "fingerprint"
@@ -142,6 +147,7 @@ struct plan_rule {
 	uint32_t mark;	 /* bits to set in the packet mark, the others stay; 0: none */
 	uint32_t unmark; /* bits to clear in it; 0: none. Not both */
 	bool counter;
+	bool judged; /* the connection gets JUDGED_LABEL */
 	enum verdict verdict;
 	const char *target;			 /* VERDICT_GOTO: chain */
 	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */

@@ -159,13 +159,17 @@ drift "the same with another kind of reject" "chain $chain" \
 drift "the same with an anonymous set" "chain $chain" \
 	"replace rule $T $chain handle $(at 'egress[2]') tcp dport { 22, 23 } counter reject with tcp reset comment \"egress[2]\""
 drift "the same of another set" "chain $chain" \
-	"replace rule $T $chain handle $(at '@ipset-s-v4') ip daddr @host-one.example-v4 tcp dport @ports_80_443-445 counter accept comment \"egress[0]\""
+	"replace rule $T $chain handle $(at '@ipset-s-v4') ip daddr @host-one.example-v4 tcp dport @ports_80_443-445 counter ct label set 127 accept comment \"egress[0]\""
 drift "the same of the set's complement" "chain $chain" \
-	"replace rule $T $chain handle $(at '@ipset-s-v4') ip daddr != @ipset-s-v4 tcp dport @ports_80_443-445 counter accept comment \"egress[0]\""
+	"replace rule $T $chain handle $(at '@ipset-s-v4') ip daddr != @ipset-s-v4 tcp dport @ports_80_443-445 counter ct label set 127 accept comment \"egress[0]\""
 drift "the same of another MAC address" "chain $chain" \
-	"replace rule $T $chain handle $(at 'ether saddr') ip saddr 172.30.1.2 ether saddr 02:00:00:00:01:03 counter accept comment \"dockside container\""
+	"replace rule $T $chain handle $(at 'ether saddr') ip saddr 172.30.1.2 ether saddr 02:00:00:00:01:03 counter ct label set 127 accept comment \"dockside container\""
 drift "the same of another prefix" "chain $chain" \
-	"replace rule $T $chain handle $(at 'ether saddr') ip saddr 172.30.1.0/30 ether saddr 02:00:00:00:01:02 counter accept comment \"dockside container\""
+	"replace rule $T $chain handle $(at 'ether saddr') ip saddr 172.30.1.0/30 ether saddr 02:00:00:00:01:02 counter ct label set 127 accept comment \"dockside container\""
+drift "the same without the label" "chain $chain" \
+	"replace rule $T $chain handle $(at '@ipset-s-v4') ip daddr @ipset-s-v4 tcp dport @ports_80_443-445 counter accept comment \"egress[0]\""
+drift "the same with another label" "chain $chain" \
+	"replace rule $T $chain handle $(at '@ipset-s-v4') ip daddr @ipset-s-v4 tcp dport @ports_80_443-445 counter ct label set 126 accept comment \"egress[0]\""
 drift "the same with a limit" "chain $chain" \
 	"replace rule $T $chain handle $(at 'egress[2]') tcp dport 22 limit rate 1/second counter reject with tcp reset comment \"egress[2]\""
 drift "conntrack states" "chain forward" \

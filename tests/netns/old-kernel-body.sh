@@ -163,7 +163,7 @@ rule() # CHAIN PATTERN: its handle
 }
 drift "a rule deleted" "delete rule $T ds-a-OUT handle $(rule ds-a-OUT 'egress\[1\]')"
 drift "a rule inserted" "insert rule $T ds-a-OUT accept"
-drift "a rule replaced" "replace rule $T ds-a-OUT handle $(rule ds-a-OUT 'egress\[1\]') counter accept comment \"egress[1]\""
+drift "a rule replaced" "replace rule $T ds-a-OUT handle $(rule ds-a-OUT 'egress\[1\]') counter ct label set 127 accept comment \"egress[1]\""
 drift "a chain flushed" "flush chain $T _1st-OUT"
 drift "a policy" "chain $T forward { policy drop; }"
 drift "another priority" "delete chain $T forward

@@ -290,9 +290,10 @@ static void test_set_replaced(void **state)
 		"delete set inet dockside ports_80_443\n"
 		"add set inet dockside ports_80_443 { type inet_service; }\n"
 		"add element inet dockside ports_80_443 {\n\t80,\n\t443 }\n" TABLE(
-			OUT("tcp dport @ports_80_443 counter accept comment \"egress[0]\"\n" LOG(
-				"OUT",
-				"1/a253b558") "counter goto refuse comment \"egress[1]\"\n")));
+			OUT("tcp dport @ports_80_443 counter ct label set 127 accept comment "
+			    "\"egress[0]\"\n" LOG(
+				    "OUT",
+				    "1/a253b558") "counter goto refuse comment \"egress[1]\"\n")));
 	kernel_free(&kernel);
 	config_done(&c);
 }
