@@ -217,7 +217,9 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 	else if (file)
 		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, number_of(event, "line"));
 	else
-		buf_puts(b, strcmp(kind, "ING") == 0 ? "between containers" : rule);
+		buf_puts(b, strcmp(kind, "ING") == 0   ? "between containers"
+			    : strcmp(kind, "SRC") == 0 ? "forged source, or the host's loopback"
+						       : rule);
 	put_column(out, view, RULE, buf_str(b));
 }
 
@@ -315,6 +317,7 @@ static void say_unrecorded(struct unrecorded *item, bool begun, bool json)
 {
 	const char *where = strcmp(item->kind, "ING") == 0    ? " between containers"
 			    : strcmp(item->kind, "HOST") == 0 ? " to the host itself"
+			    : strcmp(item->kind, "SRC") == 0  ? " with a forged source"
 							      : "";
 	struct buf b = { 0 };
 
@@ -554,6 +557,9 @@ int cmd_learn(const struct options *options)
 		printf("%s", buf_str(&b));
 		print_left_out(learner.learn.between,
 			       "between containers: no rule can allow these");
+		print_left_out(learner.learn.forged,
+			       "with a forged source, or to the host's loopback: no rule can allow "
+			       "these");
 		print_left_out(learner.learn.unsayable,
 			       "of protocols that no rule can name: left out");
 	}

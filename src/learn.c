@@ -104,6 +104,10 @@ void learn_add(struct learn *learn, const struct json_node *event)
 		learn->between++;
 		return;
 	}
+	if (strcmp(kind, "SRC") == 0) {
+		learn->forged++;
+		return;
+	}
 	if (!read_protocol(event, &key.proto, &port)) {
 		learn->unsayable++;
 		return;

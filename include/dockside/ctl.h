@@ -39,7 +39,8 @@
  *                                          fallen behind so far that it could not: known with the next one
  *  "counts": [                             since the daemon's start; those that are not all zero
  *      {"network": "ds-prod",
- *       "kind": "OUT",                     or "ING", between containers; "HOST", to the host itself
+ *       "kind": "OUT",                     or "ING", between containers; "HOST", to the host itself;
+ *                                         "SRC", a source that is not of the bridge
  *       "packets": 100,                    refused by rules, as the kernel counts
  *       "events": 90,                      told of
  *       "suppressed": 10}]}                the others: not told of by the kernel's limit, or lost

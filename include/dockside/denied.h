@@ -9,7 +9,8 @@
  *  "verdict": "refused",             or "audit": it passed, as the network is in audit mode
  *  "network": "ds-prod",             Docker's name, or the bridge's for one that is no longer configured
  *  "bridge": "ds-prod",
- *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself
+ *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself;
+ *                                    "SRC", a source that is not of the bridge, or the host's loopback
  *  "container": "web-1",
  *  "source": "192.0.2.10", "destination": "198.51.100.7",
  *  "name": "db.example.com",         that the address is one of
@@ -31,7 +32,7 @@
 
 /* ---- which rule ---- */
 
-#define DENIED_KIND_MAX 7 /* "OUT", "ING", "HOST" */
+#define DENIED_KIND_MAX 7 /* "OUT", "ING", "HOST", "SRC" */
 
 /* What the prefix of a VERDICT_LOG rule says by itself, "dsfw/BRIDGE/KIND/N/HASH". */
 struct denied_prefix {

@@ -302,6 +302,28 @@ static void test_host(void **state)
 	assert_answer(state, FROM("beryl", "host", "udp") PORT(1), PASS, "no host rules", NULL);
 }
 
+/* Another network's container, a stranger, the host's loopback; link-local addresses belong to each bridge. */
+static void test_sources(void **state)
+{
+	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(80) SRC("10.2.0.9"), DROP,
+		      "\"chain\":\"amber-SRC\"", "its source is not of this bridge", NULL);
+	assert_answer(state, FROM("Amber", "2001:db8::9", "udp") PORT(80) SRC("2001:db8::7"), DROP,
+		      "its source is not of this bridge", NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("135") SRC("fe80::7"), PASS,
+		      NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("135") SRC("fd01::7"), PASS,
+		      NULL);
+	/* The dockside container answers by any of its networks; others do not borrow its address. */
+	assert_answer(state,
+		      FROM("Amber", "192.0.2.200", "udp") PORT(9) SRC("10.2.0.2")
+			      MAC("02:00:00:00:00:09"),
+		      DROP, "its source is not of this bridge", NULL);
+	assert_answer(state,
+		      FROM("Amber", "192.0.2.200", "udp") PORT(9) SRC("10.2.0.2")
+			      MAC("02:00:00:00:00:02"),
+		      "\"chain\":\"amber-OUT\"", NULL);
+}
+
 static void test_icmp(void **state)
 {
 	assert_answer(state, FROM("Amber", "192.0.2.200", "icmp"), PASS, "\"type\":8", NULL);
@@ -365,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_large_set),
 		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_icmp),
 		cmocka_unit_test(test_bad_questions),
 	};

@@ -219,6 +219,7 @@ static void test_what_cannot_be_learnt(void **state)
 
 	(void)state;
 	add_port(&learn, "ING", "192.0.2.3", NULL, "tcp", 22);
+	add_port(&learn, "SRC", "198.51.100.1", NULL, "tcp", 80);
 	add_port(&learn, "OUT", "198.51.100.1", NULL, "132", 443);   /* SCTP */
 	add_port(&learn, "OUT", "2001:db8::1", NULL, "icmpv6", 135); /* without a word for it */
 	add_port(&learn, "OUT", "198.51.100.1", NULL, "tcp", 0);
@@ -231,6 +232,7 @@ static void test_what_cannot_be_learnt(void **state)
 	/* Not a name that a rule could have. */
 	add_port(&learn, "OUT", "198.51.100.1", "a b", "tcp", 1);
 	assert_int_equal(learn.between, 1);
+	assert_int_equal(learn.forged, 1);
 	assert_int_equal(learn.unsayable, 5);
 	assert_int_equal(learn.n, 1);
 	assert_string_equal(learn.flows[0].dest, "198.51.100.1");
