@@ -174,8 +174,7 @@ static void report_same_nat(const struct network *network, struct diags *diags,
 			    const struct nat_rule *first, const struct nat_rule *second)
 {
 	cleanup(cleanup_free) char *pointer =
-		xasprintf("/networks/%s/nat/%zu/match_dport", shown_name(network),
-			  (size_t)(second - network->nat));
+		xasprintf("/networks/%s/nat/%zu/match_dport", shown_name(network), second->index);
 	struct diag *diag = diag_add(diags, SEVERITY_ERROR, second->match_dport_loc, pointer,
 				     "%s port %u has a nat rule already", proto_name(second->proto),
 				     second->match_dport);
@@ -223,7 +222,7 @@ static void warn_unreachable(const struct network *network, struct diags *diags,
 		return;
 
 	cleanup(cleanup_free) char *pointer =
-		xasprintf("/networks/%s/%s/%zu", network->name, list, i + 1);
+		xasprintf("/networks/%s/%s/%zu", network->name, list, rules[i + 1].index);
 	struct diag *diag = diag_add(diags, SEVERITY_WARNING, rules[i + 1].loc, pointer,
 				     "%s: an earlier one matches everything",
 				     i + 2 < n ? "this rule and those after it never match"
@@ -252,7 +251,7 @@ static void warn_loopback(const struct network *network, struct diags *diags)
 
 		if (rule->to_host || !ipaddr_is_loopback(&rule->to_ip))
 			continue;
-		pointer = xasprintf("/networks/%s/nat/%zu", network->name, i);
+		pointer = xasprintf("/networks/%s/nat/%zu", network->name, rule->index);
 		diag_add(diags, SEVERITY_WARNING, rule->loc, pointer,
 			 "this leads nowhere: the kernel discards what comes from a network for a "
 			 "loopback address%s",
@@ -272,7 +271,7 @@ static void note_other_family(const struct network *network, struct diags *diags
 
 		if (rule->to_host || (ipv4 && !network->has_subnet6))
 			continue;
-		pointer = xasprintf("/networks/%s/nat/%zu", network->name, i);
+		pointer = xasprintf("/networks/%s/nat/%zu", network->name, rule->index);
 		diag_add(diags, SEVERITY_NOTE, rule->loc, pointer,
 			 "over %s port %u is not redirected, as to_ip is an %s address",
 			 ipv4 ? "IPv6" : "IPv4", rule->match_dport, ipv4 ? "IPv4" : "IPv6");
@@ -311,7 +310,8 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 		buf_printf(&names, " and %zu more", n - NAMES_SHOWN);
 	if (first) {
 		cleanup(cleanup_free) char *pointer =
-			xasprintf("/networks/%s/egress/%zu", first->name, first->n_egress - 1);
+			xasprintf("/networks/%s/egress/%zu", first->name,
+				  first->egress[first->n_egress - 1].index);
 
 		diag_add(diags, SEVERITY_NOTE, first->egress[first->n_egress - 1].loc, pointer,
 			 "default deny covers what is forwarded; without \"host\" rules containers "

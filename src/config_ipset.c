@@ -85,6 +85,17 @@ static void read_entry(struct reader *r, const struct json_node *entry, struct i
 		ipset->prefixes[ipset->n_prefixes++] = endpoint.prefix;
 }
 
+/* What to write instead; owned, or NULL. */
+static char *ipset_hint(const struct json_node *node)
+{
+	if (node->kind == JSON_STRING)
+		return xstrdup("a list stands in [ ], also when it has one entry");
+	if (json_member(node, "hostnames", JSON_ARRAY))
+		return xstrdup("write the list of its \"hostnames\" alone; how often a name is "
+			       "asked for is up to DNS");
+	return NULL;
+}
+
 void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ipset)
 {
 	static const struct field list_field = {
@@ -97,11 +108,7 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 	ipset->name = arena_strdup(arena, node->key);
 	ipset->loc = node->key_loc;
 	if (node->kind != JSON_ARRAY) {
-		value_error_hint(
-			r, &list_field, node,
-			node->kind == JSON_STRING
-				? xstrdup("a list stands in [ ], also when it has one entry")
-				: NULL);
+		value_error_hint(r, &list_field, node, ipset_hint(node));
 		return;
 	}
 

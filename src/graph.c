@@ -112,10 +112,10 @@ static void put_icmp(struct buf *b, const struct rule *rule)
 		buf_printf(b, "/%d", type->code);
 }
 
-/* "[2] tcp 80, 443: comment", [2] being its place in the list. */
+/* "[2] tcp 80, 443: comment", [2] being its place in the list; i is how many rules stand before it. */
 static void put_rule(struct buf *b, size_t i, const struct rule *rule)
 {
-	buf_printf(b, "[%zu] ", i);
+	buf_printf(b, "[%zu] ", rule->index);
 	switch (rule->proto) {
 	case PROTO_ANY:
 		buf_puts(b, rule->to != DEST_ALL ? "all"
@@ -413,7 +413,7 @@ static void put_nat(struct graph *g, size_t net, const struct network *network)
 		const struct nat_rule *rule = &network->nat[i];
 
 		buf_printf(g->b, "\tnet%zu -> to%zu [label=\"nat[%zu] %s %d to port %d", net,
-			   find_place(g, place_of_nat(rule)), i, proto_name(rule->proto),
+			   find_place(g, place_of_nat(rule)), rule->index, proto_name(rule->proto),
 			   rule->match_dport, rule->to_port);
 		put_comment(g->b, rule->comment);
 		buf_puts(g->b, "\\l\", style=dashed, color=\"#8250df\", fontcolor=\"#8250df\"];\n");
