@@ -206,17 +206,12 @@ static void check_nat(const struct network *network, struct diags *diags)
 
 /* ---- what is allowed but perhaps not meant ---- */
 
-static bool matches_everything(const struct rule *rule)
-{
-	return rule->proto == PROTO_ANY && rule->n_ports == 0 && rule->to == DEST_ALL;
-}
-
 static void warn_unreachable(const struct network *network, struct diags *diags, const char *list,
 			     const struct rule *rules, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && !matches_everything(&rules[i]))
+	while (i < n && !rule_matches_everything(&rules[i]))
 		i++;
 	if (i + 1 >= n)
 		return;
@@ -278,16 +273,6 @@ static void note_other_family(const struct network *network, struct diags *diags
 	}
 }
 
-static bool denies_by_default(const struct network *network)
-{
-	if (network->n_egress == 0)
-		return false;
-
-	const struct rule *last = &network->egress[network->n_egress - 1];
-
-	return last->action == ACTION_DROP && matches_everything(last);
-}
-
 /* One note for all networks: a reminder, not a fault of any one of them (DEVIATIONS D13). */
 static void note_open_host(const struct policy *policy, struct diags *diags)
 {
@@ -298,7 +283,7 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		if (network->n_host > 0 || !denies_by_default(network))
+		if (network->n_host > 0 || !network_denies(network))
 			continue;
 		if (!first)
 			first = network;
@@ -313,10 +298,15 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 			xasprintf("/networks/%s/egress/%zu", first->name,
 				  first->egress[first->n_egress - 1].index);
 
-		diag_add(diags, SEVERITY_NOTE, first->egress[first->n_egress - 1].loc, pointer,
+		struct loc loc = first->egress[first->n_egress - 1].loc;
+
+		diag_add(diags, SEVERITY_NOTE, loc, pointer,
 			 "default deny covers what is forwarded; without \"host\" rules containers "
-			 "reach every service of the Docker host itself (%s)",
-			 buf_str(&names));
+			 "reach every service of the Docker host itself, and through docker-proxy "
+			 "the "
+			 "ports that containers publish there, those of other networks too (%s)",
+			 buf_str(&names))
+			->hint = xstrdup("\"host\": [{\"action\": \"drop\"}] closes it");
 	}
 	buf_free(&names);
 }
@@ -341,5 +331,6 @@ void policy_check(const struct policy *policy, struct diags *diags)
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host, network->n_host);
 	}
+	policy_check_reach(policy, diags);
 	note_open_host(policy, diags);
 }

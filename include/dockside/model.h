@@ -118,6 +118,9 @@ struct policy {
 
 /* Whether a network gets chains (SPEC §2). */
 bool network_managed(const struct network *network);
+/* Whether a rule takes whatever is left, and whether a network's last egress rule refuses that. */
+bool rule_matches_everything(const struct rule *rule);
+bool network_denies(const struct network *network);
 /* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err);
