@@ -59,9 +59,14 @@ static void check_name(struct reader *r, const struct json_node *node)
 	if (len > 0 && len <= IPSET_NAME_MAX && strspn(node->key, allowed) == len)
 		return;
 	quote_found(&found, node->key, len);
-	key_error(r, node, "an ipset's name must be 1 to %d of A-Z a-z 0-9 _ . -, found %s%s",
-		  IPSET_NAME_MAX, buf_str(&found), len > IPSET_NAME_MAX ? ", which is longer" : "");
+
+	struct diag *diag = key_error(
+		r, node, "an ipset's name must be 1 to %d of A-Z a-z 0-9 _ . -, found %s%s",
+		IPSET_NAME_MAX, buf_str(&found), len > IPSET_NAME_MAX ? ", which is longer" : "");
 	buf_free(&found);
+	if (strchr(node->key, ':'))
+		diag->hint = xstrdup("nft takes no \":\" in a set's name; write another character "
+				     "here and in the rules");
 }
 
 static const struct field entry_field = {

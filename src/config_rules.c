@@ -459,9 +459,9 @@ static void note_allows_all(struct reader *r, const struct json_node *item, cons
 	for (size_t i = RULE_TO; i <= RULE_IPSET; i++)
 		if (seen->node[i] || seen->excused[i])
 			return;
-	brace_note(r, item,
-		   "this allows everything, as it names neither \"proto\" nor \"ports\" nor a "
-		   "destination")
+	node_note(r, item,
+		  "this allows everything, as it names neither \"proto\" nor \"ports\" nor a "
+		  "destination")
 		->hint = xstrdup("if that is meant, say so by \"to\": \"all\"");
 }
 

@@ -75,13 +75,12 @@ struct diag *brace_error(struct reader *r, const struct json_node *node, const c
 	return diag;
 }
 
-struct diag *brace_note(struct reader *r, const struct json_node *node, const char *fmt, ...)
+struct diag *node_note(struct reader *r, const struct json_node *node, const char *fmt, ...)
 {
-	struct loc brace = { node->loc.src, node->loc.off, 1 };
 	va_list ap;
 
 	va_start(ap, fmt);
-	struct diag *diag = report(r, SEVERITY_NOTE, node, brace, fmt, ap);
+	struct diag *diag = report(r, SEVERITY_NOTE, node, node->loc, fmt, ap);
 	va_end(ap);
 	return diag;
 }

@@ -92,7 +92,7 @@ struct diag *key_error(struct reader *r, const struct json_node *node, const cha
 	printf_like(3, 4);
 struct diag *brace_error(struct reader *r, const struct json_node *node, const char *fmt, ...)
 	printf_like(3, 4);
-struct diag *brace_note(struct reader *r, const struct json_node *node, const char *fmt, ...)
+struct diag *node_note(struct reader *r, const struct json_node *node, const char *fmt, ...)
 	printf_like(3, 4);
 struct diag *node_warning(struct reader *r, const struct json_node *node, const char *fmt, ...)
 	printf_like(3, 4);
