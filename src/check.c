@@ -273,6 +273,27 @@ static void note_other_family(const struct network *network, struct diags *diags
 	}
 }
 
+/* Files from before "dockside_ip" look like this once the iptables version has saved them: "gateway_ip" was the
+ * dockside container's address. */
+static void note_gateway(const struct policy *policy, const struct network *network,
+			 struct diags *diags)
+{
+	struct ipaddr first = prefix_first_host(&network->subnet);
+	char text[ADDR_STRLEN];
+	cleanup(cleanup_free) char *pointer = NULL;
+
+	if (network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
+	    !network_managed(network) || ipaddr_cmp(&network->gateway, &first) == 0)
+		return;
+	pointer = xasprintf("/networks/%zu/gateway_ip", (size_t)(network - policy->networks));
+	diag_add(
+		diags, SEVERITY_NOTE, network->loc, pointer,
+		"network %s has a policy but no dockside container, and %s is its bridge's address",
+		network->name, ipaddr_format(&network->gateway, text))
+		->hint = xstrdup("if that is the dockside container's, as \"gateway_ip\" once was, "
+				 "it is \"dockside_ip\" now");
+}
+
 /* One note for all networks: a reminder, not a fault of any one of them (DEVIATIONS D13). */
 static void note_open_host(const struct policy *policy, struct diags *diags)
 {
@@ -328,6 +349,7 @@ void policy_check(const struct policy *policy, struct diags *diags)
 			warn_audit(network, diags);
 		warn_loopback(network, diags);
 		note_other_family(network, diags);
+		note_gateway(policy, network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host, network->n_host);
 	}

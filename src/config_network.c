@@ -241,7 +241,7 @@ static const struct field network_field[NETWORK_FIELDS] = {
 static const struct fields network_fields = { "a network", network_field, NETWORK_FIELDS };
 
 /* An address that a container or the bridge can have inside the subnet. */
-static bool check_inside(struct reader *r, const struct prefix *subnet, const struct ipaddr *addr,
+static void check_inside(struct reader *r, const struct prefix *subnet, const struct ipaddr *addr,
 			 const struct json_node *node)
 {
 	struct ipaddr first, last;
@@ -258,23 +258,6 @@ static bool check_inside(struct reader *r, const struct prefix *subnet, const st
 	else if (addr->family == FAMILY_IPV4 && ipaddr_cmp(addr, &last) == 0)
 		node_error(r, node, "\"%s\" is the broadcast address of the subnet %s", node->key,
 			   text);
-	else
-		return true;
-	return false;
-}
-
-/* Files from before "dockside_ip" look like this once the iptables version has saved them. */
-static void note_gateway(struct reader *r, const struct network *network,
-			 const struct json_node *gateway, const struct seen *seen)
-{
-	struct ipaddr first = prefix_first_host(&network->subnet);
-
-	if (ipaddr_cmp(&network->gateway, &first) == 0 || seen->node[NETWORK_IP] ||
-	    seen->node[NETWORK_MAC] || seen->excused[NETWORK_IP] || seen->excused[NETWORK_MAC])
-		return;
-	node_note(r, gateway, "this is the bridge's address")->hint =
-		xstrdup("if it is the dockside container's, as in files from before "
-			"\"dockside_ip\", call it that");
 }
 
 static void check_gateway(struct reader *r, struct network *network, const struct seen *seen)
@@ -284,9 +267,8 @@ static void check_gateway(struct reader *r, struct network *network, const struc
 
 	if (!gateway && !seen->excused[NETWORK_GATEWAY])
 		network->gateway = prefix_first_host(&network->subnet);
-	if (gateway && seen->good[NETWORK_GATEWAY] &&
-	    check_inside(r, &network->subnet, &network->gateway, gateway))
-		note_gateway(r, network, gateway, seen);
+	if (gateway && seen->good[NETWORK_GATEWAY])
+		check_inside(r, &network->subnet, &network->gateway, gateway);
 	if (!network->has_dockside_ip)
 		return;
 	check_inside(r, &network->subnet, &network->dockside_ip, ip);

@@ -473,6 +473,34 @@ static void test_allows_all(void **state)
 	assert_int_equal(f->diags.n, 0);
 }
 
+/* "gateway_ip" was the dockside container's address once. */
+static void test_old_gateway(void **state)
+{
+	static const struct {
+		const char *network, *rules;
+		size_t notes;
+	} cases[] = {
+		{ "\"gateway_ip\": \"192.0.2.2\"", "[{\"to\": \"all\"}]", 1 },
+		{ "\"gateway_ip\": \"192.0.2.2\"", "[]", 0 }, /* not managed */
+		{ "\"gateway_ip\": \"192.0.2.1\"", "[{\"to\": \"all\"}]", 0 },
+		{ "\"gateway_ip\": \"192.0.2.2\", \"dockside_ip\": \"192.0.2.3\"", "[]", 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup(cleanup_free) char *network = xasprintf(
+			"{\"networks\": [{\"name\": \"a\", \"subnet\": \"192.0.2.0/24\", %s}]}",
+			cases[i].network);
+		cleanup(cleanup_free) char *firewall =
+			xasprintf("{\"networks\": {\"a\": {\"egress\": %s}}}", cases[i].rules);
+
+		accept_files(f, network, firewall);
+		assert_int_equal(f->diags.count[SEVERITY_NOTE], cases[i].notes);
+		if (cases[i].notes > 0)
+			assert_non_null(strstr(f->diags.items[0].hint, "\"dockside_ip\" now"));
+	}
+}
+
 /* Separators are no rules, and a rule's index is its place in the file. */
 static void test_separators(void **state)
 {
@@ -579,6 +607,7 @@ int main(void)
 		TEST(test_numeric_names),
 		TEST(test_comments),
 		TEST(test_allows_all),
+		TEST(test_old_gateway),
 		TEST(test_separators),
 		TEST(test_mtu),
 		TEST(test_icmp_rules),
