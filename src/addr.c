@@ -384,7 +384,7 @@ static bool label_valid(const char *s, size_t len)
 	if (len == 0 || len > LABEL_MAX || s[0] == '-' || s[len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_alnum(s[i]) && s[i] != '-')
+		if (!is_alnum(s[i]) && s[i] != '-' && s[i] != '_')
 			return false;
 	}
 	return true;
@@ -408,4 +408,11 @@ bool hostname_valid(const char *s, size_t len)
 	for (size_t i = start; i < len; i++)
 		all_digits = all_digits && is_digit(s[i]);
 	return !all_digits;
+}
+
+size_t hostname_length(const char *s, size_t len)
+{
+	if (len > 0 && s[len - 1] == '.')
+		len--;
+	return hostname_valid(s, len) ? len : 0;
 }

@@ -48,7 +48,7 @@ static void tell_drop(struct teller *t, const struct policy *policy, const struc
 
 	for (size_t i = 0; i < n; i++)
 		if (!has_addresses(t, hosts[i]) && !is_empty(t, hosts[i]))
-			tell(t, network, "egress", index, rule->loc, "lets pass what goes to",
+			tell(t, network, "egress", rule->index, rule->loc, "lets pass what goes to",
 			     hosts[i]);
 }
 
@@ -65,7 +65,7 @@ size_t alarms_tell(const struct policy *policy, const struct names *names, alarm
 				tell_drop(&t, policy, network, k);
 		for (size_t k = 0; k < network->n_nat; k++)
 			if (network->nat[k].to_host && !has_addresses(&t, network->nat[k].to_host))
-				tell(&t, network, "nat", k, network->nat[k].loc,
+				tell(&t, network, "nat", network->nat[k].index, network->nat[k].loc,
 				     "redirects nothing to", network->nat[k].to_host);
 	}
 	return t.n;

@@ -174,8 +174,7 @@ static void report_same_nat(const struct network *network, struct diags *diags,
 			    const struct nat_rule *first, const struct nat_rule *second)
 {
 	cleanup(cleanup_free) char *pointer =
-		xasprintf("/networks/%s/nat/%zu/match_dport", shown_name(network),
-			  (size_t)(second - network->nat));
+		xasprintf("/networks/%s/nat/%zu/match_dport", shown_name(network), second->index);
 	struct diag *diag = diag_add(diags, SEVERITY_ERROR, second->match_dport_loc, pointer,
 				     "%s port %u has a nat rule already", proto_name(second->proto),
 				     second->match_dport);
@@ -207,23 +206,18 @@ static void check_nat(const struct network *network, struct diags *diags)
 
 /* ---- what is allowed but perhaps not meant ---- */
 
-static bool matches_everything(const struct rule *rule)
-{
-	return rule->proto == PROTO_ANY && rule->n_ports == 0 && rule->to == DEST_ALL;
-}
-
 static void warn_unreachable(const struct network *network, struct diags *diags, const char *list,
 			     const struct rule *rules, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && !matches_everything(&rules[i]))
+	while (i < n && !rule_matches_everything(&rules[i]))
 		i++;
 	if (i + 1 >= n)
 		return;
 
 	cleanup(cleanup_free) char *pointer =
-		xasprintf("/networks/%s/%s/%zu", network->name, list, i + 1);
+		xasprintf("/networks/%s/%s/%zu", network->name, list, rules[i + 1].index);
 	struct diag *diag = diag_add(diags, SEVERITY_WARNING, rules[i + 1].loc, pointer,
 				     "%s: an earlier one matches everything",
 				     i + 2 < n ? "this rule and those after it never match"
@@ -252,7 +246,7 @@ static void warn_loopback(const struct network *network, struct diags *diags)
 
 		if (rule->to_host || !ipaddr_is_loopback(&rule->to_ip))
 			continue;
-		pointer = xasprintf("/networks/%s/nat/%zu", network->name, i);
+		pointer = xasprintf("/networks/%s/nat/%zu", network->name, rule->index);
 		diag_add(diags, SEVERITY_WARNING, rule->loc, pointer,
 			 "this leads nowhere: the kernel discards what comes from a network for a "
 			 "loopback address%s",
@@ -272,21 +266,32 @@ static void note_other_family(const struct network *network, struct diags *diags
 
 		if (rule->to_host || (ipv4 && !network->has_subnet6))
 			continue;
-		pointer = xasprintf("/networks/%s/nat/%zu", network->name, i);
+		pointer = xasprintf("/networks/%s/nat/%zu", network->name, rule->index);
 		diag_add(diags, SEVERITY_NOTE, rule->loc, pointer,
 			 "over %s port %u is not redirected, as to_ip is an %s address",
 			 ipv4 ? "IPv6" : "IPv4", rule->match_dport, ipv4 ? "IPv4" : "IPv6");
 	}
 }
 
-static bool denies_by_default(const struct network *network)
+/* Files from before "dockside_ip" look like this once the iptables version has saved them: "gateway_ip" was the
+ * dockside container's address. */
+static void note_gateway(const struct policy *policy, const struct network *network,
+			 struct diags *diags)
 {
-	if (network->n_egress == 0)
-		return false;
+	struct ipaddr first = prefix_first_host(&network->subnet);
+	char text[ADDR_STRLEN];
+	cleanup(cleanup_free) char *pointer = NULL;
 
-	const struct rule *last = &network->egress[network->n_egress - 1];
-
-	return last->action == ACTION_DROP && matches_everything(last);
+	if (network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
+	    !network_managed(network) || ipaddr_cmp(&network->gateway, &first) == 0)
+		return;
+	pointer = xasprintf("/networks/%zu/gateway_ip", (size_t)(network - policy->networks));
+	diag_add(
+		diags, SEVERITY_NOTE, network->loc, pointer,
+		"network %s has a policy but no dockside container, and %s is its bridge's address",
+		network->name, ipaddr_format(&network->gateway, text))
+		->hint = xstrdup("if that is the dockside container's, as \"gateway_ip\" once was, "
+				 "it is \"dockside_ip\" now");
 }
 
 /* One note for all networks: a reminder, not a fault of any one of them (DEVIATIONS D13). */
@@ -299,7 +304,7 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		if (network->n_host > 0 || !denies_by_default(network))
+		if (network->n_host > 0 || !network_denies(network))
 			continue;
 		if (!first)
 			first = network;
@@ -311,12 +316,18 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 		buf_printf(&names, " and %zu more", n - NAMES_SHOWN);
 	if (first) {
 		cleanup(cleanup_free) char *pointer =
-			xasprintf("/networks/%s/egress/%zu", first->name, first->n_egress - 1);
+			xasprintf("/networks/%s/egress/%zu", first->name,
+				  first->egress[first->n_egress - 1].index);
 
-		diag_add(diags, SEVERITY_NOTE, first->egress[first->n_egress - 1].loc, pointer,
+		struct loc loc = first->egress[first->n_egress - 1].loc;
+
+		diag_add(diags, SEVERITY_NOTE, loc, pointer,
 			 "default deny covers what is forwarded; without \"host\" rules containers "
-			 "reach every service of the Docker host itself (%s)",
-			 buf_str(&names));
+			 "reach every service of the Docker host itself, and through docker-proxy "
+			 "the "
+			 "ports that containers publish there, those of other networks too (%s)",
+			 buf_str(&names))
+			->hint = xstrdup("\"host\": [{\"action\": \"drop\"}] closes it");
 	}
 	buf_free(&names);
 }
@@ -338,8 +349,10 @@ void policy_check(const struct policy *policy, struct diags *diags)
 			warn_audit(network, diags);
 		warn_loopback(network, diags);
 		note_other_family(network, diags);
+		note_gateway(policy, network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host, network->n_host);
 	}
+	policy_check_reach(policy, diags);
 	note_open_host(policy, diags);
 }

@@ -206,14 +206,14 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 	for (size_t i = 0; i < n; i++) {
 		size_t first = chain->n_rules;
 
-		emit_rule(
-			c, chain, &rules[i],
-			plan_origin(c->plan, network->name, entry_name(c, what, i), rules[i].loc));
+		emit_rule(c, chain, &rules[i],
+			  plan_origin(c->plan, network->name, entry_name(c, what, rules[i].index),
+				      rules[i].loc));
 		if (rules[i].action == ACTION_DROP)
 			c->refuses |= compile_log_refusals(
 				c->plan, chain, first, network,
 				compile_log_prefix(c->plan, chain, c->sets.policy, network,
-						   &rules[i], i));
+						   &rules[i], rules[i].index));
 	}
 	if (n > 0 && rule_is_final(&rules[n - 1]))
 		return;
@@ -391,7 +391,8 @@ static void emit_nat_family(struct compiler *c, struct plan_chain *chain,
 	for (size_t i = 0; i < network->n_nat; i++)
 		add_nat_elem(c, map, &network->nat[i],
 			     plan_origin(c->plan, network->name,
-					 arena_printf(&c->plan->arena, "nat[%zu]", i),
+					 arena_printf(&c->plan->arena, "nat[%zu]",
+						      network->nat[i].index),
 					 network->nat[i].loc));
 	out = chain_add_rule(chain, chain->origin);
 	out->verdict = VERDICT_DNAT;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Two files to a policy: the networks of network-config, then what firewall-config says of them.
- * A faulty object stays in its array half-read, so that positions in the model are positions in the
- * file and one run can report the faults of everything else; a policy with any fault is given to
- * nobody.
+ * A faulty object stays in its array half-read, so that one run can report the faults of everything else; a
+ * policy with any fault is given to nobody. Positions in lists of rules are those in the file (struct rule's
+ * index), as objects that only separate rules are left out.
  */
 #include <string.h>
 
@@ -221,7 +221,7 @@ bool config_parse(struct policy *policy, struct diags *diags)
 {
 	cleanup(json_tree_free) struct json_tree network_tree = { 0 };
 	cleanup(json_tree_free) struct json_tree firewall_tree = { 0 };
-	struct reader r = { .policy = policy, .diags = diags };
+	struct reader r = { .policy = policy, .diags = diags, .null_is_absent = true };
 
 	/* A file without text could not be read, which its reader has reported. */
 	if (policy->network_src.text)

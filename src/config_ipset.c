@@ -59,9 +59,14 @@ static void check_name(struct reader *r, const struct json_node *node)
 	if (len > 0 && len <= IPSET_NAME_MAX && strspn(node->key, allowed) == len)
 		return;
 	quote_found(&found, node->key, len);
-	key_error(r, node, "an ipset's name must be 1 to %d of A-Z a-z 0-9 _ . -, found %s%s",
-		  IPSET_NAME_MAX, buf_str(&found), len > IPSET_NAME_MAX ? ", which is longer" : "");
+
+	struct diag *diag = key_error(
+		r, node, "an ipset's name must be 1 to %d of A-Z a-z 0-9 _ . -, found %s%s",
+		IPSET_NAME_MAX, buf_str(&found), len > IPSET_NAME_MAX ? ", which is longer" : "");
 	buf_free(&found);
+	if (strchr(node->key, ':'))
+		diag->hint = xstrdup("nft takes no \":\" in a set's name; write another character "
+				     "here and in the rules");
 }
 
 static const struct field entry_field = {
@@ -85,6 +90,17 @@ static void read_entry(struct reader *r, const struct json_node *entry, struct i
 		ipset->prefixes[ipset->n_prefixes++] = endpoint.prefix;
 }
 
+/* What to write instead; owned, or NULL. */
+static char *ipset_hint(const struct json_node *node)
+{
+	if (node->kind == JSON_STRING)
+		return xstrdup("a list stands in [ ], also when it has one entry");
+	if (json_member(node, "hostnames", JSON_ARRAY))
+		return xstrdup("write the list of its \"hostnames\" alone; how often a name is "
+			       "asked for is up to DNS");
+	return NULL;
+}
+
 void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ipset)
 {
 	static const struct field list_field = {
@@ -97,11 +113,7 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 	ipset->name = arena_strdup(arena, node->key);
 	ipset->loc = node->key_loc;
 	if (node->kind != JSON_ARRAY) {
-		value_error_hint(
-			r, &list_field, node,
-			node->kind == JSON_STRING
-				? xstrdup("a list stands in [ ], also when it has one entry")
-				: NULL);
+		value_error_hint(r, &list_field, node, ipset_hint(node));
 		return;
 	}
 

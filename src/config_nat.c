@@ -46,7 +46,7 @@ static bool read_to_ip(struct reader *r, const struct field *field, const struct
 {
 	struct nat_rule *rule = object;
 
-	if (hostname_valid(value->u.string.s, value->u.string.len))
+	if (hostname_length(value->u.string.s, value->u.string.len))
 		return value_error_hint(r, field, value, xstrdup("a hostname goes in \"to_host\""));
 	return read_address(r, field, value, &rule->to_ip);
 }
@@ -168,9 +168,17 @@ bool read_nat(struct reader *r, const struct field *field, const struct json_nod
 	(void)field;
 	if (!reader_take_objects(r, list))
 		n = 0;
-	network->n_nat = n;
+	network->n_nat = 0;
 	network->nat = arena_alloc(&r->policy->arena, n * sizeof(*network->nat));
-	for (size_t i = 0; i < n; i++)
-		read_nat_rule(r, &list->u.children.items[i], &network->nat[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+		struct nat_rule *rule = &network->nat[network->n_nat];
+
+		if (item->kind == JSON_OBJECT && item_says_nothing(r, item, &nat_rule_fields))
+			continue;
+		rule->index = i;
+		read_nat_rule(r, item, rule);
+		network->n_nat++;
+	}
 	return true;
 }

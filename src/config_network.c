@@ -7,6 +7,11 @@
 
 #include "dockside/fields.h"
 
+/* Of an interface with IPv4 (ETH_MIN_MTU, linux/if_ether.h) and with IPv6 (IPV6_MIN_MTU, linux/ipv6.h): with
+ * less the kernel takes the protocol off it. */
+#define MTU_MIN 68
+#define MTU6_MIN 1280
+
 #define NETWORK_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 static bool read_name(struct reader *r, const struct field *field, const struct json_node *value,
@@ -163,6 +168,18 @@ static bool read_dockside_egress(struct reader *r, const struct field *field,
 	return true;
 }
 
+static bool read_mtu(struct reader *r, const struct field *field, const struct json_node *value,
+		     void *object)
+{
+	struct network *network = object;
+
+	if (value->u.integer < MTU_MIN || value->u.integer > UINT16_MAX)
+		return value_error(r, field, value);
+	network->has_mtu = true;
+	network->mtu = (uint16_t)value->u.integer;
+	return true;
+}
+
 enum {
 	NETWORK_NAME,
 	NETWORK_SUBNET,
@@ -172,6 +189,7 @@ enum {
 	NETWORK_IP6,
 	NETWORK_MAC,
 	NETWORK_EGRESS,
+	NETWORK_MTU,
 	NETWORK_OLD_MAC,
 	NETWORK_FIELDS,
 };
@@ -213,6 +231,10 @@ static const struct field network_field[NETWORK_FIELDS] = {
 			     .allowed = "\"exempt\" or \"policed\"",
 			     .kinds = KIND(JSON_STRING),
 			     .read = read_dockside_egress },
+	[NETWORK_MTU] = { .key = "mtu",
+			  .allowed = "a number from 68 to 65535",
+			  .kinds = KIND(JSON_INT),
+			  .read = read_mtu },
 	[NETWORK_OLD_MAC] = { .key = "gateway_mac", .renamed_to = "dockside_mac" },
 };
 
@@ -277,6 +299,29 @@ static void check_ip6(struct reader *r, const struct network *network, const str
 		check_inside(r, &network->subnet6, &network->dockside_ip6, ip6);
 }
 
+static void check_mtu(struct reader *r, const struct network *network, const struct seen *seen)
+{
+	if (network->has_mtu && network->mtu < MTU6_MIN && seen->node[NETWORK_SUBNET6])
+		node_error(
+			r, seen->node[NETWORK_MTU],
+			"\"mtu\" must be at least %d beside \"subnet6\", found %u: IPv6 does not "
+			"work with less",
+			MTU6_MIN, network->mtu);
+}
+
+/* Before there was "dockside_ip". */
+static void check_gateway_mac(struct reader *r, const struct json_node *item,
+			      const struct seen *seen)
+{
+	const struct json_node *gateway = seen->node[NETWORK_GATEWAY];
+
+	if (!gateway || seen->node[NETWORK_IP] || !json_get(item, "gateway_mac"))
+		return;
+	key_error(r, gateway,
+		  "\"gateway_ip\" beside \"gateway_mac\" is the dockside container's address, "
+		  "which is now \"dockside_ip\"; \"gateway_ip\" is now the bridge's address");
+}
+
 void read_network(struct reader *r, const struct json_node *item, struct network *network)
 {
 	struct seen seen;
@@ -288,6 +333,8 @@ void read_network(struct reader *r, const struct json_node *item, struct network
 	if (seen.good[NETWORK_SUBNET])
 		check_gateway(r, network, &seen);
 	check_ip6(r, network, &seen);
+	check_mtu(r, network, &seen);
+	check_gateway_mac(r, item, &seen);
 	if (network->dockside_policed && !seen.node[NETWORK_IP] && !seen.excused[NETWORK_IP] &&
 	    !seen.node[NETWORK_MAC] && !seen.excused[NETWORK_MAC])
 		node_error(r, seen.node[NETWORK_EGRESS],

@@ -78,7 +78,7 @@ static char *to_hint(const struct reader *r, const char *s, size_t len)
 		to = DEST_CIDR;
 	else if (name_index_find(&r->ipsets, s))
 		to = DEST_IPSET;
-	else if (strchr(s, '.') && hostname_valid(s, len))
+	else if (strchr(s, '.') && hostname_length(s, len))
 		to = DEST_HOST;
 	else
 		return NULL;
@@ -172,7 +172,7 @@ static bool read_cidr(struct reader *r, const struct field *field, const struct 
 
 	if (!prefix_parse(s, value->u.string.len, &prefix))
 		return value_error_hint(r, field, value,
-					hostname_valid(s, value->u.string.len)
+					hostname_length(s, value->u.string.len)
 						? xstrdup("a hostname goes with \"to\": \"host\"")
 						: address_hint(s));
 	if (ipaddr_is_unspecified(&prefix.addr) && prefix_is_address(&prefix)) {
@@ -195,7 +195,7 @@ static bool read_ip(struct reader *r, const struct field *field, const struct js
 	    prefix_parse(value->u.string.s, value->u.string.len, &prefix))
 		return value_error_hint(r, field, value,
 					xstrdup("a network goes with \"to\": \"cidr\""));
-	if (hostname_valid(value->u.string.s, value->u.string.len))
+	if (hostname_length(value->u.string.s, value->u.string.len))
 		return value_error_hint(r, field, value,
 					xstrdup("a hostname goes with \"to\": \"host\""));
 	if (!read_address(r, field, value, &addr))
@@ -391,15 +391,21 @@ static size_t dest_field(enum dest dest)
 	return RULE_CIDR + (size_t)(dest - DEST_CIDR);
 }
 
-/* Without "to", a destination's key would be ignored and the rule be about all destinations. */
-static void check_dest_without_to(struct reader *r, struct rule *rule, const struct seen *seen)
+/* A drop rule, perhaps, whose only destination is "cidr". */
+static bool drops_cidr_alone(const struct rule *rule, const struct seen *seen)
 {
-	bool drop_with_cidr = rule->action == ACTION_DROP || seen_doubtful(seen, RULE_ACTION);
 	size_t n = 0;
 
 	for (size_t i = RULE_CIDR; i <= RULE_IPSET; i++)
 		n += seen->node[i] != NULL;
-	if (n == 1 && seen->node[RULE_CIDR] && drop_with_cidr) {
+	return n == 1 && seen->node[RULE_CIDR] &&
+	       (rule->action == ACTION_DROP || seen_doubtful(seen, RULE_ACTION));
+}
+
+/* Without "to", a destination's key would be ignored and the rule be about all destinations. */
+static void check_dest_without_to(struct reader *r, struct rule *rule, const struct seen *seen)
+{
+	if (drops_cidr_alone(rule, seen)) {
 		rule->to = DEST_CIDR;
 		return;
 	}
@@ -427,6 +433,11 @@ static void check_dest(struct reader *r, struct rule *rule, const struct seen *s
 
 	const char *name = dest_name(rule->to);
 
+	/* The program that we replace saves drop rules with "cidr" alone like this. */
+	if (rule->to == DEST_ALL && drops_cidr_alone(rule, seen)) {
+		rule->to = DEST_CIDR;
+		return;
+	}
 	for (size_t i = RULE_CIDR; i <= RULE_IPSET; i++) {
 		if (seen->node[i] && (rule->to == DEST_ALL || i != dest_field(rule->to)))
 			key_error(r, seen->node[i], "\"%s\" does not go with \"to\": \"%s\"",
@@ -435,6 +446,23 @@ static void check_dest(struct reader *r, struct rule *rule, const struct seen *s
 	if (rule->to != DEST_ALL && !seen->node[dest_field(rule->to)] &&
 	    !seen->excused[dest_field(rule->to)])
 		node_error(r, to, "\"to\": \"%s\" needs the key \"%s\" beside it", name, name);
+}
+
+/* It may be meant; but a rule whose keys were forgotten looks the same. */
+static void note_allows_all(struct reader *r, const struct json_node *item, const struct rule *rule,
+			    const struct seen *seen)
+{
+	if (rule->action != ACTION_ALLOW || seen_doubtful(seen, RULE_ACTION) ||
+	    seen->node[RULE_PROTO] || seen->excused[RULE_PROTO] || seen->node[RULE_PORTS] ||
+	    seen->excused[RULE_PORTS] || seen->node[RULE_TYPE])
+		return;
+	for (size_t i = RULE_TO; i <= RULE_IPSET; i++)
+		if (seen->node[i] || seen->excused[i])
+			return;
+	node_note(r, item,
+		  "this allows everything, as it names neither \"proto\" nor \"ports\" nor a "
+		  "destination")
+		->hint = xstrdup("if that is meant, say so by \"to\": \"all\"");
 }
 
 /* A literal address where a hostname is allowed needs no DNS: from here on it is an address. */
@@ -486,8 +514,10 @@ static void read_rule(struct reader *r, const struct json_node *item, const stru
 		return;
 	fields_read(r, item, fields, rule, &seen);
 	check_proto(r, rule, &seen);
-	if (fields == &egress_rule)
+	if (fields == &egress_rule) {
 		check_dest(r, rule, &seen);
+		note_allows_all(r, item, rule, &seen);
+	}
 	settle_dest(rule);
 	check_icmp(r, rule, &seen);
 }
@@ -502,9 +532,17 @@ static struct rule *read_rules(struct reader *r, const struct json_node *list,
 
 	struct rule *rules = arena_alloc(&r->policy->arena, n * sizeof(*rules));
 
-	for (size_t i = 0; i < n; i++)
-		read_rule(r, &list->u.children.items[i], fields, &rules[i]);
-	*ret_n = n;
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+		struct rule *rule = &rules[*ret_n];
+
+		if (item->kind == JSON_OBJECT && item_says_nothing(r, item, fields))
+			continue;
+		rule->index = i;
+		read_rule(r, item, fields, rule);
+		++*ret_n;
+	}
 	return rules;
 }
 

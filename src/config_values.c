@@ -79,7 +79,6 @@ static const struct {
 	{ "[", "write an IPv6 address without brackets" },
 	{ "%", "write an IPv6 address without a zone" },
 	{ " ", "leave out the blanks" },
-	{ "_", "a hostname has letters, digits, hyphens and dots only" },
 };
 
 static bool is_ascii(const char *s)
@@ -103,11 +102,11 @@ char *address_hint(const char *s)
 		return xstrdup("write a name beyond ASCII in its xn-- form");
 	if (slash)
 		return network_hint(s, slash);
-	if (len > 1 && s[len - 1] == '.' && hostname_valid(s, len - 1))
+	if (len > 1 && s[len - 1] == '.' && s[strspn(s, "0123456789.")] == '\0')
 		return xstrdup("leave out the dot at the end");
 	if (has_port(s))
 		return xstrdup("leave out the port");
-	if (len > 0 && s[strspn(s, "0123456789.")] == '\0')
+	if (strpbrk(s, "0123456789") && s[strspn(s, "0123456789.")] == '\0')
 		return xstrdup("an IPv4 address is four numbers from 0 to 255 without leading "
 			       "zeros");
 	if (len > 0 && s[strspn(s, "0123456789.-")] == '\0')
@@ -167,14 +166,34 @@ bool read_address(struct reader *r, const struct field *field, const struct json
 }
 
 /* "10.0.0.256" and "127.1" are names that no DNS knows: a warning, for they look like addresses. */
-static void warn_if_numeric(struct reader *r, const struct json_node *value)
+static void warn_if_numeric(struct reader *r, const struct json_node *value, const char *name)
 {
-	if (!ends_in_number(value->u.string.s))
+	if (!ends_in_number(name))
 		return;
 	node_warning(r, value,
 		     "\"%s\" is not an address (four numbers from 0 to 255, no leading zeros), "
 		     "so it is looked up as a hostname, and none ends in a number",
-		     value->u.string.s);
+		     name);
+}
+
+/* A hostname in lower case, without the dot that may end it; NULL, and reported, for anything else. */
+static const char *read_hostname(struct reader *r, const struct field *field,
+				 const struct json_node *value)
+{
+	size_t len = value->u.string.len;
+	struct ipaddr addr;
+	char *name;
+
+	if (len > 1 && value->u.string.s[len - 1] == '.')
+		len--;
+	name = arena_strndup(&r->policy->arena, value->u.string.s, len);
+	/* "192.0.2.1." is neither: DNS would be asked for an address. */
+	if (ipaddr_parse(name, len, &addr) || !is_hostname(name, len)) {
+		value_error_hint(r, field, value, address_hint(value->u.string.s));
+		return NULL;
+	}
+	warn_if_numeric(r, value, name);
+	return lower_case(name);
 }
 
 bool read_endpoint(struct reader *r, const struct field *field, const struct json_node *value,
@@ -189,11 +208,10 @@ bool read_endpoint(struct reader *r, const struct field *field, const struct jso
 		    prefix_is_address(&endpoint.prefix))
 			return value_error_hint(r, field, value,
 						xstrdup("the unspecified address is nobody's"));
-	} else if (is_hostname(s, len)) {
-		warn_if_numeric(r, value);
-		endpoint.name = lower_case(arena_strdup(&r->policy->arena, s));
 	} else {
-		return value_error_hint(r, field, value, address_hint(s));
+		endpoint.name = read_hostname(r, field, value);
+		if (!endpoint.name)
+			return false;
 	}
 	*ret_endpoint = endpoint;
 	return true;

@@ -137,9 +137,11 @@ static struct json_node *get_or_add(struct doc *doc, struct json_node *object, c
 	struct json_node *node = find_member(object, object->u.children.n, key);
 	struct json_node value = empty;
 
+	value.kind = kind;
+	if (node && node->kind == JSON_NULL)
+		replace_value(node, &value);
 	if (node)
 		return node->kind == kind ? node : NULL;
-	value.kind = kind;
 	reserve(doc, object, 1);
 	return append_reserved(object, key, &value);
 }
@@ -280,15 +282,25 @@ static bool add_network(struct editor *e, struct json_node *networks, const stru
 	return true;
 }
 
-/* "host" of the rules that are replaced stays unless the new ones have it. */
-static void keep_host_rules(struct doc *doc, struct json_node *rules, struct json_node *old)
+/* Of the rules that are replaced "host" and free text stay unless the new ones have them. */
+static void keep_of_old_rules(struct doc *doc, struct json_node *rules, const struct json_node *old)
 {
-	const struct json_node *host = json_member(old, "host", JSON_ARRAY);
+	size_t n = old->kind == JSON_OBJECT ? old->u.children.n : 0;
 
-	if (!host || json_get(rules, "host"))
-		return;
-	reserve(doc, rules, 1);
-	append_reserved(rules, "host", host);
+	for (size_t i = 0; i < n; i++) {
+		const struct json_node *member = &old->u.children.items[i];
+		bool host = strcmp(member->key, "host") == 0 && member->kind == JSON_ARRAY;
+		struct json_node *given;
+
+		if (!host && !key_is_free_text(member->key))
+			continue;
+		reserve(doc, rules, 1);
+		given = find_member(rules, rules->u.children.n, member->key);
+		if (!given)
+			append_reserved(rules, member->key, member);
+		else if (given->kind == JSON_NULL) /* means absent */
+			replace_value(given, member);
+	}
 }
 
 static bool set_rules(struct editor *e, const struct json_node *given)
@@ -307,7 +319,7 @@ static bool set_rules(struct editor *e, const struct json_node *given)
 		return true;
 	}
 	if (old)
-		keep_host_rules(doc, &rules, old);
+		keep_of_old_rules(doc, &rules, old);
 	set_member(doc, networks, name, &rules);
 	return true;
 }

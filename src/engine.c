@@ -77,6 +77,20 @@ static bool too_many_values(const char *text, size_t len)
 	return n > ENGINE_VALUES_MAX;
 }
 
+static bool is_utf8(const char *text, size_t len)
+{
+	uint32_t code;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_char(text + i, len - i, &code);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+/* json-c is neither strict nor asked to check UTF-8: json-c 0.18 then refuses a label that has UTF-8 behind an
+ * escape, and with it the whole list. */
 static int parse(const char *text, size_t len, enum json_type type, struct json_object **ret,
 		 struct err *err)
 {
@@ -92,10 +106,11 @@ static int parse(const char *text, size_t len, enum json_type type, struct json_
 		return nonsense(err, "it has too many values");
 	if (memchr(text, '\0', len))
 		return nonsense(err, "it has a NUL character");
+	if (!is_utf8(text, len))
+		return nonsense(err, "it is not UTF-8");
 	tokener = json_tokener_new_ex(DEPTH_MAX);
 	if (!tokener)
 		abort();
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	root = json_tokener_parse_ex(tokener, text, (int)len);
 	error = json_tokener_get_error(tokener);
 	if (root && json_tokener_get_parse_end(tokener) != len)
@@ -304,6 +319,25 @@ static int take_bridge(struct arena *arena, struct engine_network *network,
 	return 0;
 }
 
+/* Docker keeps whatever text it was given; what is no number is taken for none. */
+static int take_mtu(struct engine_network *network, struct json_object *object, struct err *err)
+{
+	struct json_object *options = NULL, *text = NULL;
+	uint64_t mtu;
+	int r = member(object, "Options", json_type_object, &options, err);
+
+	if (r >= 0 && options)
+		r = member(options, ENGINE_MTU_OPTION, json_type_string, &text, err);
+	if (r < 0 || !text)
+		return r;
+	network->has_mtu =
+		parse_uint(json_object_get_string(text), (size_t)json_object_get_string_len(text),
+			   1, UINT16_MAX, &mtu);
+	if (network->has_mtu)
+		network->mtu = (unsigned)mtu;
+	return 0;
+}
+
 static int take_network(struct arena *arena, struct engine_network *network,
 			struct json_object *object, struct err *err)
 {
@@ -323,6 +357,8 @@ static int take_network(struct arena *arena, struct engine_network *network,
 	network->name = arena_text(arena, name);
 	network->driver = arena_text(arena, driver);
 	r = take_ipam(network, object, err);
+	if (r >= 0)
+		r = take_mtu(network, object, err);
 	return r < 0 ? r : take_bridge(arena, network, object, err);
 }
 

@@ -75,6 +75,16 @@ struct diag *brace_error(struct reader *r, const struct json_node *node, const c
 	return diag;
 }
 
+struct diag *node_note(struct reader *r, const struct json_node *node, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct diag *diag = report(r, SEVERITY_NOTE, node, node->loc, fmt, ap);
+	va_end(ap);
+	return diag;
+}
+
 struct diag *node_warning(struct reader *r, const struct json_node *node, const char *fmt, ...)
 {
 	va_list ap;
@@ -268,6 +278,13 @@ static bool member_has_kind(struct reader *r, const struct field *field,
 	return value_error_hint(r, field, value, hint);
 }
 
+/* Generators write every key that they know. */
+static bool is_absent(const struct reader *r, const struct field *field,
+		      const struct json_node *value)
+{
+	return r->null_is_absent && value->kind == JSON_NULL && !field->required;
+}
+
 static void read_member(struct reader *r, const struct json_node *member,
 			const struct fields *fields, void *object, struct seen *seen)
 {
@@ -287,6 +304,8 @@ static void read_member(struct reader *r, const struct json_node *member,
 		key_error(r, member, "\"%s\" is an older spelling: the key is now \"%s\"",
 			  field->key, field->renamed_to);
 		seen->excused[find_field(fields, field->renamed_to)] = true;
+	} else if (is_absent(r, field, member)) {
+		return;
 	} else if (!seen->node[i]) { /* json_src.c has reported a second one */
 		seen->node[i] = member;
 		seen->good[i] =
@@ -310,6 +329,37 @@ void fields_read(struct reader *r, const struct json_node *node, const struct fi
 		brace_error(r, node, "\"%s\" is missing; %s needs it, and it must be %s",
 			    field->key, fields->what, field->allowed);
 	}
+}
+
+bool item_says_nothing(struct reader *r, const struct json_node *item, const struct fields *fields)
+{
+	bool text = false, null = false;
+
+	for (size_t i = 0; i < item->u.children.n; i++) {
+		const struct json_node *member = &item->u.children.items[i];
+		size_t k = find_field(fields, member->key);
+		const struct field *field = k < fields->n ? &fields->items[k] : NULL;
+
+		if (field && field_is_current(field) && is_absent(r, field, member))
+			null = true;
+		else if (key_is_free_text(member->key))
+			text = true;
+		else
+			return false;
+		/* A rule's "comment" is a string, also where it stands alone. */
+		if (field && member->kind != JSON_NULL)
+			(void)member_has_kind(r, field, member);
+	}
+	if (!text)
+		brace_error(r, item, "%s must have a key, found %s", fields->what,
+			    null ? "nothing but null" : "an empty object")
+			->hint = xstrdup("free text alone, such as {\"_comment\": \"DNS\"}, "
+					 "separates rules");
+	else if (null)
+		node_warning(r, item,
+			     "this is no rule and is skipped: besides free text it has only keys "
+			     "that are null, which means absent");
+	return true;
 }
 
 /* ---- names ---- */

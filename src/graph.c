@@ -112,10 +112,10 @@ static void put_icmp(struct buf *b, const struct rule *rule)
 		buf_printf(b, "/%d", type->code);
 }
 
-/* "[2] tcp 80, 443: comment", [2] being its place in the list. */
+/* "[2] tcp 80, 443: comment", [2] being its place in the list; i is how many rules stand before it. */
 static void put_rule(struct buf *b, size_t i, const struct rule *rule)
 {
-	buf_printf(b, "[%zu] ", i);
+	buf_printf(b, "[%zu] ", rule->index);
 	switch (rule->proto) {
 	case PROTO_ANY:
 		buf_puts(b, rule->to != DEST_ALL ? "all"
@@ -215,10 +215,10 @@ static void collect_places(struct graph *g)
 	for (size_t i = 0; i < g->policy->n_networks; i++) {
 		const struct network *network = &g->policy->networks[i];
 
-		if (network_managed(network))
+		if (network_managed(network)) {
 			add_place(g, everything);
-		if (network->n_host > 0)
 			add_place(g, docker_host);
+		}
 		for (size_t k = 0; k < network->n_egress; k++)
 			add_place(g, place_of(&network->egress[k]));
 		for (size_t k = 0; k < network->n_nat; k++)
@@ -407,13 +407,20 @@ static void put_rest(struct graph *g, size_t net, const struct place *place, con
 		   net, find_place(g, *place), who);
 }
 
+/* Without host rules nobody judges what goes to the host. */
+static void put_open_host(struct graph *g, size_t net)
+{
+	buf_printf(g->b, "\tnet%zu -> to%zu [label=\"everything: open, no host rules\\l\", %s];\n",
+		   net, find_place(g, docker_host), arrow_style(ACTION_ALLOW, false));
+}
+
 static void put_nat(struct graph *g, size_t net, const struct network *network)
 {
 	for (size_t i = 0; i < network->n_nat; i++) {
 		const struct nat_rule *rule = &network->nat[i];
 
 		buf_printf(g->b, "\tnet%zu -> to%zu [label=\"nat[%zu] %s %d to port %d", net,
-			   find_place(g, place_of_nat(rule)), i, proto_name(rule->proto),
+			   find_place(g, place_of_nat(rule)), rule->index, proto_name(rule->proto),
 			   rule->match_dport, rule->to_port);
 		put_comment(g->b, rule->comment);
 		buf_puts(g->b, "\\l\", style=dashed, color=\"#8250df\", fontcolor=\"#8250df\"];\n");
@@ -428,8 +435,10 @@ static void put_network_arrows(struct graph *g, size_t net, const struct network
 	if (!ends(network->egress, network->n_egress))
 		put_rest(g, net, &everything, "Docker decides");
 	put_nat(g, net, network);
-	if (network->n_host == 0)
+	if (network->n_host == 0) {
+		put_open_host(g, net);
 		return;
+	}
 	put_arrows(g, net, network->host, network->n_host, &docker_host);
 	if (!ends(network->host, network->n_host))
 		put_rest(g, net, &docker_host, "the host decides");

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation: json-c keeps no positions, accepts more than JSON and explains its refusals
- * badly. So this file checks every token, which makes every message and location, and json-c decodes
- * those strings and numbers that were found valid, one at a time.
+ * Theory of operation: each token is checked first, which makes every message and location, and decoded
+ * only when it was found valid. No library takes part: which text is valid must not depend on its version.
  */
 #include "dockside/json_lex.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <json-c/json.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NUMBER_MAX 20 /* bytes of the longest int64: "-9223372036854775808" */
-
-static_assert(JSON_SIZE_MAX < INT_MAX, "json-c counts in int");
 
 static int peek_at(const struct lexer *lex, size_t pos)
 {
@@ -350,31 +342,60 @@ static bool scan_string(struct lexer *lex, bool *ret_good)
 	}
 }
 
-/* Copies what a valid string means to the arena. One without escapes means what it says; json-c
- * would take ten times as long to find that out. */
-static bool decode_string(struct lexer *lex, struct loc loc, const char **ret_s, size_t *ret_len)
+static void put_utf8(struct buf *b, uint32_t code)
 {
-	const char *text = lex->src->text + loc.off + 1;
-	struct json_object *object;
+	if (code < 0x80) {
+		buf_putc(b, (char)code);
+		return;
+	}
+	if (code < 0x800) {
+		buf_putc(b, (char)(0xc0 | code >> 6));
+	} else {
+		if (code < 0x10000) {
+			buf_putc(b, (char)(0xe0 | code >> 12));
+		} else {
+			buf_putc(b, (char)(0xf0 | code >> 18));
+			buf_putc(b, (char)(0x80 | (code >> 12 & 0x3f)));
+		}
+		buf_putc(b, (char)(0x80 | (code >> 6 & 0x3f)));
+	}
+	buf_putc(b, (char)(0x80 | (code & 0x3f)));
+}
 
-	if (!memchr(text, '\\', loc.len - 2)) {
-		*ret_len = loc.len - 2;
-		*ret_s = arena_strndup(lex->arena, text, *ret_len);
-		return true;
+/* Appends what the valid escape at pos means; returns its length. */
+static size_t decode_escape(const struct lexer *lex, size_t pos, struct buf *b)
+{
+	uint32_t code, low;
+
+	if (!hex4(lex, pos, &code)) {
+		buf_putc(b, (char)peek_at(lex, pos + 1)); /* a quote, backslash or slash */
+		return 2;
 	}
-	json_tokener_reset(lex->tokener);
-	object = json_tokener_parse_ex(lex->tokener, lex->src->text + loc.off, (int)loc.len);
-	if (!object || !json_object_is_type(object, json_type_string)) {
-		/* Not known to happen: json-c disagrees with scan_string(). */
-		lex_fault(lex, loc, "json-c cannot decode this string: %s",
-			  json_tokener_error_desc(json_tokener_get_error(lex->tokener)));
-		json_object_put(object);
-		return false;
+	if (code < 0xd800 || code > 0xdfff || !hex4(lex, pos + 6, &low)) {
+		put_utf8(b, code);
+		return 6;
 	}
-	*ret_len = (size_t)json_object_get_string_len(object);
-	*ret_s = arena_strndup(lex->arena, json_object_get_string(object), *ret_len);
-	json_object_put(object);
-	return true;
+	put_utf8(b, 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00));
+	return 12;
+}
+
+/* Copies what a valid string means to the arena; one without escapes means what it says. */
+static void decode_string(struct lexer *lex, struct loc loc, const char **ret_s, size_t *ret_len)
+{
+	size_t pos = loc.off + 1, end = loc.off + loc.len - 1;
+	cleanup(buf_free) struct buf b = { 0 };
+
+	while (pos < end) {
+		const char *text = lex->src->text + pos, *next = memchr(text, '\\', end - pos);
+		size_t n = next ? (size_t)(next - text) : end - pos;
+
+		buf_add(&b, text, n);
+		pos += n;
+		if (next)
+			pos += decode_escape(lex, pos, &b);
+	}
+	*ret_len = b.len;
+	*ret_s = arena_strndup(lex->arena, buf_str(&b), b.len);
 }
 
 bool lex_string(struct lexer *lex, const char **ret_s, size_t *ret_len, struct loc *ret_loc)
@@ -385,10 +406,12 @@ bool lex_string(struct lexer *lex, const char **ret_s, size_t *ret_len, struct l
 	if (!scan_string(lex, &good))
 		return false;
 	*ret_loc = lex_place(lex, start, lex->pos);
-	if (good && decode_string(lex, *ret_loc, ret_s, ret_len))
-		return true;
-	*ret_s = arena_strndup(lex->arena, lex->src->text + start, ret_loc->len);
-	*ret_len = strlen(*ret_s);
+	if (good) {
+		decode_string(lex, *ret_loc, ret_s, ret_len);
+	} else {
+		*ret_s = arena_strndup(lex->arena, lex->src->text + start, ret_loc->len);
+		*ret_len = strlen(*ret_s);
+	}
 	return true;
 }
 
@@ -423,34 +446,20 @@ static bool is_fraction(const char *s, size_t len)
 }
 
 /* Decodes a number of JSON's grammar without fraction, unless it is outside int64. */
-static bool decode_int(struct lexer *lex, const char *s, size_t len, int64_t *ret_value)
+static bool decode_int(const char *s, size_t len, int64_t *ret_value)
 {
-	char text[NUMBER_MAX + 1], again[NUMBER_MAX + 2];
-	struct json_object *object;
+	bool negative = s[0] == '-';
 	uint64_t value;
-	bool good;
 
-	if (parse_uint(s, len, 0, INT64_MAX, &value)) { /* nearly all, and json-c takes its time */
-		*ret_value = (int64_t)value;
-		return true;
-	}
-	if (len > NUMBER_MAX)
+	if (!parse_uint(s + negative, len - negative, 0, (uint64_t)INT64_MAX + negative, &value))
 		return false;
-	memcpy(text, s, len);
-	text[len] = '\0';
-	json_tokener_reset(lex->tokener);
-	object = json_tokener_parse_ex(lex->tokener, text, (int)len + 1);
-	good = object && json_object_is_type(object, json_type_int);
-	if (good)
-		*ret_value = json_object_get_int64(object);
-	json_object_put(object);
-	/* json-c clamps what is too large, and then it no longer says the same. */
-	snprintf(again, sizeof(again), "%" PRId64, good ? *ret_value : 0);
-	return good && (strcmp(text, again) == 0 || strcmp(text, "-0") == 0);
+	/* -value would overflow for INT64_MIN. */
+	*ret_value = !negative || value == 0 ? (int64_t)value : -(int64_t)(value - 1) - 1;
+	return true;
 }
 
 /* Returns what there should have been, or NULL when all is well. */
-static const char *parse_number(struct lexer *lex, const char *s, size_t len, int64_t *ret_value)
+static const char *parse_number(const char *s, size_t len, int64_t *ret_value)
 {
 	size_t start = s[0] == '-';
 	size_t end = skip_digits(s, len, start);
@@ -462,7 +471,7 @@ static const char *parse_number(struct lexer *lex, const char *s, size_t len, in
 	if (end < len)
 		return is_fraction(s + end, len - end) ? "a number without fraction or exponent"
 						       : "a value";
-	if (!decode_int(lex, s, len, ret_value))
+	if (!decode_int(s, len, ret_value))
 		return "a number from -9223372036854775808 to 9223372036854775807";
 	return NULL;
 }
@@ -497,7 +506,7 @@ bool lex_word(struct lexer *lex, struct json_node *node)
 		node->u.boolean = len == 4;
 	} else if (len != 4 || memcmp(s, "null", 4) != 0) {
 		node->kind = JSON_INT;
-		want = parse_number(lex, s, len, &node->u.integer);
+		want = parse_number(s, len, &node->u.integer);
 	}
 	if (want)
 		bad_word(lex, node->loc, want);

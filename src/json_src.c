@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <json-c/json_tokener.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,11 +156,10 @@ static bool parse_child(struct parser *p, enum json_kind container, size_t index
 	return true;
 }
 
-/* After a child: moves to the next one or to the closing bracket. */
+/* After a child: moves to the next one or to the closing bracket, before which a comma may stand. */
 static bool parse_comma(struct parser *p, enum json_kind container)
 {
 	int close = container == JSON_OBJECT ? '}' : ']';
-	size_t comma;
 
 	if (!lex_skip_blank(&p->lex))
 		return false;
@@ -170,13 +168,8 @@ static bool parse_comma(struct parser *p, enum json_kind container)
 	if (lex_peek(&p->lex) != ',')
 		return lex_expected(&p->lex,
 				    container == JSON_OBJECT ? "\",\" or \"}\"" : "\",\" or \"]\"");
-	comma = p->lex.pos++;
-	if (!lex_skip_blank(&p->lex))
-		return false;
-	if (lex_peek(&p->lex) == close)
-		lex_fault(&p->lex, lex_place(&p->lex, comma, comma + 1),
-			  "expected no \",\" before the closing \"%c\"", close);
-	return true;
+	p->lex.pos++;
+	return lex_skip_blank(&p->lex);
 }
 
 static bool parse_container(struct parser *p, struct json_node *node)
@@ -263,12 +256,7 @@ bool json_parse(const struct src *src, struct json_tree *ret_tree, struct diags 
 
 	if (!src->text)
 		return false; /* src_read() has said so */
-	p.lex.tokener = json_tokener_new();
-	if (!p.lex.tokener)
-		abort();
-	json_tokener_set_flags(p.lex.tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	complete = parse_text(&p, &root);
-	json_tokener_free(p.lex.tokener);
 	free(p.stack);
 	if (!complete || p.lex.n_faults > p.n_duplicates) {
 		arena_free(&tree.arena);

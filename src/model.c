@@ -49,6 +49,21 @@ bool network_managed(const struct network *network)
 	       network->n_egress > 0 || network->n_nat > 0 || network->n_host > 0;
 }
 
+bool rule_matches_everything(const struct rule *rule)
+{
+	return rule->proto == PROTO_ANY && rule->n_ports == 0 && rule->to == DEST_ALL;
+}
+
+bool network_denies(const struct network *network)
+{
+	const struct rule *last;
+
+	if (network->n_egress == 0)
+		return false;
+	last = &network->egress[network->n_egress - 1];
+	return last->action == ACTION_DROP && rule_matches_everything(last);
+}
+
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err)
 {

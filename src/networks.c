@@ -2,11 +2,13 @@
 #include "dockside/networks.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dockside/json_out.h"
 
 #define OUR_PREFIX "ds-"
+#define MTU_DEFAULT 1500
 
 /* ---- what is wanted ---- */
 
@@ -40,6 +42,8 @@ void networks_list_make(const struct policy *policy, struct networks_list *ret)
 			.subnet6 = network->subnet6,
 			.has_subnet6 = network->has_subnet6,
 			.gateway = network->gateway,
+			.has_mtu = network->has_mtu,
+			.mtu = network->mtu,
 			.identity = identity_of(network),
 		};
 	}
@@ -67,7 +71,7 @@ static void add(struct networks_difference *all, size_t *n, enum networks_proper
 	static const char *const names[] = {
 		[NETWORKS_DRIVER] = "driver",	    [NETWORKS_BRIDGE] = "bridge",
 		[NETWORKS_SUBNET] = "subnet",	    [NETWORKS_GATEWAY] = "gateway",
-		[NETWORKS_SUBNET6] = "IPv6 subnet",
+		[NETWORKS_SUBNET6] = "IPv6 subnet", [NETWORKS_MTU] = "MTU",
 	};
 	static_assert(ARRAY_SIZE(names) == NETWORKS_PROPERTIES, "a name for each property");
 
@@ -97,6 +101,24 @@ static bool same_prefix(const struct prefix *a, const struct prefix *b)
 	return a && b ? prefix_cmp(a, b) == 0 : a == b;
 }
 
+static unsigned wanted_mtu(const struct networks_wanted *wanted)
+{
+	return wanted->has_mtu ? wanted->mtu : MTU_DEFAULT;
+}
+
+static void compare_mtu(const struct networks_wanted *wanted, const struct engine_network *network,
+			struct networks_difference *all, size_t *n)
+{
+	char have[16] = "the default", want[16];
+
+	if ((network->has_mtu ? network->mtu : MTU_DEFAULT) == wanted_mtu(wanted))
+		return;
+	if (network->has_mtu)
+		snprintf(have, sizeof(have), "%u", network->mtu);
+	snprintf(want, sizeof(want), "%u", wanted_mtu(wanted));
+	add(all, n, NETWORKS_MTU, have, want);
+}
+
 size_t networks_compare(const struct networks_wanted *wanted, const struct engine_network *network,
 			struct networks_difference ret[NETWORKS_PROPERTIES])
 {
@@ -121,6 +143,7 @@ size_t networks_compare(const struct networks_wanted *wanted, const struct engin
 	if (!same_prefix(have6, wanted6))
 		add(ret, &n, NETWORKS_SUBNET6, prefix_or_none(have6, have_text),
 		    prefix_or_none(wanted6, wanted_text));
+	compare_mtu(wanted, network, ret, &n);
 	return n;
 }
 
@@ -132,7 +155,6 @@ char *networks_creation(const struct networks_wanted *wanted)
 		{ "com.docker.network.bridge.enable_icc", "true" },
 		{ "com.docker.network.bridge.enable_ip_masquerade", "true" },
 		{ "com.docker.network.bridge.host_binding_ipv4", "0.0.0.0" },
-		{ "com.docker.network.driver.mtu", "1500" },
 	};
 	struct buf b = { 0 };
 	struct json_out out = { .b = &b };
@@ -163,6 +185,8 @@ char *networks_creation(const struct networks_wanted *wanted)
 	json_out_string(&out, "com.docker.network.bridge.name", wanted->bridge);
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		json_out_string(&out, options[i][0], options[i][1]);
+	snprintf(text, sizeof(text), "%u", wanted_mtu(wanted));
+	json_out_string(&out, ENGINE_MTU_OPTION, text);
 	json_out_close(&out, '}');
 	json_out_close(&out, '}');
 	return buf_steal(&b);

@@ -115,12 +115,14 @@ static void compare_one(struct pass *p, const struct networks_wanted *wanted,
 
 	for (size_t i = 0; i < n; i++) {
 		bool unjudged = wanted->managed && differences[i].property == NETWORKS_BRIDGE;
+		bool unasked = differences[i].property == NETWORKS_MTU && !wanted->has_mtu;
 		cleanup(cleanup_free) char *text = xasprintf(
 			"%s%s; RESET=1 recreates it", differences[i].text,
 			unjudged ? ", and its packets are NOT JUDGED, as rules go by the bridge"
 				 : "");
 
-		add_note(p, unjudged ? PROVIDE_UNJUDGED : PROVIDE_DIFFERS, wanted, text);
+		if (!unasked)
+			add_note(p, unjudged ? PROVIDE_UNJUDGED : PROVIDE_DIFFERS, wanted, text);
 		free(differences[i].text);
 	}
 }
@@ -197,6 +199,24 @@ static void create_next(struct pass *p)
 
 /* ---- removing ---- */
 
+/* Says what the new one will have otherwise. */
+static void note_removed(struct pass *p, const struct networks_wanted *wanted)
+{
+	const struct engine_network *network =
+		engine_find_network(&p->result.networks, wanted->name);
+	struct networks_difference differences[NETWORKS_PROPERTIES];
+	size_t n = network ? networks_compare(wanted, network, differences) : 0;
+	struct buf text = { 0 };
+
+	buf_puts(&text, "removed from Docker, to be created anew");
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&text, "; %s", differences[i].text);
+		free(differences[i].text);
+	}
+	add_note(p, PROVIDE_REMOVED, wanted, buf_str(&text));
+	buf_free(&text);
+}
+
 static void on_removed(void *data, const struct docker_answer *answer)
 {
 	struct pass *p = data;
@@ -206,7 +226,7 @@ static void on_removed(void *data, const struct docker_answer *answer)
 		p->left[p->at] = true;
 		add_note(p, PROVIDE_FAILED, wanted, answer->error.text);
 	} else if (answer->error.code == 0) {
-		add_note(p, PROVIDE_REMOVED, wanted, "removed from Docker, to be created anew");
+		note_removed(p, wanted);
 	} else if (answer->error.code != EREMOTEIO && !answered(p, answer)) {
 		return;
 	}

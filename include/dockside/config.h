@@ -28,6 +28,10 @@ bool config_parse(struct policy *policy, struct diags *diags);
  * subnets, names equal after case folding, duplicate NAT ports, … */
 void policy_check(const struct policy *policy, struct diags *diags);
 
+/* Warns of rules that cannot match or do what they say, and of names that are allowed without DNS. Of a policy
+ * without errors. */
+void policy_check_reach(const struct policy *policy, struct diags *diags);
+
 /*
  * An ICMP type by iptables' name, nft's name, number, or either with "/code"; "any" is every type.
  * Fills both families (ICMPv6 only where the type has a twin). Returns false for an unknown one.

@@ -18,7 +18,8 @@
 
 #define ENGINE_TEXT_MAX 400	     /* bytes of any text of Docker's that we keep */
 #define ENGINE_VALUES_MAX (1u << 20) /* JSON values of one answer */
-#define ENGINE_SUBNETS_MAX 8	     /* of one network */
+#define ENGINE_MTU_OPTION "com.docker.network.driver.mtu"
+#define ENGINE_SUBNETS_MAX 8 /* of one network */
 
 /* GET /version; engine_about_free(). */
 struct engine_about {
@@ -44,6 +45,8 @@ struct engine_network {
 	const char *bridge; /* of the driver "bridge", given or derived from the id; "" of others */
 	struct engine_subnet subnets[ENGINE_SUBNETS_MAX];
 	size_t n_subnets;
+	bool has_mtu; /* it was given one: ENGINE_MTU_OPTION */
+	unsigned mtu;
 };
 
 /* GET /networks. Zero-initialise; engine_networks_free(). */

@@ -35,6 +35,7 @@ struct reader {
 	struct name_index networks, ipsets;
 	bool networks_known; /* every network of network-config has a name that we could read */
 	bool ipsets_known;   /* likewise for the ipsets */
+	bool null_is_absent; /* where a key is optional */
 	size_t n_objects;    /* counted against CONFIG_OBJECTS_MAX */
 };
 
@@ -80,6 +81,9 @@ bool key_is_free_text(const char *key);
 bool reader_take_objects(struct reader *r, const struct json_node *list);
 /* Reports an item of a list that is not an object. */
 bool item_is_object(struct reader *r, const struct json_node *item, const char *what);
+/* Whether an object in a list of rules says nothing, so that it is to be skipped: with free text it separates
+ * rules, without even that it is reported. */
+bool item_says_nothing(struct reader *r, const struct json_node *item, const struct fields *fields);
 
 /* An error at a value, at a member's key, or at an object's opening brace. */
 struct diag *node_error(struct reader *r, const struct json_node *node, const char *fmt, ...)
@@ -87,6 +91,8 @@ struct diag *node_error(struct reader *r, const struct json_node *node, const ch
 struct diag *key_error(struct reader *r, const struct json_node *node, const char *fmt, ...)
 	printf_like(3, 4);
 struct diag *brace_error(struct reader *r, const struct json_node *node, const char *fmt, ...)
+	printf_like(3, 4);
+struct diag *node_note(struct reader *r, const struct json_node *node, const char *fmt, ...)
 	printf_like(3, 4);
 struct diag *node_warning(struct reader *r, const struct json_node *node, const char *fmt, ...)
 	printf_like(3, 4);

@@ -11,8 +11,6 @@
 
 #include "dockside/json_src.h"
 
-struct json_tokener;
-
 #define LEX_END (-1) /* what stands at the end of the file */
 
 /* A container that is still open, and which of its children is being parsed, if any. */
@@ -28,8 +26,7 @@ struct lexer {
 	size_t pos;
 	struct diags *diags;
 	size_t n_faults;
-	struct arena *arena;	      /* of what is decoded */
-	struct json_tokener *tokener; /* strict */
+	struct arena *arena; /* of what is decoded */
 	struct lex_level levels[JSON_DEPTH_MAX];
 	size_t depth;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 1: a file's text as a checked JSON tree in which every node knows its place. The grammar is
- * RFC 8259 plus // and block comments; duplicate keys, control characters in strings (escaped ones
+ * RFC 8259 plus // and block comments and a comma after the last item; duplicate keys, control characters in strings (escaped ones
  * too), invalid UTF-8, a byte order mark, lone surrogates, NaN, fractions or exponents in numbers,
  * integers outside int64, trailing text and nesting past JSON_DEPTH_MAX are errors.
  */
@@ -56,7 +56,7 @@ struct json_tree {
 
 /*
  * Parses src. Faults go to diags, going on after a fault that leaves no doubt about what follows
- * (a duplicate key, a bad string, number or word, a trailing comma) and stopping at any other. Returns
+ * (a duplicate key, a bad string, number or word) and stopping at any other. Returns
  * true and a root when there was none. When duplicate keys were the only faults it returns false, but
  * with a root, so that the caller can look for faults in what the text says; json_get() finds the
  * first of such members. A source without text is false without a diagnostic: src_read() made it.

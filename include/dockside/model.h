@@ -55,6 +55,7 @@ struct rule {
 	const char *host; /* DEST_HOST: a name in lower case (a literal address becomes DEST_IP) */
 	size_t ipset;	  /* DEST_IPSET: index into policy.ipsets */
 	const char *comment; /* at most COMMENT_MAX bytes, no '"' or control characters; or NULL */
+	size_t index;	     /* in the list of the file, which has separators too: "egress[2]" */
 	struct loc loc;
 };
 
@@ -65,6 +66,7 @@ struct nat_rule {
 	struct ipaddr to_ip;
 	uint16_t to_port;
 	const char *comment; /* or NULL */
+	size_t index;	     /* as a rule's */
 	struct loc loc;
 	struct loc match_dport_loc; /* no place when it could not be read */
 };
@@ -80,7 +82,9 @@ struct network {
 	struct ipaddr dockside_ip, dockside_ip6;
 	uint8_t dockside_mac[6];
 	bool dockside_policed; /* dockside_egress: "policed" */
-	bool audit;	       /* mode: "audit": what would be refused passes, and is told of */
+	bool has_mtu;
+	uint16_t mtu; /* of the Docker network, where we make it */
+	bool audit;   /* mode: "audit": what would be refused passes, and is told of */
 	struct rule *egress;
 	size_t n_egress;
 	struct nat_rule *nat;
@@ -114,6 +118,9 @@ struct policy {
 
 /* Whether a network gets chains (SPEC §2). */
 bool network_managed(const struct network *network);
+/* Whether a rule takes whatever is left, and whether a network's last egress rule refuses that. */
+bool rule_matches_everything(const struct rule *rule);
+bool network_denies(const struct network *network);
 /* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err);

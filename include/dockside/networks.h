@@ -23,6 +23,8 @@ struct networks_wanted {
 	struct prefix subnet, subnet6;
 	bool has_subnet6;
 	struct ipaddr gateway;
+	bool has_mtu;
+	uint16_t mtu;
 	struct networks_identity identity;
 };
 
@@ -44,8 +46,9 @@ enum networks_property {
 	NETWORKS_SUBNET,
 	NETWORKS_GATEWAY,
 	NETWORKS_SUBNET6,
+	NETWORKS_MTU, /* also where the configuration says nothing, and Docker not the default */
 };
-#define NETWORKS_PROPERTIES (NETWORKS_SUBNET6 + 1)
+#define NETWORKS_PROPERTIES (NETWORKS_MTU + 1)
 
 struct networks_difference {
 	enum networks_property property;

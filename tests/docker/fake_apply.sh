@@ -10,7 +10,7 @@
 network_config <<'END'
 {"networks": [
 	{"name": "ds-A", "subnet": "172.30.1.7/24", "subnet6": "fd77:1::/64", "dockside_ip": "172.30.1.2"},
-	{"name": "plain", "subnet": "172.30.2.0/24", "gateway_ip": "172.30.2.9"}]}
+	{"name": "plain", "subnet": "172.30.2.0/24", "gateway_ip": "172.30.2.9", "mtu": 9000}]}
 END
 firewall_config <<<'{"networks": {"ds-A": {"egress": [{"action": "drop"}]}}}'
 
@@ -87,6 +87,7 @@ com.docker.network.bridge.enable_ip_masquerade=true
 com.docker.network.bridge.host_binding_ipv4=0.0.0.0
 com.docker.network.bridge.name=ds-a
 com.docker.network.driver.mtu=1500'
+is "with a given MTU" "$(curl_created plain | grep mtu)" com.docker.network.driver.mtu=9000
 
 # ---- differences --------------------------------------------------------------------------------
 
@@ -95,7 +96,8 @@ fake_tell create plain 172.30.2.0/24 br-x
 dsfw apply
 is "another bridge of a network without policy, and another gateway" "$status $(said)" \
 	"0 network plain: its bridge is br-x in Docker, plain in the configuration; RESET=1 recreates it
-network plain: its gateway is 172.30.2.1 in Docker, 172.30.2.9 in the configuration; RESET=1 recreates it"
+network plain: its gateway is 172.30.2.1 in Docker, 172.30.2.9 in the configuration; RESET=1 recreates it
+network plain: its MTU is the default in Docker, 9000 in the configuration; RESET=1 recreates it"
 fake_tell remove ds-A
 fake_tell create ds-A 172.31.0.0/16 ""
 dsfw apply
@@ -109,7 +111,14 @@ like "another driver" "$(said)" "its driver is macvlan in Docker, bridge in the 
 # ---- RESET --------------------------------------------------------------------------------------
 
 RESET=1 dsfw apply
-is "RESET=1 makes all anew" "$status $(said)" "0 network ds-A: removed from Docker, to be created anew
+like "RESET=1 makes all anew and says what changes" "$status $(said)" \
+	"^0 network ds-A: removed from Docker, to be created anew; its bridge is br-[0-9a-f]{12} in Docker, ds-a in the \
+configuration; its subnet is 172.31.0.0/16 in Docker, 172.30.1.0/24 in .*
+network plain: removed from Docker, to be created anew; its driver is macvlan in Docker, bridge in .*; its MTU is .*
+network ds-A: created in Docker
+network plain: created in Docker\$"
+RESET=1 dsfw apply
+is "or that nothing does" "$status $(said)" "0 network ds-A: removed from Docker, to be created anew
 network plain: removed from Docker, to be created anew
 network ds-A: created in Docker
 network plain: created in Docker"

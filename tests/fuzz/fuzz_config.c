@@ -24,6 +24,16 @@ static struct src make_src(const char *name, const uint8_t *text, size_t len)
 	};
 }
 
+/* A name that may be looked up is no address, and its final dot was cut. */
+static bool is_lookup_name(const char *name)
+{
+	struct ipaddr addr;
+	size_t len = strlen(name);
+
+	return len > 0 && len <= HOSTNAME_MAX && name[len - 1] != '.' &&
+	       !ipaddr_parse(name, len, &addr);
+}
+
 /* What a policy promises to those who compile it. */
 static void check_policy(const struct policy *policy)
 {
@@ -40,12 +50,15 @@ static void check_policy(const struct policy *policy)
 			if ((rule->to == DEST_IPSET && rule->ipset >= policy->n_ipsets) ||
 			    (rule->to == DEST_HOST) != (rule->host != NULL) ||
 			    (rule->proto == PROTO_ICMP) != rule->icmp4.set ||
+			    (rule->host && !is_lookup_name(rule->host)) ||
+			    (k > 0 && rule->index <= network->egress[k - 1].index) ||
 			    (rule->comment && strlen(rule->comment) > COMMENT_MAX) ||
 			    (rule->comment && strchr(rule->comment, '"')))
 				abort();
 		}
 		for (size_t k = 0; k < network->n_nat; k++) {
-			if (network->nat[k].match_dport == 0 || network->nat[k].to_port == 0)
+			if (network->nat[k].match_dport == 0 || network->nat[k].to_port == 0 ||
+			    (k > 0 && network->nat[k].index <= network->nat[k - 1].index))
 				abort();
 		}
 	}

@@ -488,6 +488,9 @@ static void test_hostname(void **state)
 		"3com.com",
 		"a-b.c--d",
 		"xn--mnchen-3ya.de",
+		"a_b",
+		"_dmarc.example",
+		"b_._",
 		"1.2.3.a",
 		"0x1.b2",
 		LABEL_63,
@@ -505,7 +508,6 @@ static void test_hostname(void **state)
 		"a-",
 		"a.-b",
 		"a-.b",
-		"a_b",
 		"a b",
 		"a/b",
 		"a:b",
@@ -538,6 +540,17 @@ static void test_hostname(void **state)
 	assert_true(hostname_valid("a_b", 1));
 }
 
+static void test_hostname_length(void **state)
+{
+	(void)state;
+	assert_int_equal(hostname_length("db.example", 10), 10);
+	assert_int_equal(hostname_length("db.example.", 11), 10);
+	assert_int_equal(hostname_length("db.example..", 12), 0);
+	assert_int_equal(hostname_length(".", 1), 0);
+	assert_int_equal(hostname_length("", 0), 0);
+	assert_int_equal(hostname_length("192.0.2.1.", 10), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -556,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_portrange),
 		cmocka_unit_test(test_portranges_normalise),
 		cmocka_unit_test(test_hostname),
+		cmocka_unit_test(test_hostname_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,7 +178,7 @@ static void test_managed(void **state)
 		{ "\"dockside_mac\": \"02:00:5e:00:53:01\"", "{}", true },
 		{ "\"subnet6\": \"2001:db8::/64\"", "{}", false },
 		{ "\"subnet6\": \"2001:db8::/64\", \"dockside_ip6\": \"2001:db8::2\"", "{}", true },
-		{ "\"_\": 0", "{\"egress\": [{}]}", true },
+		{ "\"_\": 0", "{\"egress\": [{\"to\": \"all\"}]}", true },
 		{ "\"_\": 0",
 		  "{\"nat\": [{\"match_dport\": 1, \"to_ip\": \"192.0.2.9\", \"to_port\": 1}]}",
 		  true },
@@ -202,7 +202,7 @@ static void test_managed(void **state)
 
 static void test_rule_defaults(void **state)
 {
-	const struct rule *rule = accept_rule(*state, "{}");
+	const struct rule *rule = accept_rule(*state, "{\"action\": \"allow\"}");
 
 	assert_int_equal(rule->action, ACTION_ALLOW);
 	assert_int_equal(rule->proto, PROTO_ANY);
@@ -302,14 +302,14 @@ static void test_comments(void **state)
 {
 	struct fixture *f = *state;
 	struct buf b = { 0 };
-	const struct rule *rule =
-		accept_rule(f, "{\"comment\": \"say \\\"hi\\\" C:\\\\\", \"_note\": [null]}");
+	const struct rule *rule = accept_rule(
+		f, "{\"to\": \"all\", \"comment\": \"say \\\"hi\\\" C:\\\\\", \"_note\": [null]}");
 
 	assert_string_equal(rule->comment, "say 'hi' C:\\");
-	assert_null(accept_rule(f, "{\"comment\": \"\"}")->comment);
+	assert_null(accept_rule(f, "{\"to\": \"all\", \"comment\": \"\"}")->comment);
 
 	/* 127 bytes and a character of three: cut before it, not inside. */
-	buf_puts(&b, "{\"comment\": \"");
+	buf_puts(&b, "{\"to\": \"all\", \"comment\": \"");
 	for (size_t i = 0; i < 127; i++)
 		buf_putc(&b, 'x');
 	buf_puts(&b, "\xe2\x82\xac tail\"}");
@@ -319,7 +319,7 @@ static void test_comments(void **state)
 	buf_reset(&b);
 
 	/* Exactly 128 bytes stay. */
-	buf_puts(&b, "{\"comment\": \"");
+	buf_puts(&b, "{\"to\": \"all\", \"comment\": \"");
 	for (size_t i = 0; i < 64; i++)
 		buf_puts(&b, "\xc3\xa9");
 	buf_puts(&b, "\"}");
@@ -434,17 +434,109 @@ static void test_lint(void **state)
 	assert_int_equal(f->diags.count[SEVERITY_WARNING], 0);
 	assert_int_equal(f->diags.count[SEVERITY_NOTE], 1);
 
-	accept_rules(f, "egress", "{\"action\": \"drop\"}, {\"proto\": \"tcp\"}, {}");
+	accept_rules(f, "egress",
+		     "{\"action\": \"drop\"}, {\"proto\": \"tcp\"}, {\"to\": \"all\"}");
 	assert_int_equal(f->diags.count[SEVERITY_WARNING], 1);
 	assert_int_equal(f->diags.count[SEVERITY_NOTE], 0);
 
-	accept_rules(f, "host", "{}, {\"action\": \"drop\"}");
+	accept_rules(f, "host", "{\"action\": \"allow\"}, {\"action\": \"drop\"}");
 	assert_int_equal(f->diags.count[SEVERITY_WARNING], 1);
 
 	accept_files(f, AMBER,
 		     "{\"networks\": {\"amber\": {\"egress\": [{\"action\": \"drop\"}],"
 		     " \"host\": [{\"action\": \"drop\"}]}}}");
 	assert_int_equal(f->diags.n, 0);
+}
+
+/* A rule whose keys were forgotten looks like one that means everything. */
+static void test_allows_all(void **state)
+{
+	static const struct {
+		const char *rule;
+		size_t notes;
+	} cases[] = {
+		{ "{\"action\": \"allow\"}", 1 },
+		{ "{\"action\": \"allow\", \"comment\": \"x\", \"proto\": null}", 1 },
+		{ "{\"to\": \"all\"}", 0 },
+		{ "{\"action\": \"allow\", \"to\": \"all\"}", 0 },
+		{ "{\"proto\": \"tcp\"}", 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		accept_rule(f, cases[i].rule);
+		assert_int_equal(f->diags.count[SEVERITY_NOTE], cases[i].notes);
+		if (cases[i].notes > 0)
+			assert_non_null(strstr(f->diags.items[0].hint, "\"to\": \"all\""));
+	}
+	accept_rules(f, "host", "{\"action\": \"allow\"}");
+	assert_int_equal(f->diags.n, 0);
+}
+
+/* "gateway_ip" was the dockside container's address once. */
+static void test_old_gateway(void **state)
+{
+	static const struct {
+		const char *network, *rules;
+		size_t notes;
+	} cases[] = {
+		{ "\"gateway_ip\": \"192.0.2.2\"", "[{\"to\": \"all\"}]", 1 },
+		{ "\"gateway_ip\": \"192.0.2.2\"", "[]", 0 }, /* not managed */
+		{ "\"gateway_ip\": \"192.0.2.1\"", "[{\"to\": \"all\"}]", 0 },
+		{ "\"gateway_ip\": \"192.0.2.2\", \"dockside_ip\": \"192.0.2.3\"", "[]", 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup(cleanup_free) char *network = xasprintf(
+			"{\"networks\": [{\"name\": \"a\", \"subnet\": \"192.0.2.0/24\", %s}]}",
+			cases[i].network);
+		cleanup(cleanup_free) char *firewall =
+			xasprintf("{\"networks\": {\"a\": {\"egress\": %s}}}", cases[i].rules);
+
+		accept_files(f, network, firewall);
+		assert_int_equal(f->diags.count[SEVERITY_NOTE], cases[i].notes);
+		if (cases[i].notes > 0)
+			assert_non_null(strstr(f->diags.items[0].hint, "\"dockside_ip\" now"));
+	}
+}
+
+/* Separators are no rules, and a rule's index is its place in the file. */
+static void test_separators(void **state)
+{
+	static const char list[] = "{\"_\": 1}, {\"action\": \"drop\", \"proto\": \"udp\"},"
+				   " {\"comment\": \"--\"}, {\"action\": \"drop\"}, {\"_x\": null}";
+	const struct network *network = accept_rules(*state, "egress", list);
+
+	assert_int_equal(network->n_egress, 2);
+	assert_int_equal(network->egress[0].index, 1);
+	assert_int_equal(network->egress[0].proto, PROTO_UDP);
+	assert_int_equal(network->egress[1].index, 3);
+	network = accept_rules(*state, "host", list);
+	assert_int_equal(network->n_host, 2);
+	assert_int_equal(network->host[1].index, 3);
+	network = accept_rules(*state, "nat",
+			       "{\"comment\": \"--\"}, {\"match_dport\": 1, \"to_ip\":"
+			       " \"198.51.100.1\", \"to_port\": 2}");
+	assert_int_equal(network->n_nat, 1);
+	assert_int_equal(network->nat[0].index, 1);
+	network = accept_rules(*state, "egress", "{\"comment\": \"--\"}");
+	assert_int_equal(network->n_egress, 0);
+	assert_false(network_managed(network));
+}
+
+static void test_mtu(void **state)
+{
+	struct fixture *f = *state;
+
+	accept_files(f, AMBER, "{}");
+	assert_false(f->policy.networks[0].has_mtu);
+	accept_files(
+		f,
+		"{\"networks\": [{\"name\": \"a\", \"subnet\": \"10.0.0.0/24\", \"mtu\": 9000}]}",
+		"{}");
+	assert_true(f->policy.networks[0].has_mtu);
+	assert_int_equal(f->policy.networks[0].mtu, 9000);
 }
 
 /* A refused configuration leaves nothing but its sources, which the messages point into. */
@@ -514,6 +606,10 @@ int main(void)
 		TEST(test_ipsets_behind),
 		TEST(test_numeric_names),
 		TEST(test_comments),
+		TEST(test_allows_all),
+		TEST(test_old_gateway),
+		TEST(test_separators),
+		TEST(test_mtu),
 		TEST(test_icmp_rules),
 		TEST(test_nat),
 		TEST(test_host_rules),

@@ -196,8 +196,6 @@ static void test_set_subnet(void **state)
 	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": null}}", "cannot be changed");
 	assert_refused(&f, SET "\"blue\", \"network\": {\"subnet6\": \"2001:db8:1::/64\"}}",
 		       "\"subnet6\" of an existing network cannot be changed");
-	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"subnet6\": null}}",
-			      "\"subnet6\" must be an IPv6 network");
 }
 
 static void test_set_rules(void **state)
@@ -259,6 +257,56 @@ static void test_add_network(void **state)
 }
 
 /* Nothing gets in that a file could not say. */
+/* What says nothing to us says something to the file's author. */
+static void test_free_text_stays(void **state)
+{
+	static const char network[] = "{\"networks\": [\n"
+				      "  {\"_\": \"1\", \"name\": \"amber\", "
+				      "\"subnet\": \"192.0.2.0/24\", \"mtu\": 68}\n"
+				      "]}\n";
+	static const char firewall[] =
+		"{\"_comment\": \"top\", \"ipsets\": null, \"networks\": {\"_comment\": \"all\", "
+		"\"amber\": {\n"
+		"  \"_comment\": \"its rules\", \"egress\": [{\"_comment\": \"--- DNS ---\"},\n"
+		"    {\"action\": \"drop\", \"_why\": [1]}, {\"comment\": \"--- end ---\"}],\n"
+		"  \"host\": [{\"_comment\": \"--- host ---\"}, {\"action\": \"drop\"}]}}}\n";
+#define FIREWALL_HEAD "{\n  \"_comment\": \"top\",\n  \"ipsets\": "
+#define AMBER_HEAD ",\n  \"networks\": {\n    \"_comment\": \"all\",\n    \"amber\": {\n"
+#define AMBER_EGRESS                                         \
+	"      \"egress\": [\n"                              \
+	"        { \"_comment\": \"--- DNS ---\" },\n"       \
+	"        { \"action\": \"drop\", \"_why\": [1] },\n" \
+	"        { \"comment\": \"--- end ---\" }\n"         \
+	"      ]"
+#define AMBER_HOST                                      \
+	"      \"host\": [\n"                           \
+	"        { \"_comment\": \"--- host ---\" },\n" \
+	"        { \"action\": \"drop\" }\n"            \
+	"      ]"
+	struct fixture f = { 0 };
+
+	(void)state;
+	run(&f, network, firewall,
+	    "{\"action\": \"set-ipset\", \"name\": \"web\", \"hostnames\": [\"a_b.example.\"]}");
+	assert_files(&f, NULL,
+		     FIREWALL_HEAD "{ \"web\": [\"a_b.example.\"] }" AMBER_HEAD
+				   "      \"_comment\": \"its rules\",\n" AMBER_EGRESS
+				   ",\n" AMBER_HOST "\n    }\n  }\n}\n");
+	run(&f, network, firewall,
+	    SET "\"amber\", \"network\": {\"dockside_ip\": \"192.0.2.9\"}, \"firewall\":"
+		" {\"egress\": [{\"_\": \"new\"}, {\"to\": \"all\"}], \"host\": null}}");
+	assert_files(
+		&f,
+		"{\n  \"networks\": [\n    { \"_\": \"1\", \"name\": \"amber\", "
+		"\"subnet\": "
+		"\"192.0.2.0/24\", \"mtu\": 68, \"dockside_ip\": \"192.0.2.9\" }" NETWORKS_TAIL,
+		FIREWALL_HEAD "null" AMBER_HEAD "      \"egress\": [\n"
+			      "        { \"_\": \"new\" },\n"
+			      "        { \"to\": \"all\" }\n"
+			      "      ],\n" AMBER_HOST
+			      ",\n      \"_comment\": \"its rules\"\n    }\n  }\n}\n");
+}
+
 static void test_smuggling(void **state)
 {
 	struct fixture f = { 0 };
@@ -275,8 +323,8 @@ static void test_smuggling(void **state)
 	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"networks\": []}}", "unknown key");
 	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"gateway_mac\": \"x\"}}",
 			      "\"gateway_mac\" is an older spelling");
-	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"dockside_ip\": null}}",
-			      "\"dockside_ip\" must be an IPv4 address, found null");
+	assert_config_refuses(&f, SET "\"amber\", \"network\": {\"dockside_ip\": 7}}",
+			      "\"dockside_ip\" must be an IPv4 address, found the number 7");
 	assert_config_refuses(&f, SET "\"amber\", \"firewall\": {\"ingress\": []}}", "unknown key");
 	assert_config_refuses(
 		&f, SET "\"amber\", \"firewall\": {\"egress\": [{\"to\": \"cidr\"}]}}", "cidr");
@@ -461,12 +509,19 @@ static void test_who(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_topology), cmocka_unit_test(test_set_subnet),
-		cmocka_unit_test(test_set_rules),    cmocka_unit_test(test_add_network),
-		cmocka_unit_test(test_smuggling),    cmocka_unit_test(test_remove_network),
-		cmocka_unit_test(test_set_ipset),    cmocka_unit_test(test_remove_ipset),
-		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_places),
-		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_who),
+		cmocka_unit_test(test_set_topology),
+		cmocka_unit_test(test_set_subnet),
+		cmocka_unit_test(test_set_rules),
+		cmocka_unit_test(test_add_network),
+		cmocka_unit_test(test_free_text_stays),
+		cmocka_unit_test(test_smuggling),
+		cmocka_unit_test(test_remove_network),
+		cmocka_unit_test(test_set_ipset),
+		cmocka_unit_test(test_remove_ipset),
+		cmocka_unit_test(test_apply),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_who),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,12 +82,14 @@ static void test_networks(void **state)
 		"[{\"Name\":\"bridge\",\"Id\":\"" ID
 		"\",\"Driver\":\"bridge\",\"IPAM\":{\"Config\":"
 		"[{\"Subnet\":\"172.17.0.0/16\"}]},\"Options\":{\"com.docker.network.bridge.name\":"
-		"\"docker0\"},\"Containers\":{}},"
+		"\"docker0\",\"com.docker.network.driver.mtu\":\"9000\"},\"Containers\":{},"
+		"\"Labels\":{\"owner\":\"\\\"the\\\" Gr\xc3\xbc\xc3\x9f\"}}," /* json-c 0.18 */
 		"{\"Name\":\"host\",\"Id\":\"aa\",\"Driver\":\"host\",\"IPAM\":{\"Config\":null},"
 		"\"Options\":null},"
 		"{\"Name\":\"six\",\"Id\":\"" ID "\",\"Driver\":\"bridge\",\"IPAM\":{\"Config\":["
 		"{\"Subnet\":\"10.0.0.7/8\",\"Gateway\":\"10.0.0.9/8\"},{\"Subnet\":\"fd00::/64\"},"
-		"{\"Subnet\":\"nonsense\"}]},\"Options\":{}}]\n";
+		"{\"Subnet\":\"nonsense\"}]},\"Options\":{\"com.docker.network.driver.mtu\":"
+		"\"1e3\"}}]\n";
 	struct engine_networks networks = { 0 };
 	const struct engine_network *network;
 	char s[ADDR_STRLEN];
@@ -100,10 +102,14 @@ static void test_networks(void **state)
 	assert_string_equal(network->id, ID);
 	assert_string_equal(prefix_format(&network->subnets[0].prefix, s), "172.17.0.0/16");
 	assert_string_equal(ipaddr_format(&network->subnets[0].gateway, s), "172.17.0.1");
+	assert_true(network->has_mtu);
+	assert_int_equal(network->mtu, 9000);
 	network = engine_find_network(&networks, "host");
+	assert_false(network->has_mtu);
 	assert_string_equal(network->bridge, "");
 	assert_int_equal(network->n_subnets, 0);
 	network = engine_find_network(&networks, "six");
+	assert_false(network->has_mtu);
 	assert_string_equal(network->bridge, "br-0123456789ab");
 	assert_int_equal(network->n_subnets, 2);
 	assert_string_equal(prefix_format(&network->subnets[0].prefix, s), "10.0.0.0/8");

@@ -182,7 +182,7 @@ static void test_hearsay_is_marked(void **state)
 	add_looked_up(&learn, "198.51.100.2", "b.example", "configuration", 443);
 	add_looked_up(&learn, "198.51.100.3", "c.example", "lookup", 22);
 	add_looked_up(&learn, "198.51.100.4", "d.example", "configuration", 25);
-	add_looked_up(&learn, "198.51.100.5", "odd_name.example", "lookup", 80);
+	add_looked_up(&learn, "198.51.100.5", "odd~name.example", "lookup", 80);
 	assert_learnt(
 		&learn,
 		"// looked up: by what the containers were told, whoever it was that they asked. "

@@ -111,6 +111,26 @@ static void test_each_difference(void **state)
 	check(&w, &n, "its IPv6 subnet is none in Docker, fd00::/64 in the configuration");
 }
 
+static void test_mtu(void **state)
+{
+	struct networks_wanted w = wanted();
+	struct engine_network n = same();
+
+	(void)state;
+	n.has_mtu = true;
+	n.mtu = 1500;
+	check(&w, &n, NULL);
+	n.mtu = 9000;
+	check(&w, &n, "its MTU is 9000 in Docker, 1500 in the configuration");
+	w.has_mtu = true;
+	w.mtu = 9000;
+	check(&w, &n, NULL);
+	n.has_mtu = false;
+	check(&w, &n, "its MTU is the default in Docker, 9000 in the configuration");
+	w.mtu = 1500;
+	check(&w, &n, NULL);
+}
+
 static void check_creation(const struct networks_wanted *w, const char *expected)
 {
 	char *body = networks_creation(w);
@@ -133,6 +153,8 @@ static void test_creation(void **state)
 	check_creation(&w, "{\"Name\":\"ds-A\",\"CheckDuplicate\":true,\"Driver\":\"bridge\","
 			   "\"EnableIPv6\":false,\"IPAM\":{\"Driver\":\"default\",\"Config\":["
 			   "{\"Subnet\":\"172.30.1.0/24\",\"Gateway\":\"172.30.1.1\"}]}," OPTIONS);
+	w.has_mtu = true;
+	w.mtu = 1500;
 	w.has_subnet6 = true;
 	w.subnet6 = prefix("fd00::/64");
 	check_creation(&w, "{\"Name\":\"ds-A\",\"CheckDuplicate\":true,\"Driver\":\"bridge\","
@@ -191,8 +213,11 @@ static void test_attached(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),	 cmocka_unit_test(test_each_difference),
-		cmocka_unit_test(test_creation), cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_each_difference),
+		cmocka_unit_test(test_creation),
+		cmocka_unit_test(test_orphans),
 		cmocka_unit_test(test_attached),
 	};
 
