@@ -233,15 +233,24 @@ static void set_source(struct src *src, const char *path, const char *edited,
 	src->len = strlen(src->text);
 }
 
+/* Where what runs already says what is to be, the file may still say something else. */
+static const char *text_to_save(const char *edited, const struct src *running, bool replace)
+{
+	return !edited && replace ? running->text : edited;
+}
+
 /* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
 static int prepare_save(struct daemon *d, const struct edit *edit, bool replace,
 			struct save **ret_save, struct err *err)
 {
 	const struct policy *before = &d->enforcer.running->policy;
 	const struct save_file files[SAVE_FILES] = {
-		[SAVE_NETWORK] = { d->options->network_config, edit->network_text,
+		[SAVE_NETWORK] = { d->options->network_config,
+				   text_to_save(edit->network_text, &before->network_src, replace),
 				   replace ? NULL : before->network_src.text },
-		[SAVE_FIREWALL] = { d->options->firewall_config, edit->firewall_text,
+		[SAVE_FIREWALL] = { d->options->firewall_config,
+				    text_to_save(edit->firewall_text, &before->firewall_src,
+						 replace),
 				    replace ? NULL : before->firewall_src.text },
 	};
 
@@ -273,6 +282,7 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 	r = save_commit(save, err);
 	if (r >= 0) {
 		running_free(before);
+		daemon_files_accepted(d);
 		return 0;
 	}
 	if (daemon_enforce(d, before, &rejected, &again) < 0)
@@ -319,6 +329,19 @@ static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_reque
 		xstrdup("{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; containers "
 			"are attached, and its policy stays until they have left\"}");
 	return waiter;
+}
+
+/* While the last accepted configuration is enforced: a change of it is no change of the files, which have
+ * errors still, unless it replaces both. */
+static bool refuse_edit(struct daemon *d, struct ctl_request *ctl_request)
+{
+	if (!daemon_files_alarm(d) || ctl_request_get(ctl_request)->action == REQUEST_APPLY)
+		return false;
+	ctl_answer_error(ctl_request,
+			 "the configuration files have errors, and the last accepted ones are "
+			 "enforced: correct the files and reload, or replace both with apply",
+			 NULL);
+	return true;
 }
 
 static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
@@ -396,7 +419,7 @@ static void on_request(struct ctl_request *request, void *data)
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
 	case REQUEST_REMOVE_IPSET:
-		if (!release_forced(d, request))
+		if (!release_forced(d, request) && !refuse_edit(d, request))
 			answer_edit(d, request);
 		break;
 	}

@@ -243,6 +243,8 @@ static void put_alarms(struct json_out *out, const struct daemon *d)
 	size_t n;
 
 	json_out_open(out, "alarms", '[');
+	if (daemon_files_alarm(d))
+		json_out_string(out, NULL, daemon_files_alarm(d));
 	n = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
@@ -365,6 +367,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	put_age(out, "age", now_ms, true, d->last_load.at_ms);
 	json_out_string(out, "message", d->last_load.message);
 	json_out_close(out, '}');
+	daemon_files_status(d, out);
 	json_out_open(out, "shim", '{');
 	put_shim(out, &d->shim);
 	json_out_close(out, '}');

@@ -75,6 +75,15 @@
  *      "result": "ok",                     or "error"
  *      "age": 300,                         seconds ago
  *      "message": "…"},                    of the last reload, apply or start; null: nothing to say
+ *  "files": {
+ *      "state": "current",                 they say what runs; or "edited": they do, once reloaded;
+ *                                          "faulty": a reload would refuse them
+ *      "message": "…",                     what was edited, or the first error; null
+ *      "last_accepted_enforced": false,    true: the files could not be enforced at the start, and what
+ *                                          runs is the last configuration that was accepted
+ *      "age": null,                        seconds since then; null: not so
+ *      "kept": true,                       what runs is in the state directory, for such a start
+ *      "not_kept": null},                  why not, in words
  *  "shim": {
  *      "state": "installed",               or "absent", "differs" (soon put right), "not needed"
  *      "message": "…",                     why it is absent; null otherwise
