@@ -195,10 +195,9 @@ static void print_ipsets(const struct json_node *answer, const struct term *term
 		struct buf b = { 0 };
 
 		add_text(&table, ipset->key);
+		put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
 		if (has_string(unused, ipset->key))
-			buf_puts(&b, "none: no rule uses it");
-		else
-			put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
+			buf_puts(&b, " (no rule uses it)");
 		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);

@@ -43,7 +43,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.kernel = release,
 		.now_ms = now_ms,
 		.started_ms = d->started_ms,
-		.ready = d->ready && !d->settings_error,
+		.ready = !d->settings_error,
 		.settings = !d->settings_error,
 		.loads_ok = d->last_load.n_ok,
 		.loads_failed = d->last_load.n_failed,

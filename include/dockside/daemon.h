@@ -42,6 +42,8 @@ struct waiter {
 	uint64_t since_ms; /* waits for what was asked by then, not later by others */
 	char *drained;	   /* NULL; or the bridge that drains, if it has drained at once ... */
 	char *otherwise;   /* ... the answer then */
+	bool tells_names;  /* which did not resolve: of that ipset, or NULL: of the configuration */
+	char *ipset;
 };
 
 /* A `reconcile` that waits for Docker's list. */
