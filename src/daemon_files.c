@@ -307,6 +307,8 @@ void daemon_files_status(struct daemon *d, struct json_out *out)
 {
 	struct daemon_files *f = d->files;
 
+	if (!f)
+		return;
 	look(d);
 	json_out_open(out, "files", '{');
 	json_out_string(out, "state", state_name(f->files_state));

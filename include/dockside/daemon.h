@@ -235,6 +235,12 @@ bool daemon_denied_knows(const struct daemon *daemon, const char *network, struc
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon *daemon, const struct request *request,
 			  struct json_out *out);
+/* The name under which the network last looked up the address; and up to max addresses that it looked up under
+ * the name, in lower case. */
+const char *daemon_denied_looked_up(const struct daemon *daemon, const char *bridge,
+				    const struct ipaddr *addr);
+size_t daemon_denied_looked_up_name(const struct daemon *daemon, const char *bridge,
+				    const char *name, struct ipaddr *ret_addrs, size_t max);
 struct metrics_lookups daemon_denied_lookups(const struct daemon *daemon);
 void daemon_denied_stop(struct daemon *daemon);
 
