@@ -8,7 +8,7 @@
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$here/daemon_lib.sh"
 
-state=$t/state
+state=$STATE_DIRECTORY
 two_networks 198.51.100.1/32 198.51.100.2/32 198.51.100.3/32
 mkdir $t/etc
 cp $t/network.json $t/etc

@@ -382,6 +382,8 @@ def flood_worker(requests, count, results):
             for s, request in batch:
                 s.settimeout(30)
                 s.sendall(request + b"\n")
+                if request.startswith(b"{") and not request.endswith(b"}"):
+                    s.shutdown(socket.SHUT_WR)  # or it might go on in the next line
             for s, request in batch:
                 data = read_answer(s)
                 s.close()
