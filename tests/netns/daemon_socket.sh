@@ -111,7 +111,7 @@ while time.monotonic() < end:
     n += 1
 print(n)
 END
-mkdir -m 755 -p $t && chmod 755 /run $t
+chmod 755 /run $t
 flooded=$(python3 $t/flood.py $socket 1 2>&1)
 like "a member of the group can ask" "$flooded" "^[0-9]{2,}$"
 is "of the many lines ten are written" "$(life | grep -c 'uid 4321')" 10

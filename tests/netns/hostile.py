@@ -414,8 +414,8 @@ def flood_part(count):
         worker.join()
     faults = [fault for _, fault in answers if fault]
     ok = sum(ok for ok, _ in answers)
-    # Every twelfth of the first worker's requests is good, and all of the second's.
-    if not faults and not refreshing <= ok <= refreshing + (count - refreshing) // len(FLOOD) + 1:
+    # Two of twelve of the first worker's requests are good, and all of the second's.
+    if not faults and not refreshing <= ok <= refreshing + 2 * ((count - refreshing) // len(FLOOD) + 1):
         faults.append(f"{ok} of {count} were done")
     return faults
 

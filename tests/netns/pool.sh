@@ -44,6 +44,7 @@ try()
 {
 	in_container timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null
 }
+# shellcheck disable=SC2317 # until_true calls it
 told_of()
 {
 	client denied --json

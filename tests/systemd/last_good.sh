@@ -3,6 +3,7 @@
 #
 # Under a systemd, after a boot, with errors in the files: the last accepted configuration is enforced, Docker
 # starts; and by the documented drop-in Docker does not where there is nothing to enforce. TAP.
+# shellcheck disable=SC2016,SC2317 # what poll evaluates and calls
 # shellcheck source=tests/systemd/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -71,7 +72,7 @@ case $boot in
 	mkdir $etc
 	good_files
 	is "a good reload ends that" "$(systemctl reload dsfw-nft && show StatusText)" "enforcing 1 network, 0 names"
-	rm -r $etc/* /var/lib/dsfw-nft
+	rm -r $etc /var/lib/dsfw-nft && mkdir $etc
 	drop_in docker.service Requires=dsfw-nft.service After=dsfw-nft.service
 	drop_in $unit ConditionPathExists=
 	reboot_host
