@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -57,60 +56,14 @@ struct ctl {
 	int fd;
 	char *path;
 	struct stat st; /* of the socket file */
-	sd_event_source *io, *resume, *log_timer;
-	struct ctl_log log;
+	sd_event_source *io, *resume;
+	struct ctl_log_writer log;
 	struct ctl_request *slots[CTL_CONNECTIONS_MAX];
 	size_t n;
 	uint64_t serial;
 	unsigned timeout_ms;
 	bool full; /* and said so */
 };
-
-/* ---- what is logged of whom ---- */
-
-static void tell_missing(struct ctl *ctl, uint64_t now_ms)
-{
-	uint64_t missing;
-	bool of_uid;
-	uid_t uid;
-
-	while (ctl_log_take(&ctl->log, now_ms, &of_uid, &uid, &missing))
-		if (of_uid)
-			log_info("socket: uid %u: %" PRIu64 " more lines were not logged (limit)",
-				 uid, missing);
-		else
-			log_info("socket: of several users %" PRIu64
-				 " more lines were not logged (limit)",
-				 missing);
-}
-
-static int on_log_timer(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct ctl *ctl = data;
-
-	(void)source;
-	tell_missing(ctl, usec / 1000);
-	if (ctl_log_waits(&ctl->log) &&
-	    sd_event_source_set_time_relative(ctl->log_timer, CTL_LOG_PERIOD_MS * 1000ull) >= 0)
-		sd_event_source_set_enabled(ctl->log_timer, SD_EVENT_ONESHOT);
-	return 0;
-}
-
-/* Whether there is to be a line about what that user does. */
-static bool may_log(struct ctl *ctl, const struct ucred *peer)
-{
-	bool waits = ctl_log_waits(&ctl->log);
-	uint64_t us = 0;
-
-	if (sd_event_now(ctl->event, CLOCK_MONOTONIC, &us) < 0)
-		return false;
-	if (ctl_log_allows(&ctl->log, peer->uid, us / 1000))
-		return true;
-	if (!waits &&
-	    sd_event_source_set_time_relative(ctl->log_timer, CTL_LOG_PERIOD_MS * 1000ull) >= 0)
-		sd_event_source_set_enabled(ctl->log_timer, SD_EVENT_ONESHOT);
-	return false;
-}
 
 /* ---- a connection's end ---- */
 
@@ -220,7 +173,7 @@ static void refuse(struct ctl_request *c, const char *message, const struct diag
 {
 	cleanup(cleanup_free) char *summary = message ? NULL : ctl_sum_up(diags);
 
-	if (may_log(c->ctl, &c->peer))
+	if (ctl_log_may(&c->ctl->log, c->peer.uid))
 		log_warning("socket: refused a request of uid %u, pid %d: %s", c->peer.uid,
 			    c->peer.pid, message ? message : summary);
 	ctl_answer_error(c, message, diags);
@@ -234,7 +187,7 @@ static void log_request(const struct ctl_request *c)
 	/* Who follows what is refused asks all the time: the first time will do. */
 	if (c->request.action == REQUEST_DENIED && request_field(&c->request, "after"))
 		return;
-	if (!may_log(c->ctl, &c->peer))
+	if (!ctl_log_may(&c->ctl->log, c->peer.uid))
 		return;
 	if (name) {
 		buf_putc(&found, ' ');
@@ -348,7 +301,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	case STATE_PENDING:
 		if (!(revents & (EPOLLHUP | EPOLLERR)))
 			break;
-		if (may_log(c->ctl, &c->peer))
+		if (ctl_log_may(&c->ctl->log, c->peer.uid))
 			log_info("socket: uid %u, pid %d left before %s was answered", c->peer.uid,
 				 c->peer.pid, request_action_name(c->request.action));
 		request_close(c);
@@ -408,7 +361,7 @@ static bool displace(struct ctl *ctl)
 	}
 	if (!oldest)
 		return false;
-	if (may_log(ctl, &oldest->peer))
+	if (ctl_log_may(&ctl->log, oldest->peer.uid))
 		log_warning("socket: too many connections: hung up on uid %u, pid %d",
 			    oldest->peer.uid, oldest->peer.pid);
 	request_close(oldest);
@@ -419,7 +372,7 @@ static bool has_room(struct ctl *ctl, const struct ucred *peer)
 {
 	if (ctl->n < CTL_CONNECTIONS_MAX || (peer->uid == 0 && displace(ctl)))
 		return true;
-	if (!ctl->full && may_log(ctl, peer)) /* once, not at each that follows */
+	if (!ctl->full && ctl_log_may(&ctl->log, peer->uid)) /* once, not at each that follows */
 		log_warning("socket: too many connections: turned away uid %u, pid %d", peer->uid,
 			    peer->pid);
 	ctl->full = true;
@@ -528,10 +481,7 @@ static int add_listener(struct ctl *ctl, struct err *err)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(ctl->resume, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_time_relative(ctl->event, &ctl->log_timer, CLOCK_MONOTONIC,
-					       UINT32_MAX, 1000000, on_log_timer, ctl);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(ctl->log_timer, SD_EVENT_OFF);
+		r = ctl_log_writer_open(&ctl->log, ctl->event);
 	return r < 0 ? err_errno(err, -r, "event loop") : 0;
 }
 
@@ -584,8 +534,7 @@ void ctl_close(struct ctl *ctl)
 	}
 	sd_event_source_disable_unref(ctl->io);
 	sd_event_source_disable_unref(ctl->resume);
-	sd_event_source_disable_unref(ctl->log_timer);
-	tell_missing(ctl, UINT64_MAX);
+	ctl_log_writer_close(&ctl->log);
 	close(ctl->fd);
 	if (lstat(ctl->path, &st) == 0 && st.st_dev == ctl->st.st_dev &&
 	    st.st_ino == ctl->st.st_ino)

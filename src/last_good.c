@@ -14,6 +14,7 @@
  */
 #include "dockside/last_good.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -422,6 +423,7 @@ static int read_text(const struct last_good *state, struct buf *text, struct err
 static int check_paths(const struct last_good_pair *pair, const char *network_path,
 		       const char *firewall_path, struct err *err)
 {
+	assert(pair->network.name && pair->firewall.name); /* parse() has seen to that */
 	if (strcmp(pair->network.name, network_path) == 0 &&
 	    strcmp(pair->firewall.name, firewall_path) == 0)
 		return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 7, private to ctl.c: how many lines the users of the socket may have in the log. Root, who can write
- * there anyway, as many as it takes; of everybody else what is too much is counted instead. Pure.
+ * there anyway, as many as it takes; of everybody else what is too much is counted instead. struct ctl_log is
+ * pure; its writer tells the counts.
  */
 #ifndef DOCKSIDE_CTL_LOG_H
 #define DOCKSIDE_CTL_LOG_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <systemd/sd-event.h>
 
 #define CTL_LOG_PERIOD_MS 10000
 #define CTL_LOG_LINES 10     /* of one uid in a period */
@@ -37,5 +39,19 @@ bool ctl_log_take(struct ctl_log *log, uint64_t now_ms, bool *ret_of_uid, uid_t 
 		  uint64_t *ret_missing);
 /* Whether there will be. */
 bool ctl_log_waits(const struct ctl_log *log);
+
+/* Zero-initialise. */
+struct ctl_log_writer {
+	struct ctl_log log;
+	sd_event *event; /* borrowed */
+	sd_event_source *timer;
+};
+
+/* Returns 0 or -errno; ctl_log_writer_close() either way. */
+int ctl_log_writer_open(struct ctl_log_writer *writer, sd_event *event);
+/* Whether the caller is to log a line about that user, now. Counts that are left are told in time. */
+bool ctl_log_may(struct ctl_log_writer *writer, uid_t uid);
+/* Tells what was not logged so far. */
+void ctl_log_writer_close(struct ctl_log_writer *writer);
 
 #endif
