@@ -169,6 +169,30 @@ static void print_faults(enum severity severity, const struct json_node *list)
 		print_fault(severity, &list->u.children.items[i]);
 }
 
+/* Names that DNS has no answer for: rules on them do less than they read, or nothing. */
+static void print_unresolved(const struct json_node *answer)
+{
+	const struct json_node *list = json_member(answer, "unresolved", JSON_ARRAY);
+	const struct json_node *more = json_member(answer, "unresolved_more", JSON_INT);
+
+	for (size_t i = 0; list && i < list->u.children.n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+		const struct json_node *n = json_member(item, "addresses", JSON_INT);
+		const char *why = json_text(item, "message", "?");
+
+		if (n && n->u.integer > 0)
+			log_warning("%s does not resolve: %s; it keeps its addresses, of which "
+				    "there are %lld",
+				    json_text(item, "name", "?"), why, (long long)n->u.integer);
+		else
+			log_warning("%s does not resolve: %s; rules on it match nothing",
+				    json_text(item, "name", "?"), why);
+	}
+	if (more)
+		log_warning("%lld more names do not resolve: see dsfw-nft status",
+			    (long long)more->u.integer);
+}
+
 /* Whether the message only repeats the first fault. */
 static bool is_summary(const char *message, const struct json_node *faults)
 {
@@ -261,6 +285,7 @@ int client_print_answer(const struct client_options *options, const char *text)
 		if (!options->json)
 			print_success(options->action, tree.root);
 		print_faults(SEVERITY_WARNING, json_member(tree.root, "warnings", JSON_ARRAY));
+		print_unresolved(tree.root);
 		r = EXIT_DONE;
 	} else {
 		print_failure(name, tree.root);

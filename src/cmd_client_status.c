@@ -68,10 +68,10 @@ static void finish_table(struct term_table *table, const struct term *term, FILE
 /* A state, or why there is none. */
 static enum term_style style_of(const char *state)
 {
-	static const char *const good[] = { "ready",	 "ok",	      "enforced",
-					    "installed", "connected", "present" };
-	static const char *const bad[] = { "NOT READY", "ALARM",   "error",
-					   "failing",	"differs", "refused" };
+	static const char *const good[] = { "ready",	 "ok",	    "enforced", "installed",
+					    "connected", "present", "current" };
+	static const char *const bad[] = { "NOT READY", "ALARM",   "error", "failing",
+					   "differs",	"refused", "faulty" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		if (strcmp(state, good[i]) == 0)
@@ -195,10 +195,9 @@ static void print_ipsets(const struct json_node *answer, const struct term *term
 		struct buf b = { 0 };
 
 		add_text(&table, ipset->key);
+		put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
 		if (has_string(unused, ipset->key))
-			buf_puts(&b, "none: no rule uses it");
-		else
-			put_addresses(&b, ipset->kind == JSON_ARRAY ? ipset : NULL);
+			buf_puts(&b, " (no rule uses it)");
 		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);
@@ -217,6 +216,27 @@ static void print_reload(const struct json_node *reload, const struct term *term
 	fprintf(out, "last reload: ");
 	put_state(term, json_text(reload, "result", "?"), out);
 	fprintf(out, ", %s%s%s\n", buf_str(&b), message ? ": " : "", message ? message : "");
+	buf_free(&b);
+}
+
+/* Whether what runs is what the files say, and what is kept of it. */
+static void print_files(const struct json_node *files, const struct term *term, FILE *out)
+{
+	const char *message = json_text(files, "message", NULL);
+	const char *trouble = json_text(files, "not_kept", NULL);
+	struct buf b = { 0 };
+
+	if (!files)
+		return;
+	fprintf(out, "files: ");
+	put_state(term, json_text(files, "state", "?"), out);
+	fprintf(out, "%s%s\n", message ? ": " : "", message ? message : "");
+	if (json_is_true(files, "last_accepted_enforced")) {
+		put_age(&b, files, "age");
+		fprintf(out, "enforced: the last accepted configuration, since %s\n", buf_str(&b));
+	}
+	if (trouble)
+		fprintf(out, "the accepted configuration is not kept: %s\n", trouble);
 	buf_free(&b);
 }
 
@@ -298,6 +318,7 @@ void client_print_status(const struct json_node *answer, const struct term *term
 		json_text(versions, "dsfw-nft", "of unknown version"));
 	print_alarms(answer, term, out);
 	print_reload(json_member(answer, "reload", JSON_OBJECT), term, out);
+	print_files(json_member(answer, "files", JSON_OBJECT), term, out);
 	print_shim(json_member(answer, "shim", JSON_OBJECT), term, out);
 	print_docker(json_member(answer, "docker", JSON_OBJECT), term, out);
 	print_drift(json_member(answer, "drift", JSON_OBJECT), out);

@@ -14,6 +14,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "dockside/ctl_frame.h"
+#include "dockside/ctl_log.h"
 #include "dockside/log.h"
 
 #define CHUNK 65536
@@ -39,6 +41,7 @@ struct ctl_request {
 	struct ucred peer;
 	uint64_t serial; /* counts connections: the smallest is the oldest */
 	struct buf in;
+	struct ctl_frame frame;
 	size_t discarded;
 	bool unfinished; /* the client is still sending */
 	struct request request;
@@ -54,6 +57,7 @@ struct ctl {
 	char *path;
 	struct stat st; /* of the socket file */
 	sd_event_source *io, *resume;
+	struct ctl_log_writer log;
 	struct ctl_request *slots[CTL_CONNECTIONS_MAX];
 	size_t n;
 	uint64_t serial;
@@ -106,7 +110,11 @@ static bool start_timer(struct ctl_request *c)
 static void store_answer(struct ctl_request *c, const char *json)
 {
 	assert(c->state == STATE_PENDING || c->state == STATE_READING); /* once */
-	c->out = xasprintf("%s\n", json);
+	cleanup(cleanup_free) char *more =
+		c->request.n_ignored > 0 ? ctl_add_ignored(json, &c->request) : NULL;
+
+	/* The answer is worth more than the note. */
+	c->out = xasprintf("%s\n", more && strlen(more) < REQUEST_MAX ? more : json);
 	c->out_len = strlen(c->out);
 	c->state = STATE_WRITING;
 	buf_free(&c->in);
@@ -165,8 +173,9 @@ static void refuse(struct ctl_request *c, const char *message, const struct diag
 {
 	cleanup(cleanup_free) char *summary = message ? NULL : ctl_sum_up(diags);
 
-	log_warning("socket: refused a request of uid %u, pid %d: %s", c->peer.uid, c->peer.pid,
-		    message ? message : summary);
+	if (ctl_log_may(&c->ctl->log, c->peer.uid))
+		log_warning("socket: refused a request of uid %u, pid %d: %s", c->peer.uid,
+			    c->peer.pid, message ? message : summary);
 	ctl_answer_error(c, message, diags);
 }
 
@@ -177,6 +186,8 @@ static void log_request(const struct ctl_request *c)
 
 	/* Who follows what is refused asks all the time: the first time will do. */
 	if (c->request.action == REQUEST_DENIED && request_field(&c->request, "after"))
+		return;
+	if (!ctl_log_may(&c->ctl->log, c->peer.uid))
 		return;
 	if (name) {
 		buf_putc(&found, ' ');
@@ -221,8 +232,11 @@ static bool is_blank(const char *s, size_t len)
 /* Looks whether the input, the last n bytes of which are new, is a whole request. */
 static void judge_input(struct ctl_request *c, size_t n, bool end)
 {
-	const char *feed = n ? memchr(c->in.data + c->in.len - n, '\n', n) : NULL;
-	size_t len = feed ? (size_t)(feed - c->in.data) : c->in.len;
+	size_t len = c->in.len, at;
+	bool feed = n > 0 && ctl_frame_feed(&c->frame, c->in.data + len - n, n, &at);
+
+	if (feed)
+		len = len - n + at;
 
 	if (len > request_limit(c)) {
 		cleanup(cleanup_free) char *message = xasprintf(
@@ -231,8 +245,10 @@ static void judge_input(struct ctl_request *c, size_t n, bool end)
 
 		c->unfinished = !end;
 		refuse(c, message, NULL);
-	} else if (feed && !is_blank(feed, c->in.len - len)) {
-		refuse(c, "one request per connection, on one line: there is more behind its end",
+	} else if (feed && !is_blank(c->in.data + len, c->in.len - len)) {
+		refuse(c,
+		       "one request per connection, an object and a line feed: there is more "
+		       "behind its end",
 		       NULL);
 	} else if ((feed || end) && is_blank(buf_str(&c->in), len)) {
 		if (feed)
@@ -285,8 +301,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	case STATE_PENDING:
 		if (!(revents & (EPOLLHUP | EPOLLERR)))
 			break;
-		log_info("socket: uid %u, pid %d left before %s was answered", c->peer.uid,
-			 c->peer.pid, request_action_name(c->request.action));
+		if (ctl_log_may(&c->ctl->log, c->peer.uid))
+			log_info("socket: uid %u, pid %d left before %s was answered", c->peer.uid,
+				 c->peer.pid, request_action_name(c->request.action));
 		request_close(c);
 		break;
 	case STATE_WRITING:
@@ -307,7 +324,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	if (c->state == STATE_READING) {
 		cleanup(cleanup_free) char *message =
-			xasprintf("no complete request within %u ms", c->ctl->timeout_ms);
+			xasprintf("no complete request within %u ms%s", c->ctl->timeout_ms,
+				  ctl_frame_is_open(&c->frame) ? ": its object is not closed"
+							       : ": its line feed is missing");
 
 		refuse(c, message, NULL);
 	} else {
@@ -342,8 +361,9 @@ static bool displace(struct ctl *ctl)
 	}
 	if (!oldest)
 		return false;
-	log_warning("socket: too many connections: hung up on uid %u, pid %d", oldest->peer.uid,
-		    oldest->peer.pid);
+	if (ctl_log_may(&ctl->log, oldest->peer.uid))
+		log_warning("socket: too many connections: hung up on uid %u, pid %d",
+			    oldest->peer.uid, oldest->peer.pid);
 	request_close(oldest);
 	return true;
 }
@@ -352,7 +372,7 @@ static bool has_room(struct ctl *ctl, const struct ucred *peer)
 {
 	if (ctl->n < CTL_CONNECTIONS_MAX || (peer->uid == 0 && displace(ctl)))
 		return true;
-	if (!ctl->full) /* once, not at each that follows */
+	if (!ctl->full && ctl_log_may(&ctl->log, peer->uid)) /* once, not at each that follows */
 		log_warning("socket: too many connections: turned away uid %u, pid %d", peer->uid,
 			    peer->pid);
 	ctl->full = true;
@@ -460,6 +480,8 @@ static int add_listener(struct ctl *ctl, struct err *err)
 					       ACCURACY_US, on_resume, ctl);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(ctl->resume, SD_EVENT_OFF);
+	if (r >= 0)
+		r = ctl_log_writer_open(&ctl->log, ctl->event);
 	return r < 0 ? err_errno(err, -r, "event loop") : 0;
 }
 
@@ -512,6 +534,7 @@ void ctl_close(struct ctl *ctl)
 	}
 	sd_event_source_disable_unref(ctl->io);
 	sd_event_source_disable_unref(ctl->resume);
+	ctl_log_writer_close(&ctl->log);
 	close(ctl->fd);
 	if (lstat(ctl->path, &st) == 0 && st.st_dev == ctl->st.st_dev &&
 	    st.st_ino == ctl->st.st_ino)

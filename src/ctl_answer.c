@@ -47,6 +47,28 @@ char *ctl_ok_json(const char *message, const struct diags *diags)
 	return buf_steal(&b);
 }
 
+void ctl_reopen(struct buf *json, struct json_out *ret_out)
+{
+	json->data[--json->len] = '\0';
+	*ret_out = (struct json_out){ .b = json, .more = json->data[json->len - 1] != '{' };
+}
+
+char *ctl_add_ignored(const char *json, const struct request *request)
+{
+	struct buf b = { 0 };
+	struct json_out out;
+
+	buf_puts(&b, json);
+	ctl_reopen(&b, &out);
+	json_out_open(&out, "ignored", '[');
+	for (size_t i = 0; i < request->n_ignored; i++)
+		json_out_string(&out, NULL, request->ignored[i]);
+	json_out_close(&out, ']');
+	json_out_string(&out, "note", request->note);
+	json_out_close(&out, '}');
+	return buf_steal(&b);
+}
+
 void ctl_answer_ok(struct ctl_request *request, const char *message)
 {
 	cleanup(cleanup_free) char *json = ctl_ok_json(message, NULL);

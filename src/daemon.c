@@ -50,7 +50,9 @@ void daemon_notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
 	size_t managed = 0, audited = 0;
+	const bool fallen_back = daemon_files_alarm(d) != NULL;
 	char audit[64] = "", alarms[64] = "";
+	size_t n_alarms;
 
 	if (!running)
 		return;
@@ -63,11 +65,15 @@ void daemon_notify_status(struct daemon *d)
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
 	d->told_alarms = alarms_tell(&running->policy, &d->enforcer.names, NULL, NULL);
-	if (d->told_alarms > 0)
-		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status",
-			 d->told_alarms, d->told_alarms == 1 ? "" : "S");
-	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s", managed,
-		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n), audit, alarms,
+	n_alarms = d->told_alarms + fallen_back;
+	if (n_alarms > 0)
+		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status", n_alarms,
+			 n_alarms == 1 ? "" : "S");
+	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s", managed,
+		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n),
+		   fallen_back ? " of the LAST ACCEPTED configuration, as the files have errors"
+			       : "",
+		   audit, alarms,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))
@@ -269,8 +275,10 @@ int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *
 		daemon_note_load(d, true, err->text);
 		return r;
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		*ret_diags = &d->enforcer.running->diags;
+		daemon_files_accepted(d);
+	}
 	/* Who reloads may have changed /etc/hosts, too. */
 	names_refresh(&d->enforcer.names, daemon_now_ms(d));
 	daemon_names_ask(d);
@@ -345,15 +353,35 @@ static void raise_inotify_limits(void)
 	err_free(&err);
 }
 
+/* The files; or where they cannot be enforced, the last ones that were accepted. */
+static int load_first(struct daemon *d, struct err *err)
+{
+	const struct diags *diags;
+	int r = recover_files(d->options, err);
+
+	if (r < 0) {
+		/* They may be of two versions: they are not even read. */
+		log_error("%s", err->text);
+		daemon_note_load(d, true, err->text);
+	} else {
+		r = daemon_reload(d, &diags, err);
+		/* They have been logged; somebody at a terminal is shown the places besides. */
+		if (r < 0 && diags->count[SEVERITY_ERROR] > 0 && !log_is_journal())
+			diags_print(diags, stderr);
+		daemon_forget_rejected(d);
+	}
+	if (r < 0 && daemon_files_fall_back(d, err->text) >= 0) {
+		err_free(err);
+		return 0;
+	}
+	return r;
+}
+
 /* Everything up to where the rules are in force and the socket answers. */
 static int start(struct daemon *d, struct err *err)
 {
-	const struct diags *diags;
-	int r;
+	int r = daemon_repair_start(d, err);
 
-	r = recover_files(d->options, err);
-	if (r >= 0)
-		r = daemon_repair_start(d, err);
 	if (r >= 0)
 		r = enforce_open(&d->enforcer, d->options->refresh_s, d->options->stale_ttl_s,
 				 &d->options->plan, d->options->docker, err);
@@ -362,11 +390,8 @@ static int start(struct daemon *d, struct err *err)
 	if (r < 0)
 		return r;
 	raise_inotify_limits();
-	r = daemon_reload(d, &diags, err);
-	/* They have been logged; somebody at a terminal is shown the places besides. */
-	if (r < 0 && diags->count[SEVERITY_ERROR] > 0 && !log_is_journal())
-		diags_print(diags, stderr);
-	daemon_forget_rejected(d);
+	daemon_files_start(d);
+	r = load_first(d, err);
 	if (r >= 0)
 		r = daemon_ctl_start(d, err);
 	/* After the rules, which go by the bridges' names: no container can join before them. */
@@ -466,6 +491,7 @@ static void stop(struct daemon *d)
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);
 	daemon_settings_stop(d);
+	daemon_files_stop(d);
 	daemon_status_forget(d);
 	if (d->stopping && enforce_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
 		log_error("%s; they will run out", err.text);

@@ -11,6 +11,8 @@
 #include "dockside/log.h"
 #include "dockside/save.h"
 
+#define UNRESOLVED_MAX 100
+
 /* ------------------------------------------------------------------ status, reload, refresh */
 
 static void answer_status(struct daemon *d, struct ctl_request *request)
@@ -56,11 +58,81 @@ static bool settled(const struct daemon *d, uint64_t since_ms)
 	return daemon_names_settled(d, since_ms) && daemon_docker_settled(d);
 }
 
+/* ---- names that did not resolve ---- */
+
+static bool in_ipset(const struct policy *policy, const char *ipset, const char *name)
+{
+	for (size_t i = 0; i < policy->n_ipsets; i++) {
+		const struct ipset *set = &policy->ipsets[i];
+
+		for (size_t k = 0; strcmp(set->name, ipset) == 0 && k < set->n_hostnames; k++)
+			if (strcmp(set->hostnames[k], name) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* One family that fails is the rule with many names, unless the other has nothing either. */
+static bool is_unresolved(const struct name *name)
+{
+	unsigned trouble = name_trouble(name), both = NAME_IPV4_FAILS | NAME_IPV6_FAILS;
+
+	return (trouble & both) == both || (trouble && name->n_addrs == 0);
+}
+
+static void put_unresolved(struct json_out *out, const struct name *name)
+{
+	struct buf why = { 0 };
+
+	answers_error(name->errors, &why);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "name", name->name);
+	json_out_string(out, "message",
+			why.len > 0 ? buf_str(&why) : "it exists, but has no address");
+	json_out_int(out, "addresses", (int64_t)name->n_addrs);
+	json_out_close(out, '}');
+	buf_free(&why);
+}
+
+static void add_unresolved(const struct daemon *d, const char *ipset, struct buf *answer)
+{
+	const struct names *names = &d->enforcer.names;
+	struct json_out out;
+	size_t n = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		const struct name *name = &names->items[i];
+
+		if (!is_unresolved(name) ||
+		    (ipset && !in_ipset(&d->enforcer.running->policy, ipset, name->name)))
+			continue;
+		if (n == 0) {
+			ctl_reopen(answer, &out);
+			json_out_open(&out, "unresolved", '[');
+		}
+		if (n++ < UNRESOLVED_MAX)
+			put_unresolved(&out, name);
+	}
+	if (n == 0)
+		return;
+	json_out_close(&out, ']');
+	if (n > UNRESOLVED_MAX)
+		json_out_int(&out, "unresolved_more", (int64_t)(n - UNRESOLVED_MAX));
+	json_out_close(&out, '}');
+}
+
+/* ---- answers that wait ---- */
+
 static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
 {
 	bool otherwise = waiter->drained && !enforce_draining(&d->enforcer, waiter->drained);
+	struct buf answer = { 0 };
 
-	ctl_answer(waiter->request, otherwise ? waiter->otherwise : waiter->answer);
+	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);
+	if (waiter->tells_names)
+		add_unresolved(d, waiter->ipset, &answer);
+	ctl_answer(waiter->request, buf_str(&answer));
+	buf_free(&answer);
 }
 
 static void forget_waiter(struct waiter *waiter)
@@ -68,6 +140,7 @@ static void forget_waiter(struct waiter *waiter)
 	free(waiter->answer);
 	free(waiter->drained);
 	free(waiter->otherwise);
+	free(waiter->ipset);
 	*waiter = (struct waiter){ 0 };
 }
 
@@ -123,7 +196,8 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 		ctl_answer_error(request, err.text, diags);
 	else
 		answer_settled(d, (struct waiter){ .request = request,
-						   .answer = ctl_ok_json("reloaded", diags) });
+						   .answer = ctl_ok_json("reloaded", diags),
+						   .tells_names = true });
 	daemon_forget_rejected(d);
 	err_free(&err);
 }
@@ -233,15 +307,24 @@ static void set_source(struct src *src, const char *path, const char *edited,
 	src->len = strlen(src->text);
 }
 
+/* Where what runs already says what is to be, the file may still say something else. */
+static const char *text_to_save(const char *edited, const struct src *running, bool replace)
+{
+	return !edited && replace ? running->text : edited;
+}
+
 /* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
 static int prepare_save(struct daemon *d, const struct edit *edit, bool replace,
 			struct save **ret_save, struct err *err)
 {
 	const struct policy *before = &d->enforcer.running->policy;
 	const struct save_file files[SAVE_FILES] = {
-		[SAVE_NETWORK] = { d->options->network_config, edit->network_text,
+		[SAVE_NETWORK] = { d->options->network_config,
+				   text_to_save(edit->network_text, &before->network_src, replace),
 				   replace ? NULL : before->network_src.text },
-		[SAVE_FIREWALL] = { d->options->firewall_config, edit->firewall_text,
+		[SAVE_FIREWALL] = { d->options->firewall_config,
+				    text_to_save(edit->firewall_text, &before->firewall_src,
+						 replace),
 				    replace ? NULL : before->firewall_src.text },
 	};
 
@@ -273,6 +356,7 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 	r = save_commit(save, err);
 	if (r >= 0) {
 		running_free(before);
+		daemon_files_accepted(d);
 		return 0;
 	}
 	if (daemon_enforce(d, before, &rejected, &again) < 0)
@@ -300,25 +384,70 @@ static bool drains(struct daemon *d, const struct request *request)
 	       daemon_drain_network(d, request_string(request, "name"));
 }
 
+/* Takes over the answer; adds the names of the networks that there are now. */
+static char *add_networks(const struct policy *policy, char *answer)
+{
+	struct buf b = { 0 };
+	struct json_out out;
+
+	buf_puts(&b, answer);
+	free(answer);
+	ctl_reopen(&b, &out);
+	json_out_open(&out, "networks", '[');
+	for (size_t i = 0; i < policy->n_networks; i++)
+		json_out_string(&out, NULL, policy->networks[i].name);
+	json_out_close(&out, ']');
+	json_out_close(&out, '}');
+	return buf_steal(&b);
+}
+
+static bool changes_networks(enum request_action action)
+{
+	return action == REQUEST_APPLY || action == REQUEST_SET_NETWORK ||
+	       action == REQUEST_REMOVE_NETWORK;
+}
+
 /* Whether it drains is known when Docker has been asked. */
 static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_request, bool draining,
 				 const struct diags *diags)
 {
+	const struct request *request = ctl_request_get(ctl_request);
+	const struct policy *policy = &d->enforcer.running->policy;
+	const char *name = request_string(request, "name");
+	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
 	struct waiter waiter = {
 		.request = ctl_request,
 		.answer = ctl_ok_json("enforced and saved", diags),
+		.tells_names = request->action == REQUEST_APPLY ||
+			       request->action == REQUEST_SET_NETWORK ||
+			       request->action == REQUEST_SET_IPSET,
+		.ipset = request->action == REQUEST_SET_IPSET ? xstrdup(name) : NULL,
 	};
-	const char *name = request_string(ctl_request_get(ctl_request), "name");
-	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
 
+	if (changes_networks(request->action))
+		waiter.answer = add_networks(policy, waiter.answer);
 	if (!network)
 		return waiter;
 	waiter.otherwise = waiter.answer;
 	waiter.drained = xstrdup(network->bridge);
-	waiter.answer =
-		xstrdup("{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; containers "
-			"are attached, and its policy stays until they have left\"}");
+	waiter.answer = add_networks(
+		policy, xstrdup("{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; "
+				"containers are attached, and its policy stays until they have "
+				"left\"}"));
 	return waiter;
+}
+
+/* While the last accepted configuration is enforced: a change of it is no change of the files, which have
+ * errors still, unless it replaces both. */
+static bool refuse_edit(struct daemon *d, struct ctl_request *ctl_request)
+{
+	if (!daemon_files_alarm(d) || ctl_request_get(ctl_request)->action == REQUEST_APPLY)
+		return false;
+	ctl_answer_error(ctl_request,
+			 "the configuration files have errors, and the last accepted ones are "
+			 "enforced: correct the files and reload, or replace both with apply",
+			 NULL);
+	return true;
 }
 
 static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
@@ -396,7 +525,7 @@ static void on_request(struct ctl_request *request, void *data)
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
 	case REQUEST_REMOVE_IPSET:
-		if (!release_forced(d, request))
+		if (!release_forced(d, request) && !refuse_edit(d, request))
 			answer_edit(d, request);
 		break;
 	}

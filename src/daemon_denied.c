@@ -472,7 +472,8 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 	struct daemon_denied *k = d->denied;
 	struct denied_query query = { .after = number_of(request, "after"),
 				      .since_ms = number_of(request, "since_ms"),
-				      .network = request_string(request, "network") };
+				      .network = request_string(request, "network"),
+				      .policy = &d->enforcer.running->policy };
 	static const struct denied_ring nothing = { 0 };
 
 	json_out_open(out, NULL, '{');
@@ -485,6 +486,20 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 	query.max = ANSWER_MAX - out->b->len;
 	denied_ring_json(k ? &k->ring : &nothing, &query, out);
 	json_out_close(out, '}');
+}
+
+const char *daemon_denied_looked_up(const struct daemon *d, const char *bridge,
+				    const struct ipaddr *addr)
+{
+	return d->denied ? lookups_find(&d->denied->lookups, bridge, addr, daemon_now_ms(d)) : NULL;
+}
+
+size_t daemon_denied_looked_up_name(const struct daemon *d, const char *bridge, const char *name,
+				    struct ipaddr *ret_addrs, size_t max)
+{
+	return d->denied ? lookups_of_name(&d->denied->lookups, bridge, name, daemon_now_ms(d),
+					   ret_addrs, max)
+			 : 0;
 }
 
 struct metrics_lookups daemon_denied_lookups(const struct daemon *d)

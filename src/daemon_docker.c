@@ -480,7 +480,8 @@ int daemon_docker_start(struct daemon *d, struct err *err)
 
 	d->docker = k;
 	k->daemon = d;
-	k->reset_due = d->options->reset;
+	/* Not by what is not in the files. */
+	k->reset_due = d->options->reset && !daemon_files_alarm(d);
 	r = docker_open(d->options->docker, &k->client, err);
 	if (r < 0)
 		return r;

@@ -61,11 +61,31 @@ static int draining_of(const struct daemon *d, const char *name, const struct ne
 		       name);
 }
 
+/* What the network's containers were told of the destination: addrs has room for EXPLAIN_CASES_MAX. */
+static void add_looked_up(const struct daemon *d, const struct explain_question *question,
+			  struct explain_world *world, struct ipaddr *addrs)
+{
+	const struct network *network = policy_find_network(world->policy, question->from, NULL);
+	cleanup(cleanup_free) char *name = lower_case(xstrdup(question->to));
+
+	if (!network)
+		return;
+	if (question->to_addr) {
+		world->looked_up_name =
+			daemon_denied_looked_up(d, network->bridge, &question->addr);
+		return;
+	}
+	world->looked_up = addrs;
+	world->n_looked_up =
+		daemon_denied_looked_up_name(d, network->bridge, name, addrs, EXPLAIN_CASES_MAX);
+}
+
 static int answer(const struct daemon *d, const struct request *request, struct buf *ret_json,
 		  struct err *err)
 {
 	const struct running *running = d->enforcer.running;
 	struct explain_world world = { .policy = &running->policy, .plan = &running->plan };
+	struct ipaddr looked_up[EXPLAIN_CASES_MAX];
 	struct explain_question question;
 	struct host_addrs addrs = { 0 };
 	int r = explain_question_read(request, &question, err);
@@ -74,6 +94,8 @@ static int answer(const struct daemon *d, const struct request *request, struct 
 		r = draining_of(d, question.from, &world.draining, err);
 	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
+	if (r >= 0)
+		add_looked_up(d, &question, &world, looked_up);
 	world.host_addrs = addrs.items;
 	world.n_host_addrs = addrs.n;
 	if (r >= 0)

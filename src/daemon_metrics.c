@@ -43,7 +43,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.kernel = release,
 		.now_ms = now_ms,
 		.started_ms = d->started_ms,
-		.ready = d->ready && !d->settings_error,
+		.ready = !d->settings_error,
 		.settings = !d->settings_error,
 		.loads_ok = d->last_load.n_ok,
 		.loads_failed = d->last_load.n_failed,
@@ -54,7 +54,9 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.repair_ms = d->repair_unix_ms,
 		.repairs_limited = repairs_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,
-		.alarms = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL),
+		.alarms =
+			alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL) +
+			(daemon_files_alarm(d) ? 1 : 0),
 		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),

@@ -55,8 +55,8 @@ static void put_elems(struct json_out *out, const struct plan *plan, const char 
 	arena_free(&arena);
 }
 
-/* The kernel has no sets of these, and so they have no addresses. */
-static void put_unused_ipsets(struct json_out *out, const struct policy *policy)
+/* By ipset: whether a rule uses it. The caller frees it. */
+static bool *used_ipsets(const struct policy *policy)
 {
 	bool *used = xcalloc(policy->n_ipsets + 1, sizeof(*used));
 
@@ -67,30 +67,86 @@ static void put_unused_ipsets(struct json_out *out, const struct policy *policy)
 			if (network->egress[k].to == DEST_IPSET)
 				used[network->egress[k].ipset] = true;
 	}
+	return used;
+}
+
+static bool is_network(const struct prefix *prefix)
+{
+	return prefix->len < 8 * family_bytes(prefix->addr.family);
+}
+
+/* As the sets of one that is used have them: by family, addresses before networks. */
+static int cmp_members(const void *x, const void *y)
+{
+	const struct prefix *a = x, *b = y;
+
+	if (a->addr.family != b->addr.family)
+		return a->addr.family < b->addr.family ? -1 : 1;
+	if (is_network(a) != is_network(b))
+		return is_network(a) ? 1 : -1;
+	return prefix_cmp(a, b);
+}
+
+/* The kernel has no sets of it: what would be in them. */
+static void put_unused(struct json_out *out, const struct ipset *ipset, const struct names *names,
+		       size_t *left)
+{
+	size_t n = ipset->n_prefixes, k = 0;
+	struct prefix *members;
+
+	for (size_t i = 0; i < ipset->n_hostnames; i++) {
+		const struct name *name = names_find(names, ipset->hostnames[i]);
+
+		n += name ? name->n_addrs : 0;
+	}
+	members = xcalloc(n + 1, sizeof(*members));
+	for (; k < ipset->n_prefixes; k++)
+		members[k] = ipset->prefixes[k];
+	for (size_t i = 0; i < ipset->n_hostnames; i++) {
+		const struct name *name = names_find(names, ipset->hostnames[i]);
+
+		for (size_t j = 0; name && j < name->n_addrs; j++)
+			members[k++] = prefix_of_address(&name->addrs[j].addr);
+	}
+	qsort(members, n, sizeof(*members), cmp_members);
+	for (size_t i = 0; i < n && has_room(out) && *left > 0; i++) {
+		char text[ADDR_STRLEN];
+
+		if (i > 0 && prefix_cmp(&members[i - 1], &members[i]) == 0)
+			continue;
+		--*left;
+		json_out_string(out, NULL,
+				is_network(&members[i]) ? prefix_format(&members[i], text)
+							: ipaddr_format(&members[i].addr, text));
+	}
+	free(members);
+}
+
+static bool put_ipsets(struct json_out *out, const struct running *running,
+		       const struct names *names)
+{
+	static const char *const suffixes[] = { "-v4", "-net4", "-v6", "-net6" };
+	const struct policy *policy = &running->policy;
+	cleanup(cleanup_free) bool *used = used_ipsets(policy);
+	size_t left = ADDRESSES_MAX;
+
+	json_out_open(out, "ipsets", '{');
+	for (size_t i = 0; i < policy->n_ipsets && has_room(out); i++) {
+		const struct ipset *ipset = &policy->ipsets[i];
+
+		json_out_open(out, ipset->name, '[');
+		for (size_t k = 0; used[i] && k < ARRAY_SIZE(suffixes); k++)
+			put_elems(out, &running->plan, "ipset-", ipset->name, suffixes[k], &left);
+		if (!used[i])
+			put_unused(out, ipset, names, &left);
+		json_out_close(out, ']');
+	}
+	json_out_close(out, '}');
 	json_out_open(out, "unused_ipsets", '[');
 	for (size_t i = 0; i < policy->n_ipsets && has_room(out); i++)
 		if (!used[i])
 			json_out_string(out, NULL, policy->ipsets[i].name);
 	json_out_close(out, ']');
-	free(used);
-}
-
-static bool put_ipsets(struct json_out *out, const struct running *running)
-{
-	static const char *const suffixes[] = { "-v4", "-net4", "-v6", "-net6" };
-	size_t left = ADDRESSES_MAX;
-
-	json_out_open(out, "ipsets", '{');
-	for (size_t i = 0; i < running->policy.n_ipsets && has_room(out); i++) {
-		const struct ipset *ipset = &running->policy.ipsets[i];
-
-		json_out_open(out, ipset->name, '[');
-		for (size_t k = 0; k < ARRAY_SIZE(suffixes); k++)
-			put_elems(out, &running->plan, "ipset-", ipset->name, suffixes[k], &left);
-		json_out_close(out, ']');
-	}
-	json_out_close(out, '}');
-	put_unused_ipsets(out, &running->policy);
 	return left == 0 || !has_room(out);
 }
 
@@ -243,6 +299,8 @@ static void put_alarms(struct json_out *out, const struct daemon *d)
 	size_t n;
 
 	json_out_open(out, "alarms", '[');
+	if (daemon_files_alarm(d))
+		json_out_string(out, NULL, daemon_files_alarm(d));
 	n = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
@@ -352,11 +410,11 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	daemon_denied_count(d);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
-	json_out_bool(out, "ready", d->ready && !d->settings_error);
+	json_out_bool(out, "ready", !d->settings_error);
 	json_out_string(out, "settings", d->settings_error);
 	put_alarms(out, d);
 	truncated = put_networks(out, d, counters);
-	truncated |= put_ipsets(out, running);
+	truncated |= put_ipsets(out, running, &d->enforcer.names);
 	truncated |= put_names(out, &d->enforcer.names, now_ms);
 	if (truncated)
 		json_out_bool(out, "truncated", true);
@@ -365,6 +423,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	put_age(out, "age", now_ms, true, d->last_load.at_ms);
 	json_out_string(out, "message", d->last_load.message);
 	json_out_close(out, '}');
+	daemon_files_status(d, out);
 	json_out_open(out, "shim", '{');
 	put_shim(out, &d->shim);
 	json_out_close(out, '}');

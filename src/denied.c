@@ -209,6 +209,7 @@ static void forget_oldest(struct denied_ring *ring, struct denied_network *netwo
 	network->oldest = kept->next;
 	network->n--;
 	free(kept->json);
+	free(kept->name);
 	free(kept);
 }
 
@@ -242,7 +243,17 @@ const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event
 				      .time_ms = event->time_ms,
 				      .older = ring->newest,
 				      .network = network,
+				      .leaves = strcmp(event->kind, "OUT") == 0,
+				      .name = event->name ? xstrdup(event->name) : NULL,
 				      .json = buf_steal(&b) };
+	kept->what = (struct allowed_packet){
+		.dst = event->dst,
+		.name = kept->name,
+		.l4proto = event->l4proto,
+		.port = event->dport,
+		.icmp_type = event->icmp_type,
+		.icmp_code = event->icmp_code,
+	};
 	*(ring->newest ? &ring->newest->newer : &ring->oldest) = kept;
 	ring->newest = kept;
 	ring->n++;
@@ -289,6 +300,32 @@ static const struct denied_kept *find_after(const struct denied_ring *ring, uint
 	return found;
 }
 
+/* By the policy that runs now: the rule may be younger than the event. */
+static bool is_allowed(const struct policy *policy, const struct denied_kept *kept,
+		       size_t *ret_index)
+{
+	const struct network *network =
+		policy && kept->leaves ? policy_find_network(policy, kept->network->name, NULL)
+				       : NULL;
+
+	/* Without a name, names decide nothing. */
+	if (!network || (!kept->name && allowed_by_name(policy, network, &kept->what, ret_index)))
+		return false;
+	return allowed_now(policy, network, &kept->what, ret_index);
+}
+
+static void put_kept(struct json_out *out, const struct denied_kept *kept,
+		     const struct policy *policy)
+{
+	cleanup(cleanup_free) char *json = NULL;
+	size_t index;
+
+	if (is_allowed(policy, kept, &index))
+		json = xasprintf("%.*s,\"allowed_by\":\"egress[%zu]\"}",
+				 (int)strlen(kept->json) - 1, kept->json, index);
+	json_out_text(out, NULL, json ? json : kept->json);
+}
+
 void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
 		      struct json_out *out)
 {
@@ -300,7 +337,7 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 	json_out_open(out, "events", '[');
 	for (; kept && out->b->len - start < query->max; kept = kept->newer, n++) {
 		if (is_asked_for(kept, query))
-			json_out_text(out, NULL, kept->json);
+			put_kept(out, kept, query->policy);
 		next = kept->seq;
 	}
 	json_out_close(out, ']');

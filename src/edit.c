@@ -227,7 +227,7 @@ static bool check_unchanged_subnet(struct editor *e, const struct json_node *giv
 	const struct json_node *new = json_get(given, key);
 	const struct json_node *old = json_member(network, key, JSON_STRING);
 
-	if (!new || !old || same_prefix(new, old))
+	if (!new || new->kind == JSON_NULL || !old || same_prefix(new, old))
 		return true;
 	node_error(&e->r, new,
 		   "the \"%s\" of an existing network cannot be changed from \"%.*s\" here: its "
@@ -241,7 +241,7 @@ static bool check_same_name(struct editor *e, const struct json_node *given)
 {
 	const struct json_node *name = json_get(given, "name");
 
-	if (!name || values_equal(name, request_name(e)))
+	if (!name || name->kind == JSON_NULL || values_equal(name, request_name(e)))
 		return true;
 	node_error(&e->r, name, "a network cannot be renamed: leave \"name\" out here");
 	return false;
@@ -257,7 +257,8 @@ static void merge_network(struct doc *doc, struct json_node *network, const stru
 		/* The request has no key twice: what was appended need not be searched. */
 		struct json_node *old = find_member(network, n_old, value->key);
 
-		if (old && values_equal(old, value))
+		/* null keeps what is there. */
+		if (value->kind == JSON_NULL || (old && values_equal(old, value)))
 			continue;
 		if (old)
 			replace_value(old, value);
@@ -273,7 +274,9 @@ static bool add_network(struct editor *e, struct json_node *networks, const stru
 	struct doc *doc = &e->network;
 	struct json_node *network;
 
-	if (!given || !json_get(given, "subnet"))
+	const struct json_node *subnet = given ? json_get(given, "subnet") : NULL;
+
+	if (!subnet || subnet->kind == JSON_NULL)
 		return no_such(e, "network", networks, ", and a new one needs its \"subnet\"");
 	reserve(doc, networks, 1);
 	network = append_reserved(networks, NULL, &empty);

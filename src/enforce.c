@@ -300,7 +300,7 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 	int r = 0;
 
 	hosts_free(&candidate->hosts); /* it may have run before */
-	hosts_collect(&candidate->policy, &candidate->hosts);
+	hosts_collect_all(&candidate->policy, &candidate->hosts);
 	names_expire(&e->names, now_ms);
 	if (!e->running)
 		r = enforce_first(e, candidate, now_ms, err);

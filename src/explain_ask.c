@@ -468,6 +468,8 @@ static void collect_name(const struct asking *a, struct addrs *addrs)
 	}
 	for (size_t i = 0; i < a->world->n_resolved; i++)
 		add_addr(addrs, &a->world->resolved[i]);
+	for (size_t i = 0; i < a->world->n_looked_up; i++)
+		add_addr(addrs, &a->world->looked_up[i]);
 	if (addrs->n > 0)
 		qsort(addrs->items, addrs->n, sizeof(*addrs->items), ipaddr_order);
 	if (addrs->n > EXPLAIN_CASES_MAX)

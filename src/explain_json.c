@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/allowed.h"
 #include "dockside/json_out.h"
 #include "dockside/nft_text.h"
 
@@ -183,6 +184,14 @@ static void put_step(struct json_out *out, const struct explain_step *step)
 
 /* ------------------------------------------------------------------ what comes then */
 
+/* What the question says of the destination. */
+struct explain_asked {
+	const struct policy *policy;
+	const struct network *network; /* of that policy, or NULL */
+	const char *name;	       /* or NULL */
+	const char *looked_up;	       /* the name is hearsay */
+};
+
 static bool is_audited(const struct network *network)
 {
 	return network->audit && network_managed(network);
@@ -238,8 +247,44 @@ static void put_audit_note(struct json_out *out, const char *network)
 	json_out_string(out, NULL, text);
 }
 
-static void put_notes(struct json_out *out, const struct explain_cases *cases,
-		      const struct explain_case *item, const struct explanation *e)
+#define WHAT_HELPS                                                                                \
+	"what helps: one caching resolver for containers and host, a longer IPSET_STALE_TTL, or " \
+	"a rule for the networks that these addresses are in"
+
+/* A name is allowed, and its address refused: DNS has told the container others than the daemon. */
+static void put_unknown_note(struct json_out *out, const struct explain_asked *asked,
+			     const struct explain_case *item, const struct explanation *e)
+{
+	struct allowed_packet packet = {
+		.dst = e->dst,
+		.name = asked->name,
+		.l4proto = item->packet.l4proto,
+		.port = e->dport,
+		.icmp_type = item->packet.icmp_type,
+		.icmp_code = item->packet.icmp_code,
+	};
+	cleanup(cleanup_free) char *text = NULL;
+	size_t index;
+
+	if (!allowed_by_name(asked->policy, asked->network, &packet, &index))
+		return;
+	if (asked->name)
+		text = xasprintf("the name %s is allowed by egress[%zu], this address is not one "
+				 "that the daemon knows of it%s; " WHAT_HELPS,
+				 asked->name, index,
+				 asked->looked_up ? ", but containers of the network looked it up"
+						  : "");
+	else
+		text = xasprintf(
+			"names are allowed by egress[%zu]: if this is an address of one, it "
+			"is not one that the daemon knows; " WHAT_HELPS,
+			index);
+	json_out_string(out, NULL, text);
+}
+
+static void put_notes(struct json_out *out, const struct explain_asked *asked,
+		      const struct explain_cases *cases, const struct explain_case *item,
+		      const struct explanation *e)
 {
 	bool changed = ipaddr_cmp(&e->dst, &item->packet.dst) != 0;
 
@@ -248,6 +293,9 @@ static void put_notes(struct json_out *out, const struct explain_cases *cases,
 		put_audit_note(out, cases->network->name);
 	for (size_t i = 0; i < item->n_notes; i++)
 		json_out_string(out, NULL, item->notes[i]);
+	if (e->verdict != EXPLAIN_PASS && asked->network && !e->to_host && !e->oif &&
+	    !item->dockside)
+		put_unknown_note(out, asked, item, e);
 	if (changed && ipaddr_is_loopback(&e->dst))
 		json_out_string(out, NULL,
 				"the kernel discards what comes from outside for a loopback "
@@ -269,8 +317,9 @@ static void put_notes(struct json_out *out, const struct explain_cases *cases,
 	json_out_close(out, ']');
 }
 
-static void put_case(struct json_out *out, const struct explain_cases *cases,
-		     const struct explain_case *item, const struct plan *plan)
+static void put_case(struct json_out *out, const struct explain_asked *asked,
+		     const struct explain_cases *cases, const struct explain_case *item,
+		     const struct plan *plan)
 {
 	const struct explain_packet *packet = &item->packet;
 	struct explanation e;
@@ -295,19 +344,53 @@ static void put_case(struct json_out *out, const struct explain_cases *cases,
 	json_out_int(out, "mark", e.mark);
 	json_out_string(out, "verdict", verdict_name(e.verdict));
 	put_next(out, &e);
-	put_notes(out, cases, item, &e);
+	put_notes(out, asked, cases, item, &e);
 	json_out_close(out, '}');
+}
+
+/* DNS may tell containers addresses that nobody here has heard of. */
+static void put_name_note(struct json_out *out, const struct explain_asked *asked,
+			  const struct explain_cases *cases)
+{
+	for (size_t i = 0; asked->network && asked->name && i < cases->n; i++) {
+		const struct explain_packet *from = &cases->items[i].packet;
+		const struct allowed_packet packet = {
+			.dst = from->dst,
+			.name = asked->name,
+			.l4proto = from->l4proto,
+			.port = from->dport,
+			.icmp_type = from->icmp_type,
+			.icmp_code = from->icmp_code,
+		};
+		cleanup(cleanup_free) char *text = NULL;
+		size_t index;
+
+		if (!allowed_by_name(asked->policy, asked->network, &packet, &index))
+			continue;
+		text = xasprintf(
+			"%s is allowed by egress[%zu], at the addresses that the daemon "
+			"knows; where DNS gives containers others, these are refused: " WHAT_HELPS,
+			asked->name, index);
+		json_out_string(out, NULL, text);
+		return;
+	}
 }
 
 int explain_answer(const struct explain_question *question, const struct explain_world *world,
 		   struct buf *ret_json, struct err *err)
 {
 	cleanup(explain_cases_free) struct explain_cases cases = { 0 };
+	cleanup(cleanup_free) char *name = lower_case(xstrdup(question->to));
 	struct json_out out = { .b = ret_json };
+	struct explain_asked asked = { .policy = world->policy };
 	int r = explain_ask(question, world, &cases, err);
 
 	if (r < 0)
 		return r;
+	asked.name = question->to_addr ? world->looked_up_name : name;
+	asked.looked_up = question->to_addr ? world->looked_up_name : NULL;
+	/* Of a draining one the policy is another. */
+	asked.network = cases.network == world->draining ? NULL : cases.network;
 	json_out_open(&out, NULL, '{');
 	json_out_string(&out, "status", "ok");
 	json_out_string(&out, "network", cases.network->name);
@@ -317,13 +400,14 @@ int explain_answer(const struct explain_question *question, const struct explain
 	json_out_bool(&out, "draining", cases.network == world->draining);
 	json_out_open(&out, "explanations", '[');
 	for (size_t i = 0; i < cases.n; i++)
-		put_case(&out, &cases, &cases.items[i], world->plan);
+		put_case(&out, &asked, &cases, &cases.items[i], world->plan);
 	json_out_close(&out, ']');
 	json_out_open(&out, "notes", '[');
 	if (cases.network == world->draining)
 		json_out_string(&out, NULL, DRAINS);
 	for (size_t i = 0; i < cases.n_notes; i++)
 		json_out_string(&out, NULL, cases.notes[i]);
+	put_name_note(&out, &asked, &cases);
 	json_out_close(&out, ']');
 	json_out_close(&out, '}');
 	return 0;

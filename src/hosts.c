@@ -58,25 +58,48 @@ static void collect_network(struct name_list *list, const struct policy *policy,
 			list_add(list, network->nat[i].to_host);
 }
 
-void hosts_collect(const struct policy *policy, struct hosts *ret_hosts)
+/* Takes over the list. */
+static void make_hosts(struct name_list *list, struct hosts *ret_hosts)
 {
-	struct name_list list = { 0 };
 	struct hosts hosts = { 0 };
+
+	if (list->n > 0) {
+		qsort(list->items, list->n, sizeof(*list->items), name_cmp);
+		hosts.items = xcalloc(list->n, sizeof(*hosts.items));
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (i == 0 || strcmp(list->items[i - 1], list->items[i]) != 0)
+			hosts.items[hosts.n++].name = xstrdup(list->items[i]);
+	free(list->items);
+	*ret_hosts = hosts;
+}
+
+static void collect_used(struct name_list *list, const struct policy *policy)
+{
 	bool *ipset_seen = xcalloc(policy->n_ipsets + 1, sizeof(*ipset_seen));
 
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&list, policy, &policy->networks[i], ipset_seen);
+		collect_network(list, policy, &policy->networks[i], ipset_seen);
 	free(ipset_seen);
+}
 
-	if (list.n > 0) {
-		qsort(list.items, list.n, sizeof(*list.items), name_cmp);
-		hosts.items = xcalloc(list.n, sizeof(*hosts.items));
-	}
-	for (size_t i = 0; i < list.n; i++)
-		if (i == 0 || strcmp(list.items[i - 1], list.items[i]) != 0)
-			hosts.items[hosts.n++].name = xstrdup(list.items[i]);
-	free(list.items);
-	*ret_hosts = hosts;
+void hosts_collect(const struct policy *policy, struct hosts *ret_hosts)
+{
+	struct name_list list = { 0 };
+
+	collect_used(&list, policy);
+	make_hosts(&list, ret_hosts);
+}
+
+void hosts_collect_all(const struct policy *policy, struct hosts *ret_hosts)
+{
+	struct name_list list = { 0 };
+
+	collect_used(&list, policy);
+	for (size_t i = 0; i < policy->n_ipsets; i++)
+		for (size_t k = 0; k < policy->ipsets[i].n_hostnames; k++)
+			list_add(&list, policy->ipsets[i].hostnames[k]);
+	make_hosts(&list, ret_hosts);
 }
 
 static int host_cmp(const void *name, const void *host)

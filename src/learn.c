@@ -8,6 +8,8 @@
 #include "dockside/config.h"
 #include "dockside/json_out.h"
 
+#define ALLOWED_SHOWN 50
+
 /* ------------------------------------------------------------------ taking in */
 
 static bool number_of(const struct json_node *object, const char *key, int64_t max,
@@ -89,10 +91,39 @@ static void add_port(struct learn_flow *flow, uint16_t port)
 	flow->n_ports++;
 }
 
+/* "egress[1]", and nothing that could end a comment. */
+static bool is_entry(const char *s)
+{
+	static const char head[] = "egress[";
+	size_t len = strlen(s);
+	uint64_t index;
+
+	return len > sizeof(head) && strncmp(s, head, sizeof(head) - 1) == 0 && s[len - 1] == ']' &&
+	       parse_uint(s + sizeof(head) - 1, len - sizeof(head), 0, UINT32_MAX, &index);
+}
+
+static void add_allowed(struct learn *learn, const char *rule, const char *dest)
+{
+	struct learn_allowed *allowed;
+
+	for (size_t i = 0; i < learn->n_allowed; i++) {
+		allowed = &learn->allowed[i];
+		if (strcmp(allowed->rule, rule) == 0 && strcmp(allowed->dest, dest) == 0) {
+			allowed->count++;
+			return;
+		}
+	}
+	learn->allowed = array_grow(learn->allowed, &learn->cap_allowed, learn->n_allowed,
+				    sizeof(*learn->allowed));
+	learn->allowed[learn->n_allowed++] =
+		(struct learn_allowed){ arena_strdup(&learn->arena, rule),
+					arena_strdup(&learn->arena, dest), 1 };
+}
+
 void learn_add(struct learn *learn, const struct json_node *event)
 {
 	struct learn_flow key = { .dest = "" }, *flow;
-	const char *kind, *name, *address, *from;
+	const char *kind, *name, *address, *from, *rule;
 	struct ipaddr addr;
 	uint16_t port = 0;
 
@@ -117,6 +148,11 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	key.named = !key.host && name && hostname_valid(name, strlen(name));
 	if (!key.host)
 		key.dest = key.named ? name : address;
+	rule = json_text(event, "allowed_by", NULL);
+	if (!key.host && rule && is_entry(rule)) {
+		add_allowed(learn, rule, key.dest);
+		return;
+	}
 	from = json_text(event, "name_from", NULL);
 	key.looked_up = key.named && from && strcmp(from, "lookup") == 0;
 	flow = flow_of(learn, &key, port);
@@ -288,6 +324,41 @@ static bool any_looked_up(const struct learn *learn)
 	return false;
 }
 
+static int cmp_allowed(const void *x, const void *y)
+{
+	const struct learn_allowed *a = x, *b = y;
+	int r;
+
+	if (a->count != b->count)
+		return a->count > b->count ? -1 : 1;
+	r = strcmp(a->dest, b->dest);
+	return r ? r : strcmp(a->rule, b->rule);
+}
+
+/* Another rule of that kind would help nothing. */
+static void put_allowed(struct buf *b, const struct learn *learn)
+{
+	if (learn->n_allowed == 0)
+		return;
+	qsort(learn->allowed, learn->n_allowed, sizeof(*learn->allowed), cmp_allowed);
+	buf_puts(b,
+		 "// Allowed already, and therefore not in here. What was refused all the same is "
+		 "from "
+		 "before that rule, or went\n"
+		 "// to addresses that the daemon did not know for the name, as DNS had told it "
+		 "others. What helps then: one\n"
+		 "// caching resolver for containers and host, a longer IPSET_STALE_TTL, or a rule "
+		 "for the networks of these.\n");
+	for (size_t i = 0; i < learn->n_allowed && i < ALLOWED_SHOWN; i++) {
+		const struct learn_allowed *allowed = &learn->allowed[i];
+
+		buf_printf(b, "//   %s by %s: %" PRIu64 " %s\n", allowed->dest, allowed->rule,
+			   allowed->count, allowed->count == 1 ? "packet" : "packets");
+	}
+	if (learn->n_allowed > ALLOWED_SHOWN)
+		buf_printf(b, "//   and %zu more\n", learn->n_allowed - ALLOWED_SHOWN);
+}
+
 void learn_print(struct learn *learn, const char *network, struct buf *b)
 {
 	struct group *groups;
@@ -296,6 +367,7 @@ void learn_print(struct learn *learn, const char *network, struct buf *b)
 
 	groups = xcalloc(learn->n + 1, sizeof(*groups));
 	n = make_groups(learn, groups);
+	put_allowed(b, learn);
 	if (any_looked_up(learn))
 		buf_puts(b, looked_up_note);
 	buf_puts(b, "{\n");
@@ -324,6 +396,7 @@ void learn_free(struct learn *learn)
 	for (size_t i = 0; i < learn->n; i++)
 		free(learn->flows[i].ports);
 	free(learn->flows);
+	free(learn->allowed);
 	arena_free(&learn->arena);
 	*learn = (struct learn){ 0 };
 }

@@ -162,6 +162,19 @@ const char *lookups_find(const struct lookups *lookups, const char *bridge,
 	return lookup && !is_old(lookup, now_ms) ? lookup->name : NULL;
 }
 
+size_t lookups_of_name(const struct lookups *lookups, const char *bridge, const char *name,
+		       uint64_t now_ms, struct ipaddr *ret_addrs, size_t max)
+{
+	const struct lookup_network *network = find_network(lookups, bridge);
+	const struct lookup *lookup = network ? network->newest : NULL;
+	size_t n = 0;
+
+	for (; lookup && n < max && !is_old(lookup, now_ms); lookup = lookup->older)
+		if (strcmp(lookup->name, name) == 0)
+			ret_addrs[n++] = lookup->addr;
+	return n;
+}
+
 void lookups_expire(struct lookups *lookups, uint64_t now_ms)
 {
 	bool empty = false;

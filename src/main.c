@@ -9,6 +9,7 @@
 #include "dockside/command.h"
 #include "dockside/daemon.h"
 #include "dockside/docker.h"
+#include "dockside/last_good.h"
 #include "dockside/log.h"
 
 /* Seconds, SPEC §4. */
@@ -473,13 +474,26 @@ static bool read_docker_environment(struct options *options)
 	return false;
 }
 
+static bool read_state_directory(struct options *options)
+{
+	const char *text = getenv("STATE_DIRECTORY");
+
+	if (strcmp(options->command, "daemon") != 0 || !text || !text[0])
+		return true;
+	options->state_directory = text;
+	if (text[0] == '/')
+		return true;
+	log_error("STATE_DIRECTORY is \"%s\": wanted an absolute path", text);
+	return false;
+}
+
 static bool read_environment(struct options *options)
 {
 	const char *socket = getenv("DOCKSIDE_FIREWALL_SOCKET");
 
 	if (!options->socket && socket && socket[0])
 		options->socket = socket;
-	return read_docker_environment(options) &&
+	return read_docker_environment(options) && read_state_directory(options) &&
 	       read_seconds("IPSET_STALE_TTL", &options->stale_ttl_s) &&
 	       read_seconds("IPSET_REFRESH_INTERVAL", &options->refresh_s);
 }
@@ -489,6 +503,7 @@ int main(int argc, char **argv)
 	struct options options = {
 		.network_config = "/etc/dockside/network-config.json",
 		.firewall_config = "/etc/dockside/firewall-config.json",
+		.state_directory = LAST_GOOD_DIRECTORY,
 		.plan = { .mark_bit = MARK_BIT_DEFAULT,
 			  .forward_policy = FORWARD_POLICY_DROP,
 			  .log_group = LOG_GROUP_DEFAULT },

@@ -17,10 +17,12 @@ static bool accept_any(struct reader *r, const struct field *field, const struct
 	return true;
 }
 
-#define FIELD(name, text, kind_set, needed)                                                  \
-	{                                                                                    \
-		.key = (name), .allowed = (text), .kinds = (kind_set), .required = (needed), \
-		.read = accept_any                                                           \
+/* null is as good as no member, where there need be none. */
+#define FIELD(name, text, kind_set, needed)                                                   \
+	{                                                                                     \
+		.key = (name), .allowed = (text),                                             \
+		.kinds = (kind_set) | ((needed) ? 0 : KIND(JSON_NULL)), .required = (needed), \
+		.read = accept_any                                                            \
 	}
 #define FIELD_ACTION FIELD("action", "the name of an action", KIND(JSON_STRING), true)
 #define FIELD_NETWORK_NAME FIELD("name", "the name of a network", KIND(JSON_STRING), true)
@@ -42,7 +44,7 @@ static const struct field set_network_fields[] = {
 	FIELD("network", "an object of the network's keys in network-config", KIND(JSON_OBJECT),
 	      false),
 	FIELD("firewall", "an object of the network's rules in firewall-config, or null",
-	      KIND(JSON_OBJECT) | KIND(JSON_NULL), false),
+	      KIND(JSON_OBJECT), false),
 };
 
 static const struct field remove_network_fields[] = {
@@ -170,6 +172,64 @@ static bool check_who(struct reader *r, const struct action_info *action, uid_t 
 	return false;
 }
 
+static bool is_known(const struct fields *fields, const char *key)
+{
+	for (size_t i = 0; i < fields->n; i++)
+		if (strcmp(fields->items[i].key, key) == 0)
+			return true;
+	return key_is_free_text(key);
+}
+
+static void put_ignored(struct buf *note, const struct fields *fields, const char *key)
+{
+	const char *words[FIELDS_MAX];
+	cleanup(cleanup_free) char *hint = NULL;
+
+	for (size_t i = 0; i < fields->n; i++)
+		words[i] = fields->items[i].key;
+	hint = did_you_mean(key, words, fields->n);
+	quote_found(note, key, strlen(key));
+	if (hint)
+		buf_printf(note, " (%s)", hint);
+}
+
+/*
+ * A client of another version may know more than we do: it is told what we did without. The other members are
+ * in a copy, as the tree's own nodes have to stay where they are.
+ */
+static struct json_node *without_unknown(struct request *request, const struct fields *fields)
+{
+	const struct json_node *root = request->tree.root;
+	struct arena *arena = &request->tree.arena;
+	struct json_node *known = arena_memdup(arena, root, sizeof(*root));
+	size_t n = root->u.children.n, more = 0;
+	struct buf note = { 0 };
+
+	known->u.children.items = arena_alloc(arena, (n + 1) * sizeof(*known));
+	known->u.children.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct json_node *member = &root->u.children.items[i];
+
+		if (is_known(fields, member->key)) {
+			known->u.children.items[known->u.children.n++] = *member;
+		} else if (request->n_ignored == REQUEST_IGNORED_MAX) {
+			more++;
+		} else {
+			buf_puts(&note, request->n_ignored ? ", " : "");
+			put_ignored(&note, fields, member->key);
+			request->ignored[request->n_ignored++] =
+				arena_strndup(arena, member->key, utf8_cut(member->key, 64));
+		}
+	}
+	if (more > 0)
+		buf_printf(&note, " and %zu more", more);
+	if (request->n_ignored > 0)
+		request->note = arena_printf(arena, "%s does not know, and ignored, %s",
+					     fields->what, buf_str(&note));
+	buf_free(&note);
+	return known;
+}
+
 static bool check_fields(struct reader *r, const struct action_info *action,
 			 const struct json_node *root)
 {
@@ -199,7 +259,8 @@ bool request_parse(struct request *request, uid_t uid, struct diags *diags)
 		return false;
 	}
 	return check_who(&r, &actions[request->action], uid, action) &&
-	       check_fields(&r, &actions[request->action], root);
+	       check_fields(&r, &actions[request->action],
+			    without_unknown(request, &actions[request->action].fields));
 }
 
 void request_free(struct request *request)
@@ -212,7 +273,11 @@ void request_free(struct request *request)
 
 const struct json_node *request_field(const struct request *request, const char *key)
 {
-	return json_get(request->tree.root, key);
+	const struct json_node *field = json_get(request->tree.root, key);
+
+	if (field && field->kind == JSON_NULL && strcmp(key, "firewall") != 0)
+		return NULL;
+	return field;
 }
 
 const char *request_string(const struct request *request, const char *key)

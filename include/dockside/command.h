@@ -30,13 +30,14 @@ struct options {
 	const char *output; /* NULL: standard output */
 	bool resolve;
 	bool kernel;
-	struct plan_options plan; /* --mark-bit, --forward-policy, --log-group */
-	unsigned stale_ttl_s;	  /* IPSET_STALE_TTL */
-	unsigned refresh_s;	  /* IPSET_REFRESH_INTERVAL */
-	const char *socket;	  /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
-	const char *docker;	  /* path of Docker's socket, from DOCKER_HOST */
-	const char *denied_log;	  /* --denied-log, or NULL */
-	bool reset;		  /* RESET=1 */
+	struct plan_options plan;    /* --mark-bit, --forward-policy, --log-group */
+	unsigned stale_ttl_s;	     /* IPSET_STALE_TTL */
+	unsigned refresh_s;	     /* IPSET_REFRESH_INTERVAL */
+	const char *socket;	     /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
+	const char *docker;	     /* path of Docker's socket, from DOCKER_HOST */
+	const char *state_directory; /* of the daemon: STATE_DIRECTORY */
+	const char *denied_log;	     /* --denied-log, or NULL */
+	bool reset;		     /* RESET=1 */
 	bool json, force, follow;
 	const char *network, *firewall; /* of set-network; and --network of denied */
 	const char *since;		/* of denied, learn */

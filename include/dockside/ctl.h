@@ -10,10 +10,15 @@
  *                 "column":14}; only message is always there.
  * any success     {"status":"ok", …, "message":"…", "warnings":[ERROR…]}: what was done, in words, and
  *                 what is odd about the configuration; both may be absent.
+ * either          "ignored":["nmae"], "note":"…" where the request had members that its action does not
+ *                 know: it was answered as if they were not there.
  * status          see below.
  * reload, apply, set-network, remove-network, set-ipset, remove-ipset, refresh
- *                 nothing further. remove-network has "draining": true where containers are still
- *                 attached (SPEC §8).
+ *                 The answer waits for DNS. apply, set-network and remove-network have "networks":
+ *                 [NAME…], those of the configuration now; remove-network "draining": true where
+ *                 containers are still attached (SPEC §8); reload, apply, set-network and set-ipset, of that
+ *                 ipset, "unresolved":[{"name":"…", "message":"…", "addresses":0}…]: names that DNS
+ *                 has no answer for, why, and how many addresses they keep; absent if there are none.
  * denied          see below.
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
@@ -47,10 +52,12 @@
  *
  * status:
  * {"status": "ok",
- *  "ready": true,                          the policy is enforced, between containers, too
+ *  "ready": true,                          the policy is enforced, between containers, too; names that
+ *                                          have not been answered yet are no reason against it
  *  "settings": "…",                        which host setting is missing; null: none
  *  "networks": ["ds-prod"],                names, in the order of the file
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
+ *  "unused_ipsets": ["spare"],             that no rule uses: the kernel has no set of them
  *  "truncated": true,                      addresses, names, or details of networks were left out:
  *                                          there are too many for an answer
  *  "alarms": ["…"],                        what is not as safe as the files read (alarms.h), a line each; of more
@@ -76,6 +83,15 @@
  *      "result": "ok",                     or "error"
  *      "age": 300,                         seconds ago
  *      "message": "…"},                    of the last reload, apply or start; null: nothing to say
+ *  "files": {
+ *      "state": "current",                 they say what runs; or "edited": they do, once reloaded;
+ *                                          "faulty": a reload would refuse them
+ *      "message": "…",                     what was edited, or the first error; null
+ *      "last_accepted_enforced": false,    true: the files could not be enforced at the start, and what
+ *                                          runs is the last configuration that was accepted
+ *      "age": null,                        seconds since then; null: not so
+ *      "kept": true,                       what runs is in the state directory, for such a start
+ *      "not_kept": null},                  why not, in words
  *  "shim": {
  *      "state": "installed",               or "absent", "differs" (soon put right), "not needed"
  *      "message": "…",                     why it is absent; null otherwise
@@ -206,6 +222,10 @@ void ctl_answer_error(struct ctl_request *request, const char *message, const st
 
 /* The text of a good answer, with the warnings of diags, which may be NULL. The caller frees it. */
 char *ctl_ok_json(const char *message, const struct diags *diags);
+/* For building answers: goes on with an object that is complete, its closing brace taken off. */
+void ctl_reopen(struct buf *json, struct json_out *ret_out);
+/* The same answer, and what of the request was ignored. The caller frees it. */
+char *ctl_add_ignored(const char *json, const struct request *request);
 /* For building answers: the list of the diagnostics of a severity, as a member "errors", … */
 void ctl_put_diags(struct json_out *out, const char *key, const struct diags *diags,
 		   enum severity severity);

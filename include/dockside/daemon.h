@@ -3,7 +3,8 @@
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
  * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_denied.c
- * hears what was refused and looked up; daemon_settings.c makes the host's settings; daemon_ctl.c,
+ * hears what was refused and looked up; daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted
+ * files and compares those on the disk; daemon_ctl.c,
  * daemon_explain.c, daemon_status.c and daemon_metrics.c answer on the socket. The struct is private to
  * these.
  */
@@ -41,6 +42,8 @@ struct waiter {
 	uint64_t since_ms; /* waits for what was asked by then, not later by others */
 	char *drained;	   /* NULL; or the bridge that drains, if it has drained at once ... */
 	char *otherwise;   /* ... the answer then */
+	bool tells_names;  /* which did not resolve: of that ipset, or NULL: of the configuration */
+	char *ipset;
 };
 
 /* A `reconcile` that waits for Docker's list. */
@@ -90,6 +93,8 @@ struct daemon {
 	struct daemon_docker *docker; /* daemon_docker.c */
 
 	struct daemon_denied *denied; /* daemon_denied.c; NULL: --log-group none */
+
+	struct daemon_files *files; /* daemon_files.c */
 
 	/* daemon_settings.c */
 	sd_event_source *settings_timer;
@@ -230,8 +235,27 @@ bool daemon_denied_knows(const struct daemon *daemon, const char *network, struc
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon *daemon, const struct request *request,
 			  struct json_out *out);
+/* The name under which the network last looked up the address; and up to max addresses that it looked up under
+ * the name, in lower case. */
+const char *daemon_denied_looked_up(const struct daemon *daemon, const char *bridge,
+				    const struct ipaddr *addr);
+size_t daemon_denied_looked_up_name(const struct daemon *daemon, const char *bridge,
+				    const char *name, struct ipaddr *ret_addrs, size_t max);
 struct metrics_lookups daemon_denied_lookups(const struct daemon *daemon);
 void daemon_denied_stop(struct daemon *daemon);
+
+/* Opens the state directory, where accepted files are kept. */
+void daemon_files_start(struct daemon *daemon);
+/* The running configuration was accepted: it is the one to fall back to from now on. */
+void daemon_files_accepted(struct daemon *daemon);
+/* At the start, when the files cannot be enforced, for the reason given: enforces the last accepted ones, and
+ * sounds an alarm; logs why it cannot. Returns 0 or -errno. */
+int daemon_files_fall_back(struct daemon *daemon, const char *why);
+/* While the last accepted configuration is enforced instead of the files: what is to be said of it. NULL
+ * otherwise. Borrowed. */
+const char *daemon_files_alarm(const struct daemon *daemon);
+void daemon_files_status(struct daemon *daemon, struct json_out *out);
+void daemon_files_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);
 /* Answers those that wait for DNS. */

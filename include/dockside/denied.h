@@ -20,12 +20,15 @@
  *  "source_port": 40000, "port": 443,    of protocols that have ports
  *  "icmp_type": 8, "icmp_code": 0,       of ICMP
  *  "rule": "egress[3]",              null: an older rule, no longer in force; "-" is in no file
- *  "file": "/etc/…", "line": 12}         where the rule is; null
+ *  "file": "/etc/…", "line": 12,         where the rule is; null
+ *  "allowed_by": "egress[1]"}            in answers only: the rule that allows this now, or the name, of which
+ *                                        the daemon did not know this address (allowed.h); absent
  */
 #ifndef DOCKSIDE_DENIED_H
 #define DOCKSIDE_DENIED_H
 
 #include "dockside/addr.h"
+#include "dockside/allowed.h"
 #include "dockside/json_out.h"
 #include "dockside/names.h"
 #include "dockside/plan.h"
@@ -89,6 +92,9 @@ struct denied_kept {
 	struct denied_kept *older, *newer; /* of all */
 	struct denied_kept *next;	   /* the next one of its network */
 	struct denied_network *network;
+	bool leaves; /* the bridge: egress rules are about it */
+	struct allowed_packet what;
+	char *name; /* what.name */
 	char *json;
 };
 
@@ -118,10 +124,11 @@ bool denied_ring_knows(const struct denied_ring *ring, const char *network);
 
 /* Which events are asked for. */
 struct denied_query {
-	uint64_t after;	     /* seq: only later ones */
-	uint64_t since_ms;   /* only from then on */
-	const char *network; /* in letters of either case; NULL: all */
-	size_t max;	     /* bytes of JSON at most, more or less */
+	uint64_t after;		     /* seq: only later ones */
+	uint64_t since_ms;	     /* only from then on */
+	const char *network;	     /* in letters of either case; NULL: all */
+	size_t max;		     /* bytes of JSON at most, more or less */
+	const struct policy *policy; /* that runs, for "allowed_by"; NULL: without */
 };
 
 /*

@@ -37,6 +37,11 @@ struct explain_world {
 	/* Addresses of a name that no rule is on. */
 	const struct ipaddr *resolved;
 	size_t n_resolved;
+	/* The question's destination, as containers of the network looked it up of late: the name of an address,
+	 * or NULL; the addresses of a name. Hearsay, see lookups.h. */
+	const char *looked_up_name;
+	const struct ipaddr *looked_up;
+	size_t n_looked_up;
 };
 
 struct explain_case {

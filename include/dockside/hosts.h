@@ -55,6 +55,8 @@ struct hosts {
 /* Every name that a rule, NAT rule or used ipset of a managed network mentions, each HOST_UNASKED in both
  * families. */
 void hosts_collect(const struct policy *policy, struct hosts *ret_hosts);
+/* And those of ipsets that no rule uses: people want to see what would be in them. */
+void hosts_collect_all(const struct policy *policy, struct hosts *ret_hosts);
 struct host *hosts_find(const struct hosts *hosts, const char *name);
 /* Replaces what is known of the answer's family: its addresses by a copy, sorted, without duplicates,
  * unspecified ones and those of the other family. The targets become the lowest addresses: DNS

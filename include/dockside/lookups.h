@@ -44,6 +44,10 @@ void lookups_add(struct lookups *lookups, const char *bridge, const struct ipadd
 /* The name under which the network last looked up the address, or NULL. Borrowed until the next change. */
 const char *lookups_find(const struct lookups *lookups, const char *bridge,
 			 const struct ipaddr *addr, uint64_t now_ms);
+/* The addresses that the network last looked up under that name, in lower case: the latest ones, up to max, in
+ * no order. Returns how many there are. */
+size_t lookups_of_name(const struct lookups *lookups, const char *bridge, const char *name,
+		       uint64_t now_ms, struct ipaddr *ret_addrs, size_t max);
 /* Forgets what is too old. */
 void lookups_expire(struct lookups *lookups, uint64_t now_ms);
 void lookups_free(struct lookups *lookups);

@@ -30,6 +30,8 @@ enum request_action {
 	REQUEST_DENIED,
 };
 
+#define REQUEST_IGNORED_MAX 10
+
 #define REQUEST_FILE "request" /* the name of its text in diagnostics */
 
 /* Locations point into it: it stays where it was parsed. request_free() when done. */
@@ -37,17 +39,23 @@ struct request {
 	struct src src;
 	struct json_tree tree;
 	enum request_action action;
+	/* Members that the action does not know, up to REQUEST_IGNORED_MAX, which it does without; and what
+	 * to say of them, or NULL. */
+	const char *ignored[REQUEST_IGNORED_MAX];
+	size_t n_ignored;
+	const char *note;
 };
 
 /*
  * Parses request->src, which the caller has filled in, and checks it: a known action that uid may
- * ask for, with its fields and no others, of the right kinds. Keys that begin with "_" and "comment"
- * are free text. Returns false after reporting; the caller calls request_free() either way.
+ * ask for, with its fields, of the right kinds. Members that it does not know are ignored, but for keys that
+ * begin with "_" and "comment", which are free text, with a note. Returns false after reporting; the caller calls request_free() either way.
  */
 bool request_parse(struct request *request, uid_t uid, struct diags *diags);
 void request_free(struct request *request);
 
-/* A field of the request, or NULL. One that the action requires is there. */
+/* A field of the request; NULL also if it is null, but for "firewall", of which that means something. One
+ * that the action requires is there. */
 const struct json_node *request_field(const struct request *request, const char *key);
 /* A field that is a string, or NULL. */
 const char *request_string(const struct request *request, const char *key);

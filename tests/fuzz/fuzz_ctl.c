@@ -2,7 +2,7 @@
 /*
  * A request from its text to new configuration files, against a configuration that has everything a
  * request can touch. What comes out must be readable again, and an accepted one a fixed point. Or to an
- * explanation.
+ * explanation. And where it ends: the same place however it is cut, and not before its object is closed.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 
 #include "dockside/compile.h"
 #include "dockside/config.h"
+#include "dockside/ctl_frame.h"
 #include "dockside/edit.h"
 #include "dockside/explain_json.h"
 #include "dockside/json_out.h"
@@ -168,6 +169,36 @@ static void run_explain(const struct request *request)
 	policy_free(&policy);
 }
 
+/* The offset of the line feed that ends the text, fed by so many bytes; SIZE_MAX: none does. */
+static size_t frame_end(const char *text, size_t len, size_t step)
+{
+	struct ctl_frame frame = { 0 };
+	size_t at;
+
+	for (size_t i = 0; i < len; i += step)
+		if (ctl_frame_feed(&frame, text + i, step < len - i ? step : len - i, &at))
+			return i + at;
+	return SIZE_MAX;
+}
+
+static void check_frame(const struct request *request, bool good)
+{
+	size_t len = request->src.len, end;
+	const char *begin = request->src.text + strspn(request->src.text, " \t\r");
+	const char *brace = memrchr(request->src.text, '}', len);
+	cleanup(cleanup_free) char *line = xcalloc(len + 2, 1);
+
+	memcpy(line, request->src.text, len);
+	line[len] = '\n';
+	end = frame_end(line, len + 1, len + 1);
+	if (frame_end(line, len + 1, 1) != end || frame_end(line, len + 1, 7) != end)
+		abort();
+	/* With a brace in a comment behind it the object may end sooner. */
+	if (good && *begin == '{' && !strstr(request->src.text, "/") &&
+	    (end == SIZE_MAX || end < (size_t)(brace - request->src.text)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct request request = { 0 };
@@ -175,6 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	request.src = make_src("request", data, size);
 	if (request_parse(&request, 0, &diags)) {
+		check_frame(&request, true);
 		check_round_trip(&request);
 		if (changes_files(request.action))
 			run_edit(&request);
@@ -182,6 +214,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			run_explain(&request);
 	} else if (diags.count[SEVERITY_ERROR] == 0) {
 		abort();
+	} else {
+		check_frame(&request, false);
 	}
 	diags_free(&diags);
 	request_free(&request);

@@ -140,9 +140,9 @@ is "after a request" "$(reload_faults)" ""
 is "it is in force" "$(elements ipset-s-v4 | grep -c 198.51.100.3)" 1
 client set-ipset spare 192.0.2.1
 client status
-is "status says why a set has no addresses" "$(sed -nE 's/^spare +//p' <<<"$out")" "none: no rule uses it"
+is "status says of a set that no rule uses it" "$(sed -nE 's/^spare +//p' <<<"$out")" "192.0.2.1 (no rule uses it)"
 client status --json
-like "to programs, too" "$out" '"spare": ?\[\].*"unused_ipsets": ?\["spare"\]'
+like "to programs, too" "$out" '"spare": ?\["192.0.2.1"\].*"unused_ipsets": ?\["spare"\]'
 client remove-ipset nonesuch
 is "what is wrong with a request stands in none of the operator's files" "$status $err" '1 error: there is no ipset "nonesuch"'
 client reconcile

@@ -382,6 +382,8 @@ def flood_worker(requests, count, results):
             for s, request in batch:
                 s.settimeout(30)
                 s.sendall(request + b"\n")
+                if request.startswith(b"{") and not request.endswith(b"}"):
+                    s.shutdown(socket.SHUT_WR)  # or it might go on in the next line
             for s, request in batch:
                 data = read_answer(s)
                 s.close()
@@ -412,8 +414,8 @@ def flood_part(count):
         worker.join()
     faults = [fault for _, fault in answers if fault]
     ok = sum(ok for ok, _ in answers)
-    # Every twelfth of the first worker's requests is good, and all of the second's.
-    if not faults and not refreshing <= ok <= refreshing + (count - refreshing) // len(FLOOD) + 1:
+    # Two of twelve of the first worker's requests are good, and all of the second's.
+    if not faults and not refreshing <= ok <= refreshing + 2 * ((count - refreshing) // len(FLOOD) + 1):
         faults.append(f"{ok} of {count} were done")
     return faults
 

@@ -31,6 +31,7 @@ trap 'exit 1' INT TERM HUP
 # shellcheck source=tests/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tap.sh"
 t=/run/t
+export STATE_DIRECTORY=$t/state-directory # not the machine's
 peers_pid=
 
 bail() # MESSAGE

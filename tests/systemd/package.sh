@@ -131,16 +131,17 @@ installed()
 		echo "below 2.0")" 'below 2.0$'
 	journal_mark
 	ctl start
-	is "without a configuration it fails" "$status $(show SubState)" "1 auto-restart"
+	is "without a configuration it does not start, nor try again and again" \
+		"$status $(show SubState) $(show ConditionResult) $(show NRestarts)" "0 dead no 0"
+	policy_files
+	rm $etc/network-config.json
+	ctl start
+	is "without one of the files it fails" "$status $(show SubState)" "1 auto-restart"
 	is "and says why, once each" "$(journal)" \
 		"3 $etc/network-config.json: cannot read: No such file or directory
-3 $etc/firewall-config.json: cannot read: No such file or directory
+3 nor is there a last accepted configuration to enforce: there is no /var/lib/dsfw-nft/last-good
 3 daemon: the configuration has errors"
-	rmdir $etc
-	journal_mark
-	result "so it does without the directory, when it tries again" "$(until_true 15 journal_has \
-		"^3 daemon: directory of $etc/network-config.json: No such file or directory$" || journal)"
-	mkdir $etc
+	is "where it would keep it" "$(stat -c '%a %U' /var/lib/dsfw-nft)" "700 root"
 	policy_files
 	sed -i 's/"drop"/"dorp"/; s/"ipset":/"ipste":/' $etc/firewall-config.json
 	journal_mark
@@ -149,6 +150,7 @@ installed()
 "3 $etc/firewall-config.json:2:50: unknown key \"ipste\"; an egress rule may have action, proto, ports, type, comment, \
 to, cidr, ip, host and ipset; did you mean \"ipset\"?
 3 $etc/firewall-config.json:2:76: \"action\" must be \"allow\" or \"drop\", found \"dorp\"; did you mean \"drop\"?
+3 nor is there a last accepted configuration to enforce: there is no /var/lib/dsfw-nft/last-good
 3 daemon: the configuration has errors"
 	journal_mark
 	policy_files
@@ -192,9 +194,9 @@ running()
 	is "it has one capability" "$(sed -n 's/^Cap\(Eff\|Prm\|Bnd\|Amb\|Inh\):\t*//p' /proc/"$pid"/status | sort -u | xargs)" \
 		"0000000000000000 0000000000001000"
 	is "and writes where it has to" "$(in_unit bash -c 'for path in /usr /etc /etc/dockside /run /var/log \
-		/var/log/dsfw-nft /proc/sys/kernel/hostname /proc/sys/net/ipv4/ip_forward /proc/sys/fs/file-max \
+		/var/log/dsfw-nft /var/lib /var/lib/dsfw-nft /proc/sys/kernel/hostname /proc/sys/net/ipv4/ip_forward /proc/sys/fs/file-max \
 		/proc/sys/fs/inotify/max_user_watches; do [[ ! -w $path ]] || echo $path; done' | xargs)" \
-		"/etc/dockside /run /var/log/dsfw-nft /proc/sys/net/ipv4/ip_forward /proc/sys/fs/inotify/max_user_watches"
+		"/etc/dockside /run /var/log/dsfw-nft /var/lib/dsfw-nft /proc/sys/net/ipv4/ip_forward /proc/sys/fs/inotify/max_user_watches"
 	docker_unit true
 	systemctl start docker
 	until_true 15 docker_has '^POST .*/networks/create'

@@ -182,8 +182,8 @@ static void test_garbage(void **state)
 	assert_refused(f, "{\"action\":7}\n", "must be the name of an action, found the number 7");
 	assert_refused(f, "{\"action\":\"statsu\"}\n", "did you mean \\\"status\\\"?");
 	assert_refused(f, "{\"action\":\"status\",\"action\":\"reload\"}\n", "duplicate key");
-	assert_refused(f, "{\"action\":\"status\"\n", "the end of the file");
-	assert_refused(f, "{\"action\":\"status\",\"nmae\":1}\n", "unknown key \\\"nmae\\\"");
+	assert_refused(f, "{\"action\":\"set-ipset\",\"nmae\":1,\"hostnames\":[]}\n",
+		       "\\\"name\\\" is missing");
 	assert_refused(f, "{\"action\":\"sta\\u0000tus\"}\n", "control character");
 	assert_refused(f, "\xff\xfe\n", "not UTF-8");
 	assert_refused_bytes(f, "{\"action\":\"status\0\"}\n", 21, "control character");
@@ -194,6 +194,73 @@ static void test_garbage(void **state)
 	buf_putc(&deep, '\n');
 	assert_refused(f, buf_str(&deep), "levels of nesting");
 	buf_free(&deep);
+}
+
+/* The object may go on in the next line: only the end of its time, or of the input, is the end. */
+static void test_unclosed(void **state)
+{
+	struct fixture *f = *state;
+	cleanup(cleanup_free) char *answer = NULL;
+	int fd;
+
+	ctl_set_timeout(f->ctl, SHORT_MS);
+	assert_refused(f, "{\"action\":\"status\"\n", "ms: its object is not closed");
+	assert_refused(f, "[]", "ms: its line feed is missing");
+	ctl_set_timeout(f->ctl, LONG_ENOUGH_MS);
+	fd = open_client(f);
+	put(f, fd, "{\"action\":\"status\"\n", 19);
+	shutdown(fd, SHUT_WR);
+	answer = get(f, fd);
+	close(fd);
+	assert_non_null(strstr(answer, "the end of the file"));
+}
+
+/* As people write it into a file. */
+static void test_several_lines(void **state)
+{
+	static const char text[] = "{\n  \"action\": \"status\", // }\n  \"_\": {\n    \"[\": "
+				   "\"}\"\n  }\n}\n";
+	struct fixture *f = *state;
+	int fd;
+
+	assert_answer(f, text, strlen(text), "{\"status\":\"ok\"}\n");
+	for (size_t i = 0; i <= strlen(text); i++) {
+		cleanup(cleanup_free) char *answer = NULL;
+
+		fd = open_client(f);
+		put(f, fd, text, i);
+		settle(f);
+		put(f, fd, text + i, strlen(text) - i);
+		answer = get(f, fd);
+		close(fd);
+		assert_string_equal(answer, "{\"status\":\"ok\"}\n");
+	}
+}
+
+/* Members that the action does not know: the answer names them, a bad one, too. */
+static void test_ignored(void **state)
+{
+	static const char request[] = "{\"action\":\"status\",\"nmae\":1,\"_x\":2,\"comment\":3,"
+				      "\"acton\":null}\n";
+	struct fixture *f = *state;
+	cleanup(cleanup_free) char *answer = NULL;
+	struct buf b = { 0 };
+
+	assert_answer(f, request, strlen(request),
+		      "{\"status\":\"ok\",\"ignored\":[\"nmae\",\"acton\"],\"note\":\"status does "
+		      "not know, and ignored, \\\"nmae\\\", \\\"acton\\\" (did you mean "
+		      "\\\"action\\\"?)\"}\n");
+	f->n_requests = 0;
+	assert_refused(f, "{\"action\":\"set-ipset\",\"nmae\":1,\"hostnames\":[]}\n",
+		       "\"ignored\":[\"nmae\"]");
+	buf_puts(&b, "{\"action\":\"status\"");
+	for (int i = 0; i < 100; i++)
+		buf_printf(&b, ",\"k%d\":0", i);
+	buf_puts(&b, "}\n");
+	answer = ask_bytes(f, b.data, b.len);
+	assert_non_null(strstr(answer, "\"k9\"],\"note\""));
+	assert_non_null(strstr(answer, " and 90 more\"}"));
+	buf_free(&b);
 }
 
 static void test_two_requests(void **state)
@@ -363,6 +430,9 @@ int main(void)
 		TEST(test_half_close),
 		TEST(test_says_nothing),
 		TEST(test_garbage),
+		TEST(test_unclosed),
+		TEST(test_several_lines),
+		TEST(test_ignored),
 		TEST(test_two_requests),
 		TEST(test_second_request_later),
 		TEST(test_longest),

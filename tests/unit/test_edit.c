@@ -193,9 +193,31 @@ static void test_set_subnet(void **state)
 		    NULL);
 	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/25\"}}",
 		       "\"subnet\" of an existing network cannot be changed from \"192.0.2.0/24\"");
-	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": null}}", "cannot be changed");
 	assert_refused(&f, SET "\"blue\", \"network\": {\"subnet6\": \"2001:db8:1::/64\"}}",
 		       "\"subnet6\" of an existing network cannot be changed");
+}
+
+/* Clients that send every key, with null for those that are to stay. */
+static void test_null_keeps(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_edit(&f,
+		    SET "\"amber\", \"network\": {\"name\": null, \"subnet\": null, \"subnet6\": "
+			"null, \"dockside_ip\": null, \"dockside_mac\": null}}",
+		    NULL, NULL);
+	assert_edit(&f, SET "\"blue\", \"network\": {\"subnet6\": null}}", NULL, NULL);
+	assert_edit(&f, SET "\"amber\", \"network\": null}", NULL, NULL);
+	assert_edit(&f,
+		    SET "\"red\", \"network\": {\"subnet\": \"203.0.113.0/24\", \"subnet6\": null, "
+			"\"gateway_ip\": null}}",
+		    NETWORKS_HEAD AMBER_LINE ",\n" BLUE_LINE
+					     ",\n    { \"name\": \"red\", \"subnet\": "
+					     "\"203.0.113.0/24\" }" NETWORKS_TAIL,
+		    NULL);
+	assert_refused(&f, SET "\"red\", \"network\": {\"subnet\": null}}", "needs its \"subnet\"");
+	assert_refused(&f, SET "\"red\", \"network\": null}", "needs its \"subnet\"");
 }
 
 static void test_set_rules(void **state)
@@ -464,16 +486,37 @@ static void assert_request(const char *text, uid_t uid, const char *part)
 	diags_free(&diags);
 }
 
+static void assert_ignored(const char *text, const char *note)
+{
+	struct request request = { .src = text_src("request", text) };
+	struct diags diags = { 0 };
+
+	assert_true(request_parse(&request, 0, &diags));
+	assert_int_equal(diags.n, 0);
+	assert_string_equal(request.note, note);
+	request_free(&request);
+}
+
 static void test_fields(void **state)
 {
 	(void)state;
 	assert_request(SET "\"a\"}", 0, NULL);
 	assert_request("{\"action\": \"set-network\"}", 0, "\"name\" is missing");
 	assert_request(SET "5}", 0, "\"name\" must be the name of a network, found the number 5");
-	assert_request(SET "\"a\", \"network\": null}", 0, "\"network\" must be an object");
+	assert_request(SET "\"a\", \"network\": null}", 0, NULL);
+	assert_request(SET "\"a\", \"network\": []}", 0, "\"network\" must be an object");
 	assert_request(SET "\"a\", \"firewall\": []}", 0, "\"firewall\" must be an object");
-	assert_request(SET "\"a\", \"firewal\": {}}", 0, "did you mean \"firewall\"?");
-	assert_request(SET "\"a\", \"force\": true}", 0, "unknown key \"force\"");
+	assert_ignored(SET "\"a\", \"firewal\": {}}",
+		       "set-network does not know, and ignored, \"firewal\" (did you mean "
+		       "\"firewall\"?)");
+	assert_ignored(SET "\"a\", \"force\": true, \"to\": [{\"x\": {}}]}",
+		       "set-network does not know, and ignored, \"force\", \"to\"");
+	assert_request("{\"action\": \"set-ipset\", \"nmae\": \"a\", \"hostnames\": []}", 0,
+		       "\"name\" is missing");
+	assert_request("{\"action\": \"remove-network\", \"name\": \"a\", \"force\": null}", 0,
+		       NULL);
+	assert_request("{\"action\": \"set-ipset\", \"name\": \"a\", \"hostnames\": null}", 0,
+		       "\"hostnames\" must be a list");
 	assert_request("{\"action\": \"remove-network\", \"name\": \"a\", \"force\": 1}", 0,
 		       "\"force\" must be true or false");
 	assert_request("{\"action\": \"set-ipset\", \"name\": \"a\"}", 0,
@@ -499,9 +542,7 @@ static void test_who(void **state)
 
 		assert_true(request_action_find(name, &action));
 		assert_int_equal(action, i);
-		assert_request(text, 1000,
-			       anybody ? "unknown key" : "needs root; you are uid 1000");
-		assert_request(text, 0, "unknown key");
+		assert_request(text, 1000, anybody ? NULL : "needs root; you are uid 1000");
 	}
 	assert_false(request_action_find("Status", &action));
 }
@@ -511,6 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_topology),
 		cmocka_unit_test(test_set_subnet),
+		cmocka_unit_test(test_null_keeps),
 		cmocka_unit_test(test_set_rules),
 		cmocka_unit_test(test_add_network),
 		cmocka_unit_test(test_free_text_stays),

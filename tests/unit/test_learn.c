@@ -73,6 +73,43 @@ static void test_nothing(void **state)
 			      "}\n");
 }
 
+/* Neither a rule that is there, nor a comment that ends early. */
+static void test_allowed(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		add(&learn,
+		    "{\"kind\":\"OUT\",\"destination\":\"198.51.100.1\",\"name\":\"pool.example\","
+		    "\"name_from\":\"lookup\",\"protocol\":\"tcp\",\"port\":443,"
+		    "\"allowed_by\":\"egress[1]\"}");
+	add(&learn, "{\"kind\":\"OUT\",\"destination\":\"198.51.100.2\",\"name\":null,"
+		    "\"protocol\":\"tcp\",\"port\":443,\"allowed_by\":\"egress[0]\"}");
+	add(&learn, "{\"kind\":\"OUT\",\"destination\":\"198.51.100.3\",\"name\":null,"
+		    "\"protocol\":\"tcp\",\"port\":443,\"allowed_by\":\"x {\"}");
+	assert_learnt(
+		&learn,
+		"// Allowed already, and therefore not in here. What was refused all the same is "
+		"from before that rule, or went\n"
+		"// to addresses that the daemon did not know for the name, as DNS had told it "
+		"others. What helps then: one\n"
+		"// caching resolver for containers and host, a longer IPSET_STALE_TTL, or a rule "
+		"for the networks of these.\n"
+		"//   pool.example by egress[1]: 2 packets\n"
+		"//   198.51.100.2 by egress[0]: 1 packet\n"
+		"{\n"
+		"  \"networks\": {\n"
+		"    \"abcdefghijklmno\": {\n"
+		"      \"egress\": [\n"
+		"        { \"proto\": \"tcp\", \"ports\": [443], \"to\": \"ip\", \"ip\": "
+		"\"198.51.100.3\", \"action\": \"allow\" } // 1 packet\n"
+		"      ]\n"
+		"    }\n"
+		"  }\n"
+		"}\n");
+}
+
 static void test_rules(void **state)
 {
 	struct learn learn = { 0 };
@@ -243,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_ipsets),
 		cmocka_unit_test(test_hearsay_is_marked),

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: which rule a connection would meet if its destination were known to be of a name. DNS gives names
+ * with many addresses (pools, content networks) others at each answer: a container may have one that the
+ * daemon was not told, and its connection is refused although the name is allowed. Pure; for people only.
+ */
+#ifndef DOCKSIDE_ALLOWED_H
+#define DOCKSIDE_ALLOWED_H
+
+#include "dockside/model.h"
+
+struct allowed_packet {
+	struct ipaddr dst;
+	const char *name; /* of dst; NULL: any that a rule names */
+	uint8_t l4proto;
+	uint16_t port;		      /* tcp and udp */
+	uint8_t icmp_type, icmp_code; /* ICMP */
+};
+
+/*
+ * The egress rule that decides about the packet, by its index: true if it allows it, because of the name. A rule
+ * in front of it that decides by the address alone is another story: false, as if no rule decides.
+ */
+bool allowed_by_name(const struct policy *policy, const struct network *network,
+		     const struct allowed_packet *packet, size_t *ret_index);
+/* The same, because of the name or the address. */
+bool allowed_now(const struct policy *policy, const struct network *network,
+		 const struct allowed_packet *packet, size_t *ret_index);
+
+#endif
