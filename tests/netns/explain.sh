@@ -100,7 +100,7 @@ explained "no such network" 1 'no network "nosuch"' --from nosuch --to host --pr
 hosts # in which no name is found
 dsfw explain --offline --from nosuch --to host --proto 47
 hosts "${names[@]}"
-is "which is told before DNS is asked" "$err" 'error: explain: no network "nosuch" is configured'
+is "which is told before DNS is asked" "$(grep -E '^(error|warning): ' <<<"$err")" 'error: explain: no network "nosuch" is configured'
 explained "a packet without a port" 2 'need a port' --to host --proto tcp
 client explain --from ds-a --to 192.0.2.1 --proto udp --port 9
 like "the daemon knows the host's other addresses" "$status $out" '^0 .*ds-a-HOST'
