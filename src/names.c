@@ -7,6 +7,8 @@
 
 #include "dockside/util.h"
 
+#define VOUCH_WAIT_MS 1000 /* a question is late by that much */
+
 static void name_free(struct name *name)
 {
 	free(name->name);
@@ -59,6 +61,9 @@ void names_configure(struct names *names, const struct hosts *wanted, uint64_t n
 	free(names->items);
 	names->items = items;
 	names->n = wanted->n;
+	names->turn = 0;
+	names->new_ms = 0;
+	names->configured = true;
 }
 
 static int cmp_name(const void *key, const void *item)
@@ -182,25 +187,82 @@ uint64_t names_due(const struct names *names)
 	return due;
 }
 
-const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
-			   enum family *ret_family)
+static struct name_family *family_at(const struct names *names, size_t at)
+{
+	return &names->items[at / N_FAMILIES].families[at % N_FAMILIES];
+}
+
+static bool is_new(const struct name_family *family)
+{
+	return !family->answered && family->failures < NAME_TRIES;
+}
+
+static bool may_ask(const struct names *names, size_t at, uint64_t now_ms, enum names_room room)
+{
+	const struct name_family *family = family_at(names, at);
+
+	if (family->asking || family->ask_ms > now_ms)
+		return false;
+	if (names->items[at / N_FAMILIES].local)
+		return true;
+	return room == NAMES_FREE || (room == NAMES_SCARCE && family->good_ms <= now_ms);
+}
+
+/* Those that never resolved. That there is none is remembered: many questions are looked for. */
+static bool next_new(struct names *names, uint64_t now_ms, enum names_room room, size_t *ret_at)
+{
+	size_t n = N_FAMILIES * names->n;
+	uint64_t new_ms = UINT64_MAX;
+
+	if (now_ms < names->new_ms)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = (names->turn + i) % n;
+		const struct name_family *family = family_at(names, at);
+
+		if (!is_new(family) || family->asking)
+			continue;
+		if (may_ask(names, at, now_ms, room)) {
+			names->turn = at + 1;
+			*ret_at = at;
+			return true;
+		}
+		if (family->ask_ms < new_ms)
+			new_ms = family->ask_ms;
+	}
+	names->new_ms = new_ms;
+	return false;
+}
+
+static bool next_due(const struct names *names, uint64_t now_ms, enum names_room room,
+		     size_t cursor, size_t *ret_at)
 {
 	size_t n = N_FAMILIES * names->n;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t at = (*cursor % n + i) % n;
-		struct name *name = &names->items[at / N_FAMILIES];
-		struct name_family *family = &name->families[at % N_FAMILIES];
-
-		if (family->asking || family->ask_ms > now_ms)
-			continue;
-		family->asking = true;
-		family->asked_ms = now_ms;
-		*cursor = at + 1;
-		*ret_family = (enum family)(at % N_FAMILIES);
-		return name->name;
+		*ret_at = (cursor % n + i) % n;
+		if (may_ask(names, *ret_at, now_ms, room))
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+const char *names_take_due(struct names *names, uint64_t now_ms, enum names_room room,
+			   size_t *cursor, enum family *ret_family)
+{
+	struct name_family *family;
+	size_t at;
+
+	if (!next_new(names, now_ms, room, &at)) {
+		if (!next_due(names, now_ms, room, *cursor, &at))
+			return NULL;
+		*cursor = at + 1;
+	}
+	family = family_at(names, at);
+	family->asking = true;
+	family->asked_ms = now_ms;
+	*ret_family = (enum family)(at % N_FAMILIES);
+	return names->items[at / N_FAMILIES].name;
 }
 
 bool name_asking(const struct name *name)
@@ -208,16 +270,47 @@ bool name_asking(const struct name *name)
 	return name->families[FAMILY_IPV4].asking || name->families[FAMILY_IPV6].asking;
 }
 
-bool names_asking(const struct names *names, uint64_t until_ms)
+bool names_asking(const struct names *names, uint64_t until_ms, uint64_t now_ms)
 {
 	for (size_t i = 0; i < N_FAMILIES * names->n; i++) {
-		const struct name_family *family =
-			&names->items[i / N_FAMILIES].families[i % N_FAMILIES];
+		const struct name_family *family = family_at(names, i);
 
-		if ((family->asking ? family->asked_ms : family->ask_ms) <= until_ms)
+		if (family->asking ? family->asked_ms <= until_ms
+				   : family->ask_ms <= until_ms &&
+					     now_ms < family->ask_ms + NAME_PUT_MAX_MS)
 			return true;
 	}
 	return false;
+}
+
+void name_due(struct names *names, struct name *name, uint64_t now_ms)
+{
+	for (int i = 0; i < N_FAMILIES; i++)
+		if (name->families[i].ask_ms > now_ms)
+			name->families[i].ask_ms = now_ms;
+	names->new_ms = 0;
+}
+
+bool names_vouch(struct names *names, uint64_t now_ms)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < names->n; i++) {
+		struct name *name = &names->items[i];
+
+		for (size_t k = 0; k < name->n_addrs; k++) {
+			struct known_addr *known = &name->addrs[k];
+			const struct name_family *family = &name->families[known->addr.family];
+
+			if (!known->current || family->ask_ms + VOUCH_WAIT_MS > now_ms ||
+			    known->seen_ms + names->stale_ms / 4 * 3 > now_ms)
+				continue;
+			known->seen_ms = now_ms;
+			name->touched_ms = now_ms;
+			any = true;
+		}
+	}
+	return any;
 }
 
 /* /etc/hosts may be read as often as one likes. */
@@ -231,6 +324,7 @@ void names_refresh(struct names *names, uint64_t now_ms)
 		if (family->ask_ms > now_ms)
 			family->ask_ms = earliest > now_ms ? earliest : now_ms;
 	}
+	names->new_ms = 0;
 }
 
 static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max)
@@ -263,6 +357,8 @@ static void answer_failed(struct names *names, struct name *name, const struct a
 		if (name->addrs[i].addr.family == answer->family && name->addrs[i].current)
 			name->addrs[i].seen_ms = now_ms;
 	family->ask_ms = now_ms + wait_after_failures(names, family->failures);
+	if (family->ask_ms < names->new_ms)
+		names->new_ms = family->ask_ms;
 }
 
 /* Of /etc/hosts, and of a family that a name does not have, there is no TTL. */
@@ -273,6 +369,13 @@ static uint64_t wait_after_answer(const struct names *names, const struct answer
 	if (answer->state == HOST_STATIC)
 		return names->refresh_ms;
 	return clamp(wait, NAME_ASK_MIN_MS, names->refresh_ms);
+}
+
+static uint64_t good_for(const struct answer *answer)
+{
+	if (answer->state == HOST_STATIC)
+		return 0;
+	return answer->n_addrs == 0 && answer->ttl_s == 0 ? NAME_NONE_MS : 1000ull * answer->ttl_s;
 }
 
 static void answer_addrs(struct names *names, struct name *name, const struct answer *answer,
@@ -298,6 +401,7 @@ static void answer_addrs(struct names *names, struct name *name, const struct an
 	family->answered_ms = now_ms;
 	family->n_answers++;
 	family->ask_ms = now_ms + wait_after_answer(names, answer);
+	family->good_ms = now_ms + good_for(answer);
 }
 
 struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms)

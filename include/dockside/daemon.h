@@ -66,6 +66,8 @@ struct daemon {
 	struct dns *dns;
 	sd_event_source *dns_io, *dns_timer;
 	sd_event_source *ask_timer;  /* the next name is due */
+	sd_event_source *tick_timer; /* files may have changed, servers may have recovered */
+	unsigned dns_trouble_ticks;  /* for so long servers are spared */
 	uint64_t ask_from_ms;	     /* not before */
 	size_t ask_cursor;	     /* whose turn it is */
 	sd_event_source *sets_timer; /* answers are collected until then */

@@ -29,7 +29,7 @@ struct answer {
 	enum host_state state; /* not HOST_UNASKED */
 	const struct ipaddr *addrs;
 	size_t n_addrs;
-	unsigned ttl_s;	   /* the smallest of the records; HOST_DNS with addresses only */
+	unsigned ttl_s;	   /* HOST_DNS: the smallest of the records; without addresses 0 if not known */
 	const char *error; /* HOST_FAILED: why */
 };
 

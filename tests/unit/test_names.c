@@ -128,7 +128,7 @@ static uint64_t wait6_s(struct world *w, const char *name)
 static const char *take_due(struct world *w, size_t *cursor, enum family wanted)
 {
 	enum family family;
-	const char *name = names_take_due(&w->names, w->now_ms, cursor, &family);
+	const char *name = names_take_due(&w->names, w->now_ms, NAMES_FREE, cursor, &family);
 
 	if (name)
 		assert_int_equal(family, wanted);
@@ -147,12 +147,12 @@ static void test_all_due_at_first(void **state)
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 	assert_true(names_due(&w->names) == UINT64_MAX);
-	assert_true(names_asking(&w->names, w->now_ms));
+	assert_true(names_asking(&w->names, w->now_ms, w->now_ms));
 	answer(w, "a.example", HOST_DNS, "1", 30);
 	answer4(w, "b.example", HOST_DNS, "1", 30);
-	assert_true(names_asking(&w->names, w->now_ms));
+	assert_true(names_asking(&w->names, w->now_ms, w->now_ms));
 	answer6(w, "b.example", HOST_FAILED, NULL, 0);
-	assert_false(names_asking(&w->names, w->now_ms));
+	assert_false(names_asking(&w->names, w->now_ms, w->now_ms));
 	assert_int_equal(names_due(&w->names), w->now_ms + 5000);
 }
 
@@ -384,7 +384,7 @@ static void test_refresh(void **state)
 	enum family family;
 	size_t cursor = 0;
 
-	while (names_take_due(&w->names, w->now_ms, &cursor, &family))
+	while (names_take_due(&w->names, w->now_ms, NAMES_FREE, &cursor, &family))
 		;
 	answer(w, "a.example", HOST_DNS, "1", 60);
 	answer(w, "b.example", HOST_FAILED, NULL, 0);
