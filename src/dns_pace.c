@@ -125,7 +125,7 @@ static void on_answer(struct dns_pace *pace, uint64_t now_ms)
 	turn(pace, now_ms);
 	pace->answered[pace->slice % DNS_PACE_SLICES]++;
 	pace->answer_ms = now_ms;
-	pace->pauses = 0;
+	pace->pauses = pace->silences = 0;
 	pace->pause_ms = 0;
 	raise_rate(pace, now_ms);
 	if (pace->window >= DNS_PACE_WINDOW)
@@ -164,10 +164,11 @@ void dns_pace_outcome(struct dns_pace *pace, enum dns_pace_outcome outcome, uint
 		on_refusal(pace, outcome == DNS_PACE_REFUSED, asked_ms, now_ms);
 		return;
 	case DNS_PACE_SILENT:
-		if (pace->answer_ms < asked_ms && asked_ms >= pace->cut_ms) {
-			pace->threshold = DNS_PACE_WINDOW;
-			leave_alone(pace, true, now_ms);
-		}
+		if (pace->answer_ms >= asked_ms || asked_ms < pace->cut_ms ||
+		    ++pace->silences < DNS_PACE_SILENCES)
+			return;
+		pace->threshold = DNS_PACE_WINDOW;
+		leave_alone(pace, true, now_ms);
 		return;
 	}
 }

@@ -6,9 +6,9 @@
  *
  * - The window is how many questions may wait for its answer, DNS_PACE_WINDOW at most. REFUSED or SERVFAIL
  *   halves it, for the questions of one moment once; answers make it grow again, as in TCP.
- * - The pause. A server that refuses with a window of one, or that has answered nobody since a question was
- *   put that got no answer in time, is left alone for a second, then two, up to ten; then it gets one question,
- *   and the answer to that ends it. A single name that gets no answer, beside others that do, is no reason.
+ * - The pause. A server that refuses with a window of one, or that lets DNS_PACE_SILENCES questions in a row go
+ *   without an answer in time, is left alone for a second, then two, up to ten; then it gets one question,
+ *   and the answer to that ends it. Single names that get no answer, beside others that do, are no reason.
  * - The rate. Who refuses down to a pause, although it has answered others within the minute, counts questions
  *   over time, and perhaps those that it refuses, too. From then on it is asked three quarters of what it answered
  *   in that minute, evenly. Every ten minutes without a refusal add a tenth.
@@ -21,6 +21,7 @@
 
 #define DNS_PACE_WINDOW 100u
 #define DNS_PACE_PAUSE_MAX_MS 10000u
+#define DNS_PACE_SILENCES 8u
 #define DNS_PACE_SLICES 12u /* of the last minute */
 
 struct dns_pace {
@@ -29,7 +30,8 @@ struct dns_pace {
 	unsigned grown;		    /* answers since it last did */
 	uint64_t cut_ms;	    /* questions from before then do not make it smaller again */
 	uint64_t answer_ms;	    /* the last one of any use */
-	unsigned pauses;	    /* in a row */
+	unsigned silences;	    /* in a row */
+	unsigned pauses;	    /* likewise */
 	bool silent;		    /* why: it says nothing; else it refuses */
 	uint64_t pause_ms;	    /* until then */
 	unsigned answered[DNS_PACE_SLICES];
@@ -62,8 +64,8 @@ enum dns_pace_outcome {
 void dns_pace_outcome(struct dns_pace *pace, enum dns_pace_outcome outcome, uint64_t asked_ms,
 		      uint64_t now_ms);
 
-/* It is left alone, not even the first question was answered since it last was, or its rate is limited:
- * who has questions that can wait lets them. */
+/* It is left alone, has answered nothing since it last was, or its rate is limited: questions that can wait
+ * should. */
 bool dns_pace_scarce(const struct dns_pace *pace);
 
 #endif

@@ -415,7 +415,7 @@ static void test_turns(void **state)
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 	CONFIGURE(w, "c.example"); /* fewer than before */
-	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "c.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "c.example");
 	configure(w, NULL, 0);
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 }
