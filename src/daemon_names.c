@@ -58,6 +58,23 @@ static void log_trouble(const struct name *name, unsigned trouble)
 	buf_free(&b);
 }
 
+/* Once for each name and address, as long as it has it. */
+static void tell_refused(struct daemon *d, struct name *name)
+{
+	for (size_t i = 0; i < name->n_addrs; i++) {
+		struct known_addr *known = &name->addrs[i];
+		struct buf b = { 0 };
+
+		if (!known->never || known->told ||
+		    !never_opens_name(&d->enforcer.running->policy, name->name))
+			continue;
+		known->told = true;
+		never_tell(&d->enforcer.never, name->name, &known->addr, &b);
+		log_warning("%s", buf_str(&b));
+		buf_free(&b);
+	}
+}
+
 /* One line when a name begins to fail and one when it is back, not one per answer; and not before
  * both families have answered, as mostly what one says the other says too. */
 static void tell_trouble(struct daemon *d)
@@ -73,6 +90,8 @@ static void tell_trouble(struct daemon *d)
 		log_trouble(name, trouble);
 		name->told = trouble;
 	}
+	for (size_t i = 0; i < names->n; i++)
+		tell_refused(d, &names->items[i]);
 	if (alarms_tell(&d->enforcer.running->policy, names, NULL, NULL) != d->told_alarms)
 		daemon_notify_status(d);
 }
@@ -106,6 +125,11 @@ static void sets_soon(struct daemon *d)
 	d->answers_waiting = true;
 	d->answers_since_ms = now_ms;
 	daemon_arm(d, &d->sets_timer, now_ms + COLLECT_MS, on_sets);
+}
+
+void daemon_names_changed(struct daemon *d)
+{
+	sets_soon(d);
 }
 
 static void on_answer(void *data, const struct answer *answer)

@@ -114,6 +114,7 @@ static void leave_alone(struct dns_pace *pace, bool silent, uint64_t now_ms)
 	if (wait_ms > DNS_PACE_PAUSE_MAX_MS)
 		wait_ms = DNS_PACE_PAUSE_MAX_MS;
 	pace->window = 1;
+	pace->threshold = DNS_PACE_WINDOW / 4;
 	pace->silent = silent;
 	pace->pauses++;
 	pace->cut_ms = now_ms + 1; /* whatever is under way says nothing new */
@@ -125,7 +126,7 @@ static void on_answer(struct dns_pace *pace, uint64_t now_ms)
 	turn(pace, now_ms);
 	pace->answered[pace->slice % DNS_PACE_SLICES]++;
 	pace->answer_ms = now_ms;
-	pace->pauses = pace->silences = 0;
+	pace->pauses = pace->silences = pace->failures = 0;
 	pace->pause_ms = 0;
 	raise_rate(pace, now_ms);
 	if (pace->window >= DNS_PACE_WINDOW)
@@ -138,7 +139,7 @@ static void on_answer(struct dns_pace *pace, uint64_t now_ms)
 
 static void on_refusal(struct dns_pace *pace, bool refused, uint64_t asked_ms, uint64_t now_ms)
 {
-	if (asked_ms < pace->cut_ms)
+	if (++pace->failures < DNS_PACE_ROW || asked_ms < pace->cut_ms)
 		return;
 	if (pace->window == 1) {
 		if (refused && answered_of_late(pace, now_ms) > 0)
@@ -165,9 +166,8 @@ void dns_pace_outcome(struct dns_pace *pace, enum dns_pace_outcome outcome, uint
 		return;
 	case DNS_PACE_SILENT:
 		if (pace->answer_ms >= asked_ms || asked_ms < pace->cut_ms ||
-		    ++pace->silences < DNS_PACE_SILENCES)
+		    ++pace->silences < DNS_PACE_ROW)
 			return;
-		pace->threshold = DNS_PACE_WINDOW;
 		leave_alone(pace, true, now_ms);
 		return;
 	}

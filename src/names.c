@@ -88,7 +88,13 @@ static struct known_addr *find_addr(const struct name *name, const struct ipaddr
 	return NULL;
 }
 
-static void vouch(struct name *name, const struct ipaddr *addr, uint64_t seen_ms)
+static bool is_never(const struct names *names, const struct ipaddr *addr)
+{
+	return names->never && never_reason(names->never, addr);
+}
+
+static void vouch(const struct names *names, struct name *name, const struct ipaddr *addr,
+		  uint64_t seen_ms)
 {
 	struct known_addr *known = find_addr(name, addr);
 	size_t i = name->n_addrs;
@@ -98,7 +104,7 @@ static void vouch(struct name *name, const struct ipaddr *addr, uint64_t seen_ms
 		for (; i > 0 && ipaddr_cmp(&name->addrs[i - 1].addr, addr) > 0; i--)
 			name->addrs[i] = name->addrs[i - 1];
 		known = &name->addrs[i];
-		*known = (struct known_addr){ .addr = *addr };
+		*known = (struct known_addr){ .addr = *addr, .never = is_never(names, addr) };
 		name->n_addrs++;
 	}
 	known->seen_ms = seen_ms;
@@ -115,11 +121,12 @@ static void choose_targets(struct name *name)
 
 		if (family->target.set)
 			known = find_addr(name, &family->target.addr);
-		if (known && known->current)
+		if (known && known->current && !known->never)
 			continue;
 		family->target.set = false;
 		for (size_t k = name->n_addrs; k-- > 0;) {
-			if (!name->addrs[k].current || (int)name->addrs[k].addr.family != i)
+			if (!name->addrs[k].current || name->addrs[k].never ||
+			    (int)name->addrs[k].addr.family != i)
 				continue;
 			family->target.set = true;
 			family->target.addr = name->addrs[k].addr;
@@ -134,7 +141,7 @@ void names_adopt(struct names *names, const char *name, const struct ipaddr *add
 	uint64_t age_ms = remaining_ms < names->stale_ms ? names->stale_ms - remaining_ms : 0;
 
 	if (found && !find_addr(found, addr))
-		vouch(found, addr, now_ms > age_ms ? now_ms - age_ms : 0);
+		vouch(names, found, addr, now_ms > age_ms ? now_ms - age_ms : 0);
 	if (found)
 		choose_targets(found);
 }
@@ -149,6 +156,32 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 		return;
 	found->families[addr->family].target.set = true;
 	found->families[addr->family].target.addr = *addr;
+	choose_targets(found);
+}
+
+bool names_set_never(struct names *names, const struct never *never, uint64_t now_ms)
+{
+	bool any = false;
+
+	names->never = never;
+	for (size_t i = 0; i < names->n; i++) {
+		struct name *name = &names->items[i];
+		bool changed = false;
+
+		for (size_t k = 0; k < name->n_addrs; k++) {
+			struct known_addr *known = &name->addrs[k];
+			bool is = is_never(names, &known->addr);
+
+			changed |= is != known->never;
+			known->never = is;
+		}
+		if (!changed)
+			continue;
+		choose_targets(name);
+		name->touched_ms = now_ms;
+		any = true;
+	}
+	return any;
 }
 
 bool names_expire(struct names *names, uint64_t now_ms)
@@ -390,7 +423,7 @@ static void answer_addrs(struct names *names, struct name *name, const struct an
 	for (size_t i = 0; i < answer->n_addrs; i++)
 		if (answer->addrs[i].family == answer->family &&
 		    !ipaddr_is_unspecified(&answer->addrs[i]))
-			vouch(name, &answer->addrs[i], now_ms);
+			vouch(names, name, &answer->addrs[i], now_ms);
 	for (size_t i = 0; i < name->n_addrs; i++)
 		if (answer->state != HOST_STATIC || name->addrs[i].current ||
 		    name->addrs[i].addr.family != answer->family)
@@ -423,6 +456,15 @@ struct name *names_answer(struct names *names, const struct answer *answer, uint
 		answer_failed(names, name, answer, now_ms);
 	choose_targets(name);
 	return name;
+}
+
+size_t name_refused(const struct name *name, const struct policy *policy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < name->n_addrs; i++)
+		n += name->addrs[i].never;
+	return n > 0 && never_opens_name(policy, name->name) ? n : 0;
 }
 
 unsigned name_trouble(const struct name *name)
@@ -468,6 +510,7 @@ static void fill_host(const struct name *name, struct host *host)
 void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t since_ms)
 {
 	hosts->timeout_s = (unsigned)(names->stale_ms / 1000);
+	hosts->never = names->never;
 	for (size_t i = 0; i < hosts->n; i++) {
 		struct host *host = &hosts->items[i];
 		const struct name *name = names_find(names, host->name);

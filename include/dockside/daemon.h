@@ -76,6 +76,10 @@ struct daemon {
 	uint64_t answers_since_ms;
 	sd_event_source *ready_timer; /* DNS has that long at the start */
 
+	/* daemon_own.c */
+	sd_event_source *own_io, *own_timer;
+	bool own_waiting;
+
 	/* daemon_repair.c */
 	struct nft_events *events;
 	sd_event_source *events_io, *repair_timer;
@@ -146,6 +150,12 @@ void daemon_names_ask(struct daemon *daemon);
 /* Whether every name that was asked until then has been answered, or has failed, and the sets have it. */
 bool daemon_names_settled(const struct daemon *daemon, uint64_t until_ms);
 void daemon_names_stop(struct daemon *daemon);
+/* The names' addresses have changed otherwise than by an answer: the sets follow soon. */
+void daemon_names_changed(struct daemon *daemon);
+
+/* This host's addresses are known from now on, to be called before a policy is enforced. */
+int daemon_own_start(struct daemon *daemon, struct err *err);
+void daemon_own_stop(struct daemon *daemon);
 
 /* To be opened before anything is loaded, so that nothing that others do goes unseen. */
 int daemon_repair_start(struct daemon *daemon, struct err *err);

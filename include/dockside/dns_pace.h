@@ -2,16 +2,16 @@
 /*
  * Layer 3: how much one name server is asked. Pure: time is a parameter, in milliseconds.
  *
- * Theory of operation. Three limits, each of which the server sets by how it behaves:
+ * Theory of operation. A single name that fails, or gets no answer, says nothing about the server: DNS_PACE_ROW
+ * of them in a row do, with no answer in between. Then there are three limits:
  *
- * - The window is how many questions may wait for its answer, DNS_PACE_WINDOW at most. REFUSED or SERVFAIL
- *   halves it, for the questions of one moment once; answers make it grow again, as in TCP.
- * - The pause. A server that refuses with a window of one, or that lets DNS_PACE_SILENCES questions in a row go
- *   without an answer in time, is left alone for a second, then two, up to ten; then it gets one question,
- *   and the answer to that ends it. Single names that get no answer, beside others that do, are no reason.
- * - The rate. Who refuses down to a pause, although it has answered others within the minute, counts questions
- *   over time, and perhaps those that it refuses, too. From then on it is asked three quarters of what it answered
- *   in that minute, evenly. Every ten minutes without a refusal add a tenth.
+ * - The window is how many questions may wait for its answer, DNS_PACE_WINDOW at most. REFUSED and SERVFAIL
+ *   halve it, for the questions of one moment once; answers make it grow again, as in TCP.
+ * - The pause. A server that refuses with a window of one, or that is silent, is left alone for a second, then two,
+ *   up to ten; then it gets one question, and the answer to that ends it.
+ * - The rate. A server that refuses down to a pause, although it has answered others within the minute, counts
+ *   questions over time, and perhaps those that it refuses, too. From then on it is asked three quarters of what it
+ *   answered in that minute, evenly. Every ten minutes without a refusal add a tenth.
  */
 #ifndef DOCKSIDE_DNS_PACE_H
 #define DOCKSIDE_DNS_PACE_H
@@ -21,7 +21,7 @@
 
 #define DNS_PACE_WINDOW 100u
 #define DNS_PACE_PAUSE_MAX_MS 10000u
-#define DNS_PACE_SILENCES 8u
+#define DNS_PACE_ROW 8u
 #define DNS_PACE_SLICES 12u /* of the last minute */
 
 struct dns_pace {
@@ -30,7 +30,7 @@ struct dns_pace {
 	unsigned grown;		    /* answers since it last did */
 	uint64_t cut_ms;	    /* questions from before then do not make it smaller again */
 	uint64_t answer_ms;	    /* the last one of any use */
-	unsigned silences;	    /* in a row */
+	unsigned failures, silences; /* in a row */
 	unsigned pauses;	    /* likewise */
 	bool silent;		    /* why: it says nothing; else it refuses */
 	uint64_t pause_ms;	    /* until then */

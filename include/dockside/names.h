@@ -18,6 +18,8 @@ struct known_addr {
 	struct ipaddr addr;
 	uint64_t seen_ms; /* when it was last vouched for: by an answer, or by an outage since */
 	bool current;	  /* the last answer of its family had it */
+	bool never;	  /* it opens nothing (never.h) */
+	bool told;	  /* the caller's: that it has told of that */
 };
 
 /* What has come of asking for one family of a name. */
@@ -63,6 +65,7 @@ struct names {
 	uint64_t stale_ms;   /* an address outlives the last answer that had it by this much */
 	size_t turn;	     /* of those that never resolved */
 	uint64_t new_ms;     /* none of those is due before then */
+	const struct never *never; /* names_set_never()'s */
 	bool configured;     /* names_configure() says so to its caller, who takes it back */
 };
 
@@ -119,6 +122,13 @@ void names_refresh(struct names *names, uint64_t now_ms);
  * name, or NULL if it is no longer configured.
  */
 struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms);
+
+/* From now on these addresses open nothing; borrowed. To be called again when there are others. Names with an
+ * address for which that changes are touched; whether there are any. */
+bool names_set_never(struct names *names, const struct never *never, uint64_t now_ms);
+
+/* How many addresses of a name are refused: those that open nothing, where a rule would open them. */
+size_t name_refused(const struct name *name, const struct policy *policy);
 
 /* Bits of enum name_trouble. */
 unsigned name_trouble(const struct name *name);

@@ -24,7 +24,7 @@ struct flight {
 	const char *name;
 	enum family family;
 	uint64_t asked_ms, due_ms; /* when the answer comes */
-	bool refused, told_silent;
+	bool refused, failed, told_silent;
 };
 
 struct world {
@@ -39,6 +39,7 @@ struct world {
 	unsigned at_once_max, per_minute_max; /* 0: no limit; refusals count, too, as Pi-hole's do */
 	bool dead;
 	const char *silent; /* a name that it says nothing about */
+	unsigned failing;   /* of so many names it says SERVFAIL */
 	unsigned asked[MINUTES_MAX], refused;
 };
 
@@ -74,7 +75,8 @@ static void put(struct world *w, const char *name, enum family family)
 	struct flight *flight = &w->flights[w->n];
 
 	assert_true(w->n < UNDER_WAY_MAX && minute(w) < MINUTES_MAX);
-	*flight = (struct flight){ name, family, w->now_ms, 0, false, false };
+	*flight = (struct flight){ .name = name, .family = family, .asked_ms = w->now_ms };
+	flight->failed = strtoul(name + 1, NULL, 10) < w->failing;
 	flight->refused = (w->at_once_max && n_serving(w) >= w->at_once_max) ||
 			  (w->per_minute_max && w->asked[minute(w)] >= w->per_minute_max);
 	flight->due_ms = w->now_ms + (flight->refused ? STEP_MS : w->latency_ms);
@@ -131,9 +133,12 @@ static void step_flight(struct world *w, size_t i)
 		return;
 	dns_pace_done(&w->pace);
 	if (came)
-		dns_pace_outcome(&w->pace, flight->refused ? DNS_PACE_REFUSED : DNS_PACE_ANSWERED,
+		dns_pace_outcome(&w->pace,
+				 flight->refused  ? DNS_PACE_REFUSED
+				 : flight->failed ? DNS_PACE_FAILED
+						  : DNS_PACE_ANSWERED,
 				 flight->asked_ms, w->now_ms);
-	answer(w, flight, came && !flight->refused);
+	answer(w, flight, came && !flight->refused && !flight->failed);
 	*flight = w->flights[--w->n];
 }
 
@@ -290,13 +295,28 @@ static void test_one_silent_name(void **state)
 		assert_in_range(w->asked[i], 29 * 10, 60 * 13);
 }
 
+/* Nor do names that the server fails to resolve. */
+static void test_some_fail(void **state)
+{
+	struct world *w = *state;
+
+	w->latency_ms = 20;
+	w->ttl_s = 5;
+	w->failing = 5;
+	start(w, 40);
+	run(w, 10 * 60);
+	assert_int_equal(n_resolved(w), 35);
+	for (size_t i = 1; i < 10; i++)
+		assert_in_range(w->asked[i], 35 * 11, 80 * 13);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_many_at_once), TEST(test_few_at_once), TEST(test_per_minute),
 		TEST(test_few_per_minute), TEST(test_ttl),	 TEST(test_dead),
-		TEST(test_one_silent_name),
+		TEST(test_one_silent_name), TEST(test_some_fail),
 	};
 
 	return cmocka_run_group_tests_name("dns_pace", tests, NULL, NULL);
