@@ -136,8 +136,7 @@ static void add_host_elems(struct plan *plan, struct plan_set *set, const struct
 	for (size_t i = 0; i < host->n_addrs; i++) {
 		struct elem *elem;
 
-		if (host->addrs[i].family != family ||
-		    set_refuses(plan, set, &host->addrs[i]))
+		if (host->addrs[i].family != family || set_refuses(plan, set, &host->addrs[i]))
 			continue;
 		elem = set_add_elem(set, set->origin);
 		memcpy(elem->key, host->addrs[i].b, sizeof(elem->key));

@@ -16,11 +16,11 @@
 #include "dockside/log.h"
 
 #define DNS_TIMEOUT_MS 4000
-#define COLLECT_MS 20 /* answers come in bunches */
+#define COLLECT_MS 20	/* answers come in bunches */
 #define ASK_SLICE_MS 20 /* then others have their turn for as long */
 #define TICK_MS 1000
 #define TROUBLE_TICKS 10 /* a server is in trouble for so long before the log has it */
-#define ASLEEP_MS 1000 /* what counts as sleep of the machine */
+#define ASLEEP_MS 1000	 /* what counts as sleep of the machine */
 
 static void arm_dns(struct daemon *d);
 static void arm_ask(struct daemon *d);

@@ -7,7 +7,7 @@
 #include "dockside/log.h"
 #include "dockside/own.h"
 
-#define COLLECT_MS 20	/* addresses come and go in bunches */
+#define COLLECT_MS 20  /* addresses come and go in bunches */
 #define AGAIN_MS 1000u /* where they could not be read */
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)

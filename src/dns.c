@@ -31,10 +31,10 @@ struct question {
 	TAILQ_ENTRY(question) entry;
 	uint64_t until_ms;
 	enum family family;
-	size_t candidate;   /* which of the names that the search domains make of it */
-	bool confirming;    /* asking for the other family, whether to go on to the next candidate */
-	bool exists;	    /* some candidate does, without an address */
-	uint32_t ttl_s;	    /* for how long it has none, 0: not known */
+	size_t candidate; /* which of the names that the search domains make of it */
+	bool confirming;  /* asking for the other family, whether to go on to the next candidate */
+	bool exists;	  /* some candidate does, without an address */
+	uint32_t ttl_s;	  /* for how long it has none, 0: not known */
 	const char *failure; /* of the family's own question; NULL: it has no address */
 	char name[];
 };

@@ -34,8 +34,8 @@
 #define DNS_PORT 53
 #define ROUNDS_MAX 3u
 #define TRY_MIN_MS 10u
-#define RETRY_MS 300u	/* after all servers have failed, before they are asked again */
-#define NO_ROOM_MS 50u	/* before it is tried again whether there is */
+#define RETRY_MS 300u  /* after all servers have failed, before they are asked again */
+#define NO_ROOM_MS 50u /* before it is tried again whether there is */
 #define EVENTS_MAX 64
 #define DATAGRAMS_MAX 16 /* of one socket at a time */
 #define MESSAGE_MAX 65535u
@@ -616,15 +616,16 @@ int dns_client_wait_ms(const struct dns_client *client)
 	uint64_t at_ms = UINT64_MAX;
 	const struct query *q;
 
-	TAILQ_FOREACH(q, &client->asked, entry) {
+	TAILQ_FOREACH(q, &client->asked, entry)
+	{
 		if (q->next_ms < at_ms)
 			at_ms = q->next_ms;
 		if (q->until_ms < at_ms)
 			at_ms = q->until_ms;
 	}
 	TAILQ_FOREACH(q, &client->waiting, entry)
-		if (q->until_ms != 0 && q->until_ms < at_ms)
-			at_ms = q->until_ms;
+	if (q->until_ms != 0 && q->until_ms < at_ms)
+		at_ms = q->until_ms;
 	if (!TAILQ_EMPTY(&client->waiting) && room_ms(client) < at_ms)
 		at_ms = room_ms(client);
 	return ms_until(at_ms);

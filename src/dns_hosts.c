@@ -35,8 +35,7 @@ static void parse_line(struct dns_hosts *hosts, size_t *cap, char *line, size_t 
 		next = name + strcspn(name, BLANKS);
 		if (*next)
 			*next++ = '\0';
-		hosts->entries =
-			array_grow(hosts->entries, cap, hosts->n, sizeof(*hosts->entries));
+		hosts->entries = array_grow(hosts->entries, cap, hosts->n, sizeof(*hosts->entries));
 		hosts->entries[hosts->n++] = (struct dns_hosts_entry){ name, number, addr };
 	}
 }

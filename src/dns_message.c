@@ -151,8 +151,7 @@ bool dns_read_name(struct dns_reader *r, struct dns_name *ret_name)
 		at++;
 		if (len == 0)
 			break;
-		if (len > LABEL_MAX || r->len - at < len ||
-		    !add_label(&name, r->message + at, len))
+		if (len > LABEL_MAX || r->len - at < len || !add_label(&name, r->message + at, len))
 			return false;
 		at += len;
 	}

@@ -6,8 +6,8 @@
 #define MINUTE_MS 60000u
 #define SLICE_MS (MINUTE_MS / DNS_PACE_SLICES)
 #define PAUSE_MS 1000u
-#define RATE_MIN 30u	   /* questions a minute */
-#define RATE_MAX 60000u	   /* a limit beyond that is none */
+#define RATE_MIN 30u	     /* questions a minute */
+#define RATE_MAX 60000u	     /* a limit beyond that is none */
 #define RATE_WAIT_MS 600000u /* without a refusal, before it rises */
 
 void dns_pace_init(struct dns_pace *pace)

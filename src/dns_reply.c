@@ -90,8 +90,7 @@ static bool take_answers(struct dns_reader *r, unsigned n, const struct dns_name
 
 	aliases.names[0] = *question;
 	for (unsigned i = 0; i < n; i++)
-		if (!dns_read_record(r, &record) ||
-		    !take_record(r, &record, type, &aliases, reply))
+		if (!dns_read_record(r, &record) || !take_record(r, &record, type, &aliases, reply))
 			return false;
 	return true;
 }

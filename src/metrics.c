@@ -487,8 +487,7 @@ static const struct metric {
 	{ "alarms", "gauge",
 	  "Drop and NAT rules that do nothing for a name, as no address of it is known, and "
 	  "addresses of names that no name opens.",
-	  one,
-	  put_alarms },
+	  one, put_alarms },
 	{ "shim_state", "gauge",
 	  "The second layer in DOCKER-USER: 1 for the state that it is in, by table.", shim_states,
 	  put_shim },

@@ -22,8 +22,10 @@ static const struct {
 	{ { { FAMILY_IPV4, { 224 } }, 4 }, "a multicast address" },
 	{ { { FAMILY_IPV6, { 0 } }, 128 }, "an unspecified address" },
 	{ { { FAMILY_IPV6, { [15] = 1 } }, 128 }, "a loopback address" },
-	{ { { FAMILY_IPV6, { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 } }, 128 }, METADATA },
-	{ { { FAMILY_IPV6, { 0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54 } }, 128 }, METADATA },
+	{ { { FAMILY_IPV6, { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 } }, 128 },
+	  METADATA },
+	{ { { FAMILY_IPV6, { 0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54 } }, 128 },
+	  METADATA },
 	{ { { FAMILY_IPV6, { [10] = 0xff, [11] = 0xff } }, 96 }, "an IPv4-mapped address" },
 	{ { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 }, "a link-local address" },
 	{ { { FAMILY_IPV6, { 0xff } }, 8 }, "a multicast address" },
@@ -35,7 +37,7 @@ static const struct {
 	size_t at;
 } embedding[] = {
 	{ { { FAMILY_IPV6, { 0x00, 0x64, 0xff, 0x9b } }, 96 }, 12 }, /* RFC 6052: NAT64 */
-	{ { { FAMILY_IPV6, { 0x20, 0x02 } }, 16 }, 2 },		      /* RFC 3056: 6to4 */
+	{ { { FAMILY_IPV6, { 0x20, 0x02 } }, 16 }, 2 },		     /* RFC 3056: 6to4 */
 };
 
 void never_set_own(struct never *never, const struct ipaddr *own, size_t n)
@@ -143,8 +145,7 @@ bool never_opens_name(const struct policy *policy, const char *name)
 			    rule_has(policy, &network->egress[k], name))
 				return true;
 		for (size_t k = 0; k < network->n_nat; k++)
-			if (network->nat[k].to_host &&
-			    strcmp(network->nat[k].to_host, name) == 0)
+			if (network->nat[k].to_host && strcmp(network->nat[k].to_host, name) == 0)
 				return true;
 	}
 	return false;

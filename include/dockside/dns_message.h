@@ -13,9 +13,9 @@
 #include "dockside/addr.h"
 
 #define DNS_HEADER_SIZE 12u
-#define DNS_NAME_MAX 255u				  /* bytes of a name in a message */
+#define DNS_NAME_MAX 255u				   /* bytes of a name in a message */
 #define DNS_QUERY_MAX (DNS_HEADER_SIZE + DNS_NAME_MAX + 4) /* a question of ours */
-#define DNS_ADDRS_MAX 256u				  /* addresses that we take from one answer */
+#define DNS_ADDRS_MAX 256u  /* addresses that we take from one answer */
 #define DNS_ALIASES_MAX 16u /* resolvers follow about as many, and those in a circle end here */
 
 enum dns_type {

@@ -26,16 +26,17 @@
 
 struct dns_pace {
 	unsigned under_way;
-	unsigned window, threshold; /* it grows by one an answer up to there, then by one a window */
-	unsigned grown;		    /* answers since it last did */
-	uint64_t cut_ms;	    /* questions from before then do not make it smaller again */
-	uint64_t answer_ms;	    /* the last one of any use */
+	unsigned window,
+		threshold;  /* it grows by one an answer up to there, then by one a window */
+	unsigned grown;	    /* answers since it last did */
+	uint64_t cut_ms;    /* questions from before then do not make it smaller again */
+	uint64_t answer_ms; /* the last one of any use */
 	unsigned failures, silences; /* in a row */
-	unsigned pauses;	    /* likewise */
-	bool silent;		    /* why: it says nothing; else it refuses */
-	uint64_t pause_ms;	    /* until then */
+	unsigned pauses;	     /* likewise */
+	bool silent;		     /* why: it says nothing; else it refuses */
+	uint64_t pause_ms;	     /* until then */
 	unsigned answered[DNS_PACE_SLICES];
-	uint64_t slice;	    /* number of the newest */
+	uint64_t slice;	     /* number of the newest */
 	unsigned per_minute; /* 0: no limit */
 	uint64_t rate_ms;    /* when that was last changed */
 	uint64_t next_ms;    /* the next question */

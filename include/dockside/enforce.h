@@ -45,7 +45,7 @@ struct enforcer {
 	struct nft_loader *loader;
 	struct nft_sets *sets;
 	struct names names;
-	struct never never; /* of the running policy, or of one that is about to */
+	struct never never;	 /* of the running policy, or of one that is about to */
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
 	struct plan_options options;

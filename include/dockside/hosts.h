@@ -30,7 +30,8 @@ struct answer {
 	enum host_state state; /* not HOST_UNASKED */
 	const struct ipaddr *addrs;
 	size_t n_addrs;
-	unsigned ttl_s;	   /* HOST_DNS: the smallest of the records; without addresses 0 if not known */
+	unsigned
+		ttl_s; /* HOST_DNS: the smallest of the records; without addresses 0 if not known */
 	const char *error; /* HOST_FAILED: why */
 };
 
@@ -50,7 +51,7 @@ struct host {
 struct hosts {
 	struct host *items;
 	size_t n;
-	unsigned timeout_s; /* of the elements that their addresses become; 0: permanent */
+	unsigned timeout_s;	   /* of the elements that their addresses become; 0: permanent */
 	const struct never *never; /* addresses that open nothing, borrowed; NULL: there are none */
 	struct never own_never;	   /* for who has nothing to borrow */
 };

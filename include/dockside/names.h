@@ -9,10 +9,10 @@
 
 #include "dockside/hosts.h"
 
-#define NAME_ASK_MIN_MS 5000   /* a name is asked at most this often */
-#define NAME_TRIES 3	       /* a name that never resolved goes before others so many times */
-#define NAME_PUT_MAX_MS 10000  /* for longer nobody waits until a question can be put */
-#define NAME_NONE_MS 300000    /* for how long there is no address, if DNS does not say */
+#define NAME_ASK_MIN_MS 5000  /* a name is asked at most this often */
+#define NAME_TRIES 3	      /* a name that never resolved goes before others so many times */
+#define NAME_PUT_MAX_MS 10000 /* for longer nobody waits until a question can be put */
+#define NAME_NONE_MS 300000   /* for how long there is no address, if DNS does not say */
 
 struct known_addr {
 	struct ipaddr addr;
@@ -47,7 +47,7 @@ struct name {
 	char *errors[N_FAMILIES]; /* by family: why the last question failed, or NULL */
 	uint64_t touched_ms;	  /* when it last changed, or was vouched for again */
 	unsigned told;		  /* the caller's: the trouble that it has told of */
-	bool local;		  /* the caller's: /etc/hosts has it, so that asking costs nothing */
+	bool local; /* the caller's: /etc/hosts has it, so that asking costs nothing */
 };
 
 /* What is wrong with a name, as bits. */
@@ -66,7 +66,7 @@ struct names {
 	size_t turn;	     /* of those that never resolved */
 	uint64_t new_ms;     /* none of those is due before then */
 	const struct never *never; /* names_set_never()'s */
-	bool configured;     /* names_configure() says so to its caller, who takes it back */
+	bool configured;	   /* names_configure() says so to its caller, who takes it back */
 };
 
 /* How much the servers may be asked. */

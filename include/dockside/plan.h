@@ -232,7 +232,7 @@ struct plan {
 	struct arena arena;
 	struct plan_options options;
 	const struct never *never; /* borrowed from the hosts; or NULL */
-	struct plan_set **sets; /* in the order in which they are printed */
+	struct plan_set **sets;	   /* in the order in which they are printed */
 	size_t n_sets;
 	size_t cap_sets;
 	struct plan_chain **chains;

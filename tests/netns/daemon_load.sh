@@ -62,6 +62,8 @@ result "it is asked less than that in the end" "$([[ $(asked 120 180) -le 1000 ]
 is "and refuses none any more" "$(awk 'NR == 1 { begin = $1 } $1 - begin >= 120 && /!/' $t/answers)" ""
 is "all names have their addresses still" "$(elements ipset-many-v4 | grep -c '^10\.3\.')" 600
 like "the log says so" "$(life)" 'name server 127\.0\.0\.1 (limits questions|refuses)'
+client status
+like "and so does status" "$out" 'dns: name server 127\.0\.0\.1 limits questions, and is asked [0-9]+ a minute'
 end_daemon TERM
 is "the daemon ends" "$status" 0
 finish

@@ -62,8 +62,7 @@ static void test_search(void **state)
 	/* The last line counts. */
 	expect_conf("search a.example\ndomain b.example c.example\n", "host",
 		    "127.0.0.1 | b.example | 1 5 2");
-	expect_conf("domain b.example\nsearch a.example", "host",
-		    "127.0.0.1 | a.example | 1 5 2");
+	expect_conf("domain b.example\nsearch a.example", "host", "127.0.0.1 | a.example | 1 5 2");
 	expect_conf("search\n", "host.c.example", "127.0.0.1 | | 1 5 2");
 	/* Without one, the machine's own. */
 	expect_conf("options ndots:2\n", "host.c.example", "127.0.0.1 | c.example | 2 5 2");
@@ -101,7 +100,8 @@ static void test_candidates(void **state)
 	(void)state;
 	expect_candidates("", "db", "db");
 	expect_candidates("search a.example b.example", "db", "db.a.example db.b.example db");
-	expect_candidates("search a.example b.example", "db.x", "db.x db.x.a.example db.x.b.example");
+	expect_candidates("search a.example b.example", "db.x",
+			  "db.x db.x.a.example db.x.b.example");
 	expect_candidates("search a.example\noptions ndots:2", "db.x", "db.x.a.example db.x");
 	expect_candidates("search a.example\noptions ndots:0", "db", "db db.a.example");
 	expect_candidates("search . a.example", "db", "db db.a.example db");

@@ -92,9 +92,10 @@ static void address(struct message *m, const char *owner, uint8_t last, unsigned
 static void assert_answer(const struct message *m, const char *expected)
 {
 	static const char *const words[] = {
-		[DNS_ADDRESSES] = "addresses", [DNS_NO_DATA] = "no data", [DNS_NO_NAME] = "no name",
-		[DNS_TRUNCATED] = "truncated", [DNS_SERVFAIL] = "servfail",
-		[DNS_REFUSED] = "refused",     [DNS_USELESS] = "useless",
+		[DNS_ADDRESSES] = "addresses", [DNS_NO_DATA] = "no data",
+		[DNS_NO_NAME] = "no name",     [DNS_TRUNCATED] = "truncated",
+		[DNS_SERVFAIL] = "servfail",   [DNS_REFUSED] = "refused",
+		[DNS_USELESS] = "useless",
 	};
 	cleanup(cleanup_free) uint8_t *copy = xmalloc(m->len + 1);
 	struct dns_answer answer;
@@ -114,9 +115,9 @@ static void assert_answer(const struct message *m, const char *expected)
 
 static void test_question(void **state)
 {
-	static const uint8_t expected[] = { 0x12, 0x67, 1,   0,	  0,   1,   0,	 0,   0,   0,
-					    0,	  0,	3,   'w', 'w', 'w', 7,	 'e', 'x', 'a',
-					    'm',  'p',	'l', 'e', 0,   0,   28,	 0,   1 };
+	static const uint8_t expected[] = { 0x12, 0x67, 1,   0,	  0,   1,   0,	0,   0,	  0,
+					    0,	  0,	3,   'w', 'w', 'w', 7,	'e', 'x', 'a',
+					    'm',  'p',	'l', 'e', 0,   0,   28, 0,   1 };
 	char label[65], whole[300] = "";
 	struct dns_name n, other;
 
@@ -348,8 +349,8 @@ static void test_malformed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_question),  cmocka_unit_test(test_forged),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_question),   cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_addresses),  cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_long_chain), cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_malformed),
 	};

@@ -36,7 +36,8 @@ struct world {
 	size_t n;
 	/* The server. */
 	unsigned latency_ms, ttl_s;
-	unsigned at_once_max, per_minute_max; /* 0: no limit; refusals count, too, as Pi-hole's do */
+	unsigned at_once_max,
+		per_minute_max; /* 0: no limit; refusals count, too, as Pi-hole's do */
 	bool dead;
 	const char *silent; /* a name that it says nothing about */
 	unsigned failing;   /* of so many names it says SERVFAIL */
@@ -95,8 +96,7 @@ static void ask(struct world *w)
 				       : dns_pace_scarce(&w->pace)	       ? NAMES_SCARCE
 									       : NAMES_FREE;
 		enum family family;
-		const char *name =
-			names_take_due(&w->names, w->now_ms, room, &w->cursor, &family);
+		const char *name = names_take_due(&w->names, w->now_ms, room, &w->cursor, &family);
 
 		if (!name)
 			return;
@@ -314,8 +314,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_many_at_once), TEST(test_few_at_once), TEST(test_per_minute),
-		TEST(test_few_per_minute), TEST(test_ttl),	 TEST(test_dead),
+		TEST(test_many_at_once),    TEST(test_few_at_once), TEST(test_per_minute),
+		TEST(test_few_per_minute),  TEST(test_ttl),	    TEST(test_dead),
 		TEST(test_one_silent_name), TEST(test_some_fail),
 	};
 

@@ -121,10 +121,22 @@ static void test_reasons(void **state)
 		{ "2002:7f00:1::", "an IPv6 form of an address that names never open" },
 	};
 	static const char *const good[] = {
-		"10.0.0.1",   "192.168.1.1", "172.30.2.1",	   "172.30.3.1",    "100.100.100.201",
-		"100.64.0.1", "169.253.1.1", "198.51.100.1",	   "223.255.255.1", "2001:db8::78",
-		"fd00::1",    "fec0::1",     "64:ff9b::198.51.100.1", "2002:c633:6401::1",
-		"fd00:ec2::253", "fd00:30:2::1",
+		"10.0.0.1",
+		"192.168.1.1",
+		"172.30.2.1",
+		"172.30.3.1",
+		"100.100.100.201",
+		"100.64.0.1",
+		"169.253.1.1",
+		"198.51.100.1",
+		"223.255.255.1",
+		"2001:db8::78",
+		"fd00::1",
+		"fec0::1",
+		"64:ff9b::198.51.100.1",
+		"2002:c633:6401::1",
+		"fd00:ec2::253",
+		"fd00:30:2::1",
 	};
 	struct fixture *f = *state;
 
@@ -173,8 +185,8 @@ static void assert_set(struct fixture *f, const char *name, const char *expected
 	assert_non_null(set);
 	for (size_t i = 0; i < set->n_elems; i++) {
 		bool map = set->type == MAP_NAT4;
-		struct ipaddr a = ipaddr_from_bytes(FAMILY_IPV4, map ? set->elems[i].data
-								     : set->elems[i].key);
+		struct ipaddr a = ipaddr_from_bytes(FAMILY_IPV4,
+						    map ? set->elems[i].data : set->elems[i].key);
 
 		if (!set->elems[i].unresolved)
 			buf_printf(&b, "%s%s", i > 0 ? " " : "", ipaddr_format(&a, text));
