@@ -31,7 +31,8 @@ holds_nothing()
 {
 	local set found=''
 	for set in ipset-allowed-v4 ipset-allowed-v6 host-clone.example-v4 host-clone.example-v6 map; do
-		found+=$({ [[ $set == map ]] && nft list map inet dockside ds-1-nat4 || elements $set; } | grep -E '169\.254|100\.100\.100|172\.30\.2\.|127\.|224\.|255\.255|fd00:ec2|64:ff9b|fd77|198\.51\.100\.77')
+		found+=$(if [[ $set == map ]]; then nft list map inet dockside ds-1-nat4; else elements $set; fi |
+			grep -E '169\.254|100\.100\.100|172\.30\.2\.|127\.|224\.|255\.255|fd00:ec2|64:ff9b|fd77|198\.51\.100\.77')
 	done
 	result "$1" "$found"
 }
