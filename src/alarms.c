@@ -52,6 +52,26 @@ static void tell_drop(struct teller *t, const struct policy *policy, const struc
 			     hosts[i]);
 }
 
+/* Addresses that DNS has for names that rules allow, and that no name opens. */
+static void tell_never(struct teller *t, const struct policy *policy)
+{
+	for (size_t i = 0; i < t->names->n; i++) {
+		const struct name *name = &t->names->items[i];
+		size_t n = name_refused(name, policy);
+
+		t->n += n;
+		for (size_t k = 0; n > 0 && t->on_alarm && k < name->n_addrs; k++) {
+			struct buf b = { 0 };
+
+			if (!name->addrs[k].never)
+				continue;
+			never_tell(t->names->never, name->name, &name->addrs[k].addr, &b);
+			t->on_alarm(t->data, buf_str(&b));
+			buf_free(&b);
+		}
+	}
+}
+
 size_t alarms_tell(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
 		   void *data)
 {
@@ -68,5 +88,6 @@ size_t alarms_tell(const struct policy *policy, const struct names *names, alarm
 				tell(&t, network, "nat", network->nat[k].index, network->nat[k].loc,
 				     "redirects nothing to", network->nat[k].to_host);
 	}
+	tell_never(&t, policy);
 	return t.n;
 }

@@ -321,6 +321,8 @@ void client_print_status(const struct json_node *answer, const struct term *term
 	print_files(json_member(answer, "files", JSON_OBJECT), term, out);
 	print_shim(json_member(answer, "shim", JSON_OBJECT), term, out);
 	print_docker(json_member(answer, "docker", JSON_OBJECT), term, out);
+	if (json_text(answer, "resolver", NULL))
+		fprintf(out, "dns: %s\n", json_text(answer, "resolver", NULL));
 	print_drift(json_member(answer, "drift", JSON_OBJECT), out);
 	print_networks(answer, term, out);
 	print_names(answer, term, out);

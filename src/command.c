@@ -7,6 +7,7 @@
 #include "dockside/dns.h"
 #include "dockside/link.h"
 #include "dockside/log.h"
+#include "dockside/own.h"
 #include "dockside/save.h"
 #include "dockside/term.h"
 
@@ -65,6 +66,36 @@ static void warn_of_host(const struct host *host, enum resolve_for what)
 	buf_free(&b);
 }
 
+static void warn_of_refused(const struct policy *policy, const struct hosts *hosts,
+			    const struct host *host)
+{
+	for (size_t i = 0; i < host->n_addrs; i++) {
+		struct buf b = { 0 };
+
+		if (!never_reason(hosts->never, &host->addrs[i]) ||
+		    !never_opens_name(policy, host->name))
+			continue;
+		never_tell(hosts->never, host->name, &host->addrs[i], &b);
+		log_warning("%s", buf_str(&b));
+		buf_free(&b);
+	}
+}
+
+/* What names never open. Without knowing this host's addresses they might open these. */
+static int find_never(const struct policy *policy, struct hosts *hosts, struct err *err)
+{
+	struct own_addrs own;
+	int r = own_addrs_read(&own, err);
+
+	if (r < 0)
+		return r;
+	never_set_own(&hosts->own_never, own.items, own.n);
+	never_set_policy(&hosts->own_never, policy);
+	hosts_set_never(hosts, &hosts->own_never);
+	own_addrs_free(&own);
+	return 0;
+}
+
 int resolve_names(const struct policy *policy, enum resolve_for what, struct hosts *ret_hosts,
 		  struct err *err)
 {
@@ -76,8 +107,12 @@ int resolve_names(const struct policy *policy, enum resolve_for what, struct hos
 	term_progress("waiting for DNS");
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
 	term_progress_end();
-	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++)
+	if (r >= 0)
+		r = find_never(policy, ret_hosts, err);
+	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++) {
 		warn_of_host(&ret_hosts->items[i], what);
+		warn_of_refused(policy, ret_hosts, &ret_hosts->items[i]);
+	}
 	return r;
 }
 

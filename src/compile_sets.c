@@ -15,6 +15,7 @@ void compile_sets_init(struct compile_sets *c, const struct policy *policy,
 		       const struct hosts *hosts, struct plan *plan)
 {
 	*c = (struct compile_sets){ .policy = policy, .hosts = hosts, .plan = plan };
+	plan->never = hosts->never;
 	c->ipsets = xcalloc(policy->n_ipsets + 1, sizeof(*c->ipsets));
 	c->names = xcalloc(hosts->n + 1, sizeof(*c->names));
 }
@@ -135,7 +136,7 @@ static void add_host_elems(struct plan *plan, struct plan_set *set, const struct
 	for (size_t i = 0; i < host->n_addrs; i++) {
 		struct elem *elem;
 
-		if (host->addrs[i].family != family)
+		if (host->addrs[i].family != family || set_refuses(plan, set, &host->addrs[i]))
 			continue;
 		elem = set_add_elem(set, set->origin);
 		memcpy(elem->key, host->addrs[i].b, sizeof(elem->key));
@@ -230,6 +231,7 @@ const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
 	for (int kind = DEST_SET_V4; kind <= DEST_SET_V6; kind++) {
 		struct plan_set *set = sets->sets[kind];
 
+		set->opens = never_opens_ipset(c->policy, index);
 		set->hosts = arena_alloc(&c->plan->arena,
 					 ipset->n_hostnames * sizeof(const struct host *));
 		for (size_t i = 0; i < ipset->n_hostnames; i++)
@@ -253,6 +255,7 @@ const struct dest_sets *compile_name(struct compile_sets *c, const char *name)
 		struct plan_set *set = add_dest_set(c, (enum dest_set)kind, "host-", name, origin);
 
 		sets->sets[kind] = set;
+		set->opens = never_opens_name(c->policy, name);
 		set->hosts = arena_alloc(&c->plan->arena, sizeof(const struct host *));
 		set->hosts[set->n_hosts++] = host;
 		compile_host_elems(c->plan, set, c->hosts->timeout_s);

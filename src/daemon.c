@@ -387,6 +387,8 @@ static int start(struct daemon *d, struct err *err)
 				 &d->options->plan, d->options->docker, err);
 	if (r >= 0)
 		r = daemon_names_start(d, err);
+	if (r >= 0)
+		r = daemon_own_start(d, err);
 	if (r < 0)
 		return r;
 	raise_inotify_limits();
@@ -487,6 +489,7 @@ static void stop(struct daemon *d)
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
 	daemon_denied_stop(d);
+	daemon_own_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
 	daemon_drain_stop(d);

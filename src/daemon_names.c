@@ -2,9 +2,10 @@
 /*
  * Theory of operation
  *
- * ask_timer fires when the next name is due; its question goes to the resolver. Answers only change
+ * ask_timer fires when the next name is due; its question goes to the resolver, if that has room for it: names
+ * that are due queue up in names.c, which knows whose turn it is, and not in the resolver. Answers only change
  * what we know of the name; sets_timer, a moment after the first of them, gives the kernel all of it
- * in one transaction.
+ * in one transaction. tick_timer looks every second whether /etc/hosts or resolv.conf has changed.
  */
 #include "dockside/daemon.h"
 
@@ -15,10 +16,11 @@
 #include "dockside/log.h"
 
 #define DNS_TIMEOUT_MS 4000
-#define COLLECT_MS 20 /* answers come in bunches */
-/* Then others have their turn for as long: c-ares reads all of /etc/hosts for each name, and there are long ones. */
-#define ASK_SLICE_MS 20
-#define ASLEEP_MS 1000 /* what counts as sleep of the machine */
+#define COLLECT_MS 20	/* answers come in bunches */
+#define ASK_SLICE_MS 20 /* then others have their turn for as long */
+#define TICK_MS 1000
+#define TROUBLE_TICKS 10 /* a server is in trouble for so long before the log has it */
+#define ASLEEP_MS 1000	 /* what counts as sleep of the machine */
 
 static void arm_dns(struct daemon *d);
 static void arm_ask(struct daemon *d);
@@ -56,6 +58,23 @@ static void log_trouble(const struct name *name, unsigned trouble)
 	buf_free(&b);
 }
 
+/* Once for each name and address, as long as it has it. */
+static void tell_refused(struct daemon *d, struct name *name)
+{
+	for (size_t i = 0; i < name->n_addrs; i++) {
+		struct known_addr *known = &name->addrs[i];
+		struct buf b = { 0 };
+
+		if (!known->never || known->told ||
+		    !never_opens_name(&d->enforcer.running->policy, name->name))
+			continue;
+		known->told = true;
+		never_tell(&d->enforcer.never, name->name, &known->addr, &b);
+		log_warning("%s", buf_str(&b));
+		buf_free(&b);
+	}
+}
+
 /* One line when a name begins to fail and one when it is back, not one per answer; and not before
  * both families have answered, as mostly what one says the other says too. */
 static void tell_trouble(struct daemon *d)
@@ -71,6 +90,8 @@ static void tell_trouble(struct daemon *d)
 		log_trouble(name, trouble);
 		name->told = trouble;
 	}
+	for (size_t i = 0; i < names->n; i++)
+		tell_refused(d, &names->items[i]);
 	if (alarms_tell(&d->enforcer.running->policy, names, NULL, NULL) != d->told_alarms)
 		daemon_notify_status(d);
 }
@@ -106,6 +127,11 @@ static void sets_soon(struct daemon *d)
 	daemon_arm(d, &d->sets_timer, now_ms + COLLECT_MS, on_sets);
 }
 
+void daemon_names_changed(struct daemon *d)
+{
+	sets_soon(d);
+}
+
 static void on_answer(void *data, const struct answer *answer)
 {
 	struct daemon *d = data;
@@ -124,6 +150,10 @@ static int on_dns_io(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)fd;
 	(void)revents;
 	dns_process(d->dns);
+	if (names_due(&d->enforcer.names) <= daemon_now_ms(d) && dns_room(d->dns) > 0) {
+		daemon_names_ask(d);
+		return 0;
+	}
 	arm_dns(d);
 	arm_ask(d);
 	return 0;
@@ -159,13 +189,26 @@ static int on_ask(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* What is due and was not put waits for room. */
+static uint64_t room_from_ms(const struct daemon *d, uint64_t now_ms)
+{
+	int wait_ms = dns_room(d->dns) > 0 ? TICK_MS : dns_room_ms(d->dns);
+
+	if (d->ask_from_ms > now_ms)
+		return 0; /* there was no time for it */
+	return now_ms + (uint64_t)(wait_ms < 0 || wait_ms > TICK_MS ? TICK_MS : wait_ms + 1);
+}
+
 /* By a clock that goes on while the machine sleeps. */
 static void arm_ask(struct daemon *d)
 {
 	uint64_t due_ms = names_due(&d->enforcer.names), now_ms = daemon_now_ms(d);
+	uint64_t from_ms = due_ms > now_ms ? 0 : room_from_ms(d, now_ms);
 	uint64_t at_ms = due_ms > d->ask_from_ms ? due_ms : d->ask_from_ms;
-	uint64_t wait_us = at_ms > now_ms ? (at_ms - now_ms) * 1000 : 0;
+	uint64_t wait_us;
 
+	at_ms = at_ms > from_ms ? at_ms : from_ms;
+	wait_us = at_ms > now_ms ? (at_ms - now_ms) * 1000 : 0;
 	if (due_ms == UINT64_MAX)
 		d->ask_timer = sd_event_source_disable_unref(d->ask_timer);
 	else if (!d->ask_timer)
@@ -175,28 +218,86 @@ static void arm_ask(struct daemon *d)
 		sd_event_source_set_enabled(d->ask_timer, SD_EVENT_ONESHOT);
 }
 
+/* Names of /etc/hosts are answered whatever the servers do; those that have come or gone there at once. */
+static void find_local(struct daemon *d, bool changed)
+{
+	struct names *names = &d->enforcer.names;
+
+	for (size_t i = 0; i < names->n; i++) {
+		struct name *name = &names->items[i];
+		bool local = dns_is_local(d->dns, name->name);
+
+		if (changed && (local || name->local))
+			name_due(names, name, daemon_now_ms(d));
+		name->local = local;
+	}
+	names->configured = false;
+}
+
+static enum names_room find_room(const struct daemon *d)
+{
+	if (dns_room(d->dns) == 0)
+		return NAMES_FULL;
+	return dns_scarce(d->dns) ? NAMES_SCARCE : NAMES_FREE;
+}
+
+/* Once it has lasted, and once when it is over. */
+static void tell_servers(struct daemon *d)
+{
+	struct buf text = { 0 };
+
+	dns_trouble(d->dns, &text);
+	if (text.len == 0) {
+		if (d->dns_trouble_ticks >= TROUBLE_TICKS)
+			log_info("DNS: the name servers answer again");
+		d->dns_trouble_ticks = 0;
+	} else if (d->dns_trouble_ticks <= TROUBLE_TICKS &&
+		   ++d->dns_trouble_ticks == TROUBLE_TICKS) {
+		log_warning("DNS: %s; names keep their addresses", buf_str(&text));
+	}
+	buf_free(&text);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	tell_servers(d);
+	daemon_names_ask(d);
+	daemon_settled(d);
+	return 0;
+}
+
 void daemon_names_ask(struct daemon *d)
 {
+	bool changed = dns_follow(d->dns);
 	enum family family;
 	const char *name;
 	uint64_t end_ms = monotonic_ms() + ASK_SLICE_MS;
 
+	if (changed || d->enforcer.names.configured)
+		find_local(d, changed);
+	if (names_vouch(&d->enforcer.names, daemon_now_ms(d)))
+		sets_soon(d);
 	/* Addresses whose time is up leave the sets of the plan, too. */
 	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
 		sets_soon(d);
 	while (monotonic_ms() < end_ms &&
-	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), &d->ask_cursor,
-				      &family)))
+	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), find_room(d),
+				      &d->ask_cursor, &family)))
 		dns_ask(d->dns, name, family);
 	if (monotonic_ms() >= end_ms)
 		d->ask_from_ms = daemon_now_ms(d) + 2 * ASK_SLICE_MS;
 	arm_dns(d);
 	arm_ask(d);
+	daemon_arm(d, &d->tick_timer, daemon_now_ms(d) + TICK_MS, on_tick);
 }
 
 bool daemon_names_settled(const struct daemon *d, uint64_t until_ms)
 {
-	return !d->answers_waiting && !names_asking(&d->enforcer.names, until_ms);
+	return !d->answers_waiting && !names_asking(&d->enforcer.names, until_ms, daemon_now_ms(d));
 }
 
 int daemon_names_start(struct daemon *d, struct err *err)
@@ -214,6 +315,7 @@ void daemon_names_stop(struct daemon *d)
 	sd_event_source_disable_unref(d->dns_io);
 	sd_event_source_disable_unref(d->dns_timer);
 	sd_event_source_disable_unref(d->ask_timer);
+	sd_event_source_disable_unref(d->tick_timer);
 	sd_event_source_disable_unref(d->sets_timer);
 	dns_close(d->dns);
 }

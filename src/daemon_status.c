@@ -310,6 +310,17 @@ static void put_alarms(struct json_out *out, const struct daemon *d)
 	json_out_close(out, ']');
 }
 
+/* Name servers that are spared. */
+static void put_resolver(struct json_out *out, const struct daemon *d)
+{
+	struct buf text = { 0 };
+
+	if (d->dns) /* a status without a resolver is a test's */
+		dns_trouble(d->dns, &text);
+	json_out_string(out, "resolver", text.len > 0 ? buf_str(&text) : NULL);
+	buf_free(&text);
+}
+
 static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now_ms)
 {
 	uint64_t last_ms = 0;
@@ -413,6 +424,7 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	json_out_bool(out, "ready", !d->settings_error);
 	json_out_string(out, "settings", d->settings_error);
 	put_alarms(out, d);
+	put_resolver(out, d);
 	truncated = put_networks(out, d, counters);
 	truncated |= put_ipsets(out, running, &d->enforcer.names);
 	truncated |= put_names(out, &d->enforcer.names, now_ms);

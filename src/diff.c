@@ -144,18 +144,20 @@ static bool host_unanswered(const struct host *host, const struct plan_set *set)
 /*
  * An address in the kernel that the plan does not have. It stays while a name that it came from
  * could not be asked for its family; it ages while DNS has only stopped returning it; else it goes (SPEC §4: a member
- * deleted from the configuration goes at once; the grace is for DNS only).
+ * deleted from the configuration goes at once; the grace is for DNS only), and so does what names never open.
  */
 static void diff_stray(const struct plan *plan, const struct plan_set *want,
 		       const struct elem *have, uint64_t stale_ms, struct set_change *change)
 {
+	struct ipaddr addr = ipaddr_from_bytes(set_type_family(want->type), have->key);
+	bool refused = set_refuses(plan, want, &addr);
 	struct elem aged = *have;
 	bool keep = false, age = false;
 
 	for (size_t i = 0; i < want->n_hosts; i++) {
 		const struct host *host = want->hosts[i];
 
-		if (!elem_is_of(have, host->name))
+		if (refused || !elem_is_of(have, host->name))
 			continue;
 		keep |= host_unanswered(host, want);
 		age |= host->states[set_type_family(want->type)] == HOST_DNS;

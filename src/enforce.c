@@ -68,6 +68,7 @@ void enforce_close(struct enforcer *e)
 		enforce_drained(e, e->draining[0].bridge);
 	free(e->draining);
 	names_free(&e->names);
+	never_free(&e->never);
 	kernel_free(&e->known);
 	nft_sets_close(e->sets);
 	nft_loader_close(e->loader);
@@ -280,6 +281,13 @@ static int adopt(struct enforcer *e, const struct running *candidate, uint64_t n
 
 /* ------------------------------------------------------------------ the whole policy */
 
+/* Its networks' subnets. */
+static void follow_subnets(struct enforcer *e, const struct policy *policy, uint64_t now_ms)
+{
+	never_set_policy(&e->never, policy);
+	names_set_never(&e->names, &e->never, now_ms);
+}
+
 /* The names that were there before know their addresses; only at the start the kernel knows more. */
 static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t now_ms,
 			 struct err *err)
@@ -302,6 +310,7 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 	hosts_free(&candidate->hosts); /* it may have run before */
 	hosts_collect_all(&candidate->policy, &candidate->hosts);
 	names_expire(&e->names, now_ms);
+	follow_subnets(e, &candidate->policy, now_ms);
 	if (!e->running)
 		r = enforce_first(e, candidate, now_ms, err);
 	if (r < 0)
@@ -314,6 +323,8 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 	else
 		forget(e);
 	r = apply(e, &candidate->plan, ret_result, err);
+	if (r < 0 && e->running)
+		follow_subnets(e, &e->running->policy, now_ms);
 	if (r < 0)
 		return r;
 	names_configure(&e->names, &candidate->hosts, now_ms);
@@ -362,6 +373,12 @@ int enforce_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_
 }
 
 /* ------------------------------------------------------------------ names */
+
+bool enforce_own(struct enforcer *e, const struct ipaddr *addrs, size_t n, uint64_t now_ms)
+{
+	never_set_own(&e->never, addrs, n);
+	return names_set_never(&e->names, &e->never, now_ms);
+}
 
 void enforce_answer(struct enforcer *e, const struct answer *answer, uint64_t now_ms)
 {

@@ -127,6 +127,22 @@ static size_t sort_addrs(struct ipaddr *addrs, size_t n)
 	return kept;
 }
 
+/* The lowest addresses. */
+static void choose_targets(struct host *host, const struct never *never)
+{
+	host->targets[FAMILY_IPV4] = host->targets[FAMILY_IPV6] = NULL;
+	for (size_t i = host->n_addrs; i-- > 0;)
+		if (!never || !never_reason(never, &host->addrs[i]))
+			host->targets[host->addrs[i].family] = &host->addrs[i];
+}
+
+void hosts_set_never(struct hosts *hosts, const struct never *never)
+{
+	hosts->never = never;
+	for (size_t i = 0; i < hosts->n; i++)
+		choose_targets(&hosts->items[i], never);
+}
+
 void host_answer(struct host *host, const struct answer *answer)
 {
 	struct ipaddr *addrs = xcalloc(host->n_addrs + answer->n_addrs + 1, sizeof(*addrs));
@@ -143,10 +159,7 @@ void host_answer(struct host *host, const struct answer *answer)
 	free(host->addrs);
 	host->addrs = addrs;
 	host->n_addrs = n;
-	host->targets[FAMILY_IPV4] = host->targets[FAMILY_IPV6] = NULL;
-	for (size_t i = n; i-- > 0;)
-		host->targets[addrs[i].family] = &addrs[i];
-
+	choose_targets(host, NULL);
 	host->states[answer->family] = answer->state;
 	host->ttls_s[answer->family] = answer->ttl_s;
 	free(host->errors[answer->family]);
@@ -181,5 +194,6 @@ void hosts_free(struct hosts *hosts)
 			free(hosts->items[i].errors[family]);
 	}
 	free(hosts->items);
+	never_free(&hosts->own_never);
 	*hosts = (struct hosts){ 0 };
 }

@@ -149,6 +149,15 @@ static size_t names(const struct metrics *m)
 	return m->names->n;
 }
 
+static size_t names_refused(const struct metrics *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->names->n; i++)
+		n += name_refused(&m->names->items[i], m->policy) > 0;
+	return n;
+}
+
 static size_t answers(const struct metrics *m)
 {
 	return m->n_answers;
@@ -382,6 +391,16 @@ static void put_addresses(const struct metrics *m, size_t i, struct buf *b)
 	put_value(b, name->n_addrs);
 }
 
+static void put_refused(const struct metrics *m, size_t i, struct buf *b)
+{
+	const struct name *name = m->names->items;
+
+	while (name_refused(name, m->policy) == 0 || i-- > 0)
+		name++;
+	put_label(b, "name", name->name, true);
+	put_value(b, name_refused(name, m->policy));
+}
+
 static const struct name_family *answer_labels(const struct metrics *m, size_t i, struct buf *b)
 {
 	const struct metrics_answers *item = &m->answers[i];
@@ -466,8 +485,9 @@ static const struct metric {
 	  "Whether somebody has changed the ruleset and that is not put back yet.", one,
 	  put_drift },
 	{ "alarms", "gauge",
-	  "Drop and NAT rules that do nothing for a name, as no address of it is known.", one,
-	  put_alarms },
+	  "Drop and NAT rules that do nothing for a name, as no address of it is known, and "
+	  "addresses of names that no name opens.",
+	  one, put_alarms },
 	{ "shim_state", "gauge",
 	  "The second layer in DOCKER-USER: 1 for the state that it is in, by table.", shim_states,
 	  put_shim },
@@ -509,6 +529,10 @@ static const struct metric {
 	  sets, put_set },
 	{ "dns_addresses", "gauge", "Addresses that are let through or refused for a name.", names,
 	  put_addresses },
+	{ "dns_refused_addresses", "gauge",
+	  "Addresses that a name has and that no name opens, such as loopback; absent if there are "
+	  "none.",
+	  names_refused, put_refused },
 	{ "dns_answers_total", "counter",
 	  "Answers for a name since it is configured, of DNS or /etc/hosts.", answers,
 	  put_answers },

@@ -7,6 +7,8 @@
 
 #include "dockside/util.h"
 
+#define VOUCH_WAIT_MS 1000 /* a question is late by that much */
+
 static void name_free(struct name *name)
 {
 	free(name->name);
@@ -59,6 +61,9 @@ void names_configure(struct names *names, const struct hosts *wanted, uint64_t n
 	free(names->items);
 	names->items = items;
 	names->n = wanted->n;
+	names->turn = 0;
+	names->new_ms = 0;
+	names->configured = true;
 }
 
 static int cmp_name(const void *key, const void *item)
@@ -83,7 +88,13 @@ static struct known_addr *find_addr(const struct name *name, const struct ipaddr
 	return NULL;
 }
 
-static void vouch(struct name *name, const struct ipaddr *addr, uint64_t seen_ms)
+static bool is_never(const struct names *names, const struct ipaddr *addr)
+{
+	return names->never && never_reason(names->never, addr);
+}
+
+static void vouch(const struct names *names, struct name *name, const struct ipaddr *addr,
+		  uint64_t seen_ms)
 {
 	struct known_addr *known = find_addr(name, addr);
 	size_t i = name->n_addrs;
@@ -93,7 +104,7 @@ static void vouch(struct name *name, const struct ipaddr *addr, uint64_t seen_ms
 		for (; i > 0 && ipaddr_cmp(&name->addrs[i - 1].addr, addr) > 0; i--)
 			name->addrs[i] = name->addrs[i - 1];
 		known = &name->addrs[i];
-		*known = (struct known_addr){ .addr = *addr };
+		*known = (struct known_addr){ .addr = *addr, .never = is_never(names, addr) };
 		name->n_addrs++;
 	}
 	known->seen_ms = seen_ms;
@@ -110,11 +121,12 @@ static void choose_targets(struct name *name)
 
 		if (family->target.set)
 			known = find_addr(name, &family->target.addr);
-		if (known && known->current)
+		if (known && known->current && !known->never)
 			continue;
 		family->target.set = false;
 		for (size_t k = name->n_addrs; k-- > 0;) {
-			if (!name->addrs[k].current || (int)name->addrs[k].addr.family != i)
+			if (!name->addrs[k].current || name->addrs[k].never ||
+			    (int)name->addrs[k].addr.family != i)
 				continue;
 			family->target.set = true;
 			family->target.addr = name->addrs[k].addr;
@@ -129,7 +141,7 @@ void names_adopt(struct names *names, const char *name, const struct ipaddr *add
 	uint64_t age_ms = remaining_ms < names->stale_ms ? names->stale_ms - remaining_ms : 0;
 
 	if (found && !find_addr(found, addr))
-		vouch(found, addr, now_ms > age_ms ? now_ms - age_ms : 0);
+		vouch(names, found, addr, now_ms > age_ms ? now_ms - age_ms : 0);
 	if (found)
 		choose_targets(found);
 }
@@ -144,6 +156,32 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 		return;
 	found->families[addr->family].target.set = true;
 	found->families[addr->family].target.addr = *addr;
+	choose_targets(found);
+}
+
+bool names_set_never(struct names *names, const struct never *never, uint64_t now_ms)
+{
+	bool any = false;
+
+	names->never = never;
+	for (size_t i = 0; i < names->n; i++) {
+		struct name *name = &names->items[i];
+		bool changed = false;
+
+		for (size_t k = 0; k < name->n_addrs; k++) {
+			struct known_addr *known = &name->addrs[k];
+			bool is = is_never(names, &known->addr);
+
+			changed |= is != known->never;
+			known->never = is;
+		}
+		if (!changed)
+			continue;
+		choose_targets(name);
+		name->touched_ms = now_ms;
+		any = true;
+	}
+	return any;
 }
 
 bool names_expire(struct names *names, uint64_t now_ms)
@@ -182,25 +220,82 @@ uint64_t names_due(const struct names *names)
 	return due;
 }
 
-const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
-			   enum family *ret_family)
+static struct name_family *family_at(const struct names *names, size_t at)
+{
+	return &names->items[at / N_FAMILIES].families[at % N_FAMILIES];
+}
+
+static bool is_new(const struct name_family *family)
+{
+	return !family->answered && family->failures < NAME_TRIES;
+}
+
+static bool may_ask(const struct names *names, size_t at, uint64_t now_ms, enum names_room room)
+{
+	const struct name_family *family = family_at(names, at);
+
+	if (family->asking || family->ask_ms > now_ms)
+		return false;
+	if (names->items[at / N_FAMILIES].local)
+		return true;
+	return room == NAMES_FREE || (room == NAMES_SCARCE && family->good_ms <= now_ms);
+}
+
+/* Those that never resolved. That there is none is remembered: many questions are looked for. */
+static bool next_new(struct names *names, uint64_t now_ms, enum names_room room, size_t *ret_at)
+{
+	size_t n = N_FAMILIES * names->n;
+	uint64_t new_ms = UINT64_MAX;
+
+	if (now_ms < names->new_ms)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = (names->turn + i) % n;
+		const struct name_family *family = family_at(names, at);
+
+		if (!is_new(family) || family->asking)
+			continue;
+		if (may_ask(names, at, now_ms, room)) {
+			names->turn = at + 1;
+			*ret_at = at;
+			return true;
+		}
+		if (family->ask_ms < new_ms)
+			new_ms = family->ask_ms;
+	}
+	names->new_ms = new_ms;
+	return false;
+}
+
+static bool next_due(const struct names *names, uint64_t now_ms, enum names_room room,
+		     size_t cursor, size_t *ret_at)
 {
 	size_t n = N_FAMILIES * names->n;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t at = (*cursor % n + i) % n;
-		struct name *name = &names->items[at / N_FAMILIES];
-		struct name_family *family = &name->families[at % N_FAMILIES];
-
-		if (family->asking || family->ask_ms > now_ms)
-			continue;
-		family->asking = true;
-		family->asked_ms = now_ms;
-		*cursor = at + 1;
-		*ret_family = (enum family)(at % N_FAMILIES);
-		return name->name;
+		*ret_at = (cursor % n + i) % n;
+		if (may_ask(names, *ret_at, now_ms, room))
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+const char *names_take_due(struct names *names, uint64_t now_ms, enum names_room room,
+			   size_t *cursor, enum family *ret_family)
+{
+	struct name_family *family;
+	size_t at;
+
+	if (!next_new(names, now_ms, room, &at)) {
+		if (!next_due(names, now_ms, room, *cursor, &at))
+			return NULL;
+		*cursor = at + 1;
+	}
+	family = family_at(names, at);
+	family->asking = true;
+	family->asked_ms = now_ms;
+	*ret_family = (enum family)(at % N_FAMILIES);
+	return names->items[at / N_FAMILIES].name;
 }
 
 bool name_asking(const struct name *name)
@@ -208,16 +303,47 @@ bool name_asking(const struct name *name)
 	return name->families[FAMILY_IPV4].asking || name->families[FAMILY_IPV6].asking;
 }
 
-bool names_asking(const struct names *names, uint64_t until_ms)
+bool names_asking(const struct names *names, uint64_t until_ms, uint64_t now_ms)
 {
 	for (size_t i = 0; i < N_FAMILIES * names->n; i++) {
-		const struct name_family *family =
-			&names->items[i / N_FAMILIES].families[i % N_FAMILIES];
+		const struct name_family *family = family_at(names, i);
 
-		if ((family->asking ? family->asked_ms : family->ask_ms) <= until_ms)
+		if (family->asking ? family->asked_ms <= until_ms
+				   : family->ask_ms <= until_ms &&
+					     now_ms < family->ask_ms + NAME_PUT_MAX_MS)
 			return true;
 	}
 	return false;
+}
+
+void name_due(struct names *names, struct name *name, uint64_t now_ms)
+{
+	for (int i = 0; i < N_FAMILIES; i++)
+		if (name->families[i].ask_ms > now_ms)
+			name->families[i].ask_ms = now_ms;
+	names->new_ms = 0;
+}
+
+bool names_vouch(struct names *names, uint64_t now_ms)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < names->n; i++) {
+		struct name *name = &names->items[i];
+
+		for (size_t k = 0; k < name->n_addrs; k++) {
+			struct known_addr *known = &name->addrs[k];
+			const struct name_family *family = &name->families[known->addr.family];
+
+			if (!known->current || family->ask_ms + VOUCH_WAIT_MS > now_ms ||
+			    known->seen_ms + names->stale_ms / 4 * 3 > now_ms)
+				continue;
+			known->seen_ms = now_ms;
+			name->touched_ms = now_ms;
+			any = true;
+		}
+	}
+	return any;
 }
 
 /* /etc/hosts may be read as often as one likes. */
@@ -231,6 +357,7 @@ void names_refresh(struct names *names, uint64_t now_ms)
 		if (family->ask_ms > now_ms)
 			family->ask_ms = earliest > now_ms ? earliest : now_ms;
 	}
+	names->new_ms = 0;
 }
 
 static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max)
@@ -263,6 +390,8 @@ static void answer_failed(struct names *names, struct name *name, const struct a
 		if (name->addrs[i].addr.family == answer->family && name->addrs[i].current)
 			name->addrs[i].seen_ms = now_ms;
 	family->ask_ms = now_ms + wait_after_failures(names, family->failures);
+	if (family->ask_ms < names->new_ms)
+		names->new_ms = family->ask_ms;
 }
 
 /* Of /etc/hosts, and of a family that a name does not have, there is no TTL. */
@@ -273,6 +402,13 @@ static uint64_t wait_after_answer(const struct names *names, const struct answer
 	if (answer->state == HOST_STATIC)
 		return names->refresh_ms;
 	return clamp(wait, NAME_ASK_MIN_MS, names->refresh_ms);
+}
+
+static uint64_t good_for(const struct answer *answer)
+{
+	if (answer->state == HOST_STATIC)
+		return 0;
+	return answer->n_addrs == 0 && answer->ttl_s == 0 ? NAME_NONE_MS : 1000ull * answer->ttl_s;
 }
 
 static void answer_addrs(struct names *names, struct name *name, const struct answer *answer,
@@ -287,7 +423,7 @@ static void answer_addrs(struct names *names, struct name *name, const struct an
 	for (size_t i = 0; i < answer->n_addrs; i++)
 		if (answer->addrs[i].family == answer->family &&
 		    !ipaddr_is_unspecified(&answer->addrs[i]))
-			vouch(name, &answer->addrs[i], now_ms);
+			vouch(names, name, &answer->addrs[i], now_ms);
 	for (size_t i = 0; i < name->n_addrs; i++)
 		if (answer->state != HOST_STATIC || name->addrs[i].current ||
 		    name->addrs[i].addr.family != answer->family)
@@ -298,6 +434,7 @@ static void answer_addrs(struct names *names, struct name *name, const struct an
 	family->answered_ms = now_ms;
 	family->n_answers++;
 	family->ask_ms = now_ms + wait_after_answer(names, answer);
+	family->good_ms = now_ms + good_for(answer);
 }
 
 struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms)
@@ -319,6 +456,15 @@ struct name *names_answer(struct names *names, const struct answer *answer, uint
 		answer_failed(names, name, answer, now_ms);
 	choose_targets(name);
 	return name;
+}
+
+size_t name_refused(const struct name *name, const struct policy *policy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < name->n_addrs; i++)
+		n += name->addrs[i].never;
+	return n > 0 && never_opens_name(policy, name->name) ? n : 0;
 }
 
 unsigned name_trouble(const struct name *name)
@@ -364,6 +510,7 @@ static void fill_host(const struct name *name, struct host *host)
 void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t since_ms)
 {
 	hosts->timeout_s = (unsigned)(names->stale_ms / 1000);
+	hosts->never = names->never;
 	for (size_t i = 0; i < hosts->n; i++) {
 		struct host *host = &hosts->items[i];
 		const struct name *name = names_find(names, host->name);

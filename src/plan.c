@@ -256,6 +256,11 @@ uint16_t load_port(const uint8_t *bytes)
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
+bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr)
+{
+	return set->opens && plan->never && never_reason(plan->never, addr);
+}
+
 int elem_cmp(const void *a, const void *b)
 {
 	const struct elem *x = a, *y = b;

@@ -62,6 +62,7 @@
  *                                          there are too many for an answer
  *  "alarms": ["…"],                        what is not as safe as the files read (alarms.h), a line each; of more
  *                                          than 100 the rest is a number
+ *  "resolver": "…",                        which name servers are spared, and why; null: none
  *  "network_details": {"ds-prod": {
  *      "state": "enforced",                or "unmanaged", "draining", "closed" (draining,
  *                                          its policy lost: everything is refused)

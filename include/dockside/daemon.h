@@ -69,6 +69,8 @@ struct daemon {
 	struct dns *dns;
 	sd_event_source *dns_io, *dns_timer;
 	sd_event_source *ask_timer;  /* the next name is due */
+	sd_event_source *tick_timer; /* files may have changed, servers may have recovered */
+	unsigned dns_trouble_ticks;  /* for so long servers are spared */
 	uint64_t ask_from_ms;	     /* not before */
 	size_t ask_cursor;	     /* whose turn it is */
 	sd_event_source *sets_timer; /* answers are collected until then */
@@ -76,6 +78,10 @@ struct daemon {
 	bool answers_waiting;
 	uint64_t answers_since_ms;
 	sd_event_source *ready_timer; /* DNS has that long at the start */
+
+	/* daemon_own.c */
+	sd_event_source *own_io, *own_timer;
+	bool own_waiting;
 
 	/* daemon_repair.c */
 	struct nft_events *events;
@@ -149,6 +155,12 @@ void daemon_names_ask(struct daemon *daemon);
 /* Whether every name that was asked until then has been answered, or has failed, and the sets have it. */
 bool daemon_names_settled(const struct daemon *daemon, uint64_t until_ms);
 void daemon_names_stop(struct daemon *daemon);
+/* The names' addresses have changed otherwise than by an answer: the sets follow soon. */
+void daemon_names_changed(struct daemon *daemon);
+
+/* This host's addresses are known from now on, to be called before a policy is enforced. */
+int daemon_own_start(struct daemon *daemon, struct err *err);
+void daemon_own_stop(struct daemon *daemon);
 
 /* To be opened before anything is loaded, so that nothing that others do goes unseen. */
 int daemon_repair_start(struct daemon *daemon, struct err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 5: names to addresses through c-ares: (names) in, (addresses, TTLs) out. Nothing else knows
- * DNS.
+ * Layer 5: names to addresses as the host sees them, by /etc/hosts, resolv.conf and DNS: (names) in,
+ * (addresses, TTLs) out.
  */
 #ifndef DOCKSIDE_DNS_H
 #define DOCKSIDE_DNS_H
@@ -16,8 +16,7 @@ struct dns;
  * close the resolver. */
 typedef void (*dns_answer_fn)(void *data, const struct answer *answer);
 
-/* timeout_ms: within which a question gets an answer or fails. Returns 0, or -errno when c-ares
- * cannot start. */
+/* timeout_ms: within which a question that is put gets an answer or fails. Returns 0 or -errno. */
 int dns_open(unsigned timeout_ms, dns_answer_fn on_answer, void *data, struct dns **ret_dns,
 	     struct err *err);
 /* Questions that are open get no answer any more. */
@@ -33,6 +32,21 @@ int dns_wait_ms(const struct dns *dns);
 void dns_process(struct dns *dns);
 /* Whether any question is open. */
 bool dns_pending(const struct dns *dns);
+
+/* Reads the files if they have changed; open questions go to the new servers. Whether /etc/hosts has. Not
+ * to be called from dns_answer_fn. */
+bool dns_follow(struct dns *dns);
+/* Whether /etc/hosts has the name, as it was last read: asking for it costs no server anything. */
+bool dns_is_local(const struct dns *dns, const char *name);
+
+/* How many questions the servers would be asked at once; further ones wait in the resolver until there is room.
+ * If none, in how many milliseconds one may be, unless an answer makes room before; -1: only that does. */
+unsigned dns_room(const struct dns *dns);
+int dns_room_ms(const struct dns *dns);
+/* Whether the servers limit what they are asked, so that what can wait should. */
+bool dns_scarce(const struct dns *dns);
+/* The servers that are spared and why, or an empty text. */
+void dns_trouble(const struct dns *dns, struct buf *ret_text);
 
 /*
  * Asks for every HOST_UNASKED family of all hosts at once; returns when all have answered or

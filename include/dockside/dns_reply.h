@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 5: what a DNS reply that somebody else has asked for says, by c-ares' reading of names. Pure in
- * all but that.
+ * Layer 3: what a DNS reply that somebody else has asked for says. Pure.
  *
  * Nothing of it is to be believed. A container chooses whom it asks, and that one what it answers: a
  * name from here says what a container may have meant by an address, is shown to people as such, and

@@ -45,6 +45,7 @@ struct enforcer {
 	struct nft_loader *loader;
 	struct nft_sets *sets;
 	struct names names;
+	struct never never;	 /* of the running policy, or of one that is about to */
 	struct running *running; /* NULL before the first enforce_policy() */
 	unsigned stale_s;
 	struct plan_options options;
@@ -109,6 +110,10 @@ int enforce_compare_shim(struct enforcer *enforcer, struct shim_comparison *ret_
 /* Only compares, against a plan that is made anew. */
 int enforce_compare(struct enforcer *enforcer, uint64_t now_ms, struct comparison *ret_comparison,
 		    struct err *err);
+
+/* The host's own addresses, which names never open; to be told at the start, and of each change. Whether names have
+ * an address for which that changes something: the kernel learns of it with the next enforce_names(). */
+bool enforce_own(struct enforcer *enforcer, const struct ipaddr *addrs, size_t n, uint64_t now_ms);
 
 /* An answer of the resolver. The kernel learns of it with the next enforce_names(). */
 void enforce_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);

@@ -10,6 +10,7 @@
 
 #include "dockside/addr.h"
 #include "dockside/model.h"
+#include "dockside/never.h"
 #include "dockside/util.h"
 
 #define N_FAMILIES 2
@@ -29,7 +30,8 @@ struct answer {
 	enum host_state state; /* not HOST_UNASKED */
 	const struct ipaddr *addrs;
 	size_t n_addrs;
-	unsigned ttl_s;	   /* the smallest of the records; HOST_DNS with addresses only */
+	unsigned
+		ttl_s; /* HOST_DNS: the smallest of the records; without addresses 0 if not known */
 	const char *error; /* HOST_FAILED: why */
 };
 
@@ -49,7 +51,9 @@ struct host {
 struct hosts {
 	struct host *items;
 	size_t n;
-	unsigned timeout_s; /* of the elements that their addresses become; 0: permanent */
+	unsigned timeout_s;	   /* of the elements that their addresses become; 0: permanent */
+	const struct never *never; /* addresses that open nothing, borrowed; NULL: there are none */
+	struct never own_never;	   /* for who has nothing to borrow */
 };
 
 /* Every name that a rule, NAT rule or used ipset of a managed network mentions, each HOST_UNASKED in both
@@ -62,6 +66,8 @@ struct host *hosts_find(const struct hosts *hosts, const char *name);
  * unspecified ones and those of the other family. The targets become the lowest addresses: DNS
  * shuffles its answers, and a target should not change with them. */
 void host_answer(struct host *host, const struct answer *answer);
+/* From now on these addresses open nothing; no target is one of them. */
+void hosts_set_never(struct hosts *hosts, const struct never *never);
 /* What went wrong, of one family ("IPv6: ...") or of both; empty when nothing did. */
 void answers_error(char *const errors[N_FAMILIES], struct buf *ret_text);
 void hosts_free(struct hosts *hosts);

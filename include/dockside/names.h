@@ -9,12 +9,17 @@
 
 #include "dockside/hosts.h"
 
-#define NAME_ASK_MIN_MS 5000 /* a name is asked at most this often */
+#define NAME_ASK_MIN_MS 5000  /* a name is asked at most this often */
+#define NAME_TRIES 3	      /* a name that never resolved goes before others so many times */
+#define NAME_PUT_MAX_MS 10000 /* for longer nobody waits until a question can be put */
+#define NAME_NONE_MS 300000   /* for how long there is no address, if DNS does not say */
 
 struct known_addr {
 	struct ipaddr addr;
 	uint64_t seen_ms; /* when it was last vouched for: by an answer, or by an outage since */
 	bool current;	  /* the last answer of its family had it */
+	bool never;	  /* it opens nothing (never.h) */
+	bool told;	  /* the caller's: that it has told of that */
 };
 
 /* What has come of asking for one family of a name. */
@@ -27,6 +32,7 @@ struct name_family {
 	bool asking;
 	uint64_t asked_ms;		/* since when */
 	uint64_t ask_ms;		/* when to ask next, unless asking */
+	uint64_t good_ms;		/* until then the last answer holds, by its TTL */
 	unsigned failures;		/* in a row */
 	bool answered;			/* ever, with success */
 	uint64_t answered_ms;		/* the last time that it was */
@@ -41,6 +47,7 @@ struct name {
 	char *errors[N_FAMILIES]; /* by family: why the last question failed, or NULL */
 	uint64_t touched_ms;	  /* when it last changed, or was vouched for again */
 	unsigned told;		  /* the caller's: the trouble that it has told of */
+	bool local; /* the caller's: /etc/hosts has it, so that asking costs nothing */
 };
 
 /* What is wrong with a name, as bits. */
@@ -56,6 +63,17 @@ struct names {
 	size_t n;
 	uint64_t refresh_ms; /* a name is asked at least this often */
 	uint64_t stale_ms;   /* an address outlives the last answer that had it by this much */
+	size_t turn;	     /* of those that never resolved */
+	uint64_t new_ms;     /* none of those is due before then */
+	const struct never *never; /* names_set_never()'s */
+	bool configured;	   /* names_configure() says so to its caller, who takes it back */
+};
+
+/* How much the servers may be asked. */
+enum names_room {
+	NAMES_FULL,   /* nothing: only what is local */
+	NAMES_SCARCE, /* not what still holds by its TTL */
+	NAMES_FREE,
 };
 
 /* An address must be vouched for again before its time is up, so that the interval is shortened to
@@ -79,14 +97,22 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 
 /* When the next question is due; UINT64_MAX when none is. */
 uint64_t names_due(const struct names *names);
-/* The next name that a question is due for, marked as being asked; NULL when there is none. They take
- * turns: *cursor is whose turn it is, 0 at first, and kept from round to round, so that where there is no
- * time to ask all of them those at the end are not passed over for ever. Borrowed until the names are
- * configured again. */
-const char *names_take_due(struct names *names, uint64_t now_ms, size_t *cursor,
-			   enum family *ret_family);
-/* Whether a question that was due until then, asked or not, has no answer yet. */
-bool names_asking(const struct names *names, uint64_t until_ms);
+/* The next name that a question is due for, marked as being asked; NULL when there is none. Those that never
+ * resolved come first, for their first NAME_TRIES questions. The others take turns: *cursor is whose turn it is,
+ * 0 at first, and kept from round to round, so that where there is no time or room to ask all of them those at the
+ * end are not passed over for ever. Borrowed until the names are configured again. */
+const char *names_take_due(struct names *names, uint64_t now_ms, enum names_room room,
+			   size_t *cursor, enum family *ret_family);
+/* Whether a question that was due until then, asked or not, has no answer yet. One that could not be put for
+ * NAME_PUT_MAX_MS is not waited for. */
+bool names_asking(const struct names *names, uint64_t until_ms, uint64_t now_ms);
+/*
+ * Where questions are not put in time, or not at all as the last answer still holds, that says nothing about the
+ * addresses of these answers: they are vouched for before their time is up. Whether there were any.
+ */
+bool names_vouch(struct names *names, uint64_t now_ms);
+/* A name's questions are due now. */
+void name_due(struct names *names, struct name *name, uint64_t now_ms);
 /* Makes every question due now, but those that DNS was asked within the last NAME_ASK_MIN_MS. */
 void names_refresh(struct names *names, uint64_t now_ms);
 
@@ -96,6 +122,13 @@ void names_refresh(struct names *names, uint64_t now_ms);
  * name, or NULL if it is no longer configured.
  */
 struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms);
+
+/* From now on these addresses open nothing; borrowed. To be called again when there are others. Names with an
+ * address for which that changes are touched; whether there are any. */
+bool names_set_never(struct names *names, const struct never *never, uint64_t now_ms);
+
+/* How many addresses of a name are refused: those that open nothing, where a rule would open them. */
+size_t name_refused(const struct name *name, const struct policy *policy);
 
 /* Bits of enum name_trouble. */
 unsigned name_trouble(const struct name *name);

@@ -221,6 +221,7 @@ struct plan_set {
 	/* Hostnames whose addresses it holds, sorted by name; none: its content is all in elems. */
 	const struct host **hosts;
 	size_t n_hosts;
+	bool opens; /* a rule that allows looks into it: it has no addresses of names that open nothing */
 	struct elem *elems; /* sorted by key, disjoint */
 	size_t n_elems;
 	size_t cap_elems;
@@ -244,7 +245,8 @@ struct plan_options {
 struct plan {
 	struct arena arena;
 	struct plan_options options;
-	struct plan_set **sets; /* in the order in which they are printed */
+	const struct never *never; /* borrowed from the hosts; or NULL */
+	struct plan_set **sets;	   /* in the order in which they are printed */
 	size_t n_sets;
 	size_t cap_sets;
 	struct plan_chain **chains;
@@ -327,6 +329,8 @@ struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const stru
 /* A port in an element's key or data. */
 void store_port(uint8_t *bytes, uint16_t port);
 uint16_t load_port(const uint8_t *bytes);
+/* Whether an address is not to be in the set for a name's sake, as names never open it (never.h). */
+bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr);
 /* By key, then last. */
 int elem_cmp(const void *a, const void *b);
 /*

@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t cursor = 0;
 
 		now_ms += (uint64_t)take(&in) << (take(&in) % 16);
-		while (names_take_due(&names, now_ms, &cursor, &family))
+		while (names_take_due(&names, now_ms, NAMES_FREE, &cursor, &family))
 			;
 		answer_some(&names, &in, now_ms);
 		names_expire(&names, now_ms);

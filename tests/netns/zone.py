@@ -8,7 +8,11 @@
                              other names do not exist. A=fail|silent|missing: so for that family
                              alone, likewise AAAA. rotate: every question gets the next N
                              addresses. LOG gets "SECONDS NAME A|AAAA ADDRESS..." of each answer
-                             that has addresses
+                             that has addresses. NAME refuse: REFUSED; cname=NAME: an alias;
+                             truncate: over UDP; forge: forged answers go before the right one. A line
+                             "@ [at_once=N] [per_minute=N] [delay=S] [fail|silent|refuse] [log]" is for
+                             all: more questions at a time, or a minute, are refused; LOG gets
+                             "SECONDS NAME ?A" of each question and "SECONDS NAME !A" if it is refused
   zone.py watch LOG STOP SET...  looks at the sets all the time, until the file STOP is there. LOG
                              gets "SECONDS SET + ADDRESS TIMEOUT EXPIRES" of what came, "-" of what
                              went, "^" of what was renewed (TIMEOUT and EXPIRES in ms; what was
@@ -54,9 +58,25 @@ class Server:
         self.zone, self.lock = zone, threading.Lock()
         self.log = open(log, "a", buffering=1, encoding="ascii")
         self.turns = collections.Counter()
-        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family, _, _, _, where = socket.getaddrinfo(address, 53, type=socket.SOCK_DGRAM)[0]
+        self.s = socket.socket(family, socket.SOCK_DGRAM)
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.s.bind((address, 53))
+        self.s.bind(where)
+        self.address, self.under_way = address, 0
+        self.begin, self.minute, self.in_minute = now(), 0, 0
+        self.tcp = socket.create_server(where, family=family, backlog=100)
+        threading.Thread(target=self.serve_tcp, daemon=True).start()
+
+    def serve_tcp(self):
+        while True:
+            connection, _ = self.tcp.accept()
+            with connection:
+                connection.settimeout(5)
+                try:
+                    data = connection.recv(600)
+                    self.on_question(data[2:], connection)
+                except OSError:
+                    pass
 
     def entry(self, name):
         with open(self.zone, encoding="ascii") as f:
@@ -65,6 +85,51 @@ class Server:
                     return words[1:]
         return None
 
+    def is_too_much(self, everyone):
+        """Refused questions count, as Pi-hole has it."""
+        if (minute := int((now() - self.begin) / 60)) != self.minute:
+            self.minute, self.in_minute = minute, 0
+        self.in_minute += 1
+        return self.under_way >= int(everyone.get("at_once", 1 << 20)) or \
+            self.in_minute > int(everyone.get("per_minute", 1 << 20))
+
+    def aliases(self, name, words):
+        """(owner, target) of the chain, circles included once; the last name, what is known of it."""
+        chain, seen = [], set()
+        while words and name not in seen:
+            seen.add(name)
+            options = dict(w.split("=") for w in words if "=" in w)
+            if "cname" not in options:
+                break
+            chain.append((name, options["cname"]))
+            name = options["cname"]
+            words = self.entry(name)
+        return chain, name, words
+
+    def forge(self, answer, peer, end):
+        """With other addresses: another id, another question, another port; a question; half of one."""
+        bad = bytearray(answer)
+        bad[-1] ^= 1
+        other = bytearray(bad)
+        other[1] ^= 1
+        self.s.sendto(other, peer)
+        other = bytearray(bad)
+        other[13] ^= 0x20
+        self.s.sendto(other, peer)
+        other = bytearray(bad)
+        other[end - 1] ^= 2                     # the class
+        self.s.sendto(other, peer)
+        other = bytearray(bad)
+        other[2] &= 0x7F
+        self.s.sendto(other, peer)
+        self.s.sendto(bad[:end - 2], peer)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((self.address, 0))
+            s.sendto(bad, peer)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("127.0.0.99", 53))
+            s.sendto(bad, peer)
+
     def on_question(self, data, peer):
         at, labels = 12, []
         while data[at]:
@@ -72,35 +137,70 @@ class Server:
             at += 1 + data[at]
         kind = struct.unpack_from("!H", data, at + 1)[0]
         name = ".".join(labels).lower()
-        words = self.entry(name)
-        options = dict(w.split("=") for w in words or [] if "=" in w)
+        udp = isinstance(peer, tuple)
+        all_words = self.entry("@") or []
+        everyone = dict(w.split("=") for w in all_words if "=" in w)
+        chain, last, words = self.aliases(name, self.entry(name))
+        words = words if words is None else words + [w for w in all_words if "=" not in w]
+        if refused := self.is_too_much(everyone):
+            words = ["refuse"]
+        options = everyone | dict(w.split("=") for w in words or [] if "=" in w)
+        if "log" in all_words:
+            with self.lock:
+                self.log.write(f"{now():.3f} {name} {'!' if refused else '?'}"
+                               f"{'A' if kind == 1 else 'AAAA'}\n")
         fault = options.get({1: "A", 28: "AAAA"}.get(kind), "")
         if words and "silent" in (*words, fault):
             return
         family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
-        known = [w for w in words or [] if "=" not in w and w != "fail" and not fault and
+        known = [w for w in words or [] if "=" not in w and not fault and
+                 w not in ("fail", "refuse", "truncate", "forge", "log") and
                  (":" in w) == (family == socket.AF_INET6)]
+        truncated = udp and "truncate" in (words or [])
+        if truncated or "refuse" in (words or []) or "fail" in (words or []):
+            known, chain = [], []
         if known and "rotate" in options:
             step = int(options["rotate"])
             turn = self.turns[name, kind] = self.turns[name, kind] + step
             known = [known[(turn + i) % len(known)] for i in range(step)]
         code = 3 if words is None or fault == "missing" else \
-            2 if "fail" in (*words, fault) else 0
-        answer = struct.pack("!HHHHHH", struct.unpack_from("!H", data)[0], 0x8580 | code, 1,
-                             len(known), 0, 0) + data[12:at + 5]
+            2 if "fail" in (*words, fault) else 5 if "refuse" in words else 0
+        answer = struct.pack("!HHHHHH", struct.unpack_from("!H", data)[0],
+                             0x8580 | code | (0x200 if truncated else 0), 1,
+                             len(chain) + len(known), 0, 0) + data[12:at + 5]
+        ttl = int(options.get("ttl", 1))
+        for owner, target in chain:
+            packed = self.packed(target)
+            answer += self.packed(owner) + struct.pack("!HHIH", 5, 1, ttl, len(packed)) + packed
         for address in known:
             packed = socket.inet_pton(family, address)
-            answer += struct.pack("!HHHIH", 0xC00C, kind, 1, int(options.get("ttl", 1)),
-                                  len(packed)) + packed
+            answer += (self.packed(last) if chain else b"\xC0\x0C") + \
+                struct.pack("!HHIH", kind, 1, ttl, len(packed)) + packed
         text = f"{name} {'A' if kind == 1 else 'AAAA'} {' '.join(known)}\n" if known else None
-        if "delay" in options:
-            threading.Timer(float(options["delay"]), self.send, (answer, peer, text)).start()
+        if "forge" in (words or []) and known and udp:
+            self.forge(answer, peer, at + 5)
+        if "delay" in options and not refused:
+            with self.lock:
+                self.under_way += 1
+            threading.Timer(float(options["delay"]), self.send_late, (answer, peer, text)).start()
         else:
             self.send(answer, peer, text)
 
+    @staticmethod
+    def packed(name):
+        return b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
+
+    def send_late(self, answer, peer, text):
+        with self.lock:
+            self.under_way -= 1
+        self.send(answer, peer, text)
+
     def send(self, answer, peer, text):
         with self.lock:
-            self.s.sendto(answer, peer)
+            if isinstance(peer, tuple):
+                self.s.sendto(answer, peer)
+            else:
+                peer.sendall(struct.pack("!H", len(answer)) + answer)
             if text:
                 self.log.write(f"{now():.3f} {text}")
 

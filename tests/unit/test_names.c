@@ -128,7 +128,7 @@ static uint64_t wait6_s(struct world *w, const char *name)
 static const char *take_due(struct world *w, size_t *cursor, enum family wanted)
 {
 	enum family family;
-	const char *name = names_take_due(&w->names, w->now_ms, cursor, &family);
+	const char *name = names_take_due(&w->names, w->now_ms, NAMES_FREE, cursor, &family);
 
 	if (name)
 		assert_int_equal(family, wanted);
@@ -147,12 +147,12 @@ static void test_all_due_at_first(void **state)
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 	assert_true(names_due(&w->names) == UINT64_MAX);
-	assert_true(names_asking(&w->names, w->now_ms));
+	assert_true(names_asking(&w->names, w->now_ms, w->now_ms));
 	answer(w, "a.example", HOST_DNS, "1", 30);
 	answer4(w, "b.example", HOST_DNS, "1", 30);
-	assert_true(names_asking(&w->names, w->now_ms));
+	assert_true(names_asking(&w->names, w->now_ms, w->now_ms));
 	answer6(w, "b.example", HOST_FAILED, NULL, 0);
-	assert_false(names_asking(&w->names, w->now_ms));
+	assert_false(names_asking(&w->names, w->now_ms, w->now_ms));
 	assert_int_equal(names_due(&w->names), w->now_ms + 5000);
 }
 
@@ -384,7 +384,7 @@ static void test_refresh(void **state)
 	enum family family;
 	size_t cursor = 0;
 
-	while (names_take_due(&w->names, w->now_ms, &cursor, &family))
+	while (names_take_due(&w->names, w->now_ms, NAMES_FREE, &cursor, &family))
 		;
 	answer(w, "a.example", HOST_DNS, "1", 60);
 	answer(w, "b.example", HOST_FAILED, NULL, 0);
@@ -415,7 +415,7 @@ static void test_turns(void **state)
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 	CONFIGURE(w, "c.example"); /* fewer than before */
-	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "c.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "c.example");
 	configure(w, NULL, 0);
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 }
@@ -449,6 +449,90 @@ static void test_fill_hosts(void **state)
 	hosts_free(&hosts);
 }
 
+/* Those that never resolved come first, three times; then they take turns like all. */
+static void test_new_first(void **state)
+{
+	struct world *w = *state;
+	size_t cursor = 0;
+
+	answer(w, "a.example", HOST_DNS, "1", 0);
+	for (int i = 0; i < NAME_TRIES; i++) {
+		pass(w, 60);
+		assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "b.example");
+		assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
+		answer4(w, "b.example", HOST_FAILED, NULL, 0);
+		answer6(w, "b.example", HOST_FAILED, NULL, 0);
+	}
+	pass(w, 60);
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
+	CONFIGURE(w, "a.example", "b.example", "c.example");
+	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "c.example");
+}
+
+static const char *take(struct world *w, enum names_room room)
+{
+	enum family family;
+	size_t cursor = 0;
+
+	return names_take_due(&w->names, w->now_ms, room, &cursor, &family);
+}
+
+/* Where questions are scarce, an answer holds for its TTL; where there is no room, only /etc/hosts is asked. */
+static void test_scarce(void **state)
+{
+	struct world *w = *state;
+
+	CONFIGURE(w, "a.example");
+	answer4(w, "a.example", HOST_DNS, "1", 300);
+	answer6(w, "a.example", HOST_DNS, NULL, 0);
+	pass(w, 299);
+	assert_null(take(w, NAMES_FULL));
+	assert_null(take(w, NAMES_SCARCE));
+	pass(w, 1);
+	assert_null(take(w, NAMES_FULL));
+	assert_string_equal(take(w, NAMES_SCARCE), "a.example");
+	answer4(w, "a.example", HOST_DNS, "1", 300);
+	pass(w, 60);
+	assert_string_equal(take(w, NAMES_FREE), "a.example");
+	CONFIGURE(w, "l.example");
+	names_find(&w->names, "l.example")->local = true;
+	assert_string_equal(take(w, NAMES_FULL), "l.example");
+}
+
+/* That a question is not put in time says nothing about the addresses of the last answer. */
+static void test_vouch(void **state)
+{
+	struct world *w = *state;
+
+	answer(w, "a.example", HOST_DNS, "12", 1);
+	pass(w, 5);
+	answer(w, "a.example", HOST_DNS, "1", 300);
+	pass(w, 224);
+	assert_false(names_vouch(&w->names, w->now_ms));
+	pass(w, 1);
+	assert_true(names_vouch(&w->names, w->now_ms));
+	assert_int_equal(names_find(&w->names, "a.example")->touched_ms, w->now_ms);
+	assert_false(names_vouch(&w->names, w->now_ms));
+	pass(w, 75);
+	expect_addrs(w, "a.example", "1"); /* the other has aged */
+	pass(w, 224);
+	names_vouch(&w->names, w->now_ms);
+	pass(w, 100);
+	expect_addrs(w, "a.example", "1");
+}
+
+/* A question that cannot be put is not waited for. */
+static void test_not_put(void **state)
+{
+	struct world *w = *state;
+	uint64_t since_ms = w->now_ms;
+
+	pass(w, 9);
+	assert_true(names_asking(&w->names, since_ms, w->now_ms));
+	pass(w, 1);
+	assert_false(names_asking(&w->names, since_ms, w->now_ms));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +552,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_adopt_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refresh, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_new_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_scarce, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_vouch, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_put, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fill_hosts, set_up, tear_down),
 	};
 

@@ -114,7 +114,7 @@ static void run(struct zone *zone, uint64_t from_ms, uint64_t to_ms, uint64_t gr
 			questions[i].open = false;
 			zone_answer(zone, (enum family)i, now_ms);
 		}
-		while (names_take_due(&names, now_ms, &cursor, &family))
+		while (names_take_due(&names, now_ms, NAMES_FREE, &cursor, &family))
 			questions[family] = (struct question){ true, family, now_ms + LATENCY_MS };
 		names_expire(&names, now_ms);
 		check(zone, now_ms, grace_ms);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses that names never open, and what becomes of them in sets and NAT maps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/alarms.h"
+#include "dockside/compile.h"
+#include "dockside/never.h"
+#include "policy_fixture.h"
+
+static struct ipaddr addr(const char *s)
+{
+	struct ipaddr a;
+
+	/* The parser of the configuration refuses these. */
+	if (strncmp(s, "::ffff:", 7) == 0) {
+		assert_true(ipaddr_parse(s + 7, strlen(s) - 7, &a));
+		memmove(a.b + 12, a.b, 4);
+		memset(a.b, 0, 10);
+		a.b[10] = a.b[11] = 0xff;
+		a.family = FAMILY_IPV6;
+		return a;
+	}
+	assert_true(ipaddr_parse(s, strlen(s), &a));
+	return a;
+}
+
+static const char network_text[] =
+	"{\"networks\": [{\"name\": \"ds-a\", \"subnet\": \"172.30.1.0/24\", \"subnet6\": "
+	"\"fd00:30:1::/64\"},"
+	" {\"name\": \"ds-c\", \"subnet\": \"172.30.3.0/24\"}]}"; /* ds-c is not managed */
+static const char firewall_text[] =
+	"{\"ipsets\": {\"both\": [\"both.example\"], \"bad\": [\"bad.example\"]},\n"
+	"\"networks\": {\"ds-a\": {\"egress\": [\n"
+	"{\"action\": \"drop\", \"to\": \"ipset\", \"ipset\": \"bad\"},\n"
+	"{\"action\": \"drop\", \"to\": \"ipset\", \"ipset\": \"both\", \"proto\": \"udp\"},\n"
+	"{\"to\": \"ipset\", \"ipset\": \"both\"},\n"
+	"{\"to\": \"host\", \"host\": \"api.example\"},\n"
+	"{\"action\": \"drop\"}],\n"
+	"\"nat\": [{\"match_dport\": 80, \"to_host\": \"clone.example\", \"to_port\": 80}]}}}";
+
+struct fixture {
+	struct policy policy;
+	struct never never;
+	struct hosts hosts;
+	struct names names;
+	struct plan plan;
+};
+
+static void set_own(struct fixture *f, const char *one, const char *two)
+{
+	struct ipaddr own[2] = { addr(one), addr(two) };
+
+	never_set_own(&f->never, own, 2);
+	names_set_never(&f->names, &f->never, 3000);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	policy_read(&f->policy, network_text, firewall_text);
+	hosts_collect(&f->policy, &f->hosts);
+	names_init(&f->names, 60, 300);
+	names_configure(&f->names, &f->hosts, 0);
+	never_set_policy(&f->never, &f->policy);
+	set_own(f, "192.0.2.77", "2001:db8::77");
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	plan_free(&f->plan);
+	names_free(&f->names);
+	hosts_free(&f->hosts);
+	never_free(&f->never);
+	policy_free(&f->policy);
+	free(f);
+	return 0;
+}
+
+static void test_reasons(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "0.0.0.1", "an unspecified address" },
+		{ "127.0.0.1", "a loopback address" },
+		{ "127.0.1.1", "a loopback address" },
+		{ "::1", "a loopback address" },
+		{ "169.254.0.1", "a link-local address" },
+		{ "169.254.169.254", "a cloud's metadata address" },
+		{ "100.100.100.200", "a cloud's metadata address" },
+		{ "fd00:ec2::254", "a cloud's metadata address" },
+		{ "fd20:ce::254", "a cloud's metadata address" },
+		{ "fe80::1", "a link-local address" },
+		{ "febf::1", "a link-local address" },
+		{ "224.0.0.1", "a multicast address" },
+		{ "239.255.255.255", "a multicast address" },
+		{ "ff02::1", "a multicast address" },
+		{ "255.255.255.255", "the broadcast address" },
+		{ "::ffff:198.51.100.1", "an IPv4-mapped address" },
+		{ "192.0.2.77", "an address of this host" },
+		{ "2001:db8::77", "an address of this host" },
+		{ "172.30.1.0", "in the subnet of a managed network" },
+		{ "172.30.1.1", "in the subnet of a managed network" },
+		{ "172.30.1.255", "in the subnet of a managed network" },
+		{ "fd00:30:1::9", "in the subnet of a managed network" },
+		{ "64:ff9b::a9fe:a9fe", "an IPv6 form of an address that names never open" },
+		{ "64:ff9b::7f00:1", "an IPv6 form of an address that names never open" },
+		{ "64:ff9b::192.0.2.77", "an IPv6 form of an address that names never open" },
+		{ "64:ff9b::172.30.1.5", "an IPv6 form of an address that names never open" },
+		{ "2002:a9fe:a9fe::1", "an IPv6 form of an address that names never open" },
+		{ "2002:7f00:1::", "an IPv6 form of an address that names never open" },
+	};
+	static const char *const good[] = {
+		"10.0.0.1",
+		"192.168.1.1",
+		"172.30.2.1",
+		"172.30.3.1",
+		"100.100.100.201",
+		"100.64.0.1",
+		"169.253.1.1",
+		"198.51.100.1",
+		"223.255.255.1",
+		"2001:db8::78",
+		"fd00::1",
+		"fec0::1",
+		"64:ff9b::198.51.100.1",
+		"2002:c633:6401::1",
+		"fd00:ec2::253",
+		"fd00:30:2::1",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ipaddr a = addr(cases[i][0]);
+		const char *reason = never_reason(&f->never, &a);
+
+		if (!reason || strcmp(reason, cases[i][1]) != 0)
+			fail_msg("%s: %s", cases[i][0], reason ? reason : "allowed");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct ipaddr a = addr(good[i]);
+		const char *reason = never_reason(&f->never, &a);
+
+		if (reason)
+			fail_msg("%s: %s", good[i], reason);
+	}
+}
+
+static void answer4(struct fixture *f, const char *name, const char *first, const char *second)
+{
+	struct ipaddr addrs[2] = { addr(first), addr(second) };
+
+	names_answer(&f->names,
+		     &(struct answer){ .name = name,
+				       .family = FAMILY_IPV4,
+				       .state = HOST_DNS,
+				       .addrs = addrs,
+				       .n_addrs = 2,
+				       .ttl_s = 60 },
+		     2000);
+}
+
+/* The elements of a set, or "data" of a map of one element. */
+static void assert_set(struct fixture *f, const char *name, const char *expected)
+{
+	static const struct plan_options options = { .mark_bit = 0x10000000 };
+	const struct plan_set *set;
+	struct buf b = { 0 };
+	char text[ADDR_STRLEN];
+
+	plan_free(&f->plan);
+	names_fill_hosts(&f->names, &f->hosts, 0);
+	compile_policy(&f->policy, &f->hosts, &options, &f->plan);
+	set = plan_find_set(&f->plan, name);
+	assert_non_null(set);
+	for (size_t i = 0; i < set->n_elems; i++) {
+		bool map = set->type == MAP_NAT4;
+		struct ipaddr a = ipaddr_from_bytes(FAMILY_IPV4,
+						    map ? set->elems[i].data : set->elems[i].key);
+
+		if (!set->elems[i].unresolved)
+			buf_printf(&b, "%s%s", i > 0 ? " " : "", ipaddr_format(&a, text));
+	}
+	assert_string_equal(buf_str(&b), expected);
+	buf_free(&b);
+}
+
+static void test_sets(void **state)
+{
+	struct fixture *f = *state;
+
+	answer4(f, "api.example", "169.254.169.254", "198.51.100.1");
+	answer4(f, "both.example", "127.0.0.1", "198.51.100.2");
+	answer4(f, "clone.example", "172.30.1.9", "198.51.100.3");
+	answer4(f, "bad.example", "169.254.169.254", "198.51.100.4");
+	assert_set(f, "host-api.example-v4", "198.51.100.1");
+	assert_set(f, "ipset-both-v4", "198.51.100.2");
+	assert_set(f, "ds-a-nat4", "198.51.100.3");
+	/* To drop is not to open. */
+	assert_set(f, "ipset-bad-v4", "169.254.169.254 198.51.100.4");
+}
+
+/* Addresses of the host come and go. */
+static void test_own(void **state)
+{
+	struct fixture *f = *state;
+	const struct name *clone;
+
+	answer4(f, "api.example", "198.51.100.1", "198.51.100.2");
+	answer4(f, "clone.example", "198.51.100.1", "198.51.100.2");
+	assert_set(f, "ds-a-nat4", "198.51.100.1");
+	set_own(f, "198.51.100.1", "192.0.2.77");
+	clone = names_find(&f->names, "clone.example");
+	assert_int_equal(clone->touched_ms, 3000);
+	assert_set(f, "host-api.example-v4", "198.51.100.2");
+	assert_set(f, "ds-a-nat4", "198.51.100.2");
+	set_own(f, "192.0.2.78", "192.0.2.77");
+	assert_set(f, "host-api.example-v4", "198.51.100.1 198.51.100.2");
+}
+
+/* What an older version left in the kernel, found at the start. */
+static void test_adopted(void **state)
+{
+	struct fixture *f = *state;
+	struct ipaddr metadata = addr("169.254.169.254"), good = addr("198.51.100.1");
+
+	names_adopt(&f->names, "api.example", &metadata, UINT64_MAX, 2000);
+	names_adopt_target(&f->names, "clone.example", &metadata, 2000);
+	assert_set(f, "host-api.example-v4", "");
+	assert_set(f, "ds-a-nat4", "");
+	names_adopt_target(&f->names, "clone.example", &good, 2000);
+	assert_set(f, "ds-a-nat4", "198.51.100.1");
+}
+
+static void add_line(void *data, const char *text)
+{
+	if (strstr(text, "no name opens"))
+		buf_printf(data, "%s\n", text);
+}
+
+static void test_alarms(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = { 0 };
+	size_t n = alarms_tell(&f->policy, &f->names, add_line, &b);
+
+	assert_string_equal(buf_str(&b), "");
+	answer4(f, "api.example", "169.254.169.254", "198.51.100.1");
+	answer4(f, "bad.example", "169.254.169.254", "198.51.100.4");
+	answer4(f, "clone.example", "172.30.1.9", "192.0.2.77");
+	n = alarms_tell(&f->policy, &f->names, add_line, &b);
+	assert_string_equal(
+		buf_str(&b),
+		"api.example has the address 169.254.169.254, a cloud's metadata address, which no "
+		"name opens; a rule that is to allow it has to give the address itself\n"
+		"clone.example has the address 172.30.1.9, in the subnet of a managed network, "
+		"which no name opens; a rule that is to allow it has to give the address itself\n"
+		"clone.example has the address 192.0.2.77, an address of this host, which no name "
+		"opens; a rule that is to allow it has to give the address itself\n");
+	assert_int_equal(alarms_tell(&f->policy, &f->names, NULL, NULL), n);
+	assert_int_equal(name_refused(names_find(&f->names, "clone.example"), &f->policy), 2);
+	assert_int_equal(name_refused(names_find(&f->names, "bad.example"), &f->policy), 0);
+	buf_free(&b);
+}
+
+/* One-shot: targets are chosen when all have answered. */
+static void test_one_shot(void **state)
+{
+	struct fixture *f = *state;
+	struct ipaddr addrs[2] = { addr("127.0.0.1"), addr("198.51.100.3") };
+	struct host *host = hosts_find(&f->hosts, "clone.example");
+
+	host_answer(host, &(struct answer){ .family = FAMILY_IPV4,
+					    .state = HOST_DNS,
+					    .addrs = addrs,
+					    .n_addrs = 2 });
+	hosts_set_never(&f->hosts, &f->never);
+	assert_non_null(host->targets[FAMILY_IPV4]);
+	assert_int_equal(ipaddr_cmp(host->targets[FAMILY_IPV4], &addrs[1]), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_reasons), TEST(test_sets),   TEST(test_own),
+		TEST(test_adopted), TEST(test_alarms), TEST(test_one_shot),
+	};
+
+	return cmocka_run_group_tests_name("never", tests, NULL, NULL);
+}
