@@ -99,6 +99,23 @@ def error(name, src, dst, quote, data):
     return icmp(src, dst, kind, code, quote + data, rest)
 
 
+def first_fragment(src, dst, ident, data):
+    """Of a UDP datagram whose other fragments nobody sends."""
+    body = struct.pack("!HHHH", 4000, 53, 2000, 0) + data
+    body += bytes(-len(body) % 8)
+    if is6(src):
+        return ip(src, dst, 44, struct.pack("!BBHI", UDP, 0, 1, ident) + body)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), ident, 0x2000, 64, UDP, 0) + packed(src) + packed(dst)
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + body
+
+
+def with_option(src, dst, header, data):
+    """UDP behind a hop-by-hop (0) or destination (60) header with an option that nobody knows: 0x80 asks for an
+    ICMP error even of a packet to a group."""
+    behind = udp(src, dst, 4000, 53, data)[40:]
+    return ip(src, dst, header, struct.pack("!BBBB", UDP, 0, 0x80, 4) + bytes(4) + behind)
+
+
 # ---- sockets in namespaces -------------------------------------------------------------------------
 
 
@@ -138,13 +155,14 @@ class Lab:
     def marker(self):
         return b"<forged %04d>" % next(self.serial)
 
-    def try_(self, what, sender, make, *arrives, to=None, src_mac=None):
+    def try_(self, what, sender, make, *arrives, to=None, tags=()):
         """Sends the packet that make(MARKER) gives, in a frame to `to` (a container, a bridge, or a MAC), the
-        sender's bridge unless given; it is to arrive there and nowhere else."""
+        sender's bridge unless given, with VLAN tags; it is to arrive there and nowhere else."""
         marker = self.marker()
         packet = make(marker * 2)
-        to = self.macs.get(to or BRIDGE_OF[sender], to)
-        frame = to + (src_mac or self.macs[sender]) + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00") + packet
+        frame = self.macs.get(to or BRIDGE_OF[sender], to) + self.macs[sender]
+        frame += b"".join(struct.pack("!HH", tag, 0) for tag in tags)
+        frame += (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00") + packet
         try:
             self.senders[sender].send(frame)
         except OSError as e:
@@ -222,14 +240,15 @@ def both():
         yield name, {who: pair[family] for who, pair in ADDRESSES.items()}
 
 
-def open_flows(lab, at):
-    """An outsider's connections to dockside's published port and to the host; dockside's to its neighbours."""
+def open_flows(lab, at, port):
+    """An outsider's connection to dockside's published port, and dockside's to its neighbours. The port is the
+    scenario's own: a connection before may still be in TIME_WAIT."""
     lab.server("d", at["d"], 443)
-    lab.client("outside", at["denied"], 1234, at["uplink"], 443)
+    lab.client("outside", at["denied"], port, at["uplink"], 443)
     lab.server("b", at["b"], 80)
-    lab.client("d", at["d"], 4000, at["b"], 80)
+    lab.client("d", at["d"], port, at["b"], 80)
     lab.server("u", at["u"], 80)
-    lab.client("d", at["d2"], 4000, at["u"], 80)
+    lab.client("d", at["d2"], port, at["u"], 80)
 
 
 def control(lab, name, at):
@@ -240,14 +259,13 @@ def control(lab, name, at):
 
 def errors(lab):
     for name, at in both():
-        open_flows(lab, at)
-        published = tcp(at["denied"], at["d"], 1234, 443, ACK)
-        lateral = tcp(at["b"], at["d"], 80, 4000, ACK)
-        across = tcp(at["u"], at["d2"], 80, 4000, ACK)
+        open_flows(lab, at, 1001)
+        published = tcp(at["denied"], at["d"], 1001, 443, ACK)
+        lateral = tcp(at["b"], at["d"], 80, 1001, ACK)
+        across = tcp(at["u"], at["d2"], 80, 1001, ACK)
         for kind in ERRORS4:
             def make(src, dst, quote):
                 return lambda m: error(kind, at[src], at[dst], quote, m)
-            # The controls: from outside it is the connection's own, to dockside
             lab.try_(f"{name} {kind} to a denied destination, about its connection with dockside", "a",
                      make("a", "denied", published))
             lab.try_(f"{name} {kind} to an allowed one, about that", "a", make("a", "allowed", published))
@@ -255,14 +273,16 @@ def errors(lab):
             lab.try_(f"{name} {kind} to a neighbour through the gateway", "a", make("a", "b", lateral))
             lab.try_(f"{name} {kind} to another network, about dockside's connection", "a", make("a", "u", across))
             lab.try_(f"{name} {kind} from another network", "u", make("u", "b", lateral))
+            # Of these the conntrack state is the same, but nobody's policy is against them.
             lab.try_(f"{name} {kind} from an unmanaged network", "m", make("m", "b", lateral), "b")
+            lab.try_(f"{name} {kind} from dockside", "d", make("d", "denied", published), "outside")
         control(lab, name, at)
 
 
 def forged(lab):
     """Sources of others, to what answers or quotes: with hop limit 1, and to the host."""
     for name, at in both():
-        open_flows(lab, at)
+        open_flows(lab, at, 1002)
         host_udp = lab.server("host", "::" if is6(at["a"]) else "0.0.0.0", 5353, socket.SOCK_DGRAM)
         lab.udp_flow("outside", at["denied"], 5000, host_udp, at["uplink"], 5353)
         ping = lab.open_in("outside", socket.AF_INET6 if is6(at["a"]) else socket.AF_INET, socket.SOCK_RAW,
@@ -286,15 +306,15 @@ def forged(lab):
                 lab.try_(say("UDP to a closed port"), container, lambda m: udp(at[other], at["uplink"], 4000, 9, m))
             # of connections that conntrack knows
             lab.try_(f"{name}: segment of the published connection from {container}", container,
-                     lambda m: tcp(at["denied"], at["uplink"], 1234, 443, ACK | PSH, m))
+                     lambda m: tcp(at["denied"], at["uplink"], 1002, 443, ACK | PSH, m))
             lab.try_(f"{name}: the same with hop limit 1", container,
-                     lambda m: tcp(at["denied"], at["uplink"], 1234, 443, ACK | PSH, m, ttl=1))
+                     lambda m: tcp(at["denied"], at["uplink"], 1002, 443, ACK | PSH, m, ttl=1))
             lab.try_(f"{name}: echo of the open flow from {container}", container,
                      lambda m: echo(at["denied"], at["uplink"], m, ident=99))
             lab.try_(f"{name}: UDP of the open flow from {container}", container,
                      lambda m: udp(at["denied"], at["uplink"], 5000, 5353, m))
         lab.try_(f"{name}: answer in another network's connection, hop limit 1", "a",
-                 lambda m: tcp(at["u"], at["d2"], 80, 4000, ACK | PSH, m, ttl=1))
+                 lambda m: tcp(at["u"], at["d2"], 80, 1002, ACK | PSH, m, ttl=1))
         # The same kinds with one's own address
         lab.try_(f"{name}: hop limit 1, UDP", "a", lambda m: udp(at["a"], at["allowed"], 4001, 53, m, ttl=1), "a")
         lab.try_(f"{name}: hop limit 1, TCP", "u",
@@ -318,6 +338,94 @@ def gateway(lab):
             lab.try_(f"{name}: UDP to the host as {own}", "a", lambda m: udp(own, at["ds-a"], 4000, 5353, m))
             lab.try_(f"{name}: allowed UDP as {own}", "a", lambda m: udp(own, at["allowed"], 4000, 53, m))
         control(lab, name, at)
+
+
+def bridge_addresses(lab):
+    """What is nobody's source on a bridge: its broadcast address; and the host's, in its flows with a neighbour."""
+    for name, at in both():
+        server = lab.server("b", at["b"], 7000, socket.SOCK_DGRAM)
+        lab.udp_flow("host", at["ds-a"], 7001, server, at["b"], 7000)
+        lab.try_(f"{name}: UDP of the host's flow to a neighbour", "a",
+                 lambda m: udp(at["ds-a"], at["b"], 7001, 7000, m), to="b")
+        lab.try_(f"{name}: the same through the gateway", "a", lambda m: udp(at["ds-a"], at["b"], 7001, 7000, m))
+        control(lab, name, at)
+    at = list(both())[0][1]
+    for broadcast in ("172.30.1.255", "10.99.8.255"):
+        lab.try_(f"hop limit 1 as {broadcast}", "a", lambda m: udp(broadcast, at["allowed"], 4000, 53, m, ttl=1))
+        lab.try_(f"UDP to the host as {broadcast}", "a", lambda m: udp(broadcast, at["uplink"], 4000, 5353, m))
+        lab.try_(f"echo to the host as {broadcast}", "a", lambda m: echo(broadcast, at["uplink"], m))
+
+
+def early(lab):
+    """What the host answers before a chain at priority raw has seen it: fragments whose others never come, an
+    unknown hop-by-hop option in frames that br_netfilter does not look into."""
+    ident = 1000
+    for name, at in both():
+        for other in ("denied", "u", "uplink", "ds-b"):
+            for to in ("uplink", "ds-a", "allowed", "b"):
+                ident += 1
+                lab.try_(f"{name}: lone fragment to {to} as {other}", "a",
+                         lambda m: first_fragment(at[other], at[to], ident, m))
+        lab.try_(f"{name}: lone fragment to the host", "a", lambda m: first_fragment(at["a"], at["ds-a"], 9, m), "a")
+    for tags in ((), (0x8100,), (0x88A8,), (0x8100, 0x8100), (0x88A8, 0x8100)):
+        for other in ("denied", "u", "ds-a"):
+            for to in ("uplink", "allowed"):
+                lab.try_(f"hop-by-hop option to {to} as {other}, {len(tags)} tags", "a",
+                         lambda m: with_option(at[other], at[to], 0, m), tags=tags)
+                lab.try_(f"destination option to {to} as {other}, {len(tags)} tags", "a",
+                         lambda m: with_option(at[other], at[to], 60, m), tags=tags)
+    lab.try_("destination option, allowed", "a", lambda m: with_option(at["a"], at["allowed"], 60, m), "outside")
+    lab.collect(1.5)
+
+
+def reserved_macs(lab):
+    """Frames to 01:80:c2:00:00:02 and up, but the bridge's group address, enter the host by the port, not by the
+    bridge (802.1D's reserved addresses), where no rule on the bridge's name sees them."""
+    for last in range(0x10):
+        to = bytes.fromhex("0180c20000%02x" % last)
+        for name, at in both():
+            def say(what):
+                return f"{name}: {what} at reserved address {last:02x}"
+            lab.try_(say("closed port of the host"), "a", lambda m: udp(at["a"], at["uplink"], 4000, 5354, m), to=to)
+            lab.try_(say("closed TCP port of the host"), "a",
+                     lambda m: tcp(at["a"], at["uplink"], 4000, 22, SYN, m), to=to)
+            lab.try_(say("echo as a denied destination"), "a", lambda m: echo(at["denied"], at["uplink"], m), to=to)
+            lab.try_(say("echo as another network's"), "a", lambda m: echo(at["u"], at["uplink"], m), to=to)
+            lab.try_(say("denied UDP"), "a", lambda m: udp(at["a"], at["denied"], 4000, 53, m), to=to)
+            lab.try_(say("UDP to a neighbour"), "a", lambda m: udp(at["a"], at["b"], 4000, 53, m), to=to)
+            if name == "IPv6":
+                port = link_local_of("v-a")
+                lab.try_(say("hop-by-hop option"), "a", lambda m: with_option(at["denied"], at["uplink"], 0, m), to=to)
+                lab.try_(say("the port's own address"), "a", lambda m: udp(at["a"], port, 4000, 5354, m), to=to)
+                lab.try_(say("to all nodes"), "a", lambda m: udp(at["a"], "ff02::1", 4000, 5354, m), to=to)
+                lab.try_(say("router advertisement"), "a",
+                         lambda m: icmp("fe80::bad", "ff02::1", 134, 0, m, ttl=255), to=to)
+            else:
+                lab.try_(say("loopback"), "a", lambda m: udp(at["a"], "127.0.0.1", 4000, 5353, m), to=to)
+    for name, at in both():
+        lab.try_(f"{name}: echo to the host", "a", lambda m: echo(at["a"], at["uplink"], m), "host", "a")
+
+
+def host_flows(lab):
+    """ICMP errors to the host about its flows with others, and router advertisements where it listens to them."""
+    for name, at in both():
+        server = lab.server("outside", at["denied"], 8888, socket.SOCK_DGRAM)
+        lab.udp_flow("host", at["uplink"], 8001, server, at["denied"], 8888)
+        quote = udp(at["uplink"], at["denied"], 8001, 8888, b"")
+        server = lab.server("a", at["a"], 8888, socket.SOCK_DGRAM)
+        lab.udp_flow("host", at["ds-a"], 8002, server, at["a"], 8888)
+        own = udp(at["ds-a"], at["a"], 8002, 8888, b"")
+        for kind in ERRORS4:
+            lab.try_(f"{name}: {kind} about the host's flow with a denied destination", "a",
+                     lambda m: error(kind, at["a"], at["uplink"], quote, m))
+            lab.try_(f"{name}: {kind} about its flow with the container", "a",
+                     lambda m: error(kind, at["a"], at["ds-a"], own, m), "host")
+    all_nodes = bytes.fromhex("333300000001")
+    for container in ("a", "u"):
+        lab.try_(f"router advertisement from {container}", container,
+                 lambda m: icmp("fe80::bad", "ff02::1", 134, 0, bytes(8) + m, ttl=255), to=all_nodes)
+        lab.try_(f"redirect from {container}", container,
+                 lambda m: icmp("fe80::bad", at[BRIDGE_OF[container]], 137, 0, bytes(32) + m, ttl=255))
 
 
 def host_rules(lab):
@@ -358,7 +466,7 @@ def link_local_of(interface):
 
 def untracked(lab):
     """ICMPv6 that conntrack keeps no record of, between containers and to a host with host rules."""
-    at = dict(list(both())[1][1])
+    at = list(both())[1][1]
     multicast = bytes.fromhex("333300000001")
     passes = {135, 136}                     # neighbour solicitation and advertisement
     to_all = passes | {131, 132, 143}       # listeners' reports
@@ -460,8 +568,8 @@ def refused(lab):
         lab.try_(f"{name}: as a denied destination", "a", lambda m: echo(at["denied"], at["uplink"], m))
 
 
-SCENARIOS = {f.__name__: f for f in (errors, forged, gateway, host_rules, untracked, notrack, loopback, inward, dockside,
-                                     refused)}
+SCENARIOS = {f.__name__: f for f in (errors, forged, gateway, bridge_addresses, early, reserved_macs, host_flows, host_rules,
+                                     untracked, notrack, loopback, inward, dockside, refused)}
 
 if __name__ == "__main__":
     the_lab = Lab()

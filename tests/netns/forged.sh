@@ -101,6 +101,10 @@ forge "ICMP errors about other people's connections" errors
 forge "sources of others" forged
 forge "the host's own addresses as a source" gateway
 like "are counted" "$(denied_by_source ds-a) $(denied_by_source ds-b)" '^[1-9][0-9]+ [1-9][0-9]+$'
+echo 1 >/proc/sys/net/ipv4/ipfrag_time
+echo 1 >/proc/sys/net/netfilter/nf_conntrack_frag6_timeout
+forge "answers that come before the rules" early
+forge "errors about the host's own flows, router advertisements to it" host_flows
 forge "host rules against what is part of no connection, and DHCP" host_rules
 forge "untracked ICMPv6" untracked
 
@@ -112,6 +116,7 @@ nft delete table inet admin
 
 echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
 forge "the host's loopback" loopback
+forge "frames that enter by the bridge's port" reserved_macs
 echo 0 >/proc/sys/net/ipv4/conf/all/route_localnet
 
 # ---- what has to go on ---------------------------------------------------------------------------
@@ -120,6 +125,7 @@ echo 0 >/proc/sys/net/ipv4/conf/all/route_localnet
 	ip route add 10.99.9.0/24 via 172.30.1.12 dev ds-a && ip -6 route add fd99:9::/64 via fd77:1::12 dev ds-a &&
 		ip addr add 10.99.8.1/24 dev ds-a && ip addr add fd99:8::1/64 dev ds-a nodad
 } || bail "cannot add subnets"
+forge "addresses of the bridge" bridge_addresses
 forge "errors to containers, more subnets on a bridge, hairpin, fragments" inward
 
 for rp_filter in 0 2; do
