@@ -116,6 +116,12 @@ def with_option(src, dst, header, data):
     return ip(src, dst, header, struct.pack("!BBBB", UDP, 0, 0x80, 4) + bytes(4) + behind)
 
 
+def with_jumbo(src, dst, data):
+    """UDP behind a hop-by-hop header with a jumbo payload option that is too small to be one."""
+    behind = udp(src, dst, 4000, 53, data)[40:]
+    return ip(src, dst, 0, struct.pack("!BBBBI", UDP, 0, 0xC2, 4, 10) + behind)
+
+
 # ---- sockets in namespaces -------------------------------------------------------------------------
 
 
@@ -357,8 +363,8 @@ def bridge_addresses(lab):
 
 
 def early(lab):
-    """What the host answers before a chain at priority raw has seen it: fragments whose others never come, an
-    unknown hop-by-hop option in frames that br_netfilter does not look into."""
+    """What the host answers before a chain at priority raw has seen it: fragments whose others never come, faulty
+    hop-by-hop options in frames that br_netfilter does not look into."""
     ident = 1000
     for name, at in both():
         for other in ("denied", "u", "uplink", "ds-b"):
@@ -372,6 +378,8 @@ def early(lab):
             for to in ("uplink", "allowed"):
                 lab.try_(f"hop-by-hop option to {to} as {other}, {len(tags)} tags", "a",
                          lambda m: with_option(at[other], at[to], 0, m), tags=tags)
+                lab.try_(f"jumbo option to {to} as {other}, {len(tags)} tags", "a",
+                         lambda m: with_jumbo(at[other], at[to], m), tags=tags)
                 lab.try_(f"destination option to {to} as {other}, {len(tags)} tags", "a",
                          lambda m: with_option(at[other], at[to], 60, m), tags=tags)
     lab.try_("destination option, allowed", "a", lambda m: with_option(at["a"], at["allowed"], 60, m), "outside")
@@ -544,6 +552,14 @@ def inward(lab):
             lab.try_(f"{name}: allowed UDP from {extra}", "b", lambda m: udp(extra, at["allowed"], 4000, 53, m), "outside")
             lab.try_(f"{name}: denied UDP from {extra}", "b", lambda m: udp(extra, at["denied"], 4000, 53, m))
             lab.try_(f"{name}: {extra} from another bridge", "u", lambda m: udp(extra, at["allowed"], 4000, 53, m))
+        if not v6:  # what a DHCP server answers to who has no address yet
+            offer = lab.open_in("host", socket.AF_INET, socket.SOCK_DGRAM)
+            offer.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            offer.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"ds-a")
+            offer.bind(("0.0.0.0", 67))
+            marker = lab.marker()
+            offer.sendto(marker, ("255.255.255.255", 68))
+            lab.probes.append((marker, "a DHCP answer", {"a", "b", "d"}, "host"))
         lab.try_(f"{name}: hairpin to the published port", "u",
                  lambda m: tcp(at["u"], at["uplink"], 4020, 443, SYN, m), "d")
         big = lab.client("a", at["a"], 4030, at["allowed"], 53, socket.SOCK_DGRAM)
