@@ -24,9 +24,11 @@
  */
 #include "dockside/compile.h"
 
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 
+#include "dockside/compile_base.h"
 #include "dockside/compile_link.h"
 #include "dockside/compile_log.h"
 #include "dockside/compile_sets.h"
@@ -34,8 +36,7 @@
 struct compiler {
 	struct plan *plan;
 	struct compile_sets sets;
-	struct plan_set *dispatch, *dispatch_host, *dispatch_nat, *dispatch_source;
-	struct plan_set *lookups; /* NULL: nothing is told */
+	struct base_chains base;
 	struct dockside_sets docksides;
 	bool refuses; /* some rule goes to the refuse chain */
 	const struct origin *built_in;
@@ -240,7 +241,7 @@ static struct plan_chain *network_chain(struct compiler *c, const struct network
 	return chain;
 }
 
-static struct plan_rule *emit_no_connection(struct plan_chain *chain, unsigned ct_states)
+static void emit_no_connection(struct plan_chain *chain, unsigned ct_states)
 {
 	struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
@@ -248,7 +249,6 @@ static struct plan_rule *emit_no_connection(struct plan_chain *chain, unsigned c
 	out->counter = true;
 	out->verdict = VERDICT_DROP;
 	out->comment = "part of no connection";
-	return out;
 }
 
 static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
@@ -261,7 +261,7 @@ static void emit_source(struct compiler *c, const struct network *network)
 	struct plan_chain *chain = network_chain(c, network, "SRC");
 
 	compile_source(c->plan, chain, network, &c->docksides);
-	dispatch_to(c->dispatch_source, chain);
+	dispatch_to(c->base.dispatch_source, chain);
 }
 
 static void emit_ing(struct compiler *c, const struct network *network)
@@ -293,14 +293,15 @@ static void emit_out(struct compiler *c, const struct network *network)
 	emit_no_connection(chain, CT_INVALID);
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
-	dispatch_to(c->dispatch, chain);
-	if (c->lookups)
-		set_add_bridge(c->lookups, chain->bridge, chain->origin);
+	dispatch_to(c->base.dispatch, chain);
+	if (c->base.lookups)
+		set_add_bridge(c->base.lookups, chain->bridge, chain->origin);
 }
 
 static void emit_host(struct compiler *c, const struct network *network)
 {
 	struct plan_chain *chain;
+	struct plan_rule *out;
 
 	if (network->n_host == 0)
 		return;
@@ -310,13 +311,18 @@ static void emit_host(struct compiler *c, const struct network *network)
 	compile_neighbours(chain);
 	/* What else of ICMPv6 has no record, such as each container's router solicitations, is not worth a word;
 	 * what an administrator's notrack makes untracked is judged by the rules. */
-	rule_add_match(emit_no_connection(chain, CT_UNTRACKED), MATCH_L4PROTO)->u.l4proto =
-		IPPROTO_ICMPV6;
-	emit_no_connection(chain, CT_INVALID);
+	out = chain_add_rule(chain, chain->origin);
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_UNTRACKED;
+	rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
+	out->counter = true;
+	out->verdict = VERDICT_DROP;
+	out->comment = "router discovery and the like";
+	compile_host_errors(chain, network);
+	emit_no_connection(chain, CT_INVALID | CT_RELATED);
 	compile_dhcp(chain, network);
 	emit_rules(c, chain, network, network->host, network->n_host, "host",
 		   "no rule matched: the host decides");
-	dispatch_to(c->dispatch_host, chain);
+	dispatch_to(c->base.dispatch_host, chain);
 }
 
 /* ------------------------------------------------------------------ NAT */
@@ -408,110 +414,10 @@ static void emit_nat(struct compiler *c, const struct network *network)
 	chain = network_chain(c, network, "NAT");
 	emit_nat_family(c, chain, network, FAMILY_IPV4);
 	emit_nat_family(c, chain, network, FAMILY_IPV6);
-	dispatch_to(c->dispatch_nat, chain);
+	dispatch_to(c->base.dispatch_nat, chain);
 }
 
-/* ------------------------------------------------------------------ the table */
-
-static struct plan_chain *base_chain(struct compiler *c, const char *name, enum base_hook hook)
-{
-	struct plan_chain *chain = plan_add_chain(c->plan, name, c->built_in);
-
-	chain->hook = hook;
-	return chain;
-}
-
-static struct plan_rule *emit_dispatch(struct compiler *c, struct plan_chain *chain,
-				       struct plan_set *map)
-{
-	struct plan_rule *out = chain_add_rule(chain, c->built_in);
-
-	out->verdict = VERDICT_VMAP;
-	out->set = map;
-	return out;
-}
-
-static struct plan_set *dispatch_map(struct compiler *c, const char *name)
-{
-	return plan_add_set(c->plan, MAP_DISPATCH, name, c->built_in);
-}
-
-static void emit_lookups(struct compiler *c, struct plan_chain *chain)
-{
-	struct plan_rule *out;
-
-	if (c->plan->options.log_group == 0)
-		return;
-	c->lookups = plan_add_set(c->plan, SET_BRIDGES, LOOKUPS_SET, c->built_in);
-	c->lookups->limit = true;
-	c->lookups->comment = "bridges whose DNS replies the daemon hears";
-	out = chain_add_rule(chain, c->built_in);
-	rule_add_match(out, MATCH_DNS_REPLY);
-	rule_add_match(out, MATCH_OIFNAME_SET)->u.set = c->lookups;
-	out->verdict = VERDICT_COPY;
-	out->log = LOOKUPS_PREFIX;
-	out->log_group = c->plan->options.log_group;
-}
-
-static void emit_forward(struct compiler *c)
-{
-	struct plan_chain *chain = base_chain(c, "forward", BASE_FORWARD);
-	struct plan_rule *out;
-
-	emit_lookups(c, chain);
-	out = chain_add_rule(chain, c->built_in);
-	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
-	out->mark = c->plan->options.mark_bit;
-	out->counter = true;
-	out->verdict = VERDICT_ACCEPT;
-	c->dispatch = dispatch_map(c, "dispatch");
-	emit_dispatch(c, chain, c->dispatch)->mark = c->plan->options.mark_bit;
-	out = chain_add_rule(chain, c->built_in);
-	out->unmark = c->plan->options.mark_bit;
-	out->verdict = VERDICT_CONTINUE;
-	out->comment = "from no managed network";
-}
-
-/* The proof of judgement is for the shim alone, whose chain is between forward and this one: a mark leaves as it
- * came, and what others save of it with the connection does not hold our bit. */
-static void emit_forward_end(struct compiler *c)
-{
-	struct plan_chain *chain = base_chain(c, "forward-end", BASE_FORWARD_END);
-	struct plan_rule *out = chain_add_rule(chain, c->built_in);
-
-	rule_add_match(out, MATCH_MARK)->u.mark = c->plan->options.mark_bit;
-	out->unmark = c->plan->options.mark_bit;
-	out->verdict = VERDICT_CONTINUE;
-}
-
-/* Replies from outside come by no bridge, as a rule: they are spared the lookup. */
-static void emit_raw(struct compiler *c)
-{
-	struct plan_chain *chain = base_chain(c, "raw", BASE_PREROUTING_RAW);
-
-	c->dispatch_source = dispatch_map(c, "dispatch-source");
-	rule_add_match(emit_dispatch(c, chain, c->dispatch_source), MATCH_IIF_BRIDGE);
-}
-
-static void emit_input(struct compiler *c)
-{
-	struct plan_chain *chain = base_chain(c, "input", BASE_INPUT);
-	struct plan_rule *out = chain_add_rule(chain, c->built_in);
-
-	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED | CT_RELATED;
-	out->counter = true;
-	out->verdict = VERDICT_ACCEPT;
-	c->dispatch_host = dispatch_map(c, "dispatch-host");
-	emit_dispatch(c, chain, c->dispatch_host);
-}
-
-static void emit_prerouting(struct compiler *c)
-{
-	struct plan_chain *chain = base_chain(c, "prerouting", BASE_PREROUTING_NAT);
-
-	c->dispatch_nat = dispatch_map(c, "dispatch-nat");
-	emit_dispatch(c, chain, c->dispatch_nat);
-}
+/* ------------------------------------------------------------------ the whole */
 
 /*
  * Everything that a rule of OUT, ING or HOST accepts is labelled there, and not with the dispatch: a packet that
@@ -542,14 +448,8 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		any_host |= policy->networks[i].n_host > 0;
 		any_nat |= policy->networks[i].n_nat > 0;
 	}
-	emit_raw(&c);
+	c.base = compile_base(ret_plan, c.built_in, any_host, any_nat);
 	c.docksides = compile_dockside_sets(ret_plan, policy, c.built_in);
-	emit_forward(&c);
-	emit_forward_end(&c);
-	if (any_host)
-		emit_input(&c);
-	if (any_nat)
-		emit_prerouting(&c);
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 

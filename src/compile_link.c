@@ -87,6 +87,26 @@ void compile_dhcp(struct plan_chain *chain, const struct network *network)
 	emit_dhcp_to(chain, &link_local, 547);
 }
 
+/* An ICMP error about what the host has sent to the network, and so from the bridge's own address: errors about its
+ * other connections come from elsewhere. */
+void compile_host_errors(struct plan_chain *chain, const struct network *network)
+{
+	struct ipaddr gateways[N_FAMILIES] = { network->gateway };
+	size_t n = 1;
+
+	if (network->has_subnet6)
+		gateways[n++] = prefix_first_host(&network->subnet6);
+	for (size_t i = 0; i < n; i++) {
+		struct plan_rule *out = chain_add_rule(chain, chain->origin);
+
+		rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_RELATED;
+		rule_add_match(out, MATCH_DADDR)->u.prefix = prefix_of_address(&gateways[i]);
+		out->counter = true;
+		out->verdict = VERDICT_ACCEPT;
+		out->comment = "about a connection of the host with the network";
+	}
+}
+
 /* ------------------------------------------------------------------ the dockside container */
 
 /* One rule: the dockside container by every identity that is configured for the family. */
@@ -177,28 +197,93 @@ static struct plan_rule *accept_source(struct plan_chain *chain, const char *com
 	return out;
 }
 
+/* Nobody's policy asks for these, so that audit mode refuses them as well. */
+static void drop_forged(struct plan *plan, struct plan_chain *chain, const struct network *network,
+			const struct match *match, const char *comment)
+{
+	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+	struct network enforced = *network;
+
+	enforced.audit = false;
+	if (match)
+		*rule_add_match(out, match->kind) = *match;
+	out->counter = true;
+	out->verdict = VERDICT_DROP;
+	out->comment = comment;
+	compile_log_refusals(plan, chain, chain->n_rules - 1, &enforced,
+			     compile_log_built_in(plan, chain, comment));
+}
+
 static const struct prefix loopback = { { FAMILY_IPV4, { 127 } }, 8 };
 
-/* Nearly every packet leaves here. The host's own IPv4 address as a source is refused by the kernel's routing,
- * which does not look at IPv6's. */
-static void accept_subnets(struct plan_chain *chain, const struct network *network)
+static void step(struct ipaddr *addr, int by)
+{
+	size_t i = family_bytes(addr->family);
+
+	/* A byte that wraps carries to the one before it. */
+	while (i-- > 0) {
+		addr->b[i] = (uint8_t)(addr->b[i] + by);
+		if (addr->b[i] != (by > 0 ? 0 : UINT8_MAX))
+			return;
+	}
+}
+
+/* Nearly every packet leaves here. The subnet without its own address, its broadcast address, and the bridge's: a
+ * host answers those who have one of them as a source with what concerns all neighbours, or itself. */
+static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
+			  const struct ipaddr *gateway)
 {
 	struct plan_rule *out = accept_source(chain, NULL);
-	struct ipaddr gateway;
+	struct ipaddr first, last;
 	struct match *match;
 
-	rule_add_match(out, MATCH_SADDR)->u.prefix = network->subnet;
-	match = rule_add_match(out, MATCH_DADDR);
-	match->u.prefix = loopback;
-	match->negated = true;
+	prefix_range(subnet, &first, &last);
+	step(&first, 1);
+	if (subnet->addr.family == FAMILY_IPV4)
+		step(&last, -1);
+	if (ipaddr_cmp(&first, gateway) == 0)
+		step(&first, 1);
+	else if (ipaddr_cmp(&last, gateway) == 0)
+		step(&last, -1);
+	match = rule_add_match(out, MATCH_SADDR_RANGE);
+	match->u.range.first = first;
+	match->u.range.last = last;
+	if (ipaddr_cmp(&first, gateway) < 0 && ipaddr_cmp(gateway, &last) < 0) {
+		match = rule_add_match(out, MATCH_SADDR);
+		match->u.prefix = prefix_of_address(gateway);
+		match->negated = true;
+	}
+	if (subnet->addr.family == FAMILY_IPV4) {
+		match = rule_add_match(out, MATCH_DADDR);
+		match->u.prefix = loopback;
+		match->negated = true;
+	}
+}
+
+static void accept_subnets(struct plan_chain *chain, const struct network *network)
+{
+	struct ipaddr gateway6;
+
+	accept_subnet(chain, &network->subnet, &network->gateway);
 	if (!network->has_subnet6)
 		return;
-	gateway = prefix_first_host(&network->subnet6);
-	out = accept_source(chain, NULL);
-	rule_add_match(out, MATCH_SADDR)->u.prefix = network->subnet6;
-	match = rule_add_match(out, MATCH_SADDR);
-	match->u.prefix = prefix_of_address(&gateway);
-	match->negated = true;
+	gateway6 = prefix_first_host(&network->subnet6);
+	accept_subnet(chain, &network->subnet6, &gateway6);
+}
+
+/* From a link-local address, as they have to be, so that none of a subnet's packets meets these rules. A host that
+ * takes advice from a container may send it what is others'. */
+static void drop_routers(struct plan *plan, struct plan_chain *chain, const struct network *network)
+{
+	static const uint8_t types[] = { ND_ROUTER_ADVERT, ND_REDIRECT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		drop_forged(plan, chain, network,
+			    &(struct match){
+				    .kind = MATCH_ICMP,
+				    .u.icmp = { .family = FAMILY_IPV6, .type = types[i] },
+			    },
+			    "a container is no router");
 }
 
 /* A host that has no address yet asks for one from the unspecified address (RFC 2131, RFC 4862). */
@@ -237,28 +322,14 @@ static void accept_dockside(struct plan_chain *chain, const struct network *netw
 	}
 }
 
-/* Nobody's policy asks for these, so that audit mode refuses them as well. */
-static void drop_forged(struct plan *plan, struct plan_chain *chain, const struct network *network,
-			const struct prefix *to, const char *comment)
-{
-	struct plan_rule *out = chain_add_rule(chain, chain->origin);
-	struct network enforced = *network;
-
-	enforced.audit = false;
-	if (to)
-		rule_add_match(out, MATCH_DADDR)->u.prefix = *to;
-	out->counter = true;
-	out->verdict = VERDICT_DROP;
-	out->comment = comment;
-	compile_log_refusals(plan, chain, chain->n_rules - 1, &enforced,
-			     compile_log_built_in(plan, chain, comment));
-}
-
 void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
 		    const struct dockside_sets *docksides)
 {
 	accept_subnets(chain, network);
-	drop_forged(plan, chain, network, &loopback, "the host's loopback");
+	drop_forged(plan, chain, network,
+		    &(struct match){ .kind = MATCH_DADDR, .u.prefix = loopback },
+		    "the host's loopback");
+	drop_routers(plan, chain, network);
 	accept_unspecified(chain);
 	accept_dockside(chain, network, docksides);
 	rule_add_match(accept_source(chain, "it routes back over the bridge"), MATCH_SOURCE_ROUTE);

@@ -197,12 +197,18 @@ static bool match_prefix(const struct match *match, const struct ipaddr *addr)
 	       prefix_contains(&match->u.prefix, addr) != match->negated;
 }
 
-/* Routes that the explanation knows: the networks' subnets and link-local addresses. */
+/* Routes that the explanation knows: the networks' subnets and link-local addresses. A subnet's last IPv4 address
+ * is all hosts'. */
 static bool routes_back(const struct walk *w)
 {
-	const struct explain_route *route = find_route(w->routes, w->n_routes, &w->packet->src);
+	const struct ipaddr *src = &w->packet->src;
+	const struct explain_route *route = find_route(w->routes, w->n_routes, src);
+	struct ipaddr first, last;
 
-	return route && route->bridge && strcmp(route->bridge, w->packet->iif) == 0;
+	if (!route || !route->bridge || strcmp(route->bridge, w->packet->iif) != 0)
+		return false;
+	prefix_range(&route->to, &first, &last);
+	return src->family == FAMILY_IPV6 || ipaddr_cmp(src, &last) != 0;
 }
 
 static bool match_icmp(const struct walk *w, const struct match *match)
@@ -233,6 +239,10 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return packet->src.family == match->u.family;
 	case MATCH_SADDR:
 		return match_prefix(match, &packet->src);
+	case MATCH_SADDR_RANGE:
+		return packet->src.family == match->u.range.first.family &&
+		       ipaddr_cmp(&match->u.range.first, &packet->src) <= 0 &&
+		       ipaddr_cmp(&packet->src, &match->u.range.last) <= 0;
 	case MATCH_SADDR_SET:
 		return look_up_addr(step, match->u.set, &packet->src) != NULL;
 	case MATCH_SOURCE_ROUTE:
@@ -243,6 +253,8 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return look_up_addr(step, match->u.set, &w->e->dst) != NULL;
 	case MATCH_ETHER_SADDR:
 		return packet->has_mac && memcmp(packet->mac, match->u.mac, 6) == 0;
+	case MATCH_RESERVED_MAC:
+		return false; /* packets go to the bridge's own address */
 	case MATCH_L4PROTO:
 		return packet->l4proto == match->u.l4proto;
 	case MATCH_DPORT:
@@ -399,7 +411,8 @@ void explain(const struct plan *plan, const struct explain_packet *packet,
 	route(ret, routes, n_routes);
 	if (ret->verdict != EXPLAIN_PASS)
 		return;
-	ret->n_steps = 0; /* every packet of a container takes these, and they have decided nothing */
+	ret->n_steps =
+		0; /* every packet of a container takes these, and they have decided nothing */
 	w.hook = BASE_PREROUTING_NAT;
 	if (ret->ct == EXPLAIN_NEW)
 		walk(&w);

@@ -25,6 +25,7 @@ static const char *hook_name(enum base_hook hook)
 	case BASE_PREROUTING_RAW:
 		return "prerouting";
 	case BASE_FORWARD_END:
+	case BASE_OUTPUT:
 	case BASE_NONE:
 		break;
 	}

@@ -92,9 +92,11 @@ void read_base_chain(const struct attrs *a, struct kernel_chain *chain)
 		break;
 	case NF_INET_PRE_ROUTING:
 		chain->hook = strcmp(type, "nat") == 0 ? BASE_PREROUTING_NAT : BASE_PREROUTING_RAW;
-		chain->as_ours =
-			accepts &&
-			priority == (chain->hook == BASE_PREROUTING_NAT ? -99 : -300); /* raw */
+		chain->as_ours = accepts && priority == (strcmp(type, "nat") == 0 ? -99 : -450);
+		break;
+	case NF_INET_LOCAL_OUT:
+		chain->hook = BASE_OUTPUT;
+		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
 		break;
 	default:
 		break;

@@ -95,12 +95,19 @@ static void text_match(struct buf *b, const struct match *match)
 	case MATCH_DADDR:
 		text_prefix(b, match->negated ? "daddr !=" : "daddr", &match->u.prefix);
 		break;
+	case MATCH_SADDR_RANGE:
+		buf_puts(b,
+			 match->u.range.first.family == FAMILY_IPV4 ? "ip saddr " : "ip6 saddr ");
+		buf_puts(b, ipaddr_format(&match->u.range.first, s));
+		buf_putc(b, '-');
+		buf_puts(b, ipaddr_format(&match->u.range.last, s));
+		break;
 	case MATCH_SADDR_SET:
 		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip saddr @" : "ip6 saddr @");
 		buf_puts(b, match->u.set->name);
 		break;
 	case MATCH_SOURCE_ROUTE:
-		buf_puts(b, "fib saddr . iif oif exists");
+		buf_puts(b, "fib saddr type unicast fib saddr . iif oif exists");
 		break;
 	case MATCH_DADDR_SET:
 		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip daddr @" : "ip6 daddr @");
@@ -109,6 +116,10 @@ static void text_match(struct buf *b, const struct match *match)
 	case MATCH_ETHER_SADDR:
 		buf_puts(b, "ether saddr ");
 		buf_puts(b, mac_format(match->u.mac, s));
+		break;
+	case MATCH_RESERVED_MAC:
+		buf_puts(b, "meta pkttype multicast "
+			    "ether daddr 01:80:c2:00:00:00-01:80:c2:00:00:0f");
 		break;
 	case MATCH_L4PROTO:
 		buf_puts(b, "meta l4proto ");
@@ -357,9 +368,11 @@ const char *text_base_chain(enum base_hook hook)
 	case BASE_PREROUTING_NAT:
 		return "type nat hook prerouting priority dstnat + 1; policy accept;";
 	case BASE_PREROUTING_RAW:
-		return "type filter hook prerouting priority raw; policy accept;";
+		return "type filter hook prerouting priority -450; policy accept;";
 	case BASE_FORWARD_END:
 		return "type filter hook forward priority filter + 1; policy accept;";
+	case BASE_OUTPUT:
+		return "type filter hook output priority filter - 1; policy accept;";
 	}
 	abort();
 }

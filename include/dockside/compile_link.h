@@ -34,6 +34,9 @@ void compile_dockside(struct plan_chain *chain, const struct network *network, b
 /* Adds rules that accept what neighbours need of each other: solicitations, advertisements, listeners' reports. */
 void compile_neighbours(struct plan_chain *chain);
 
+/* Adds rules that accept ICMP errors about what the host itself has sent to the network. */
+void compile_host_errors(struct plan_chain *chain, const struct network *network);
+
 /* Adds rules that accept packets to a DHCP server on the network's bridge. */
 void compile_dhcp(struct plan_chain *chain, const struct network *network);
 

@@ -53,17 +53,21 @@ enum match_kind {
 	MATCH_CT_STATE,	   /* u.ct_states */
 	MATCH_NFPROTO,	   /* u.family */
 	MATCH_SADDR,	   /* u.prefix; negated: an address of its family outside of it */
+	MATCH_SADDR_RANGE, /* u.range */
 	MATCH_SADDR_SET,   /* u.set: its type tells the family */
-	/* The route back to the source leads over the interface that the packet came in by. */
+	/* The source is one host's, and the route back to it leads over the interface that the packet came in by. */
 	MATCH_SOURCE_ROUTE,
 	MATCH_DADDR,	   /* u.prefix; negated as well */
 	MATCH_DADDR_SET,   /* u.set: its type tells the family */
 	MATCH_ETHER_SADDR, /* u.mac */
-	MATCH_L4PROTO,	   /* u.l4proto */
-	MATCH_DPORT,	   /* u.dport */
-	MATCH_DPORT_SET,   /* u.dport_set */
-	MATCH_ICMP,	   /* u.icmp, of its family */
-	MATCH_MARK,	   /* u.mark: all of these bits are set */
+	/* To an address that no bridge forwards (IEEE 802.1D, 01:80:c2:00:00:00 to 0f): the frame enters the host by
+	 * the bridge's port. */
+	MATCH_RESERVED_MAC,
+	MATCH_L4PROTO,	 /* u.l4proto */
+	MATCH_DPORT,	 /* u.dport */
+	MATCH_DPORT_SET, /* u.dport_set */
+	MATCH_ICMP,	 /* u.icmp, of its family */
+	MATCH_MARK,	 /* u.mark: all of these bits are set */
 };
 
 /* Bits of match.u.ct_states; the order is that in which they are printed. */
@@ -83,6 +87,9 @@ struct match {
 		enum family family;
 		uint32_t mark;
 		struct prefix prefix;
+		struct {
+			struct ipaddr first, last;
+		} range;
 		const struct plan_set *set;
 		uint8_t mac[6];
 		uint8_t l4proto; /* IPPROTO_* */
@@ -163,8 +170,9 @@ enum base_hook {
 	BASE_FORWARD,
 	BASE_INPUT,
 	BASE_PREROUTING_NAT,
-	BASE_PREROUTING_RAW, /* before conntrack, NAT and routing */
+	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
 	BASE_FORWARD_END,    /* behind Docker's chain */
+	BASE_OUTPUT,
 };
 
 struct plan_chain {

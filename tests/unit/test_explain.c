@@ -15,7 +15,7 @@ static const char network_text[] =
 	"{\"name\": \"beryl\", \"subnet\": \"10.2.0.0/24\", \"dockside_ip\": \"10.2.0.2\",\n"
 	" \"dockside_egress\": \"policed\"},\n"
 	"{\"name\": \"coral\", \"subnet\": \"10.3.0.0/24\"},\n"
-	"{\"name\": \"delft\", \"subnet\": \"10.4.0.0/30\", \"dockside_ip\": \"10.4.0.2\"}]}";
+	"{\"name\": \"delft\", \"subnet\": \"10.4.0.0/29\", \"dockside_ip\": \"10.4.0.2\"}]}";
 static const char firewall_text[] =
 	"{\"ipsets\": {\"web\": [\"a.example\", \"192.0.2.0/25\", \"198.51.100.7\"]},\n"
 	"\"networks\": {\"Amber\": {\"egress\": [\n"
@@ -241,7 +241,7 @@ static void test_nat(void **state)
 	/* Docker would have been asked first. */
 	assert_answer(state, FROM("Amber", "10.1.0.1", "tcp") PORT(3306), PASS,
 		      "\"destination\":\"203.0.113.5\"", "published port", NULL);
-	assert_answer(state, FROM("delft", "192.0.2.1", "tcp") PORT(80) SRC("10.4.0.1"),
+	assert_answer(state, FROM("delft", "192.0.2.1", "tcp") PORT(80) SRC("10.4.0.3"),
 		      "\"destination\":\"127.0.0.1\"", "route_localnet", NULL);
 }
 
@@ -313,6 +313,13 @@ static void test_sources(void **state)
 		      NULL);
 	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("135") SRC("fd01::7"), PASS,
 		      NULL);
+	/* All hosts' address, and the host's own. */
+	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(80) SRC("10.1.0.255"), DROP,
+		      "its source is not of this bridge", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(80) SRC("10.1.0.1"), DROP,
+		      "its source is not of this bridge", NULL);
+	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("134") SRC("fe80::7"), DROP,
+		      "a container is no router", NULL);
 	/* The dockside container answers by any of its networks; others do not borrow its address. */
 	assert_answer(state,
 		      FROM("Amber", "192.0.2.200", "udp") PORT(9) SRC("10.2.0.2")
@@ -366,7 +373,7 @@ static void test_bad_questions(void **state)
 	assert_refused(state, FROM("Amber", "10.1.0.255", "47"), -EINVAL, "one receiver");
 	assert_refused(state, FROM("Amber", "10.2.0.255", "47"), -EINVAL, "one receiver");
 	/* Gateway, dockside container and broadcast are all that this subnet has. */
-	assert_refused(state, FROM("delft", "192.0.2.1", "47"), -EINVAL, "no such address");
+	assert_refused(state, FROM("delft", "2001:db8::1", "47"), -EINVAL, "no such address");
 	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("fd01::3"), -EINVAL,
 		       "one family");
 	assert_refused(state, FROM("Amber", "192.0.2.1", "47") SRC("x"), -EINVAL, "\"x\"");

@@ -335,18 +335,19 @@ static void test_lines(void **state)
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
 			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 64");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
-			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 262144");
+			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 524288");
 	/* Of a name in the maps of both families; udp sorts after tcp. */
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[0]\",verdict=\"redirected\",comment=\"a.example: nat[0]\"} 2");
 	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[1]\",verdict=\"redirected\",comment=\"x\"} 120");
-	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, untracked 2048, invalid
-	 * 4096, DHCP 8192 to 131072, host[0] 262144, the rest 524288; SRC: 1048576, 2097152. */
+	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, untracked 2048, related
+	 * 4096, invalid 8192, DHCP 16384 to 262144, host[0] 524288, the rest 1048576; SRC: 2097152 to
+	 * 16777216. */
 	assert_line(&text, "dsfw_nft_network_packets_total{network=\"Amber\",verdict=\"passed\"} "
-			   "1041725");
+			   "2086205");
 	assert_line(&text, "dsfw_nft_network_bytes_total{network=\"Amber\",verdict=\"refused\"} "
-			   "315257800");
+			   "3146822600");
 	assert_line(&text, "dsfw_nft_dns_answers_total{name=\"a.example\",family=\"ipv4\"} 2");
 	assert_line(&text, "dsfw_nft_dns_failures_total{name=\"a.example\",family=\"ipv6\"} 1");
 	assert_line(&text,
@@ -484,9 +485,9 @@ static void test_large(void **state)
 	open_world(&w, buf_str(&network), buf_str(&firewall));
 	assert_true(read_answers(&w, &text) > 10);
 	n = lint_text(&text);
-	/* Of each network 20 rules and 6 of our own, packets and bytes; both twice by verdict; and
+	/* Of each network 20 rules and 7 of our own, packets and bytes; both twice by verdict; and
 	 * whether it drains. */
-	assert_true(n > 1000 * (2 * 26 + 5) && n < 1000 * (2 * 26 + 5) + 100);
+	assert_true(n > 1000 * (2 * 27 + 5) && n < 1000 * (2 * 27 + 5) + 100);
 	buf_free(&network);
 	buf_free(&firewall);
 	buf_free(&text);
