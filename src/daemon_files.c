@@ -318,7 +318,7 @@ void daemon_files_status(struct daemon *d, struct json_out *out)
 		json_out_int(out, "age", (int64_t)((daemon_now_ms(d) - f->since_ms) / 1000));
 	else
 		json_out_string(out, "age", NULL);
-	json_out_bool(out, "kept", !f->trouble && !f->fallen_back);
+	json_out_bool(out, "kept", !f->trouble);
 	json_out_string(out, "not_kept", f->trouble);
 	json_out_close(out, '}');
 }
