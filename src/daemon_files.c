@@ -187,7 +187,8 @@ int daemon_files_fall_back(struct daemon *d, const char *why)
 	if (r >= 0)
 		sound_alarm(d, pair.at_s, why);
 	else
-		log_error("nor is there a last accepted configuration to enforce: %s", err.text);
+		log_error("the last accepted configuration cannot be enforced either: %s",
+			  err.text);
 	last_good_pair_free(&pair);
 	err_free(&err);
 	return r;

@@ -58,7 +58,7 @@ allow 198.51.100.1
 spoil
 ends
 is "without a last accepted pair it ends" "$ended" 3
-like "and says that there is none" "$(life)" "egres.*nor is there a last accepted configuration.*there is no"
+like "and says that there is none" "$(life)" "egres.*the last accepted configuration cannot be enforced either: there is no"
 
 allow 198.51.100.1
 start_daemon
