@@ -324,6 +324,14 @@ void daemon_files_status(struct daemon *d, struct json_out *out)
 	json_out_close(out, '}');
 }
 
+const char *daemon_files_drift(const struct daemon *d)
+{
+	const struct daemon_files *f = d->files;
+
+	return f && f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
+								 : NULL;
+}
+
 void daemon_files_stop(struct daemon *d)
 {
 	struct daemon_files *f = d->files;

@@ -255,6 +255,8 @@ int daemon_files_fall_back(struct daemon *daemon, const char *why);
  * otherwise. Borrowed. */
 const char *daemon_files_alarm(const struct daemon *daemon);
 void daemon_files_status(struct daemon *daemon, struct json_out *out);
+/* How the files differ from what runs, by the last daemon_files_status(): "edited", "faulty"; NULL: not. */
+const char *daemon_files_drift(const struct daemon *daemon);
 void daemon_files_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);

@@ -137,6 +137,7 @@ client status
 like "an edited file is told" "$out" $'\nfiles: edited: .*/etc/firewall.json changed since'
 echo >>$t/etc/network.json
 client status
+like "as drift" "$out" $'\ndrift: the files are not what runs: edited\n'
 like "so are two" "$out" $'\nfiles: edited: .*/etc/network.json and .*firewall.json changed since'
 spoil
 client status
@@ -145,7 +146,7 @@ client reload
 allow 198.51.100.1
 client reload
 client status
-like "a reload ends both" "$out" $'\nfiles: current\n'
+like "a reload ends both" "$out" $'\nfiles: current\n.*\ndrift: none\n'
 end_daemon TERM
 
 # ---- kill -9 at any instant ----------------------------------------------------------------------

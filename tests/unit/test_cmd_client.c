@@ -220,12 +220,13 @@ static void test_status_of_files(void **state)
 		"\"faulty\",\"message\":\"f.json:1:2: "
 		"no\",\"last_accepted_enforced\":true,\"age\":7300,"
 		"\"kept\":false,\"not_kept\":\"disk full\"},\"ipsets\":{\"x\":[\"192.0.2.1\"]},"
-		"\"unused_ipsets\":[\"x\"]}",
+		"\"unused_ipsets\":[\"x\"],\"drift\":{\"repairs\":0,\"files\":\"faulty\"}}",
 		"ready: 0 networks; dsfw-nft of unknown version\n"
 		"ALARM: since then\n"
 		"files: faulty: f.json:1:2: no\n"
 		"enforced: the last accepted configuration, since 2 h ago\n"
 		"the accepted configuration is not kept: disk full\n"
+		"drift: the files are not what runs: faulty\n"
 		"\n"
 		"IPSET  ADDRESSES\n"
 		"x      192.0.2.1 (no rule uses it)\n");
