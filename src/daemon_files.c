@@ -2,7 +2,7 @@
 /*
  * The two configuration files over time: the last pair that was accepted is kept in the state directory
  * (last_good.h) and enforced where the files have errors at the start; and whether the files on the disk
- * still say what runs. A state directory that cannot be used is told of and stops nothing.
+ * still say what runs. A state directory that we cannot use stops nothing; the log and `status` say why.
  */
 #include "dockside/daemon.h"
 
@@ -208,8 +208,8 @@ static bool same_stat(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Whether they are as they were when they were last looked at; notes how they are. Anybody who may ask for
- * the status could keep us busy with reading them otherwise. */
+/* Compares their stat with that of the last look, and keeps it. Without this, a user of the socket could keep
+ * us busy with reading files. */
 static bool untouched(struct daemon *d)
 {
 	struct daemon_files *f = d->files;
