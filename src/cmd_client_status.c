@@ -276,15 +276,18 @@ static void print_docker(const struct json_node *docker, const struct term *term
 static void print_drift(const struct json_node *drift, FILE *out)
 {
 	const char *message = json_text(drift, "message", NULL);
+	const char *files = json_text(drift, "files", NULL);
 	const struct json_node *repairs = json_member(drift, "repairs", JSON_INT);
 	struct buf b = { 0 };
 
 	if (!repairs)
 		return;
-	if (repairs->u.integer == 0) {
+	if (files)
+		fprintf(out, "drift: the files are not what runs: %s\n", files);
+	if (repairs->u.integer == 0 && !files)
 		fprintf(out, "drift: none\n");
+	if (repairs->u.integer == 0)
 		return;
-	}
 	put_age(&b, drift, "age");
 	fprintf(out, "drift: repaired %" PRId64 " time%s, last %s%s%s%s\n", repairs->u.integer,
 		repairs->u.integer == 1 ? "" : "s", buf_str(&b), message ? ": " : "",

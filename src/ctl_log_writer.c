@@ -22,7 +22,7 @@ static void tell_missing(struct ctl_log_writer *writer, uint64_t now_ms)
 				 missing);
 }
 
-/* Should this fail, the next line, or the end, tells. */
+/* If this fails, the count waits for the next timer or for the end. */
 static void arm(struct ctl_log_writer *writer)
 {
 	if (sd_event_source_set_time_relative(writer->timer, CTL_LOG_PERIOD_MS * 1000ull) >= 0)

@@ -307,7 +307,7 @@ static void set_source(struct src *src, const char *path, const char *edited,
 	src->len = strlen(src->text);
 }
 
-/* Where what runs already says what is to be, the file may still say something else. */
+/* `apply` may ask for what runs already, while the file says something else: it is written, too. */
 static const char *text_to_save(const char *edited, const struct src *running, bool replace)
 {
 	return !edited && replace ? running->text : edited;

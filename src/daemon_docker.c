@@ -480,7 +480,7 @@ int daemon_docker_start(struct daemon *d, struct err *err)
 
 	d->docker = k;
 	k->daemon = d;
-	/* Not by what is not in the files. */
+	/* The last accepted configuration is no reason to remove networks. */
 	k->reset_due = d->options->reset && !daemon_files_alarm(d);
 	r = docker_open(d->options->docker, &k->client, err);
 	if (r < 0)

@@ -61,7 +61,7 @@ static int draining_of(const struct daemon *d, const char *name, const struct ne
 		       name);
 }
 
-/* What the network's containers were told of the destination: addrs has room for EXPLAIN_CASES_MAX. */
+/* Adds what the network's containers have looked up; addrs has room for EXPLAIN_CASES_MAX. */
 static void add_looked_up(const struct daemon *d, const struct explain_question *question,
 			  struct explain_world *world, struct ipaddr *addrs)
 {

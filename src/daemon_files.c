@@ -2,7 +2,7 @@
 /*
  * The two configuration files over time: the last pair that was accepted is kept in the state directory
  * (last_good.h) and enforced where the files have errors at the start; and whether the files on the disk
- * still say what runs. A state directory that cannot be used is told of and stops nothing.
+ * still say what runs. A state directory that we cannot use stops nothing; the log and `status` say why.
  */
 #include "dockside/daemon.h"
 
@@ -187,7 +187,8 @@ int daemon_files_fall_back(struct daemon *d, const char *why)
 	if (r >= 0)
 		sound_alarm(d, pair.at_s, why);
 	else
-		log_error("nor is there a last accepted configuration to enforce: %s", err.text);
+		log_error("the last accepted configuration cannot be enforced either: %s",
+			  err.text);
 	last_good_pair_free(&pair);
 	err_free(&err);
 	return r;
@@ -207,8 +208,8 @@ static bool same_stat(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Whether they are as they were when they were last looked at; notes how they are. Anybody who may ask for
- * the status could keep us busy with reading them otherwise. */
+/* Compares their stat with that of the last look, and keeps it. Without this, a user of the socket could keep
+ * us busy with reading files. */
 static bool untouched(struct daemon *d)
 {
 	struct daemon_files *f = d->files;
@@ -318,9 +319,17 @@ void daemon_files_status(struct daemon *d, struct json_out *out)
 		json_out_int(out, "age", (int64_t)((daemon_now_ms(d) - f->since_ms) / 1000));
 	else
 		json_out_string(out, "age", NULL);
-	json_out_bool(out, "kept", !f->trouble && !f->fallen_back);
+	json_out_bool(out, "kept", !f->trouble);
 	json_out_string(out, "not_kept", f->trouble);
 	json_out_close(out, '}');
+}
+
+const char *daemon_files_drift(const struct daemon *d)
+{
+	const struct daemon_files *f = d->files;
+
+	return f && f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
+								 : NULL;
 }
 
 void daemon_files_stop(struct daemon *d)

@@ -331,6 +331,7 @@ static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now
 	put_age(out, "age", now_ms, ever, last_ms);
 	json_out_bool(out, "limited", repairs_limited(&d->repairs, now_ms));
 	json_out_string(out, "message", d->last_damage);
+	json_out_string(out, "files", daemon_files_drift(d));
 	json_out_close(out, '}');
 }
 

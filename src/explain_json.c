@@ -252,7 +252,7 @@ static void put_audit_note(struct json_out *out, const char *network)
 	"what helps: one caching resolver for containers and host, a longer IPSET_STALE_TTL, or " \
 	"a rule for the networks that these addresses are in"
 
-/* A name is allowed, and its address refused: DNS has told the container others than the daemon. */
+/* A rule allows the name, and refuses this address: DNS gave the container another one than the daemon. */
 static void put_unknown_note(struct json_out *out, const struct explain_asked *asked,
 			     const struct explain_case *item, const struct explanation *e)
 {
@@ -349,7 +349,7 @@ static void put_case(struct json_out *out, const struct explain_asked *asked,
 	json_out_close(out, '}');
 }
 
-/* DNS may tell containers addresses that nobody here has heard of. */
+/* DNS may give containers addresses that the daemon does not know. */
 static void put_name_note(struct json_out *out, const struct explain_asked *asked,
 			  const struct explain_cases *cases)
 {

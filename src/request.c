@@ -194,8 +194,8 @@ static void put_ignored(struct buf *note, const struct fields *fields, const cha
 }
 
 /*
- * A client of another version may know more than we do: it is told what we did without. The other members are
- * in a copy, as the tree's own nodes have to stay where they are.
+ * A client of another version may send more members than we know: the answer names them. The known ones go
+ * into a copy, as the tree's own nodes have to stay where they are.
  */
 static struct json_node *without_unknown(struct request *request, const struct fields *fields)
 {

@@ -112,7 +112,8 @@
  *      "repairs": 0,                       since the start
  *      "age": null,                        seconds since the last repair; null: there was none
  *      "limited": false,                   repairs are too many: at most one every 5 s
- *      "message": "…"},                    what was missing last and who did it; null
+ *      "message": "…",                     what was missing last and who did it; null
+ *      "files": null},                     how those on the disk differ from what runs: their state, see above
  *  "versions": {"dsfw-nft": "0.1.0", "libnftables": "1.0.6", "kernel": "6.1.0"}}
  *
  * explain: what becomes of the first packet of a connection from a container of a network. The request:

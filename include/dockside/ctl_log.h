@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 7, private to ctl.c: how many lines the users of the socket may have in the log. Root, who can write
- * there anyway, as many as it takes; of everybody else what is too much is counted instead. struct ctl_log is
- * pure; its writer tells the counts.
+ * Layer 7, private to ctl.c: how many lines the users of the socket may have in the log. Root has no limit: it
+ * can write there anyway. Of everybody else we count the lines that are too many. struct ctl_log is pure; its
+ * writer logs the counts.
  */
 #ifndef DOCKSIDE_CTL_LOG_H
 #define DOCKSIDE_CTL_LOG_H
@@ -49,9 +49,9 @@ struct ctl_log_writer {
 
 /* Returns 0 or -errno; ctl_log_writer_close() either way. */
 int ctl_log_writer_open(struct ctl_log_writer *writer, sd_event *event);
-/* Whether the caller is to log a line about that user, now. Counts that are left are told in time. */
+/* Whether the caller is to log a line about that user, now. The writer logs counts when their period is over. */
 bool ctl_log_may(struct ctl_log_writer *writer, uid_t uid);
-/* Tells what was not logged so far. */
+/* Logs the counts that are left. */
 void ctl_log_writer_close(struct ctl_log_writer *writer);
 
 #endif

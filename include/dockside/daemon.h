@@ -42,7 +42,7 @@ struct waiter {
 	uint64_t since_ms; /* waits for what was asked by then, not later by others */
 	char *drained;	   /* NULL; or the bridge that drains, if it has drained at once ... */
 	char *otherwise;   /* ... the answer then */
-	bool tells_names;  /* which did not resolve: of that ipset, or NULL: of the configuration */
+	bool tells_names; /* those that did not resolve: of that ipset, or NULL: of the configuration */
 	char *ipset;
 };
 
@@ -263,10 +263,12 @@ void daemon_files_accepted(struct daemon *daemon);
 /* At the start, when the files cannot be enforced, for the reason given: enforces the last accepted ones, and
  * sounds an alarm; logs why it cannot. Returns 0 or -errno. */
 int daemon_files_fall_back(struct daemon *daemon, const char *why);
-/* While the last accepted configuration is enforced instead of the files: what is to be said of it. NULL
- * otherwise. Borrowed. */
+/* The alarm's text while the last accepted configuration is enforced instead of the files; else NULL.
+ * Borrowed. */
 const char *daemon_files_alarm(const struct daemon *daemon);
 void daemon_files_status(struct daemon *daemon, struct json_out *out);
+/* How the files differ from what runs, by the last daemon_files_status(): "edited", "faulty"; NULL: not. */
+const char *daemon_files_drift(const struct daemon *daemon);
 void daemon_files_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);

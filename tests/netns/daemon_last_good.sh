@@ -58,7 +58,7 @@ allow 198.51.100.1
 spoil
 ends
 is "without a last accepted pair it ends" "$ended" 3
-like "and says that there is none" "$(life)" "egres.*nor is there a last accepted configuration.*there is no"
+like "and says that there is none" "$(life)" "egres.*the last accepted configuration cannot be enforced either: there is no"
 
 allow 198.51.100.1
 start_daemon
@@ -137,6 +137,7 @@ client status
 like "an edited file is told" "$out" $'\nfiles: edited: .*/etc/firewall.json changed since'
 echo >>$t/etc/network.json
 client status
+like "as drift" "$out" $'\ndrift: the files are not what runs: edited\n'
 like "so are two" "$out" $'\nfiles: edited: .*/etc/network.json and .*firewall.json changed since'
 spoil
 client status
@@ -145,7 +146,7 @@ client reload
 allow 198.51.100.1
 client reload
 client status
-like "a reload ends both" "$out" $'\nfiles: current\n'
+like "a reload ends both" "$out" $'\nfiles: current\n.*\ndrift: none\n'
 end_daemon TERM
 
 # ---- kill -9 at any instant ----------------------------------------------------------------------

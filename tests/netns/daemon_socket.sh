@@ -96,30 +96,28 @@ end_daemon TERM
 start_daemon
 chgrp 4321 $socket
 cat >$t/flood.py <<'END'
-import os, socket, sys, time
-path, seconds = sys.argv[1], float(sys.argv[2])
+import os, socket, sys
+path, count = sys.argv[1], int(sys.argv[2])
 os.setgroups([4321])
 os.setgid(4321)
 os.setuid(4321)
-n, end = 0, time.monotonic() + seconds
-while time.monotonic() < end:
+for n in range(count):
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
     s.sendall(b'{"action": "refresh"}\n' if n % 2 else b"nonsense\n")
     s.recv(4096)
     s.close()
-    n += 1
-print(n)
 END
 chmod 755 /run $t
-flooded=$(python3 $t/flood.py $socket 1 2>&1)
-like "a member of the group can ask" "$flooded" "^[0-9]{2,}$"
-is "of the many lines ten are written" "$(life | grep -c 'uid 4321')" 10
+is "a member of the group can ask" "$(python3 $t/flood.py $socket 400 2>&1)" ""
+written=$(life | grep -c 'uid 4321')
+# Ten in 10 s, on a slow machine for longer than that.
+result "of the many lines few are written" "$([[ $written -ge 10 && $written -le 50 ]] || echo "$written")"
 client status
 like "root's are, all" "$(life)" "status, asked by uid 0"
 end_daemon TERM
-counted=$(life | sed -nE 's/.*uid 4321: ([0-9]+) more lines were not logged.*/\1/p')
-is "the others are counted" "$((counted + 10))" "$flooded"
+is "the others are counted" "$(life | awk '/uid 4321: [0-9]+ more lines were not logged/ {
+	sub(/.*uid 4321: /, ""); n += $1; next } /uid 4321/ { n++ } END { print n }')" 400
 
 stop_peers
 finish

@@ -42,7 +42,8 @@ make_tree()
 		mount -t cgroup2 none "$base/cgroup" && leave_only_the_journal "$root" || return
 	# A machine that has been booted before, whose services start, and whose names are /run/t's to know.
 	echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
-	rm -rf "$root/usr/sbin/policy-rc.d" "$root/var/lib/man-db/auto-update" "$root/etc/dockside"
+	rm -rf "$root/usr/sbin/policy-rc.d" "$root/var/lib/man-db/auto-update" \
+		"$root/etc/dockside" "$root/var/lib/dsfw-nft"
 	for file in hosts resolv.conf; do
 		ln -sf "/run/t/$file" "$root/etc/$file" || return
 	done

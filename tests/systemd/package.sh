@@ -139,7 +139,7 @@ installed()
 	is "without one of the files it fails" "$status $(show SubState)" "1 auto-restart"
 	is "and says why, once each" "$(journal)" \
 		"3 $etc/network-config.json: cannot read: No such file or directory
-3 nor is there a last accepted configuration to enforce: there is no /var/lib/dsfw-nft/last-good
+3 the last accepted configuration cannot be enforced either: there is no /var/lib/dsfw-nft/last-good
 3 daemon: the configuration has errors"
 	is "where it would keep it" "$(stat -c '%a %U' /var/lib/dsfw-nft)" "700 root"
 	policy_files
@@ -150,7 +150,7 @@ installed()
 "3 $etc/firewall-config.json:2:50: unknown key \"ipste\"; an egress rule may have action, proto, ports, type, comment, \
 to, cidr, ip, host and ipset; did you mean \"ipset\"?
 3 $etc/firewall-config.json:2:76: \"action\" must be \"allow\" or \"drop\", found \"dorp\"; did you mean \"drop\"?
-3 nor is there a last accepted configuration to enforce: there is no /var/lib/dsfw-nft/last-good
+3 the last accepted configuration cannot be enforced either: there is no /var/lib/dsfw-nft/last-good
 3 daemon: the configuration has errors"
 	journal_mark
 	policy_files

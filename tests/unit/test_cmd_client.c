@@ -206,6 +206,32 @@ static void test_status(void **state)
 		"db     none\n");
 }
 
+/* Files that are not what runs, and an ipset without a rule. */
+static void test_status_of_files(void **state)
+{
+	(void)state;
+	assert_status(
+		"{\"ready\":true,\"networks\":[],\"files\":{\"state\":\"current\",\"message\":null,"
+		"\"last_accepted_enforced\":false,\"age\":null,\"kept\":true,\"not_kept\":null}}",
+		"ready: 0 networks; dsfw-nft of unknown version\n"
+		"files: current\n");
+	assert_status(
+		"{\"ready\":true,\"networks\":[],\"alarms\":[\"since then\"],\"files\":{\"state\":"
+		"\"faulty\",\"message\":\"f.json:1:2: "
+		"no\",\"last_accepted_enforced\":true,\"age\":7300,"
+		"\"kept\":false,\"not_kept\":\"disk full\"},\"ipsets\":{\"x\":[\"192.0.2.1\"]},"
+		"\"unused_ipsets\":[\"x\"],\"drift\":{\"repairs\":0,\"files\":\"faulty\"}}",
+		"ready: 0 networks; dsfw-nft of unknown version\n"
+		"ALARM: since then\n"
+		"files: faulty: f.json:1:2: no\n"
+		"enforced: the last accepted configuration, since 2 h ago\n"
+		"the accepted configuration is not kept: disk full\n"
+		"drift: the files are not what runs: faulty\n"
+		"\n"
+		"IPSET  ADDRESSES\n"
+		"x      192.0.2.1 (no rule uses it)\n");
+}
+
 /* Whatever answers, there is no harm in printing it. */
 static void test_odd_status(void **state)
 {
@@ -308,9 +334,9 @@ static void test_no_daemon(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_requests),  TEST(test_request_from_file),  TEST(test_bad_usage),
-		TEST(test_status),    TEST(test_odd_status),	     TEST(test_commands),
-		TEST(test_no_daemon), TEST(test_status_on_terminal),
+		TEST(test_requests), TEST(test_request_from_file), TEST(test_bad_usage),
+		TEST(test_status),   TEST(test_status_of_files),   TEST(test_odd_status),
+		TEST(test_commands), TEST(test_no_daemon),	   TEST(test_status_on_terminal),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -71,7 +71,7 @@ static void test_later(void **state)
 	assert_int_equal(take_all(&log, UINT64_MAX), 10 * (100 - CTL_LOG_LINES));
 }
 
-/* Who has many uids, as by a user namespace, gets no more than all together. */
+/* Many uids, as somebody with a user namespace has, get no more than the limit of all together. */
 static void test_many_users(void **state)
 {
 	struct ctl_log log = { 0 };

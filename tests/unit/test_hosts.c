@@ -74,6 +74,12 @@ static void test_collect(void **state)
 	assert_null(hosts_find(&hosts, "unused.example"));
 	hosts_free(&hosts);
 	assert_int_equal(hosts.n, 0);
+	hosts_collect_all(&policy, &hosts);
+	assert_int_equal(hosts.n, ARRAY_SIZE(want) + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		assert_non_null(hosts_find(&hosts, want[i]));
+	assert_non_null(hosts_find(&hosts, "unused.example"));
+	hosts_free(&hosts);
 }
 
 static void test_collect_nothing(void **state)

@@ -145,12 +145,34 @@ static void test_many_networks(void **state)
 	lookups_free(&l);
 }
 
+static void test_of_name(void **state)
+{
+	struct lookups l = { 0 };
+	struct ipaddr addrs[3];
+	char text[ADDR_STRLEN];
+
+	(void)state;
+	assert_int_equal(lookups_of_name(&l, "amber", "a.example", 0, addrs, 3), 0);
+	add(&l, "amber", "192.0.2.1", "a.example", 0);
+	add(&l, "amber", "192.0.2.2", "b.example", 1);
+	add(&l, "blue", "192.0.2.3", "a.example", 2);
+	add(&l, "amber", "192.0.2.4", "a.example", 3);
+	assert_int_equal(lookups_of_name(&l, "amber", "a.example", 4, addrs, 3), 2);
+	assert_string_equal(ipaddr_format(&addrs[0], text), "192.0.2.4");
+	assert_string_equal(ipaddr_format(&addrs[1], text), "192.0.2.1");
+	/* The latest ones; not those that are too old. */
+	assert_int_equal(lookups_of_name(&l, "amber", "a.example", 4, addrs, 1), 1);
+	assert_int_equal(lookups_of_name(&l, "amber", "a.example", LOOKUPS_AGE_MS + 2, addrs, 3),
+			 1);
+	assert_string_equal(ipaddr_format(&addrs[0], text), "192.0.2.4");
+	lookups_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_latest),
-		cmocka_unit_test(test_age),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_latest),	      cmocka_unit_test(test_age),
+		cmocka_unit_test(test_of_name),	      cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_many_networks),
 	};
 
