@@ -358,7 +358,7 @@ static int diff(const struct options *options, const struct policy *policy, bool
 int cmd_diff(const struct options *options)
 {
 	struct policy policy = { 0 };
-	bool different = false, settings = false;
+	bool different = false, settings = false, judged = true;
 	struct err err = { 0 };
 	int r;
 
@@ -373,9 +373,11 @@ int cmd_diff(const struct options *options)
 		printf("host settings\n    %s\n", err.text);
 		settings = true;
 	}
-	if (r >= 0 && !different && !settings)
+	if (r >= 0 && judge_networks_now(options, &policy, &judged, &err) < 0)
+		log_failure("diff", r = -err.code, err.text);
+	if (r >= 0 && !different && !settings && judged)
 		printf("no differences\n");
 	err_free(&err);
 	policy_free(&policy);
-	return r < 0 ? EXIT_FAILED : different || settings ? EXIT_DIFFERENT : EXIT_DONE;
+	return r < 0 ? EXIT_FAILED : different || settings || !judged ? EXIT_DIFFERENT : EXIT_DONE;
 }

@@ -49,25 +49,31 @@ int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
 void daemon_notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
+	cleanup(cleanup_free) char *not_judged = daemon_judged_names(d);
 	size_t managed = 0, audited = 0;
 	char audit[64] = "", alarms[64] = "";
+	struct judge_result judged;
 
 	if (!running)
 		return;
-	for (size_t i = 0; i < running->policy.n_networks; i++) {
-		const struct network *network = &running->policy.networks[i];
+	daemon_judged_now(d, NULL, &judged);
+	for (size_t i = 0; i < judged.n; i++) {
+		enum judged_state state = judged.items[i].state;
 
-		managed += network_managed(network);
-		audited += network_managed(network) && network->audit;
+		managed += state != JUDGED_UNMANAGED && state != JUDGED_NOT;
+		audited += state == JUDGED_AUDIT;
 	}
+	judge_result_free(&judged);
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
 	d->told_alarms = alarms_tell(&running->policy, &d->enforcer.names, NULL, NULL);
 	if (d->told_alarms > 0)
 		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status",
 			 d->told_alarms, d->told_alarms == 1 ? "" : "S");
-	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s", managed,
-		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n), audit, alarms,
+	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s%s%s", managed,
+		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n),
+		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,
+		   d->repair_failed ? "; the ruleset could not be put right" : "", audit, alarms,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))
@@ -163,6 +169,7 @@ static void enforced(struct daemon *d)
 	daemon_settings_make(d);
 	daemon_drain_watch(d);
 	daemon_docker_policy(d);
+	daemon_judged_look(d);
 	daemon_notify_status(d);
 }
 
@@ -368,6 +375,8 @@ static int start(struct daemon *d, struct err *err)
 		diags_print(diags, stderr);
 	daemon_forget_rejected(d);
 	if (r >= 0)
+		r = daemon_judged_start(d, err);
+	if (r >= 0)
 		r = daemon_ctl_start(d, err);
 	/* After the rules, which go by the bridges' names: no container can join before them. */
 	return r < 0 ? r : daemon_docker_start(d, err);
@@ -461,6 +470,7 @@ static void stop(struct daemon *d)
 		daemon_repair_last(d);
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
+	daemon_judged_stop(d);
 	daemon_denied_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);

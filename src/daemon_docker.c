@@ -28,6 +28,7 @@
 #define STABLE_MS 3000	  /* a stream that lives shorter is tried again less and less often */
 #define LOOK_MS 30000
 #define EVENT_LOOK_MS 100 /* events come in bunches */
+#define LEGS_LOOK_MS 500  /* where containers come and go all the time */
 
 static void begin_pass(struct daemon_docker *k, enum provide_mode mode);
 
@@ -83,6 +84,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
+	d->docker->looking_soon = false;
 	begin_pass(d->docker, PROVIDE_LOOK);
 	return 0;
 }
@@ -99,6 +101,7 @@ static void retry_later(struct daemon_docker *k)
 	lengthen_backoff(k);
 	daemon_arm(k->daemon, &k->retry_timer, daemon_now_ms(k->daemon) + k->backoff_ms, on_retry);
 	daemon_arm(k->daemon, &k->look_timer, UINT64_MAX, on_look);
+	k->looking_soon = false;
 }
 
 /* Once for each reason; one that may be a restart only when it has lasted. */
@@ -127,6 +130,7 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
 	k->stream = k->following = false;
 	log_lost(k);
 	retry_later(k);
+	daemon_judged_look(k->daemon);
 	daemon_settled(k->daemon);
 }
 
@@ -175,9 +179,13 @@ static void forget_let_go(struct daemon_docker *k)
 	k->n_let_go = 0;
 }
 
-static void look_soon(struct daemon_docker *k)
+/* A stream of events does not put it off. */
+static void look_soon(struct daemon_docker *k, uint64_t ms)
 {
-	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + EVENT_LOOK_MS, on_look);
+	if (k->looking_soon)
+		return;
+	k->looking_soon = true;
+	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + ms, on_look);
 }
 
 static void on_destroyed(struct daemon_docker *k, const char *id)
@@ -205,16 +213,16 @@ static void on_event(void *data, const char *text, size_t len)
 	/* What makes no sense may have been one of ours. */
 	if (engine_parse_event(text, len, &event, NULL) < 0) {
 		daemon_docker_all_stale(k);
-		look_soon(k);
+		look_soon(k, EVENT_LOOK_MS);
 		return;
 	}
 	switch (event.action) {
 	case ENGINE_DESTROY:
 		on_destroyed(k, event.id);
-		look_soon(k);
+		look_soon(k, EVENT_LOOK_MS);
 		break;
 	case ENGINE_CREATE:
-		look_soon(k);
+		look_soon(k, EVENT_LOOK_MS);
 		break;
 	case ENGINE_CONNECT:
 	case ENGINE_DISCONNECT:
@@ -222,6 +230,7 @@ static void on_event(void *data, const char *text, size_t len)
 		if (seen)
 			seen->stale = true;
 		daemon_docker_inspect(k);
+		look_soon(k, LEGS_LOOK_MS);
 		break;
 	case ENGINE_OTHER:
 		break;
@@ -299,7 +308,6 @@ static void log_note(const struct daemon_docker *k, const struct provide_note *n
 		if (!noted(k, note->text))
 			log_warning("%s", note->text);
 		break;
-	case PROVIDE_UNJUDGED:
 	case PROVIDE_FAILED:
 		if (!noted(k, note->text))
 			log_error("%s", note->text);
@@ -360,6 +368,11 @@ static void take_result(struct daemon_docker *k, struct provide_result *result)
 	engine_networks_free(&k->networks);
 	k->networks = result->networks;
 	result->networks = (struct engine_networks){ 0 };
+	k->listed = true;
+	engine_legs_free(&k->legs);
+	k->legs = result->legs;
+	k->has_legs = result->has_legs;
+	result->legs = (struct engine_legs){ 0 };
 	if (k->error.code || first)
 		log_found(k, first);
 	err_free(&k->error);
@@ -387,7 +400,10 @@ static void on_pass(void *data, struct provide_result *result)
 		take_result(k, result);
 		keep_notes(k, result);
 		daemon_docker_see(k);
-		daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS, on_look);
+		if (!k->looking_soon)
+			daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS,
+				   on_look);
+		daemon_judged_look(k->daemon);
 	}
 	if (created) /* Docker may have loaded br_netfilter for it */
 		daemon_settings_make(k->daemon);
@@ -455,6 +471,17 @@ bool daemon_docker_settled(const struct daemon *d)
 	return true;
 }
 
+struct judge_docker daemon_docker_word(const struct daemon *d)
+{
+	const struct daemon_docker *k = d->docker;
+
+	return (struct judge_docker){
+		.networks = k && k->listed ? &k->networks : NULL,
+		.legs = k && k->has_legs ? &k->legs : NULL,
+		.failed = k && k->error.code && !docker_absent(k->error.code),
+	};
+}
+
 bool daemon_docker_ready(const struct daemon *d)
 {
 	return !d->docker || d->docker->start_over || d->docker->asked;
@@ -515,6 +542,7 @@ void daemon_docker_stop(struct daemon *d)
 	free(k->notes);
 	networks_list_free(&k->wanted);
 	engine_networks_free(&k->networks);
+	engine_legs_free(&k->legs);
 	engine_about_free(&k->about);
 	free(k->backend);
 	free(k->logged_error);

@@ -92,6 +92,14 @@ static void log_repair(const struct daemon *d, const struct sync_result *result)
 			    result->n_objects, result->shim ? ", the shim in Docker's tables" : "");
 }
 
+static void note_failure(struct daemon *d, bool failed)
+{
+	if (failed == d->repair_failed)
+		return;
+	d->repair_failed = failed;
+	daemon_notify_status(d);
+}
+
 static void repair(struct daemon *d)
 {
 	uint64_t now_ms = daemon_now_ms(d);
@@ -108,9 +116,11 @@ static void repair(struct daemon *d)
 		else
 			log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
 		err_free(&err);
+		note_failure(d, true);
 		repair_at(d, now_ms + RETRY_MS);
 		return;
 	}
+	note_failure(d, false);
 	d->repair_table = false;
 	if (!result.changed) {
 		buf_reset(&d->damage);

@@ -96,6 +96,11 @@ void remove_old_ipsets(const struct policy *policy, bool took_over);
  */
 int apply_networks(const struct options *options, const struct policy *policy, struct err *err);
 
+/* Asks Docker and the kernel whether the packets of every managed network are judged, and prints of which
+ * they are not. Returns 0 or -errno; a Docker that cannot be asked is no error. */
+int judge_networks_now(const struct options *options, const struct policy *policy, bool *ret_judged,
+		       struct err *err);
+
 /*
  * Puts into the plan's draining networks those that the kernel holds, that are no longer configured, and
  * to which Docker says that containers are attached, or does not say; logs each. Returns 0 or -errno.
