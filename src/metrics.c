@@ -112,9 +112,9 @@ static size_t two_if_listening(const struct metrics *m)
 	return m->state.lookups.listening ? 2 : 0;
 }
 
-static size_t networks_of_policy(const struct metrics *m)
+static size_t networks_managed(const struct metrics *m)
 {
-	return m->policy->n_networks;
+	return m->n_managed;
 }
 
 static size_t networks_judged(const struct metrics *m)
@@ -199,8 +199,10 @@ static void put_networks(const struct metrics *m, size_t i, struct buf *b)
 
 static void put_judged(const struct metrics *m, size_t i, struct buf *b)
 {
-	put_label(b, "network", m->policy->networks[i].name, true);
-	put_value(b, m->state.judged[i].state == JUDGED_NOT);
+	size_t network = m->managed[i];
+
+	put_label(b, "network", m->policy->networks[network].name, true);
+	put_value(b, m->state.judged[network].state == JUDGED_NOT);
 }
 
 static void put_reloads(const struct metrics *m, size_t i, struct buf *b)
@@ -453,7 +455,7 @@ static const struct metric {
 	  network_states, put_networks },
 	{ "network_not_judged", "gauge",
 	  "Whether the packets of a network do not reach its rules; `status` says why.",
-	  networks_of_policy, put_judged },
+	  networks_managed, put_judged },
 	{ "reloads_total", "counter",
 	  "Times that a configuration was loaded, by result; the start and changes over the socket "
 	  "count.",

@@ -117,6 +117,8 @@ struct metrics {
 	const struct policy *policy;
 	const struct names *names;
 	struct metrics_state state;
+	size_t *managed; /* indices of the policy's managed networks */
+	size_t n_managed;
 	struct metrics_network *networks;
 	size_t n_networks;
 	struct metrics_rule
