@@ -221,6 +221,7 @@ void metrics_free(struct metrics *m)
 {
 	if (!m)
 		return;
+	free(m->managed);
 	free(m->networks);
 	free(m->rules);
 	free(m->sets);
