@@ -45,7 +45,7 @@ client_status()
 
 shows() # STATE
 {
-	prints "ds-a +$1 " "$DSFW_NFT" status --socket $socket
+	prints "ds-a +$1 " "$DSFW_NFT" status --socket "$socket"
 }
 
 # Milliseconds until ds-a has the state, at most 3 s; what made it so has just happened.
@@ -168,7 +168,7 @@ ip link add ds-a type veth peer name other
 until_true 3 prints "is not a bridge" client_status
 like "no bridge" "$(client_status)" "^1 .*interface ds-a is not a bridge.*ds-a +NOT JUDGED"
 ip link del ds-a
-dockerd_restart
+dockerd_restart TERM
 docker restart -t 0 c1 >/dev/null
 judged_again "made again by Docker"
 
