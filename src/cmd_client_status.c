@@ -247,6 +247,7 @@ static void print_shim(const struct json_node *shim, const struct term *term, FI
 {
 	const char *message = json_text(shim, "message", NULL);
 	const char *policy = json_text(shim, "forward_policy", NULL);
+	const char *policy6 = json_text(shim, "forward6_policy", NULL);
 
 	if (!shim)
 		return;
@@ -255,8 +256,9 @@ static void print_shim(const struct json_node *shim, const struct term *term, FI
 	if (message)
 		fprintf(out, ": %s", message);
 	else if (policy)
-		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s", json_text(shim, "ip", "?"),
-			json_text(shim, "ip6", "?"), policy);
+		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s%s%s",
+			json_text(shim, "ip", "?"), json_text(shim, "ip6", "?"), policy,
+			policy6 ? ", ip6 " : "", policy6 ? policy6 : "");
 	fputc('\n', out);
 }
 

@@ -306,11 +306,16 @@ static void print_shim(const struct shim_changes *changes)
 			print_shim_op(&changes->ops[i]);
 		}
 	}
-	if (changes->forward == FORWARD_DROP)
-		printf("table ip filter\n    chain FORWARD: policy accept becomes drop\n");
-	else if (changes->forward == FORWARD_ACCEPT)
-		printf("table ip filter\n    chain " SHIM_USER_CHAIN
-		       ": + known connections are accepted\n");
+	for (int i = 0; i < N_SHIM_FILTERS; i++) {
+		const char *table = shim_table_name((enum shim_table)i);
+
+		if (changes->forward[i] == FORWARD_DROP)
+			printf("table %s\n    chain FORWARD: policy accept becomes drop\n", table);
+		else if (changes->forward[i] == FORWARD_ACCEPT)
+			printf("table %s\n    chain " SHIM_USER_CHAIN
+			       ": + known connections are accepted\n",
+			       table);
+	}
 }
 
 static int diff(const struct options *options, const struct policy *policy, bool *ret_different,

@@ -36,12 +36,13 @@ static const struct judged *find_old(const struct networks_list *list,
 	return wanted ? &result->items[wanted - list->items] : NULL;
 }
 
-static void log_change(const char *network, const struct judged *old, const struct judged *new)
+/* Returns whether there is one. */
+static bool log_change(const char *network, const struct judged *old, const struct judged *new)
 {
 	cleanup(cleanup_free) char *text = NULL;
 
 	if (old && judged_equal(old, new))
-		return;
+		return false;
 	if (new->state == JUDGED_NOT) {
 		text = judged_sentence(network, new);
 		log_error("%s", text);
@@ -49,6 +50,7 @@ static void log_change(const char *network, const struct judged *old, const stru
 		log_info("network %s: its packets are no longer NOT JUDGED: it is %s now", network,
 			 judged_state_name(new->state));
 	}
+	return true;
 }
 
 struct legs {
@@ -105,6 +107,7 @@ void daemon_judged_look(struct daemon *d)
 	struct daemon_judged *j = d->judged;
 	struct judge_result result;
 	struct networks_list list;
+	bool changed = false;
 
 	if (!j || !d->enforcer.running)
 		return;
@@ -118,7 +121,8 @@ void daemon_judged_look(struct daemon *d)
 	j->list = list;
 	j->result = result;
 	look_at_legs(j, &docker);
-	daemon_notify_status(d);
+	if (changed)
+		daemon_notify_status(d);
 }
 
 /* ------------------------------------------------------------------ interfaces */

@@ -320,11 +320,17 @@ static const char *why_absent(const char *rules)
 	return "there is no DOCKER-USER";
 }
 
+static const char *forward_policy(const struct shim_kernel *kernel, enum shim_table table)
+{
+	const struct shim_chain *forward = shim_find_chain(kernel, table, "FORWARD");
+
+	return !forward ? NULL : forward->accepts ? "accept" : "drop";
+}
+
 static void put_shim(struct json_out *out, const struct shim_comparison *c)
 {
 	enum shim_state ip = shim_state(&c->kernel, &c->changes, SHIM_FILTER4);
 	enum shim_state ip6 = shim_state(&c->kernel, &c->changes, SHIM_FILTER6);
-	const struct shim_chain *forward = shim_find_chain(&c->kernel, SHIM_FILTER4, "FORWARD");
 	const char *rules = docker_rules(&c->kernel);
 	bool absent = ip == SHIM_NO_DOCKER_USER && ip6 == SHIM_NO_DOCKER_USER;
 
@@ -334,10 +340,8 @@ static void put_shim(struct json_out *out, const struct shim_comparison *c)
 	json_out_string(out, "ip", shim_state_name(ip));
 	json_out_string(out, "ip6", shim_state_name(ip6));
 	json_out_string(out, "rules", rules);
-	json_out_string(out, "forward_policy",
-			!forward	   ? NULL
-			: forward->accepts ? "accept"
-					   : "drop");
+	json_out_string(out, "forward_policy", forward_policy(&c->kernel, SHIM_FILTER4));
+	json_out_string(out, "forward6_policy", forward_policy(&c->kernel, SHIM_FILTER6));
 }
 
 static void put_versions(struct json_out *out)
