@@ -70,12 +70,17 @@ static void repair_at(struct daemon *d, uint64_t at_ms)
 static int put_right(struct daemon *d, uint64_t now_ms, struct sync_result *ret_result,
 		     struct err *err)
 {
+	unsigned was_accept = d->enforcer.running->plan.forward_was_accept;
+	struct sync_result table;
 	int r;
 
 	*ret_result = (struct sync_result){ 0 };
 	if (d->repair_table)
 		return enforce_again(&d->enforcer, now_ms, ret_result, err);
 	r = enforce_shim(&d->enforcer, &ret_result->shim, err);
+	/* That we have changed a FORWARD policy is to be on record in our table. */
+	if (r >= 0 && d->enforcer.running->plan.forward_was_accept != was_accept)
+		r = enforce_again(&d->enforcer, now_ms, &table, err);
 	ret_result->changed = ret_result->shim;
 	return r;
 }

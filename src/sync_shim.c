@@ -39,12 +39,10 @@ unsigned shim_forward_bits(const struct shim_changes *changes)
 
 static void log_drop(enum shim_table table)
 {
-	log_warning(
-		"the policy of %s FORWARD was ACCEPT and is DROP now: what no rule accepts, such "
-		"as "
-		"Docker's, is forwarded no longer; --forward-policy=allow-accept leaves it alone, "
-		"teardown gives it back",
-		shim_table_name(table));
+	log_warning("the policy of %s FORWARD was ACCEPT and is DROP now: what no rule accepts is "
+		    "forwarded no longer; --forward-policy=allow-accept leaves it alone, teardown "
+		    "gives it back",
+		    shim_table_name(table));
 }
 
 int shim_set_forward(struct nft_reader *reader, const struct shim_changes *changes, struct err *err)

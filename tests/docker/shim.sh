@@ -52,7 +52,7 @@ is "DOCKER-USER is before everything else of FORWARD" "$(iptables -S FORWARD | s
 
 make_networks()
 {
-	docker network inspect ds-a >/dev/null 2>&1 ||
+	until_true 5 docker network inspect ds-a >/dev/null 2>&1 ||
 		make_network ds-a 172.30.1.0/24 172.30.1.1 fd77:1::/64 || return
 	docker network create --subnet 172.30.3.0/24 -o com.docker.network.bridge.name=plain plain >/dev/null &&
 		container_run dockside ds-a 172.30.1.2 - - &&
