@@ -90,6 +90,7 @@ static int apply_rules(const struct options *options, const struct policy *polic
 	if (r >= 0) {
 		print_result(policy, &result);
 		remove_old_ipsets(policy, result.took_over);
+		warn_of_legacy();
 	}
 	kernel_free(&kernel);
 	plan_free(&plan);

@@ -247,6 +247,7 @@ static void print_shim(const struct json_node *shim, const struct term *term, FI
 {
 	const char *message = json_text(shim, "message", NULL);
 	const char *policy = json_text(shim, "forward_policy", NULL);
+	const char *legacy = json_text(shim, "legacy", NULL);
 	const char *policy6 = json_text(shim, "forward6_policy", NULL);
 
 	if (!shim)
@@ -260,6 +261,8 @@ static void print_shim(const struct json_node *shim, const struct term *term, FI
 			json_text(shim, "ip", "?"), json_text(shim, "ip6", "?"), policy,
 			policy6 ? ", ip6 " : "", policy6 ? policy6 : "");
 	fputc('\n', out);
+	if (legacy)
+		fprintf(out, "warning: %s\n", legacy);
 }
 
 static void print_docker(const struct json_node *docker, const struct term *term, FILE *out)

@@ -164,6 +164,7 @@ static void enforced(struct daemon *d)
 {
 	daemon_arm(d, &d->trim_timer, daemon_now_ms(d) + TRIM_WAIT_MS, on_trim_timer);
 	warn_audit(&d->enforcer.running->policy);
+	warn_of_legacy();
 	daemon_denied_enforced(d);
 	daemon_names_ask(d);
 	daemon_settings_make(d);

@@ -7,8 +7,8 @@
  * create are made at the start, when the policy has changed, and when Docker comes back; not after an
  * event, so that who removes a network by hand is not fought.
  *
- * Docker going away is seen by the end of the stream, its hanging by a look every LOOK_MS. Trying to reach it
- * again waits from 1 s to 30 s. A restart takes a few seconds: only what takes longer is a warning.
+ * Docker going away is seen by the end of the stream, its hanging by a look every LOOK_MS. Its socket appearing
+ * is seen within ABSENT_LOOK_MS; trying to reach one that answers nonsense waits from 1 s to 30 s. A restart takes a few seconds: only what takes longer is a warning.
  *
  * Nothing here keeps rules from being in force.
  */
@@ -24,6 +24,8 @@
 #define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 30000
+#define ABSENT_LOOK_MS \
+	400 /* whether somebody listens at the socket by now: that costs next to nothing */
 #define PATIENCE_MS 10000 /* a Docker that restarts */
 #define STABLE_MS 3000	  /* a stream that lives shorter is tried again less and less often */
 #define LOOK_MS 30000
@@ -78,6 +80,21 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* Whoever has waited for Docker waits for its networks, too. */
+static int on_absent(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	if (docker_listens(d->options->docker))
+		begin_pass(d->docker, PROVIDE_CREATE);
+	else
+		daemon_arm(d, &d->docker->absent_timer, daemon_now_ms(d) + ABSENT_LOOK_MS,
+			   on_absent);
+	return 0;
+}
+
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *d = data;
@@ -89,17 +106,27 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* A socket that systemd has made takes questions, and Docker answers them when it has started. */
 static void lengthen_backoff(struct daemon_docker *k)
 {
+	uint64_t max_ms = k->error.code == ETIMEDOUT ? BACKOFF_MIN_MS : BACKOFF_MAX_MS;
+
 	k->backoff_ms = k->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * k->backoff_ms;
-	if (k->backoff_ms > BACKOFF_MAX_MS)
-		k->backoff_ms = BACKOFF_MAX_MS;
+	if (k->backoff_ms > max_ms)
+		k->backoff_ms = max_ms;
 }
 
 static void retry_later(struct daemon_docker *k)
 {
-	lengthen_backoff(k);
-	daemon_arm(k->daemon, &k->retry_timer, daemon_now_ms(k->daemon) + k->backoff_ms, on_retry);
+	uint64_t now_ms = daemon_now_ms(k->daemon);
+
+	if (docker_absent(k->error.code)) {
+		daemon_arm(k->daemon, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent);
+		daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+	} else {
+		lengthen_backoff(k);
+		daemon_arm(k->daemon, &k->retry_timer, now_ms + k->backoff_ms, on_retry);
+	}
 	daemon_arm(k->daemon, &k->look_timer, UINT64_MAX, on_look);
 	k->looking_soon = false;
 }
@@ -533,6 +560,7 @@ void daemon_docker_stop(struct daemon *d)
 	sd_event_source_disable_unref(k->io);
 	sd_event_source_disable_unref(k->timer);
 	sd_event_source_disable_unref(k->retry_timer);
+	sd_event_source_disable_unref(k->absent_timer);
 	sd_event_source_disable_unref(k->look_timer);
 	sd_event_source_disable_unref(k->start_timer);
 	daemon_docker_forget(k);

@@ -332,6 +332,7 @@ static void put_shim(struct json_out *out, const struct shim_comparison *c)
 	enum shim_state ip = shim_state(&c->kernel, &c->changes, SHIM_FILTER4);
 	enum shim_state ip6 = shim_state(&c->kernel, &c->changes, SHIM_FILTER6);
 	const char *rules = docker_rules(&c->kernel);
+	cleanup(cleanup_free) char *legacy = legacy_leftovers();
 	bool absent = ip == SHIM_NO_DOCKER_USER && ip6 == SHIM_NO_DOCKER_USER;
 
 	/* The later the worse. */
@@ -340,6 +341,7 @@ static void put_shim(struct json_out *out, const struct shim_comparison *c)
 	json_out_string(out, "ip", shim_state_name(ip));
 	json_out_string(out, "ip6", shim_state_name(ip6));
 	json_out_string(out, "rules", rules);
+	json_out_string(out, "legacy", legacy);
 	json_out_string(out, "forward_policy", forward_policy(&c->kernel, SHIM_FILTER4));
 	json_out_string(out, "forward6_policy", forward_policy(&c->kernel, SHIM_FILTER6));
 }

@@ -89,6 +89,9 @@ int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err);
  */
 void remove_old_ipsets(const struct policy *policy, bool took_over);
 
+/* Logs what the iptables version has in the tables of iptables-legacy, which nf_tables does not reach. */
+void warn_of_legacy(void);
+
 /*
  * Has Docker make the networks that are missing, or with RESET=1 all of them anew; prints what was
  * done, and warns of what differs and of a Docker that cannot be asked. Returns 0 or -errno: a

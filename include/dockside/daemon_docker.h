@@ -30,7 +30,7 @@ struct daemon_docker {
 	struct daemon *daemon;
 	struct docker *client;
 	sd_event_source *io, *timer;
-	sd_event_source *retry_timer, *look_timer, *start_timer;
+	sd_event_source *retry_timer, *absent_timer, *look_timer, *start_timer;
 
 	struct err error;	   /* why Docker cannot be asked; code 0: it answers */
 	bool asked;		   /* the first pass has ended */
