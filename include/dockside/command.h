@@ -38,6 +38,8 @@ struct options {
 	const char *denied_log;	  /* --denied-log, or NULL */
 	bool reset;		  /* RESET=1 */
 	bool json, force, follow;
+	bool wait; /* --wait-networks */
+	unsigned wait_s;
 	const char *network, *firewall; /* of set-network; and --network of denied */
 	const char *since;		/* of denied, learn */
 	struct explain_options explain;
