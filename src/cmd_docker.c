@@ -11,7 +11,8 @@
 
 struct outcome {
 	bool reset;
-	int code;			/* errno: it failed */
+	int code; /* errno: it failed */
+	const struct policy *policy;
 	void (*tell)(const char *text); /* of a network whose packets are not judged */
 };
 
@@ -63,6 +64,7 @@ static void judge(struct outcome *outcome, const struct provide_result *result)
 {
 	const struct networks_list *wanted = &result->wanted;
 	struct judge_docker docker = docker_word(result);
+	cleanup(cleanup_free) char *dns = NULL;
 	struct judge_result judged;
 
 	judge_networks(wanted, &docker, &judged);
@@ -78,6 +80,9 @@ static void judge(struct outcome *outcome, const struct provide_result *result)
 	if (docker.legs)
 		judged_legs(wanted, judged.items, docker.legs, warn_leg, NULL);
 	judge_result_free(&judged);
+	dns = docker.networks ? judge_dns(outcome->policy) : NULL;
+	if (dns)
+		log_warning("%s", dns);
 }
 
 static void on_done(void *data, struct provide_result *result)
@@ -125,7 +130,9 @@ static int ask(const struct options *options, const struct policy *policy, enum 
 
 int apply_networks(const struct options *options, const struct policy *policy, struct err *err)
 {
-	struct outcome outcome = { .reset = options->reset, .tell = log_unjudged };
+	struct outcome outcome = { .reset = options->reset,
+				   .policy = policy,
+				   .tell = log_unjudged };
 	int r;
 
 	if (policy->n_networks == 0)
@@ -147,7 +154,7 @@ static void on_asked(void *data, struct provide_result *result)
 int judge_networks_now(const struct options *options, const struct policy *policy, bool *ret_judged,
 		       struct err *err)
 {
-	struct outcome outcome = { .tell = print_unjudged };
+	struct outcome outcome = { .policy = policy, .tell = print_unjudged };
 	int r = 0;
 
 	if (policy->n_networks > 0)

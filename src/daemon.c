@@ -50,7 +50,7 @@ void daemon_notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
 	cleanup(cleanup_free) char *not_judged = daemon_judged_names(d);
-	size_t managed = 0, audited = 0;
+	size_t managed = 0, audited = 0, n_alarms;
 	char audit[64] = "", alarms[64] = "";
 	struct judge_result judged;
 
@@ -67,9 +67,10 @@ void daemon_notify_status(struct daemon *d)
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
 	d->told_alarms = alarms_tell(&running->policy, &d->enforcer.names, NULL, NULL);
-	if (d->told_alarms > 0)
-		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status",
-			 d->told_alarms, d->told_alarms == 1 ? "" : "S");
+	n_alarms = d->told_alarms + (daemon_judged_dns(d) != NULL);
+	if (n_alarms > 0)
+		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status", n_alarms,
+			 n_alarms == 1 ? "" : "S");
 	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s%s%s", managed,
 		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n),
 		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,

@@ -20,6 +20,7 @@ struct daemon_judged {
 	struct networks_list list; /* of the running policy */
 	struct judge_result result;
 	char *legs[LEGS_MAX];
+	char *dns;     /* or NULL */
 	size_t n_legs; /* perhaps more than are named */
 	int links_fd;
 	sd_event_source *links_io, *links_timer;
@@ -101,6 +102,20 @@ static void look_at_legs(struct daemon_judged *j, const struct judge_docker *doc
 	j->n_legs = legs.n;
 }
 
+/* Returns whether something has changed. */
+static bool look_at_dns(struct daemon *d, const struct judge_docker *docker)
+{
+	struct daemon_judged *j = d->judged;
+	char *dns = docker->networks ? judge_dns(&d->enforcer.running->policy) : NULL;
+	bool changed = (dns != NULL) != (j->dns != NULL) || (dns && strcmp(dns, j->dns) != 0);
+
+	if (changed && dns)
+		log_error("%s", dns);
+	free(j->dns);
+	j->dns = dns;
+	return changed;
+}
+
 void daemon_judged_look(struct daemon *d)
 {
 	struct judge_docker docker = daemon_docker_word(d);
@@ -121,6 +136,7 @@ void daemon_judged_look(struct daemon *d)
 	j->list = list;
 	j->result = result;
 	look_at_legs(j, &docker);
+	changed |= look_at_dns(d, &docker);
 	if (changed)
 		daemon_notify_status(d);
 }
@@ -181,6 +197,7 @@ void daemon_judged_stop(struct daemon *d)
 	networks_list_free(&j->list);
 	judge_result_free(&j->result);
 	free_legs(j);
+	free(j->dns);
 	free(j);
 	d->judged = NULL;
 }
@@ -228,6 +245,11 @@ char *daemon_judged_names(const struct daemon *d)
 		if (j->result.items[i].state == JUDGED_NOT)
 			buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", j->list.items[i].name);
 	return buf_steal(&b);
+}
+
+const char *daemon_judged_dns(const struct daemon *d)
+{
+	return d->judged ? d->judged->dns : NULL;
 }
 
 void daemon_judged_status_legs(const struct daemon *d, struct json_out *out)

@@ -278,6 +278,10 @@ static void put_alarms(struct json_out *out, const struct daemon *d,
 
 	json_out_open(out, "alarms", '[');
 	n = put_not_judged_alarms(d, judged, &list);
+	if (daemon_judged_dns(d)) {
+		put_alarm(&list, daemon_judged_dns(d));
+		n++;
+	}
 	n += alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);

@@ -242,6 +242,9 @@ void daemon_judged_now(const struct daemon *daemon, const struct kernel *kernel,
 /* Names of networks whose packets are not judged, as of the last look: "ds-a, ds-b"; "" for none. The
  * caller frees it. */
 char *daemon_judged_names(const struct daemon *daemon);
+/* An alarm, as of the last look: names leave networks as DNS questions (resolver.h); NULL: none. Borrowed
+ * until the next look. */
+const char *daemon_judged_dns(const struct daemon *daemon);
 /* Containers that are on other networks, too: a list of lines, the member "legs" of `status`. */
 void daemon_judged_status_legs(const struct daemon *daemon, struct json_out *out);
 

@@ -22,6 +22,9 @@ struct judge_docker {
 /* The rules are taken to be in the kernel. Does not log. */
 void judge_networks(const struct networks_list *list, const struct judge_docker *docker,
 		    struct judge_result *ret);
+/* Where a Docker runs: whether names leave networks as DNS questions (resolver.h), by the host's files. The
+ * caller frees it. */
+char *judge_dns(const struct policy *policy);
 void judge_result_free(struct judge_result *result);
 
 #endif

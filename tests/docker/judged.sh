@@ -196,6 +196,41 @@ is "until it has left them" "$(legs)" 0
 dsfw diff
 like "nothing else is amiss" "$status $out" "^0 no differences"
 
+# ---- DNS by a resolver on the host's loopback ---------------------------------------------------------
+
+# Answers any question for an address with 192.0.2.99, and writes down who has asked what.
+cat >$t/answer.py <<'END'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.53", 53))
+while True:
+    data, peer = s.recvfrom(2000)
+    print(data[13:40], flush=True)
+    s.sendto(data[:2] + b"\x81\x80" + data[4:6] + data[4:6] + bytes(4) + data[12:].split(b"\0", 1)[0] +
+             b"\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\x63", peer)
+END
+python3 $t/answer.py >$t/asked 2>&1 &
+leak()
+{
+	client status
+	grep -c '^ALARM: ds-a, ds-b: containers can send any name to the outside.*127.0.0.53' $t/out
+}
+is "no resolver on the loopback: no alarm" "$(leak)" 0
+echo "nameserver 127.0.0.53" >$t/resolv.conf
+dockerd_restart TERM
+docker restart -t 0 c1 >/dev/null
+docker exec c1 nslookup secret.example >/dev/null 2>&1
+is "one there is asked in the container's place, past the rules" "$(grep -c secret $t/asked | sed 's/[1-9].*/yes/')" yes
+until_true 5 prints '^1$' leak
+is "which is an alarm" "$(leak)" 1
+is "in the metrics" "$(metric "alarms 1" && echo yes)" yes
+is "and in the log" "$(life | grep -c '^error: ds-a, ds-b: containers can send any name')" 1
+dsfw diff
+like "apply and diff say so" "$status $err" "warning: ds-a, ds-b: containers can send any name"
+: >$t/resolv.conf
+client reload
+is "until there is none" "$(leak)" 0
+
 # ---- when Docker is gone -------------------------------------------------------------------------------
 
 docker rm -f c1 >/dev/null
