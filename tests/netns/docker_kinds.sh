@@ -124,8 +124,10 @@ left_in_legacy()
 {
 	client status
 	is "without an old installation: nothing is said" "$(grep -c 'iptables version' $t/out)" 0
-	iptables-legacy -N DOCKSIDE-DISPATCH && iptables-legacy -I DOCKER-USER -j DOCKSIDE-DISPATCH &&
-		iptables-legacy -t nat -N DOCKSIDE-ds-1-NAT || bail "cannot lay out the iptables version"
+	if ! iptables-legacy -N DOCKSIDE-DISPATCH || ! iptables-legacy -t nat -N DOCKSIDE-ds-1-NAT ||
+		! iptables-legacy -I DOCKER-USER -j DOCKSIDE-DISPATCH; then
+		bail "cannot lay out the iptables version"
+	fi
 	client status
 	like "one in the legacy tables: status" "$status $out" \
 		"^0 .*warning: the rules of the iptables version are in force .*DOCKSIDE-DISPATCH of filter, DOCKSIDE-ds-1-NAT of nat"
