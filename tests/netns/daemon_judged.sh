@@ -29,6 +29,7 @@ ip link del ds-2
 ip link add ds-2 type veth peer name other
 until_true 2 prints "not judged" states
 is "no bridge is not judged" "$(states)" "enforced, not judged"
+until_true 2 prints "NOT JUDGED" tail -1 $told
 like "which systemd knows" "$(tail -1 $told)" "STATUS=enforcing 1 network, 0 names; NOT JUDGED: ds-2"
 ip link del ds-2
 
