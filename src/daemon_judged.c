@@ -122,15 +122,17 @@ void daemon_judged_look(struct daemon *d)
 	struct daemon_judged *j = d->judged;
 	struct judge_result result;
 	struct networks_list list;
-	bool changed = false;
+	bool changed;
 
 	if (!j || !d->enforcer.running)
 		return;
 	networks_list_make(&d->enforcer.running->policy, &list);
 	judge_networks(&list, &docker, &result);
+	changed = list.n != j->list.n;
 	for (size_t i = 0; i < list.n; i++)
-		log_change(list.items[i].name, find_old(&j->list, &j->result, list.items[i].name),
-			   &result.items[i]);
+		changed |= log_change(list.items[i].name,
+				      find_old(&j->list, &j->result, list.items[i].name),
+				      &result.items[i]);
 	networks_list_free(&j->list);
 	judge_result_free(&j->result);
 	j->list = list;
