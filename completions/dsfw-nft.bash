@@ -26,7 +26,8 @@ _dsfw_nft_options()
 		;;
 	metrics) echo '--socket --output -o' ;;
 	teardown) echo "$files" ;;
-	status | reload | refresh | reconcile | set-ipset | remove-ipset) echo "$client" ;;
+	status) echo "$client --wait-networks" ;;
+	reload | refresh | reconcile | set-ipset | remove-ipset) echo "$client" ;;
 	set-network) echo "$client --network --firewall" ;;
 	remove-network) echo "$client --force" ;;
 	esac

@@ -90,6 +90,7 @@ static int apply_rules(const struct options *options, const struct policy *polic
 	if (r >= 0) {
 		print_result(policy, &result);
 		remove_old_ipsets(policy, result.took_over);
+		warn_of_legacy();
 	}
 	kernel_free(&kernel);
 	plan_free(&plan);
@@ -197,14 +198,14 @@ static int remove_rules(struct session *session, const struct kernel *kernel,
 	if (script.n_lines > 0)
 		r = nft_load(session->sockets.loader, &script, LOAD_COMMIT, NULL, NULL, err);
 	if (r >= 0)
-		r = shim_set_forward(session->sockets.reader, shim->forward, err);
+		r = shim_set_forward(session->sockets.reader, shim, err);
 	script_free(&script);
 	return r;
 }
 
 struct removed {
 	bool table, shim;
-	bool forward; /* its policy was given back */
+	bool forward[N_SHIM_FILTERS]; /* its policy was given back */
 };
 
 static int teardown(struct removed *ret_removed, struct err *err)
@@ -226,8 +227,9 @@ static int teardown(struct removed *ret_removed, struct err *err)
 		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&kernel), &shim);
 		r = remove_rules(&session, &kernel, &shim, err);
 	}
-	*ret_removed =
-		(struct removed){ kernel.exists, shim.n_ops > 0, shim.forward == FORWARD_RESTORE };
+	*ret_removed = (struct removed){ .table = kernel.exists, .shim = shim.n_ops > 0 };
+	for (int i = 0; i < N_SHIM_FILTERS; i++)
+		ret_removed->forward[i] = shim.forward[i] == FORWARD_RESTORE;
 	shim_changes_free(&shim);
 	shim_kernel_free(&shim_kernel);
 	kernel_free(&kernel);
@@ -251,8 +253,10 @@ int cmd_teardown(const struct options *options)
 		printf("removed table inet " TABLE_NAME "\n");
 	if (r >= 0 && removed.shim)
 		printf("removed our chain and jumps from Docker's tables\n");
-	if (r >= 0 && removed.forward)
-		printf("gave back the policy of ip filter FORWARD: accept\n");
+	for (int i = 0; r >= 0 && i < N_SHIM_FILTERS; i++)
+		if (removed.forward[i])
+			printf("gave back the policy of %s FORWARD: accept\n",
+			       shim_table_name((enum shim_table)i));
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

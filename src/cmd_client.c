@@ -260,6 +260,8 @@ static void print_success(enum request_action action, const struct json_node *an
 		return;
 	}
 	printf("%s\n", message ? message : success_text(action, answer));
+	print_list(answer, "not_judged",
+		   "NOT JUDGED are the packets of (dsfw-nft status says why)");
 	print_list(answer, "repaired", "repaired");
 	print_list(answer, "removed_chains", "removed chains");
 	print_list(answer, "removed_ipsets", "removed sets");
@@ -286,7 +288,7 @@ int client_print_answer(const struct client_options *options, const char *text)
 			print_success(options->action, tree.root);
 		print_faults(SEVERITY_WARNING, json_member(tree.root, "warnings", JSON_ARRAY));
 		print_unresolved(tree.root);
-		r = EXIT_DONE;
+		r = list_is_empty(tree.root, "not_judged") ? EXIT_DONE : EXIT_FAILED;
 	} else {
 		print_failure(name, tree.root);
 	}

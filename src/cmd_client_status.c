@@ -68,10 +68,10 @@ static void finish_table(struct term_table *table, const struct term *term, FILE
 /* A state, or why there is none. */
 static enum term_style style_of(const char *state)
 {
-	static const char *const good[] = { "ready",	 "ok",	    "enforced", "installed",
+	static const char *const good[] = { "ready",	 "ok",	      "enforced", "installed",
 					    "connected", "present", "current" };
-	static const char *const bad[] = { "NOT READY", "ALARM",   "error", "failing",
-					   "differs",	"refused", "faulty" };
+	static const char *const bad[] = { "NOT READY", "NOT JUDGED", "ALARM",	 "error",
+					   "failing",	"differs",    "refused", "faulty" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		if (strcmp(state, good[i]) == 0)
@@ -94,9 +94,30 @@ static void put_state(const struct term *term, const char *state, FILE *out)
 
 /* ---- the parts ---- */
 
-static bool is_audit(const struct json_node *network)
+/* What nobody must overlook is in capitals. */
+static const char *network_state(const struct json_node *network)
 {
-	return strcmp(json_text(network, "mode", ""), "audit") == 0;
+	const char *state = json_text(network, "state", "-");
+
+	return strcmp(state, "audit") == 0	  ? "AUDIT"
+	       : strcmp(state, "not judged") == 0 ? "NOT JUDGED"
+						  : state;
+}
+
+static void print_strings(const struct json_node *list, const char *title, FILE *out)
+{
+	for (size_t i = 0; list && i < list->u.children.n; i++)
+		if (list->u.children.items[i].kind == JSON_STRING)
+			fprintf(out, "%s%s\n", title, list->u.children.items[i].u.string.s);
+}
+
+/* Why a network waits; for one that is not judged there is an alarm. */
+static void print_reason(const struct json_node *network, FILE *out)
+{
+	const char *reason = json_text(network, "reason", NULL);
+
+	if (reason && !json_text(network, "mend", NULL))
+		fprintf(out, "network %s: %s\n", network->key, reason);
 }
 
 static void print_networks(const struct json_node *answer, const struct term *term, FILE *out)
@@ -114,7 +135,7 @@ static void print_networks(const struct json_node *answer, const struct term *te
 		struct buf b = { 0 };
 
 		add_text(&table, network->key);
-		add_state(&table, is_audit(network) ? "AUDIT" : json_text(network, "state", "-"));
+		add_state(&table, network_state(network));
 		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
 			put_number(&b, network, numbers[k]);
 			add_cell(&table, &b);
@@ -130,7 +151,9 @@ static void print_networks(const struct json_node *answer, const struct term *te
 
 		if (message)
 			fprintf(out, "%s\n", message);
+		print_reason(&networks->u.children.items[i], out);
 	}
+	print_strings(json_member(answer, "legs", JSON_ARRAY), "warning: ", out);
 }
 
 static void put_addresses(struct buf *b, const struct json_node *list)
@@ -244,6 +267,8 @@ static void print_shim(const struct json_node *shim, const struct term *term, FI
 {
 	const char *message = json_text(shim, "message", NULL);
 	const char *policy = json_text(shim, "forward_policy", NULL);
+	const char *legacy = json_text(shim, "legacy", NULL);
+	const char *policy6 = json_text(shim, "forward6_policy", NULL);
 
 	if (!shim)
 		return;
@@ -252,9 +277,12 @@ static void print_shim(const struct json_node *shim, const struct term *term, FI
 	if (message)
 		fprintf(out, ": %s", message);
 	else if (policy)
-		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s", json_text(shim, "ip", "?"),
-			json_text(shim, "ip6", "?"), policy);
+		fprintf(out, " (ip: %s, ip6: %s), FORWARD policy %s%s%s",
+			json_text(shim, "ip", "?"), json_text(shim, "ip6", "?"), policy,
+			policy6 ? ", ip6 " : "", policy6 ? policy6 : "");
 	fputc('\n', out);
+	if (legacy)
+		fprintf(out, "warning: %s\n", legacy);
 }
 
 static void print_docker(const struct json_node *docker, const struct term *term, FILE *out)

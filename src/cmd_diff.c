@@ -306,11 +306,16 @@ static void print_shim(const struct shim_changes *changes)
 			print_shim_op(&changes->ops[i]);
 		}
 	}
-	if (changes->forward == FORWARD_DROP)
-		printf("table ip filter\n    chain FORWARD: policy accept becomes drop\n");
-	else if (changes->forward == FORWARD_ACCEPT)
-		printf("table ip filter\n    chain " SHIM_USER_CHAIN
-		       ": + known connections are accepted\n");
+	for (int i = 0; i < N_SHIM_FILTERS; i++) {
+		const char *table = shim_table_name((enum shim_table)i);
+
+		if (changes->forward[i] == FORWARD_DROP)
+			printf("table %s\n    chain FORWARD: policy accept becomes drop\n", table);
+		else if (changes->forward[i] == FORWARD_ACCEPT)
+			printf("table %s\n    chain " SHIM_USER_CHAIN
+			       ": + known connections are accepted\n",
+			       table);
+	}
 }
 
 static int diff(const struct options *options, const struct policy *policy, bool *ret_different,
@@ -358,7 +363,7 @@ static int diff(const struct options *options, const struct policy *policy, bool
 int cmd_diff(const struct options *options)
 {
 	struct policy policy = { 0 };
-	bool different = false, settings = false;
+	bool different = false, settings = false, judged = true;
 	struct err err = { 0 };
 	int r;
 
@@ -373,9 +378,11 @@ int cmd_diff(const struct options *options)
 		printf("host settings\n    %s\n", err.text);
 		settings = true;
 	}
-	if (r >= 0 && !different && !settings)
+	if (r >= 0 && judge_networks_now(options, &policy, &judged, &err) < 0)
+		log_failure("diff", r = -err.code, err.text);
+	if (r >= 0 && !different && !settings && judged)
 		printf("no differences\n");
 	err_free(&err);
 	policy_free(&policy);
-	return r < 0 ? EXIT_FAILED : different || settings ? EXIT_DIFFERENT : EXIT_DONE;
+	return r < 0 ? EXIT_FAILED : different || settings || !judged ? EXIT_DIFFERENT : EXIT_DONE;
 }

@@ -237,10 +237,11 @@ static void print_step(const struct json_node *step, FILE *out)
 
 static const char *verdict_text(const char *verdict)
 {
-	return strcmp(verdict, "pass") == 0    ? "let pass"
-	       : strcmp(verdict, "drop") == 0  ? "DROPPED"
-	       : strcmp(verdict, "reset") == 0 ? "REFUSED with a reset"
-					       : verdict;
+	return strcmp(verdict, "pass") == 0	    ? "let pass"
+	       : strcmp(verdict, "drop") == 0	    ? "DROPPED"
+	       : strcmp(verdict, "reset") == 0	    ? "REFUSED with a reset"
+	       : strcmp(verdict, "not judged") == 0 ? "NOT JUDGED"
+						    : verdict;
 }
 
 static bool is_number(const char *text)

@@ -49,31 +49,35 @@ int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
 void daemon_notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
-	size_t managed = 0, audited = 0;
+	cleanup(cleanup_free) char *not_judged = daemon_judged_names(d);
+	size_t managed = 0, audited = 0, n_alarms;
 	const bool fallen_back = daemon_files_alarm(d) != NULL;
 	char audit[64] = "", alarms[64] = "";
-	size_t n_alarms;
+	struct judge_result judged;
 
 	if (!running)
 		return;
-	for (size_t i = 0; i < running->policy.n_networks; i++) {
-		const struct network *network = &running->policy.networks[i];
+	daemon_judged_now(d, NULL, &judged);
+	for (size_t i = 0; i < judged.n; i++) {
+		enum judged_state state = judged.items[i].state;
 
-		managed += network_managed(network);
-		audited += network_managed(network) && network->audit;
+		managed += state != JUDGED_UNMANAGED && state != JUDGED_NOT;
+		audited += state == JUDGED_AUDIT;
 	}
+	judge_result_free(&judged);
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
 	d->told_alarms = alarms_tell(&running->policy, &d->enforcer.names, NULL, NULL);
-	n_alarms = d->told_alarms + fallen_back;
+	n_alarms = d->told_alarms + fallen_back + (daemon_judged_dns(d) != NULL);
 	if (n_alarms > 0)
 		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status", n_alarms,
 			 n_alarms == 1 ? "" : "S");
-	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s", managed,
+	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s%s%s%s", managed,
 		   plural(managed), d->enforcer.names.n, plural(d->enforcer.names.n),
 		   fallen_back ? " of the LAST ACCEPTED configuration, as the files have errors"
 			       : "",
-		   audit, alarms,
+		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,
+		   d->repair_failed ? "; the ruleset could not be put right" : "", audit, alarms,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
 		   repairs_limited(&d->repairs, daemon_now_ms(d))
@@ -164,11 +168,13 @@ static void enforced(struct daemon *d)
 {
 	daemon_arm(d, &d->trim_timer, daemon_now_ms(d) + TRIM_WAIT_MS, on_trim_timer);
 	warn_audit(&d->enforcer.running->policy);
+	warn_of_legacy();
 	daemon_denied_enforced(d);
 	daemon_names_ask(d);
 	daemon_settings_make(d);
 	daemon_drain_watch(d);
 	daemon_docker_policy(d);
+	daemon_judged_look(d);
 	daemon_notify_status(d);
 }
 
@@ -395,6 +401,8 @@ static int start(struct daemon *d, struct err *err)
 	daemon_files_start(d);
 	r = load_first(d, err);
 	if (r >= 0)
+		r = daemon_judged_start(d, err);
+	if (r >= 0)
 		r = daemon_ctl_start(d, err);
 	/* After the rules, which go by the bridges' names: no container can join before them. */
 	return r < 0 ? r : daemon_docker_start(d, err);
@@ -488,6 +496,7 @@ static void stop(struct daemon *d)
 		daemon_repair_last(d);
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
+	daemon_judged_stop(d);
 	daemon_denied_stop(d);
 	daemon_own_stop(d);
 	daemon_names_stop(d);

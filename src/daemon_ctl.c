@@ -12,6 +12,7 @@
 #include "dockside/save.h"
 
 #define UNRESOLVED_MAX 100
+#define UNJUDGED_MAX 100 /* networks that an answer says more of than their names */
 
 /* ------------------------------------------------------------------ status, reload, refresh */
 
@@ -121,6 +122,71 @@ static void add_unresolved(const struct daemon *d, const char *ipset, struct buf
 	json_out_close(&out, '}');
 }
 
+/* ---- networks whose packets are not judged ---- */
+
+/* Adds the networks whose packets are not judged to a good answer, as the last member. */
+static void put_not_judged(struct buf *json, const char *good, const struct policy *policy,
+			   const struct judge_result *judged)
+{
+	struct json_out out = { .b = json, .more = true };
+
+	buf_add(json, good, strlen(good) - strlen("}"));
+	json_out_open(&out, "not_judged", '[');
+	for (size_t i = 0; i < judged->n; i++)
+		if (judged->items[i].state == JUDGED_NOT)
+			json_out_string(&out, NULL, policy->networks[i].name);
+	json_out_close(&out, ']');
+	json_out_close(&out, '}');
+}
+
+/* The answer to a reload after which packets are not judged. */
+static void put_reload_error(struct buf *json, const struct policy *policy,
+			     const struct judge_result *judged)
+{
+	struct json_out out = { .b = json };
+	cleanup(cleanup_free) char *message =
+		xasprintf("reloaded, but the packets of %zu network%s are NOT JUDGED",
+			  judged->n_not, plural(judged->n_not));
+
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "status", "error");
+	json_out_string(&out, "message", message);
+	json_out_open(&out, "errors", '[');
+	for (size_t i = 0, left = UNJUDGED_MAX; i < judged->n && left > 0; i++) {
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (judged->items[i].state != JUDGED_NOT)
+			continue;
+		left--;
+		text = judged_sentence(policy->networks[i].name, &judged->items[i]);
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "message", text);
+		json_out_close(&out, '}');
+	}
+	json_out_close(&out, ']');
+	json_out_close(&out, '}');
+}
+
+/* A policy that does not reach every packet is not said to be enforced. */
+static void answer_policy(const struct daemon *d, const struct waiter *waiter, const char *good)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+	struct judge_result judged;
+	struct buf b = { 0 };
+
+	daemon_judged_now(d, NULL, &judged);
+	if (judged.n_not > 0 && waiter->kind == WAITER_RELOAD) {
+		put_reload_error(&b, policy, &judged);
+		good = buf_str(&b);
+	} else if (judged.n_not > 0) {
+		put_not_judged(&b, good, policy, &judged);
+		good = buf_str(&b);
+	}
+	ctl_answer(waiter->request, good);
+	judge_result_free(&judged);
+	buf_free(&b);
+}
+
 /* ---- answers that wait ---- */
 
 static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
@@ -131,7 +197,10 @@ static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
 	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);
 	if (waiter->tells_names)
 		add_unresolved(d, waiter->ipset, &answer);
-	ctl_answer(waiter->request, buf_str(&answer));
+	if (waiter->kind == WAITER_NAMES)
+		ctl_answer(waiter->request, buf_str(&answer));
+	else
+		answer_policy(d, waiter, buf_str(&answer));
 	buf_free(&answer);
 }
 
@@ -195,7 +264,8 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 	if (daemon_reload(d, &diags, &err) < 0)
 		ctl_answer_error(request, err.text, diags);
 	else
-		answer_settled(d, (struct waiter){ .request = request,
+		answer_settled(d, (struct waiter){ .kind = WAITER_RELOAD,
+						   .request = request,
 						   .answer = ctl_ok_json("reloaded", diags),
 						   .tells_names = true });
 	daemon_forget_rejected(d);
@@ -416,6 +486,7 @@ static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_reque
 	const char *name = request_string(request, "name");
 	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
 	struct waiter waiter = {
+		.kind = WAITER_EDIT,
 		.request = ctl_request,
 		.answer = ctl_ok_json("enforced and saved", diags),
 		.tells_names = request->action == REQUEST_APPLY ||

@@ -7,8 +7,8 @@
  * create are made at the start, when the policy has changed, and when Docker comes back; not after an
  * event, so that who removes a network by hand is not fought.
  *
- * Docker going away is seen by the end of the stream, its hanging by a look every LOOK_MS. Trying to reach it
- * again waits from 1 s to 30 s. A restart takes a few seconds: only what takes longer is a warning.
+ * Docker going away is seen by the end of the stream, its hanging by a look every LOOK_MS. Its socket appearing
+ * is seen within ABSENT_LOOK_MS; trying to reach one that answers nonsense waits from 1 s to 30 s. A restart takes a few seconds: only what takes longer is a warning.
  *
  * Nothing here keeps rules from being in force.
  */
@@ -24,10 +24,13 @@
 #define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 30000
+#define ABSENT_LOOK_MS \
+	400 /* whether somebody listens at the socket by now: that costs next to nothing */
 #define PATIENCE_MS 10000 /* a Docker that restarts */
 #define STABLE_MS 3000	  /* a stream that lives shorter is tried again less and less often */
 #define LOOK_MS 30000
 #define EVENT_LOOK_MS 100 /* events come in bunches */
+#define LEGS_LOOK_MS 500  /* where containers come and go all the time */
 
 static void begin_pass(struct daemon_docker *k, enum provide_mode mode);
 
@@ -77,28 +80,55 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* Whoever has waited for Docker waits for its networks, too. */
+static int on_absent(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	if (docker_listens(d->options->docker))
+		begin_pass(d->docker, PROVIDE_CREATE);
+	else
+		daemon_arm(d, &d->docker->absent_timer, daemon_now_ms(d) + ABSENT_LOOK_MS,
+			   on_absent);
+	return 0;
+}
+
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *d = data;
 
 	(void)source;
 	(void)usec;
+	d->docker->looking_soon = false;
 	begin_pass(d->docker, PROVIDE_LOOK);
 	return 0;
 }
 
+/* A socket that systemd has made takes questions, and Docker answers them when it has started. */
 static void lengthen_backoff(struct daemon_docker *k)
 {
+	uint64_t max_ms = k->error.code == ETIMEDOUT ? BACKOFF_MIN_MS : BACKOFF_MAX_MS;
+
 	k->backoff_ms = k->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * k->backoff_ms;
-	if (k->backoff_ms > BACKOFF_MAX_MS)
-		k->backoff_ms = BACKOFF_MAX_MS;
+	if (k->backoff_ms > max_ms)
+		k->backoff_ms = max_ms;
 }
 
 static void retry_later(struct daemon_docker *k)
 {
-	lengthen_backoff(k);
-	daemon_arm(k->daemon, &k->retry_timer, daemon_now_ms(k->daemon) + k->backoff_ms, on_retry);
+	uint64_t now_ms = daemon_now_ms(k->daemon);
+
+	if (docker_absent(k->error.code)) {
+		daemon_arm(k->daemon, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent);
+		daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+	} else {
+		lengthen_backoff(k);
+		daemon_arm(k->daemon, &k->retry_timer, now_ms + k->backoff_ms, on_retry);
+	}
 	daemon_arm(k->daemon, &k->look_timer, UINT64_MAX, on_look);
+	k->looking_soon = false;
 }
 
 /* Once for each reason; one that may be a restart only when it has lasted. */
@@ -127,6 +157,7 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
 	k->stream = k->following = false;
 	log_lost(k);
 	retry_later(k);
+	daemon_judged_look(k->daemon);
 	daemon_settled(k->daemon);
 }
 
@@ -175,9 +206,13 @@ static void forget_let_go(struct daemon_docker *k)
 	k->n_let_go = 0;
 }
 
-static void look_soon(struct daemon_docker *k)
+/* A stream of events does not put it off. */
+static void look_soon(struct daemon_docker *k, uint64_t ms)
 {
-	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + EVENT_LOOK_MS, on_look);
+	if (k->looking_soon)
+		return;
+	k->looking_soon = true;
+	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + ms, on_look);
 }
 
 static void on_destroyed(struct daemon_docker *k, const char *id)
@@ -205,16 +240,16 @@ static void on_event(void *data, const char *text, size_t len)
 	/* What makes no sense may have been one of ours. */
 	if (engine_parse_event(text, len, &event, NULL) < 0) {
 		daemon_docker_all_stale(k);
-		look_soon(k);
+		look_soon(k, EVENT_LOOK_MS);
 		return;
 	}
 	switch (event.action) {
 	case ENGINE_DESTROY:
 		on_destroyed(k, event.id);
-		look_soon(k);
+		look_soon(k, EVENT_LOOK_MS);
 		break;
 	case ENGINE_CREATE:
-		look_soon(k);
+		look_soon(k, EVENT_LOOK_MS);
 		break;
 	case ENGINE_CONNECT:
 	case ENGINE_DISCONNECT:
@@ -222,6 +257,7 @@ static void on_event(void *data, const char *text, size_t len)
 		if (seen)
 			seen->stale = true;
 		daemon_docker_inspect(k);
+		look_soon(k, LEGS_LOOK_MS);
 		break;
 	case ENGINE_OTHER:
 		break;
@@ -299,7 +335,6 @@ static void log_note(const struct daemon_docker *k, const struct provide_note *n
 		if (!noted(k, note->text))
 			log_warning("%s", note->text);
 		break;
-	case PROVIDE_UNJUDGED:
 	case PROVIDE_FAILED:
 		if (!noted(k, note->text))
 			log_error("%s", note->text);
@@ -360,6 +395,11 @@ static void take_result(struct daemon_docker *k, struct provide_result *result)
 	engine_networks_free(&k->networks);
 	k->networks = result->networks;
 	result->networks = (struct engine_networks){ 0 };
+	k->listed = true;
+	engine_legs_free(&k->legs);
+	k->legs = result->legs;
+	k->has_legs = result->has_legs;
+	result->legs = (struct engine_legs){ 0 };
 	if (k->error.code || first)
 		log_found(k, first);
 	err_free(&k->error);
@@ -387,7 +427,10 @@ static void on_pass(void *data, struct provide_result *result)
 		take_result(k, result);
 		keep_notes(k, result);
 		daemon_docker_see(k);
-		daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS, on_look);
+		if (!k->looking_soon)
+			daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS,
+				   on_look);
+		daemon_judged_look(k->daemon);
 	}
 	if (created) /* Docker may have loaded br_netfilter for it */
 		daemon_settings_make(k->daemon);
@@ -455,6 +498,17 @@ bool daemon_docker_settled(const struct daemon *d)
 	return true;
 }
 
+struct judge_docker daemon_docker_word(const struct daemon *d)
+{
+	const struct daemon_docker *k = d->docker;
+
+	return (struct judge_docker){
+		.networks = k && k->listed ? &k->networks : NULL,
+		.legs = k && k->has_legs ? &k->legs : NULL,
+		.failed = k && k->error.code && !docker_absent(k->error.code),
+	};
+}
+
 bool daemon_docker_ready(const struct daemon *d)
 {
 	return !d->docker || d->docker->start_over || d->docker->asked;
@@ -507,6 +561,7 @@ void daemon_docker_stop(struct daemon *d)
 	sd_event_source_disable_unref(k->io);
 	sd_event_source_disable_unref(k->timer);
 	sd_event_source_disable_unref(k->retry_timer);
+	sd_event_source_disable_unref(k->absent_timer);
 	sd_event_source_disable_unref(k->look_timer);
 	sd_event_source_disable_unref(k->start_timer);
 	daemon_docker_forget(k);
@@ -516,6 +571,7 @@ void daemon_docker_stop(struct daemon *d)
 	free(k->notes);
 	networks_list_free(&k->wanted);
 	engine_networks_free(&k->networks);
+	engine_legs_free(&k->legs);
 	engine_about_free(&k->about);
 	free(k->backend);
 	free(k->logged_error);

@@ -419,7 +419,8 @@ void daemon_docker_status(struct daemon *d, struct json_out *out)
 	json_out_close(out, '}');
 }
 
-void daemon_docker_status_network(struct daemon *d, struct json_out *out, const char *bridge)
+void daemon_docker_status_network(struct daemon *d, struct json_out *out, const char *bridge,
+				  const struct judged *judged)
 {
 	struct daemon_docker *k = d->docker;
 	const struct seen *seen = k ? seen_bridge(k, bridge) : NULL;
@@ -430,10 +431,10 @@ void daemon_docker_status_network(struct daemon *d, struct json_out *out, const 
 		if (strcmp(k->notes[i].network, seen->name) == 0)
 			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i].text);
 	json_out_string(out, "docker",
-			!seen || !connected ? "unknown"
-			: !seen->id	    ? "absent"
-			: b.len		    ? "differs"
-					    : "present");
+			!seen || !connected				  ? "unknown"
+			: !seen->id					  ? "absent"
+			: b.len > 0 || (judged && judged->docker_differs) ? "differs"
+									  : "present");
 	if (seen && connected && seen->id && seen->known)
 		json_out_int(out, "containers", (int64_t)seen->containers.n);
 	else

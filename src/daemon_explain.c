@@ -80,13 +80,31 @@ static void add_looked_up(const struct daemon *d, const struct explain_question 
 		daemon_denied_looked_up_name(d, network->bridge, name, addrs, EXPLAIN_CASES_MAX);
 }
 
-static int answer(const struct daemon *d, const struct request *request, struct buf *ret_json,
+/* Why the packets of a configured network reach no rule, or NULL. The caller frees it. */
+static char *not_judged(struct daemon *d, const char *name)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+	const struct network *network = policy_find_network(policy, name, NULL);
+	struct judge_result judged;
+	char *text = NULL;
+
+	if (!network)
+		return NULL;
+	daemon_judged_now(d, daemon_counters(d), &judged);
+	if (judged.items[network - policy->networks].state == JUDGED_NOT)
+		text = judged_sentence(network->name, &judged.items[network - policy->networks]);
+	judge_result_free(&judged);
+	return text;
+}
+
+static int answer(struct daemon *d, const struct request *request, struct buf *ret_json,
 		  struct err *err)
 {
 	const struct running *running = d->enforcer.running;
 	struct explain_world world = { .policy = &running->policy, .plan = &running->plan };
 	struct ipaddr looked_up[EXPLAIN_CASES_MAX];
 	struct explain_question question;
+	cleanup(cleanup_free) char *unjudged = NULL;
 	struct host_addrs addrs = { 0 };
 	int r = explain_question_read(request, &question, err);
 
@@ -94,8 +112,10 @@ static int answer(const struct daemon *d, const struct request *request, struct 
 		r = draining_of(d, question.from, &world.draining, err);
 	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
-	if (r >= 0)
+	if (r >= 0) {
 		add_looked_up(d, &question, &world, looked_up);
+		world.not_judged = unjudged = not_judged(d, question.from);
+	}
 	world.host_addrs = addrs.items;
 	world.n_host_addrs = addrs.n;
 	if (r >= 0)

@@ -34,7 +34,8 @@ static struct metrics_draining *collect_draining(const struct daemon *d)
 	return list;
 }
 
-static struct metrics_state collect_state(const struct daemon *d, const char *release)
+static struct metrics_state collect_state(const struct daemon *d, const char *release,
+					  const struct judge_result *judged)
 {
 	uint64_t now_ms = daemon_now_ms(d);
 
@@ -43,7 +44,8 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.kernel = release,
 		.now_ms = now_ms,
 		.started_ms = d->started_ms,
-		.ready = !d->settings_error,
+		.ready = !d->settings_error && judged->n_not == 0,
+		.judged = judged->items,
 		.settings = !d->settings_error,
 		.loads_ok = d->last_load.n_ok,
 		.loads_failed = d->last_load.n_failed,
@@ -54,9 +56,9 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.repair_ms = d->repair_unix_ms,
 		.repairs_limited = repairs_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,
-		.alarms =
-			alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL) +
-			(daemon_files_alarm(d) ? 1 : 0),
+		.alarms = judged->n_not + (daemon_judged_dns(d) != NULL) +
+			  alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL) +
+			  (daemon_files_alarm(d) ? 1 : 0),
 		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),
@@ -100,12 +102,14 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
 	const struct running *running = d->enforcer.running;
 	const struct kernel *counters = daemon_counters(d);
 	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(d);
+	struct judge_result judged;
 	struct metrics_state state;
 	struct metrics metrics;
 	struct utsname name;
 
+	daemon_judged_now(d, counters, &judged);
 	daemon_denied_count(d);
-	state = collect_state(d, uname(&name) == 0 ? name.release : NULL);
+	state = collect_state(d, uname(&name) == 0 ? name.release : NULL, &judged);
 	state.draining = draining;
 	state.n_draining = d->enforcer.n_draining;
 	metrics_collect(&running->policy, &running->plan, counters, &d->enforcer.names, &state,
@@ -116,4 +120,5 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
 	put_lines(&metrics, from < metrics.n_lines ? (size_t)from : metrics.n_lines, out);
 	json_out_close(out, '}');
 	metrics_free(&metrics);
+	judge_result_free(&judged);
 }

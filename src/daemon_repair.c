@@ -70,12 +70,17 @@ static void repair_at(struct daemon *d, uint64_t at_ms)
 static int put_right(struct daemon *d, uint64_t now_ms, struct sync_result *ret_result,
 		     struct err *err)
 {
+	unsigned was_accept = d->enforcer.running->plan.forward_was_accept;
+	struct sync_result table;
 	int r;
 
 	*ret_result = (struct sync_result){ 0 };
 	if (d->repair_table)
 		return enforce_again(&d->enforcer, now_ms, ret_result, err);
 	r = enforce_shim(&d->enforcer, &ret_result->shim, err);
+	/* That we have changed a FORWARD policy is to be on record in our table. */
+	if (r >= 0 && d->enforcer.running->plan.forward_was_accept != was_accept)
+		r = enforce_again(&d->enforcer, now_ms, &table, err);
 	ret_result->changed = ret_result->shim;
 	return r;
 }
@@ -90,6 +95,14 @@ static void log_repair(const struct daemon *d, const struct sync_result *result)
 		log_warning("%s; put back %zu chains, %zu sets, %zu elements, %zu objects%s",
 			    damage, result->n_chains, result->n_sets, result->n_elems,
 			    result->n_objects, result->shim ? ", the shim in Docker's tables" : "");
+}
+
+static void note_failure(struct daemon *d, bool failed)
+{
+	if (failed == d->repair_failed)
+		return;
+	d->repair_failed = failed;
+	daemon_notify_status(d);
 }
 
 static void repair(struct daemon *d)
@@ -108,9 +121,11 @@ static void repair(struct daemon *d)
 		else
 			log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
 		err_free(&err);
+		note_failure(d, true);
 		repair_at(d, now_ms + RETRY_MS);
 		return;
 	}
+	note_failure(d, false);
 	d->repair_table = false;
 	if (!result.changed) {
 		buf_reset(&d->damage);

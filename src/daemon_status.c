@@ -166,21 +166,23 @@ static void put_denied(struct json_out *out, const struct daemon *d, const char 
 }
 
 static void put_network(struct json_out *out, struct daemon *d, const struct kernel *kernel,
-			const struct network *network)
+			const struct network *network, const struct judged *judged)
 {
 	const struct running *running = d->enforcer.running;
 	/* The kernel's rules are those of the plan, or a repair is under way. */
 	struct network_traffic traffic = network_count(&running->plan, kernel, network->bridge);
 
 	json_out_open(out, network->name, '{');
-	json_out_string(out, "state", network_managed(network) ? "enforced" : "unmanaged");
+	json_out_string(out, "state", judged_state_name(judged->state));
+	json_out_string(out, "reason", judged->reason);
+	json_out_string(out, "mend", judged->mend);
 	json_out_string(out, "bridge", network->bridge);
 	json_out_string(out, "mode", network->audit ? "audit" : "enforce");
 	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
 	json_out_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_out_int(out, "refused", (int64_t)traffic.refused.packets);
 	put_denied(out, d, network->bridge);
-	daemon_docker_status_network(d, out, network->bridge);
+	daemon_docker_status_network(d, out, network->bridge, judged);
 	json_out_close(out, '}');
 }
 
@@ -208,7 +210,18 @@ static void put_draining(struct json_out *out, struct daemon *d, const struct ke
 	put_denied(out, d, bridge);
 }
 
-static bool put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel)
+static void put_not_judged(struct json_out *out, const struct policy *policy,
+			   const struct judge_result *judged)
+{
+	json_out_open(out, "not_judged", '[');
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (judged->items[i].state == JUDGED_NOT)
+			json_out_string(out, NULL, policy->networks[i].name);
+	json_out_close(out, ']');
+}
+
+static bool put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel,
+			 const struct judge_result *judged)
 {
 	const struct running *running = d->enforcer.running;
 	const struct policy *policy = &running->policy;
@@ -218,17 +231,21 @@ static bool put_networks(struct json_out *out, struct daemon *d, const struct ke
 	for (size_t i = 0; i < policy->n_networks; i++)
 		json_out_string(out, NULL, policy->networks[i].name);
 	json_out_close(out, ']');
+	put_not_judged(out, policy, judged);
+	daemon_judged_status_legs(d, out);
 	json_out_open(out, "network_details", '{');
 	for (; n < policy->n_networks && out->b->len < NETWORKS_ROOM; n++)
-		put_network(out, d, kernel, &policy->networks[n]);
+		put_network(out, d, kernel, &policy->networks[n], &judged->items[n]);
 	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
 		const char *bridge = d->enforcer.draining[i].bridge;
 
 		json_out_open(out, bridge, '{');
-		json_out_string(out, "state", is_closed(running, bridge) ? "closed" : "draining");
+		json_out_string(out, "state",
+				judged_state_name(is_closed(running, bridge) ? JUDGED_CLOSED
+									     : JUDGED_DRAINING));
 		json_out_string(out, "bridge", bridge);
 		put_draining(out, d, kernel, bridge);
-		daemon_docker_status_network(d, out, bridge);
+		daemon_docker_status_network(d, out, bridge, NULL);
 		json_out_close(out, '}');
 	}
 	json_out_close(out, '}');
@@ -293,7 +310,24 @@ static void put_alarm(void *data, const char *text)
 	json_out_string(list->out, NULL, text);
 }
 
-static void put_alarms(struct json_out *out, const struct daemon *d)
+/* Returns how many there are. */
+static size_t put_not_judged_alarms(const struct daemon *d, const struct judge_result *judged,
+				    struct alarm_list *list)
+{
+	for (size_t i = 0; i < judged->n; i++) {
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (judged->items[i].state != JUDGED_NOT)
+			continue;
+		text = judged_sentence(d->enforcer.running->policy.networks[i].name,
+				       &judged->items[i]);
+		put_alarm(list, text);
+	}
+	return judged->n_not;
+}
+
+static void put_alarms(struct json_out *out, const struct daemon *d,
+		       const struct judge_result *judged)
 {
 	struct alarm_list list = { .out = out, .left = ALARMS_MAX };
 	size_t n;
@@ -301,7 +335,12 @@ static void put_alarms(struct json_out *out, const struct daemon *d)
 	json_out_open(out, "alarms", '[');
 	if (daemon_files_alarm(d))
 		json_out_string(out, NULL, daemon_files_alarm(d));
-	n = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
+	n = put_not_judged_alarms(d, judged, &list);
+	if (daemon_judged_dns(d)) {
+		put_alarm(&list, daemon_judged_dns(d));
+		n++;
+	}
+	n += alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
 
@@ -355,12 +394,19 @@ static const char *why_absent(const char *rules)
 	return "there is no DOCKER-USER";
 }
 
+static const char *forward_policy(const struct shim_kernel *kernel, enum shim_table table)
+{
+	const struct shim_chain *forward = shim_find_chain(kernel, table, "FORWARD");
+
+	return !forward ? NULL : forward->accepts ? "accept" : "drop";
+}
+
 static void put_shim(struct json_out *out, const struct shim_comparison *c)
 {
 	enum shim_state ip = shim_state(&c->kernel, &c->changes, SHIM_FILTER4);
 	enum shim_state ip6 = shim_state(&c->kernel, &c->changes, SHIM_FILTER6);
-	const struct shim_chain *forward = shim_find_chain(&c->kernel, SHIM_FILTER4, "FORWARD");
 	const char *rules = docker_rules(&c->kernel);
+	cleanup(cleanup_free) char *legacy = legacy_leftovers();
 	bool absent = ip == SHIM_NO_DOCKER_USER && ip6 == SHIM_NO_DOCKER_USER;
 
 	/* The later the worse. */
@@ -369,10 +415,9 @@ static void put_shim(struct json_out *out, const struct shim_comparison *c)
 	json_out_string(out, "ip", shim_state_name(ip));
 	json_out_string(out, "ip6", shim_state_name(ip6));
 	json_out_string(out, "rules", rules);
-	json_out_string(out, "forward_policy",
-			!forward	   ? NULL
-			: forward->accepts ? "accept"
-					   : "drop");
+	json_out_string(out, "legacy", legacy);
+	json_out_string(out, "forward_policy", forward_policy(&c->kernel, SHIM_FILTER4));
+	json_out_string(out, "forward6_policy", forward_policy(&c->kernel, SHIM_FILTER6));
 }
 
 static void put_versions(struct json_out *out)
@@ -401,7 +446,7 @@ const struct kernel *daemon_counters(struct daemon *d)
 	if (start_ms < d->counters_until_ms)
 		return &d->counters;
 	daemon_status_forget(d);
-	nft_read_table(d->enforcer.reader, &d->counters, NULL);
+	d->counters_failed = nft_read_table(d->enforcer.reader, &d->counters, NULL) < 0;
 	enforce_compare_shim(&d->enforcer, &d->shim, NULL);
 	took_ms = monotonic_ms() - start_ms;
 	if (took_ms >= COUNTERS_FAST_MS)
@@ -417,16 +462,18 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	uint64_t now_ms = daemon_now_ms(d);
 	/* Without these the rest is as true. */
 	const struct kernel *counters = daemon_counters(d);
+	struct judge_result judged;
 	bool truncated;
 
+	daemon_judged_now(d, counters, &judged);
 	daemon_denied_count(d);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
-	json_out_bool(out, "ready", !d->settings_error);
+	json_out_bool(out, "ready", !d->settings_error && judged.n_not == 0);
 	json_out_string(out, "settings", d->settings_error);
-	put_alarms(out, d);
+	put_alarms(out, d, &judged);
 	put_resolver(out, d);
-	truncated = put_networks(out, d, counters);
+	truncated = put_networks(out, d, counters, &judged);
 	truncated |= put_ipsets(out, running, &d->enforcer.names);
 	truncated |= put_names(out, &d->enforcer.names, now_ms);
 	if (truncated)
@@ -444,4 +491,5 @@ void daemon_status(struct daemon *d, struct json_out *out)
 	put_drift(out, d, now_ms);
 	put_versions(out);
 	json_out_close(out, '}');
+	judge_result_free(&judged);
 }

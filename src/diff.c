@@ -58,9 +58,17 @@ static const struct elem *find_record(const struct kernel *kernel, const char *n
 	return bsearch(key, set->set.elems, set->set.n_elems, sizeof(struct elem), cmp_key);
 }
 
-bool diff_forward_was_accept(const struct kernel *kernel)
+/* By enum shim_table. */
+static const char *const forward_records[] = { FINGERPRINT_FORWARD, FINGERPRINT_FORWARD6 };
+
+unsigned diff_forward_was_accept(const struct kernel *kernel)
 {
-	return find_record(kernel, FINGERPRINT_FORWARD) != NULL;
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(forward_records); i++)
+		if (find_record(kernel, forward_records[i]))
+			bits |= 1u << i;
+	return bits;
 }
 
 /* The comment "OUT=0123… ING=4567…" that is stored for the chain's network, or NULL. */
@@ -517,8 +525,10 @@ void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct ch
 					: arena_strdup(&plan->arena, text);
 	}
 	free(chains);
-	if (plan->forward_was_accept)
-		set_add_bridge(set, FINGERPRINT_FORWARD, NULL)->comment = "the policy was ACCEPT";
+	for (unsigned i = 0; i < ARRAY_SIZE(forward_records); i++)
+		if (plan->forward_was_accept & 1u << i)
+			set_add_bridge(set, forward_records[i], NULL)->comment =
+				"the policy was ACCEPT";
 	if (set->n_elems > 0)
 		qsort(set->elems, set->n_elems, sizeof(*set->elems), elem_cmp);
 	if (!have)

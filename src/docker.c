@@ -396,6 +396,12 @@ void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, 
 	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask who is attached", fn, data);
 }
 
+void docker_list_containers(struct docker *docker, docker_answer_fn fn, void *data)
+{
+	ask(docker, "GET", "/containers/json", NULL, DOCKER_ASK_MS, "ask who is on which network",
+	    fn, data);
+}
+
 void docker_list_restarting(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
 {
 	/* {"network":["ID"],"status":["restarting"]} */

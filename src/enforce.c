@@ -316,7 +316,7 @@ int enforce_policy(struct enforcer *e, struct running *candidate, uint64_t now_m
 	if (r < 0)
 		return r;
 	/* Whatever becomes of the record in the kernel. */
-	candidate->plan.forward_was_accept |= e->running && e->running->plan.forward_was_accept;
+	candidate->plan.forward_was_accept |= e->running ? e->running->plan.forward_was_accept : 0;
 	enforce_compile(e, candidate);
 	if (e->n_draining == 0 && ++e->known_uses < KNOWN_USES_MAX && is_known(e))
 		recall(e);

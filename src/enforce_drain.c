@@ -33,7 +33,7 @@ const char *draining_name(const struct draining *draining)
 void enforce_compile(struct enforcer *e, struct running *running)
 {
 	struct plan *plan = &running->plan;
-	bool was_accept = plan->forward_was_accept;
+	unsigned was_accept = plan->forward_was_accept;
 	const char **draining;
 
 	plan_free(plan);

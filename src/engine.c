@@ -402,25 +402,20 @@ const struct engine_network *engine_find_network(const struct engine_networks *n
 
 /* ---- GET /networks/ID ---- */
 
-static int take_container(struct arena *arena, struct engine_container *container,
-			  struct json_object *object, struct err *err)
+/* The keys by which an endpoint has its addresses. */
+static int take_addresses(struct engine_container *container, struct json_object *object,
+			  const char *ip_key, const char *ip6_key, struct err *err)
 {
-	struct json_object *name = NULL, *mac = NULL, *ip = NULL, *ip6 = NULL;
+	struct json_object *mac = NULL, *ip = NULL, *ip6 = NULL;
 	const char *text;
-	int r;
+	int r = member(object, "MacAddress", json_type_string, &mac, err);
 
-	if (!json_object_is_type(object, json_type_object))
-		return nonsense(err, "a container is not an object");
-	r = member(object, "Name", json_type_string, &name, err);
 	if (r >= 0)
-		r = member(object, "MacAddress", json_type_string, &mac, err);
+		r = member(object, ip_key, json_type_string, &ip, err);
 	if (r >= 0)
-		r = member(object, "IPv4Address", json_type_string, &ip, err);
-	if (r >= 0)
-		r = member(object, "IPv6Address", json_type_string, &ip6, err);
+		r = member(object, ip6_key, json_type_string, &ip6, err);
 	if (r < 0)
 		return r;
-	container->name = arena_text(arena, name);
 	text = mac ? json_object_get_string(mac) : "";
 	container->has_mac = mac_parse(text, strlen(text), container->mac);
 	container->has_ip =
@@ -428,6 +423,21 @@ static int take_container(struct arena *arena, struct engine_container *containe
 	container->has_ip6 =
 		ip6 && parse_address(ip6, &container->ip6) && container->ip6.family == FAMILY_IPV6;
 	return 0;
+}
+
+static int take_container(struct arena *arena, struct engine_container *container,
+			  struct json_object *object, struct err *err)
+{
+	struct json_object *name = NULL;
+	int r;
+
+	if (!json_object_is_type(object, json_type_object))
+		return nonsense(err, "a container is not an object");
+	r = member(object, "Name", json_type_string, &name, err);
+	if (r < 0)
+		return r;
+	container->name = arena_text(arena, name);
+	return take_addresses(container, object, "IPv4Address", "IPv6Address", err);
 }
 
 int engine_parse_containers(const char *text, size_t len, struct engine_containers *ret,
@@ -481,6 +491,95 @@ void engine_containers_free(struct engine_containers *containers)
 {
 	arena_free(&containers->arena);
 	*containers = (struct engine_containers){ 0 };
+}
+
+/* ---- GET /containers/json ---- */
+
+static int take_leg(struct engine_legs *legs, const char *container_id, const char *container,
+		    const char *network, struct json_object *endpoint, struct err *err)
+{
+	cleanup(cleanup_free) char *clean = clean_text(network, strlen(network));
+	struct json_object *id = NULL;
+	struct engine_leg *leg;
+	int r;
+
+	if (!json_object_is_type(endpoint, json_type_object))
+		return nonsense(err, "an endpoint is not an object");
+	r = member(endpoint, "NetworkID", json_type_string, &id, err);
+	if (r < 0)
+		return r;
+	legs->items = array_grow(legs->items, &legs->cap, legs->n, sizeof(*legs->items));
+	leg = &legs->items[legs->n++];
+	*leg = (struct engine_leg){ .network = arena_strdup(&legs->arena, clean),
+				    .network_id = arena_text(&legs->arena, id) };
+	leg->container.id = container_id;
+	leg->container.name = container;
+	return take_addresses(&leg->container, endpoint, "IPAddress", "GlobalIPv6Address", err);
+}
+
+/* Docker's names of containers begin with a slash. */
+static const char *container_name(struct engine_legs *legs, struct json_object *names,
+				  const char *id)
+{
+	struct json_object *first = names && json_object_array_length(names) > 0
+					    ? json_object_array_get_idx(names, 0)
+					    : NULL;
+	const char *name = first && json_object_is_type(first, json_type_string)
+				   ? arena_text(&legs->arena, first)
+				   : "";
+
+	name += name[0] == '/';
+	return name[0] ? name : id;
+}
+
+static int take_legs(struct engine_legs *legs, struct json_object *object, struct err *err)
+{
+	struct json_object *id, *names = NULL, *settings = NULL, *networks = NULL;
+	const char *id_text, *name;
+	int r;
+
+	if (!json_object_is_type(object, json_type_object))
+		return nonsense(err, "a container is not an object");
+	r = needed_id(object, "Id", &id, err);
+	if (r >= 0)
+		r = member(object, "Names", json_type_array, &names, err);
+	if (r >= 0)
+		r = member(object, "NetworkSettings", json_type_object, &settings, err);
+	if (r >= 0 && settings)
+		r = member(settings, "Networks", json_type_object, &networks, err);
+	if (r < 0 || !networks)
+		return r;
+	id_text = arena_text(&legs->arena, id);
+	name = container_name(legs, names, id_text);
+	json_object_object_foreach(networks, key, endpoint)
+	{
+		r = take_leg(legs, id_text, name, key, endpoint, err);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+int engine_parse_legs(const char *text, size_t len, struct engine_legs *ret, struct err *err)
+{
+	cleanup(put_object) struct json_object *root = NULL;
+	struct engine_legs legs = { 0 };
+	int r = parse(text, len, json_type_array, &root, err);
+
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(root); i++)
+		r = take_legs(&legs, json_object_array_get_idx(root, i), err);
+	if (r < 0)
+		engine_legs_free(&legs);
+	else
+		*ret = legs;
+	return r;
+}
+
+void engine_legs_free(struct engine_legs *legs)
+{
+	free(legs->items);
+	arena_free(&legs->arena);
+	*legs = (struct engine_legs){ 0 };
 }
 
 /* ---- GET /events ---- */

@@ -318,15 +318,35 @@ static void put_notes(struct json_out *out, const struct explain_asked *asked,
 	json_out_close(out, ']');
 }
 
+/* What the rules would make of it is of no use where it does not meet them. */
+static void put_verdict(struct json_out *out, const struct explain_packet *packet,
+			const struct explanation *e, const char *not_judged)
+{
+	json_out_open(out, "steps", '[');
+	for (size_t i = 0; i < e->n_steps && !not_judged; i++)
+		put_step(out, &e->steps[i]);
+	json_out_close(out, ']');
+	json_out_string(out, "to",
+			e->to_host				     ? "host"
+			: e->oif && strcmp(e->oif, packet->iif) == 0 ? "same network"
+								     : "elsewhere");
+	json_out_int(out, "mark", not_judged ? 0 : e->mark);
+	json_out_string(out, "verdict", not_judged ? "not judged" : verdict_name(e->verdict));
+	if (not_judged)
+		json_out_string(out, "next", not_judged);
+	else
+		put_next(out, e);
+}
+
 static void put_case(struct json_out *out, const struct explain_asked *asked,
 		     const struct explain_cases *cases, const struct explain_case *item,
-		     const struct plan *plan)
+		     const struct explain_world *world)
 {
 	const struct explain_packet *packet = &item->packet;
 	struct explanation e;
 	char s[ADDR_STRLEN];
 
-	explain(plan, packet, cases->routes, cases->n_routes, &e);
+	explain(world->plan, packet, cases->routes, cases->n_routes, &e);
 	json_out_open(out, NULL, '{');
 	put_addr(out, "source", &packet->src);
 	json_out_string(out, "mac", packet->has_mac ? mac_format(packet->mac, s) : NULL);
@@ -334,17 +354,7 @@ static void put_case(struct json_out *out, const struct explain_asked *asked,
 	put_addr(out, "destination", &packet->dst);
 	put_protocol(out, packet);
 	json_out_string(out, "state", ct_name(e.ct));
-	json_out_open(out, "steps", '[');
-	for (size_t i = 0; i < e.n_steps; i++)
-		put_step(out, &e.steps[i]);
-	json_out_close(out, ']');
-	json_out_string(out, "to",
-			e.to_host				   ? "host"
-			: e.oif && strcmp(e.oif, packet->iif) == 0 ? "same network"
-								   : "elsewhere");
-	json_out_int(out, "mark", e.mark);
-	json_out_string(out, "verdict", verdict_name(e.verdict));
-	put_next(out, &e);
+	put_verdict(out, packet, &e, world->not_judged);
 	put_notes(out, asked, cases, item, &e);
 	json_out_close(out, '}');
 }
@@ -401,7 +411,7 @@ int explain_answer(const struct explain_question *question, const struct explain
 	json_out_bool(&out, "draining", cases.network == world->draining);
 	json_out_open(&out, "explanations", '[');
 	for (size_t i = 0; i < cases.n; i++)
-		put_case(&out, &asked, &cases, &cases.items[i], world->plan);
+		put_case(&out, &asked, &cases, &cases.items[i], world);
 	json_out_close(&out, ']');
 	json_out_open(&out, "notes", '[');
 	if (cases.network == world->draining)

@@ -2,6 +2,7 @@
 #include "dockside/link.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "dockside/util.h"
 
@@ -33,6 +35,9 @@ static int parse_attr(const struct nlattr *attr, void *data)
 	if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
 	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
 		snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attr));
+	else if (mnl_attr_get_type(attr) == IFLA_MASTER &&
+		 mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		link->master = mnl_attr_get_u32(attr);
 	else if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
 		return mnl_attr_parse_nested(attr, parse_linkinfo, link);
 	return MNL_CB_OK;
@@ -47,7 +52,9 @@ static int parse_link(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	links->items = array_grow(links->items, &links->cap, links->n, sizeof(*links->items));
 	link = &links->items[links->n++];
-	*link = (struct link){ 0 };
+	*link = (struct link){
+		.index = (unsigned)((const struct ifinfomsg *)mnl_nlmsg_get_payload(nlh))->ifi_index
+	};
 	return mnl_attr_parse(nlh, sizeof(struct ifinfomsg), parse_attr, link);
 }
 
@@ -110,21 +117,92 @@ int links_read(struct links *ret_links, struct err *err)
 	return 0;
 }
 
-enum link_kind links_kind(const struct links *links, const char *name)
+const struct link *links_find(const struct links *links, const char *name)
 {
 	struct link key = { 0 };
-	const struct link *found = NULL;
 
+	if (links->n == 0 || strlen(name) >= sizeof(key.name))
+		return NULL;
 	snprintf(key.name, sizeof(key.name), "%s", name);
-	if (links->n > 0 && strlen(name) < sizeof(key.name))
-		found = bsearch(&key, links->items, links->n, sizeof(key), cmp_link);
+	return bsearch(&key, links->items, links->n, sizeof(key), cmp_link);
+}
+
+enum link_kind links_kind(const struct links *links, const char *name)
+{
+	const struct link *found = links_find(links, name);
+
 	return !found ? LINK_MISSING : found->bridge ? LINK_BRIDGE : LINK_OTHER;
+}
+
+const char *links_name(const struct links *links, unsigned index)
+{
+	for (size_t i = 0; i < links->n; i++)
+		if (links->items[i].index == index)
+			return links->items[i].name;
+	return NULL;
 }
 
 void links_free(struct links *links)
 {
 	free(links->items);
 	*links = (struct links){ 0 };
+}
+
+/* ---- addresses ---- */
+
+int link_addrs_read(struct link_addrs *ret_addrs, struct err *err)
+{
+	struct link_addrs addrs = { 0 };
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list) < 0)
+		return err_errno(err, errno, "read the host's addresses");
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		struct link_addr item = { 0 };
+
+		if (!i->ifa_addr || !ipaddr_from_sockaddr(i->ifa_addr, &item.addr))
+			continue;
+		snprintf(item.name, sizeof(item.name), "%s", i->ifa_name);
+		addrs.items = array_grow(addrs.items, &addrs.cap, addrs.n, sizeof(item));
+		addrs.items[addrs.n++] = item;
+	}
+	freeifaddrs(list);
+	*ret_addrs = addrs;
+	return 0;
+}
+
+void link_addrs_free(struct link_addrs *addrs)
+{
+	free(addrs->items);
+	*addrs = (struct link_addrs){ 0 };
+}
+
+/* ---- what changes ---- */
+
+int links_watch(struct err *err)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
+				    .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	int r;
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return fd;
+	r = err_errno(err, errno, "hear from the kernel of interfaces");
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* One that was lost (ENOBUFS) is one that was heard. */
+void links_heard(int fd)
+{
+	char buffer[8192];
+	ssize_t n;
+
+	do {
+		n = recv(fd, buffer, sizeof(buffer), 0);
+	} while (n > 0 || (n < 0 && (errno == ENOBUFS || errno == EINTR)));
 }
 
 /* ---- ports of a bridge ---- */

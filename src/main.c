@@ -19,6 +19,9 @@
 #define MARK_BIT_DEFAULT 0x10000000 /* SPEC §13 */
 #define LOG_GROUP_DEFAULT 20
 
+#define WAIT_DEFAULT 60 /* seconds, of --wait-networks */
+#define WAIT_MAX 86400
+
 enum {
 	OPT_NETWORK_CONFIG = 1 << 0,
 	OPT_FIREWALL_CONFIG = 1 << 1,
@@ -46,6 +49,7 @@ enum {
 	OPT_DENIED_LOG = 1 << 23,
 	OPT_FOLLOW = 1 << 24,
 	OPT_SINCE = 1 << 25,
+	OPT_WAIT_NETWORKS = 1 << 26,
 };
 
 #define OPT_FILES (OPT_NETWORK_CONFIG | OPT_FIREWALL_CONFIG)
@@ -71,6 +75,8 @@ static int ask_daemon(const struct options *options)
 		.socket = options->socket,
 		.json = options->json,
 		.force = options->force,
+		.wait = options->wait,
+		.wait_s = options->wait_s,
 		.network = options->network,
 		.firewall = options->firewall,
 		.operands = options->operands,
@@ -79,7 +85,7 @@ static int ask_daemon(const struct options *options)
 
 	if (!request_action_find(options->command, &client.action))
 		abort(); /* the table below names one that does not exist */
-	return cmd_client(&client);
+	return client.wait ? client_wait_networks(&client) : cmd_client(&client);
 }
 
 static const struct command {
@@ -100,7 +106,8 @@ static const struct command {
 	{ "daemon", cmd_daemon, OPT_ENFORCE | OPT_SOCKET | OPT_DENIED_LOG,
 	  "keep it enforced and its names true to DNS, until stopped" },
 	{ "teardown", cmd_teardown, OPT_FILES, "remove everything that apply has added" },
-	{ "status", ask_daemon, OPT_CLIENT, "what the daemon enforces, and how it fares" },
+	{ "status", ask_daemon, OPT_CLIENT | OPT_WAIT_NETWORKS,
+	  "what the daemon enforces, and how it fares" },
 	{ "explain", cmd_explain, OPT_CLIENT | OPT_FILES | OPT_MARK_BIT | OPT_EXPLAIN,
 	  "which rules a container's packet meets, and what comes of it" },
 	{ "metrics", cmd_metrics, OPT_SOCKET | OPT_OUTPUT,
@@ -149,6 +156,7 @@ static const struct option long_options[] = {
 	{ "denied-log", required_argument, NULL, OPT_DENIED_LOG },
 	{ "follow", no_argument, NULL, OPT_FOLLOW },
 	{ "since", required_argument, NULL, OPT_SINCE },
+	{ "wait-networks", optional_argument, NULL, OPT_WAIT_NETWORKS },
 	{ 0 },
 };
 
@@ -185,6 +193,9 @@ static int cmd_help(const struct options *options)
 	       "  --since TIME             denied, learn: from then on: 30s, 10m, 2h or 1d ago, or "
 	       "a\n"
 	       "                           time as denied shows it or as 2026-01-02T03:04:05Z\n"
+	       "  --wait-networks[=SECONDS]  status: wait until Docker has all networks, and they "
+	       "are\n"
+	       "                           judged (default 60), printing nothing\n"
 	       "  --network JSON|@FILE     set-network: what to set of the network's topology;\n"
 	       "                           denied: the NAME of the only network of interest\n"
 	       "  --firewall JSON|@FILE    set-network: its rules\n"
@@ -318,6 +329,19 @@ static bool read_log_group(const char *text, uint16_t *ret_group)
 	return true;
 }
 
+static bool read_wait(const char *text, unsigned *ret_s)
+{
+	uint64_t seconds;
+
+	if (!parse_uint(text, strlen(text), 0, WAIT_MAX, &seconds)) {
+		log_error("--wait-networks is \"%s\": wanted a number of seconds from 0 to %d",
+			  text, WAIT_MAX);
+		return false;
+	}
+	*ret_s = (unsigned)seconds;
+	return true;
+}
+
 static bool set_option(int option, struct options *options)
 {
 	switch (option) {
@@ -366,6 +390,9 @@ static bool set_option(int option, struct options *options)
 	case OPT_SINCE:
 		options->since = optarg;
 		return true;
+	case OPT_WAIT_NETWORKS:
+		options->wait = true;
+		return !optarg || read_wait(optarg, &options->wait_s);
 	default:
 		return set_explain_option(option, &options->explain);
 	}
@@ -512,6 +539,7 @@ int main(int argc, char **argv)
 			  .log_group = LOG_GROUP_DEFAULT },
 		.stale_ttl_s = STALE_TTL_DEFAULT,
 		.refresh_s = REFRESH_DEFAULT,
+		.wait_s = WAIT_DEFAULT,
 	};
 	const struct command *command;
 	int status;

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define PREFIX "dsfw_nft_"
-#define NETWORK_STATES 4
 
 /* ------------------------------------------------------------------ labels and values */
 
@@ -79,7 +78,7 @@ static size_t two(const struct metrics *m)
 static size_t network_states(const struct metrics *m)
 {
 	(void)m;
-	return NETWORK_STATES;
+	return JUDGED_STATES;
 }
 
 static size_t one_if_repaired(const struct metrics *m)
@@ -111,6 +110,11 @@ static size_t one_if_listening(const struct metrics *m)
 static size_t two_if_listening(const struct metrics *m)
 {
 	return m->state.lookups.listening ? 2 : 0;
+}
+
+static size_t networks_managed(const struct metrics *m)
+{
+	return m->n_managed;
 }
 
 static size_t networks_judged(const struct metrics *m)
@@ -194,17 +198,20 @@ static void put_settings(const struct metrics *m, size_t i, struct buf *b)
 
 static void put_networks(const struct metrics *m, size_t i, struct buf *b)
 {
-	static const char *const states[] = { "enforced", "audit", "unmanaged", "draining" };
-	size_t n[ARRAY_SIZE(states)] = { [3] = m->state.n_draining };
+	uint64_t n = i == JUDGED_DRAINING ? m->state.n_draining : 0;
 
-	static_assert(ARRAY_SIZE(states) == NETWORK_STATES, "a name for each state");
-	for (size_t k = 0; k < m->policy->n_networks; k++) {
-		const struct network *network = &m->policy->networks[k];
+	for (size_t k = 0; k < m->policy->n_networks; k++)
+		n += (size_t)m->state.judged[k].state == i;
+	put_label(b, "state", judged_state_name((enum judged_state)i), true);
+	put_value(b, n);
+}
 
-		n[!network_managed(network) ? 2 : network->audit ? 1 : 0]++;
-	}
-	put_label(b, "state", states[i], true);
-	put_value(b, n[i]);
+static void put_judged(const struct metrics *m, size_t i, struct buf *b)
+{
+	size_t network = m->managed[i];
+
+	put_label(b, "network", m->policy->networks[network].name, true);
+	put_value(b, m->state.judged[network].state == JUDGED_NOT);
 }
 
 static void put_reloads(const struct metrics *m, size_t i, struct buf *b)
@@ -461,10 +468,13 @@ static const struct metric {
 	  "Whether the host has the settings by which bridged packets pass the rules.", one,
 	  put_settings },
 	{ "networks", "gauge",
-	  "Networks by state: enforced, audit (what its rules refuse passes), unmanaged, or "
-	  "draining "
-	  "(removed, with containers still attached).",
+	  "Networks by state: enforced, audit (what its rules refuse passes), unmanaged, draining "
+	  "(removed, with containers still attached), closed (draining, and everything is "
+	  "refused), pending (there is none yet), or not judged (no packet reaches its rules).",
 	  network_states, put_networks },
+	{ "network_not_judged", "gauge",
+	  "Whether the packets of a network do not reach its rules; `status` says why.",
+	  networks_managed, put_judged },
 	{ "reloads_total", "counter",
 	  "Times that a configuration was loaded, by result; the start and changes over the socket "
 	  "count.",
@@ -485,8 +495,8 @@ static const struct metric {
 	  "Whether somebody has changed the ruleset and that is not put back yet.", one,
 	  put_drift },
 	{ "alarms", "gauge",
-	  "Drop and NAT rules that do nothing for a name, as no address of it is known, and "
-	  "addresses of names that no name opens.",
+	  "What is not as safe as the files read, such as networks whose packets are not judged; "
+	  "`status` lists it.",
 	  one, put_alarms },
 	{ "shim_state", "gauge",
 	  "The second layer in DOCKER-USER: 1 for the state that it is in, by table.", shim_states,

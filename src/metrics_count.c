@@ -191,6 +191,10 @@ void metrics_collect(const struct policy *policy, const struct plan *plan,
 	struct metrics m = { .policy = policy, .names = names, .state = *state };
 
 	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
+	m.managed = xcalloc(policy->n_networks + 1, sizeof(*m.managed));
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (network_managed(&policy->networks[i]))
+			m.managed[m.n_managed++] = i;
 	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
 	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
 	for (size_t i = 0; i < policy->n_networks; i++)
@@ -217,6 +221,7 @@ void metrics_free(struct metrics *m)
 {
 	if (!m)
 		return;
+	free(m->managed);
 	free(m->networks);
 	free(m->rules);
 	free(m->sets);

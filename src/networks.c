@@ -38,6 +38,7 @@ void networks_list_make(const struct policy *policy, struct networks_list *ret)
 			.name = arena_strdup(&ret->arena, network->name),
 			.bridge = arena_strdup(&ret->arena, network->bridge),
 			.managed = network_managed(network),
+			.audit = network->audit,
 			.subnet = network->subnet,
 			.subnet6 = network->subnet6,
 			.has_subnet6 = network->has_subnet6,
@@ -200,7 +201,7 @@ bool networks_orphan(const struct networks_list *list, const struct engine_netwo
 	       !networks_find(list, network->name);
 }
 
-static bool is_dockside(const struct engine_container *c, const struct networks_identity *id)
+bool networks_is_dockside(const struct engine_container *c, const struct networks_identity *id)
 {
 	if (!id->has_ip && !id->has_ip6 && !id->has_mac)
 		return false;
@@ -216,6 +217,6 @@ size_t networks_count_attached(const struct engine_containers *containers,
 
 	for (size_t i = 0; i < containers->n; i++)
 		n += !identity || identity->policed ||
-		     !is_dockside(&containers->items[i], identity);
+		     !networks_is_dockside(&containers->items[i], identity);
 	return n;
 }

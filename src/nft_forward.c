@@ -65,11 +65,17 @@ static void set_comment(struct nftnl_rule *rule)
 	nftnl_udata_buf_free(udata);
 }
 
-static struct nlmsghdr *put(struct nft_batch *batch, int type, int flags)
-{
-	struct nlmsghdr *nlh = nft_batch_put(batch, type, flags, 1, ROOM);
+/* Messages for one of the filter tables. */
+struct forward_batch {
+	struct nft_batch *batch;
+	uint8_t family;
+};
 
-	((struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family = NFPROTO_IPV4;
+static struct nlmsghdr *put(const struct forward_batch *f, int type, int flags)
+{
+	struct nlmsghdr *nlh = nft_batch_put(f->batch, type, flags, 1, ROOM);
+
+	((struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family = f->family;
 	return nlh;
 }
 
@@ -85,7 +91,7 @@ static struct nftnl_rule *rule_new(void)
 }
 
 /* Right after our jump, which is the first rule; first where there is none. */
-static void put_accept(struct nft_batch *batch, const struct shim_chain *user)
+static void put_accept(const struct forward_batch *f, const struct shim_chain *user)
 {
 	bool jump = user->n_rules > 0 && user->rules[0].verdict == SHIM_JUMP &&
 		    strcmp(user->rules[0].target, SHIM_CHAIN) == 0;
@@ -101,13 +107,13 @@ static void put_accept(struct nft_batch *batch, const struct shim_chain *user)
 	nftnl_rule_add_expr(rule, expr_new("counter"));
 	nftnl_rule_add_expr(rule, accept_verdict());
 	set_comment(rule);
-	nlh = put(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | (jump ? NLM_F_APPEND : 0));
+	nlh = put(f, NFT_MSG_NEWRULE, NLM_F_CREATE | (jump ? NLM_F_APPEND : 0));
 	nftnl_rule_nlmsg_build_payload(nlh, rule);
-	nft_batch_end_message(batch, nlh);
+	nft_batch_end_message(f->batch, nlh);
 	nftnl_rule_free(rule);
 }
 
-static void delete_accept(struct nft_batch *batch, const struct shim_chain *user)
+static void delete_accept(const struct forward_batch *f, const struct shim_chain *user)
 {
 	for (size_t i = 0; i < user->n_rules; i++) {
 		const struct shim_rule *old = &user->rules[i];
@@ -118,63 +124,67 @@ static void delete_accept(struct nft_batch *batch, const struct shim_chain *user
 			continue;
 		rule = rule_new();
 		nftnl_rule_set_u64(rule, NFTNL_RULE_HANDLE, old->handle);
-		nlh = put(batch, NFT_MSG_DELRULE, 0);
+		nlh = put(f, NFT_MSG_DELRULE, 0);
 		nftnl_rule_nlmsg_build_payload(nlh, rule);
-		nft_batch_end_message(batch, nlh);
+		nft_batch_end_message(f->batch, nlh);
 		nftnl_rule_free(rule);
 	}
 }
 
-static void put_policy(struct nft_batch *batch, uint32_t policy)
+static void put_policy(const struct forward_batch *f, uint32_t policy)
 {
-	struct nlmsghdr *nlh = put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	struct nlmsghdr *nlh = put(f, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, FILTER);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, "FORWARD");
 	mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(policy));
-	nft_batch_end_message(batch, nlh);
+	nft_batch_end_message(f->batch, nlh);
 }
 
-static void put_changes(struct nft_batch *batch, enum shim_forward forward,
+static void put_changes(const struct forward_batch *f, enum shim_forward forward,
 			const struct shim_chain *user)
 {
 	switch (forward) {
 	case FORWARD_LEAVE:
 		break;
 	case FORWARD_DROP:
-		put_accept(batch, user);
-		put_policy(batch, NF_DROP);
+		if (user) /* there is none in ip6 filter before Docker 23 */
+			put_accept(f, user);
+		put_policy(f, NF_DROP);
 		break;
 	case FORWARD_ACCEPT:
-		put_accept(batch, user);
+		put_accept(f, user);
 		break;
 	case FORWARD_RESTORE:
 		if (user)
-			delete_accept(batch, user);
-		put_policy(batch, NF_ACCEPT);
+			delete_accept(f, user);
+		put_policy(f, NF_ACCEPT);
 		break;
 	}
 }
 
-int nft_set_forward(enum shim_forward forward, const struct shim_kernel *kernel, struct err *err)
+int nft_set_forward(enum shim_table table, enum shim_forward forward,
+		    const struct shim_kernel *kernel, struct err *err)
 {
-	const struct shim_chain *user = shim_find_chain(kernel, SHIM_FILTER4, SHIM_USER_CHAIN);
+	const struct shim_chain *user = shim_find_chain(kernel, table, SHIM_USER_CHAIN);
+	struct forward_batch f = { .family = table == SHIM_FILTER6 ? NFPROTO_IPV6 : NFPROTO_IPV4 };
 	struct batch_answers answers;
-	struct nft_batch *batch;
 	int r;
 
 	/* Somebody may have taken them away since. */
-	if (forward == FORWARD_LEAVE || !shim_find_chain(kernel, SHIM_FILTER4, "FORWARD") ||
-	    (!user && forward != FORWARD_RESTORE))
+	if (forward == FORWARD_LEAVE || !shim_find_chain(kernel, table, "FORWARD") ||
+	    (!user &&
+	     (forward == FORWARD_ACCEPT || (forward == FORWARD_DROP && table == SHIM_FILTER4))))
 		return 0;
-	r = nft_batch_open(&batch, err);
+	r = nft_batch_open(&f.batch, err);
 	if (r < 0)
 		return r;
-	nft_batch_begin(batch);
-	put_changes(batch, forward, user);
-	r = nft_batch_send(batch, NULL, NULL, &answers);
+	nft_batch_begin(f.batch);
+	put_changes(&f, forward, user);
+	r = nft_batch_send(f.batch, NULL, NULL, &answers);
 	if (r >= 0 && answers.error)
 		r = -answers.error;
-	nft_batch_close(batch);
-	return r < 0 ? err_errno(err, -r, "change the policy of ip filter FORWARD") : 0;
+	nft_batch_close(f.batch);
+	return r < 0 ? err_errno(err, -r, "change the policy of %s FORWARD", shim_table_name(table))
+		     : 0;
 }

@@ -3,7 +3,7 @@
  * Theory of operation. A chain of requests, each started by the answer to the one before: version,
  * firewall backend, list; then one network after the other is removed (RESET), all of them before
  * the first is created, as they may have exchanged their subnets; then one after the other is
- * created; then, if anything was asked for, the list again. What the second list has is there,
+ * created; then, if anything was asked for, the list again; then who is on which network. What the second list has is there,
  * whatever Docker answered, so that somebody else who made the same network meanwhile (409) is no
  * failure, and an answer that was lost no mystery.
  */
@@ -54,6 +54,7 @@ static void end(struct pass *p)
 	free(result->notes);
 	networks_list_free(&result->wanted);
 	engine_networks_free(&result->networks);
+	engine_legs_free(&result->legs);
 	engine_about_free(&result->about);
 	free(result->backend);
 	err_free(&result->error);
@@ -107,6 +108,12 @@ static bool listed(struct pass *p, const struct docker_answer *answer)
 
 /* ---- what is other ---- */
 
+/* Whether it is what judged.h says of a managed network. */
+static bool is_judged_by(const struct networks_wanted *wanted, enum networks_property property)
+{
+	return wanted->managed && (property == NETWORKS_DRIVER || property == NETWORKS_BRIDGE);
+}
+
 static void compare_one(struct pass *p, const struct networks_wanted *wanted,
 			const struct engine_network *network)
 {
@@ -114,15 +121,12 @@ static void compare_one(struct pass *p, const struct networks_wanted *wanted,
 	size_t n = networks_compare(wanted, network, differences);
 
 	for (size_t i = 0; i < n; i++) {
-		bool unjudged = wanted->managed && differences[i].property == NETWORKS_BRIDGE;
 		bool unasked = differences[i].property == NETWORKS_MTU && !wanted->has_mtu;
-		cleanup(cleanup_free) char *text = xasprintf(
-			"%s%s; RESET=1 recreates it", differences[i].text,
-			unjudged ? ", and its packets are NOT JUDGED, as rules go by the bridge"
-				 : "");
+		cleanup(cleanup_free) char *text =
+			xasprintf("%s; RESET=1 recreates it", differences[i].text);
 
-		if (!unasked)
-			add_note(p, unjudged ? PROVIDE_UNJUDGED : PROVIDE_DIFFERS, wanted, text);
+		if (!unasked && !is_judged_by(wanted, differences[i].property))
+			add_note(p, PROVIDE_DIFFERS, wanted, text);
 		free(differences[i].text);
 	}
 }
@@ -149,6 +153,24 @@ static void compare_all(struct pass *p)
 	end(p);
 }
 
+/* Who is on which network adds to what is known; a Docker that refuses to say keeps nothing from its end. */
+static void on_legs(void *data, const struct docker_answer *answer)
+{
+	struct pass *p = data;
+
+	if (answer->error.code != EREMOTEIO && !answered(p, answer))
+		return;
+	p->result.has_legs =
+		answer->error.code == 0 &&
+		engine_parse_legs(answer->body, answer->len, &p->result.legs, NULL) >= 0;
+	compare_all(p);
+}
+
+static void ask_legs(struct pass *p)
+{
+	docker_list_containers(p->docker, on_legs, p);
+}
+
 /* ---- creating ---- */
 
 static bool is_wanting(const struct pass *p, size_t i)
@@ -163,7 +185,7 @@ static void on_list_again(void *data, const struct docker_answer *answer)
 
 	if (!listed(p, answer))
 		return;
-	compare_all(p);
+	ask_legs(p);
 }
 
 static void on_created(void *data, const struct docker_answer *answer)
@@ -193,7 +215,7 @@ static void create_next(struct pass *p)
 	} else if (p->changing) {
 		docker_list(p->docker, on_list_again, p);
 	} else {
-		compare_all(p);
+		ask_legs(p);
 	}
 }
 
@@ -272,7 +294,8 @@ static void on_list(void *data, const struct docker_answer *answer)
 		return;
 	switch (p->mode) {
 	case PROVIDE_LOOK:
-		compare_all(p);
+	case PROVIDE_ASK:
+		ask_legs(p);
 		break;
 	case PROVIDE_CREATE:
 		create_next(p);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DOCKER_CHAIN "DOCKER"
+
 const char *shim_table_name(enum shim_table table)
 {
 	static const char *const names[] = { "ip filter", "ip6 filter", "ip nat" };
@@ -257,28 +259,48 @@ bool shim_has_forward_rule(const struct shim_chain *user)
 	return false;
 }
 
-static enum shim_forward forward_wanted(const struct plan *plan, const struct shim_kernel *kernel,
-					const struct shim_chain *user, bool was_accept)
+/* Whether Docker has rules of its own in the table, so that its networks do not live by the policy. Up to
+ * version 22 it has no DOCKER-USER in ip6 filter. */
+static bool docker_filters(const struct shim_kernel *kernel, enum shim_table table)
 {
-	const struct shim_chain *forward = shim_find_chain(kernel, SHIM_FILTER4, "FORWARD");
+	return shim_find_chain(kernel, table, SHIM_USER_CHAIN) ||
+	       (table == SHIM_FILTER6 && shim_find_chain(kernel, table, DOCKER_CHAIN));
+}
 
-	if (!user || !forward || !forward->base)
+static enum shim_forward forward_wanted(const struct plan *plan, const struct shim_kernel *kernel,
+					enum shim_table table, bool was_accept)
+{
+	const struct shim_chain *user = shim_find_chain(kernel, table, SHIM_USER_CHAIN);
+	const struct shim_chain *forward = shim_find_chain(kernel, table, "FORWARD");
+
+	if (!docker_filters(kernel, table) || !forward || !forward->base)
 		return FORWARD_LEAVE;
 	if (forward->accepts)
 		return plan->options.forward_policy == FORWARD_POLICY_DROP ? FORWARD_DROP
 									   : FORWARD_LEAVE;
-	return was_accept && !shim_has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
+	return was_accept && user && !shim_has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
 }
 
-void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool was_accept,
+/* Which FORWARD policies were ACCEPT, by the rules that go with them. */
+static unsigned has_forward_rules(const struct shim_kernel *kernel)
+{
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < N_SHIM_FILTERS; i++)
+		if (shim_has_forward_rule(
+			    shim_find_chain(kernel, (enum shim_table)i, SHIM_USER_CHAIN)))
+			bits |= 1u << i;
+	return bits;
+}
+
+void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, unsigned was_accept,
 	       struct shim_changes *ret_changes)
 {
-	static const enum shim_table tables[] = { SHIM_FILTER4, SHIM_FILTER6 };
-	const struct shim_chain *user = shim_find_chain(kernel, SHIM_FILTER4, SHIM_USER_CHAIN);
+	static const enum shim_table tables[N_SHIM_FILTERS] = { SHIM_FILTER4, SHIM_FILTER6 };
 	struct bridges bridges;
 
 	*ret_changes = (struct shim_changes){ .mark_bit = plan->options.mark_bit };
-	ret_changes->was_accept = was_accept || shim_has_forward_rule(user);
+	ret_changes->was_accept = was_accept | has_forward_rules(kernel);
 	bridges_collect(plan, &bridges);
 	take_over(ret_changes, kernel);
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
@@ -286,9 +308,10 @@ void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool w
 			install(ret_changes, kernel, tables[i], &bridges);
 		else
 			uninstall(ret_changes, kernel, tables[i]);
+		if (bridges.n > 0)
+			ret_changes->forward[i] =
+				forward_wanted(plan, kernel, tables[i], was_accept & 1u << i);
 	}
-	if (bridges.n > 0)
-		ret_changes->forward = forward_wanted(plan, kernel, user, was_accept);
 	in_order(ret_changes);
 	free(bridges.names);
 }
@@ -302,19 +325,28 @@ static bool is_ours(const struct shim_chain *chain)
 	return chain != NULL;
 }
 
-void shim_diff_teardown(const struct shim_kernel *kernel, bool was_accept,
+void shim_diff_teardown(const struct shim_kernel *kernel, unsigned was_accept,
 			struct shim_changes *ret_changes)
 {
-	static const enum shim_table tables[] = { SHIM_FILTER4, SHIM_FILTER6 };
-	const struct shim_chain *user = shim_find_chain(kernel, SHIM_FILTER4, SHIM_USER_CHAIN);
+	static const enum shim_table tables[N_SHIM_FILTERS] = { SHIM_FILTER4, SHIM_FILTER6 };
 
 	*ret_changes = (struct shim_changes){ 0 };
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		if (is_ours(shim_find_chain(kernel, tables[i], SHIM_CHAIN)))
 			uninstall(ret_changes, kernel, tables[i]);
 	in_order(ret_changes);
-	if (was_accept || shim_has_forward_rule(user))
-		ret_changes->forward = FORWARD_RESTORE;
+	was_accept |= has_forward_rules(kernel);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		if (was_accept & 1u << i)
+			ret_changes->forward[i] = FORWARD_RESTORE;
+}
+
+bool shim_leaves_forward(const struct shim_changes *changes)
+{
+	for (size_t i = 0; i < N_SHIM_FILTERS; i++)
+		if (changes->forward[i] != FORWARD_LEAVE)
+			return false;
+	return true;
 }
 
 void shim_changes_free(struct shim_changes *changes)

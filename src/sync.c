@@ -141,7 +141,7 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 			       " is owned by another process (nft flag owner)");
 	}
 	r = shim_compare(reader, plan,
-			 plan->forward_was_accept || diff_forward_was_accept(&c->kernel), &c->shim,
+			 plan->forward_was_accept | diff_forward_was_accept(&c->kernel), &c->shim,
 			 err);
 	if (r < 0) {
 		kernel_free(&c->kernel);
@@ -302,10 +302,8 @@ static int load_anew(struct nft_loader *loader, struct plan *plan, struct compar
 static int set_forward(struct nft_reader *reader, struct plan *plan,
 		       const struct comparison *comparison, struct err *err)
 {
-	enum shim_forward forward = comparison->shim.changes.forward;
-
-	plan->forward_was_accept |= forward != FORWARD_LEAVE;
-	return shim_set_forward(reader, forward, err);
+	plan->forward_was_accept |= shim_forward_bits(&comparison->shim.changes);
+	return shim_set_forward(reader, &comparison->shim.changes, err);
 }
 
 /*
@@ -318,7 +316,8 @@ static int load_without_shim(struct nft_loader *loader, struct comparison *compa
 	int code = err ? err->code : EINVAL;
 
 	comparison->shim.changes.n_ops = 0;
-	comparison->shim.changes.forward = FORWARD_LEAVE;
+	for (int i = 0; i < N_SHIM_FILTERS; i++)
+		comparison->shim.changes.forward[i] = FORWARD_LEAVE;
 	comparison->shim.changes.takes_over = false;
 	if (!changes_empty(&comparison->changes) && load_changes(loader, comparison, NULL) < 0)
 		return -code;
@@ -356,7 +355,7 @@ static int load_and_record(const struct sync_sockets *sockets, struct plan *plan
 	if (r < 0)
 		return r;
 	*ret_sure = comparison->kernel.genid == before + loaded;
-	result->changed |= loaded || comparison->shim.changes.forward != FORWARD_LEAVE;
+	result->changed |= loaded || !shim_leaves_forward(&comparison->shim.changes);
 	/* The policy is in force, whatever becomes of this. */
 	if (set_forward(reader, plan, comparison, &forward) < 0)
 		log_error("%s", forward.text);

@@ -5,9 +5,18 @@
 
 #include "dockside/command.h"
 #include "dockside/ipset.h"
+#include "dockside/legacy.h"
 #include "dockside/log.h"
 
 #define SEEN "--seen" /* its second set of each ipset */
+
+void warn_of_legacy(void)
+{
+	cleanup(cleanup_free) char *text = legacy_leftovers();
+
+	if (text)
+		log_warning("%s", text);
+}
 
 static void remove_ipset(const char *name)
 {

@@ -15,13 +15,21 @@ struct client_options {
 	bool force;		    /* remove-network */
 	const char *network;	    /* set-network: JSON, or @FILE; NULL: not given */
 	const char *firewall;	    /* likewise */
-	const char *request;	    /* explain: the request, which is made already */
+	bool wait;		    /* status: for the networks, wait_s seconds at most */
+	unsigned wait_s;
+	const char *request; /* explain: the request, which is made already */
 	char *const *operands;
 	size_t n_operands;
 };
 
 /* Returns an exit status: done, failed, or bad usage. */
 int cmd_client(const struct client_options *options);
+
+/* Waits until every configured network is in Docker, and those that are managed are judged; prints why not.
+ * Returns an exit status. */
+int client_wait_networks(const struct client_options *options);
+/* By an answer to status (NULL: none): why that is not so, which the caller frees; NULL: it is. */
+char *client_why_not_networks(const struct json_node *answer);
 
 /* The request's text, without a line feed, which the caller frees; NULL after reporting bad usage. */
 char *client_request(const struct client_options *options);

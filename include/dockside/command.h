@@ -39,6 +39,8 @@ struct options {
 	const char *denied_log;	     /* --denied-log, or NULL */
 	bool reset;		     /* RESET=1 */
 	bool json, force, follow;
+	bool wait; /* --wait-networks */
+	unsigned wait_s;
 	const char *network, *firewall; /* of set-network; and --network of denied */
 	const char *since;		/* of denied, learn */
 	struct explain_options explain;
@@ -90,12 +92,20 @@ int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err);
  */
 void remove_old_ipsets(const struct policy *policy, bool took_over);
 
+/* Logs what the iptables version has in the tables of iptables-legacy, which nf_tables does not reach. */
+void warn_of_legacy(void);
+
 /*
  * Has Docker make the networks that are missing, or with RESET=1 all of them anew; prints what was
  * done, and warns of what differs and of a Docker that cannot be asked. Returns 0 or -errno: a
  * network could not be made or removed, or is one whose packets are not judged.
  */
 int apply_networks(const struct options *options, const struct policy *policy, struct err *err);
+
+/* Asks Docker and the kernel whether the packets of every managed network are judged, and prints of which
+ * they are not. Returns 0 or -errno; a Docker that cannot be asked is no error. */
+int judge_networks_now(const struct options *options, const struct policy *policy, bool *ret_judged,
+		       struct err *err);
 
 /*
  * Puts into the plan's draining networks those that the kernel holds, that are no longer configured, and

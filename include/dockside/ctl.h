@@ -19,6 +19,8 @@
  *                 containers are still attached (SPEC §8); reload, apply, set-network and set-ipset, of that
  *                 ipset, "unresolved":[{"name":"…", "message":"…", "addresses":0}…]: names that DNS
  *                 has no answer for, why, and how many addresses they keep; absent if there are none.
+ *                 All but refresh have "not_judged": [NAME…] where the packets of networks reach no rule, and
+ *                 reload is an error then.
  * denied          see below.
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
@@ -52,8 +54,9 @@
  *
  * status:
  * {"status": "ok",
- *  "ready": true,                          the policy is enforced, between containers, too; names that
- *                                          have not been answered yet are no reason against it
+ *  "ready": true,                          the policy is enforced, between containers, too, and on every
+ *                                          network that is there; names that have not been answered yet are no
+ *                                          reason against it
  *  "settings": "…",                        which host setting is missing; null: none
  *  "networks": ["ds-prod"],                names, in the order of the file
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
@@ -63,9 +66,15 @@
  *  "alarms": ["…"],                        what is not as safe as the files read (alarms.h), a line each; of more
  *                                          than 100 the rest is a number
  *  "resolver": "…",                        which name servers are spared, and why; null: none
+ *  "not_judged": ["ds-prod"],              networks whose packets reach no rule: an alarm each
+ *  "legs": ["…"],                          containers of managed networks that are on others, too, where
+ *                                          nothing is judged: a line each
  *  "network_details": {"ds-prod": {
- *      "state": "enforced",                or "unmanaged", "draining", "closed" (draining,
- *                                          its policy lost: everything is refused)
+ *      "state": "enforced",                or "audit" (nothing is refused), "unmanaged", "draining",
+ *                                          "closed" (draining, its policy lost: everything is refused),
+ *                                          "pending" (there is no such network yet), "not judged"
+ *      "reason": "…",                      of "not judged", perhaps of "pending"; null: nothing to say
+ *      "mend": "…",                        what mends "not judged", commands in quotes; null otherwise
  *      "bridge": "ds-prod",
  *      "mode": "enforce",                  or "audit": nothing is refused
  *      "rules": 3,                         egress, nat and host rules
@@ -100,7 +109,10 @@
  *      "ip6": "no DOCKER-USER",
  *      "rules": "iptables-nft",            how Docker has its own, by what the kernel holds: or
  *                                          "iptables-legacy", "nftables"; "none"
- *      "forward_policy": "drop"},          of ip filter FORWARD; null: there is no such chain
+ *      "legacy": "…",                      what the iptables version has in the tables of iptables-legacy, and
+ *                                          what removes it; null: nothing
+ *      "forward_policy": "drop",           of ip filter FORWARD; null: there is no such chain
+ *      "forward6_policy": "drop"},         of ip6 filter FORWARD
  *  "docker": {
  *      "state": "connected",               or "absent" (none runs), "refused" (no permission),
  *                                          "failing" (it does not answer as it should), "unknown" (yet)
@@ -153,7 +165,8 @@
  *          "destination": ADDRESS, "port": 3306}],     what address translation makes of it
  *      "to": "elsewhere",                  where it goes; or "same network", "host"
  *      "mark": 268435456,                  bits that are set in the packet's mark
- *      "verdict": "pass",                  to those who come after us; or "drop", "reset"
+ *      "verdict": "pass",                  to those who come after us; or "drop", "reset"; "not judged":
+ *                                          it meets no rule, for the reason in "next"
  *      "next": "…",                        who decides then, in words
  *      "notes": ["…"]}],
  *  "notes": ["…"]}                         addresses that were left out, and why

@@ -2,9 +2,10 @@
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
  * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
- * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_denied.c
- * hears what was refused and looked up; daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted
- * files and compares those on the disk; daemon_ctl.c,
+ * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_judged.c
+ * knows whether packets reach the rules; daemon_denied.c hears what was refused and looked up;
+ * daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted files and compares those on
+ * the disk; daemon_ctl.c,
  * daemon_explain.c, daemon_status.c and daemon_metrics.c answer on the socket. The struct is private to
  * these.
  */
@@ -18,6 +19,7 @@
 #include "dockside/denied.h"
 #include "dockside/dns.h"
 #include "dockside/enforce.h"
+#include "dockside/judge.h"
 #include "dockside/metrics.h"
 #include "dockside/nft_events.h"
 #include "dockside/repairs.h"
@@ -35,8 +37,16 @@ struct last_load {
 	uint64_t n_ok, n_failed; /* since the start */
 };
 
+/* What a request has asked for. */
+enum waiter_kind {
+	WAITER_NAMES,
+	WAITER_EDIT,   /* another policy */
+	WAITER_RELOAD, /* the policy of the files */
+};
+
 /* A request whose answer is made but for the names. */
 struct waiter {
+	enum waiter_kind kind;
 	struct ctl_request *request; /* NULL: a free place */
 	char *answer;
 	uint64_t since_ms; /* waits for what was asked by then, not later by others */
@@ -90,6 +100,7 @@ struct daemon {
 	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
 	bool repair_waiting;
 	bool repair_table; /* not the shim alone */
+	bool repair_failed;
 	uint64_t repair_at_ms;
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
@@ -97,6 +108,8 @@ struct daemon {
 	sd_event_source *drain_timer; /* daemon_drain.c */
 
 	struct daemon_docker *docker; /* daemon_docker.c */
+
+	struct daemon_judged *judged; /* daemon_judged.c */
 
 	struct daemon_denied *denied; /* daemon_denied.c; NULL: --log-group none */
 
@@ -114,6 +127,7 @@ struct daemon {
 
 	/* daemon_status.c */
 	struct kernel counters;
+	bool counters_failed; /* they could not be read */
 	struct shim_comparison shim;
 	uint64_t counters_until_ms; /* they are good enough until then */
 
@@ -227,8 +241,29 @@ const char *daemon_docker_container(struct daemon *daemon, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
 void daemon_docker_status(struct daemon *daemon, struct json_out *out);
 struct state_of daemon_docker_state(const struct daemon *daemon);
-/* Members of a network's object. */
-void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, const char *bridge);
+/* Members of a network's object; judged NULL: of one that is draining. */
+void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, const char *bridge,
+				  const struct judged *judged);
+/* Docker's last word. Borrowed until it is asked again. */
+struct judge_docker daemon_docker_word(const struct daemon *daemon);
+
+/* Hears of interfaces from now on, and judges (judged.h) the networks of the running policy. */
+int daemon_judged_start(struct daemon *daemon, struct err *err);
+void daemon_judged_stop(struct daemon *daemon);
+/* Docker or the policy may have changed: judges anew, and logs what is other than before. */
+void daemon_judged_look(struct daemon *daemon);
+/* By that, the running policy's networks; with kernel by what that has of their rules, too (NULL: by what
+ * is known without reading it). judge_result_free(). */
+void daemon_judged_now(const struct daemon *daemon, const struct kernel *kernel,
+		       struct judge_result *ret);
+/* Names of networks whose packets are not judged, as of the last look: "ds-a, ds-b"; "" for none. The
+ * caller frees it. */
+char *daemon_judged_names(const struct daemon *daemon);
+/* An alarm, as of the last look: names leave networks as DNS questions (resolver.h); NULL: none. Borrowed
+ * until the next look. */
+const char *daemon_judged_dns(const struct daemon *daemon);
+/* Containers that are on other networks, too: a list of lines, the member "legs" of `status`. */
+void daemon_judged_status_legs(const struct daemon *daemon, struct json_out *out);
 
 /* Listens to what is refused, if it does not yet, and opens the file for it anew. */
 void daemon_denied_reload(struct daemon *daemon);

@@ -30,7 +30,7 @@ struct daemon_docker {
 	struct daemon *daemon;
 	struct docker *client;
 	sd_event_source *io, *timer;
-	sd_event_source *retry_timer, *look_timer, *start_timer;
+	sd_event_source *retry_timer, *absent_timer, *look_timer, *start_timer;
 
 	struct err error;	   /* why Docker cannot be asked; code 0: it answers */
 	bool asked;		   /* the first pass has ended */
@@ -53,7 +53,11 @@ struct daemon_docker {
 
 	struct networks_list wanted;
 	struct engine_networks networks; /* the last list */
-	struct docker_note *notes;	 /* of the last pass, without what it did */
+	bool listed;			 /* there has been one */
+	struct engine_legs legs;	 /* who is on which network */
+	bool has_legs;
+	bool looking_soon;	   /* a look is due soon: not later for what happens meanwhile */
+	struct docker_note *notes; /* of the last pass, without what it did */
 	size_t n_notes;
 
 	struct seen *seen;

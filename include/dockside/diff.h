@@ -91,8 +91,9 @@ void diff_objects(struct changes *changes);
  * elements' comments live in the plan's arena. */
 void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes);
 
-/* Whether the kernel's `fingerprint` has the record that the FORWARD policy was ACCEPT before us. */
-bool diff_forward_was_accept(const struct kernel *kernel);
+/* The FORWARD policies that were ACCEPT before us, by the record in the kernel's `fingerprint`: bits
+ * 1 << enum shim_table. */
+unsigned diff_forward_was_accept(const struct kernel *kernel);
 
 /*
  * Closes, in the plan, the draining networks of which the kernel has the only copy and no longer has it:

@@ -70,6 +70,8 @@ void docker_ask_info(struct docker *docker, docker_answer_fn fn, void *data);
 void docker_list(struct docker *docker, docker_answer_fn fn, void *data);
 /* id: as engine_parse_networks() returned it. */
 void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, void *data);
+/* Every running container, with the networks that it is on: engine_parse_legs(). */
+void docker_list_containers(struct docker *docker, docker_answer_fn fn, void *data);
 /* Containers of a network that Docker is about to start again: they are not attached, and will be. */
 void docker_list_restarting(struct docker *docker, const char *id, docker_answer_fn fn, void *data);
 void docker_remove(struct docker *docker, const char *id, docker_answer_fn fn, void *data);

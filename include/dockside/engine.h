@@ -82,6 +82,22 @@ int engine_parse_containers(const char *text, size_t len, struct engine_containe
 			    struct err *err);
 void engine_containers_free(struct engine_containers *containers);
 
+/* A running container on a network. */
+struct engine_leg {
+	struct engine_container container;
+	const char *network, *network_id; /* the id is "" where Docker does not have it (yet) */
+};
+
+/* GET /containers/json: one for each network of each container. Zero-initialise; engine_legs_free(). */
+struct engine_legs {
+	struct arena arena;
+	struct engine_leg *items;
+	size_t n, cap;
+};
+
+int engine_parse_legs(const char *text, size_t len, struct engine_legs *ret, struct err *err);
+void engine_legs_free(struct engine_legs *legs);
+
 /* GET /containers/json: how many there are. */
 int engine_parse_count(const char *text, size_t len, size_t *ret_n, struct err *err);
 

@@ -31,6 +31,7 @@ struct explain_world {
 	const struct policy *policy;
 	const struct plan *plan;	/* made of that policy, and what is draining */
 	const struct network *draining; /* one that is no longer in the policy, or NULL */
+	const char *not_judged; /* why no packet of the network reaches the rules, or NULL */
 	/* Addresses of the host, besides the gateways. */
 	const struct ipaddr *host_addrs;
 	size_t n_host_addrs;

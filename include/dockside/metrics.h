@@ -7,6 +7,7 @@
 #define DOCKSIDE_METRICS_H
 
 #include "dockside/denied.h"
+#include "dockside/judged.h"
 #include "dockside/kernel.h"
 #include "dockside/names.h"
 
@@ -69,6 +70,7 @@ struct metrics_state {
 	uint64_t now_ms;	      /* of the clock of the names */
 	uint64_t started_ms;
 	bool ready, settings;
+	const struct judged *judged; /* by network of the policy */
 	const struct metrics_draining *draining;
 	size_t n_draining;
 	uint64_t loads_ok, loads_failed;
@@ -115,6 +117,8 @@ struct metrics {
 	const struct policy *policy;
 	const struct names *names;
 	struct metrics_state state;
+	size_t *managed; /* indices of the policy's managed networks */
+	size_t n_managed;
 	struct metrics_network *networks;
 	size_t n_networks;
 	struct metrics_rule

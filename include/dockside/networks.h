@@ -20,6 +20,7 @@ struct networks_identity {
 struct networks_wanted {
 	const char *name, *bridge;
 	bool managed;
+	bool audit;
 	struct prefix subnet, subnet6;
 	bool has_subnet6;
 	struct ipaddr gateway;
@@ -64,6 +65,10 @@ char *networks_creation(const struct networks_wanted *wanted);
 
 /* Whether a network of Docker's is named like ours ("ds-…") and not configured. */
 bool networks_orphan(const struct networks_list *list, const struct engine_network *network);
+
+/* Whether a container is the dockside container of a network, by all that is configured for it. */
+bool networks_is_dockside(const struct engine_container *container,
+			  const struct networks_identity *identity);
 
 /*
  * How many containers keep a removed network's policy in force (SPEC §8): all but the dockside

@@ -36,7 +36,8 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
 /* How the keys of the fingerprints of chains that belong to no network begin: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
 /* Key of the record that ip filter FORWARD had the policy ACCEPT before us; no bridge's either. */
-#define FINGERPRINT_FORWARD "FORWARD"
+#define FINGERPRINT_FORWARD "FORWARD"	/* of ip filter */
+#define FINGERPRINT_FORWARD6 "FORWARD6" /* of ip6 filter */
 
 /* The config entry that something came from. */
 struct origin {
@@ -276,8 +277,9 @@ struct plan {
 	 */
 	const char *const *draining;
 	size_t n_draining;
-	/* The policy of ip filter FORWARD was ACCEPT before we changed it: to be recorded in the kernel. */
-	bool forward_was_accept;
+	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
+	 * 1 << enum shim_table. */
+	unsigned forward_was_accept;
 	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. How
 	 * long the addresses of names live, and to which of them a NAT rule leads, is its affair. */
 	bool beside_daemon;

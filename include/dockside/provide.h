@@ -10,7 +10,8 @@
 #include "dockside/networks.h"
 
 enum provide_mode {
-	PROVIDE_LOOK,	/* asks for the list only, changes nothing */
+	PROVIDE_LOOK,	/* asks for the lists only, changes nothing */
+	PROVIDE_ASK,	/* the same of a Docker that has not been asked before */
 	PROVIDE_CREATE, /* networks that are missing */
 	PROVIDE_RESET,	/* first removes all that are wanted and exist */
 };
@@ -18,9 +19,8 @@ enum provide_mode {
 enum provide_kind {
 	PROVIDE_CREATED,
 	PROVIDE_REMOVED,
-	PROVIDE_DIFFERS,
-	PROVIDE_UNJUDGED, /* it is managed and its bridge differs: no rule is for what runs there */
-	PROVIDE_FAILED,	  /* Docker refused to create or remove it */
+	PROVIDE_DIFFERS, /* in what judged.h does not say */
+	PROVIDE_FAILED,	 /* Docker refused to create or remove it */
 };
 
 /* What was done to, or is wrong with, a network. */
@@ -37,7 +37,9 @@ struct provide_result {
 	char *backend;		   /* its firewall backend; NULL: it did not tell */
 	struct networks_list wanted;
 	struct engine_networks networks; /* what Docker has, at the end of a complete pass */
-	struct provide_note *notes;	 /* in the order of their coming */
+	struct engine_legs legs;
+	bool has_legs;
+	struct provide_note *notes; /* in the order of their coming */
 	size_t n_notes, cap_notes;
 };
 

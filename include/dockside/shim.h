@@ -25,6 +25,7 @@ enum shim_table {
 	SHIM_NAT4,    /* ip nat */
 };
 #define N_SHIM_TABLES 3
+#define N_SHIM_FILTERS 2 /* the first ones, which have a FORWARD chain */
 
 /* "ip filter" */
 const char *shim_table_name(enum shim_table table);
@@ -114,20 +115,23 @@ struct shim_changes {
 	struct shim_op *ops; /* in the order in which they can be done */
 	size_t n_ops;
 	size_t cap_ops;
-	bool was_accept; /* on record there, or by the rule that goes with it */
-	bool takes_over; /* something of the iptables version goes */
-	enum shim_forward forward;
+	unsigned
+		was_accept; /* on record there, or by the rule that goes with it: bits 1 << table */
+	bool takes_over;    /* something of the iptables version goes */
+	enum shim_forward forward[N_SHIM_FILTERS];
 };
 
 /*
  * Compares. A plan without networks wants none of it. was_accept: it is on record that the FORWARD
- * policy was ACCEPT before we changed it (plan.h).
+ * policy was ACCEPT before we changed it (plan.h), of which tables.
  */
-void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, bool was_accept,
+void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, unsigned was_accept,
 	       struct shim_changes *ret_changes);
 /* What it takes to remove everything of ours; the iptables version's is not. */
-void shim_diff_teardown(const struct shim_kernel *kernel, bool was_accept,
+void shim_diff_teardown(const struct shim_kernel *kernel, unsigned was_accept,
 			struct shim_changes *ret_changes);
+/* Whether no FORWARD policy is to be changed, nor what goes with it. */
+bool shim_leaves_forward(const struct shim_changes *changes);
 void shim_changes_free(struct shim_changes *changes);
 
 enum shim_state {

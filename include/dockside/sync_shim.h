@@ -13,13 +13,17 @@ struct shim_comparison {
 };
 
 /* Reads the tables and compares. was_accept as in shim_diff(). Returns 0 or -errno. */
-int shim_compare(struct nft_reader *reader, const struct plan *plan, bool was_accept,
+int shim_compare(struct nft_reader *reader, const struct plan *plan, unsigned was_accept,
 		 struct shim_comparison *ret_comparison, struct err *err);
 void shim_comparison_free(struct shim_comparison *comparison);
 bool shim_comparison_empty(const struct shim_comparison *comparison);
 
-/* What is to be done about the FORWARD policy, once the operations are loaded. Returns 0 or -errno. */
-int shim_set_forward(struct nft_reader *reader, enum shim_forward forward, struct err *err);
+/* What is to be done about the FORWARD policies, once the operations are loaded; logs that one is DROP now.
+ * Returns 0 or -errno. */
+int shim_set_forward(struct nft_reader *reader, const struct shim_changes *changes,
+		     struct err *err);
+/* The FORWARD policies that are or will have been changed: bits 1 << table. */
+unsigned shim_forward_bits(const struct shim_changes *changes);
 
 /*
  * Puts the shim right in a transaction of its own, where the table is known to be as it must be.

@@ -62,8 +62,17 @@ start_daemon
 is "without Docker it is ready at once" "$(ready_within 1.5)" "in time"
 is "and says so" "$(of docker state) $(of network_details ds-A docker)" "absent unknown"
 like "once" "$(life | grep -c 'no such socket')" '^1$'
+client status --wait-networks=0
+like "it has no networks" "$status $err" "^1 error: status: not all networks are there after 0 s: network ds-A is unknown in Docker"
+client status --wait-networks=x
+is "a wait that makes no sense" "$status" 2
+sleep 4 # long enough to be tried less and less often
 fake_start
-until_true 10 docker_is connected
+began=$(date +%s%3N)
+client status --wait-networks=10
+took=$(($(date +%s%3N) - began))
+is "who waits for its networks has them within a second" "$status $out $((took <= 1500))" "0  1"
+echo "# $took ms"
 is "when Docker comes" "$(of docker state) $(of docker version) $(of docker backend)" "connected 99.1 iptables"
 is "the networks are made" "$(of network_details ds-A docker) $(of network_details ds-b docker)" "present present"
 like "in words" "$(client status; echo "$out")" "docker: connected, version 99.1, API 1.50, firewall backend iptables"
@@ -112,6 +121,7 @@ fake_behaves "GET /networks/ hang"
 client remove-network ds-A
 like "while Docker hangs, nothing is known" "$status $out" "^0 saved; containers are attached"
 is "and it drains" "$(of network_details ds-a state)" draining
+until_true 8 docker_is failing # it is asked again every second, and answers other questions
 is "status says so" "$(of docker state)" failing
 fake_behaves
 until_true 15 chains_are_gone ds-a
@@ -133,6 +143,11 @@ until_true 8 network_is ds-b present
 is "a restart of Docker makes one line, but for what it has lost" \
 	"$(life | tail -n +$((before + 1)) | grep -cv 'created in Docker\|by uid')" 1
 like "which is" "$(life | tail -n +$((before + 1)))" "Docker 99.1 .* answers again, after [0-9]+ s"
+
+end_daemon TERM
+client status --wait-networks=0
+like "without a daemon" "$status $err" "^1 error: status: not all networks are there after 0 s: .*$socket"
+start_daemon
 
 # ---- bad ones ----------------------------------------------------------------------------------------
 

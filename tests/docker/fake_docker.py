@@ -28,11 +28,20 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 MESSAGE = "no: \x1b[31mred\u202e\n says Docker"
+
+
+def link(how, network):
+    """The interface of a bridge, which the test may have made already."""
+    name = network["Options"].get("com.docker.network.bridge.name", "br-" + network["Id"][:12])
+    if network["Driver"] == "bridge":
+        subprocess.run(["ip", "link", how, name] + (["type", "bridge"] if how == "add" else []),
+                       stderr=subprocess.DEVNULL, check=False)
 
 
 class Engine:
@@ -61,8 +70,14 @@ class Engine:
                    "Containers": {}, "Options": options, "Labels": {}}
         self.networks[name] = network
         if not quiet:
+            link("add", network)
             self.tell("create", network)
         return network
+
+    def remove(self, name):
+        network = self.networks.pop(name)
+        link("del", network)
+        self.tell("destroy", network)
 
     def find(self, key):
         for network in self.networks.values():
@@ -90,7 +105,7 @@ class Engine:
                      [{"Subnet": arguments[1]}],
                      {"com.docker.network.bridge.name": arguments[2]} if arguments[2] else {})
         elif name == "remove":
-            self.tell("destroy", self.networks.pop(arguments[0]))
+            self.remove(arguments[0])
         elif name == "about":
             self.about[arguments[0]] = arguments[1]
         elif name == "backend":
@@ -99,7 +114,21 @@ class Engine:
             return "no such command"
         return "done"
 
-    def answer(self, method, path, body, lie):
+    def containers(self):
+        """Who is on which network."""
+        found = {}
+        for network in self.networks.values():
+            for identifier, endpoint in network["Containers"].items():
+                container = found.setdefault(identifier, {
+                    "Id": identifier, "Names": ["/" + endpoint["Name"]],
+                    "NetworkSettings": {"Networks": {}}})
+                container["NetworkSettings"]["Networks"][network["Name"]] = {
+                    "NetworkID": network["Id"], "MacAddress": endpoint["MacAddress"],
+                    "IPAddress": endpoint["IPv4Address"].split("/")[0],
+                    "GlobalIPv6Address": endpoint["IPv6Address"].split("/")[0]}
+        return list(found.values())
+
+    def answer(self, method, path, query, body, lie):
         """Returns (status, value)."""
         if path == "/version":
             return 200, self.about
@@ -123,8 +152,8 @@ class Engine:
                                wanted["Options"])
             network["EnableIPv6"] = wanted["EnableIPv6"]
             return 201, {"Id": network["Id"], "Warning": ""}
-        if path.split("?")[0] == "/containers/json":    # those that restart
-            return 200, []
+        if path == "/containers/json":
+            return 200, [] if "restarting" in query else self.containers()
         match = re.fullmatch(r"/networks/([^/]+)", path)
         network = match and self.find(match[1])
         if not network:
@@ -134,7 +163,7 @@ class Engine:
         if network["Containers"]:
             return 403, {"message": f"network {network['Name']} has active endpoints"}
         if not lie:
-            self.tell("destroy", self.networks.pop(network["Name"]))
+            self.remove(network["Name"])
         return 204, None
 
 
@@ -184,7 +213,7 @@ class Server:
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         while length and len(body) < int(length[1]):
             body += connection.recv(65536)
-        path = re.sub(r"^/v1\.\d+", "", target.split("?")[0])
+        path, _, query = re.sub(r"^/v1\.\d+", "", target).partition("?")
         if path == "/tell":
             with self.engine.lock:
                 result = self.engine.command(json.loads(body))
@@ -193,9 +222,9 @@ class Server:
             return
         with open(self.log, "a", encoding="ascii") as file:
             file.write(f"{method} {target}\n")
-        self.behave(connection, method, path, body)
+        self.behave(connection, method, path, query, body)
 
-    def behave(self, connection, method, path, body):
+    def behave(self, connection, method, path, query, body):
         how = self.behaviour(method, path)
         if how == "hang":
             time.sleep(1000)
@@ -221,7 +250,7 @@ class Server:
             status, value = int(how), {"message": MESSAGE}
         else:
             with self.engine.lock:
-                status, value = self.engine.answer(method, path, body, how == "lie")
+                status, value = self.engine.answer(method, path, query, body, how == "lie")
         text = b"" if value is None else json.dumps(value).encode() + b"\n"
         if how == "broken":
             text = text[:len(text) // 2]

@@ -52,7 +52,7 @@ is "DOCKER-USER is before everything else of FORWARD" "$(iptables -S FORWARD | s
 
 make_networks()
 {
-	docker network inspect ds-a >/dev/null 2>&1 ||
+	until_true 5 docker network inspect ds-a >/dev/null 2>&1 ||
 		make_network ds-a 172.30.1.0/24 172.30.1.1 fd77:1::/64 || return
 	docker network create --subnet 172.30.3.0/24 -o com.docker.network.bridge.name=plain plain >/dev/null &&
 		container_run dockside ds-a 172.30.1.2 - - &&
@@ -223,6 +223,14 @@ has_policy() # POLICY
 policy_becomes "Docker left ACCEPT: it is DROP" DROP
 iptables -P FORWARD ACCEPT
 policy_becomes "and becomes DROP again" DROP
+# This Docker has its rules in ip6 filter, and no DOCKER-USER.
+has_policy6() # POLICY
+{
+	[[ $(ip6tables -S FORWARD | head -1) == "-P FORWARD $1" ]]
+}
+ip6tables -P FORWARD ACCEPT
+until_true 2 has_policy6 DROP
+is "that of IPv6 becomes DROP, too" "$(ip6tables -S FORWARD | head -1)" "-P FORWARD DROP"
 ask "hold flow p1 tcp 198.51.100.1:80" "hold managed c1 tcp 198.51.100.1:80" >/dev/null
 enforced "then"
 iptables_works "then"
@@ -230,6 +238,7 @@ is "open flows go on" "$(ask "alive flow" "alive managed" | xargs)" "alive alive
 end_daemon TERM
 dsfw teardown
 is "teardown gives ACCEPT back" "$status $(forward_policy)" "0 -P FORWARD ACCEPT"
+is "also of IPv6" "$(ip6tables -S FORWARD | head -1)" "-P FORWARD ACCEPT"
 is "and leaves nothing" "$(nft list ruleset 2>/dev/null | grep -ciE 'dockside')" 0
 is "Docker's own rule is still there" "$(iptables -S DOCKER-USER | xargs)" \
 	"-N DOCKER-USER -A DOCKER-USER -j RETURN"

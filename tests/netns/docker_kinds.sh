@@ -119,6 +119,28 @@ clear_docker() # TOOL…
 	RULES
 }
 
+# An old installation that ran by iptables-legacy.
+left_in_legacy()
+{
+	client status
+	is "without an old installation: nothing is said" "$(grep -c 'iptables version' $t/out)" 0
+	if ! iptables-legacy -N DOCKSIDE-DISPATCH || ! iptables-legacy -t nat -N DOCKSIDE-ds-1-NAT ||
+		! iptables-legacy -I DOCKER-USER -j DOCKSIDE-DISPATCH; then
+		bail "cannot lay out the iptables version"
+	fi
+	client status
+	like "one in the legacy tables: status" "$status $out" \
+		"^0 .*warning: the rules of the iptables version are in force .*DOCKSIDE-DISPATCH of filter, DOCKSIDE-ds-1-NAT of nat"
+	client reload
+	is "the daemon's log" "$(logged '^warning: the rules of the iptables version are in force' && echo yes)" yes
+	before=$(iptables-legacy -S | grep -v DOCKSIDE)
+	client status
+	bash -c "$(grep -o '"iptables-legacy-save[^"]*"' $t/out | head -1 | tr -d '"')"
+	client status
+	is "what was said removes it" "$(grep -c 'iptables version' $t/out) $(iptables-legacy-save | grep -c DOCKSIDE)" "0 0"
+	is "and nothing else" "$(iptables-legacy -S)" "$before"
+}
+
 shim_of() # KEY
 {
 	client status --json
@@ -161,6 +183,7 @@ clear_docker iptables-nft ip6tables-nft || result "upgrade" "cannot clear"
 if iptables-legacy -S >/dev/null 2>&1; then
 	iptables_docker iptables-legacy ip6tables-legacy classic || bail "cannot lay out iptables-legacy"
 	kind "iptables-legacy" iptables-legacy absent
+	left_in_legacy
 	clear_docker iptables-legacy ip6tables-legacy || result "upgrade" "cannot clear"
 else
 	echo "# this kernel has no iptables-legacy"
@@ -168,5 +191,11 @@ fi
 kind "Docker is removed" none absent
 end_daemon TERM
 is "the daemon ends" "$status" 0
+if iptables-legacy -N DOCKSIDE-DISPATCH 2>/dev/null; then
+	dsfw apply
+	like "apply says what the iptables version has left in the legacy tables" "$status $err" \
+		"^0 warning: the rules of the iptables version are in force .*DOCKSIDE-DISPATCH of filter"
+	iptables-legacy -X DOCKSIDE-DISPATCH
+fi
 stop_peers
 finish

@@ -100,6 +100,7 @@ dsfw teardown
 
 docker start || bail "no iptables"
 iptables-nft -P FORWARD DROP
+ip6tables-nft -P FORWARD DROP
 dsfw diff
 like "diff shows what is to come" "$status $out" \
 	'^1 .*table ip filter.*DOCKSIDE-DISPATCH: new.*DOCKER-USER: \+ first, the jump'
@@ -192,6 +193,7 @@ $(user_chain)" "-P FORWARD DROP
 $jump
 $known
 -A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+like "apply says so" "$err" 'the policy of ip filter FORWARD was ACCEPT and is DROP now.*--forward-policy=allow-accept'
 dsfw apply
 like "and then nothing" "$status $out" "^0 nothing to change"
 in_force "under the policy DROP"
@@ -206,6 +208,35 @@ $(user_chain)" "0 -P FORWARD ACCEPT
 -A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 like "and says so" "$out" "gave back the policy"
 iptables-nft -F DOCKER-USER
+
+# The same of IPv6, by itself: that of IPv4 is DROP now.
+policy6()
+{
+	echo "$(ip6tables-nft -S FORWARD | head -1), $(user_chain ip6tables-nft | grep -c 'FORWARD policy was ACCEPT')"
+}
+iptables-nft -P FORWARD DROP
+ip6tables-nft -P FORWARD ACCEPT
+dsfw diff
+like "IPv6: diff shows it" "$status $out" '^1 .*table ip6 filter.*FORWARD: policy accept becomes drop'
+dsfw apply --forward-policy=allow-accept
+is "IPv6: allow-accept" "$status $(policy6)" "0 -P FORWARD ACCEPT, 0"
+dsfw apply
+is "IPv6: drop, with the accept for known connections" "$status $(policy6)" "0 -P FORWARD DROP, 1"
+like "IPv6: apply says so" "$err" 'the policy of ip6 filter FORWARD was ACCEPT and is DROP now.*--forward-policy=allow-accept'
+is "IPv6: nothing of IPv4's" "$(user_chain | grep -c 'FORWARD policy was ACCEPT')" 0
+is "IPv6: after our jump" "$(user_chain ip6tables-nft | sed -n 1p)" "$jump"
+dsfw apply
+like "IPv6: and then nothing" "$status $out" "^0 nothing to change"
+in_force "under both policies DROP"
+ip6tables-nft -F DOCKER-USER
+dsfw apply
+is "IPv6: flushed, the accept comes back, as it is on record" "$(policy6)" "-P FORWARD DROP, 1"
+ip6tables-nft -F DOCKER-USER
+dsfw teardown
+like "IPv6: teardown gives the policy back" "$status $(policy6) $out" \
+	"^0 -P FORWARD ACCEPT, 0 .*gave back the policy of ip6 filter FORWARD"
+is "IPv6: and leaves IPv4's" "$(iptables-nft -S FORWARD | head -1)" "-P FORWARD DROP"
+ip6tables-nft -F DOCKER-USER
 
 # ---- from the iptables version, and back ---------------------------------------------------------
 
@@ -363,6 +394,7 @@ tool=iptables-nft docker_forward
 healed "a rule before ours" 'put back the shim' iptables-nft -I DOCKER-USER -j RETURN
 healed "the policy" 'changed chain "FORWARD" of ip filter' iptables-nft -P FORWARD ACCEPT
 is "it was we who changed it" "$(user_chain | grep -c 'FORWARD policy was ACCEPT')" 1
+is "which is in the log" "$(logged 'the policy of ip filter FORWARD was ACCEPT and is DROP now' && echo it)" it
 healed "DOCKER-USER of IPv6" 'DOCKER-USER" of ip6 filter' ip6tables-nft -F DOCKER-USER
 in_force "after all of those"
 

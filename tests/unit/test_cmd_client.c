@@ -232,6 +232,29 @@ static void test_status_of_files(void **state)
 		"x      192.0.2.1 (no rule uses it)\n");
 }
 
+/* What nobody must overlook. */
+static void test_not_judged(void **state)
+{
+	(void)state;
+	assert_status(
+		"{\"status\":\"ok\",\"ready\":false,\"networks\":[\"a\",\"b\"],\"not_judged\":["
+		"\"a\"],"
+		"\"legs\":[\"network b: its container c1 is on network x, too\"],"
+		"\"alarms\":[\"network a: why: its packets are NOT JUDGED; to mend it: so\"],"
+		"\"network_details\":{\"a\":{\"state\":\"not judged\",\"reason\":\"why\","
+		"\"mend\":\"so\",\"rules\":1,\"docker\":\"differs\"},"
+		"\"b\":{\"state\":\"pending\",\"reason\":\"it waits\",\"rules\":1,"
+		"\"docker\":\"present\"}}}",
+		"NOT READY: 2 networks; dsfw-nft of unknown version\n"
+		"ALARM: network a: why: its packets are NOT JUDGED; to mend it: so\n"
+		"\n"
+		"NETWORK  STATE       RULES  PASSED  REFUSED  SUPPRESSED  DOCKER   CONTAINERS\n"
+		"a        NOT JUDGED      1       -        -           -  differs           -\n"
+		"b        pending         1       -        -           -  present           -\n"
+		"network b: it waits\n"
+		"warning: network b: its container c1 is on network x, too\n");
+}
+
 /* Whatever answers, there is no harm in printing it. */
 static void test_odd_status(void **state)
 {
@@ -336,6 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_requests), TEST(test_request_from_file), TEST(test_bad_usage),
 		TEST(test_status),   TEST(test_status_of_files),   TEST(test_odd_status),
+		TEST(test_not_judged),
 		TEST(test_commands), TEST(test_no_daemon),	   TEST(test_status_on_terminal),
 	};
 

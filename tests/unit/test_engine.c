@@ -180,6 +180,64 @@ static void test_too_many_values(void **state)
 	free(text);
 }
 
+static int parse_legs(const char *text, struct engine_legs *ret)
+{
+	return engine_parse_legs(text, strlen(text), ret, NULL);
+}
+
+/* As 20.10 answers, and what of it may be missing. */
+static void test_legs(void **state)
+{
+	static const char text[] =
+		"[{\"Id\":\"" ID "\",\"Names\":[\"/c1\",\"/x/c1\"],\"NetworkSettings\":{"
+		"\"Networks\":{\"bridge\":{\"NetworkID\":\"aa\",\"IPAddress\":\"172.17.0.2\","
+		"\"GlobalIPv6Address\":\"\",\"MacAddress\":\"02:42:ac:11:00:02\"},"
+		"\"ds-a\":{\"NetworkID\":\"bb\",\"IPAddress\":\"\","
+		"\"GlobalIPv6Address\":\"fd00::2\"}}}},"
+		"{\"Id\":\"cc\",\"Names\":null,\"NetworkSettings\":{\"Networks\":{\"host\":{}}}},"
+		"{\"Id\":\"dd\"}]";
+	struct engine_legs legs = { 0 };
+	char s[ADDR_STRLEN];
+
+	(void)state;
+	assert_int_equal(parse_legs(text, &legs), 0);
+	assert_int_equal(legs.n, 3);
+	assert_string_equal(legs.items[0].container.name, "c1");
+	assert_string_equal(legs.items[0].network, "bridge");
+	assert_string_equal(ipaddr_format(&legs.items[0].container.ip, s), "172.17.0.2");
+	assert_true(legs.items[0].container.has_mac && !legs.items[0].container.has_ip6);
+	assert_string_equal(legs.items[1].container.id, ID);
+	assert_string_equal(legs.items[1].network_id, "bb");
+	assert_true(legs.items[1].container.has_ip6 && !legs.items[1].container.has_ip);
+	assert_string_equal(legs.items[2].container.name, "cc");
+	engine_legs_free(&legs);
+}
+
+static void test_legs_nonsense(void **state)
+{
+	static const char *const texts[] = {
+		"{}",
+		"[1]",
+		"[{}]",
+		"[{\"Id\":\"../x\"}]",
+		"[{\"Id\":\"aa\",\"Names\":\"x\"}]",
+		"[{\"Id\":\"aa\",\"NetworkSettings\":[]}]",
+		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":[]}}]",
+		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":{\"a\":1}}}]",
+		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":{\"a\":{\"NetworkID\":1}}}}]",
+		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":{\"a\":{\"IPAddress\":1}}}}]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct engine_legs legs = { 0 };
+
+		if (parse_legs(texts[i], &legs) != -EPROTO)
+			fail_msg("accepted: %s", texts[i]);
+		assert_int_equal(legs.n, 0);
+	}
+}
+
 static void test_containers(void **state)
 {
 	static const char text[] =
@@ -281,10 +339,16 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_about),		cmocka_unit_test(test_backend),
-		cmocka_unit_test(test_networks),	cmocka_unit_test(test_networks_nonsense),
-		cmocka_unit_test(test_too_many_values), cmocka_unit_test(test_containers),
-		cmocka_unit_test(test_events),		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_about),
+		cmocka_unit_test(test_backend),
+		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_networks_nonsense),
+		cmocka_unit_test(test_too_many_values),
+		cmocka_unit_test(test_containers),
+		cmocka_unit_test(test_legs),
+		cmocka_unit_test(test_legs_nonsense),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

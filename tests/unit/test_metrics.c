@@ -41,7 +41,11 @@ static void load(struct world *w)
 		const struct plan_chain *from = plan->chains[i];
 		struct kernel_chain *to = &w->kernel.chains[w->kernel.n_chains++];
 
-		*to = (struct kernel_chain){ .name = from->name, .n_rules = from->n_rules };
+		*to = (struct kernel_chain){
+			.name = from->name,
+			.base = from->hook != BASE_NONE,
+			.n_rules = from->n_rules,
+		};
 		to->rules = xcalloc(from->n_rules + 1, sizeof(*to->rules));
 		for (size_t k = 0; from->bridge && k < from->n_rules; k++) {
 			if (!from->rules[k].counter)
@@ -308,7 +312,10 @@ static void test_lines(void **state)
 	loop_note(&w.d.loop, 2000000);
 	w.d.repair_waiting = true;
 	assert_int_equal(read_answers(&w, &text), 1);
-	assert_line(&text, "dsfw_nft_networks{state=\"enforced\"} 1");
+	/* Nobody has looked whether there is a bridge. */
+	assert_line(&text, "dsfw_nft_networks{state=\"enforced\"} 0");
+	assert_line(&text, "dsfw_nft_networks{state=\"pending\"} 1");
+	assert_line(&text, "dsfw_nft_networks{state=\"not judged\"} 0");
 	assert_line(&text, "dsfw_nft_networks{state=\"audit\"} 0");
 	assert_line(&text, "dsfw_nft_networks{state=\"unmanaged\"} 1");
 	assert_line(&text, "dsfw_nft_reloads_total{result=\"ok\"} 1");
@@ -364,8 +371,10 @@ static void test_lines(void **state)
 
 static void test_lookups(void **state)
 {
+	const struct judged judged[] = { { .state = JUDGED_NOT }, { .state = JUDGED_UNMANAGED } };
 	const struct metrics_state numbers = {
 		.version = "1",
+		.judged = judged,
 		.lookups = { .listening = true, .n = 3, .replies = 17, .malformed = 2 },
 	};
 	struct buf text = { 0 };
@@ -486,8 +495,8 @@ static void test_large(void **state)
 	assert_true(read_answers(&w, &text) > 10);
 	n = lint_text(&text);
 	/* Of each network 20 rules and 7 of our own, packets and bytes; both twice by verdict; and
-	 * whether it drains. */
-	assert_true(n > 1000 * (2 * 27 + 5) && n < 1000 * (2 * 27 + 5) + 100);
+	 * whether it drains, and is not judged. */
+	assert_true(n > 1000 * (2 * 27 + 6) && n < 1000 * (2 * 27 + 6) + 100);
 	buf_free(&network);
 	buf_free(&firewall);
 	buf_free(&text);

@@ -243,7 +243,7 @@ static void test_takeover(void **state)
 }
 
 static enum shim_forward forward(struct shim_kernel *kernel, enum forward_policy policy,
-				 bool was_accept)
+				 enum shim_table table, bool was_accept)
 {
 	static const char *const bridges[] = { "ds-a" };
 	struct shim_changes changes;
@@ -252,8 +252,10 @@ static enum shim_forward forward(struct shim_kernel *kernel, enum forward_policy
 
 	plan_make(&plan, bridges, 1);
 	plan.options.forward_policy = policy;
-	shim_diff(&plan, kernel, was_accept, &changes);
-	result = changes.forward;
+	shim_diff(&plan, kernel, was_accept ? 1u << table : 0, &changes);
+	result = changes.forward[table];
+	assert_int_equal(changes.forward[table == SHIM_FILTER4 ? SHIM_FILTER6 : SHIM_FILTER4],
+			 FORWARD_LEAVE);
 	shim_changes_free(&changes);
 	plan_free(&plan);
 	return result;
@@ -267,20 +269,55 @@ static void test_forward_policy(void **state)
 	(void)state;
 	installed(&kernel);
 	shim_find_chain(&kernel, SHIM_FILTER4, "FORWARD")->accepts = true;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, false), FORWARD_DROP);
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_ALLOW_ACCEPT, false), FORWARD_LEAVE);
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, false), FORWARD_DROP);
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_ALLOW_ACCEPT, SHIM_FILTER4, false),
+			 FORWARD_LEAVE);
 	shim_find_chain(&kernel, SHIM_FILTER4, "FORWARD")->accepts = false;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, false), FORWARD_LEAVE);
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, false), FORWARD_LEAVE);
 	/* It was we who made it DROP, and somebody has flushed DOCKER-USER. */
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, true), FORWARD_ACCEPT);
-	shim_diff_teardown(&kernel, false, &changes);
-	assert_int_equal(changes.forward, FORWARD_LEAVE);
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, true), FORWARD_ACCEPT);
+	shim_diff_teardown(&kernel, 0, &changes);
+	assert_int_equal(changes.forward[SHIM_FILTER4], FORWARD_LEAVE);
 	shim_changes_free(&changes);
 	add(&kernel, SHIM_FILTER4, "DOCKER-USER", 8, SHIM_ACCEPT, NULL)->comment =
 		SHIM_FORWARD_COMMENT;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, true), FORWARD_LEAVE);
-	shim_diff_teardown(&kernel, false, &changes);
-	assert_int_equal(changes.forward, FORWARD_RESTORE);
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, true), FORWARD_LEAVE);
+	shim_diff_teardown(&kernel, 0, &changes);
+	assert_int_equal(changes.forward[SHIM_FILTER4], FORWARD_RESTORE);
+	shim_changes_free(&changes);
+	shim_kernel_free(&kernel);
+}
+
+/* As Docker up to 22 has it: without DOCKER-USER, and with it later. */
+static void test_forward_policy6(void **state)
+{
+	struct shim_changes changes;
+	struct shim_kernel kernel;
+	struct shim_chain *chain;
+
+	(void)state;
+	installed(&kernel);
+	chain = shim_add_chain(&kernel, SHIM_FILTER6, "FORWARD");
+	chain->base = chain->accepts = true;
+	/* Docker's networks have no other rules there: they live by the policy. */
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, false), FORWARD_LEAVE);
+	shim_add_chain(&kernel, SHIM_FILTER6, "DOCKER");
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, false), FORWARD_DROP);
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_ALLOW_ACCEPT, SHIM_FILTER6, false),
+			 FORWARD_LEAVE);
+	shim_find_chain(&kernel, SHIM_FILTER6, "FORWARD")->accepts = false;
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_LEAVE);
+	shim_diff_teardown(&kernel, 1u << SHIM_FILTER6, &changes);
+	assert_int_equal(changes.forward[SHIM_FILTER6], FORWARD_RESTORE);
+	assert_int_equal(changes.forward[SHIM_FILTER4], FORWARD_LEAVE);
+	shim_changes_free(&changes);
+	shim_add_chain(&kernel, SHIM_FILTER6, "DOCKER-USER");
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_ACCEPT);
+	add(&kernel, SHIM_FILTER6, "DOCKER-USER", 8, SHIM_ACCEPT, NULL)->comment =
+		SHIM_FORWARD_COMMENT;
+	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_LEAVE);
+	shim_diff_teardown(&kernel, 0, &changes);
+	assert_int_equal(changes.forward[SHIM_FILTER6], FORWARD_RESTORE);
 	shim_changes_free(&changes);
 	shim_kernel_free(&kernel);
 }
@@ -292,7 +329,7 @@ int main(void)
 		cmocka_unit_test(test_both_families),	  cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_our_chain_differs), cmocka_unit_test(test_jump),
 		cmocka_unit_test(test_no_networks),	  cmocka_unit_test(test_takeover),
-		cmocka_unit_test(test_forward_policy),
+		cmocka_unit_test(test_forward_policy),	  cmocka_unit_test(test_forward_policy6),
 	};
 
 	return cmocka_run_group_tests_name("shim", tests, NULL, NULL);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether packets reach the rules, by what is known of Docker and the kernel. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/judged.h"
+
+static struct networks_wanted wanted = { .name = "ds-A", .bridge = "ds-a", .managed = true };
+
+static struct engine_network right(void)
+{
+	return (struct engine_network){
+		.id = "aa", .name = "ds-A", .driver = "bridge", .bridge = "ds-a"
+	};
+}
+
+/* Docker has the network, and the kernel its bridge. */
+static struct judged_facts good(struct engine_networks *docker, struct engine_network *network)
+{
+	*network = right();
+	*docker = (struct engine_networks){ .items = network, .n = 1 };
+	return (struct judged_facts){
+		.wanted = &wanted,
+		.docker = docker,
+		.link = JUDGED_LINK_BRIDGE,
+		.rules = JUDGED_RULES_THERE,
+	};
+}
+
+/* reason, mend: a part of it; NULL: there is none. */
+static void expect(const struct judged_facts *facts, enum judged_state state, const char *reason,
+		   const char *mend)
+{
+	struct judged judged;
+
+	judged_of(facts, &judged);
+	if (judged.state != state)
+		fail_msg("it is %s, wanted %s", judged_state_name(judged.state),
+			 judged_state_name(state));
+	if ((reason != NULL) != (judged.reason != NULL) ||
+	    (reason && !strstr(judged.reason, reason)))
+		fail_msg("reason %s", judged.reason);
+	if ((mend != NULL) != (judged.mend != NULL) || (mend && !strstr(judged.mend, mend)))
+		fail_msg("mend %s", judged.mend);
+	judged_free(&judged);
+}
+
+static void test_good(void **state)
+{
+	struct engine_networks docker;
+	struct engine_network network;
+	struct judged_facts facts = good(&docker, &network);
+
+	(void)state;
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+	wanted.audit = true;
+	expect(&facts, JUDGED_AUDIT, NULL, NULL);
+	wanted.audit = false;
+	wanted.managed = false;
+	network.driver = "macvlan";
+	expect(&facts, JUDGED_UNMANAGED, NULL, NULL);
+	wanted.managed = true;
+}
+
+static void test_docker(void **state)
+{
+	struct engine_networks docker;
+	struct engine_network network, two[2];
+	struct judged_facts facts = good(&docker, &network);
+
+	(void)state;
+	network.bridge = "br-0123456789ab";
+	expect(&facts, JUDGED_NOT, "its bridge is br-0123456789ab in Docker, ds-a",
+	       "docker network rm ds-A");
+	network.driver = "ipvlan";
+	network.bridge = "";
+	expect(&facts, JUDGED_NOT, "its driver is ipvlan", "RESET=1");
+	network.driver = "";
+	expect(&facts, JUDGED_NOT, "its driver is unknown", "RESET=1");
+
+	/* Docker allows two of a name. */
+	two[0] = two[1] = right();
+	two[1].id = "0123456789abcdef";
+	two[1].bridge = "br-0123456789ab";
+	docker = (struct engine_networks){ .items = two, .n = 2 };
+	expect(&facts, JUDGED_NOT, "its bridge is br-", "docker network rm 0123456789ab\"");
+}
+
+static void test_default_bridge(void **state)
+{
+	struct networks_wanted predefined = { .name = "bridge",
+					      .bridge = "bridge",
+					      .managed = true };
+	struct engine_networks docker;
+	struct engine_network network;
+	struct judged_facts facts = good(&docker, &network);
+
+	(void)state;
+	facts.wanted = &predefined;
+	facts.link = JUDGED_LINK_MISSING;
+	network.name = "bridge";
+	network.bridge = "docker0";
+	expect(&facts, JUDGED_NOT, "its bridge is docker0 in Docker", "another name");
+}
+
+static void test_absent(void **state)
+{
+	struct engine_networks none = { 0 };
+	struct judged_facts facts = { .wanted = &wanted, .link = JUDGED_LINK_MISSING };
+
+	(void)state;
+	expect(&facts, JUDGED_PENDING, NULL, NULL); /* no Docker: the kernel's word */
+	facts.docker = &none;
+	expect(&facts, JUDGED_PENDING, NULL, NULL);
+	facts.link = JUDGED_LINK_BRIDGE;
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+	facts.docker = NULL;
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+	facts.docker_failed = true;
+	facts.link = JUDGED_LINK_MISSING;
+	expect(&facts, JUDGED_PENDING, "Docker does not answer", NULL);
+}
+
+static void test_link(void **state)
+{
+	struct engine_leg leg = { .network = "ds-A" };
+	struct engine_legs legs = { .items = &leg, .n = 1 };
+	struct engine_networks docker;
+	struct engine_network network;
+	struct judged_facts facts = good(&docker, &network);
+
+	(void)state;
+	facts.link = JUDGED_LINK_OTHER;
+	expect(&facts, JUDGED_NOT, "ds-a is not a bridge", "rename");
+	facts.link = JUDGED_LINK_UNKNOWN;
+	expect(&facts, JUDGED_NOT, "does not say", "log");
+	facts.link = JUDGED_LINK_ENSLAVED;
+	facts.master = "vrf0";
+	expect(&facts, JUDGED_NOT, "part of vrf0", "ip link set ds-a nomaster");
+	facts.link = JUDGED_LINK_MISSING;
+	expect(&facts, JUDGED_PENDING, "Docker has it", NULL);
+	facts.legs = &legs; /* then their packets go somewhere */
+	expect(&facts, JUDGED_NOT, "1 container is attached", "restart");
+	facts.gateway_on = "foo";
+	expect(&facts, JUDGED_NOT, "on bridge foo", "ip link set foo name ds-a");
+	facts.link = JUDGED_LINK_BRIDGE; /* somebody's, beside the renamed one */
+	expect(&facts, JUDGED_NOT, "on bridge foo", "ip link set foo name ds-a");
+}
+
+static void test_rules(void **state)
+{
+	struct engine_networks docker;
+	struct engine_network network;
+	struct judged_facts facts = good(&docker, &network);
+
+	(void)state;
+	facts.rules = JUDGED_RULES_MISSING;
+	expect(&facts, JUDGED_NOT, "does not have its rules", "reconcile");
+	facts.rules = JUDGED_RULES_UNKNOWN;
+	expect(&facts, JUDGED_NOT, "cannot be read", "reconcile");
+	network.driver = "macvlan"; /* comes first */
+	expect(&facts, JUDGED_NOT, "macvlan", "RESET=1");
+	wanted.managed = false;
+	expect(&facts, JUDGED_UNMANAGED, NULL, NULL);
+	wanted.managed = true;
+}
+
+/* ---- legs ---- */
+
+struct texts {
+	struct buf all;
+};
+
+static void collect(void *data, const char *text)
+{
+	struct texts *texts = data;
+
+	buf_printf(&texts->all, "%.*s\n", (int)strcspn(text, ","), text);
+}
+
+static struct ipaddr addr(const char *text)
+{
+	struct ipaddr a;
+
+	assert_true(ipaddr_parse(text, strlen(text), &a));
+	return a;
+}
+
+static struct engine_leg leg_of(const char *container, const char *network, const char *ip)
+{
+	return (struct engine_leg){
+		.container = { .id = container, .name = container, .has_ip = true, .ip = addr(ip) },
+		.network = network,
+	};
+}
+
+static void expect_legs(const struct networks_list *list, const struct judged *judged,
+			const struct engine_legs *legs, size_t n, const char *wanted_texts)
+{
+	struct texts texts = { 0 };
+
+	assert_int_equal(judged_legs(list, judged, legs, collect, &texts), n);
+	assert_string_equal(buf_str(&texts.all), wanted_texts);
+	assert_int_equal(judged_legs(list, judged, legs, NULL, NULL), n);
+	buf_free(&texts.all);
+}
+
+static void test_legs(void **state)
+{
+	struct networks_wanted items[] = {
+		{ .name = "ds-a",
+		  .bridge = "ds-a",
+		  .managed = true,
+		  .identity = { .has_ip = true, .ip = addr("10.1.0.2") } },
+		{ .name = "ds-b", .bridge = "ds-b", .managed = true },
+		{ .name = "ds-c", .bridge = "ds-c" },
+	};
+	struct networks_list list = { .items = items, .n = 3 };
+	struct judged judged[] = { { .state = JUDGED_ENFORCED },
+				   { .state = JUDGED_AUDIT },
+				   { .state = JUDGED_UNMANAGED } };
+	struct engine_leg all[] = {
+		leg_of("dockside", "ds-a", "10.1.0.2"),	    leg_of("dockside", "ds-b", "10.2.0.2"),
+		leg_of("dockside", "bridge", "172.17.0.2"), leg_of("two", "ds-a", "10.1.0.3"),
+		leg_of("two", "ds-b", "10.2.0.3"),	    leg_of("one", "bridge", "172.17.0.3"),
+		leg_of("c1", "ds-a", "10.1.0.4"),	    leg_of("c1", "bridge", "172.17.0.4"),
+		leg_of("c1", "ds-c", "10.3.0.4"),
+	};
+	struct engine_legs legs = { .items = all, .n = sizeof(all) / sizeof(all[0]) };
+
+	(void)state;
+	expect_legs(&list, judged, &legs, 2,
+		    "network ds-a: its container c1 is on network bridge\n"
+		    "network ds-a: its container c1 is on network ds-c\n");
+	judged[1].state = JUDGED_NOT;
+	expect_legs(&list, judged, &legs, 3,
+		    "network ds-a: its container two is on network ds-b\n"
+		    "network ds-a: its container c1 is on network bridge\n"
+		    "network ds-a: its container c1 is on network ds-c\n");
+	items[0].identity.policed = true; /* then it counts like any other */
+	expect_legs(&list, judged, &legs, 6,
+		    "network ds-a: its container dockside is on network ds-b\n"
+		    "network ds-a: its container dockside is on network bridge\n"
+		    "network ds-b: its container dockside is on network bridge\n"
+		    "network ds-a: its container two is on network ds-b\n"
+		    "network ds-a: its container c1 is on network bridge\n"
+		    "network ds-a: its container c1 is on network ds-c\n");
+}
+
+/* ---- the table ---- */
+
+static void test_dispatched(void **state)
+{
+	struct kernel_rule rule = { 0 };
+	struct kernel_chain chains[] = {
+		{ .name = "ds-a-OUT", .rules = &rule, .n_rules = 1 },
+		{ .name = "forward", .base = true, .rules = &rule, .n_rules = 1 },
+	};
+	struct elem elem = { .key = "ds-a", .target = "ds-a-OUT" };
+	struct kernel_set set = { .set = { .name = "dispatch", .elems = &elem, .n_elems = 1 } };
+	struct kernel kernel = {
+		.exists = true, .chains = chains, .n_chains = 2, .sets = &set, .n_sets = 1
+	};
+	struct plan plan = { 0 };
+	struct elem *want;
+
+	(void)state;
+	want = set_add_elem(plan_add_set(&plan, MAP_DISPATCH, "dispatch", NULL), NULL);
+	memcpy(want->key, "ds-a", 4);
+	want->target = "ds-a-OUT";
+	plan_finish(&plan);
+	assert_true(judged_dispatched(&plan, &kernel, "ds-a"));
+	assert_false(judged_dispatched(&plan, &kernel, "ds-b"));
+	elem.target = "ds-b-OUT";
+	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	elem.target = "ds-a-OUT";
+	kernel.dormant = true;
+	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	kernel.dormant = false;
+	chains[0].n_rules = 0;
+	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	chains[0].n_rules = 1;
+	chains[1].base = false;
+	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	chains[1].base = true;
+	set.set.n_elems = 0;
+	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	assert_false(judged_dispatched(&plan, &(struct kernel){ 0 }, "ds-a"));
+	plan_free(&plan);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),	       cmocka_unit_test(test_docker),
+		cmocka_unit_test(test_default_bridge), cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_link),	       cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_legs),	       cmocka_unit_test(test_dispatched),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
