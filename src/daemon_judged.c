@@ -217,6 +217,14 @@ static enum judged_rules rules_of(const struct daemon *d, const struct kernel *k
 									     : JUDGED_RULES_MISSING;
 }
 
+/* Most often they are in the policy's order: whoever asks for 1,000 networks does not wait. */
+static const struct judged *last_of(const struct daemon_judged *j, size_t i, const char *name)
+{
+	if (i < j->list.n && strcmp(j->list.items[i].name, name) == 0)
+		return &j->result.items[i];
+	return find_old(&j->list, &j->result, name);
+}
+
 void daemon_judged_now(const struct daemon *d, const struct kernel *kernel,
 		       struct judge_result *ret)
 {
@@ -226,9 +234,7 @@ void daemon_judged_now(const struct daemon *d, const struct kernel *kernel,
 				      policy->n_networks, 0 };
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
-		const struct judged *last =
-			d->judged ? find_old(&d->judged->list, &d->judged->result, network->name)
-				  : NULL;
+		const struct judged *last = d->judged ? last_of(d->judged, i, network->name) : NULL;
 		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
 									 : JUDGED_UNMANAGED };
 

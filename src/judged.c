@@ -227,12 +227,20 @@ char *judged_sentence(const char *network, const struct judged *judged)
 
 /* ------------------------------------------------------------------ the table */
 
+static int cmp_key(const void *key, const void *elem)
+{
+	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);
+}
+
+/* Both the plan's and the kernel's are sorted. */
 static const struct elem *find_bridge(const struct plan_set *map, const char *bridge)
 {
-	for (size_t i = 0; map && i < map->n_elems; i++)
-		if (strncmp((const char *)map->elems[i].key, bridge, ELEM_KEY_MAX) == 0)
-			return &map->elems[i];
-	return NULL;
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	if (!map || map->n_elems == 0)
+		return NULL;
+	memcpy(key, bridge, strnlen(bridge, ELEM_KEY_MAX));
+	return bsearch(key, map->elems, map->n_elems, sizeof(*map->elems), cmp_key);
 }
 
 bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, const char *bridge)
