@@ -116,7 +116,8 @@ static void leave_alone(struct dns_pace *pace, bool silent, uint64_t now_ms)
 	if (wait_ms > DNS_PACE_PAUSE_MAX_MS)
 		wait_ms = DNS_PACE_PAUSE_MAX_MS;
 	pace->window = 1;
-	pace->threshold = DNS_PACE_WINDOW / 4;
+	/* One that comes back may be asked as before; one that has had enough, carefully. */
+	pace->threshold = silent ? DNS_PACE_WINDOW : DNS_PACE_WINDOW / 4;
 	pace->silent = silent;
 	pace->pauses++;
 	pace->cut_ms = now_ms + 1; /* whatever is under way says nothing new */
