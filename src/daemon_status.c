@@ -257,7 +257,8 @@ static void put_resolver(struct json_out *out, const struct daemon *d)
 {
 	struct buf text = { 0 };
 
-	dns_trouble(d->dns, &text);
+	if (d->dns)
+		dns_trouble(d->dns, &text);
 	json_out_string(out, "resolver", text.len > 0 ? buf_str(&text) : NULL);
 	buf_free(&text);
 }
