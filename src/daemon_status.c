@@ -354,7 +354,7 @@ static void put_resolver(struct json_out *out, const struct daemon *d)
 {
 	struct buf text = { 0 };
 
-	if (d->dns) /* a status without a resolver is a test's */
+	if (d->dns)
 		dns_trouble(d->dns, &text);
 	json_out_string(out, "resolver", text.len > 0 ? buf_str(&text) : NULL);
 	buf_free(&text);

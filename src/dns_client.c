@@ -404,16 +404,15 @@ int dns_client_wait_ms(const struct dns_client *client)
 	uint64_t at_ms = UINT64_MAX;
 	const struct query *q;
 
-	TAILQ_FOREACH(q, &client->asked, entry)
-	{
+	for (q = TAILQ_FIRST(&client->asked); q; q = TAILQ_NEXT(q, entry)) {
 		if (q->next_ms < at_ms)
 			at_ms = q->next_ms;
 		if (q->until_ms < at_ms)
 			at_ms = q->until_ms;
 	}
-	TAILQ_FOREACH(q, &client->waiting, entry)
-	if (q->until_ms != 0 && q->until_ms < at_ms)
-		at_ms = q->until_ms;
+	for (q = TAILQ_FIRST(&client->waiting); q; q = TAILQ_NEXT(q, entry))
+		if (q->until_ms != 0 && q->until_ms < at_ms)
+			at_ms = q->until_ms;
 	if (!TAILQ_EMPTY(&client->waiting) && room_at(client) < at_ms)
 		at_ms = room_at(client);
 	return ms_until(at_ms);

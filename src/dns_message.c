@@ -126,7 +126,7 @@ bool dns_read_header(struct dns_reader *r, struct dns_header *ret_header)
 bool dns_read_name(struct dns_reader *r, struct dns_name *ret_name)
 {
 	struct dns_name name = { .len = 0 };
-	size_t at = r->at, start = r->at, end = 0;
+	size_t at = r->at, start = at, end = 0;
 
 	for (;;) {
 		size_t len;

@@ -6,6 +6,8 @@
 #define MINUTE_MS 60000u
 #define SLICE_MS (MINUTE_MS / DNS_PACE_SLICES)
 #define PAUSE_MS 1000u
+#define FAILED_WINDOW 8u     /* a server that fails has no less ... */
+#define FAILED_MS 10000u     /* ... unless it has answered nothing for so long */
 #define RATE_MIN 30u	     /* questions a minute */
 #define RATE_MAX 60000u	     /* a limit beyond that is none */
 #define RATE_WAIT_MS 600000u /* without a refusal, before it rises */
@@ -114,7 +116,8 @@ static void leave_alone(struct dns_pace *pace, bool silent, uint64_t now_ms)
 	if (wait_ms > DNS_PACE_PAUSE_MAX_MS)
 		wait_ms = DNS_PACE_PAUSE_MAX_MS;
 	pace->window = 1;
-	pace->threshold = DNS_PACE_WINDOW / 4;
+	/* One that comes back may be asked as before; one that has had enough, carefully. */
+	pace->threshold = silent ? DNS_PACE_WINDOW : DNS_PACE_WINDOW / 4;
 	pace->silent = silent;
 	pace->pauses++;
 	pace->cut_ms = now_ms + 1; /* whatever is under way says nothing new */
@@ -140,6 +143,9 @@ static void on_answer(struct dns_pace *pace, uint64_t now_ms)
 static void on_refusal(struct dns_pace *pace, bool refused, uint64_t asked_ms, uint64_t now_ms)
 {
 	if (++pace->failures < DNS_PACE_ROW || asked_ms < pace->cut_ms)
+		return;
+	/* SERVFAIL may be about the names, however many fail; there is room for others. */
+	if (!refused && pace->window <= FAILED_WINDOW && now_ms < pace->answer_ms + FAILED_MS)
 		return;
 	if (pace->window == 1) {
 		if (refused && answered_of_late(pace, now_ms) > 0)

@@ -6,6 +6,9 @@
 
 #include "dockside/util.h"
 
+/* Theory of operation: sets of many thousand addresses are gone through with each answer, on hosts of a thousand
+ * networks: what is looked for is looked up. */
+
 #define METADATA "a cloud's metadata address"
 
 /* Longest first where they overlap. */
@@ -51,6 +54,39 @@ void never_set_own(struct never *never, const struct ipaddr *own, size_t n)
 	qsort(never->own, n, sizeof(*never->own), ipaddr_order);
 }
 
+static int cmp_subnet(const void *a, const void *b)
+{
+	return prefix_cmp(a, b);
+}
+
+/* A prefix is inside another one or beside it: without the former they are disjoint. */
+static size_t sort_subnets(struct prefix *subnets, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 0)
+		qsort(subnets, n, sizeof(*subnets), cmp_subnet);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || !prefix_covers(&subnets[kept - 1], &subnets[i]))
+			subnets[kept++] = subnets[i];
+	return kept;
+}
+
+static bool in_subnet(const struct never *never, const struct ipaddr *addr)
+{
+	size_t from = 0, to = never->n_subnets;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (ipaddr_cmp(&never->subnets[middle].addr, addr) <= 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from > 0 && prefix_contains(&never->subnets[from - 1], addr);
+}
+
 void never_set_policy(struct never *never, const struct policy *policy)
 {
 	free(never->subnets);
@@ -65,6 +101,7 @@ void never_set_policy(struct never *never, const struct policy *policy)
 		if (network->has_subnet6)
 			never->subnets[never->n_subnets++] = network->subnet6;
 	}
+	never->n_subnets = sort_subnets(never->subnets, never->n_subnets);
 }
 
 void never_free(struct never *never)
@@ -84,10 +121,7 @@ static const char *plain_reason(const struct never *never, const struct ipaddr *
 	if (never->n_own > 0 &&
 	    bsearch(addr, never->own, never->n_own, sizeof(*never->own), ipaddr_order))
 		return "an address of this host";
-	for (size_t i = 0; i < never->n_subnets; i++)
-		if (prefix_contains(&never->subnets[i], addr))
-			return "in the subnet of a managed network";
-	return NULL;
+	return in_subnet(never, addr) ? "in the subnet of a managed network" : NULL;
 }
 
 const char *never_reason(const struct never *never, const struct ipaddr *addr)

@@ -6,7 +6,8 @@
  * of them in a row do, with no answer in between. Then there are three limits:
  *
  * - The window is how many questions may wait for its answer, DNS_PACE_WINDOW at most. REFUSED and SERVFAIL
- *   halve it, for the questions of one moment once; answers make it grow again, as in TCP.
+ *   halve it, for the questions of one moment once (SERVFAIL down to a few only, while others are answered);
+ *   answers make it grow again, as in TCP.
  * - The pause. A server that refuses with a window of one, or that is silent, is left alone for a second, then two,
  *   up to ten; then it gets one question, and the answer to that ends it.
  * - The rate. A server that refuses down to a pause, although it has answered others within the minute, counts

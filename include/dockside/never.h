@@ -18,7 +18,7 @@ struct buf;
 struct never {
 	struct ipaddr *own; /* sorted; those of the host */
 	size_t n_own;
-	struct prefix *subnets; /* of managed networks */
+	struct prefix *subnets; /* of managed networks; sorted, disjoint */
 	size_t n_subnets;
 };
 

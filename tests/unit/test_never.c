@@ -210,6 +210,47 @@ static void test_sets(void **state)
 	assert_set(f, "ipset-bad-v4", "169.254.169.254 198.51.100.4");
 }
 
+static void test_many_subnets(void **state)
+{
+	struct fixture *f = *state;
+	struct buf network = { 0 }, firewall = { 0 };
+	struct never never = { 0 };
+	struct policy policy = { 0 };
+	const char *sep = "";
+
+	(void)f;
+	buf_puts(&network, "{\"networks\": [");
+	buf_puts(&firewall, "{\"networks\": {");
+	for (int i = 0; i < 200; i++) {
+		buf_printf(&network,
+			   "%s{\"name\": \"n%d\", \"subnet\": \"10.%d.0.0/24\", \"subnet6\": "
+			   "\"fd00:%x::/64\"}",
+			   sep, i, i, i);
+		if (i % 2 == 0)
+			buf_printf(&firewall, "%s\"n%d\": {\"egress\": [{\"action\": \"drop\"}]}",
+				   sep, i);
+		sep = ",";
+	}
+	buf_puts(&network, "]}");
+	buf_puts(&firewall, "}}");
+	policy_read(&policy, network.data, firewall.data);
+	never_set_policy(&never, &policy);
+	for (int i = 0; i < 200; i++) {
+		cleanup(cleanup_free) char *in4 = xasprintf("10.%d.0.255", i);
+		cleanup(cleanup_free) char *out4 = xasprintf("10.%d.1.0", i);
+		cleanup(cleanup_free) char *in6 = xasprintf("fd00:%x::ff", i);
+		struct ipaddr a = addr(in4), b = addr(out4), c = addr(in6);
+
+		assert_int_equal(never_reason(&never, &a) != NULL, i % 2 == 0);
+		assert_null(never_reason(&never, &b));
+		assert_int_equal(never_reason(&never, &c) != NULL, i % 2 == 0);
+	}
+	never_free(&never);
+	policy_free(&policy);
+	buf_free(&network);
+	buf_free(&firewall);
+}
+
 /* Addresses of the host come and go. */
 static void test_own(void **state)
 {
@@ -293,8 +334,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_reasons), TEST(test_sets),   TEST(test_own),
-		TEST(test_adopted), TEST(test_alarms), TEST(test_one_shot),
+		TEST(test_reasons), TEST(test_many_subnets), TEST(test_sets),	  TEST(test_own),
+		TEST(test_adopted), TEST(test_alarms),	     TEST(test_one_shot),
 	};
 
 	return cmocka_run_group_tests_name("never", tests, NULL, NULL);
