@@ -459,11 +459,14 @@ static void stop(struct daemon *d)
 	sd_notify(0, "STOPPING=1");
 	if (d->stopping)
 		daemon_repair_last(d);
+	if (d->stopping)
+		daemon_unjudged_last(d);
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
 	daemon_denied_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
+	daemon_unjudged_stop(d);
 	daemon_drain_stop(d);
 	daemon_settings_stop(d);
 	daemon_status_forget(d);
