@@ -137,9 +137,12 @@ static void repair(struct daemon *d)
 
 static int on_repair(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct daemon *d = data;
+
 	(void)source;
 	(void)usec;
-	repair(data);
+	if (d->repair_waiting)
+		repair(d);
 	return 0;
 }
 
@@ -253,10 +256,14 @@ static bool read_events(struct daemon *d)
 
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
+	struct daemon *d = data;
+
 	(void)source;
 	(void)fd;
 	(void)revents;
-	read_events(data);
+	/* At once and not by the timer, which comes up to a millisecond late: the network is open. */
+	if (!read_events(d) && d->repair_waiting && d->repair_at_ms <= daemon_now_ms(d))
+		repair(d);
 	return 0;
 }
 
