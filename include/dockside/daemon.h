@@ -97,7 +97,9 @@ struct daemon {
 
 	/* daemon_settings.c */
 	sd_event_source *settings_timer;
-	char *settings_error; /* NULL: they are as they must be */
+	char *settings_error;	   /* NULL: they are as they must be */
+	bool settings_made;	   /* they were so once */
+	uint64_t settings_told_ms; /* until then nobody is told that they were turned off again */
 
 	/* daemon_ctl.c */
 	struct ctl *ctl;
