@@ -29,7 +29,7 @@
 #include "dockside/plan.h"
 #include "dockside/util.h"
 
-#define READ_MAX 8 /* datagrams at once, some hundred entries each: others in the event loop wait */
+#define READ_MAX 4 /* datagrams at once, some hundred entries each: others in the event loop wait */
 #define BATCH_SIZE 16384u  /* bytes of requests in one datagram */
 #define REQUEST_ROOM 512u  /* more than one takes */
 #define LABELS_BYTES 16u   /* the kernel's NF_CT_LABELS_MAX_SIZE */
