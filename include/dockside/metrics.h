@@ -76,7 +76,7 @@ struct metrics_state {
 	uint64_t load_ms;
 	uint64_t repairs;
 	uint64_t ended; /* connections that were opened without our rules */
-	bool repaired; /* ever */
+	bool repaired;	/* ever */
 	uint64_t repair_ms;
 	bool repairs_limited, repair_waiting;
 	size_t alarms;
