@@ -250,6 +250,14 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner)
 	return outer->len <= inner->len && prefix_contains(outer, &inner->addr);
 }
 
+struct prefix prefix_of(const struct ipaddr *addr, uint8_t len)
+{
+	struct prefix prefix = { *addr, len };
+
+	mask_host_bits(&prefix);
+	return prefix;
+}
+
 struct prefix prefix_of_address(const struct ipaddr *addr)
 {
 	return (struct prefix){ *addr, (uint8_t)(8 * family_bytes(addr->family)) };

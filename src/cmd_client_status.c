@@ -306,6 +306,7 @@ static void print_drift(const struct json_node *drift, FILE *out)
 	const char *message = json_text(drift, "message", NULL);
 	const char *files = json_text(drift, "files", NULL);
 	const struct json_node *repairs = json_member(drift, "repairs", JSON_INT);
+	const struct json_node *ended = json_member(drift, "ended", JSON_INT);
 	struct buf b = { 0 };
 
 	if (!repairs)
@@ -317,6 +318,9 @@ static void print_drift(const struct json_node *drift, FILE *out)
 	if (repairs->u.integer == 0)
 		return;
 	put_age(&b, drift, "age");
+	if (ended && ended->u.integer > 0)
+		buf_printf(&b, ", ended %" PRId64 " connection%s opened meanwhile",
+			   ended->u.integer, ended->u.integer == 1 ? "" : "s");
 	fprintf(out, "drift: repaired %" PRId64 " time%s, last %s%s%s%s\n", repairs->u.integer,
 		repairs->u.integer == 1 ? "" : "s", buf_str(&b), message ? ": " : "",
 		message ? message : "",

@@ -494,6 +494,8 @@ static void stop(struct daemon *d)
 	sd_notify(0, "STOPPING=1");
 	if (d->stopping)
 		daemon_repair_last(d);
+	if (d->stopping)
+		daemon_unjudged_last(d);
 	daemon_ctl_stop(d);
 	daemon_docker_stop(d);
 	daemon_judged_stop(d);
@@ -501,6 +503,7 @@ static void stop(struct daemon *d)
 	daemon_own_stop(d);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
+	daemon_unjudged_stop(d);
 	daemon_drain_stop(d);
 	daemon_settings_stop(d);
 	daemon_files_stop(d);

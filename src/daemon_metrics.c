@@ -53,6 +53,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.load_ms = d->last_load.unix_ms,
 		.repairs = d->repairs.total,
 		.repaired = d->repairs.total > 0,
+		.ended = daemon_unjudged_ended(d),
 		.repair_ms = d->repair_unix_ms,
 		.repairs_limited = repairs_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,

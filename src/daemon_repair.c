@@ -6,7 +6,8 @@
  * process, whose number in the kernel's own numbering the first transaction of our set socket
  * tells. Any other that touches our table is followed by a comparison of everything, which puts
  * back what differs: at once, unless there have been too many of late (repairs.h). One that touches
- * only Docker's tables is followed by a look at the shim.
+ * only Docker's tables is followed by a look at the shim. Connections that were opened while the table was
+ * gone end after the repair (daemon_unjudged.c).
  */
 #include "dockside/daemon.h"
 
@@ -126,6 +127,9 @@ static void repair(struct daemon *d)
 		return;
 	}
 	note_failure(d, false);
+	if (d->opened || (d->repair_table && result.n_chains + result.n_sets > 0))
+		daemon_unjudged_end(d);
+	d->opened = false;
 	d->repair_table = false;
 	if (!result.changed) {
 		buf_reset(&d->damage);
@@ -148,9 +152,12 @@ static void repair(struct daemon *d)
 
 static int on_repair(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct daemon *d = data;
+
 	(void)source;
 	(void)usec;
-	repair(data);
+	if (d->repair_waiting)
+		repair(d);
 	return 0;
 }
 
@@ -197,6 +204,26 @@ static bool touches_our_table(const struct nft_transaction *t)
 	return false;
 }
 
+/*
+ * Whether packets may have passed since that our rules would have judged. By what was touched, not by what the
+ * repair finds: a reload may have put it back before.
+ */
+static bool opens(const struct nft_transaction *t)
+{
+	if (t->tables[WATCHED_DOCKSIDE] != 0 || t->overflow)
+		return true;
+	for (size_t i = 0; i < t->n_touched; i++) {
+		const struct touched *touched = &t->touched[i];
+
+		if (touched->table != WATCHED_DOCKSIDE)
+			continue;
+		if (touched->kind == TOUCHED_CHAIN ||
+		    (touched->kind == TOUCHED_SET && strncmp(touched->name, "dispatch", 8) == 0))
+			return true;
+	}
+	return false;
+}
+
 static enum deed deed_of(const struct daemon *d, const struct nft_transaction *t)
 {
 	if (t->portid == nft_sets_portid(d->enforcer.sets))
@@ -215,6 +242,7 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 		return;
 	now_ms = daemon_now_ms(d);
 	d->repair_table |= table;
+	d->opened |= opens(t);
 	describe(&d->damage, t);
 	repair_at(d, repairs_when(&d->repairs, now_ms));
 }
@@ -243,10 +271,14 @@ static bool read_events(struct daemon *d)
 
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
+	struct daemon *d = data;
+
 	(void)source;
 	(void)fd;
 	(void)revents;
-	read_events(data);
+	/* At once and not by the timer, which comes up to a millisecond late: the network is open. */
+	if (!read_events(d) && d->repair_waiting && d->repair_at_ms <= daemon_now_ms(d))
+		repair(d);
 	return 0;
 }
 

@@ -369,6 +369,7 @@ static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now
 	json_out_int(out, "repairs", (int64_t)d->repairs.total);
 	put_age(out, "age", now_ms, ever, last_ms);
 	json_out_bool(out, "limited", repairs_limited(&d->repairs, now_ms));
+	json_out_int(out, "ended", (int64_t)daemon_unjudged_ended(d));
 	json_out_string(out, "message", d->last_damage);
 	json_out_string(out, "files", daemon_files_drift(d));
 	json_out_close(out, '}');

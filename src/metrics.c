@@ -239,6 +239,12 @@ static void put_repairs(const struct metrics *m, size_t i, struct buf *b)
 	put_plain(b, m->state.repairs);
 }
 
+static void put_ended(const struct metrics *m, size_t i, struct buf *b)
+{
+	(void)i;
+	put_plain(b, m->state.ended);
+}
+
 static void put_repair_time(const struct metrics *m, size_t i, struct buf *b)
 {
 	(void)i;
@@ -485,6 +491,9 @@ static const struct metric {
 	  put_reload_time },
 	{ "repairs_total", "counter", "Times that what others had changed was put back.", one,
 	  put_repairs },
+	{ "unjudged_connections_ended_total", "counter",
+	  "Connections that were opened while our rules were gone, and that a repair has ended.",
+	  one, put_ended },
 	{ "last_repair_timestamp_seconds", "gauge",
 	  "When that was last, in seconds since 1970; absent if it never was.", one_if_repaired,
 	  put_repair_time },

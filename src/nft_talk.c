@@ -60,7 +60,19 @@ struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t famil
 	return nlh;
 }
 
-/* After an error the rest of the answers may still be to come: start afresh. */
+/*
+ * The kernel has refused the request, and nothing more is to come. So it is where the table is gone, and then
+ * time matters: closing a socket of netfilter takes some 10 ms while the kernel frees what was deleted.
+ */
+static bool is_refusal(const struct nft_reader *reader, ssize_t n)
+{
+	const struct nlmsghdr *nlh = (const void *)reader->buf;
+
+	return n > 0 && mnl_nlmsg_ok(nlh, (int)n) && nlh->nlmsg_type == NLMSG_ERROR &&
+	       nlh->nlmsg_seq == reader->seq;
+}
+
+/* After another error the rest of the answers may still be to come: start afresh. */
 static void reopen(struct nft_reader *reader)
 {
 	struct mnl_socket *fresh = NULL;
@@ -74,20 +86,20 @@ static void reopen(struct nft_reader *reader)
 int nft_talk(struct nft_reader *reader, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
 	uint32_t portid = mnl_socket_get_portid(reader->socket);
+	ssize_t n = 0;
 	int r = 1;
 
 	if (mnl_socket_sendto(reader->socket, nlh, nlh->nlmsg_len) < 0)
 		r = -errno;
 	while (r > 0) {
-		ssize_t n = mnl_socket_recvfrom(reader->socket, reader->buf, sizeof(reader->buf));
-
+		n = mnl_socket_recvfrom(reader->socket, reader->buf, sizeof(reader->buf));
 		if (n < 0)
 			r = -errno;
 		else if ((r = mnl_cb_run(reader->buf, (size_t)n, reader->seq, portid, cb, data)) <
 			 0)
 			r = errno ? -errno : -EBADMSG;
 	}
-	if (r < 0)
+	if (r < 0 && !is_refusal(reader, n))
 		reopen(reader);
 	return r;
 }

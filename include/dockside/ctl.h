@@ -124,6 +124,7 @@
  *      "repairs": 0,                       since the start
  *      "age": null,                        seconds since the last repair; null: there was none
  *      "limited": false,                   repairs are too many: at most one every 5 s
+ *      "ended": 0,                         connections that were opened without our rules, since the start
  *      "message": "…",                     what was missing last and who did it; null
  *      "files": null},                     how those on the disk differ from what runs: their state, see above
  *  "versions": {"dsfw-nft": "0.1.0", "libnftables": "1.0.6", "kernel": "6.1.0"}}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
- * DNS; daemon_repair.c watches what others do to the ruleset; daemon_drain.c waits for the containers of
+ * DNS; daemon_repair.c watches what others do to the ruleset, daemon_unjudged.c ends what was
+ * opened meanwhile; daemon_drain.c waits for the containers of
  * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_judged.c
  * knows whether packets reach the rules; daemon_denied.c hears what was refused and looked up;
  * daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted files and compares those on
@@ -102,8 +103,11 @@ struct daemon {
 	bool repair_table; /* not the shim alone */
 	bool repair_failed;
 	uint64_t repair_at_ms;
+	bool opened;	   /* since the last repair packets may have passed that nobody judged */
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
+
+	struct daemon_unjudged *unjudged; /* daemon_unjudged.c; NULL: there was no need yet */
 
 	sd_event_source *drain_timer; /* daemon_drain.c */
 
@@ -117,7 +121,9 @@ struct daemon {
 
 	/* daemon_settings.c */
 	sd_event_source *settings_timer;
-	char *settings_error; /* NULL: they are as they must be */
+	char *settings_error;	   /* NULL: they are as they must be */
+	bool settings_made;	   /* they were so once */
+	uint64_t settings_told_ms; /* until then nobody is told that they were turned off again */
 
 	/* daemon_ctl.c */
 	struct ctl *ctl;
@@ -186,6 +192,14 @@ void daemon_repair_catch_up(struct daemon *daemon);
 void daemon_repair_last(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
+
+/* The rules are back: connections that were opened without them end, soon. */
+void daemon_unjudged_end(struct daemon *daemon);
+/* Connections that it has ended. */
+uint64_t daemon_unjudged_ended(const struct daemon *daemon);
+/* Ends those that are still to end at once: nobody will later. */
+void daemon_unjudged_last(struct daemon *daemon);
+void daemon_unjudged_stop(struct daemon *daemon);
 
 /* Makes the host's settings, now and from then on. */
 void daemon_settings_make(struct daemon *daemon);

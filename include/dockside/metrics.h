@@ -77,7 +77,8 @@ struct metrics_state {
 	bool load_failed; /* the last one */
 	uint64_t load_ms;
 	uint64_t repairs;
-	bool repaired; /* ever */
+	uint64_t ended; /* connections that were opened without our rules */
+	bool repaired;	/* ever */
 	uint64_t repair_ms;
 	bool repairs_limited, repair_waiting;
 	size_t alarms;

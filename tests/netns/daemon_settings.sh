@@ -7,6 +7,11 @@
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$here/daemon_lib.sh"
 
+bridge ds-a 172.30.1.1/24 fd77:1::1/64 || bail "cannot build the network"
+container c1 ds-a 172.30.1.11 fd77:1::11 || bail "cannot build the network"
+container c2 ds-a 172.30.1.12 fd77:1::12 || bail "cannot build the network"
+start_peers
+ask "serve c2 tcp 7000" "serve c2 udp 7000"
 network_config <<<'{"networks": [{"name": "ds-a", "subnet": "172.30.1.0/24"}]}'
 firewall_config <<<'{"networks": {"ds-a": {"egress": [{"action": "drop"}]}}}'
 settings=/proc/sys/net/bridge
@@ -30,13 +35,42 @@ is "the module comes" "$(until_true 15 ready && echo ready)" ready
 like "systemd is told" "$(grep STATUS= $told | tail -1)" ', 0 names$'
 is "the settings are made" "$(cat $settings/bridge-nf-{call-iptables,call-ip6tables,filter-vlan-tagged} | xargs)" \
 	"1 1 1"
-echo 0 >$settings/bridge-nf-call-iptables
+
+# ---- somebody turns them off ---------------------------------------------------------------------
+
 # shellcheck disable=SC2317 # until_true calls it
-turned_on()
+turned_on() # SETTING
 {
-	[[ $(<"$settings/bridge-nf-call-iptables") == 1 ]]
+	[[ $(<"$settings/$1") == 1 ]]
 }
-is "one is turned off: it is turned on again" "$(until_true 15 turned_on && echo yes)" yes
+# again SETTING: it is turned off, and on within a second
+again()
+{
+	local begin took
+	begin=${EPOCHREALTIME/./}
+	echo 0 >"$settings/$1"
+	until_true 15 turned_on "$1"
+	took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	result "$1 is turned off: it is turned on again" "$( ((took <= 1000)) || echo "after $took ms")"
+	echo "# after $took ms"
+}
+again bridge-nf-call-iptables
+again bridge-nf-call-ip6tables
+again bridge-nf-filter-vlan-tagged
+is "the log says so, but not each time" "$(life | grep -c '^warning: somebody had turned off net.bridge')" 1
+
+# What is opened meanwhile ends: the daemon is held, so that it has the time.
+kill -STOP "$daemon_pid"
+echo 0 >$settings/bridge-nf-call-iptables
+echo 0 >$settings/bridge-nf-call-ip6tables
+like "without them containers reach each other" \
+	"$(ask "hold tcp4 c1 tcp 172.30.1.12:7000" "hold tcp6 c1 tcp [fd77:1::12]:7000" "hold udp c1 udp 172.30.1.12:7000" |
+		xargs)" '^open c2 .* open c2 .* open c2 '
+kill -CONT "$daemon_pid"
+until_true 5 turned_on bridge-nf-call-iptables
+until_true 5 turned_on bridge-nf-call-ip6tables
+is "afterwards these connections are dead" "$(ask "alive tcp4" "alive tcp6" "alive udp" | xargs)" "dead dead dead"
+stop_peers
 end_daemon TERM
 is "a good end" "$status" 0
 

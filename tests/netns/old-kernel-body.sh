@@ -288,6 +288,58 @@ is "another" "$(tcp 172.30.1.1 23)" reset
 is "ping" "$(echo_request 198.51.100.1)" answered
 is "ping to elsewhere" "$(echo_request 198.51.100.2)" silence
 
+# ---- what is opened while the table is gone ------------------------------------------------------
+
+for server in "outside 444" "outside 2022" "dev2 2022"; do
+	ip netns exec "${server% *}" nc -ll -p "${server#* }" -e cat &
+done
+dsfw-nft daemon --network-config /tmp/network.json --firewall-config /tmp/firewall.json >/tmp/log 2>&1 &
+daemon=$!
+logged() # PATTERN: within 10 s
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q "$1" /tmp/log && return
+		sleep 1
+	done
+	sed 's/^/# /' /tmp/log
+	return 1
+}
+flow() # NAME ADDRESS PORT: from dev, kept open
+{
+	busybox mkfifo "/tmp/$1.in"
+	ip netns exec dev nc "$2" "$3" <"/tmp/$1.in" >"/tmp/$1.out" 2>/dev/null &
+	sleep 1000 >"/tmp/$1.in" &
+	is "$1 opens" "$(says "$1" hello)" hello
+}
+says() # NAME WORD: what comes back within 3 s
+{
+	timeout 1 sh -c "echo $2 >/tmp/$1.in"
+	for _ in 1 2 3; do
+		grep "$2" "/tmp/$1.out" && return
+		sleep 1
+	done
+	echo nothing
+}
+logged ready
+flow judged4 198.51.100.2 444
+flow judged6 2001:db8::2 444
+kill -STOP $daemon
+nft 'flush ruleset
+	table inet other { chain c { type filter hook forward priority 0; ct state new counter; }; }'
+flow denied4 198.51.100.2 2022
+flow denied6 2001:db8::2 2022
+flow lateral4 172.30.1.12 2022
+flow lateral6 fd77:1::12 2022
+kill -CONT $daemon
+is "the repair is followed by their end" "$(logged 'ended 4 connections' && echo said)" said
+is "what was judged goes on" "$(says judged4 again) $(says judged6 again)" "again again"
+is "what was not is dead" "$(says denied4 again) $(says denied6 again) $(says lateral4 again) $(says lateral6 again)" \
+	"nothing nothing nothing nothing"
+kill $daemon
+wait $daemon
+is "the daemon stops" "$?" 0
+nft delete table inet other
+
 is "teardown" "$(dsfw teardown) $(nft list ruleset)" "0 removed table ine "
 is "everything passes" "$(tcp 198.51.100.2 22), $(tcp fd77:1::12 80)" "outside 22, dev2 80"
 echo "1..$n"

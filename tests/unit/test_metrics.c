@@ -322,6 +322,7 @@ static void test_lines(void **state)
 	assert_line(&text, "dsfw_nft_reloads_total{result=\"error\"} 1");
 	assert_line(&text, "dsfw_nft_last_reload_successful 0");
 	assert_line(&text, "dsfw_nft_drift 1");
+	assert_line(&text, "dsfw_nft_unjudged_connections_ended_total 0");
 	assert_line(&text, "dsfw_nft_shim_state{table=\"ip filter\",state=\"no DOCKER-USER\"} 1");
 	assert_line(&text, "dsfw_nft_docker_state{state=\"unknown\"} 1");
 	assert_line(&text, "dsfw_nft_docker_state{state=\"connected\"} 0");
