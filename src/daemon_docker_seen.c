@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/log.h"
+
 #define INSPECT_AT_ONCE 4
 #define RENEW_MS 5000
 
@@ -39,7 +41,21 @@ static void free_seen(struct seen *seen)
 	free(seen->name);
 	free(seen->bridge);
 	free(seen->id);
+	free(seen->other_mac);
 	engine_containers_free(&seen->containers);
+}
+
+/* Once for each that is found. */
+static void look_at_mac(struct seen *seen)
+{
+	char *text = seen->has_identity && !seen->draining
+			     ? networks_other_mac(&seen->identity, &seen->containers)
+			     : NULL;
+
+	if (text && (!seen->other_mac || strcmp(text, seen->other_mac) != 0))
+		log_warning("network %s: %s", seen->name, text);
+	free(seen->other_mac);
+	seen->other_mac = text;
 }
 
 void daemon_docker_forget(struct daemon_docker *k)
@@ -75,6 +91,9 @@ static void carry_over(struct daemon_docker *k, struct seen *seen)
 	seen->restarting = old->restarting;
 	seen->containers = old->containers;
 	old->containers = (struct engine_containers){ 0 };
+	seen->other_mac = old->other_mac;
+	old->other_mac = NULL;
+	look_at_mac(seen); /* another one may be configured now */
 }
 
 static void add_configured(struct daemon_docker *k, struct seen *seen,
@@ -159,6 +178,7 @@ static void take_containers(struct daemon_docker *k, struct seen *seen,
 	}
 	engine_containers_free(&seen->containers);
 	seen->containers = containers;
+	look_at_mac(seen);
 	take_known(k, seen);
 }
 
@@ -430,6 +450,8 @@ void daemon_docker_status_network(struct daemon *d, struct json_out *out, const 
 	for (size_t i = 0; seen && i < k->n_notes; i++)
 		if (strcmp(k->notes[i].network, seen->name) == 0)
 			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i].text);
+	if (seen && seen->other_mac)
+		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen->name, seen->other_mac);
 	json_out_string(out, "docker",
 			!seen || !connected				  ? "unknown"
 			: !seen->id					  ? "absent"

@@ -210,6 +210,38 @@ bool networks_is_dockside(const struct engine_container *c, const struct network
 	       (!id->has_mac || (c->has_mac && memcmp(c->mac, id->mac, sizeof(c->mac)) == 0));
 }
 
+/* By the addresses alone, or NULL */
+static const struct engine_container *find_address(const struct engine_containers *containers,
+						   const struct networks_identity *id)
+{
+	for (size_t i = 0; i < containers->n; i++) {
+		const struct engine_container *c = &containers->items[i];
+
+		if ((id->has_ip && c->has_ip && ipaddr_cmp(&c->ip, &id->ip) == 0) ||
+		    (id->has_ip6 && c->has_ip6 && ipaddr_cmp(&c->ip6, &id->ip6) == 0))
+			return c;
+	}
+	return NULL;
+}
+
+char *networks_other_mac(const struct networks_identity *id,
+			 const struct engine_containers *containers)
+{
+	const struct engine_container *c = id->has_mac ? find_address(containers, id) : NULL;
+	char have[ADDR_STRLEN], wanted[ADDR_STRLEN], ip[ADDR_STRLEN];
+
+	if (!c || !c->has_mac || memcmp(c->mac, id->mac, sizeof(c->mac)) == 0)
+		return NULL;
+	return xasprintf(
+		"dockside_mac is %s, but %s, the container with %s, has the MAC address %s: the "
+		"rules treat it like any other; start it with the MAC address %s (since Docker 28 "
+		"one is chosen at random unless mac_address in Compose, or --mac-address, gives "
+		"it), or leave dockside_mac out",
+		mac_format(id->mac, wanted), c->name,
+		ipaddr_format(id->has_ip ? &id->ip : &id->ip6, ip), mac_format(c->mac, have),
+		wanted);
+}
+
 size_t networks_count_attached(const struct engine_containers *containers,
 			       const struct networks_identity *identity)
 {

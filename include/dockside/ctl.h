@@ -83,7 +83,8 @@
  *                                          `denied`, and what is not; absent with --log-group none
  *      "docker": "present",                or "absent", "differs", "unknown"
  *      "containers": 2,                    attached, the dockside container among them; null: unknown
- *      "docker_message": "…"}},            what differs, or why it could not be created; null
+ *      "docker_message": "…"}},            what differs (as the dockside container's MAC address), or why it
+ *                                          could not be created; null
  *  "names": {"db.example.com": {
  *      "addresses": ["192.0.2.1"],         sorted; in "ipsets" too where an ipset has the name
  *      "age": 12,                          seconds since DNS last answered; null: it never has

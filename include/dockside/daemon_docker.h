@@ -18,6 +18,7 @@ struct seen {
 	bool known;  /* has been answered */
 	uint64_t known_ms;
 	struct engine_containers containers;
+	char *other_mac;   /* networks_other_mac() */
 	size_t restarting; /* of a draining network: containers that Docker will start again */
 };
 

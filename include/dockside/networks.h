@@ -71,6 +71,13 @@ bool networks_is_dockside(const struct engine_container *container,
 			  const struct networks_identity *identity);
 
 /*
+ * Where Docker says that the container with dockside_ip or dockside_ip6 has another MAC address than
+ * dockside_mac: what that means and what to do, for the caller to free. NULL where it does not.
+ */
+char *networks_other_mac(const struct networks_identity *identity,
+			 const struct engine_containers *containers);
+
+/*
  * How many containers keep a removed network's policy in force (SPEC §8): all but the dockside
  * container, which sits on every network for good and whose traffic the policy does not judge. It
  * is the one that has every address that is configured for it, by Docker's word; where it is

@@ -146,7 +146,7 @@ before=$(life | wc -l)
 dockerd_restart
 until_true 15 shows connected docker state
 like "a restart of Docker makes one line" "$(life | tail -n +$((before + 1)) | grep -v 'put back\|by uid')" \
-	"^Docker [^ ]* \(API 1.41\) answers again, after [0-9]+ s$"
+	"^Docker [^ ]* \($(docker_speaks)\) answers again, after [0-9]+ s$"
 is "and nobody has left" "$(until_true 5 shows 1 network_details ds-A containers; of network_details ds-A containers)" 1
 
 kill -STOP "$dockerd_pid"

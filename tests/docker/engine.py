@@ -3,13 +3,14 @@
 """Asks dockerd over its socket what its command line cannot say, or not in every version.
 
 usage: engine.py SOCKET METHOD PATH [JSON]     prints the answer; exit status 1 if that is an error
-       engine.py SOCKET run NAME NETWORK ADDRESS ADDRESS6 MAC [HOST-PORT:PORT...]
+       engine.py SOCKET run NAME NETWORK ADDRESS ADDRESS6 MAC [HOST-PORT:PORT...] [NETWORK=ADDRESS=MAC]
 
-run: a container of bb:1 with its own choice of address and MAC ("-": none), and published TCP ports.
+run: a container of bb:1 with its own choice of address and MAC ("-": none), and published TCP ports, perhaps
+on another network, too. Before API 1.44 Docker takes no MAC there, and derives it from the address; since then
+it takes one when it makes the container, though not from one that is connected later (seen with 28.5).
 """
 import http.client
 import json
-import os
 import socket
 import sys
 
@@ -25,8 +26,7 @@ class Engine(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
     def ask(self, method, path, body=None):
-        version = os.environ.get("DOCKER_API_VERSION", "1.41")
-        self.request(method, f"/v{version}{path}", body and json.dumps(body),
+        self.request(method, path, body and json.dumps(body),
                      {"Content-Type": "application/json"})
         answer = self.getresponse()
         text = answer.read().decode()
@@ -35,17 +35,31 @@ class Engine(http.client.HTTPConnection):
         return text
 
 
-def container(network, address, address6, mac, ports):
+    def has_endpoint_macs(self):
+        """Where the MAC address is the endpoint's, no longer the container's."""
+        return int(json.loads(self.ask("GET", "/version"))["ApiVersion"].split(".")[1]) >= 44
+
+
+def endpoint_of(address, address6, mac):
     given = {"IPv4Address": address, "IPv6Address": address6}
     endpoint = {"IPAMConfig": {key: value for key, value in given.items() if value != "-"}}
+    if mac != "-":
+        endpoint["MacAddress"] = mac
+    return endpoint
+
+
+def container(engine, network, address, address6, mac, ports, others):
     published = dict(reversed(port.split(":")) for port in ports)
     wanted = {"Image": "bb:1", "StopSignal": "SIGKILL",
               "ExposedPorts": {f"{port}/tcp": {} for port in published},
               "HostConfig": {"NetworkMode": network,
                              "PortBindings": {f"{port}/tcp": [{"HostPort": host}]
                                               for port, host in published.items()}},
-              "NetworkingConfig": {"EndpointsConfig": {network: endpoint}}}
-    if mac != "-":
+              "NetworkingConfig": {"EndpointsConfig": {network: endpoint_of(address, address6, mac)}}}
+    if engine.has_endpoint_macs():
+        for other, *its in others:
+            wanted["NetworkingConfig"]["EndpointsConfig"][other] = endpoint_of(its[0], "-", its[1])
+    elif mac != "-":
         wanted["MacAddress"] = mac
     return wanted
 
@@ -57,10 +71,15 @@ def main():
         body = json.loads(args[1]) if len(args) > 1 else None
         print(engine.ask(verb, args[0], body), end="")
         return
-    name, network, address, address6, mac, *ports = args
+    name, network, address, address6, mac, *rest = args
+    ports = [arg for arg in rest if "=" not in arg]
+    others = [arg.split("=") for arg in rest if "=" in arg]
     engine.ask("POST", f"/containers/create?name={name}",
-               container(network, address, address6, mac, ports))
+               container(engine, network, address, address6, mac, ports, others))
     engine.ask("POST", f"/containers/{name}/start")
+    for other, address, mac in others if not engine.has_endpoint_macs() else []:
+        engine.ask("POST", f"/networks/{other}/connect",
+                   {"Container": name, "EndpointConfig": endpoint_of(address, "-", mac)})
 
 
 main()

@@ -83,8 +83,16 @@ until_true 5 prints '^True$' of docker events
 fake_tell connect ds-A c1 02:42:ac:1e:01:0b 172.30.1.11
 until_true 3 has ds-A 1
 is "who is attached is known" "$(of network_details ds-A containers)" 1
+fake_tell connect ds-A dockside 92:01:02:03:04:05 172.30.1.2
+until_true 3 network_is ds-A differs
+is "a dockside container with another MAC address than dockside_mac is in the log, once" \
+	"$(life | grep -cE '^(<4>|warning: )?network ds-A: dockside_mac is 02:42:ac:1e:01:02, but dockside, .* 92:01:02:03:04:05: ')" 1
+like "and in status" "$(of network_details ds-A docker) $(client status; echo "$out")" \
+	$'^differs .*\nnetwork ds-A: dockside_mac is 02:42:ac:1e:01:02, but dockside, [^\n]*; start it with'
+fake_tell disconnect ds-A dockside
 fake_tell connect ds-A dockside 02:42:ac:1e:01:02 172.30.1.2
-until_true 3 has ds-A 2
+until_true 3 network_is ds-A present
+is "with that MAC address all is well" "$(of network_details ds-A docker) $(of network_details ds-A containers)" "present 2"
 fake_tell remove ds-b
 until_true 3 network_is ds-b absent
 is "a network that somebody removes" "$(of network_details ds-b docker)" absent

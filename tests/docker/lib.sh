@@ -66,8 +66,7 @@ docker_dir=$t/docker
 dockerd_pid=
 dockerd_log=$docker_dir/log
 export DOCKER_HOST=unix://$docker_dir/docker.sock DOCKER_CONFIG=$docker_dir/cli
-# What 20.10 knows; a newer client is told to speak it.
-export DOCKER_API_VERSION=${DOCKER_API_VERSION:-1.41}
+unset DOCKER_API_VERSION # the client and dockerd find what both speak
 export TMPDIR=$t/tmp
 
 set_up_lab()
@@ -85,6 +84,38 @@ set_up_lab()
 	cat >"$docker_dir/daemon.json" <<-END
 		{"deprecated-key-path": "$docker_dir/key.json"}
 	END
+}
+
+# ---- what differs by Docker's version; which ones were seen is in README.md ------------------------
+
+docker_version=$("$DOCKERD" --version | sed -nE 's/^Docker version ([^ ,]+).*/\1/p')
+
+# docker_since VERSION: that one or a later one
+docker_since()
+{
+	[[ $(printf '%s\n' "$1" "$docker_version" | sort -V | head -n 1) == "$1" ]]
+}
+
+# What dockerd itself has in DOCKER-USER: 28.2.2 and later nothing
+docker_user_rules()
+{
+	docker_since 28.2.2 || echo "-A DOCKER-USER -j RETURN"
+}
+
+# How an attempt ends that a container makes to one of another network: Docker's own rules against it come after
+# ours, which reset what the policy refuses; from 28 on there are some before any other
+apart()
+{
+	docker_since 28 && echo silence || echo reset
+}
+
+# The API that the program and dockerd speak, and which of Docker's firewalls it is, as told from 1.49 on
+docker_speaks()
+{
+	local minor
+	minor=$(docker version -f '{{.Server.APIVersion}}')
+	minor=${minor#1.}
+	echo "API 1.$((minor < 51 ? minor : 51))$( ((minor < 49)) || echo ", firewall iptables")"
 }
 
 # ---- dockerd -------------------------------------------------------------------------------------
@@ -167,7 +198,8 @@ engine()
 
 # ---- containers ----------------------------------------------------------------------------------
 
-# container_run NAME NETWORK ADDRESS ADDRESS6 MAC [HOST-PORT:PORT…]: of bb:1; "-" for what Docker chooses
+# container_run NAME NETWORK ADDRESS ADDRESS6 MAC [HOST-PORT:PORT…] [NETWORK=ADDRESS=MAC]: of bb:1; "-" for
+# what Docker chooses
 container_run()
 {
 	engine run "$@" >/dev/null && container_bind "$1"
@@ -189,6 +221,8 @@ network_made()
 {
 	local options='{{.Driver}} {{.EnableIPv6}} {{range .IPAM.Config}}{{.Subnet}} {{.Gateway}} {{end}}'
 	options+='{{range $k, $v := .Options}}{{$k}}={{$v}} {{end}}'
+	# The program is ready without Docker, if that takes its time.
+	until_true 10 prints '"Name"' docker network inspect "$1"
 	docker network inspect -f "$options" "$1" >$t/made 2>&1 || {
 		result "the network $1 is made" "$(<$t/made)"
 		make_network "$@" || bail "no network $1"

@@ -59,8 +59,7 @@ network_made ds-two 172.30.2.0/24 172.30.2.1
 
 make_containers()
 {
-	container_run dockside ds-One 172.30.1.2 fd77:1::2 02:00:00:00:01:02 &&
-		docker network connect --ip 172.30.2.2 ds-two dockside &&
+	container_run dockside ds-One 172.30.1.2 fd77:1::2 02:00:00:00:01:02 ds-two=172.30.2.2=02:42:ac:1e:02:02 &&
 		container_run dev1a ds-One 172.30.1.11 fd77:1::11 02:00:00:00:01:11 8080:80 &&
 		container_run dev1b ds-One 172.30.1.12 fd77:1::12 - &&
 		container_run dev2a ds-two 172.30.2.11 - - 8082:80 &&
@@ -88,7 +87,7 @@ serve dockside dev1a dev1b dev2a dev2b plain1 plain2
 
 # ---- every kind of packet ------------------------------------------------------------------------
 
-cat >$t/probes <<'PROBES'
+cat >$t/probes <<PROBES
 	# egress
 	dev1a tcp 198.51.100.1:80 = open outside 198.51.100.1:80
 	dev1b tcp 198.51.100.3:443 = open outside
@@ -145,8 +144,8 @@ cat >$t/probes <<'PROBES'
 	outside tcp 192.0.2.1:8082 = open dev2a
 	outside tcp 192.0.2.1:8083 = open plain1
 	# networks are apart from each other
-	dev1a tcp 172.30.2.11:80 = reset
-	dev2a tcp 172.30.3.11:80 = reset
+	dev1a tcp 172.30.2.11:80 = $(apart)
+	dev2a tcp 172.30.3.11:80 = $(apart)
 	# a network that is not ours
 	plain1 tcp 198.51.100.2:81 = open outside
 	plain1 udp 198.51.100.2:81 = open outside

@@ -44,7 +44,11 @@ busybox_image || bail "no image"
 until_true 5 is_hooked
 is "when it has come, our jump is first there" "$(first_rule)" "$jump"
 is "once" "$(iptables -S | grep -c -- '-j DOCKSIDE-DISPATCH')" 1
-is "Docker's own rule is still there" "$(iptables -S DOCKER-USER | tail -1)" "-A DOCKER-USER -j RETURN"
+is "beside it is what Docker itself has there" "$(iptables -S DOCKER-USER | grep -vxFe '-N DOCKER-USER' -e "$jump" |
+	grep -v 'dsfw-nft: the FORWARD policy')" \
+	"$(docker_user_rules)"
+# Up to 27 Docker takes it away and puts it back whenever it makes a network, as it does when it starts.
+until_true 5 prints $'(ACCEPT|DROP)\n-A FORWARD -j DOCKER-USER' iptables -S FORWARD
 is "DOCKER-USER is before everything else of FORWARD" "$(iptables -S FORWARD | sed -n 2p)" \
 	"-A FORWARD -j DOCKER-USER"
 
@@ -240,8 +244,7 @@ dsfw teardown
 is "teardown gives ACCEPT back" "$status $(forward_policy)" "0 -P FORWARD ACCEPT"
 is "also of IPv6" "$(ip6tables -S FORWARD | head -1)" "-P FORWARD ACCEPT"
 is "and leaves nothing" "$(nft list ruleset 2>/dev/null | grep -ciE 'dockside')" 0
-is "Docker's own rule is still there" "$(iptables -S DOCKER-USER | xargs)" \
-	"-N DOCKER-USER -A DOCKER-USER -j RETURN"
+is "Docker has what it had there" "$(iptables -S DOCKER-USER | xargs)" "$( (echo "-N DOCKER-USER"; docker_user_rules) | xargs)"
 plain_works "after teardown"
 
 # Ready, or no more.

@@ -65,9 +65,11 @@ init()
 		: >"$root/dev/$node" && mount --bind "/dev/$node" "$root/dev/$node" || exit
 	done
 	ln -s /proc/self/fd "$root/dev/fd" && ln -s pts/ptmx "$root/dev/ptmx" || exit
-	# Settings that are not of the network namespace are the machine's.
+	# Settings that are not of the network namespace are the machine's. Of what is read-only systemd 257 makes
+	# nothing that a unit can write.
 	mount --bind "$root/proc/sys" "$root/proc/sys" &&
 		mount --bind "$root/proc/sys/net" "$root/proc/sys/net" &&
+		mount --bind "$root/proc/sys/fs/inotify" "$root/proc/sys/fs/inotify" &&
 		mount -o remount,bind,ro "$root/proc/sys" || exit
 	echo "127.0.0.1 localhost" >"$root/run/t/hosts"
 	: >"$root/run/t/resolv.conf"

@@ -309,7 +309,7 @@ monitored() # TABLE
 # What the kernel was told to delete, from `monitor_begin` on. A table of its own shows that it looks.
 monitor_begin()
 {
-	nft monitor destroy >$t/monitor &
+	nft monitor >$t/monitor & # "destroy" alone is no longer in its grammar (1.1)
 	monitor=$!
 	until_true 15 eval 'nft add table ip first; nft delete table ip first; monitored "ip first"'
 }

@@ -439,8 +439,8 @@ static void test_ring_is_shared(void **state)
 	for (uint64_t i = 1; i <= DENIED_EVENTS_MAX; i++)
 		add(&ring, "mad", i);
 	assert_int_equal(events_of(&ring, "calm"), 3);
-	assert_in_range(events_of(&ring, "mad"), 2046, 2047);
-	assert_in_range(events_of(&ring, "wild"), 2046, 2047);
+	assert_int_equal(events_of(&ring, "mad") / 2 * 2, 2046);
+	assert_int_equal(events_of(&ring, "wild") / 2 * 2, 2046);
 	assert_int_equal(ring.n, DENIED_EVENTS_MAX);
 	assert_true(denied_ring_knows(&ring, "Calm"));
 	/* More networks than there is room for: the latest ones. */

@@ -150,7 +150,8 @@ static void test_rotation(void **state)
 	(void)state;
 	run(&zone, 1000, 601000, TICK_MS);
 	/* TTLs are 15 s on average, and 20 s at most count. */
-	assert_in_range(zone.answers, 600 / REFRESH_S, 600000 / NAME_ASK_MIN_MS + 1);
+	assert_true(zone.answers >= 600 / REFRESH_S);
+	assert_true(zone.answers <= 600000 / NAME_ASK_MIN_MS + 1);
 }
 
 /* Dead for three times the stale time: what was current when it died stays, however long; alive again

@@ -210,6 +210,61 @@ static void test_attached(void **state)
 	assert_int_equal(networks_count_attached(&containers, &identity), 0);
 }
 
+static void assert_other_mac(const struct networks_identity *identity, const char *expected)
+{
+	struct engine_container items[] = {
+		{ .name = "other", .has_ip = true, .ip = addr("172.30.1.11") },
+		{ .name = "proxy",
+		  .has_ip = true,
+		  .ip = addr("172.30.1.2"),
+		  .has_ip6 = true,
+		  .ip6 = addr("fd00::2"),
+		  .has_mac = true,
+		  .mac = { 0x92, 1, 2, 3, 4, 5 } },
+	};
+	struct engine_containers containers = { .items = items, .n = 2 };
+	char *text = networks_other_mac(identity, &containers);
+
+	if (expected)
+		assert_ptr_equal(strstr(text, expected), text);
+	else
+		assert_null(text);
+	free(text);
+}
+
+static void test_other_mac(void **state)
+{
+	struct networks_identity identity = {
+		.has_ip = true,
+		.ip = addr("172.30.1.2"),
+		.has_mac = true,
+		.mac = { 0x02, 0x42, 172, 30, 1, 2 },
+	};
+
+	(void)state;
+	assert_other_mac(&identity,
+			 "dockside_mac is 02:42:ac:1e:01:02, but proxy, the container with "
+			 "172.30.1.2, has the MAC address 92:01:02:03:04:05: the rules treat it "
+			 "like any other; start it with the MAC address 02:42:ac:1e:01:02 ");
+	memcpy(identity.mac, (uint8_t[]){ 0x92, 1, 2, 3, 4, 5 }, 6);
+	assert_other_mac(&identity, NULL);
+	identity.mac[5]++;
+	identity.has_ip = false; /* nobody knows whose it should be */
+	assert_other_mac(&identity, NULL);
+	identity.has_ip6 = true;
+	identity.ip6 = addr("fd00::2");
+	assert_other_mac(&identity, "dockside_mac is 92:01:02:03:04:06, but proxy, the container "
+				    "with fd00::2, has the MAC address 92:01:02:03:04:05: ");
+	identity.has_mac = false;
+	assert_other_mac(&identity, NULL);
+	identity.has_mac = true;
+	identity.ip6 = addr("fd00::3"); /* it is not started yet */
+	assert_other_mac(&identity, NULL);
+	identity.has_ip = true;
+	identity.ip = addr("172.30.1.11"); /* Docker does not tell its MAC address */
+	assert_other_mac(&identity, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_creation),
 		cmocka_unit_test(test_orphans),
 		cmocka_unit_test(test_attached),
+		cmocka_unit_test(test_other_mac),
 	};
 
 	return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
