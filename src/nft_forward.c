@@ -29,15 +29,18 @@ static struct nftnl_expr *expr_new(const char *name)
 	return expr;
 }
 
-/* -m conntrack --ctstate RELATED,ESTABLISHED: struct xt_conntrack_mtinfo3, libnftnl takes it over. */
+/*
+ * -m conntrack --ctstate ESTABLISHED: struct xt_conntrack_mtinfo3, libnftnl takes it over. RELATED is not known: an
+ * ICMP error from a container would pass Docker's rules, whoever's connection it quotes. Those to containers
+ * pass by Docker's own rules for each bridge.
+ */
 static struct nftnl_expr *known_connections(void)
 {
 	struct nftnl_expr *expr = expr_new("match");
 	struct xt_conntrack_mtinfo3 *info = xcalloc(1, sizeof(*info));
 
 	info->match_flags = XT_CONNTRACK_STATE;
-	info->state_mask =
-		XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED) | XT_CONNTRACK_STATE_BIT(IP_CT_RELATED);
+	info->state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED);
 	nftnl_expr_set_str(expr, NFTNL_EXPR_MT_NAME, "conntrack");
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_MT_REV, 3);
 	nftnl_expr_set(expr, NFTNL_EXPR_MT_INFO, info, sizeof(*info));

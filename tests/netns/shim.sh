@@ -63,7 +63,7 @@ user_chain() # [TOOL]
 }
 
 jump="-A DOCKER-USER -j DOCKSIDE-DISPATCH"
-known="-A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment \
+known="-A DOCKER-USER -m conntrack --ctstate ESTABLISHED -m comment --comment \
 \"dsfw-nft: the FORWARD policy was ACCEPT\" -j ACCEPT"
 
 in_force()
@@ -138,9 +138,9 @@ dsfw apply
 in_force "with the table again"
 
 nft 'table inet other { chain pre { type filter hook prerouting priority raw; iifname "ds-1" meta mark set 0x5; }
-	chain post { type filter hook postrouting priority 0; iifname "ds-1" meta mark 0x10000005 counter; }; }'
+	chain post { type filter hook postrouting priority 0; iifname "ds-1" meta mark 0x00000005 counter; }; }'
 in_force "beside somebody's marks"
-like "one bit of the mark is ours, the others are not" \
+like "a mark leaves as it came" \
 	"$(nft list chain inet other post)" 'counter packets [1-9]'
 nft delete table inet other
 dsfw apply --mark-bit 0x2
