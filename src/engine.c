@@ -2,186 +2,13 @@
 #include "dockside/engine.h"
 
 #include <errno.h>
-#include <json-c/json.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 32
-#define ID_MAX 64
+#include "dockside/engine_json.h"
+
 #define BRIDGE_OPTION "com.docker.network.bridge.name"
 #define DERIVED_ID 12 /* "br-" and so much of the id is the name of a bridge that nobody named */
-
-/* ---- texts ---- */
-
-/* Fit for a message, a log and a terminal. */
-static void put_text(struct buf *b, const char *s, size_t len)
-{
-	for (size_t i = 0, n; i < len; i += n) {
-		uint32_t c = 0;
-
-		n = utf8_char(s + i, len - i, &c);
-		if (i + (n ? n : 1) > ENGINE_TEXT_MAX) {
-			buf_puts(b, "…");
-			return;
-		}
-		if (n > 0 && utf8_is_plain(c))
-			buf_add(b, s + i, n);
-		else
-			buf_putc(b, ' ');
-		n = n ? n : 1;
-	}
-}
-
-static char *clean_text(const char *s, size_t len)
-{
-	struct buf b = { 0 };
-
-	put_text(&b, s, len);
-	return buf_steal(&b);
-}
-
-static char *clean_string(struct json_object *string)
-{
-	return clean_text(json_object_get_string(string),
-			  (size_t)json_object_get_string_len(string));
-}
-
-static const char *arena_text(struct arena *arena, struct json_object *string)
-{
-	cleanup(cleanup_free) char *text = string ? clean_string(string) : NULL;
-
-	return text ? arena_strdup(arena, text) : "";
-}
-
-/* ---- trees ---- */
-
-static void put_object(struct json_object **object)
-{
-	json_object_put(*object);
-}
-
-static int nonsense(struct err *err, const char *what)
-{
-	err_set(err, EPROTO, "the answer makes no sense: %s", what);
-	return -EPROTO;
-}
-
-/* A value costs json-c some hundred bytes, however short it is in the text. */
-static bool too_many_values(const char *text, size_t len)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++)
-		n += text[i] == ',' || text[i] == '[' || text[i] == '{';
-	return n > ENGINE_VALUES_MAX;
-}
-
-static bool is_utf8(const char *text, size_t len)
-{
-	uint32_t code;
-
-	for (size_t i = 0, n; i < len; i += n) {
-		n = utf8_char(text + i, len - i, &code);
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
-
-/* json-c is neither strict nor asked to check UTF-8: json-c 0.18 then refuses a label that has UTF-8 behind an
- * escape, and with it the whole list. */
-static int parse(const char *text, size_t len, enum json_type type, struct json_object **ret,
-		 struct err *err)
-{
-	cleanup(put_object) struct json_object *root = NULL;
-	struct json_tokener *tokener;
-	enum json_tokener_error error;
-
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]) && text[len - 1])
-		len--;
-	if (len == 0)
-		return nonsense(err, "it is empty");
-	if (len > INT_MAX || too_many_values(text, len))
-		return nonsense(err, "it has too many values");
-	if (memchr(text, '\0', len))
-		return nonsense(err, "it has a NUL character");
-	if (!is_utf8(text, len))
-		return nonsense(err, "it is not UTF-8");
-	tokener = json_tokener_new_ex(DEPTH_MAX);
-	if (!tokener)
-		abort();
-	root = json_tokener_parse_ex(tokener, text, (int)len);
-	error = json_tokener_get_error(tokener);
-	if (root && json_tokener_get_parse_end(tokener) != len)
-		error = json_tokener_error_parse_unexpected;
-	json_tokener_free(tokener);
-	if (error == json_tokener_continue)
-		return nonsense(err, "it ends too early");
-	if (error != json_tokener_success)
-		return nonsense(err, json_tokener_error_desc(error));
-	if (!json_object_is_type(root, type))
-		return nonsense(err, type == json_type_array ? "it is not a list"
-							     : "it is not an object");
-	*ret = root;
-	root = NULL;
-	return 0;
-}
-
-/* A member of that type; NULL where it is absent or null. Returns -EPROTO for any other type. */
-static int member(struct json_object *object, const char *key, enum json_type type,
-		  struct json_object **ret, struct err *err)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, key, &value);
-	if (value && !json_object_is_type(value, type)) {
-		err_set(err, EPROTO, "the answer makes no sense: %s is not %s", key,
-			type == json_type_string   ? "a string"
-			: type == json_type_object ? "an object"
-						   : "a list");
-		return -EPROTO;
-	}
-	*ret = value;
-	return 0;
-}
-
-/* A string that must be there and not be empty. */
-static int needed_string(struct json_object *object, const char *key, struct json_object **ret,
-			 struct err *err)
-{
-	struct json_object *value = NULL;
-	int r = member(object, key, json_type_string, &value, err);
-
-	if (r < 0)
-		return r;
-	if (!value || json_object_get_string_len(value) == 0) {
-		err_set(err, EPROTO, "the answer makes no sense: it has no %s", key);
-		return -EPROTO;
-	}
-	*ret = value;
-	return 0;
-}
-
-static int needed_id(struct json_object *object, const char *key, struct json_object **ret,
-		     struct err *err)
-{
-	int r = needed_string(object, key, ret, err);
-	const char *id;
-	size_t len;
-
-	if (r < 0)
-		return r;
-	id = json_object_get_string(*ret);
-	len = (size_t)json_object_get_string_len(*ret);
-	/* It becomes part of a path. */
-	if (len > ID_MAX || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
-				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len) {
-		err_set(err, EPROTO, "the answer makes no sense: %s is no identifier", key);
-		return -EPROTO;
-	}
-	return 0;
-}
 
 /* ---- GET /version, GET /info ---- */
 
@@ -199,22 +26,22 @@ static bool parse_api(struct json_object *string, unsigned *ret)
 
 int engine_parse_about(const char *text, size_t len, struct engine_about *ret, struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct json_object *version, *api, *min;
 	unsigned theirs = 0, oldest = 0;
 	int r;
 
-	r = parse(text, len, json_type_object, &root, err);
+	r = engine_json_parse(text, len, json_type_object, &root, err);
 	if (r >= 0)
-		r = needed_string(root, "Version", &version, err);
+		r = engine_json_needed(root, "Version", &version, err);
 	if (r >= 0)
-		r = needed_string(root, "ApiVersion", &api, err);
+		r = engine_json_needed(root, "ApiVersion", &api, err);
 	if (r >= 0)
-		r = member(root, "MinAPIVersion", json_type_string, &min, err);
+		r = engine_json_member(root, "MinAPIVersion", json_type_string, &min, err);
 	if (r < 0)
 		return r;
 	if (!parse_api(api, &theirs) || (min && !parse_api(min, &oldest)))
-		return nonsense(err, "its API version is not 1.NUMBER");
+		return engine_json_nonsense(err, "its API version is not 1.NUMBER");
 	if (theirs < ENGINE_API_MIN)
 		return err_set(err, EOPNOTSUPP,
 			       "its API is 1.%u, and 1.%d is the oldest that we speak: upgrade "
@@ -226,7 +53,7 @@ int engine_parse_about(const char *text, size_t len, struct engine_about *ret, s
 			       "we do: upgrade dsfw-nft",
 			       oldest, ENGINE_API_MAX);
 	ret->api = theirs < ENGINE_API_MAX ? theirs : ENGINE_API_MAX;
-	ret->version = clean_string(version);
+	ret->version = engine_json_clean(version);
 	return 0;
 }
 
@@ -238,18 +65,18 @@ void engine_about_free(struct engine_about *about)
 
 int engine_parse_backend(const char *text, size_t len, char **ret_driver, struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct json_object *backend = NULL, *driver = NULL;
 	int r;
 
-	r = parse(text, len, json_type_object, &root, err);
+	r = engine_json_parse(text, len, json_type_object, &root, err);
 	if (r >= 0)
-		r = member(root, "FirewallBackend", json_type_object, &backend, err);
+		r = engine_json_member(root, "FirewallBackend", json_type_object, &backend, err);
 	if (r >= 0 && backend)
-		r = member(backend, "Driver", json_type_string, &driver, err);
+		r = engine_json_member(backend, "Driver", json_type_string, &driver, err);
 	if (r < 0)
 		return r;
-	*ret_driver = driver ? clean_string(driver) : NULL;
+	*ret_driver = driver ? engine_json_clean(driver) : NULL;
 	return 0;
 }
 
@@ -272,10 +99,10 @@ static int take_subnet(struct engine_network *network, struct json_object *confi
 	int r;
 
 	if (!json_object_is_type(config, json_type_object))
-		return nonsense(err, "an entry of IPAM.Config is not an object");
-	r = member(config, "Subnet", json_type_string, &subnet, err);
+		return engine_json_nonsense(err, "an entry of IPAM.Config is not an object");
+	r = engine_json_member(config, "Subnet", json_type_string, &subnet, err);
 	if (r >= 0)
-		r = member(config, "Gateway", json_type_string, &gateway, err);
+		r = engine_json_member(config, "Gateway", json_type_string, &gateway, err);
 	if (r < 0)
 		return r;
 	text = subnet ? json_object_get_string(subnet) : "";
@@ -291,10 +118,10 @@ static int take_subnet(struct engine_network *network, struct json_object *confi
 static int take_ipam(struct engine_network *network, struct json_object *object, struct err *err)
 {
 	struct json_object *ipam = NULL, *configs = NULL;
-	int r = member(object, "IPAM", json_type_object, &ipam, err);
+	int r = engine_json_member(object, "IPAM", json_type_object, &ipam, err);
 
 	if (r >= 0 && ipam)
-		r = member(ipam, "Config", json_type_array, &configs, err);
+		r = engine_json_member(ipam, "Config", json_type_array, &configs, err);
 	for (size_t i = 0; r >= 0 && configs && i < json_object_array_length(configs); i++)
 		r = take_subnet(network, json_object_array_get_idx(configs, i), err);
 	return r;
@@ -304,16 +131,16 @@ static int take_bridge(struct arena *arena, struct engine_network *network,
 		       struct json_object *object, struct err *err)
 {
 	struct json_object *options = NULL, *name = NULL;
-	int r = member(object, "Options", json_type_object, &options, err);
+	int r = engine_json_member(object, "Options", json_type_object, &options, err);
 
 	if (r >= 0 && options)
-		r = member(options, BRIDGE_OPTION, json_type_string, &name, err);
+		r = engine_json_member(options, BRIDGE_OPTION, json_type_string, &name, err);
 	if (r < 0)
 		return r;
 	if (strcmp(network->driver, "bridge") != 0)
 		network->bridge = "";
 	else if (name && json_object_get_string_len(name) > 0)
-		network->bridge = arena_text(arena, name);
+		network->bridge = engine_json_text(arena, name);
 	else
 		network->bridge = arena_printf(arena, "br-%.*s", DERIVED_ID, network->id);
 	return 0;
@@ -324,10 +151,10 @@ static int take_mtu(struct engine_network *network, struct json_object *object, 
 {
 	struct json_object *options = NULL, *text = NULL;
 	uint64_t mtu;
-	int r = member(object, "Options", json_type_object, &options, err);
+	int r = engine_json_member(object, "Options", json_type_object, &options, err);
 
 	if (r >= 0 && options)
-		r = member(options, ENGINE_MTU_OPTION, json_type_string, &text, err);
+		r = engine_json_member(options, ENGINE_MTU_OPTION, json_type_string, &text, err);
 	if (r < 0 || !text)
 		return r;
 	network->has_mtu =
@@ -345,17 +172,17 @@ static int take_network(struct arena *arena, struct engine_network *network,
 	int r;
 
 	if (!json_object_is_type(object, json_type_object))
-		return nonsense(err, "a network is not an object");
-	r = needed_id(object, "Id", &id, err);
+		return engine_json_nonsense(err, "a network is not an object");
+	r = engine_json_id(object, "Id", &id, err);
 	if (r >= 0)
-		r = needed_string(object, "Name", &name, err);
+		r = engine_json_needed(object, "Name", &name, err);
 	if (r >= 0)
-		r = member(object, "Driver", json_type_string, &driver, err);
+		r = engine_json_member(object, "Driver", json_type_string, &driver, err);
 	if (r < 0)
 		return r;
-	network->id = arena_text(arena, id);
-	network->name = arena_text(arena, name);
-	network->driver = arena_text(arena, driver);
+	network->id = engine_json_text(arena, id);
+	network->name = engine_json_text(arena, name);
+	network->driver = engine_json_text(arena, driver);
 	r = take_ipam(network, object, err);
 	if (r >= 0)
 		r = take_mtu(network, object, err);
@@ -365,10 +192,10 @@ static int take_network(struct arena *arena, struct engine_network *network,
 int engine_parse_networks(const char *text, size_t len, struct engine_networks *ret,
 			  struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct engine_networks networks = { 0 };
 	size_t n;
-	int r = parse(text, len, json_type_array, &root, err);
+	int r = engine_json_parse(text, len, json_type_array, &root, err);
 
 	if (r < 0)
 		return r;
@@ -408,12 +235,12 @@ static int take_addresses(struct engine_container *container, struct json_object
 {
 	struct json_object *mac = NULL, *ip = NULL, *ip6 = NULL;
 	const char *text;
-	int r = member(object, "MacAddress", json_type_string, &mac, err);
+	int r = engine_json_member(object, "MacAddress", json_type_string, &mac, err);
 
 	if (r >= 0)
-		r = member(object, ip_key, json_type_string, &ip, err);
+		r = engine_json_member(object, ip_key, json_type_string, &ip, err);
 	if (r >= 0)
-		r = member(object, ip6_key, json_type_string, &ip6, err);
+		r = engine_json_member(object, ip6_key, json_type_string, &ip6, err);
 	if (r < 0)
 		return r;
 	text = mac ? json_object_get_string(mac) : "";
@@ -432,26 +259,26 @@ static int take_container(struct arena *arena, struct engine_container *containe
 	int r;
 
 	if (!json_object_is_type(object, json_type_object))
-		return nonsense(err, "a container is not an object");
-	r = member(object, "Name", json_type_string, &name, err);
+		return engine_json_nonsense(err, "a container is not an object");
+	r = engine_json_member(object, "Name", json_type_string, &name, err);
 	if (r < 0)
 		return r;
-	container->name = arena_text(arena, name);
+	container->name = engine_json_text(arena, name);
 	return take_addresses(container, object, "IPv4Address", "IPv6Address", err);
 }
 
 int engine_parse_containers(const char *text, size_t len, struct engine_containers *ret,
 			    struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct engine_containers containers = { 0 };
 	struct json_object *members = NULL, *id;
-	int r = parse(text, len, json_type_object, &root, err);
+	int r = engine_json_parse(text, len, json_type_object, &root, err);
 
 	if (r >= 0)
-		r = needed_id(root, "Id", &id, err);
+		r = engine_json_id(root, "Id", &id, err);
 	if (r >= 0)
-		r = member(root, "Containers", json_type_object, &members, err);
+		r = engine_json_member(root, "Containers", json_type_object, &members, err);
 	if (r < 0)
 		return r;
 	containers.items = arena_alloc(&containers.arena,
@@ -461,7 +288,8 @@ int engine_parse_containers(const char *text, size_t len, struct engine_containe
 		json_object_object_foreach(members, key, object)
 		{
 			struct engine_container *container = &containers.items[containers.n++];
-			cleanup(cleanup_free) char *clean = clean_text(key, strlen(key));
+			cleanup(cleanup_free) char *clean =
+				engine_json_clean_text(key, strlen(key));
 
 			container->id = arena_strdup(&containers.arena, clean);
 			r = take_container(&containers.arena, container, object, err);
@@ -479,8 +307,8 @@ int engine_parse_containers(const char *text, size_t len, struct engine_containe
 
 int engine_parse_count(const char *text, size_t len, size_t *ret_n, struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
-	int r = parse(text, len, json_type_array, &root, err);
+	cleanup(engine_json_put) struct json_object *root = NULL;
+	int r = engine_json_parse(text, len, json_type_array, &root, err);
 
 	if (r >= 0)
 		*ret_n = json_object_array_length(root);
@@ -498,20 +326,20 @@ void engine_containers_free(struct engine_containers *containers)
 static int take_leg(struct engine_legs *legs, const char *container_id, const char *container,
 		    const char *network, struct json_object *endpoint, struct err *err)
 {
-	cleanup(cleanup_free) char *clean = clean_text(network, strlen(network));
+	cleanup(cleanup_free) char *clean = engine_json_clean_text(network, strlen(network));
 	struct json_object *id = NULL;
 	struct engine_leg *leg;
 	int r;
 
 	if (!json_object_is_type(endpoint, json_type_object))
-		return nonsense(err, "an endpoint is not an object");
-	r = member(endpoint, "NetworkID", json_type_string, &id, err);
+		return engine_json_nonsense(err, "an endpoint is not an object");
+	r = engine_json_member(endpoint, "NetworkID", json_type_string, &id, err);
 	if (r < 0)
 		return r;
 	legs->items = array_grow(legs->items, &legs->cap, legs->n, sizeof(*legs->items));
 	leg = &legs->items[legs->n++];
 	*leg = (struct engine_leg){ .network = arena_strdup(&legs->arena, clean),
-				    .network_id = arena_text(&legs->arena, id) };
+				    .network_id = engine_json_text(&legs->arena, id) };
 	leg->container.id = container_id;
 	leg->container.name = container;
 	return take_addresses(&leg->container, endpoint, "IPAddress", "GlobalIPv6Address", err);
@@ -525,7 +353,7 @@ static const char *container_name(struct engine_legs *legs, struct json_object *
 					    ? json_object_array_get_idx(names, 0)
 					    : NULL;
 	const char *name = first && json_object_is_type(first, json_type_string)
-				   ? arena_text(&legs->arena, first)
+				   ? engine_json_text(&legs->arena, first)
 				   : "";
 
 	name += name[0] == '/';
@@ -539,17 +367,17 @@ static int take_legs(struct engine_legs *legs, struct json_object *object, struc
 	int r;
 
 	if (!json_object_is_type(object, json_type_object))
-		return nonsense(err, "a container is not an object");
-	r = needed_id(object, "Id", &id, err);
+		return engine_json_nonsense(err, "a container is not an object");
+	r = engine_json_id(object, "Id", &id, err);
 	if (r >= 0)
-		r = member(object, "Names", json_type_array, &names, err);
+		r = engine_json_member(object, "Names", json_type_array, &names, err);
 	if (r >= 0)
-		r = member(object, "NetworkSettings", json_type_object, &settings, err);
+		r = engine_json_member(object, "NetworkSettings", json_type_object, &settings, err);
 	if (r >= 0 && settings)
-		r = member(settings, "Networks", json_type_object, &networks, err);
+		r = engine_json_member(settings, "Networks", json_type_object, &networks, err);
 	if (r < 0 || !networks)
 		return r;
-	id_text = arena_text(&legs->arena, id);
+	id_text = engine_json_text(&legs->arena, id);
 	name = container_name(legs, names, id_text);
 	json_object_object_foreach(networks, key, endpoint)
 	{
@@ -562,9 +390,9 @@ static int take_legs(struct engine_legs *legs, struct json_object *object, struc
 
 int engine_parse_legs(const char *text, size_t len, struct engine_legs *ret, struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct engine_legs legs = { 0 };
-	int r = parse(text, len, json_type_array, &root, err);
+	int r = engine_json_parse(text, len, json_type_array, &root, err);
 
 	for (size_t i = 0; r >= 0 && i < json_object_array_length(root); i++)
 		r = take_legs(&legs, json_object_array_get_idx(root, i), err);
@@ -603,34 +431,34 @@ static enum engine_action action_of(const char *action)
 
 int engine_parse_event(const char *text, size_t len, struct engine_event *ret, struct err *err)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct json_object *type, *action, *actor = NULL, *id, *attributes = NULL, *name = NULL;
-	int r = parse(text, len, json_type_object, &root, err);
+	int r = engine_json_parse(text, len, json_type_object, &root, err);
 
 	if (r >= 0)
-		r = needed_string(root, "Type", &type, err);
+		r = engine_json_needed(root, "Type", &type, err);
 	if (r < 0)
 		return r;
 	if (strcmp(json_object_get_string(type), "network") != 0) {
 		*ret = (struct engine_event){ ENGINE_OTHER, xstrdup(""), xstrdup("") };
 		return 0;
 	}
-	r = needed_string(root, "Action", &action, err);
+	r = engine_json_needed(root, "Action", &action, err);
 	if (r >= 0)
-		r = member(root, "Actor", json_type_object, &actor, err);
+		r = engine_json_member(root, "Actor", json_type_object, &actor, err);
 	if (r >= 0 && !actor)
-		r = nonsense(err, "it has no Actor");
+		r = engine_json_nonsense(err, "it has no Actor");
 	if (r >= 0)
-		r = needed_id(actor, "ID", &id, err);
+		r = engine_json_id(actor, "ID", &id, err);
 	if (r >= 0)
-		r = member(actor, "Attributes", json_type_object, &attributes, err);
+		r = engine_json_member(actor, "Attributes", json_type_object, &attributes, err);
 	if (r >= 0 && attributes)
-		r = member(attributes, "name", json_type_string, &name, err);
+		r = engine_json_member(attributes, "name", json_type_string, &name, err);
 	if (r < 0)
 		return r;
 	ret->action = action_of(json_object_get_string(action));
 	ret->id = xstrdup(json_object_get_string(id));
-	ret->name = name ? clean_string(name) : xstrdup("");
+	ret->name = name ? engine_json_clean(name) : xstrdup("");
 	return 0;
 }
 
@@ -645,15 +473,15 @@ void engine_event_free(struct engine_event *event)
 
 char *engine_refusal(const char *text, size_t len)
 {
-	cleanup(put_object) struct json_object *root = NULL;
+	cleanup(engine_json_put) struct json_object *root = NULL;
 	struct json_object *message = NULL;
 	char *clean;
 
-	if (parse(text, len, json_type_object, &root, NULL) < 0 ||
-	    member(root, "message", json_type_string, &message, NULL) < 0 || !message)
-		clean = clean_text(text, len);
+	if (engine_json_parse(text, len, json_type_object, &root, NULL) < 0 ||
+	    engine_json_member(root, "message", json_type_string, &message, NULL) < 0 || !message)
+		clean = engine_json_clean_text(text, len);
 	else
-		clean = clean_string(message);
+		clean = engine_json_clean(message);
 	for (size_t n = strlen(clean); n > 0 && clean[n - 1] == ' '; n--)
 		clean[n - 1] = '\0';
 	return clean;
