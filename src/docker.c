@@ -361,7 +361,7 @@ static void start(struct docker *docker, struct transfer *t, const char *method,
 		abort();
 }
 
-static void ask(struct docker *docker, const char *method, const char *path, const char *body,
+void docker_ask(struct docker *docker, const char *method, const char *path, const char *body,
 		unsigned timeout_ms, const char *what, docker_answer_fn fn, void *data)
 {
 	struct transfer *t;
@@ -372,57 +372,6 @@ static void ask(struct docker *docker, const char *method, const char *path, con
 	t->fn = fn;
 	t->data = data;
 	start(docker, t, method, path);
-}
-
-void docker_ask_version(struct docker *docker, docker_answer_fn fn, void *data)
-{
-	ask(docker, "GET", "/version", NULL, DOCKER_ASK_MS, "ask for the version", fn, data);
-}
-
-void docker_ask_info(struct docker *docker, docker_answer_fn fn, void *data)
-{
-	ask(docker, "GET", "/info", NULL, DOCKER_ASK_MS, "ask for the firewall backend", fn, data);
-}
-
-void docker_list(struct docker *docker, docker_answer_fn fn, void *data)
-{
-	ask(docker, "GET", "/networks", NULL, DOCKER_ASK_MS, "list the networks", fn, data);
-}
-
-void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
-{
-	cleanup(cleanup_free) char *path = xasprintf("/networks/%s", id);
-
-	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask who is attached", fn, data);
-}
-
-void docker_list_containers(struct docker *docker, docker_answer_fn fn, void *data)
-{
-	ask(docker, "GET", "/containers/json", NULL, DOCKER_ASK_MS, "ask who is on which network",
-	    fn, data);
-}
-
-void docker_list_restarting(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
-{
-	/* {"network":["ID"],"status":["restarting"]} */
-	cleanup(cleanup_free) char *path =
-		xasprintf("/containers/json?all=1&filters=%%7B%%22network%%22%%3A%%5B%%22%s%%22%%5D"
-			  "%%2C%%22status%%22%%3A%%5B%%22restarting%%22%%5D%%7D",
-			  id);
-
-	ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask who restarts", fn, data);
-}
-
-void docker_remove(struct docker *docker, const char *id, docker_answer_fn fn, void *data)
-{
-	cleanup(cleanup_free) char *path = xasprintf("/networks/%s", id);
-
-	ask(docker, "DELETE", path, NULL, DOCKER_CHANGE_MS, "remove it", fn, data);
-}
-
-void docker_create(struct docker *docker, const char *body, docker_answer_fn fn, void *data)
-{
-	ask(docker, "POST", "/networks/create", body, DOCKER_CHANGE_MS, "create it", fn, data);
 }
 
 void docker_follow(struct docker *docker, const struct docker_events *handler, void *data)

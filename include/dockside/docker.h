@@ -64,6 +64,9 @@ void docker_process(struct docker *docker);
 /* Processes until no request but the event stream is open. They all end in time by themselves. */
 int docker_wait(struct docker *docker, struct err *err);
 
+/* Sends a request. what is for messages, "list the networks", and static; path and body (or NULL) are copied. */
+void docker_ask(struct docker *docker, const char *method, const char *path, const char *body,
+		unsigned timeout_ms, const char *what, docker_answer_fn fn, void *data);
 /* GET /version. A good answer sets the API version of the requests that follow. */
 void docker_ask_version(struct docker *docker, docker_answer_fn fn, void *data);
 void docker_ask_info(struct docker *docker, docker_answer_fn fn, void *data);
