@@ -430,7 +430,7 @@ void daemon_settled(struct daemon *d)
 {
 	if (daemon_names_settled(d, daemon_now_ms(d)) && daemon_docker_ready(d))
 		become_ready(d);
-	daemon_ctl_settled(d);
+	daemon_wait_settled(d);
 }
 
 void daemon_forget_rejected(struct daemon *d)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 7: the daemon on sd-event. daemon.c starts and stops it and reads the files; daemon_names.c asks
- * DNS; daemon_repair.c watches what others do to the ruleset, daemon_unjudged.c ends what was
- * opened meanwhile; daemon_drain.c waits for the containers of
- * removed networks to leave; daemon_docker*.c make networks and ask who is attached; daemon_judged.c
- * knows whether packets reach the rules; daemon_denied.c hears what was refused and looked up;
- * daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted files and compares those on
- * the disk; daemon_ctl.c,
- * daemon_explain.c, daemon_status.c and daemon_metrics.c answer on the socket. The struct is private to
- * these.
+ * DNS; daemon_own.c follows this host's addresses; daemon_repair.c watches what others do to the ruleset,
+ * and daemon_unjudged.c ends the connections that were opened meanwhile; daemon_drain.c waits for the
+ * containers of removed networks to leave; daemon_docker*.c make networks and ask who is attached;
+ * daemon_judged.c knows whether packets reach the rules; daemon_denied.c hears what was refused and looked
+ * up; daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted files and compares
+ * those on the disk; daemon_ctl.c, daemon_edit.c, daemon_explain.c, daemon_status.c and daemon_metrics.c
+ * answer on the socket, and daemon_wait.c answers later. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_H
 #define DOCKSIDE_DAEMON_H
@@ -127,9 +126,9 @@ struct daemon {
 
 	/* daemon_ctl.c */
 	struct ctl *ctl;
-	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* for answers of DNS */
+	struct listing *listings[CTL_CONNECTIONS_MAX]; /* they wait for Docker */
 
-	struct listing *listings[CTL_CONNECTIONS_MAX]; /* for Docker */
+	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* daemon_wait.c */
 
 	/* daemon_status.c */
 	struct kernel counters;
@@ -321,9 +320,20 @@ const char *daemon_files_drift(const struct daemon *daemon);
 void daemon_files_stop(struct daemon *daemon);
 
 int daemon_ctl_start(struct daemon *daemon, struct err *err);
-/* Answers those that wait for DNS. */
-void daemon_ctl_settled(struct daemon *daemon);
 void daemon_ctl_stop(struct daemon *daemon);
+
+/* Answers a request that changes the files. */
+void daemon_edit(struct daemon *daemon, struct ctl_request *request);
+
+/*
+ * Answers once every name has been asked and Docker has made what it lacked; consumes what waiter has.
+ * There are as many places as connections.
+ */
+void daemon_wait_answer(struct daemon *daemon, struct waiter waiter);
+/* Answers the requests that wait for nothing any more. */
+void daemon_wait_settled(struct daemon *daemon);
+/* The client of a request has left. */
+void daemon_wait_gone(struct daemon *daemon, const struct ctl_request *request);
 
 /* Answers `explain`. */
 void daemon_explain(struct daemon *daemon, struct ctl_request *request);
