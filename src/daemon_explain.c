@@ -3,12 +3,12 @@
 #include "dockside/daemon.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "dockside/explain_json.h"
+#include "dockside/link_addrs.h"
 
 #define HOST_ADDRS_MAX 4096
 
@@ -25,21 +25,21 @@ static bool is_link_local(const struct ipaddr *addr)
 /* Link-local addresses are the host's on their own link only. */
 static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, struct err *err)
 {
-	struct ifaddrs *list;
+	struct link_addrs addrs;
+	int r = link_addrs_read(&addrs, err);
 
-	if (getifaddrs(&list) < 0)
-		return err_errno(err, errno, "read the host's addresses");
-	for (const struct ifaddrs *i = list; i && ret_addrs->n < HOST_ADDRS_MAX; i = i->ifa_next) {
-		struct ipaddr addr;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < addrs.n && ret_addrs->n < HOST_ADDRS_MAX; i++) {
+		const struct link_addr *item = &addrs.items[i];
 
-		if (!i->ifa_addr || !ipaddr_from_sockaddr(i->ifa_addr, &addr) ||
-		    (is_link_local(&addr) && strcasecmp(i->ifa_name, network) != 0))
+		if (is_link_local(&item->addr) && strcasecmp(item->name, network) != 0)
 			continue;
 		ret_addrs->items = array_grow(ret_addrs->items, &ret_addrs->cap, ret_addrs->n,
 					      sizeof(*ret_addrs->items));
-		ret_addrs->items[ret_addrs->n++] = addr;
+		ret_addrs->items[ret_addrs->n++] = item->addr;
 	}
-	freeifaddrs(list);
+	link_addrs_free(&addrs);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "dockside/link.h"
+#include "dockside/link_watch.h"
 #include "dockside/log.h"
 
 #define LINKS_WAIT_MS 300 /* they come in bunches, and Docker tells of what it does to them */
@@ -163,7 +163,7 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 
 	(void)source;
 	(void)revents;
-	links_heard(fd);
+	link_watch_drain(fd);
 	if (!j->waiting)
 		daemon_arm(d, &j->links_timer, daemon_now_ms(d) + LINKS_WAIT_MS, on_links_timer);
 	j->waiting = true;
@@ -176,7 +176,7 @@ int daemon_judged_start(struct daemon *d, struct err *err)
 	int r;
 
 	d->judged = j;
-	j->links_fd = links_watch(err);
+	j->links_fd = link_watch(LINK_WATCH_LINKS | LINK_WATCH_ADDRS, err);
 	if (j->links_fd < 0)
 		return j->links_fd;
 	r = sd_event_add_io(d->event, &j->links_io, j->links_fd, EPOLLIN, on_links, d);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "dockside/daemon.h"
+#include "dockside/link_watch.h"
 #include "dockside/log.h"
 #include "dockside/own.h"
 
@@ -37,7 +38,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 
 	(void)source;
 	(void)revents;
-	own_addrs_drain(fd);
+	link_watch_drain(fd);
 	if (!d->own_waiting)
 		daemon_arm(d, &d->own_timer, daemon_now_ms(d) + COLLECT_MS, on_timer);
 	d->own_waiting = true;
@@ -47,10 +48,10 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 int daemon_own_start(struct daemon *d, struct err *err)
 {
 	struct own_addrs own;
-	int fd, r = own_addrs_watch(&fd, err);
+	int fd = link_watch(LINK_WATCH_ADDRS, err), r;
 
-	if (r < 0)
-		return r;
+	if (fd < 0)
+		return fd;
 	r = sd_event_add_io(d->event, &d->own_io, fd, EPOLLIN, on_io, d);
 	if (r < 0) {
 		close(fd);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "dockside/link.h"
+#include "dockside/link_addrs.h"
 
-/* What the kernel says; bridges NULL: it could not be asked. */
+/* What the kernel says; links NULL: it could not be asked. */
 struct place {
 	const struct links *links;
 	const struct link_addrs *addrs;

@@ -2,7 +2,6 @@
 #include "dockside/link.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -10,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "dockside/util.h"
 
@@ -146,63 +144,6 @@ void links_free(struct links *links)
 {
 	free(links->items);
 	*links = (struct links){ 0 };
-}
-
-/* ---- addresses ---- */
-
-int link_addrs_read(struct link_addrs *ret_addrs, struct err *err)
-{
-	struct link_addrs addrs = { 0 };
-	struct ifaddrs *list;
-
-	if (getifaddrs(&list) < 0)
-		return err_errno(err, errno, "read the host's addresses");
-	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		struct link_addr item = { 0 };
-
-		if (!i->ifa_addr || !ipaddr_from_sockaddr(i->ifa_addr, &item.addr))
-			continue;
-		snprintf(item.name, sizeof(item.name), "%s", i->ifa_name);
-		addrs.items = array_grow(addrs.items, &addrs.cap, addrs.n, sizeof(item));
-		addrs.items[addrs.n++] = item;
-	}
-	freeifaddrs(list);
-	*ret_addrs = addrs;
-	return 0;
-}
-
-void link_addrs_free(struct link_addrs *addrs)
-{
-	free(addrs->items);
-	*addrs = (struct link_addrs){ 0 };
-}
-
-/* ---- what changes ---- */
-
-int links_watch(struct err *err)
-{
-	struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
-				    .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	int r;
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
-		return fd;
-	r = err_errno(err, errno, "hear from the kernel of interfaces");
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-/* One that was lost (ENOBUFS) is one that was heard. */
-void links_heard(int fd)
-{
-	char buffer[8192];
-	ssize_t n;
-
-	do {
-		n = recv(fd, buffer, sizeof(buffer), 0);
-	} while (n > 0 || (n < 0 && (errno == ENOBUFS || errno == EINTR)));
 }
 
 /* ---- ports of a bridge ---- */

@@ -23,11 +23,12 @@ static void add(struct link_addrs *addrs, const struct ifaddrs *ifa)
 	struct link_addr item = { 0 };
 	struct ipaddr mask;
 
-	if (!ifa->ifa_addr || !ifa->ifa_netmask || !ipaddr_from_sockaddr(ifa->ifa_addr, &item.addr))
+	if (!ifa->ifa_addr || !ipaddr_from_sockaddr(ifa->ifa_addr, &item.addr))
 		return;
 	item.prefix = prefix_of_address(&item.addr);
 	/* glibc leaves the family of the mask out where the mask is empty. */
-	if (ipaddr_from_sockaddr(ifa->ifa_netmask, &mask) && mask.family == item.addr.family)
+	if (ifa->ifa_netmask && ipaddr_from_sockaddr(ifa->ifa_netmask, &mask) &&
+	    mask.family == item.addr.family)
 		item.prefix = prefix_of(&item.addr, mask_length(&mask));
 	snprintf(item.name, sizeof(item.name), "%s", ifa->ifa_name);
 	addrs->items = array_grow(addrs->items, &addrs->cap, addrs->n, sizeof(*addrs->items));
@@ -39,7 +40,7 @@ int link_addrs_read(struct link_addrs *ret_addrs, struct err *err)
 	struct ifaddrs *list;
 
 	if (getifaddrs(&list) < 0)
-		return err_errno(err, errno, "ask the kernel for the interfaces' addresses");
+		return err_errno(err, errno, "ask the kernel for this host's addresses");
 	*ret_addrs = (struct link_addrs){ 0 };
 	for (const struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)
 		add(ret_addrs, ifa);

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "dockside/addr.h"
 #include "dockside/err.h"
 
 enum link_kind {
@@ -36,26 +35,6 @@ enum link_kind links_kind(const struct links *links, const char *name);
 const struct link *links_find(const struct links *links, const char *name);
 const char *links_name(const struct links *links, unsigned index);
 void links_free(struct links *links);
-
-/* An address of this host, and the interface that has it. */
-struct link_addr {
-	struct ipaddr addr;
-	char name[16];
-};
-
-struct link_addrs {
-	struct link_addr *items;
-	size_t n, cap;
-};
-
-/* Returns 0 or -errno. link_addrs_free() when done. */
-int link_addrs_read(struct link_addrs *ret_addrs, struct err *err);
-void link_addrs_free(struct link_addrs *addrs);
-
-/* Hears of interfaces that come, go or change. Returns a descriptor that does not block, or -errno. */
-int links_watch(struct err *err);
-/* Forgets what has been heard. */
-void links_heard(int fd);
 
 /* How many interfaces are ports of the bridge; 0 where there is no such interface. Returns 0 or
  * -errno. */
