@@ -11,7 +11,7 @@
 two_networks 198.51.100.1/32
 firewall_config <<'END'
 {"ipsets": {"web": ["web.example"], "spare": ["spare.example", "203.0.113.9", "198.51.100.0/25", "2001:db8::9"]},
-"networks": {"ds-1": {"egress": [{"to": "ipset", "ipset": "web"}, {"action": "drop"}]}}}
+"networks": {"ds-1": {"egress": [{"proto": "udp", "ports": [53]}, {"to": "ipset", "ipset": "web"}, {"action": "drop"}]}}}
 END
 start_zone
 zone "web.example 198.51.100.1 ttl=60" "spare.example 198.51.100.200 ttl=60"
