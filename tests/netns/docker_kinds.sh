@@ -194,7 +194,7 @@ is "the daemon ends" "$status" 0
 if iptables-legacy -N DOCKSIDE-DISPATCH 2>/dev/null; then
 	dsfw apply
 	like "apply says what the iptables version has left in the legacy tables" "$status $err" \
-		"^0 warning: the rules of the iptables version are in force .*DOCKSIDE-DISPATCH of filter"
+		"^0 .*warning: the rules of the iptables version are in force .*DOCKSIDE-DISPATCH of filter"
 	iptables-legacy -X DOCKSIDE-DISPATCH
 fi
 stop_peers

@@ -303,7 +303,7 @@ redo "a set with intervals" " ipset-s-v6:" \
 	'/set ipset-s-v6 /,/\}/s/flags timeout/flags interval,timeout/'
 redo "a set that is full" " ipset-s-v4:" '/set ipset-s-v4 /,/\}/s/flags timeout/flags timeout; size 2/'
 redo "a set that nobody may change" " ports_80_443-445:" \
-	'/set ports_80_443-445 /s/$/\n\t\tflags constant/'
+	'/set ports_80_443-445 /,/\}/s/flags interval/flags constant,interval/'
 redo "a map without counters" " ds-a-nat4:" \
 	'/map ds-a-nat4 /,/\t\}/s/^\t\tcounter$//; s/ counter (comment "(one.example: )?nat)/ \1/'
 
