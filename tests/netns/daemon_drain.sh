@@ -74,13 +74,7 @@ metric()
 	client metrics
 	grep -E "^dsfw_nft_$1" <<<"$out" | sed 's/.* //' | xargs
 }
-# What rules have refused: all but what is part of no connection, such as each container's router solicitations.
-refused()
-{
-	client metrics
-	grep -E '^dsfw_nft_rule_packets_total\{network="ds-1",.*verdict="refused"' <<<"$out" |
-		awk '!/part of no connection/ { n += $NF } END { print n + 0 }'
-}
+refused='network_packets_total\{network="ds-1",verdict="refused"\}'
 
 # recorded KEY=VALUE…: how many events of ds-1 are so
 recorded()
@@ -95,10 +89,10 @@ recorded()
 attributed()
 {
 	local all out_ ing
-	all=$(refused) out_=$(recorded rule='egress[1]' kind=OUT) ing=$(recorded rule=- kind=ING)
+	all=$(metric "$refused") out_=$(recorded rule='egress[1]' kind=OUT) ing=$(recorded rule=- kind=ING)
 	python3 "$here/denied.py" try 50 10 c1:udp:198.51.100.1:9 c1:udp:172.30.1.12:9 >/dev/null
 	is "$1: events" "$(($(recorded rule='egress[1]' kind=OUT) - out_)) $(($(recorded rule=- kind=ING) - ing))" "5 5"
-	is "$1: metrics" "$(($(refused) - all))" 10
+	is "$1: metrics" "$(($(metric "$refused") - all))" 10
 	is "$1: told of or not is all" "$(metric 'denied_(events|suppressed)_total\{network="ds-1"' | tr ' ' +)" \
 		"$(python3 "$here/denied.py" judge $t/events network=ds-1)+0"
 	is "$1: it drains, as the metrics say" "$(metric 'network_draining\{network="ds-1"\}')" 1

@@ -185,7 +185,8 @@ new_namespace() # NAME
 	ip netns add "$1" && ip -n "$1" link set lo up && mute "$1" &&
 		nsenter --net=/run/netns/"$1" sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
 			echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter
-			echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
+			echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+			echo 0 >/proc/sys/net/ipv6/conf/default/router_solicitations'
 }
 
 # outside ADDRESS/LENGTH…: the namespace that has all of these, behind the host's up0
