@@ -108,7 +108,7 @@ bool allowed_by_name(const struct policy *policy, const struct network *network,
 
 	if (!rule || rule->action != ACTION_ALLOW || why != ABOUT_NAME)
 		return false;
-	*ret_index = (size_t)(rule - network->egress);
+	*ret_index = rule->index;
 	return true;
 }
 
@@ -120,6 +120,6 @@ bool allowed_now(const struct policy *policy, const struct network *network,
 
 	if (!rule || rule->action != ACTION_ALLOW)
 		return false;
-	*ret_index = (size_t)(rule - network->egress);
+	*ret_index = rule->index;
 	return true;
 }

@@ -428,10 +428,9 @@ static void label_judged(struct plan_chain *chain)
 {
 	for (size_t i = 0; i < chain->n_rules; i++) {
 		struct plan_rule *rule = &chain->rules[i];
-		bool untracked = rule->n_matches > 0 && rule->matches[0].kind == MATCH_CT_STATE &&
-				 rule->matches[0].u.ct_states == CT_UNTRACKED;
+		bool by_state = rule->n_matches > 0 && rule->matches[0].kind == MATCH_CT_STATE;
 
-		rule->judged = rule->verdict == VERDICT_ACCEPT && !untracked;
+		rule->judged = rule->verdict == VERDICT_ACCEPT && !by_state;
 	}
 }
 

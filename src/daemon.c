@@ -257,13 +257,23 @@ int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *
 	struct running *candidate = running_new();
 	struct policy *policy = &candidate->policy;
 	struct diags *diags = &candidate->diags;
-	bool read = src_read(d->options->network_config, &policy->network_src, diags);
-	int r = 0;
+	bool read;
+	int r = recover_files(d->options, err);
+
+	*ret_diags = &none;
+	if (r < 0) {
+		/* They may be of two versions: they are not even read. */
+		running_free(candidate);
+		if (!d->enforcer.running)
+			log_error("%s", err->text);
+		daemon_note_load(d, true, err->text);
+		return r;
+	}
+	read = src_read(d->options->network_config, &policy->network_src, diags);
 
 	/* Both, whatever becomes of the first: one run reports everything. */
 	read = src_read(d->options->firewall_config, &policy->firewall_src, diags) && read;
 	candidate->from_files = true;
-	*ret_diags = &none;
 	daemon_denied_reload(d);
 	if (read && nothing_new(d, candidate)) {
 		running_free(candidate);
@@ -363,19 +373,12 @@ static void raise_inotify_limits(void)
 static int load_first(struct daemon *d, struct err *err)
 {
 	const struct diags *diags;
-	int r = recover_files(d->options, err);
+	int r = daemon_reload(d, &diags, err);
 
-	if (r < 0) {
-		/* They may be of two versions: they are not even read. */
-		log_error("%s", err->text);
-		daemon_note_load(d, true, err->text);
-	} else {
-		r = daemon_reload(d, &diags, err);
-		/* They have been logged; somebody at a terminal is shown the places besides. */
-		if (r < 0 && diags->count[SEVERITY_ERROR] > 0 && !log_is_journal())
-			diags_print(diags, stderr);
-		daemon_forget_rejected(d);
-	}
+	/* They have been logged; somebody at a terminal is shown the places besides. */
+	if (r < 0 && diags->count[SEVERITY_ERROR] > 0 && !log_is_journal())
+		diags_print(diags, stderr);
+	daemon_forget_rejected(d);
 	if (r < 0 && daemon_files_fall_back(d, err->text) >= 0) {
 		err_free(err);
 		return 0;

@@ -126,7 +126,7 @@ bool dns_read_header(struct dns_reader *r, struct dns_header *ret_header)
 bool dns_read_name(struct dns_reader *r, struct dns_name *ret_name)
 {
 	struct dns_name name = { .len = 0 };
-	size_t at = r->at, start = at, end = 0;
+	size_t at = r->at, start = at, end = 0, pointers = 0;
 
 	for (;;) {
 		size_t len;
@@ -140,8 +140,9 @@ bool dns_read_name(struct dns_reader *r, struct dns_name *ret_name)
 			if (r->len - at < 2)
 				return false;
 			to = (len & ~(size_t)POINTER) << 8 | r->message[at + 1];
-			/* Each leads to before where the last one led, so that there is an end. */
-			if (to >= start)
+			/* Each leads to before where the last one led, so that there is an end; a name of 255
+			 * bytes has at most 127 labels, and no use for more pointers than that. */
+			if (to >= start || ++pointers > 127)
 				return false;
 			if (end == 0)
 				end = at + 2;

@@ -21,6 +21,7 @@ echo "127.0.0.1 localhost" >$t/hosts.container
 network_config <<<'{"networks": [{"name": "ds-a", "subnet": "172.30.1.0/24"}]}'
 firewall_config <<'END'
 {"ipsets": {"pools": ["pool.example"]}, "networks": {"ds-a": {"egress": [
+	{"_comment": "---- a separator counts ----"},
 	{"proto": "udp", "ports": [53]},
 	{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "pools"},
 	{"action": "drop"}]}}}
@@ -68,18 +69,18 @@ for line in sys.stdin:
 		print(event.get("allowed_by"))
 		break' "$@" <<<"$out"
 }
-is "the event knows the rule that allows the name" "$(event 198.51.100.2 443)" "egress[1]"
+is "the event knows the rule that allows the name" "$(event 198.51.100.2 443)" "egress[2]"
 is "not for another port" "$(event 198.51.100.2 25)" None
 is "nor for another name" "$(event 198.51.100.9 443)" None
 
 client explain --from ds-a --to 198.51.100.2 --proto tcp --port 443
 like "explain of the address: refused, and why although the name is allowed" "$out" \
-	"REFUSED.*note: the name pool.example is allowed by egress\[1\], this address is not one that the daemon knows of it, but containers of the network looked it up; what helps: "
+	"REFUSED.*note: the name pool.example is allowed by egress\[2\], this address is not one that the daemon knows of it, but containers of the network looked it up; what helps: "
 client explain --from ds-a --to pool.example --proto tcp --port 443
 like "explain of the name: one address passes" "$out" "to 198.51.100.1 port 443, [^:]*: let pass"
-like "and the other is refused" "$out" "to 198.51.100.2 port 443, [^:]*: REFUSED.*pool.example is allowed by egress\[1\]"
+like "and the other is refused" "$out" "to 198.51.100.2 port 443, [^:]*: REFUSED.*pool.example is allowed by egress\[2\]"
 client explain --from ds-a --to 203.0.113.77 --proto tcp --port 443
-like "of an address that nobody looked up" "$out" "note: names are allowed by egress\[1\]: if this is an address of one"
+like "of an address that nobody looked up" "$out" "note: names are allowed by egress\[2\]: if this is an address of one"
 client explain --from ds-a --to 203.0.113.77 --proto tcp --port 25
 is "of a port that no name is allowed at there is nothing to say" "$(grep -c "allowed by" <<<"$out")" 0
 client explain --from ds-a --to 198.51.100.9 --proto tcp --port 443
@@ -87,7 +88,7 @@ is "nor of a name that is not allowed" "$(grep -c "allowed by" <<<"$out")" 0
 
 client learn ds-a
 like "learn does not suggest the rule that is there" "$out" \
-	"//   pool.example by egress\[1\]: [0-9]+ packet.*\"ports\": \[25\], \"to\": \"host\", \"host\": \"pool.example\""
+	"//   pool.example by egress\[2\]: [0-9]+ packet.*\"ports\": \[25\], \"to\": \"host\", \"host\": \"pool.example\""
 is "nor puts its port to others" "$(grep -c '"ports": \[25, 443\]' <<<"$out")" 0
 like "but the others" "$out" '"ports": \[443\], "to": "host", "host": "other.example"'
 
