@@ -19,14 +19,18 @@ static const struct {
 	{ { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 }, "the broadcast address" },
 	{ { { FAMILY_IPV4, { 169, 254, 169, 254 } }, 32 }, METADATA },
 	{ { { FAMILY_IPV4, { 100, 100, 100, 200 } }, 32 }, METADATA },
+	{ { { FAMILY_IPV4, { 168, 63, 129, 16 } }, 32 }, METADATA }, /* Azure */
+	{ { { FAMILY_IPV4, { 192, 0, 0, 192 } }, 32 }, METADATA },   /* Oracle */
 	{ { { FAMILY_IPV4, { 169, 254 } }, 16 }, "a link-local address" },
 	{ { { FAMILY_IPV4, { 0 } }, 8 }, "an unspecified address" },
 	{ { { FAMILY_IPV4, { 127 } }, 8 }, "a loopback address" },
 	{ { { FAMILY_IPV4, { 224 } }, 4 }, "a multicast address" },
 	{ { { FAMILY_IPV6, { 0 } }, 128 }, "an unspecified address" },
 	{ { { FAMILY_IPV6, { [15] = 1 } }, 128 }, "a loopback address" },
-	{ { { FAMILY_IPV6, { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 } }, 128 },
-	  METADATA },
+	{ { { FAMILY_IPV6, { 0xfd, 0x00, 0x0e, 0xc2 } }, 32 },
+	  METADATA }, /* EC2: all its services */
+	{ { { FAMILY_IPV6, { 0xfd, 0x00, 0x00, 0x42, [15] = 0x42 } }, 128 },
+	  METADATA }, /* Scaleway */
 	{ { { FAMILY_IPV6, { 0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54 } }, 128 },
 	  METADATA },
 	{ { { FAMILY_IPV6, { [10] = 0xff, [11] = 0xff } }, 96 }, "an IPv4-mapped address" },
@@ -40,6 +44,10 @@ static const struct {
 	size_t at;
 } embedding[] = {
 	{ { { FAMILY_IPV6, { 0x00, 0x64, 0xff, 0x9b } }, 96 }, 12 }, /* RFC 6052: NAT64 */
+	{ { { FAMILY_IPV6, { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 } }, 48 },
+	  12 },							     /* RFC 8215: local NAT64 */
+	{ { { FAMILY_IPV6, { [8] = 0xff, [9] = 0xff } }, 96 }, 12 }, /* RFC 2765: IPv4-translated */
+	{ { { FAMILY_IPV6, { 0 } }, 96 }, 12 },			     /* RFC 4291: IPv4-compatible */
 	{ { { FAMILY_IPV6, { 0x20, 0x02 } }, 16 }, 2 },		     /* RFC 3056: 6to4 */
 };
 
