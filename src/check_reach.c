@@ -298,16 +298,6 @@ static uint16_t dns_port(const struct network *network)
 	return PORT_DNS;
 }
 
-static bool allows_port(const struct rule *rule, uint16_t port)
-{
-	if (rule->action != ACTION_ALLOW || (rule->proto != PROTO_ANY && rule->proto != PROTO_UDP))
-		return false;
-	for (size_t i = 0; i < rule->n_ports; i++)
-		if (rule->ports[i].lo <= port && port <= rule->ports[i].hi)
-			return true;
-	return rule->n_ports == 0;
-}
-
 /* What is allowed altogether by its name is hardly a name server: its port would be given. */
 static bool may_be_name_server(const struct checker *c, const struct network *network,
 			       const struct rule *rule)
@@ -354,7 +344,7 @@ static void check_dns(struct checker *c, const struct network *network)
 	if (network->audit || !network_denies(network))
 		return;
 	for (size_t i = 0; i < network->n_egress; i++) {
-		if (allows_port(&network->egress[i], port) &&
+		if (rule_allows_udp(&network->egress[i], port) &&
 		    may_be_name_server(c, network, &network->egress[i]))
 			return;
 		if (!first && allowed_name(c, &network->egress[i]))
@@ -362,7 +352,7 @@ static void check_dns(struct checker *c, const struct network *network)
 	}
 	/* Host rules that allow it mean a name server on the host. */
 	for (size_t i = 0; i < network->n_host; i++)
-		if (allows_port(&network->host[i], port))
+		if (rule_allows_udp(&network->host[i], port))
 			return;
 	if (!first)
 		return;

@@ -20,13 +20,9 @@ static bool settled(const struct daemon *d, uint64_t since_ms)
 
 static bool in_ipset(const struct policy *policy, const char *ipset, const char *name)
 {
-	for (size_t i = 0; i < policy->n_ipsets; i++) {
-		const struct ipset *set = &policy->ipsets[i];
-
-		for (size_t k = 0; strcmp(set->name, ipset) == 0 && k < set->n_hostnames; k++)
-			if (strcmp(set->hostnames[k], name) == 0)
-				return true;
-	}
+	for (size_t i = 0; i < policy->n_ipsets; i++)
+		if (strcmp(policy->ipsets[i].name, ipset) == 0)
+			return ipset_has_hostname(&policy->ipsets[i], name);
 	return false;
 }
 

@@ -121,6 +121,12 @@ bool network_managed(const struct network *network);
 /* Whether a rule takes whatever is left, and whether a network's last egress rule refuses that. */
 bool rule_matches_everything(const struct rule *rule);
 bool network_denies(const struct network *network);
+/* Whether a rule's ports have that one: without ports it is about all. */
+bool rule_has_port(const struct rule *rule, uint16_t port);
+/* Whether a rule allows UDP to that port of its destinations. */
+bool rule_allows_udp(const struct rule *rule, uint16_t port);
+/* name: in lower case. */
+bool ipset_has_hostname(const struct ipset *ipset, const char *name);
 /* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err);
