@@ -47,14 +47,7 @@ struct daemon_unjudged {
 
 static bool has_bridge(const struct plan *plan, const char *map, const char *bridge)
 {
-	const struct plan_set *set = plan_find_set(plan, map);
-	struct elem key = { 0 };
-
-	if (!set || set->n_elems == 0)
-		return false;
-	memcpy(key.key, bridge, strnlen(bridge, sizeof(key.key)));
-	memcpy(key.last, key.key, sizeof(key.last));
-	return bsearch(&key, set->elems, set->n_elems, sizeof(key), elem_cmp) != NULL;
+	return set_find_bridge(plan_find_set(plan, map), bridge) != NULL;
 }
 
 /* What is behind the bridges whose traffic is judged, draining ones included, by their addresses ... */
