@@ -24,7 +24,6 @@
  */
 #include "dockside/compile.h"
 
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 

@@ -244,6 +244,16 @@ void daemon_judged_now(const struct daemon *d, const struct kernel *kernel,
 	}
 }
 
+void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
+		       struct json_out *out)
+{
+	json_out_open(out, "not_judged", '[');
+	for (size_t i = 0; i < judged->n; i++)
+		if (judged->items[i].state == JUDGED_NOT)
+			json_out_string(out, NULL, policy->networks[i].name);
+	json_out_close(out, ']');
+}
+
 char *daemon_judged_names(const struct daemon *d)
 {
 	const struct daemon_judged *j = d->judged;

@@ -269,6 +269,9 @@ void daemon_judged_look(struct daemon *daemon);
  * is known without reading it). judge_result_free(). */
 void daemon_judged_now(const struct daemon *daemon, const struct kernel *kernel,
 		       struct judge_result *ret);
+/* Those of them whose packets are not judged: a list of names, the member "not_judged" of an answer. */
+void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
+		       struct json_out *out);
 /* Names of networks whose packets are not judged, as of the last look: "ds-a, ds-b"; "" for none. The
  * caller frees it. */
 char *daemon_judged_names(const struct daemon *daemon);
