@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status --wait-networks: for whatever starts containers once their networks are there. */
+/* status --wait-networks: for units that start containers once their networks are there. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

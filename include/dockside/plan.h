@@ -33,7 +33,7 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
 /* Of one network it hears so many a second, and after a calm so many at once. */
 #define LOOKUPS_RATE 100
 #define LOOKUPS_BURST 200
-/* How the keys of the fingerprints of chains that belong to no network begin: bridges are lower case. */
+/* The keys of the fingerprints of chains that belong to no network begin with this: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
 /* Keys of the records that FORWARD had the policy ACCEPT before us; no bridge's either. */
 #define FINGERPRINT_FORWARD "FORWARD"	/* of ip filter */
