@@ -12,14 +12,6 @@ enum about {
 	ABOUT_ADDRESS, /* or about all of them */
 };
 
-static bool fits_ports(const struct rule *rule, uint16_t port)
-{
-	for (size_t i = 0; i < rule->n_ports; i++)
-		if (rule->ports[i].lo <= port && port <= rule->ports[i].hi)
-			return true;
-	return rule->n_ports == 0;
-}
-
 static bool fits_icmp(const struct icmp_type *type, const struct allowed_packet *packet)
 {
 	if (!type->set)
@@ -36,19 +28,14 @@ static bool fits_proto(const struct rule *rule, const struct allowed_packet *pac
 	case PROTO_ANY:
 		return true;
 	case PROTO_TCP:
-		return packet->l4proto == IPPROTO_TCP && fits_ports(rule, packet->port);
+		return packet->l4proto == IPPROTO_TCP && rule_has_port(rule, packet->port);
 	case PROTO_UDP:
-		return packet->l4proto == IPPROTO_UDP && fits_ports(rule, packet->port);
+		return packet->l4proto == IPPROTO_UDP && rule_has_port(rule, packet->port);
 	case PROTO_ICMP:
 		return packet->l4proto == (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
 		       fits_icmp(v4 ? &rule->icmp4 : &rule->icmp6, packet);
 	}
 	abort();
-}
-
-static int cmp_hostname(const void *name, const void *hostname)
-{
-	return strcmp(name, *(const char *const *)hostname);
 }
 
 static enum about about_ipset(const struct ipset *ipset, const struct allowed_packet *packet)
@@ -58,10 +45,7 @@ static enum about about_ipset(const struct ipset *ipset, const struct allowed_pa
 			return ABOUT_ADDRESS;
 	if (!packet->name)
 		return ipset->n_hostnames > 0 ? ABOUT_NAME : ABOUT_NOT;
-	if (ipset->n_hostnames == 0 || !bsearch(packet->name, ipset->hostnames, ipset->n_hostnames,
-						sizeof(*ipset->hostnames), cmp_hostname))
-		return ABOUT_NOT;
-	return ABOUT_NAME;
+	return ipset_has_hostname(ipset, packet->name) ? ABOUT_NAME : ABOUT_NOT;
 }
 
 static enum about about(const struct policy *policy, const struct rule *rule,

@@ -324,8 +324,8 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 		diag_add(diags, SEVERITY_NOTE, loc, pointer,
 			 "default deny covers what is forwarded; without \"host\" rules containers "
 			 "reach every service of the Docker host itself, and through docker-proxy "
-			 "the "
-			 "ports that containers publish there, those of other networks too (%s)",
+			 "the ports that containers publish there, those of other networks too "
+			 "(%s)",
 			 buf_str(&names))
 			->hint = xstrdup("\"host\": [{\"action\": \"drop\"}] closes it");
 	}

@@ -86,8 +86,8 @@ static const struct subnet *find_subnet(const struct checker *c, const struct pr
 
 static bool is_loopback(const struct prefix *prefix)
 {
-	return ipaddr_is_loopback(&prefix->addr) &&
-	       prefix->len >= 8; /* the only one of IPv6 has 128 */
+	/* The only loopback prefix of IPv6 has a length of 128. */
+	return ipaddr_is_loopback(&prefix->addr) && prefix->len >= 8;
 }
 
 static bool is_link_local6(const struct prefix *prefix)
@@ -189,13 +189,12 @@ static void warn_never(struct checker *c, const struct network *network, const s
 	if (is_docker_resolver(text))
 		hint = "the resolver there asks the host's name servers, over the bridge: allow "
 		       "{\"proto\": \"udp\", \"ports\": [53], \"to\": \"ip\", \"ip\": …} with "
-		       "their "
-		       "address";
+		       "their address";
 	message = xasprintf("this rule never matches: %s is %s", text, why);
 	warn(c, network, "egress", rule->index, rule->loc, message)->hint = xstrdup(hint);
 }
 
-/* What Docker drops although we would allow it. */
+/* Docker drops it although we would allow it. */
 static void warn_kept_apart(struct checker *c, const struct network *network,
 			    const struct rule *rule, const struct place *place)
 {
@@ -298,17 +297,7 @@ static uint16_t dns_port(const struct network *network)
 	return PORT_DNS;
 }
 
-static bool allows_port(const struct rule *rule, uint16_t port)
-{
-	if (rule->action != ACTION_ALLOW || (rule->proto != PROTO_ANY && rule->proto != PROTO_UDP))
-		return false;
-	for (size_t i = 0; i < rule->n_ports; i++)
-		if (rule->ports[i].lo <= port && port <= rule->ports[i].hi)
-			return true;
-	return rule->n_ports == 0;
-}
-
-/* What is allowed altogether by its name is hardly a name server: its port would be given. */
+/* A name that is allowed with all ports is hardly a name server: its rule would give the port. */
 static bool may_be_name_server(const struct checker *c, const struct network *network,
 			       const struct rule *rule)
 {
@@ -354,7 +343,7 @@ static void check_dns(struct checker *c, const struct network *network)
 	if (network->audit || !network_denies(network))
 		return;
 	for (size_t i = 0; i < network->n_egress; i++) {
-		if (allows_port(&network->egress[i], port) &&
+		if (rule_allows_udp(&network->egress[i], port) &&
 		    may_be_name_server(c, network, &network->egress[i]))
 			return;
 		if (!first && allowed_name(c, &network->egress[i]))
@@ -362,7 +351,7 @@ static void check_dns(struct checker *c, const struct network *network)
 	}
 	/* Host rules that allow it mean a name server on the host. */
 	for (size_t i = 0; i < network->n_host; i++)
-		if (allows_port(&network->host[i], port))
+		if (rule_allows_udp(&network->host[i], port))
 			return;
 	if (!first)
 		return;
@@ -371,8 +360,8 @@ static void check_dns(struct checker *c, const struct network *network)
 		allowed_name(c, first));
 	warn(c, network, "egress", first->index, first->loc, message)->hint =
 		xasprintf("write before it {\"proto\": \"udp\", \"ports\": [%u], \"to\": \"ip\", "
-			  "\"ip\": …} with "
-			  "the address of their name server, unless that is on the Docker host",
+			  "\"ip\": …} with the address of their name server, unless that is on the "
+			  "Docker host",
 			  port);
 }
 

@@ -260,8 +260,7 @@ static void print_success(enum request_action action, const struct json_node *an
 		return;
 	}
 	printf("%s\n", message ? message : success_text(action, answer));
-	print_list(answer, "not_judged",
-		   "NOT JUDGED are the packets of (dsfw-nft status says why)");
+	print_list(answer, "not_judged", "NOT JUDGED (dsfw-nft status says why)");
 	print_list(answer, "repaired", "repaired");
 	print_list(answer, "removed_chains", "removed chains");
 	print_list(answer, "removed_ipsets", "removed sets");

@@ -68,7 +68,7 @@ static void finish_table(struct term_table *table, const struct term *term, FILE
 /* A state, or why there is none. */
 static enum term_style style_of(const char *state)
 {
-	static const char *const good[] = { "ready",	 "ok",	      "enforced", "installed",
+	static const char *const good[] = { "ready",	 "ok",	    "enforced", "installed",
 					    "connected", "present", "current" };
 	static const char *const bad[] = { "NOT READY", "NOT JUDGED", "ALARM",	 "error",
 					   "failing",	"differs",    "refused", "faulty" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status --wait-networks: for whatever starts containers once their networks are there. */
+/* status --wait-networks: for units that start containers once their networks are there. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -39,7 +39,8 @@ static char *why_not_network(const struct json_node *network)
 	return NULL;
 }
 
-char *client_why_not_networks(const struct json_node *answer)
+/* By an answer to status (NULL: none), as above: of all networks. */
+static char *why_not_networks(const struct json_node *answer)
 {
 	const struct json_node *networks = json_member(answer, "network_details", JSON_OBJECT);
 	const struct json_node *unjudged = json_member(answer, "not_judged", JSON_ARRAY);
@@ -70,9 +71,9 @@ static char *ask(const char *path)
 	}
 	src.len = strlen(src.text);
 	if (json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT)
-		why = client_why_not_networks(tree.root);
+		why = why_not_networks(tree.root);
 	else
-		why = client_why_not_networks(NULL);
+		why = why_not_networks(NULL);
 	diags_free(&diags);
 	src_free(&src);
 	return why;

@@ -4,9 +4,13 @@
  *
  * Packets of known connections leave by a rule at the beginning of `forward`. Of the rest one lookup of the
  * incoming bridge in `dispatch` finds the network's OUT chain, which hands traffic that stays on the bridge
- * to its ING chain. So only NEW, INVALID and UNTRACKED packets reach a network's chains. UNTRACKED is what
- * conntrack keeps no record of, neighbour discovery and MLD: ING lets it pass, on a bridge it has to, but OUT
- * judges it as it does NEW, since a host routes it like everything else, with whatever is in it.
+ * to its ING chain. So only NEW, RELATED, INVALID and UNTRACKED packets reach a network's chains. RELATED ones,
+ * ICMP errors, are judged like NEW ones. UNTRACKED is what conntrack keeps no record of: ING lets neighbour discovery
+ * and multicast listeners' reports pass and drops the rest; OUT judges it as it does NEW, since a host routes it like
+ * everything else, with any payload.
+ *
+ * Before all of them, in `raw`, a packet from a managed bridge meets the network's SRC chain, which drops forged
+ * sources (compile_link.c). The chains at the kernel's hooks are in compile_base.c.
  *
  * What they judge gets the mark bit, by which the shim in Docker's table knows that they did (shim.h). It is
  * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
@@ -18,13 +22,12 @@
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
  *
- * A rule that refuses has one before it that tells the daemon of it: compile_log.c. What containers
- * look up is told of by the first rule of `forward`, as replies belong to known connections. Of any
+ * A rule that refuses has one before it that tells the daemon of it: compile_log.c. The first rule
+ * of `forward` gives the daemon the DNS replies to containers, as replies belong to known connections. Of any
  * other packet it asks for no more than the protocol, of UDP the port.
  */
 #include "dockside/compile.h"
 
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -309,8 +312,8 @@ static void emit_host(struct compiler *c, const struct network *network)
 	if (!network->dockside_policed)
 		compile_dockside(chain, network, false);
 	compile_neighbours(chain);
-	/* What else of ICMPv6 has no record, such as each container's router solicitations, is not worth a word;
-	 * what an administrator's notrack makes untracked is judged by the rules. */
+	/* Other ICMPv6 without a record, such as each container's router solicitations, is dropped without a log;
+	 * the rules judge packets that an administrator's notrack made untracked. */
 	out = chain_add_rule(chain, chain->origin);
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_UNTRACKED;
 	rule_add_match(out, MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;

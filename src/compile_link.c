@@ -13,8 +13,8 @@
 /*
  * What conntrack keeps no record of and hosts need of each other: neighbour solicitation and advertisement, and
  * listeners' reports (RFC 2710, RFC 3810), which go to multicast addresses. Router advertisements and redirects
- * are not among it: whoever sends them takes others' traffic; nor is whatever else is untracked (RFC 4286's router
- * discovery, or what an administrator's notrack makes so), which carries any payload.
+ * do not pass: a host that sends them takes others' traffic. Nor does anything else that is untracked (RFC 4286's
+ * router discovery, or packets that an administrator's notrack made so): it carries any payload.
  */
 void compile_neighbours(struct plan_chain *chain)
 {
@@ -272,7 +272,7 @@ static void accept_subnets(struct plan_chain *chain, const struct network *netwo
 }
 
 /* From a link-local address, as they have to be, so that none of a subnet's packets meets these rules. A host that
- * takes advice from a container may send it what is others'. */
+ * follows a container's advice may send it the traffic of others. */
 static void drop_routers(struct plan *plan, struct plan_chain *chain, const struct network *network)
 {
 	static const uint8_t types[] = { ND_ROUTER_ADVERT, ND_REDIRECT };

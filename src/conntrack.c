@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * The kernel makes a dump piece by piece, one for each datagram that is read, so whoever reads a little at a
- * time does not keep the processor for long, however many connections there are. It goes from bucket to bucket
+ * The kernel makes a dump piece by piece, one for each datagram that is read, so reading a little at a time
+ * does not keep the processor for long, however many connections there are. It goes from bucket to bucket
  * of its table: what is opened meanwhile in one that it has left behind is not in the dump.
  *
  * An entry is ended by its original tuple, with its zone, and its number: one that was opened in its place is

@@ -8,7 +8,8 @@
  * event, so that who removes a network by hand is not fought.
  *
  * Docker going away is seen by the end of the stream, its hanging by a look every LOOK_MS. Its socket appearing
- * is seen within ABSENT_LOOK_MS; trying to reach one that answers nonsense waits from 1 s to 30 s. A restart takes a few seconds: only what takes longer is a warning.
+ * is seen within ABSENT_LOOK_MS; a Docker that answers nonsense is tried again after 1 s to 30 s. A restart takes a
+ * few seconds: only what takes longer is a warning.
  *
  * Nothing here keeps rules from being in force.
  */
@@ -24,10 +25,9 @@
 #define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 30000
-#define ABSENT_LOOK_MS \
-	400 /* whether somebody listens at the socket by now: that costs next to nothing */
-#define PATIENCE_MS 10000 /* a Docker that restarts */
-#define STABLE_MS 3000	  /* a stream that lives shorter is tried again less and less often */
+#define ABSENT_LOOK_MS 400 /* whether something listens at the socket: that costs next to nothing */
+#define PATIENCE_MS 10000  /* a Docker that restarts */
+#define STABLE_MS 3000	   /* a stream that lives shorter is tried again less and less often */
 #define LOOK_MS 30000
 #define EVENT_LOOK_MS 100 /* events come in bunches */
 #define LEGS_LOOK_MS 500  /* where containers come and go all the time */
@@ -80,7 +80,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* Whoever has waited for Docker waits for its networks, too. */
+/* Units that have waited for Docker wait for its networks, too. */
 static int on_absent(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *d = data;

@@ -10,7 +10,7 @@
 #include "dockside/log.h"
 #include "dockside/save.h"
 
-/* Positions in an edited text are nobody's file's. */
+/* Positions in an edited text are in no file. */
 static void set_source(struct src *src, const char *path, const char *edited,
 		       const struct src *running)
 {

@@ -16,6 +16,7 @@
 
 #include "dockside/clock.h"
 #include "dockside/config.h"
+#include "dockside/disk.h"
 #include "dockside/last_good.h"
 #include "dockside/log.h"
 
@@ -201,13 +202,6 @@ const char *daemon_files_alarm(const struct daemon *d)
 
 /* ------------------------------------------------------------------ the files on the disk */
 
-static bool same_stat(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* Compares their stat with that of the last look, and keeps it. Without this, a user of the socket could keep
  * us busy with reading files. */
 static bool untouched(struct daemon *d)
@@ -220,7 +214,7 @@ static bool untouched(struct daemon *d)
 		struct stat st = { 0 };
 
 		/* One that is missing has no stat, and is looked for each time. */
-		same = stat(f->paths[i], &st) == 0 && same_stat(&st, &f->stats[i]) && same &&
+		same = stat(f->paths[i], &st) == 0 && disk_same_file(&st, &f->stats[i]) && same &&
 		       (st.st_ctim.tv_sec < now - STAMP_UNSURE_S || st.st_ctim.tv_sec > now);
 		f->stats[i] = st;
 	}

@@ -13,8 +13,8 @@
 #include "dockside/link_watch.h"
 #include "dockside/log.h"
 
-#define LINKS_WAIT_MS 300 /* they come in bunches, and Docker tells of what it does to them */
-#define LEGS_MAX 100	  /* that are named */
+#define LINKS_WAIT_MS 300 /* changes come in bunches, and Docker reports its own */
+#define LEGS_MAX 100	  /* more are only counted */
 
 struct daemon_judged {
 	struct networks_list list; /* of the running policy */
@@ -181,7 +181,7 @@ int daemon_judged_start(struct daemon *d, struct err *err)
 		return j->links_fd;
 	r = sd_event_add_io(d->event, &j->links_io, j->links_fd, EPOLLIN, on_links, d);
 	if (r < 0)
-		return err_errno(err, -r, "hear from the kernel of interfaces");
+		return err_errno(err, -r, "watch this host's interfaces");
 	daemon_judged_look(d);
 	return 0;
 }
@@ -217,7 +217,7 @@ static enum judged_rules rules_of(const struct daemon *d, const struct kernel *k
 									     : JUDGED_RULES_MISSING;
 }
 
-/* Most often they are in the policy's order: whoever asks for 1,000 networks does not wait. */
+/* Most often they are in the policy's order: so an answer about 1,000 networks does not take long. */
 static const struct judged *last_of(const struct daemon_judged *j, size_t i, const char *name)
 {
 	if (i < j->list.n && strcmp(j->list.items[i].name, name) == 0)
@@ -242,6 +242,16 @@ void daemon_judged_now(const struct daemon *d, const struct kernel *kernel,
 				  &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
+}
+
+void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
+		       struct json_out *out)
+{
+	json_out_open(out, "not_judged", '[');
+	for (size_t i = 0; i < judged->n; i++)
+		if (judged->items[i].state == JUDGED_NOT)
+			json_out_string(out, NULL, policy->networks[i].name);
+	json_out_close(out, ']');
 }
 
 char *daemon_judged_names(const struct daemon *d)

@@ -57,9 +57,10 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.repair_ms = d->repair_unix_ms,
 		.repairs_limited = repairs_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,
-		.alarms = judged->n_not + (daemon_judged_dns(d) != NULL) +
-			  alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL) +
-			  (daemon_files_alarm(d) ? 1 : 0),
+		.alarms =
+			judged->n_not + (daemon_judged_dns(d) != NULL) +
+			alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL) +
+			(daemon_files_alarm(d) ? 1 : 0),
 		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),

@@ -205,8 +205,8 @@ static bool touches_our_table(const struct nft_transaction *t)
 }
 
 /*
- * Whether packets may have passed since that our rules would have judged. By what was touched, not by what the
- * repair finds: a reload may have put it back before.
+ * Whether packets may have passed since then without the judgement of our rules. What was touched decides, not what
+ * the repair finds: a reload may have put it back before.
  */
 static bool opens(const struct nft_transaction *t)
 {
@@ -276,7 +276,7 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)source;
 	(void)fd;
 	(void)revents;
-	/* At once and not by the timer, which comes up to a millisecond late: the network is open. */
+	/* Not by the timer, which comes up to a millisecond late: the network is open meanwhile. */
 	if (!read_events(d) && d->repair_waiting && d->repair_at_ms <= daemon_now_ms(d))
 		repair(d);
 	return 0;

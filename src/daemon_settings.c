@@ -2,7 +2,7 @@
 /*
  * The settings without which bridged packets do not pass the rules (SPEC §3). They may not exist yet:
  * at boot it is Docker, which starts after us, that loads br_netfilter. And somebody may turn them
- * off again, of which the kernel tells nobody: containers of one network reach each other until we look. So
+ * off again, and the kernel does not report it: containers of one network reach each other until we look. So
  * they are looked at all the time; without them the rules are in force all the same, but "ready" is not said.
  *
  * Nothing stays open from then: without the settings bridged packets make no conntrack entries, and with them

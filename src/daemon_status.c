@@ -210,16 +210,6 @@ static void put_draining(struct json_out *out, struct daemon *d, const struct ke
 	put_denied(out, d, bridge);
 }
 
-static void put_not_judged(struct json_out *out, const struct policy *policy,
-			   const struct judge_result *judged)
-{
-	json_out_open(out, "not_judged", '[');
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (judged->items[i].state == JUDGED_NOT)
-			json_out_string(out, NULL, policy->networks[i].name);
-	json_out_close(out, ']');
-}
-
 static bool put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel,
 			 const struct judge_result *judged)
 {
@@ -231,7 +221,7 @@ static bool put_networks(struct json_out *out, struct daemon *d, const struct ke
 	for (size_t i = 0; i < policy->n_networks; i++)
 		json_out_string(out, NULL, policy->networks[i].name);
 	json_out_close(out, ']');
-	put_not_judged(out, policy, judged);
+	daemon_judged_put(policy, judged, out);
 	daemon_judged_status_legs(d, out);
 	json_out_open(out, "network_details", '{');
 	for (; n < policy->n_networks && out->b->len < NETWORKS_ROOM; n++)

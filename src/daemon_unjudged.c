@@ -11,7 +11,7 @@
  * A pass goes on as the kernel hands out entries, a few hundred at a time, among the other events.
  *
  * Nothing ends when the daemon starts: what is open when the rules come for the first time has no label
- * either, and stays open (SPEC §12). Only a daemon that has seen them and sees them missing knows better.
+ * either, and stays open (see README.md). Only a daemon that has seen them and sees them missing knows better.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -47,14 +47,7 @@ struct daemon_unjudged {
 
 static bool has_bridge(const struct plan *plan, const char *map, const char *bridge)
 {
-	const struct plan_set *set = plan_find_set(plan, map);
-	struct elem key = { 0 };
-
-	if (!set || set->n_elems == 0)
-		return false;
-	memcpy(key.key, bridge, strnlen(bridge, sizeof(key.key)));
-	memcpy(key.last, key.key, sizeof(key.last));
-	return bsearch(&key, set->elems, set->n_elems, sizeof(key), elem_cmp) != NULL;
+	return set_find_bridge(plan_find_set(plan, map), bridge) != NULL;
 }
 
 /* What is behind the bridges whose traffic is judged, draining ones included, by their addresses ... */
@@ -123,10 +116,9 @@ static void fail(struct daemon *d, const struct err *err)
 
 	u->under_way = false;
 	if (!u->failing)
-		log_error(
-			"%s; connections that were opened without our rules may stay open, trying "
-			"on",
-			err->text);
+		log_error("%s; connections that were opened without our rules may stay open, "
+			  "trying again",
+			  err->text);
 	u->failing = true;
 	/* A socket whose dump was left in the middle takes no other. */
 	sd_event_source_disable_unref(u->io);

@@ -20,13 +20,9 @@ static bool settled(const struct daemon *d, uint64_t since_ms)
 
 static bool in_ipset(const struct policy *policy, const char *ipset, const char *name)
 {
-	for (size_t i = 0; i < policy->n_ipsets; i++) {
-		const struct ipset *set = &policy->ipsets[i];
-
-		for (size_t k = 0; strcmp(set->name, ipset) == 0 && k < set->n_hostnames; k++)
-			if (strcmp(set->hostnames[k], name) == 0)
-				return true;
-	}
+	for (size_t i = 0; i < policy->n_ipsets; i++)
+		if (strcmp(policy->ipsets[i].name, ipset) == 0)
+			return ipset_has_hostname(&policy->ipsets[i], name);
 	return false;
 }
 
@@ -81,21 +77,6 @@ static void add_unresolved(const struct daemon *d, const char *ipset, struct buf
 
 /* ---- networks whose packets are not judged ---- */
 
-/* Adds the networks whose packets are not judged to a good answer, as the last member. */
-static void put_not_judged(struct buf *json, const char *good, const struct policy *policy,
-			   const struct judge_result *judged)
-{
-	struct json_out out = { .b = json, .more = true };
-
-	buf_add(json, good, strlen(good) - strlen("}"));
-	json_out_open(&out, "not_judged", '[');
-	for (size_t i = 0; i < judged->n; i++)
-		if (judged->items[i].state == JUDGED_NOT)
-			json_out_string(&out, NULL, policy->networks[i].name);
-	json_out_close(&out, ']');
-	json_out_close(&out, '}');
-}
-
 /* The answer to a reload after which packets are not judged. */
 static void put_reload_error(struct buf *json, const struct policy *policy,
 			     const struct judge_result *judged)
@@ -136,7 +117,12 @@ static void answer_policy(const struct daemon *d, const struct waiter *waiter, c
 		put_reload_error(&b, policy, &judged);
 		good = buf_str(&b);
 	} else if (judged.n_not > 0) {
-		put_not_judged(&b, good, policy, &judged);
+		struct json_out out;
+
+		buf_puts(&b, good);
+		ctl_reopen(&b, &out);
+		daemon_judged_put(policy, &judged, &out);
+		json_out_close(&out, '}');
 		good = buf_str(&b);
 	}
 	ctl_answer(waiter->request, good);

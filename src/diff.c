@@ -42,20 +42,11 @@ static const char *fingerprint_key(const struct plan_chain *chain, char ret_key[
 	return ret_key;
 }
 
-static int cmp_key(const void *key, const void *elem)
-{
-	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);
-}
-
 static const struct elem *find_record(const struct kernel *kernel, const char *name)
 {
 	const struct kernel_set *set = kernel_find_set(kernel, FINGERPRINT_SET);
-	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	memcpy(key, name, strlen(name));
-	if (!set || set->set.type != SET_BRIDGES || set->set.n_elems == 0)
-		return NULL;
-	return bsearch(key, set->set.elems, set->set.n_elems, sizeof(struct elem), cmp_key);
+	return set && set->set.type == SET_BRIDGES ? set_find_bridge(&set->set, name) : NULL;
 }
 
 /* By enum shim_table. */

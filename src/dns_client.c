@@ -229,7 +229,7 @@ static void on_step(struct query *q, uint64_t now_ms)
 	next_step(q, now_ms);
 }
 
-/* A server is of no use: the next one's turn, or after a moment the next round's. */
+/* A server has failed: it is the next one's turn, or after a moment the next round's. */
 static void on_failure(struct query *q, size_t server, enum dns_status why, uint64_t now_ms)
 {
 	size_t n = q->client->servers.n;
@@ -351,7 +351,7 @@ static void start_waiting(struct dns_client *client)
 	free_done(client);
 }
 
-/* Those that nobody has had room for until it was too late. */
+/* No server had room for these before their time was up. */
 static void fail_waiting(struct dns_client *client, uint64_t now_ms)
 {
 	struct query *q = TAILQ_FIRST(&client->waiting), *next;

@@ -5,18 +5,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dockside/disk.h"
 #include "dockside/util.h"
 
 #define HOSTS_FILE "/etc/hosts"
 #define HOSTS_MAX (64u << 20) /* block lists are long */
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_MAX (1u << 20)
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
 
 /* The new contents of a file that is not as *known says, which is updated first: what is written in between is
  * read again the next time. Returns false where there are none; the caller frees *ret_text. */
@@ -32,7 +27,7 @@ static bool read_changed(const char *path, size_t max, struct stat *known, char 
 			return false;
 		st = (struct stat){ .st_ino = 0, .st_size = -1 }; /* like no file */
 	}
-	if (same_file(&st, known))
+	if (disk_same_file(&st, known))
 		return false;
 	if (st.st_size >= 0 && read_file(path, max, ret_text, ret_len, NULL) < 0)
 		return false;

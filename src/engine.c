@@ -7,7 +7,6 @@
 
 #include "dockside/engine_json.h"
 
-#define BRIDGE_OPTION "com.docker.network.bridge.name"
 #define DERIVED_ID 12 /* "br-" and so much of the id is the name of a bridge that nobody named */
 
 /* ---- GET /version, GET /info ---- */
@@ -134,7 +133,7 @@ static int take_bridge(struct arena *arena, struct engine_network *network,
 	int r = engine_json_member(object, "Options", json_type_object, &options, err);
 
 	if (r >= 0 && options)
-		r = engine_json_member(options, BRIDGE_OPTION, json_type_string, &name, err);
+		r = engine_json_member(options, ENGINE_BRIDGE_OPTION, json_type_string, &name, err);
 	if (r < 0)
 		return r;
 	if (strcmp(network->driver, "bridge") != 0)

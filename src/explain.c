@@ -411,8 +411,8 @@ void explain(const struct plan *plan, const struct explain_packet *packet,
 	route(ret, routes, n_routes);
 	if (ret->verdict != EXPLAIN_PASS)
 		return;
-	ret->n_steps =
-		0; /* every packet of a container takes these, and they have decided nothing */
+	/* Every packet of a container takes these steps, and they have decided nothing. */
+	ret->n_steps = 0;
 	w.hook = BASE_PREROUTING_NAT;
 	if (ret->ct == EXPLAIN_NEW)
 		walk(&w);

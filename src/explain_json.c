@@ -318,7 +318,7 @@ static void put_notes(struct json_out *out, const struct explain_asked *asked,
 	json_out_close(out, ']');
 }
 
-/* What the rules would make of it is of no use where it does not meet them. */
+/* A packet that meets no rule has no steps. */
 static void put_verdict(struct json_out *out, const struct explain_packet *packet,
 			const struct explanation *e, const char *not_judged)
 {

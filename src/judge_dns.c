@@ -17,8 +17,7 @@ static char *text_of(const char *path)
 	return read_file(path, SIZE_MAX_BYTES, &text, &len, NULL) < 0 ? NULL : text;
 }
 
-/* Where dockerd is told of resolvers on its command line, or in a file elsewhere, there is no way to know:
- * its API does not say. */
+/* Resolvers that dockerd has from its command line, or from a file elsewhere, are not known: its API does not say. */
 char *judge_dns(const struct policy *policy)
 {
 	cleanup(cleanup_free) char *resolv_conf = text_of(RESOLV_CONF);

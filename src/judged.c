@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BRIDGE_OPTION "com.docker.network.bridge.name"
-
 const char *judged_state_name(enum judged_state state)
 {
 	static const char *const names[] = { "enforced", "audit",   "unmanaged", "draining",
@@ -68,12 +66,11 @@ static char *mend_docker(const struct networks_wanted *wanted, const struct engi
 		return xasprintf("Docker has %zu networks of that name: \"docker network rm "
 				 "%.12s\" removes this one, once no container is attached",
 				 n_namesakes, wrong->id);
-	return xasprintf(
-		"RESET=1 recreates it (\"RESET=1 dsfw-nft apply\"; with a daemon \"docker "
-		"network rm %s && dsfw-nft reload\"), once no container is attached; who "
-		"else makes it, such as Compose, has to give it the driver option " BRIDGE_OPTION
-		"=%s",
-		wanted->name, wanted->bridge);
+	return xasprintf("RESET=1 recreates it (\"RESET=1 dsfw-nft apply\"; with a daemon \"docker "
+			 "network rm %s && dsfw-nft reload\"), once no container is attached; who "
+			 "else makes it, such as Compose, has to give it the driver "
+			 "option " ENGINE_BRIDGE_OPTION "=%s",
+			 wanted->name, wanted->bridge);
 }
 
 /* By what Docker has. */
@@ -227,25 +224,9 @@ char *judged_sentence(const char *network, const struct judged *judged)
 
 /* ------------------------------------------------------------------ the table */
 
-static int cmp_key(const void *key, const void *elem)
-{
-	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);
-}
-
-/* Both the plan's and the kernel's are sorted. */
-static const struct elem *find_bridge(const struct plan_set *map, const char *bridge)
-{
-	uint8_t key[ELEM_KEY_MAX] = { 0 };
-
-	if (!map || map->n_elems == 0)
-		return NULL;
-	memcpy(key, bridge, strnlen(bridge, ELEM_KEY_MAX));
-	return bsearch(key, map->elems, map->n_elems, sizeof(*map->elems), cmp_key);
-}
-
 bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, const char *bridge)
 {
-	const struct elem *wanted = find_bridge(plan_find_set(plan, "dispatch"), bridge);
+	const struct elem *wanted = set_find_bridge(plan_find_set(plan, "dispatch"), bridge);
 	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
 	const struct kernel_chain *forward = kernel_find_chain(kernel, "forward");
 	const struct kernel_chain *chain;
@@ -254,7 +235,7 @@ bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, con
 	if (!kernel->exists || kernel->dormant || !wanted || !wanted->target || !map || !forward ||
 	    !forward->base || forward->n_rules == 0)
 		return false;
-	have = find_bridge(&map->set, bridge);
+	have = set_find_bridge(&map->set, bridge);
 	if (!have || !have->target || strcmp(have->target, wanted->target) != 0)
 		return false;
 	chain = kernel_find_chain(kernel, have->target);

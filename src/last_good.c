@@ -31,13 +31,6 @@
 #define SIZE_MAX_ALL (2 * (size_t)JSON_SIZE_MAX + 4 * (size_t)PATH_SIZE_MAX)
 #define CHECKSUM_DIGITS 16
 
-static int before(const struct last_good *state, const char *operation)
-{
-	int code = state->hook ? state->hook->before(state->hook->data, operation) : 0;
-
-	return code > 0 ? -code : 0;
-}
-
 /* Of a system call. */
 static int result(int r)
 {
@@ -163,14 +156,11 @@ static uint64_t pair_hash(const struct last_good_pair *pair)
 /* Nobody has touched the file since we wrote or read it. */
 static bool is_there(const struct last_good *state, uint64_t hash)
 {
-	const struct stat *kept = &state->kept_st;
 	struct stat st;
 
 	return state->has_kept && state->kept == hash &&
 	       fstatat(state->fd, LAST_GOOD_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ino == kept->st_ino && st.st_size == kept->st_size &&
-	       st.st_ctim.tv_sec == kept->st_ctim.tv_sec &&
-	       st.st_ctim.tv_nsec == kept->st_ctim.tv_nsec;
+	       disk_same_file(&st, &state->kept_st);
 }
 
 static void note_kept(struct last_good *state, uint64_t hash)
@@ -196,56 +186,41 @@ static void render(const struct last_good_pair *pair, struct buf *b)
 	buf_free(&body);
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* Whatever a daemon that was killed, or somebody else, has left by that name goes. */
 static int write_new(const struct last_good *state, const struct buf *text)
 {
 	cleanup(cleanup_close) int fd = -1;
-	int r = before(state, "unlink");
+	int r = disk_before(state->hook, "unlink");
 
 	if (r >= 0)
 		r = result(unlinkat(state->fd, FILE_NEW, 0));
 	if (r == -ENOENT)
 		r = 0;
 	if (r >= 0)
-		r = before(state, "create");
+		r = disk_before(state->hook, "create");
 	if (r >= 0) {
 		fd = openat(state->fd, FILE_NEW,
 			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		r = result(fd);
 	}
 	if (r >= 0)
-		r = before(state, "write");
+		r = disk_before(state->hook, "write");
 	if (r >= 0)
-		r = write_all(fd, text->data, text->len);
+		r = disk_write_all(fd, text->data, text->len);
 	if (r >= 0)
-		r = before(state, "sync");
+		r = disk_before(state->hook, "sync");
 	return r < 0 ? r : result(fsync(fd));
 }
 
 /* A file system that cannot flush a directory says EINVAL. */
 static int place(const struct last_good *state)
 {
-	int r = before(state, "rename");
+	int r = disk_before(state->hook, "rename");
 
 	if (r >= 0)
 		r = result(renameat(state->fd, FILE_NEW, state->fd, LAST_GOOD_FILE));
 	if (r >= 0)
-		r = before(state, "sync directory");
+		r = disk_before(state->hook, "sync directory");
 	if (r >= 0)
 		r = result(fsync(state->fd));
 	return r == -EINVAL ? 0 : r;

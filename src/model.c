@@ -64,6 +64,31 @@ bool network_denies(const struct network *network)
 	return last->action == ACTION_DROP && rule_matches_everything(last);
 }
 
+bool rule_has_port(const struct rule *rule, uint16_t port)
+{
+	for (size_t i = 0; i < rule->n_ports; i++)
+		if (rule->ports[i].lo <= port && port <= rule->ports[i].hi)
+			return true;
+	return rule->n_ports == 0;
+}
+
+bool rule_allows_udp(const struct rule *rule, uint16_t port)
+{
+	return rule->action == ACTION_ALLOW &&
+	       (rule->proto == PROTO_ANY || rule->proto == PROTO_UDP) && rule_has_port(rule, port);
+}
+
+static int cmp_hostname(const void *name, const void *hostname)
+{
+	return strcmp(name, *(const char *const *)hostname);
+}
+
+bool ipset_has_hostname(const struct ipset *ipset, const char *name)
+{
+	return ipset->n_hostnames > 0 && bsearch(name, ipset->hostnames, ipset->n_hostnames,
+						 sizeof(*ipset->hostnames), cmp_hostname);
+}
+
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err)
 {

@@ -183,7 +183,7 @@ char *networks_creation(const struct networks_wanted *wanted)
 	json_out_close(&out, ']');
 	json_out_close(&out, '}');
 	json_out_open(&out, "Options", '{');
-	json_out_string(&out, "com.docker.network.bridge.name", wanted->bridge);
+	json_out_string(&out, ENGINE_BRIDGE_OPTION, wanted->bridge);
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		json_out_string(&out, options[i][0], options[i][1]);
 	snprintf(text, sizeof(text), "%u", wanted_mtu(wanted));

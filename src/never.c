@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation: with each answer, sets of many thousand addresses are checked, on hosts of a thousand
+ * networks. Therefore addresses and subnets are sorted, and found by bisection.
+ */
 #include "dockside/never.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/util.h"
-
-/* Theory of operation: sets of many thousand addresses are gone through with each answer, on hosts of a thousand
- * networks: what is looked for is looked up. */
 
 #define METADATA "a cloud's metadata address"
 
@@ -164,17 +165,9 @@ void never_tell(const struct never *never, const char *name, const struct ipaddr
 
 static bool rule_has(const struct policy *policy, const struct rule *rule, const char *name)
 {
-	const struct ipset *set;
-
 	if (rule->to == DEST_HOST)
 		return strcmp(rule->host, name) == 0;
-	if (rule->to != DEST_IPSET)
-		return false;
-	set = &policy->ipsets[rule->ipset];
-	for (size_t i = 0; i < set->n_hostnames; i++)
-		if (strcmp(set->hostnames[i], name) == 0)
-			return true;
-	return false;
+	return rule->to == DEST_IPSET && ipset_has_hostname(&policy->ipsets[rule->ipset], name);
 }
 
 bool never_opens_name(const struct policy *policy, const char *name)

@@ -30,9 +30,9 @@ static struct nftnl_expr *expr_new(const char *name)
 }
 
 /*
- * -m conntrack --ctstate ESTABLISHED: struct xt_conntrack_mtinfo3, libnftnl takes it over. RELATED is not known: an
- * ICMP error from a container would pass Docker's rules, whoever's connection it quotes. Those to containers
- * pass by Docker's own rules for each bridge.
+ * -m conntrack --ctstate ESTABLISHED: struct xt_conntrack_mtinfo3, libnftnl takes it over. RELATED is left out: an
+ * ICMP error from a container would pass Docker's rules, with any connection that it quotes. ICMP errors to
+ * containers pass by Docker's own rules for each bridge.
  */
 static struct nftnl_expr *known_connections(void)
 {

@@ -61,8 +61,8 @@ struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t famil
 }
 
 /*
- * The kernel has refused the request, and nothing more is to come. So it is where the table is gone, and then
- * time matters: closing a socket of netfilter takes some 10 ms while the kernel frees what was deleted.
+ * Whether the kernel has refused the request, so that nothing more is to come. It does where the table is gone, and
+ * then time matters: closing a socket of netfilter takes some 10 ms while the kernel frees what was deleted.
  */
 static bool is_refusal(const struct nft_reader *reader, ssize_t n)
 {

@@ -245,6 +245,21 @@ struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const stru
 	return elem;
 }
 
+static int cmp_key(const void *key, const void *elem)
+{
+	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);
+}
+
+const struct elem *set_find_bridge(const struct plan_set *set, const char *bridge)
+{
+	uint8_t key[ELEM_KEY_MAX] = { 0 };
+
+	if (!set || set->n_elems == 0)
+		return NULL;
+	memcpy(key, bridge, strnlen(bridge, sizeof(key)));
+	return bsearch(key, set->elems, set->n_elems, sizeof(*set->elems), cmp_key);
+}
+
 void store_port(uint8_t *bytes, uint16_t port)
 {
 	bytes[0] = (uint8_t)(port >> 8);

@@ -3,9 +3,9 @@
  * Theory of operation. A chain of requests, each started by the answer to the one before: version,
  * firewall backend, list; then one network after the other is removed (RESET), all of them before
  * the first is created, as they may have exchanged their subnets; then one after the other is
- * created; then, if anything was asked for, the list again; then who is on which network. What the second list has is there,
- * whatever Docker answered, so that somebody else who made the same network meanwhile (409) is no
- * failure, and an answer that was lost no mystery.
+ * created; then, if anything was asked for, the list again; then the list of containers with their networks. What
+ * the second list of networks has is there, whatever Docker answered: it is no failure if somebody else has made the
+ * same network meanwhile (409), or if an answer was lost.
  */
 #include "dockside/provide.h"
 
@@ -108,7 +108,7 @@ static bool listed(struct pass *p, const struct docker_answer *answer)
 
 /* ---- what is other ---- */
 
-/* Whether it is what judged.h says of a managed network. */
+/* Whether judged.h reports that of a managed network. */
 static bool is_judged_by(const struct networks_wanted *wanted, enum networks_property property)
 {
 	return wanted->managed && (property == NETWORKS_DRIVER || property == NETWORKS_BRIDGE);
@@ -153,7 +153,7 @@ static void compare_all(struct pass *p)
 	end(p);
 }
 
-/* Who is on which network adds to what is known; a Docker that refuses to say keeps nothing from its end. */
+/* The pass goes on without this list where Docker refuses it. */
 static void on_legs(void *data, const struct docker_answer *answer)
 {
 	struct pass *p = data;

@@ -65,27 +65,14 @@ bool resolver_of_docker(const char *daemon_json)
 
 /* ---- whose rules it gets around ---- */
 
-static bool allows_dns_to_all(const struct rule *rule)
-{
-	if (rule->action != ACTION_ALLOW || rule->to != DEST_ALL ||
-	    (rule->proto != PROTO_ANY && rule->proto != PROTO_UDP))
-		return false;
-	for (size_t i = 0; i < rule->n_ports; i++)
-		if (rule->ports[i].lo <= DNS_PORT && rule->ports[i].hi >= DNS_PORT)
-			return true;
-	return rule->n_ports == 0;
-}
-
+/* Its rules deny by default, and do not allow DNS to everywhere. */
 static bool is_evaded(const struct network *network)
 {
-	const struct rule *last =
-		network->n_egress > 0 ? &network->egress[network->n_egress - 1] : NULL;
-
-	if (!last || network->audit || last->action != ACTION_DROP || last->to != DEST_ALL ||
-	    last->proto != PROTO_ANY)
+	if (network->audit || !network_denies(network))
 		return false;
 	for (size_t i = 0; i < network->n_egress; i++)
-		if (allows_dns_to_all(&network->egress[i]))
+		if (network->egress[i].to == DEST_ALL &&
+		    rule_allows_udp(&network->egress[i], DNS_PORT))
 			return false;
 	return true;
 }

@@ -89,7 +89,8 @@ size_t portranges_normalise(struct portrange *ranges, size_t n);
 #define HOSTNAME_MAX 253
 
 /* RFC 1123 labels (1-63 of letters, digits, hyphen; no hyphen at an end) with underscores, which DNS and
- * Compose have in names, HOSTNAME_MAX bytes at most; the last label is not all digits (RFC 1123 section 2.1), so "10.0.0.256" is no name but a mistyped address. */
+ * Compose have in names, HOSTNAME_MAX bytes at most; the last label is not all digits (RFC 1123 section 2.1), so
+ * "10.0.0.256" is no name but a mistyped address. */
 bool hostname_valid(const char *s, size_t len);
 /* Its length without the dot that may end it; 0 if it is no hostname. */
 size_t hostname_length(const char *s, size_t len);

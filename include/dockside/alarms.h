@@ -14,8 +14,9 @@
 /* Receives one alarm, a line without its end; text is borrowed. */
 typedef void (*alarm_fn)(void *data, const char *text);
 
-/* Tells of each such rule and name, in the order of the files, then of such addresses; on_alarm may be NULL. Returns how many there
- * are. A name that DNS knows, without an address, has nothing to drop. Networks in audit mode drop nothing. */
+/* Calls on_alarm, which may be NULL, for each such rule and name, in the order of the files, then for each such
+ * address. Returns how many there are. A name that DNS knows, without an address, has nothing to drop. Networks in
+ * audit mode drop nothing. */
 size_t alarms_tell(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
 		   void *data);
 

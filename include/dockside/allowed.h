@@ -2,7 +2,7 @@
 /*
  * Layer 3: which rule a connection would meet if its destination were known to be of a name. DNS gives names
  * with many addresses (pools, content networks) others at each answer: a container may have one that the
- * daemon was not told, and its connection is refused although the name is allowed. Pure; for people only.
+ * daemon does not know, and its connection is refused although the name is allowed. Pure; for people only.
  */
 #ifndef DOCKSIDE_ALLOWED_H
 #define DOCKSIDE_ALLOWED_H
@@ -18,8 +18,8 @@ struct allowed_packet {
 };
 
 /*
- * The egress rule that decides about the packet, by its index: true if it allows it, because of the name. A rule
- * in front of it that decides by the address alone is another story: false, as if no rule decides.
+ * The index of the egress rule that decides about the packet: true if that allows it because of the name. False if
+ * a rule before it decides by the address alone, or if none decides.
  */
 bool allowed_by_name(const struct policy *policy, const struct network *network,
 		     const struct allowed_packet *packet, size_t *ret_index);

@@ -28,9 +28,6 @@ int cmd_client(const struct client_options *options);
 /* Waits until every configured network is in Docker, and those that are managed are judged; prints why not.
  * Returns an exit status. */
 int client_wait_networks(const struct client_options *options);
-/* By an answer to status (NULL: none): why that is not so, which the caller frees; NULL: it is. */
-char *client_why_not_networks(const struct json_node *answer);
-
 /* The request's text, without a line feed, which the caller frees; NULL after reporting bad usage. */
 char *client_request(const struct client_options *options);
 /* An answer that has come: returns an exit status. */

@@ -11,7 +11,8 @@ struct base_chains {
 	struct plan_set *dispatch_host;	  /* input: HOST */
 	struct plan_set *dispatch_nat;	  /* prerouting: NAT */
 	struct plan_set *dispatch_source; /* raw: SRC */
-	struct plan_set *lookups; /* the bridges whose DNS replies are heard; NULL: nobody's */
+	struct plan_set
+		*lookups; /* the bridges whose DNS replies the daemon hears; NULL: of none */
 };
 
 /* Adds the chains, with empty maps. any_host, any_nat: some network has host rules, or rules of NAT. */

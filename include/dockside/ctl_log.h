@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 7, private to ctl.c: how many lines the users of the socket may have in the log. Root has no limit: it
- * can write there anyway. Of everybody else we count the lines that are too many. struct ctl_log is pure; its
+ * can write there anyway. Lines of others beyond the limit are counted. struct ctl_log is pure; its
  * writer logs the counts.
  */
 #ifndef DOCKSIDE_CTL_LOG_H

@@ -52,8 +52,8 @@ struct waiter {
 	uint64_t since_ms; /* waits for what was asked by then, not later by others */
 	char *drained;	   /* NULL; or the bridge that drains, if it has drained at once ... */
 	char *otherwise;   /* ... the answer then */
-	bool tells_names; /* those that did not resolve: of that ipset, or NULL: of the configuration */
-	char *ipset;
+	bool tells_names;  /* the answer lists names that did not resolve ... */
+	char *ipset;	   /* ... of that ipset; NULL: of the configuration */
 };
 
 /* A `reconcile` that waits for Docker's list. */
@@ -122,7 +122,7 @@ struct daemon {
 	sd_event_source *settings_timer;
 	char *settings_error;	   /* NULL: they are as they must be */
 	bool settings_made;	   /* they were so once */
-	uint64_t settings_told_ms; /* until then nobody is told that they were turned off again */
+	uint64_t settings_told_ms; /* until then the log has enough about their being turned off */
 
 	/* daemon_ctl.c */
 	struct ctl *ctl;
@@ -260,15 +260,18 @@ void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, c
 /* Docker's last word. Borrowed until it is asked again. */
 struct judge_docker daemon_docker_word(const struct daemon *daemon);
 
-/* Hears of interfaces from now on, and judges (judged.h) the networks of the running policy. */
+/* Listens to changes of interfaces from now on, and judges (judged.h) the networks of the running policy. */
 int daemon_judged_start(struct daemon *daemon, struct err *err);
 void daemon_judged_stop(struct daemon *daemon);
-/* Docker or the policy may have changed: judges anew, and logs what is other than before. */
+/* Docker or the policy may have changed: judges anew, and logs what has changed. */
 void daemon_judged_look(struct daemon *daemon);
-/* By that, the running policy's networks; with kernel by what that has of their rules, too (NULL: by what
- * is known without reading it). judge_result_free(). */
+/* The running policy's networks as of that look; with kernel, also by their rules in it (NULL: it was not read).
+ * judge_result_free(). */
 void daemon_judged_now(const struct daemon *daemon, const struct kernel *kernel,
 		       struct judge_result *ret);
+/* Those of them whose packets are not judged: a list of names, the member "not_judged" of an answer. */
+void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
+		       struct json_out *out);
 /* Names of networks whose packets are not judged, as of the last look: "ds-a, ds-b"; "" for none. The
  * caller frees it. */
 char *daemon_judged_names(const struct daemon *daemon);

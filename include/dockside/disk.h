@@ -19,6 +19,9 @@ struct disk_hook {
 	void *data;
 };
 
+/* To be called before an operation of that name: 0, or -errno with which it fails. */
+int disk_before(const struct disk_hook *hook, const char *operation);
+
 /* They return 0 or -errno. */
 int disk_rename(const struct disk_hook *hook, const char *from, const char *to, struct err *err);
 /* A file that is not there is no error. */
@@ -32,6 +35,10 @@ int disk_sync_directory(const struct disk_hook *hook, const char *path, struct e
 int disk_write_new(const struct disk_hook *hook, const char *path, const struct stat *like,
 		   const char *text, size_t len, struct err *err);
 
+int disk_write_all(int fd, const char *data, size_t len);
+
+/* Whether a file is as it was: the same inode, size, and times of change. */
+bool disk_same_file(const struct stat *a, const struct stat *b);
 /* Whether there is anything by that name, be it a dangling link. */
 bool disk_exists(const char *path);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 5: asks name servers for one name and type at a time, without ever waiting: (name, type) in, what the
- * first server of any use says out. Knows neither /etc/hosts nor search domains, nor any event loop.
+ * Layer 5: asks name servers for one name and type at a time, and never blocks: (name, type) in, the first usable
+ * answer of a server out. Knows neither /etc/hosts nor search domains, nor any event loop.
  */
 #ifndef DOCKSIDE_DNS_CLIENT_H
 #define DOCKSIDE_DNS_CLIENT_H
@@ -18,7 +18,7 @@ enum dns_status {
 	DNS_UNREACHABLE, /* no server can be reached */
 	DNS_FAILURE,	 /* SERVFAIL */
 	DNS_REFUSAL,	 /* REFUSED */
-	DNS_NONSENSE,	 /* what came is not to be understood */
+	DNS_NONSENSE,	 /* the reply makes no sense */
 	DNS_NOT_ASKED,	 /* there was no room for it, as the servers are left alone */
 };
 

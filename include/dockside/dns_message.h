@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 3: DNS messages (RFC 1035): a question as bytes, and what the bytes of an answer say. Pure. Readers
- * take whatever a stranger sends: no length and no name in a message is believed before it is checked.
+ * Layer 3: DNS messages (RFC 1035): a question as bytes, and the meaning of an answer's bytes. Pure. Messages come
+ * from strangers: no length and no name in one is believed before it is checked.
  */
 #ifndef DOCKSIDE_DNS_MESSAGE_H
 #define DOCKSIDE_DNS_MESSAGE_H

@@ -27,11 +27,12 @@
 
 struct dns_pace {
 	unsigned under_way;
-	unsigned window,
-		threshold;  /* it grows by one an answer up to there, then by one a window */
-	unsigned grown;	    /* answers since it last did */
-	uint64_t cut_ms;    /* questions from before then do not make it smaller again */
-	uint64_t answer_ms; /* the last one of any use */
+	unsigned window;
+	unsigned
+		threshold; /* the window grows by one an answer up to there, then by one a window */
+	unsigned grown;	   /* answers since it last did */
+	uint64_t cut_ms;   /* questions from before then do not make it smaller again */
+	uint64_t answer_ms;	     /* the last one of any use */
 	unsigned failures, silences; /* in a row */
 	unsigned pauses;	     /* likewise */
 	bool silent;		     /* why: it says nothing; else it refuses */
@@ -66,8 +67,8 @@ enum dns_pace_outcome {
 void dns_pace_outcome(struct dns_pace *pace, enum dns_pace_outcome outcome, uint64_t asked_ms,
 		      uint64_t now_ms);
 
-/* It is left alone, has answered nothing since it last was, or its rate is limited: questions that can wait
- * should. */
+/* Whether questions that can wait should: it is left alone, has answered nothing since it was, or its rate is
+ * limited. */
 bool dns_pace_scarce(const struct dns_pace *pace);
 
 #endif

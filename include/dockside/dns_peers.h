@@ -26,7 +26,7 @@ void dns_peers_init(struct dns_peers *peers, const struct dns_conf *conf);
 /* A socket that does not block, connected or about to be; or -errno. */
 int dns_peer_connect(const struct dns_peer *peer, bool tcp);
 
-/* In which order they are asked: those that are left alone come last. */
+/* The order in which they are asked: those that are left alone come last. */
 void dns_peers_order(const struct dns_peers *peers, uint64_t now_ms, size_t order[DNS_SERVERS_MAX]);
 /* How many questions the first of them would be asked now; and if none, when it may be; UINT64_MAX: not before an
  * answer. */
@@ -34,7 +34,7 @@ unsigned dns_peers_room(const struct dns_peers *peers, uint64_t now_ms);
 uint64_t dns_peers_when(const struct dns_peers *peers, uint64_t now_ms);
 /* Whether questions that can wait should: see dns_pace.h. */
 bool dns_peers_scarce(const struct dns_peers *peers, uint64_t now_ms);
-/* Those that are spared and why, or an empty text. */
+/* Which servers are spared and why, or an empty text. */
 void dns_peers_trouble(const struct dns_peers *peers, struct buf *ret_text);
 
 #endif

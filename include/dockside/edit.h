@@ -20,10 +20,10 @@ struct edit {
  *
  * apply           both texts are what the request says.
  * set-network     A network of that name: the given keys replace, others stay, also those given as null; a
- *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet. "firewall"
- *                 absent: its rules stay; null or {}: they go, those for the host too; else its rules
- *                 are what is given, except that "host" stays unless given (a client that
- *                 only knows "egress" and "nat" must not open the Docker host).
+ *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet.
+ *                 "firewall" absent: its rules stay; null or {}: they go, those for the host too; else its
+ *                 rules are what is given, except that "host" and free text stay unless given (a client
+ *                 that only knows "egress" and "nat" must not open the Docker host).
  * remove-network  The network and its rules go.
  * set-ipset       It is added or replaced.
  * remove-ipset    It goes; refused while a rule uses it.

@@ -18,6 +18,7 @@
 
 #define ENGINE_TEXT_MAX 400	     /* bytes of any text of Docker's that we keep */
 #define ENGINE_VALUES_MAX (1u << 20) /* JSON values of one answer */
+#define ENGINE_BRIDGE_OPTION "com.docker.network.bridge.name"
 #define ENGINE_MTU_OPTION "com.docker.network.driver.mtu"
 #define ENGINE_SUBNETS_MAX 8 /* of one network */
 

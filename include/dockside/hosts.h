@@ -30,8 +30,8 @@ struct answer {
 	enum host_state state; /* not HOST_UNASKED */
 	const struct ipaddr *addrs;
 	size_t n_addrs;
-	unsigned
-		ttl_s; /* HOST_DNS: the smallest of the records; without addresses 0 if not known */
+	/* HOST_DNS: the smallest of the records; without addresses 0 if it is not known. */
+	unsigned ttl_s;
 	const char *error; /* HOST_FAILED: why */
 };
 
@@ -53,13 +53,13 @@ struct hosts {
 	size_t n;
 	unsigned timeout_s;	   /* of the elements that their addresses become; 0: permanent */
 	const struct never *never; /* addresses that open nothing, borrowed; NULL: there are none */
-	struct never own_never;	   /* for who has nothing to borrow */
+	struct never own_never;	   /* for callers that have none to lend */
 };
 
 /* Every name that a rule, NAT rule or used ipset of a managed network mentions, each HOST_UNASKED in both
  * families. */
 void hosts_collect(const struct policy *policy, struct hosts *ret_hosts);
-/* And those of ipsets that no rule uses: people want to see what would be in them. */
+/* The same, and the names of ipsets that no rule uses: people want to see what would be in them. */
 void hosts_collect_all(const struct policy *policy, struct hosts *ret_hosts);
 struct host *hosts_find(const struct hosts *hosts, const char *name);
 /* Replaces what is known of the answer's family: its addresses by a copy, sorted, without duplicates,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layer 1: a file's text as a checked JSON tree in which every node knows its place. The grammar is
- * RFC 8259 plus // and block comments and a comma after the last item; duplicate keys, control characters in strings (escaped ones
- * too), invalid UTF-8, a byte order mark, lone surrogates, NaN, fractions or exponents in numbers,
- * integers outside int64, trailing text and nesting past JSON_DEPTH_MAX are errors.
+ * RFC 8259 plus // and block comments and a comma after the last item; duplicate keys, control characters in
+ * strings (escaped ones too), invalid UTF-8, a byte order mark, lone surrogates, NaN, fractions or exponents in
+ * numbers, integers outside int64, trailing text and nesting past JSON_DEPTH_MAX are errors.
  */
 #ifndef DOCKSIDE_JSON_SRC_H
 #define DOCKSIDE_JSON_SRC_H

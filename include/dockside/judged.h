@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 3: whether the packets of a network reach the rules that are for it. Everything that people and
- * programs read of that, in words and in numbers, comes from here. Pure.
+ * Layer 3: whether the packets of a network reach the rules that are for it. All that people and programs
+ * read about it, in words and in numbers, comes from here. Pure.
  *
  * Rules go by the name of the incoming interface. A managed network is judged if Docker has it on a bridge
  * of the name that the rules are for, and the kernel has a bridge of that name whose packets carry it.
@@ -27,7 +27,7 @@ enum judged_state {
 /* "enforced", …, "not judged" */
 const char *judged_state_name(enum judged_state state);
 
-/* What the kernel has by the name of a network's bridge. */
+/* The interface that has the name of a network's bridge. */
 enum judged_link {
 	JUDGED_LINK_UNKNOWN, /* it could not be asked */
 	JUDGED_LINK_MISSING,
@@ -36,7 +36,7 @@ enum judged_link {
 	JUDGED_LINK_OTHER,    /* no bridge */
 };
 
-/* What the kernel has of a network's rules. */
+/* Whether the kernel has a network's rules. */
 enum judged_rules {
 	JUDGED_RULES_THERE,
 	JUDGED_RULES_MISSING,
@@ -51,8 +51,8 @@ struct judged_facts {
 	const struct engine_legs *legs;	      /* NULL: not known */
 	enum judged_link link;
 	const char *master; /* JUDGED_LINK_ENSLAVED: the other interface */
-	const char
-		*gateway_on; /* a bridge of another name that has the gateway's address; or NULL */
+	const char *
+		gateway_on; /* NULL, or the bridge of another name that has the gateway's address */
 	enum judged_rules rules;
 };
 
@@ -65,7 +65,7 @@ struct judged {
 };
 
 void judged_of(const struct judged_facts *facts, struct judged *ret);
-/* A copy, and what becomes of it where the kernel has or lacks the rules. */
+/* A copy, changed for what the kernel has of the rules. */
 void judged_with_rules(const struct judged *judged, enum judged_rules rules, struct judged *ret);
 void judged_free(struct judged *judged);
 bool judged_equal(const struct judged *a, const struct judged *b);
@@ -80,8 +80,9 @@ bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, con
 typedef void (*judged_leg_fn)(void *data, const char *text);
 
 /*
- * Tells of each container of a managed network that is on a network, too, whose packets no rule judges; the
- * dockside container is meant to be. judged: by network of the list. Returns how many there are.
+ * Calls fn for each container of a managed network that is also on a network whose packets no rule judges; not for
+ * the dockside container, which is meant to be on all of them. judged: by network of the list. Returns how many
+ * there are.
  */
 size_t judged_legs(const struct networks_list *list, const struct judged *judged,
 		   const struct engine_legs *legs, judged_leg_fn fn, void *data);

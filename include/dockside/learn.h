@@ -23,8 +23,9 @@ struct learn {
 	struct arena arena;
 	struct learn_flow *flows;
 	size_t n, cap;
-	uint64_t between;   /* events between containers, which no rule can allow */
-	uint64_t forged;    /* events of packets that enter with a source that is not of their bridge */
+	uint64_t between; /* events between containers, which no rule can allow */
+	uint64_t
+		forged; /* events of packets that enter with a source that is not of their bridge */
 	uint64_t unsayable; /* events of protocols that rules have no word for */
 	struct learn_allowed *allowed;
 	size_t n_allowed, cap_allowed;

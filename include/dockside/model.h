@@ -84,7 +84,7 @@ struct network {
 	bool dockside_policed; /* dockside_egress: "policed" */
 	bool has_mtu;
 	uint16_t mtu; /* of the Docker network, where we make it */
-	bool audit;   /* mode: "audit": what would be refused passes, and is told of */
+	bool audit;   /* mode: "audit": what would be refused passes, and is recorded */
 	struct rule *egress;
 	size_t n_egress;
 	struct nat_rule *nat;
@@ -118,9 +118,15 @@ struct policy {
 
 /* Whether a network gets chains (SPEC §2). */
 bool network_managed(const struct network *network);
-/* Whether a rule takes whatever is left, and whether a network's last egress rule refuses that. */
+/* Whether a rule matches every packet, and whether a network's last egress rule drops every packet. */
 bool rule_matches_everything(const struct rule *rule);
 bool network_denies(const struct network *network);
+/* Whether a rule's ports have that one: without ports it is about all. */
+bool rule_has_port(const struct rule *rule, uint16_t port);
+/* Whether a rule allows UDP to that port of its destinations. */
+bool rule_allows_udp(const struct rule *rule, uint16_t port);
+/* name: in lower case. */
+bool ipset_has_hostname(const struct ipset *ipset, const char *name);
 /* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */
 const struct network *policy_find_network(const struct policy *policy, const char *name,
 					  struct err *err);

@@ -19,7 +19,7 @@ struct known_addr {
 	uint64_t seen_ms; /* when it was last vouched for: by an answer, or by an outage since */
 	bool current;	  /* the last answer of its family had it */
 	bool never;	  /* it opens nothing (never.h) */
-	bool told;	  /* the caller's: that it has told of that */
+	bool told;	  /* the caller's: the log has that */
 };
 
 /* What has come of asking for one family of a name. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 3: addresses that a name never opens, whoever says that it has them: DNS is what others say, and these
- * lead to the host, its cloud's metadata, or other containers. A rule that gives the address itself may open them.
+ * Layer 3: addresses that a name never opens. Others decide what DNS says, and these addresses lead to the host, to
+ * its cloud's metadata, or to other containers. A rule that gives the address itself may open them.
  * Pure: the host's own addresses are a parameter.
  */
 #ifndef DOCKSIDE_NEVER_H

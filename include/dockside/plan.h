@@ -33,9 +33,9 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
 /* Of one network it hears so many a second, and after a calm so many at once. */
 #define LOOKUPS_RATE 100
 #define LOOKUPS_BURST 200
-/* How the keys of the fingerprints of chains that belong to no network begin: bridges are lower case. */
+/* The keys of the fingerprints of chains that belong to no network begin with this: bridges are lower case. */
 #define FINGERPRINT_BASE "BASE"
-/* Key of the record that ip filter FORWARD had the policy ACCEPT before us; no bridge's either. */
+/* Keys of the records that FORWARD had the policy ACCEPT before us; no bridge's either. */
 #define FINGERPRINT_FORWARD "FORWARD"	/* of ip filter */
 #define FINGERPRINT_FORWARD6 "FORWARD6" /* of ip6 filter */
 
@@ -336,6 +336,8 @@ struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
 /* The same with the name of an interface, of less than ELEM_KEY_MAX bytes, for a key. */
 struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
+/* The element of a sorted set or map whose key is that name; NULL for none, and for a set that is NULL. */
+const struct elem *set_find_bridge(const struct plan_set *set, const char *bridge);
 /* A port in an element's key or data. */
 void store_port(uint8_t *bytes, uint16_t port);
 uint16_t load_port(const uint8_t *bytes);

@@ -39,23 +39,23 @@ struct request {
 	struct src src;
 	struct json_tree tree;
 	enum request_action action;
-	/* Members that the action does not know, up to REQUEST_IGNORED_MAX, which it does without; and what
-	 * to say of them, or NULL. */
+	/* Members that the action does not know, up to REQUEST_IGNORED_MAX; and a sentence about them for
+	 * the answer, or NULL. */
 	const char *ignored[REQUEST_IGNORED_MAX];
 	size_t n_ignored;
 	const char *note;
 };
 
 /*
- * Parses request->src, which the caller has filled in, and checks it: a known action that uid may
- * ask for, with its fields, of the right kinds. Members that it does not know are ignored, but for keys that
- * begin with "_" and "comment", which are free text, with a note. Returns false after reporting; the caller calls request_free() either way.
+ * Parses request->src, which the caller has filled in, and checks it: a known action that uid may ask for, with its
+ * fields, of the right kinds. Members that it does not know are ignored, and the note names them; "comment" and keys
+ * that begin with "_" are free text. Returns false after reporting; the caller calls request_free() either way.
  */
 bool request_parse(struct request *request, uid_t uid, struct diags *diags);
 void request_free(struct request *request);
 
-/* A field of the request; NULL also if it is null, but for "firewall", of which that means something. One
- * that the action requires is there. */
+/* A field of the request, or NULL. A field that is null counts as absent, but for "firewall": there null removes the
+ * rules. One that the action requires is there. */
 const struct json_node *request_field(const struct request *request, const char *key);
 /* A field that is a string, or NULL. */
 const char *request_string(const struct request *request, const char *key);

@@ -3,7 +3,7 @@
  * Layer 3: whether containers' questions to DNS get around their network's rules. The resolver that Docker
  * has in each container (127.0.0.11) asks the host's resolvers. It does so from the container's network
  * namespace, where the rules judge it, but for those on the host's loopback, which it asks from the host's
- * (seen with 20.10): then every name reaches the host's resolver, and whom that asks.
+ * (seen with 20.10): then every name reaches the host's resolver, and the servers that it asks.
  */
 #ifndef DOCKSIDE_RESOLVER_H
 #define DOCKSIDE_RESOLVER_H

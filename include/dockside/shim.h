@@ -115,15 +115,14 @@ struct shim_changes {
 	struct shim_op *ops; /* in the order in which they can be done */
 	size_t n_ops;
 	size_t cap_ops;
-	unsigned
-		was_accept; /* on record there, or by the rule that goes with it: bits 1 << table */
-	bool takes_over;    /* something of the iptables version goes */
+	unsigned was_accept; /* on record, or by the rule that goes with it: bits 1 << table */
+	bool takes_over;     /* something of the iptables version goes */
 	enum shim_forward forward[N_SHIM_FILTERS];
 };
 
 /*
- * Compares. A plan without networks wants none of it. was_accept: it is on record that the FORWARD
- * policy was ACCEPT before we changed it (plan.h), of which tables.
+ * Compares. A plan without networks wants none of it. was_accept: the tables of which it is on record that the
+ * FORWARD policy was ACCEPT before we changed it (plan.h), bits 1 << table.
  */
 void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, unsigned was_accept,
 	       struct shim_changes *ret_changes);

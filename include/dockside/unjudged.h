@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 3: which connections were opened while nothing judged them (SPEC §10). Pure: what the kernel's
- * connection tracking and its interfaces say are parameters.
+ * Layer 3: which connections were opened while nothing judged them. Pure: connections and interfaces are
+ * parameters.
  */
 #ifndef DOCKSIDE_UNJUDGED_H
 #define DOCKSIDE_UNJUDGED_H
@@ -40,8 +40,8 @@ void unjudged_finish(struct unjudged *u);
 void unjudged_free(struct unjudged *u);
 
 /*
- * Whether rules of ours should have judged the connection and have not. Not those from elsewhere, to
- * published ports for instance; nor those to the host from networks without host rules, which no rule judges.
+ * Whether rules of ours should have judged the connection and have not. No rule judges connections from elsewhere,
+ * to published ports for instance, nor those to the host from networks without host rules.
  */
 bool unjudged_is(const struct unjudged *u, const struct flow *flow);
 

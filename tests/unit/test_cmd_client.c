@@ -359,10 +359,11 @@ static void test_no_daemon(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_requests), TEST(test_request_from_file), TEST(test_bad_usage),
-		TEST(test_status),   TEST(test_status_of_files),   TEST(test_odd_status),
-		TEST(test_not_judged),
-		TEST(test_commands), TEST(test_no_daemon),	   TEST(test_status_on_terminal),
+		TEST(test_requests),	    TEST(test_request_from_file),
+		TEST(test_bad_usage),	    TEST(test_status),
+		TEST(test_status_of_files), TEST(test_odd_status),
+		TEST(test_not_judged),	    TEST(test_commands),
+		TEST(test_no_daemon),	    TEST(test_status_on_terminal),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

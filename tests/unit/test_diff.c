@@ -26,27 +26,26 @@
 	"icmpv6 type " type                              \
 	" " LOG("SRC", "-/dd84ad99") "icmpv6 type " type \
 				     " counter drop comment \"a container is no router\"\n"
-#define SRC                                                                                       \
-	CHAIN("amber-SRC",                                                                        \
-	      "ip saddr 192.0.2.2-192.0.2.254 ip daddr != 127.0.0.0/8 accept\n"                   \
-	      "ip daddr 127.0.0.0/8 " LOG(                                                        \
-		      "SRC",                                                                      \
-		      "-/c2afcb5b") "ip daddr 127.0.0.0/8 counter drop comment \"the host's "     \
-				    "loopback\"\n" ROUTER("134")                                  \
-					    ROUTER("137") "ip saddr 0.0.0.0 udp dport 67 accept " \
-							  "comment \"DHCP\"\n"                    \
-							  "ip6 saddr :: meta l4proto icmpv6 "     \
-							  "accept comment \"duplicate address "   \
-							  "detection\"\n"                         \
-							  "fib saddr type unicast fib saddr . "   \
-							  "iif oif exists accept comment \"it "   \
-							  "routes back "                          \
-							  "over the bridge\"\n" LOG(              \
-								  "SRC",                          \
-								  "-/15427dc9") "counter drop "   \
-										"comment \"its "  \
-										"source is not "  \
-										"of this "        \
+#define SRC                                                                                      \
+	CHAIN("amber-SRC",                                                                       \
+	      "ip saddr 192.0.2.2-192.0.2.254 ip daddr != 127.0.0.0/8 accept\n"                  \
+	      "ip daddr 127.0.0.0/8 " LOG(                                                       \
+		      "SRC",                                                                     \
+		      "-/c2afcb5b") "ip daddr 127.0.0.0/8 counter drop comment \"the host's "    \
+				    "loopback\"\n" ROUTER("134") ROUTER(                         \
+					    "137") "ip saddr 0.0.0.0 udp dport 67 accept "       \
+						   "comment \"DHCP\"\n"                          \
+						   "ip6 saddr :: meta l4proto icmpv6 "           \
+						   "accept comment \"duplicate address "         \
+						   "detection\"\n"                               \
+						   "fib saddr type unicast fib saddr . "         \
+						   "iif oif exists accept comment \"it "         \
+						   "routes back "                                \
+						   "over the bridge\"\n" LOG(                    \
+							   "SRC", "-/15427dc9") "counter drop "  \
+										"comment \"its " \
+										"source is not " \
+										"of this "       \
 										"bridge\"\n")
 #define FORWARD                                                                                \
 	TABLE(CHAIN("forward",                                                                 \

@@ -550,20 +550,13 @@ static void test_who(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_topology),
-		cmocka_unit_test(test_set_subnet),
-		cmocka_unit_test(test_null_keeps),
-		cmocka_unit_test(test_set_rules),
-		cmocka_unit_test(test_add_network),
-		cmocka_unit_test(test_free_text_stays),
-		cmocka_unit_test(test_smuggling),
-		cmocka_unit_test(test_remove_network),
-		cmocka_unit_test(test_set_ipset),
-		cmocka_unit_test(test_remove_ipset),
-		cmocka_unit_test(test_apply),
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_who),
+		cmocka_unit_test(test_set_topology), cmocka_unit_test(test_set_subnet),
+		cmocka_unit_test(test_null_keeps),   cmocka_unit_test(test_set_rules),
+		cmocka_unit_test(test_add_network),  cmocka_unit_test(test_free_text_stays),
+		cmocka_unit_test(test_smuggling),    cmocka_unit_test(test_remove_network),
+		cmocka_unit_test(test_set_ipset),    cmocka_unit_test(test_remove_ipset),
+		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_places),
+		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_who),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
