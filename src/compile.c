@@ -5,9 +5,9 @@
  * Packets of known connections leave by a rule at the beginning of `forward`. Of the rest one lookup of the
  * incoming bridge in `dispatch` finds the network's OUT chain, which hands traffic that stays on the bridge
  * to its ING chain. So only NEW, RELATED, INVALID and UNTRACKED packets reach a network's chains. RELATED ones,
- * ICMP errors, are judged like NEW ones. UNTRACKED is what conntrack keeps no record of: ING lets neighbour discovery
- * and multicast listeners' reports pass and drops the rest; OUT judges it as it does NEW, since a host routes it like
- * everything else, with any payload.
+ * ICMP errors, are judged like NEW ones by OUT and ING, while HOST takes them about the host's own connections.
+ * UNTRACKED is what conntrack keeps no record of: ING lets neighbour discovery and multicast listeners' reports pass
+ * and drops the rest; OUT judges it as it does NEW, since a host routes it like everything else, with any payload.
  *
  * Before all of them, in `raw`, a packet from a managed bridge meets the network's SRC chain, which drops forged
  * sources (compile_link.c). The chains at the kernel's hooks are in compile_base.c.

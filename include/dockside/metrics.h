@@ -23,7 +23,7 @@ struct network_traffic {
 };
 
 /*
- * Of a bridge's chains OUT, ING and HOST. The kernel's rules have to be those of the plan, one by one;
+ * Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one;
  * but of networks that are draining and that only the kernel has.
  */
 struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,

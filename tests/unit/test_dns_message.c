@@ -155,7 +155,7 @@ static bool is_reply(const struct message *m)
 	return dns_is_reply_to(copy, m->len, query, query_len);
 }
 
-/* Whoever does not see the question guesses in vain. */
+/* A forger who does not see the question guesses in vain. */
 static void test_forged(void **state)
 {
 	struct message good = begin(NOERROR), m;
@@ -226,7 +226,7 @@ static void test_aliases(void **state)
 	m = begin(NOERROR);
 	alias(&m, "www.example", "cdn.example", 20);
 	assert_answer(&m, "no data ttl 0");
-	/* Who follows a circle never comes home. */
+	/* Aliases in a circle have no end. */
 	m = begin(NOERROR);
 	alias(&m, "www.example", "b.example", 20);
 	alias(&m, "b.example", "www.example", 20);

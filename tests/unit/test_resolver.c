@@ -75,7 +75,7 @@ static void test_leak(void **state)
 	expect("{\"networks\": {\"ds-a\": {\"mode\": \"audit\", \"egress\": [{\"action\": "
 	       "\"drop\"}]}}}",
 	       NULL);
-	/* Whoever may ask anybody needs no way around. */
+	/* A network that may ask any server needs no way around its rules. */
 	expect("{\"networks\": {\"ds-a\": {\"egress\": [{\"proto\": \"udp\", \"ports\": "
 	       "[\"50-60\"]}, "
 	       "{\"action\": \"drop\"}]}}}",
