@@ -451,13 +451,16 @@ void daemon_status(struct daemon *d, struct json_out *out)
 {
 	const struct running *running = d->enforcer.running;
 	uint64_t now_ms = daemon_now_ms(d);
+	/* What is refused is counted as of the same moment. */
+	bool fresh = monotonic_ms() >= d->counters_until_ms;
 	/* Without these the rest is as true. */
 	const struct kernel *counters = daemon_counters(d);
 	struct judge_result judged;
 	bool truncated;
 
 	daemon_judged_now(d, counters, &judged);
-	daemon_denied_count(d);
+	if (fresh)
+		daemon_denied_count(d);
 	json_out_open(out, NULL, '{');
 	json_out_string(out, "status", "ok");
 	json_out_bool(out, "ready", !d->settings_error && judged.n_not == 0);
