@@ -161,7 +161,8 @@ struct dockside_sets compile_dockside_sets(struct plan *plan, const struct polic
 {
 	struct dockside_sets ret = { 0 };
 
-	for (int family = 0; family < N_FAMILIES; family++) {
+	for (int f = 0; f < N_FAMILIES; f++) {
+		enum family family = (enum family)f;
 		bool v4 = family == FAMILY_IPV4;
 		struct plan_set *set;
 		size_t n = 0;

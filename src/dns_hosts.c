@@ -88,6 +88,6 @@ size_t dns_hosts_find(const struct dns_hosts *hosts, const char *name,
 	}
 	while (from + n < hosts->n && strcmp(hosts->entries[from + n].name, name) == 0)
 		n++;
-	*ret_first = hosts->entries + (n > 0 ? from : 0);
+	*ret_first = n > 0 ? hosts->entries + from : hosts->entries;
 	return n;
 }
