@@ -47,6 +47,8 @@ make_tree()
 	for file in hosts resolv.conf; do
 		ln -sf "/run/t/$file" "$root/etc/$file" || return
 	done
+	# A Docker that asked the host's own resolver for its containers would be an alarm.
+	mkdir -p "$root/etc/docker" && echo '{"dns": ["192.0.2.53"]}' >"$root/etc/docker/daemon.json"
 	echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 	mkdir "$root/test" && cp -r "$lab/../tap.sh" "$lab/../netns" "$lab/../docker" "$lab" "$root/test/" &&
 		cp "$PACKAGE" "$root/test/package.deb"
