@@ -127,12 +127,15 @@ done
 
 # ---- two of a name -----------------------------------------------------------------------------------
 
-engine POST /networks/create '{"Name": "ds-a", "Driver": "bridge"}' >/dev/null
-told_everywhere "two of that name" "its bridge is br-[0-9a-f]{12} in Docker, ds-a in the configuration"
-client status
-second=$(grep -o '"docker network rm [0-9a-f]*"' $t/out | tr -d '"' | head -1)
-$second >/dev/null
-judged_again "after what was said"
+# Docker 20.10 takes that, 26.1 refuses it.
+if ! docker_since 25; then
+	engine POST /networks/create '{"Name": "ds-a", "Driver": "bridge"}' >/dev/null
+	told_everywhere "two of that name" "its bridge is br-[0-9a-f]{12} in Docker, ds-a in the configuration"
+	client status
+	second=$(grep -o '"docker network rm [0-9a-f]*"' $t/out | tr -d '"' | head -1)
+	$second >/dev/null
+	judged_again "after what was said"
+fi
 
 # ---- what others do to the bridge --------------------------------------------------------------------
 

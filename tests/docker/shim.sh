@@ -48,9 +48,11 @@ is "beside it is what Docker itself has there" "$(iptables -S DOCKER-USER | grep
 	grep -v 'dsfw-nft: the FORWARD policy')" \
 	"$(docker_user_rules)"
 # Up to 27 Docker takes it away and puts it back whenever it makes a network, as it does when it starts.
-until_true 5 prints $'(ACCEPT|DROP)\n-A FORWARD -j DOCKER-USER' iptables -S FORWARD
-is "DOCKER-USER is before everything else of FORWARD" "$(iptables -S FORWARD | sed -n 2p)" \
-	"-A FORWARD -j DOCKER-USER"
+first()
+{
+	[[ $(iptables -S FORWARD | sed -n 2p) == "-A FORWARD -j DOCKER-USER" ]]
+}
+result "DOCKER-USER is before everything else of FORWARD" "$(until_true 5 first || iptables -S FORWARD)"
 
 # ---- networks ------------------------------------------------------------------------------------
 
