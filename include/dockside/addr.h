@@ -65,7 +65,7 @@ char *prefix_format(const struct prefix *prefix, char s[ADDR_STRLEN]);
 int prefix_cmp(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct ipaddr *addr);
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
-/* Of an address inside it; host bits are masked away. */
+/* The prefix of this length that has the address inside it; host bits are masked away. */
 struct prefix prefix_of(const struct ipaddr *addr, uint8_t len);
 /* The prefix of full length that is one address, and whether it is such a one. */
 struct prefix prefix_of_address(const struct ipaddr *addr);

@@ -7,8 +7,8 @@
 #include "dockside/plan.h"
 
 /*
- * What tells which rule refused: "dsfw/BRIDGE/KIND/N/HASH". KIND is "OUT", "ING", "HOST" or "SRC"; N the index
- * in the list of egress or host rules, "-" for what no rule of the configuration says. The hash is of
+ * The log prefix names the rule that refused: "dsfw/BRIDGE/KIND/N/HASH". KIND is "OUT", "ING", "HOST" or "SRC"; N
+ * is the index in the list of egress or host rules, "-" for what no rule of the configuration says. The hash is of
  * what the rule says, and of the network's mode, so that the same words never mean anything else: not
  * after a reload either. rule is NULL for "-". Owned by the plan's arena.
  */

@@ -37,7 +37,7 @@ struct last_load {
 	uint64_t n_ok, n_failed; /* since the start */
 };
 
-/* What a request has asked for. */
+/* The kinds of request that wait for their answer. */
 enum waiter_kind {
 	WAITER_NAMES,
 	WAITER_EDIT,   /* another policy */

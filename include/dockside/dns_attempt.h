@@ -10,7 +10,7 @@
 
 #define DNS_MESSAGE_MAX 65535u
 
-/* What epoll knows of a socket. */
+/* A socket that epoll watches. */
 struct dns_endpoint {
 	void *owner; /* the caller's */
 	size_t server;

@@ -30,7 +30,7 @@ struct dns_conf {
 	unsigned attempts;  /* of each server; 1 to 5 */
 };
 
-/* Whatever the text is, the result can be worked with; lines that make no sense are passed over. hostname is
+/* Every text gives a usable result: the parser passes over lines that make no sense. hostname is
  * the machine's, whose domain is searched where the file says nothing. dns_conf_free() when done. */
 void dns_conf_parse(const char *text, size_t len, const char *hostname, struct dns_conf *ret_conf);
 void dns_conf_free(struct dns_conf *conf);

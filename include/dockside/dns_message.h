@@ -105,7 +105,7 @@ struct dns_answer {
 	uint32_t ttl_s;
 };
 
-/* What a message of dns_is_reply_to() says of the name in the query: its aliases are followed, and
+/* Reads what a reply, accepted by dns_is_reply_to(), says about the name in the query: its aliases are followed, and
  * addresses of other names do not count. */
 void dns_answer_read(const uint8_t *message, size_t len, const uint8_t *query, size_t query_len,
 		     struct dns_answer *ret_answer);

@@ -63,7 +63,7 @@ enum dns_pace_outcome {
 	DNS_PACE_SILENT,  /* nothing came in time; something still may */
 };
 
-/* What came of a question that was put at asked_ms. */
+/* The outcome of a question that was put at asked_ms. */
 void dns_pace_outcome(struct dns_pace *pace, enum dns_pace_outcome outcome, uint64_t asked_ms,
 		      uint64_t now_ms);
 
