@@ -11,7 +11,8 @@
  * little. With "wall" it is the clock on the wall, for what others take away from it.
  *
  * It reads lines "KIND PORT MILLISECONDS" and answers each with one number, units per second:
- *   udp, tcp          packets of one established flow, there and back
+ *   udp, tcp          packets of one established flow, there and back, 64 bytes each
+ *   udp-mtu, tcp-mtu  the same with 1,400 bytes, which fill a packet of an Ethernet
  *   new-udp, new-tcp  flows with a fresh source port
  *   refused-udp, refused-tcp  the same to a port where nobody answers
  */
@@ -32,6 +33,7 @@
 
 #define WAIT_MS 1000   /* for what should be there at once */
 #define PAYLOAD 64     /* bytes */
+#define PAYLOAD_MTU 1400
 #define CHECK_EVERY 32 /* units between two looks at the clock */
 
 static clockid_t clock_id = CLOCK_THREAD_CPUTIME_ID;
@@ -41,6 +43,7 @@ struct flow {
 	struct in_addr address;
 	struct sockaddr_in to;
 	int client, server; /* of the established flow, or the server's alone */
+	size_t payload;     /* bytes a packet */
 };
 
 struct kind {
@@ -50,6 +53,7 @@ struct kind {
 	bool answered; /* somebody listens at the port */
 	void (*unit)(struct flow *flow);
 	unsigned units; /* that one call is */
+	size_t payload;
 };
 
 static void check(bool ok, const char *what)
@@ -84,19 +88,19 @@ static void close_hard(int fd)
 	close(fd);
 }
 
-static void pass(int from, int to)
+static void pass(int from, int to, size_t len)
 {
-	char payload[PAYLOAD] = { 0 };
+	char payload[PAYLOAD_MTU] = { 0 };
 
-	check(send(from, payload, sizeof(payload), 0) == sizeof(payload), "send");
+	check(send(from, payload, len, 0) == (ssize_t)len, "send");
 	check(ready(to, POLLIN), "a packet is lost");
-	check(recv(to, payload, sizeof(payload), 0) == sizeof(payload), "recv");
+	check(recv(to, payload, len, 0) == (ssize_t)len, "recv");
 }
 
 static void there_and_back(struct flow *flow)
 {
-	pass(flow->client, flow->server);
-	pass(flow->server, flow->client);
+	pass(flow->client, flow->server, flow->payload);
+	pass(flow->server, flow->client, flow->payload);
 }
 
 static int connect_client(const struct flow *flow, int type)
@@ -135,7 +139,7 @@ static void new_udp(struct flow *flow)
 {
 	int client = connect_client(flow, SOCK_DGRAM);
 
-	pass(client, flow->server);
+	pass(client, flow->server, flow->payload);
 	close(client);
 }
 
@@ -149,12 +153,14 @@ static void refused_udp(struct flow *flow)
 }
 
 static const struct kind kinds[] = {
-	{ "udp", SOCK_DGRAM, true, true, there_and_back, 2 },
-	{ "tcp", SOCK_STREAM, true, true, there_and_back, 2 },
-	{ "new-udp", SOCK_DGRAM, false, true, new_udp, 1 },
-	{ "new-tcp", SOCK_STREAM, false, true, new_tcp, 1 },
-	{ "refused-udp", SOCK_DGRAM, false, false, refused_udp, 1 },
-	{ "refused-tcp", SOCK_STREAM, false, false, refused_tcp, 1 },
+	{ "udp", SOCK_DGRAM, true, true, there_and_back, 2, PAYLOAD },
+	{ "tcp", SOCK_STREAM, true, true, there_and_back, 2, PAYLOAD },
+	{ "udp-mtu", SOCK_DGRAM, true, true, there_and_back, 2, PAYLOAD_MTU },
+	{ "tcp-mtu", SOCK_STREAM, true, true, there_and_back, 2, PAYLOAD_MTU },
+	{ "new-udp", SOCK_DGRAM, false, true, new_udp, 1, PAYLOAD },
+	{ "new-tcp", SOCK_STREAM, false, true, new_tcp, 1, PAYLOAD },
+	{ "refused-udp", SOCK_DGRAM, false, false, refused_udp, 1, PAYLOAD },
+	{ "refused-tcp", SOCK_STREAM, false, false, refused_tcp, 1, PAYLOAD },
 };
 
 static void listen_server(struct flow *flow, int type)
@@ -212,6 +218,7 @@ static double run(struct flow *flow, const struct kind *kind, double seconds)
 	unsigned long units = 0;
 
 	flow->client = flow->server = -1;
+	flow->payload = kind->payload;
 	if (kind->answered)
 		listen_server(flow, kind->type);
 	if (kind->established)

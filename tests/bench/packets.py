@@ -19,6 +19,8 @@ OPEN_PORT, REFUSED_PORT = 5000, 6000
 KINDS = [
     ("established, UDP", "udp", OPEN_PORT),
     ("established, TCP", "tcp", OPEN_PORT),
+    ("established, UDP, 1400 bytes", "udp-mtu", OPEN_PORT),
+    ("established, TCP, 1400 bytes", "tcp-mtu", OPEN_PORT),
     ("new, UDP", "new-udp", OPEN_PORT),
     ("new, TCP", "new-tcp", OPEN_PORT),
     ("refused, UDP", "refused-udp", REFUSED_PORT),
@@ -151,9 +153,9 @@ def main():
 
     print(f"Through the last of N networks of {rules} rules; medians of {rounds} slices; "
           "Docker's chains alone = 1.00")
-    print(f"{'':28}" + "".join(f"{'N = ' + count:>9}" for count in sys.argv[6:]))
+    print(f"{'':30}" + "".join(f"{'N = ' + count:>9}" for count in sys.argv[6:]))
     for title, kind, _ in KINDS:
-        print(f"{title:28}" + "".join(f"{column[kind]:9.3f}" for column in columns))
+        print(f"{title:30}" + "".join(f"{column[kind]:9.3f}" for column in columns))
 
 
 if __name__ == "__main__":
