@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/cmd_client.h"
-#include "dockside/command.h"
-#include "dockside/daemon.h"
-#include "dockside/docker.h"
-#include "dockside/last_good.h"
-#include "dockside/log.h"
+#include "dockside/cli/cmd_client.h"
+#include "dockside/cli/command.h"
+#include "dockside/daemon/daemon.h"
+#include "dockside/docker/docker.h"
+#include "dockside/system/last_good.h"
+#include "dockside/system/log.h"
 
 /* Seconds, SPEC §4. */
 #define STALE_TTL_DEFAULT 300

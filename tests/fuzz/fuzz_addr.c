@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/addr.h"
+#include "dockside/base/addr.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/config.h"
+#include "dockside/policy/config.h"
 
 #define SEPARATOR 0xff
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/conntrack.h"
+#include "dockside/kernel/conntrack.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

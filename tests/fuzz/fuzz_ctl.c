@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/compile.h"
-#include "dockside/config.h"
-#include "dockside/ctl_frame.h"
-#include "dockside/edit.h"
-#include "dockside/explain_json.h"
-#include "dockside/json_out.h"
+#include "ctl/ctl_frame.h"
+#include "dockside/ctl/edit.h"
+#include "dockside/json/json_out.h"
+#include "dockside/policy/config.h"
+#include "dockside/report/explain_json.h"
+#include "dockside/table/compile.h"
 
 static bool changes_files(enum request_action action)
 {

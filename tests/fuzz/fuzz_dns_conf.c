@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/dns_conf.h"
-#include "dockside/dns_hosts.h"
+#include "system/dns_conf.h"
+#include "system/dns_hosts.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

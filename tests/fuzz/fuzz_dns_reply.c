@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/dns_reply.h"
-#include "dockside/lookups.h"
+#include "dockside/names/lookups.h"
+#include "dockside/system/dns_reply.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

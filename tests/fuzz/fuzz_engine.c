@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/engine.h"
-#include "dockside/networks.h"
+#include "dockside/docker/engine.h"
+#include "dockside/docker/networks.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/compile.h"
-#include "dockside/config.h"
-#include "dockside/names.h"
+#include "dockside/names/names.h"
+#include "dockside/policy/config.h"
+#include "dockside/table/compile.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/denied.h"
-#include "dockside/dns_reply.h"
-#include "dockside/nflog.h"
+#include "dockside/kernel/nflog.h"
+#include "dockside/report/denied.h"
+#include "dockside/system/dns_reply.h"
 
 /* Not assert(): it must hold under NDEBUG too. */
 #define must(condition) ((condition) ? (void)0 : abort())

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "dockside/dns.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/system/dns.h"
 
 static int host_cmp(const void *a, const void *b)
 {

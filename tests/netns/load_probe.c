@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/nft_load.h"
-#include "dockside/nft_script.h"
+#include "dockside/kernel/nft_load.h"
+#include "dockside/table/nft_script.h"
 
 int main(int argc, char **argv)
 {

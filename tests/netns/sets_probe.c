@@ -25,10 +25,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dockside/nft_events.h"
-#include "dockside/nft_read.h"
-#include "dockside/nft_sets.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/kernel/nft_events.h"
+#include "dockside/kernel/nft_read.h"
+#include "dockside/kernel/nft_sets.h"
 
 static _Noreturn void fail(struct err *err)
 {

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/link.h"
-#include "dockside/sysctl.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/system/link.h"
+#include "dockside/system/sysctl.h"
 
 static int probe_link(const char *name, struct err *err)
 {

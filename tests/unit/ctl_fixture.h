@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/ctl.h"
-#include "dockside/log.h"
+#include "dockside/ctl/ctl.h"
+#include "dockside/system/log.h"
 
 #define STATUS "{\"action\":\"status\"}\n"
 #define REFRESH "{\"action\":\"refresh\"}\n"

@@ -8,9 +8,9 @@
 
 #include "policy_fixture.h"
 
-#include "dockside/compile.h"
-#include "dockside/diff.h"
-#include "dockside/nft_text.h"
+#include "dockside/table/compile.h"
+#include "dockside/table/diff.h"
+#include "dockside/table/nft_text.h"
 
 #define STALE_S 300
 #define NETWORK "{\"networks\": [{\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\"}]}"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/json_src.h"
+#include "dockside/json/json_src.h"
 
 struct fixture {
 	struct src src;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/config.h"
+#include "dockside/policy/config.h"
 
 static inline struct src text_src(const char *name, const char *text)
 {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/addr.h"
-#include "dockside/util.h"
+#include "dockside/base/addr.h"
+#include "dockside/base/util.h"
 
 static struct ipaddr ip(const char *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy_fixture.h"
 
-#include "dockside/alarms.h"
+#include "dockside/names/alarms.h"
 
 static const char network_text[] =
 	"{\"networks\": [{\"name\": \"ds-a\", \"subnet\": \"172.30.1.0/24\"},"

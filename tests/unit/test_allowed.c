@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/allowed.h"
-#include "dockside/config.h"
+#include "dockside/names/allowed.h"
+#include "dockside/policy/config.h"
 
 #define NONE SIZE_MAX
 

@@ -8,8 +8,8 @@
 
 #include "ctl_fixture.h"
 
-#include "dockside/cmd_client.h"
-#include "dockside/command.h"
+#include "dockside/cli/cmd_client.h"
+#include "dockside/cli/command.h"
 
 /* ---- requests ---- */
 

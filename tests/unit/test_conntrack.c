@@ -17,8 +17,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
-#include "dockside/conntrack.h"
-#include "dockside/plan.h"
+#include "dockside/kernel/conntrack.h"
+#include "dockside/table/plan.h"
 
 struct datagram {
 	alignas(struct nlmsghdr) char data[8192];

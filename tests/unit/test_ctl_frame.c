@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/ctl_frame.h"
-#include "dockside/util.h"
+#include "ctl/ctl_frame.h"
+#include "dockside/base/util.h"
 
 #define NEVER SIZE_MAX
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/ctl_log.h"
+#include "ctl/ctl_log.h"
 
 /* Writes n lines; returns how many were allowed. */
 static unsigned flood(struct ctl_log *log, uid_t uid, unsigned n, uint64_t now_ms)

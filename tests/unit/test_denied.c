@@ -3,8 +3,8 @@
 #include "policy_fixture.h"
 #include <netinet/in.h>
 
-#include "dockside/compile.h"
-#include "dockside/denied.h"
+#include "dockside/report/denied.h"
+#include "dockside/table/compile.h"
 
 /* ------------------------------------------------------------------ prefixes */
 

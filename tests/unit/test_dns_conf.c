@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "dockside/dns_conf.h"
-#include "dockside/dns_hosts.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "system/dns_conf.h"
+#include "system/dns_hosts.h"
 
 /* "servers | search domains | ndots timeout attempts" of it. */
 static void expect_conf(const char *text, const char *hostname, const char *expected)

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/dns_message.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "system/dns_message.h"
 
 enum { NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED };
 

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "dockside/dns_pace.h"
-#include "dockside/names.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/names/names.h"
+#include "system/dns_pace.h"
 
 #define STEP_MS 10u
 #define UNDER_WAY_MAX 4096

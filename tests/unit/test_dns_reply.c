@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/dns_reply.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/system/dns_reply.h"
 
 enum { A = 1, CNAME = 5, MX = 15, TXT = 16, AAAA = 28 };
 

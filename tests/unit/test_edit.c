@@ -5,7 +5,7 @@
  */
 #include "policy_fixture.h"
 
-#include "dockside/edit.h"
+#include "dockside/ctl/edit.h"
 
 #define NETWORKS                                                                        \
 	"// two networks\n"                                                             \

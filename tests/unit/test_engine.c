@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/engine.h"
+#include "dockside/docker/engine.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/err.h"
+#include "dockside/base/err.h"
 
 #define FFFD "\xef\xbf\xbd"
 #define DOTS "\xe2\x80\xa6"

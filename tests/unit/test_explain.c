@@ -3,8 +3,8 @@
 #include "policy_fixture.h"
 #include <errno.h>
 
-#include "dockside/compile.h"
-#include "dockside/explain_json.h"
+#include "dockside/report/explain_json.h"
+#include "dockside/table/compile.h"
 
 #define MARK 0x10000000u
 

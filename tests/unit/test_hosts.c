@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/hosts.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/names/hosts.h"
 
 static struct ipaddr addr(const char *text)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/config.h"
+#include "dockside/policy/config.h"
 
 /* "set type[/code]" of both families as text: "8 128", "3/3 1/4", "13 -", "any any". */
 static void icmp_text(struct buf *b, const struct icmp_type *type)

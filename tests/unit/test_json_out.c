@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/json_out.h"
+#include "dockside/json/json_out.h"
 
 static void test_values(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/judged.h"
+#include "dockside/docker/judged.h"
 
 static struct networks_wanted wanted = { .name = "ds-A", .bridge = "ds-a", .managed = true };
 

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/last_good.h"
+#include "dockside/system/last_good.h"
 
 #define NETWORK "/etc/dockside/network-config.json"
 #define FIREWALL "/etc/dockside/firewall-config.json"

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/config.h"
-#include "dockside/learn.h"
+#include "dockside/policy/config.h"
+#include "dockside/report/learn.h"
 
 static void add(struct learn *learn, const char *event)
 {

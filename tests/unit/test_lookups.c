@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/lookups.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/names/lookups.h"
 
 static struct ipaddr address(const char *text)
 {

@@ -6,8 +6,8 @@
 #include "policy_fixture.h"
 #include <ctype.h>
 
-#include "dockside/compile.h"
-#include "dockside/daemon.h"
+#include "dockside/daemon/daemon.h"
+#include "dockside/table/compile.h"
 
 #define NETWORK                                                                \
 	"{\"networks\": [{\"name\": \"Amber\", \"subnet\": \"192.0.2.0/24\", " \

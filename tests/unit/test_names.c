@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/names.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/names/names.h"
 
 #define REFRESH_S 60
 #define STALE_S 300

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/names.h"
+#include "dockside/names/names.h"
 
 #define STALE_S 60u
 #define REFRESH_S 20u

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/networks.h"
+#include "dockside/docker/networks.h"
 
 static struct prefix prefix(const char *text)
 {

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "dockside/alarms.h"
-#include "dockside/compile.h"
-#include "dockside/never.h"
+#include "dockside/names/alarms.h"
+#include "dockside/names/never.h"
+#include "dockside/table/compile.h"
 #include "policy_fixture.h"
 
 static struct ipaddr addr(const char *s)

@@ -17,8 +17,8 @@
 #include <linux/netfilter/nfnetlink_log.h>
 #include <netinet/in.h>
 
-#include "dockside/nflog.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/kernel/nflog.h"
 
 struct datagram {
 	alignas(struct nlmsghdr) char data[8192];

@@ -11,8 +11,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "dockside/nft_attr.h"
-#include "dockside/nft_text.h"
+#include "dockside/table/nft_text.h"
+#include "kernel/nft_attr.h"
 
 /* "1.2.3.4" or, for the end of an interval, "!1.2.3.4". */
 static void add_end(struct interval_reader *reader, const char *text)

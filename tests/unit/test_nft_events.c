@@ -16,8 +16,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "dockside/nft_events.h"
-#include "dockside/util.h"
+#include "dockside/base/util.h"
+#include "dockside/kernel/nft_events.h"
 
 /* ------------------------------------------------------------------ making them */
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/repairs.h"
+#include "dockside/daemon/repairs.h"
 
 static void test_at_once_then_slowly(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dockside/resolver.h"
+#include "dockside/system/resolver.h"
 #include "policy_fixture.h"
 
 #define NETWORKS                                                              \

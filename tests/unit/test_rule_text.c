@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/rule_text.h"
+#include "dockside/table/rule_text.h"
 
 static void same_as_kernel(const char *ours, const char *kernel, bool same)
 {

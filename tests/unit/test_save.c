@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/json_src.h"
-#include "dockside/save.h"
+#include "dockside/json/json_src.h"
+#include "dockside/system/save.h"
 
 #define OLD_NETWORK "{\"networks\": []} // mine\n"
 #define OLD_FIREWALL "{\"_url\": \"http://x/*\"}\n"

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/nft_text.h"
-#include "dockside/shim.h"
+#include "dockside/table/nft_text.h"
+#include "dockside/table/shim.h"
 
 #define MARK 0x10000000u
 #define JUDGED                                                                               \

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/trust.h"
+#include "dockside/enforce/trust.h"
 
 static void test_nothing_is_trusted_unread(void **state)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/unjudged.h"
+#include "dockside/table/unjudged.h"
 
 static struct ipaddr addr(const char *text)
 {

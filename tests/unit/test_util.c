@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "dockside/err.h"
-#include "dockside/util.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 
 static void test_allocators(void **state)
 {

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a request of the socket makes of the two configuration files. Pure: texts in, texts
+ * out. What a request says ends as JSON values in the texts and nowhere else, and the caller gives
+ * these to config_parse(), so that it can say what the files could say and nothing more.
+ */
+#ifndef DOCKSIDE_CTL_EDIT_H
+#define DOCKSIDE_CTL_EDIT_H
+
+#include "dockside/ctl/request.h"
+
+struct edit {
+	char *network_text; /* of network-config; NULL: stays as it is, comments and all */
+	char *firewall_text;
+};
+
+/*
+ * Applies a request that changes the files (apply, set-network, remove-network, set-ipset,
+ * remove-ipset) to both files' texts, which config_parse() has accepted:
+ *
+ * apply           both texts are what the request says.
+ * set-network     A network of that name: the given keys replace, others stay, also those given as null; a
+ *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet.
+ *                 "firewall" absent: its rules stay; null or {}: they go, those for the host too; else its
+ *                 rules are what is given, except that "host" and free text stay unless given (a client
+ *                 that only knows "egress" and "nat" must not open the Docker host).
+ * remove-network  The network and its rules go.
+ * set-ipset       It is added or replaced.
+ * remove-ipset    It goes; refused while a rule uses it.
+ *
+ * A text whose values do not change is not written anew. Returns false after reporting faults, whose
+ * locations point into the request's source. On true the caller calls edit_free().
+ */
+bool edit_files(const struct request *request, const struct src *network_src,
+		const struct src *firewall_src, struct edit *ret_edit, struct diags *diags);
+void edit_free(struct edit *edit);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks the kernel for the interfaces, and judges by them and by what Docker says (judged.h). */
+#ifndef DOCKSIDE_ENFORCE_JUDGE_H
+#define DOCKSIDE_ENFORCE_JUDGE_H
+
+#include "dockside/docker/judged.h"
+
+/* By network of the list; zero-initialise, judge_result_free(). */
+struct judge_result {
+	struct judged *items;
+	size_t n;
+	size_t n_not; /* that are JUDGED_NOT */
+};
+
+/* What Docker says; all of it may be absent (judged.h). */
+struct judge_docker {
+	const struct engine_networks *networks;
+	const struct engine_legs *legs;
+	bool failed;
+};
+
+/* The rules are taken to be in the kernel. Does not log. */
+void judge_networks(const struct networks_list *list, const struct judge_docker *docker,
+		    struct judge_result *ret);
+/* Where a Docker runs: whether names leave networks as DNS questions (resolver.h), by the host's files. The
+ * caller frees it. */
+char *judge_dns(const struct policy *policy);
+void judge_result_free(struct judge_result *result);
+
+#endif

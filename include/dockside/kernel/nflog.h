@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Packets that rules of ours have the kernel tell of (nfnetlink_log), over libmnl. Needs
+ * CAP_NET_ADMIN; is of the network namespace that it was opened in.
+ */
+#ifndef DOCKSIDE_KERNEL_NFLOG_H
+#define DOCKSIDE_KERNEL_NFLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dockside/base/addr.h"
+
+struct err;
+
+#define NFLOG_PREFIX_SIZE 128 /* with the NUL: NF_LOG_PREFIXLEN, linux/netfilter/nf_log.h */
+
+/* A packet. What it does not tell is zero. */
+struct nflog_packet {
+	char prefix[NFLOG_PREFIX_SIZE]; /* of the rule; printable */
+	struct ipaddr src, dst;
+	uint8_t l4proto; /* IPPROTO_* */
+	bool has_ports;	 /* TCP, UDP, SCTP, DCCP, UDP-Lite: sport and dport count */
+	uint16_t sport, dport;
+	const uint8_t *data; /* UDP's payload, as far as it was copied, or NULL */
+	size_t n_data;
+	bool has_icmp; /* ICMP or ICMPv6: type and code count */
+	uint8_t icmp_type, icmp_code;
+	bool has_mac;
+	uint8_t mac[6];	  /* who sent it on the bridge */
+	unsigned oif;	  /* index of the interface that it leaves by */
+	uint64_t time_ms; /* since 1970, if the kernel has noted it; else 0 */
+};
+
+/* Borrowed. */
+typedef void (*nflog_packet_fn)(void *data, const struct nflog_packet *packet);
+
+/*
+ * Parses a datagram of the kernel's, which is aligned as struct nlmsghdr. Each packet that is IPv4 or
+ * IPv6 and has a prefix goes to on_packet. Returns false where the datagram is malformed; packets
+ * before that were handed over.
+ */
+bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, void *data);
+
+struct nflog;
+
+/* Listens to a group, 1 to 65535. Returns 0 or -errno: -EPERM where another program does, too. */
+int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err);
+void nflog_close(struct nflog *nflog);
+int nflog_fd(const struct nflog *nflog);
+/* Packets that the kernel has had for us since nflog_open() and could not queue, as far as is known: what was
+ * lost shows when the next one comes. */
+uint64_t nflog_lost(const struct nflog *nflog);
+/* Packets that the kernel still collects for us; UINT64_MAX: it does not say. */
+uint64_t nflog_collected(const struct nflog *nflog);
+/* Whether nothing can be read now. */
+bool nflog_is_drained(const struct nflog *nflog);
+/* How many are missing by their numbers in a datagram, given the number of the first one to come, which
+ * it moves on. */
+uint64_t nflog_gaps(const void *datagram, size_t len, uint32_t *next);
+
+/*
+ * Reads what is there, a bounded amount. *ret_lost: more came than could be queued, and was lost.
+ * Returns 0 or -errno; -EBADMSG for what makes no sense, after which reading can go on.
+ */
+int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
+	       struct err *err);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What somebody must look at, as it is not as safe as the files read: rules that do nothing, since no
+ * address is known of a name (SPEC §2). An allow rule is closed then, which its containers notice; what a
+ * drop rule is to stop passes, and what a nat rule is to redirect goes to where it must not. And names that have
+ * addresses which no name opens (never.h): somebody tried, or DNS is not what it was taken for.
+ */
+#ifndef DOCKSIDE_NAMES_ALARMS_H
+#define DOCKSIDE_NAMES_ALARMS_H
+
+#include "dockside/names/names.h"
+#include "dockside/policy/model.h"
+
+/* Receives one alarm, a line without its end; text is borrowed. */
+typedef void (*alarm_fn)(void *data, const char *text);
+
+/* Calls on_alarm, which may be NULL, for each such rule and name, in the order of the files, then for each such
+ * address. Returns how many there are. A name that DNS knows, without an address, has nothing to drop. Networks in
+ * audit mode drop nothing. */
+size_t alarms_tell(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
+		   void *data);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy that two files describe, as plain structs. Strings and arrays live in the
+ * policy's arena; locations point into its two sources, so a policy that is copied or moved keeps
+ * its strings but not its locations: swap pointers to policies, not policies.
+ */
+#ifndef DOCKSIDE_POLICY_MODEL_H
+#define DOCKSIDE_POLICY_MODEL_H
+
+#include "dockside/base/addr.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
+#define BRIDGE_NAME_MAX 15 /* IFNAMSIZ - 1, linux/if.h */
+#define IPSET_NAME_MAX 31
+#define COMMENT_MAX 128 /* bytes; NFTNL_UDATA_COMMENT_MAXLEN, libnftnl/udata.h */
+
+enum action {
+	ACTION_ALLOW,
+	ACTION_DROP,
+};
+
+enum proto {
+	PROTO_ANY,
+	PROTO_TCP,
+	PROTO_UDP,
+	PROTO_ICMP, /* ICMPv4, and ICMPv6 where the type has a twin */
+};
+
+enum dest {
+	DEST_ALL,
+	DEST_CIDR,
+	DEST_IP,
+	DEST_HOST,
+	DEST_IPSET,
+};
+
+/* An ICMP type and perhaps code, of one family. */
+struct icmp_type {
+	bool set; /* false: the rule says nothing about this family */
+	bool any; /* every type */
+	bool has_code;
+	uint8_t type;
+	uint8_t code;
+};
+
+struct rule {
+	enum action action;
+	enum proto proto;
+	struct portrange *ports; /* normalised; none: all ports */
+	size_t n_ports;
+	struct icmp_type icmp4, icmp6; /* PROTO_ICMP only */
+	enum dest to;
+	struct prefix cidr; /* DEST_CIDR; DEST_IP and a literal `host` as full-length prefix */
+	const char *host; /* DEST_HOST: a name in lower case (a literal address becomes DEST_IP) */
+	size_t ipset;	  /* DEST_IPSET: index into policy.ipsets */
+	const char *comment; /* at most COMMENT_MAX bytes, no '"' or control characters; or NULL */
+	size_t index;	     /* in the list of the file, which has separators too: "egress[2]" */
+	struct loc loc;
+};
+
+struct nat_rule {
+	enum proto proto; /* PROTO_TCP or PROTO_UDP */
+	uint16_t match_dport;
+	const char *to_host; /* lower case; NULL: to_ip counts (a literal to_host becomes to_ip) */
+	struct ipaddr to_ip;
+	uint16_t to_port;
+	const char *comment; /* or NULL */
+	size_t index;	     /* as a rule's */
+	struct loc loc;
+	struct loc match_dport_loc; /* no place when it could not be read */
+};
+
+struct network {
+	const char *name;   /* Docker's */
+	const char *bridge; /* name in lower case */
+	struct prefix subnet;
+	bool has_subnet6;
+	struct prefix subnet6;
+	struct ipaddr gateway; /* given or computed */
+	bool has_dockside_ip, has_dockside_ip6, has_dockside_mac;
+	struct ipaddr dockside_ip, dockside_ip6;
+	uint8_t dockside_mac[6];
+	bool dockside_policed; /* dockside_egress: "policed" */
+	bool has_mtu;
+	uint16_t mtu; /* of the Docker network, where we make it */
+	bool audit;   /* mode: "audit": what would be refused passes, and is recorded */
+	struct rule *egress;
+	size_t n_egress;
+	struct nat_rule *nat;
+	size_t n_nat;
+	struct rule *host; /* rules for the Docker host itself; `to` is always DEST_ALL */
+	size_t n_host;
+	struct loc loc;				      /* its object in network-config */
+	struct loc name_loc, subnet_loc, subnet6_loc; /* no place when absent or unreadable */
+	struct loc mode_loc;			      /* no place unless audit */
+};
+
+/* One ipset: hostnames, and literals as prefixes (an address has full length). */
+struct ipset {
+	const char *name;
+	const char **hostnames; /* lower case, sorted, unique */
+	size_t n_hostnames;
+	struct prefix *prefixes; /* sorted, unique, none inside another */
+	size_t n_prefixes;
+	struct loc loc;
+};
+
+struct policy {
+	struct src network_src;
+	struct src firewall_src;
+	struct arena arena;
+	struct network *networks; /* in file order */
+	size_t n_networks;
+	struct ipset *ipsets; /* in file order */
+	size_t n_ipsets;
+};
+
+/* Whether a network gets chains (SPEC §2). */
+bool network_managed(const struct network *network);
+/* Whether a rule matches every packet, and whether a network's last egress rule drops every packet. */
+bool rule_matches_everything(const struct rule *rule);
+bool network_denies(const struct network *network);
+/* Whether a rule's ports have that one: without ports it is about all. */
+bool rule_has_port(const struct rule *rule, uint16_t port);
+/* Whether a rule allows UDP to that port of its destinations. */
+bool rule_allows_udp(const struct rule *rule, uint16_t port);
+/* name: in lower case. */
+bool ipset_has_hostname(const struct ipset *ipset, const char *name);
+/* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */
+const struct network *policy_find_network(const struct policy *policy, const char *name,
+					  struct err *err);
+/* By bridge, or NULL. */
+const struct network *policy_find_bridge(const struct policy *policy, const char *bridge);
+void policy_free(struct policy *policy);
+
+const char *proto_name(enum proto proto); /* "any", "tcp", … */
+/* nft's word for a protocol that rules know (IPPROTO_*), "tcp", "udp", "icmp", "icmpv6"; NULL for others. */
+const char *l4proto_name(uint8_t l4proto);
+const char *action_name(enum action action);
+const char *dest_name(enum dest dest);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What was refused, as events: a bounded memory of them, and their text. An event in JSON, on
+ * one line; what is not known is null, what a protocol does not have is absent:
+ *
+ * {"seq": 17,                        counts events since the daemon's start
+ *  "time": "2026-01-02T03:04:05.678Z",
+ *  "time_ms": 1767323045678,         since 1970
+ *  "verdict": "refused",             or "audit": it passed, as the network is in audit mode
+ *  "network": "ds-prod",             Docker's name, or the bridge's for one that is no longer configured
+ *  "bridge": "ds-prod",
+ *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself;
+ *                                    "SRC", a source that is not of the bridge, or the host's loopback
+ *  "container": "web-1",
+ *  "source": "192.0.2.10", "destination": "198.51.100.7",
+ *  "name": "db.example.com",         that the address is one of
+ *  "name_from": "configuration",     by what DNS told the daemon; "lookup": by what the network's
+ *                                    containers were told, whoever it was that they asked
+ *  "protocol": "tcp",                "udp", "icmp", …, or a number as text
+ *  "source_port": 40000, "port": 443,    of protocols that have ports
+ *  "icmp_type": 8, "icmp_code": 0,       of ICMP
+ *  "rule": "egress[3]",              null: an older rule, no longer in force; "-" is in no file
+ *  "file": "/etc/…", "line": 12,         where the rule is; null
+ *  "allowed_by": "egress[1]"}            in answers only: the rule that allows this now, or the name, of which
+ *                                        the daemon did not know this address (allowed.h); absent
+ */
+#ifndef DOCKSIDE_REPORT_DENIED_H
+#define DOCKSIDE_REPORT_DENIED_H
+
+#include "dockside/base/addr.h"
+#include "dockside/json/json_out.h"
+#include "dockside/names/allowed.h"
+#include "dockside/names/names.h"
+#include "dockside/table/plan.h"
+
+/* ---- which rule ---- */
+
+#define DENIED_KIND_MAX 7 /* "OUT", "ING", "HOST", "SRC" */
+
+/* What the prefix of a VERDICT_LOG rule says by itself, "dsfw/BRIDGE/KIND/N/HASH". */
+struct denied_prefix {
+	char bridge[BRIDGE_NAME_MAX + 1];
+	char kind[DENIED_KIND_MAX + 1];
+	char number[16]; /* N: of the rule, or "-" */
+};
+
+/* False for what no rule of ours has. */
+bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
+/* Which entry that was, "egress[3]", or "-"; the caller frees it. */
+char *denied_prefix_entry(const struct denied_prefix *parsed);
+
+/* The rule of the plan that refuses what this prefix tells of; NULL: it is an older one's. */
+const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
+					 const struct denied_prefix *parsed);
+
+/* ---- events ---- */
+
+struct denied_event {
+	uint64_t seq;
+	uint64_t time_ms; /* since 1970 */
+	bool audit;
+	const char *network, *bridge, *kind;
+	const char *container; /* or NULL */
+	struct ipaddr src, dst;
+	const char *name; /* of dst, or NULL */
+	bool looked_up;	  /* only the network's containers have it from somewhere */
+	uint8_t l4proto;
+	bool has_ports, has_icmp;
+	uint16_t sport, dport;
+	uint8_t icmp_type, icmp_code;
+	const char *entry; /* of the rule, "egress[3]", or "-"; NULL: it is an older one's */
+	const char *file;  /* where it is, or NULL */
+	unsigned line;
+};
+
+/* As one JSON object, without a line feed; appends to b. */
+void denied_event_json(struct buf *b, const struct denied_event *event);
+/*
+ * What to call an address: looked_up, as which the network last looked it up, as that was meant; or if that
+ * is NULL the name that DNS last gave the daemon the address for; or NULL. Borrowed. *ret_looked_up: the
+ * daemon has not been told the same.
+ */
+const char *denied_name(const struct names *names, const char *looked_up, const struct ipaddr *addr,
+			bool *ret_looked_up);
+
+/* ---- the memory ---- */
+
+#define DENIED_EVENTS_MAX 4096
+
+struct denied_kept {
+	uint64_t seq, time_ms;
+	struct denied_kept *older, *newer; /* of all */
+	struct denied_kept *next;	   /* the next one of its network */
+	struct denied_network *network;
+	bool leaves; /* the bridge: egress rules are about it */
+	struct allowed_packet what;
+	char *name; /* what.name */
+	char *json;
+};
+
+/* A network of which there are events. */
+struct denied_network {
+	char *name;
+	struct denied_kept *oldest, *newest;
+	size_t n;
+};
+
+/* The last DENIED_EVENTS_MAX, but that a network has its share. Zero-initialise; denied_ring_free(). */
+struct denied_ring {
+	struct denied_kept *oldest, *newest;
+	size_t n;
+	struct denied_network **networks; /* sorted by name */
+	size_t n_networks, cap_networks;
+	uint64_t n_added; /* since the beginning: the seq of the last one */
+};
+
+/* Keeps it, with event->seq filled in. Where there is no room the oldest one goes of the network that has the most, so
+ * that who floods pushes out no more than his own. Returns its JSON, borrowed. */
+const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event);
+void denied_ring_free(struct denied_ring *ring);
+
+/* Whether any event that it has is of the network. */
+bool denied_ring_knows(const struct denied_ring *ring, const char *network);
+
+/* Which events are asked for. */
+struct denied_query {
+	uint64_t after;		     /* seq: only later ones */
+	uint64_t since_ms;	     /* only from then on */
+	const char *network;	     /* in letters of either case; NULL: all */
+	size_t max;		     /* bytes of JSON at most, more or less */
+	const struct policy *policy; /* that runs, for "allowed_by"; NULL: without */
+};
+
+/*
+ * Writes members of an answer: "events": […], "next": SEQ to go on after, "more": true where there
+ * are further ones already, "missed": number of events after query->after that are forgotten.
+ */
+void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
+		      struct json_out *out);
+
+/* ---- what was not told ---- */
+
+/* Of the rules of one chain that refuse. All but the last three since the daemon's start. */
+struct denied_count {
+	char bridge[BRIDGE_NAME_MAX + 1];
+	char kind[DENIED_KIND_MAX + 1];
+	uint64_t refused;    /* packets; or passed, in audit mode */
+	uint64_t told;	     /* events */
+	uint64_t suppressed; /* the others; never less than it was */
+	uint64_t counter;    /* the kernel's, when it was last asked */
+	uint64_t changed_ms; /* when it was last seen to be another than before */
+	bool quiet;	     /* it had been the same long enough for all events to have come */
+};
+
+struct denied_counts {
+	struct denied_count *items; /* sorted by bridge, then kind */
+	size_t n, cap;
+};
+
+/* Whose counter that is, by its name (plan_tally_name()); false: nobody's. */
+bool denied_tally_parse(const char *name, char ret_bridge[BRIDGE_NAME_MAX + 1],
+			char ret_kind[DENIED_KIND_MAX + 1]);
+/* Of the chain, made at the first use; the pointer lasts until the next one is made. */
+struct denied_count *denied_count_of(struct denied_counts *counts, const char *bridge,
+				     const char *kind);
+/*
+ * The kernel's counter for a chain is at this now. Where somebody had removed it, it has begun anew, at
+ * zero.
+ */
+void denied_count_update(struct denied_count *count, uint64_t counter, uint64_t now_ms);
+/* What it had counted before the daemon listened is not its affair. */
+void denied_count_begin(struct denied_count *count, uint64_t counter);
+/*
+ * Every event that had left the kernel since the last update is told. queued: events that were still
+ * in the kernel then, of whatever chain; UINT64_MAX: unknown.
+ */
+void denied_count_settle(struct denied_count *count, uint64_t queued);
+
+struct denied_sum {
+	uint64_t told, suppressed;
+};
+
+/* Of all chains of a bridge. */
+struct denied_sum denied_counts_sum(const struct denied_counts *counts, const char *bridge);
+void denied_counts_free(struct denied_counts *counts);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What people ask ("why can a container of ds-prod not reach db.example.com?") as packets: a
+ * name as each of its addresses, a source where none is given, and where destinations are. Pure.
+ */
+#ifndef DOCKSIDE_REPORT_EXPLAIN_ASK_H
+#define DOCKSIDE_REPORT_EXPLAIN_ASK_H
+
+#include "dockside/ctl/request.h"
+#include "dockside/report/explain.h"
+
+#define EXPLAIN_CASES_MAX 64 /* addresses of a name */
+
+/* Strings are the request's. */
+struct explain_question {
+	const char *from; /* Docker's name of the network */
+	const char *to;	  /* an address, a name, or "host" */
+	bool to_addr;
+	struct ipaddr addr; /* to_addr */
+	bool has_src, has_mac;
+	struct ipaddr src;
+	uint8_t mac[6];
+	bool icmp;	 /* of the destination's family */
+	uint8_t l4proto; /* otherwise */
+	uint16_t port;
+	const char *type; /* NULL: echo-request */
+};
+
+/* What a question is judged by. Borrowed. */
+struct explain_world {
+	const struct policy *policy;
+	const struct plan *plan;	/* made of that policy, and what is draining */
+	const struct network *draining; /* one that is no longer in the policy, or NULL */
+	const char *not_judged; /* why no packet of the network reaches the rules, or NULL */
+	/* Addresses of the host, besides the gateways. */
+	const struct ipaddr *host_addrs;
+	size_t n_host_addrs;
+	/* Addresses of a name that no rule is on. */
+	const struct ipaddr *resolved;
+	size_t n_resolved;
+	/* The question's destination, as containers of the network looked it up of late: the name of an address,
+	 * or NULL; the addresses of a name. Hearsay, see lookups.h. */
+	const char *looked_up_name;
+	const struct ipaddr *looked_up;
+	size_t n_looked_up;
+};
+
+struct explain_case {
+	struct explain_packet packet;
+	bool dockside;	      /* the packet is the dockside container's */
+	const char *notes[4]; /* what else there is to know */
+	size_t n_notes;
+};
+
+/* explain_cases_free() when done. */
+struct explain_cases {
+	struct arena arena;
+	const struct network *network; /* the policy's, or the draining one */
+	struct explain_route *routes;
+	size_t n_routes;
+	struct explain_case *items;
+	size_t n;
+	const char *notes[4]; /* about what is left out */
+	size_t n_notes;
+};
+
+/* Reads an `explain` request that request_parse() has accepted. Returns 0 or -EINVAL. */
+int explain_question_read(const struct request *request, struct explain_question *ret_question,
+			  struct err *err);
+
+/*
+ * Returns 0 or -errno: -ENOENT where the question is right, but nothing is known of the name that it
+ * is about (explain_world.resolved may help); -EINVAL.
+ */
+int explain_ask(const struct explain_question *question, const struct explain_world *world,
+		struct explain_cases *ret_cases, struct err *err);
+void explain_cases_free(struct explain_cases *cases);
+
+#endif

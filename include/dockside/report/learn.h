@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From what was refused to the rules that would have allowed just that. */
+#ifndef DOCKSIDE_REPORT_LEARN_H
+#define DOCKSIDE_REPORT_LEARN_H
+
+#include "dockside/json/json_src.h"
+#include "dockside/policy/model.h"
+
+/* Connections of a kind: to one destination, by one protocol. */
+struct learn_flow {
+	bool host;	  /* to the Docker host itself: a host rule */
+	bool named;	  /* dest is a hostname, else an address */
+	bool looked_up;	  /* of a hostname: only containers have it from somewhere */
+	const char *dest; /* "" for a host rule, which cannot say it */
+	enum proto proto;
+	uint16_t *ports; /* sorted; of ICMP the one type, as rules say it */
+	size_t n_ports, cap_ports;
+	uint64_t count;
+};
+
+/* Zero-initialise; learn_free(). */
+struct learn {
+	struct arena arena;
+	struct learn_flow *flows;
+	size_t n, cap;
+	uint64_t between; /* events between containers, which no rule can allow */
+	uint64_t
+		forged; /* events of packets that enter with a source that is not of their bridge */
+	uint64_t unsayable; /* events of protocols that rules have no word for */
+	struct learn_allowed *allowed;
+	size_t n_allowed, cap_allowed;
+};
+
+/* What a rule that is there allows already. */
+struct learn_allowed {
+	const char *rule; /* "egress[1]" */
+	const char *dest; /* a name, or an address */
+	uint64_t count;
+};
+
+/* Takes an event (denied.h) of the network; what makes no sense is passed over. */
+void learn_add(struct learn *learn, const struct json_node *event);
+
+/*
+ * A firewall configuration for the network, as JSON with comments: rules that allow all of it, the most
+ * used first. Destinations that are used alike become an ipset. A name that is hearsay is marked, as who
+ * takes over these rules has to judge it: a container can be told any name for any address, but a rule
+ * allows what the daemon finds under the name. What a rule allows already becomes a comment, not another
+ * rule. Appends to b; sorts the flows.
+ */
+void learn_print(struct learn *learn, const char *network, struct buf *b);
+void learn_free(struct learn *learn);
+
+#endif

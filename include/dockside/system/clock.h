@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What time it is. Below, time is a parameter. */
+#ifndef DOCKSIDE_SYSTEM_CLOCK_H
+#define DOCKSIDE_SYSTEM_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_MONOTONIC: for time-outs; and since 1970, for people. */
+uint64_t monotonic_ms(void);
+uint64_t unix_ms(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a DNS reply that somebody else has asked for says. Pure.
+ *
+ * Nothing of it is to be believed. A container chooses whom it asks, and that one what it answers: a
+ * name from here says what a container may have meant by an address, is shown to people as such, and
+ * never opens anything.
+ */
+#ifndef DOCKSIDE_SYSTEM_DNS_REPLY_H
+#define DOCKSIDE_SYSTEM_DNS_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dockside/base/addr.h"
+
+#define DNS_REPLY_ADDRS_MAX 96 /* more do not fit into what the kernel copies of a packet */
+
+/* The addresses of the name that was asked for, its aliases followed. */
+struct dns_reply {
+	char name[HOSTNAME_MAX + 1]; /* lower case letters, digits, and any of "-_."; no address */
+	struct ipaddr addrs[DNS_REPLY_ADDRS_MAX];
+	size_t n_addrs; /* 0: it is a reply, but names no address, or for a name like no host's */
+};
+
+/*
+ * Parses a message, UDP's payload. Returns false for what is no reply, or is cut; *ret_reply is filled in
+ * otherwise. Addresses past DNS_REPLY_ADDRS_MAX are left out.
+ */
+bool dns_reply_parse(const uint8_t *message, size_t len, struct dns_reply *ret_reply);
+
+#endif

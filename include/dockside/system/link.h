@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the interfaces of this network namespace are, by rtnetlink(7). */
+#ifndef DOCKSIDE_SYSTEM_LINK_H
+#define DOCKSIDE_SYSTEM_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dockside/base/err.h"
+
+enum link_kind {
+	LINK_MISSING,
+	LINK_BRIDGE,
+	LINK_OTHER,
+};
+
+struct link {
+	char name[16]; /* IFNAMSIZ */
+	bool bridge;
+	unsigned index, master; /* master: the interface that it is a part of; 0: none */
+};
+
+/* Sorted by name. */
+struct links {
+	struct link *items;
+	size_t n;
+	size_t cap;
+};
+
+/* The interfaces of this namespace, by RTM_GETLINK (rtnetlink(7)): one question, however many are of
+ * interest. Returns 0 or -errno. links_free() when done. */
+int links_read(struct links *ret_links, struct err *err);
+enum link_kind links_kind(const struct links *links, const char *name);
+/* NULL where there is none. */
+const struct link *links_find(const struct links *links, const char *name);
+const char *links_name(const struct links *links, unsigned index);
+void links_free(struct links *links);
+
+/* How many interfaces are ports of the bridge; 0 where there is no such interface. Returns 0 or
+ * -errno. */
+int link_ports(const char *bridge, size_t *ret_n, struct err *err);
+
+#endif

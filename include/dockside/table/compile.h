@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policy to plan (SPEC §3). */
+#ifndef DOCKSIDE_TABLE_COMPILE_H
+#define DOCKSIDE_TABLE_COMPILE_H
+
+#include "dockside/policy/model.h"
+#include "dockside/table/plan.h"
+
+/*
+ * Compiles a checked policy. Hostname-backed sets hold the addresses that hosts knows, as permanent
+ * elements. The plan borrows both; free it with plan_free().
+ */
+void compile_policy(const struct policy *policy, const struct hosts *hosts,
+		    const struct plan_options *options, struct plan *ret_plan);
+
+/* Makes a set's elements again of its literals and of what its hosts say now; timeout_s as in struct
+ * hosts. */
+void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeout_s);
+
+/* The same for an element of a NAT map whose target is a name. */
+void compile_nat_target(struct elem *elem, enum set_type type);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layer 3: `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
+ * that it came from. What the kernel holds is described by the same set and base chain structs, so
+ * that the two can be compared; see kernel.h.
+ */
+#ifndef DOCKSIDE_TABLE_PLAN_H
+#define DOCKSIDE_TABLE_PLAN_H
+
+#include "dockside/base/addr.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+#include "dockside/names/hosts.h"
+#include "dockside/policy/model.h"
+
+#define TABLE_NAME "dockside"
+/* Comment of a draining network's dispatch elements, by which a later run knows it. */
+#define DRAINING_COMMENT "draining"
+/* The kinds of a bridge's chains that refuse, as their names end. */
+#define N_JUDGING_KINDS 4
+extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC */
+/*
+ * The bit of a connection's labels (connlabel) that says that a rule of ours has accepted it. It lives as long
+ * as the conntrack entry, so a connection without it was opened while nobody judged. The number is nft's.
+ */
+#define JUDGED_LABEL 127
+/* The chain that answers TCP with a reset and drops the rest. */
+#define PLAN_REFUSE "refuse"
+#define FINGERPRINT_SET "fingerprint"
+/* The bridges whose containers' DNS replies the daemon hears, and how it knows these. */
+#define LOOKUPS_SET "lookups"
+#define LOOKUPS_PREFIX "dsfw-dns"
+/* Of one network it hears so many a second, and after a calm so many at once. */
+#define LOOKUPS_RATE 100
+#define LOOKUPS_BURST 200
+/* The keys of the fingerprints of chains that belong to no network begin with this: bridges are lower case. */
+#define FINGERPRINT_BASE "BASE"
+/* Keys of the records that FORWARD had the policy ACCEPT before us; no bridge's either. */
+#define FINGERPRINT_FORWARD "FORWARD"	/* of ip filter */
+#define FINGERPRINT_FORWARD6 "FORWARD6" /* of ip6 filter */
+
+/* The config entry that something came from. */
+struct origin {
+	const char *network; /* Docker's name, or NULL */
+	const char *entry;   /* "egress[2]", "ipset github", … */
+	struct loc loc;
+};
+
+enum match_kind {
+	MATCH_OIFNAME,	   /* u.name */
+	MATCH_OIFNAME_SET, /* u.set */
+	MATCH_IIF_BRIDGE,  /* the incoming interface is some bridge: cheaper than a lookup */
+	MATCH_DNS_REPLY,   /* UDP from port 53, to who has opened the connection */
+	MATCH_CT_STATE,	   /* u.ct_states */
+	MATCH_NFPROTO,	   /* u.family */
+	MATCH_SADDR,	   /* u.prefix; negated: an address of its family outside of it */
+	MATCH_SADDR_RANGE, /* u.range */
+	MATCH_SADDR_SET,   /* u.set: its type tells the family */
+	/* The source is one host's, and the route back to it leads over the interface that the packet came in by. */
+	MATCH_SOURCE_ROUTE,
+	MATCH_DADDR,	   /* u.prefix; negated as well */
+	MATCH_DADDR_SET,   /* u.set: its type tells the family */
+	MATCH_ETHER_SADDR, /* u.mac */
+	/* To an address that no bridge forwards (IEEE 802.1D, 01:80:c2:00:00:00 to 0f): the frame enters the host by
+	 * the bridge's port. */
+	MATCH_RESERVED_MAC,
+	MATCH_L4PROTO,	 /* u.l4proto */
+	MATCH_DPORT,	 /* u.dport */
+	MATCH_DPORT_SET, /* u.dport_set */
+	MATCH_ICMP,	 /* u.icmp, of its family */
+	MATCH_MARK,	 /* u.mark: all of these bits are set */
+};
+
+/* Bits of match.u.ct_states; the order is that in which they are printed. */
+enum ct_state {
+	CT_ESTABLISHED = 1,
+	CT_RELATED = 2,
+	CT_UNTRACKED = 4,
+	CT_INVALID = 8,
+};
+
+struct match {
+	enum match_kind kind;
+	bool negated; /* MATCH_SADDR, MATCH_DADDR */
+	union {
+		const char *name;
+		unsigned ct_states;
+		enum family family;
+		uint32_t mark;
+		struct prefix prefix;
+		struct {
+			struct ipaddr first, last;
+		} range;
+		const struct plan_set *set;
+		uint8_t mac[6];
+		uint8_t l4proto; /* IPPROTO_* */
+		struct {
+			uint8_t l4proto;
+			struct portrange range;
+		} dport;
+		struct {
+			uint8_t l4proto; /* 0: either, of those matched before */
+			const struct plan_set *set;
+		} dport_set;
+		struct {
+			enum family family;
+			uint8_t type;
+			bool has_code;
+			uint8_t code;
+		} icmp;
+	} u;
+};
+
+enum verdict {
+	VERDICT_ACCEPT,
+	VERDICT_DROP,
+	VERDICT_RESET,	  /* reject with tcp reset; of TCP packets only */
+	VERDICT_GOTO,	  /* target */
+	VERDICT_VMAP,	  /* iifname vmap @set: the dispatch */
+	VERDICT_DNAT,	  /* dnat to meta l4proto . th dport map @set */
+	VERDICT_CONTINUE, /* none: it goes on with the next rule */
+	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
+	 * in audit mode, would refuse). tally counts its packets, and as many as limit lets through
+	 * are told of by nflog. */
+	VERDICT_LOG,
+	/* None: a limited number of packets, as much of each as can be a DNS reply, go to nflog as well. */
+	VERDICT_COPY,
+};
+
+enum object_kind {
+	OBJECT_COUNTER,
+	OBJECT_LIMIT, /* of PLAN_LOG_RATE and PLAN_LOG_BURST */
+};
+#define N_OBJECT_KINDS 2
+
+/*
+ * Of each network so many packets a second are told of, and after a calm so many at once: for a service
+ * that cannot reach what it wants that is all of them, and a flood costs next to nothing.
+ */
+#define PLAN_LOG_RATE 200
+#define PLAN_LOG_BURST 400
+
+/* A named object of nft: one that several rules share, and that stays when they are rewritten. */
+struct plan_object {
+	enum object_kind kind;
+	const char *name;
+	const struct origin *origin;
+};
+
+#define RULE_MATCHES_MAX 5
+
+struct plan_rule {
+	struct match matches[RULE_MATCHES_MAX];
+	size_t n_matches;
+	uint32_t mark;	 /* bits to set in the packet mark, the others stay; 0: none */
+	uint32_t unmark; /* bits to clear in it; 0: none. Not both */
+	bool counter;
+	bool judged; /* the connection gets JUDGED_LABEL */
+	enum verdict verdict;
+	const char *target;			 /* VERDICT_GOTO: chain */
+	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */
+	const struct plan_object *tally, *limit; /* VERDICT_LOG */
+	const char *log; /* VERDICT_LOG: what tells which rule it was, see denied.h; VERDICT_COPY */
+	uint16_t log_group;  /* VERDICT_LOG, VERDICT_COPY */
+	const char *comment; /* at most COMMENT_MAX bytes, or NULL */
+	const struct origin *origin;
+};
+
+enum base_hook {
+	BASE_NONE, /* a regular chain */
+	BASE_FORWARD,
+	BASE_INPUT,
+	BASE_PREROUTING_NAT,
+	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
+	BASE_FORWARD_END,    /* behind Docker's chain */
+	BASE_OUTPUT,
+};
+
+struct plan_chain {
+	const char *name;
+	const char *bridge; /* whose chain it is, or NULL for one that serves all */
+	const char *kind;   /* "OUT", "ING", "HOST", "SRC", "NAT"; the name where bridge is NULL */
+	enum base_hook hook;
+	struct plan_rule *rules;
+	size_t n_rules;
+	size_t cap_rules;
+	uint64_t hash; /* of the rules as text; nft_text_hash() fills it in */
+	const struct plan_object *tally, *limit; /* of its log statements; NULL: there are none */
+	const struct origin *origin;
+};
+
+enum set_type {
+	SET_IPV4,
+	SET_IPV6,
+	SET_PORTS,    /* inet_service */
+	SET_BRIDGES,  /* ifname */
+	MAP_DISPATCH, /* ifname : verdict */
+	MAP_NAT4,     /* inet_proto . inet_service : ipv4_addr . inet_service */
+	MAP_NAT6,
+	SET_UNKNOWN, /* in the kernel: none of ours */
+};
+
+#define ELEM_KEY_MAX 16	 /* bytes; IPv6 address, interface name */
+#define ELEM_DATA_MAX 20 /* IPv6 address and port, each padded to 4 bytes */
+
+/* An element in the kernel's own byte layout (network byte order, parts padded to 4 bytes). */
+struct elem {
+	uint8_t key[ELEM_KEY_MAX];
+	uint8_t last
+		[ELEM_KEY_MAX]; /* interval sets: the last key of the range; else equal to key */
+	uint8_t data[ELEM_DATA_MAX];
+	const char *target; /* MAP_DISPATCH: goto this chain */
+	const char *comment;
+	uint64_t timeout_ms;	 /* 0: permanent */
+	uint64_t expires_ms;	 /* in the kernel: what is left of the timeout */
+	uint64_t packets, bytes; /* in the kernel: of its counter, if it has one */
+	const struct origin *origin;
+	const struct host *host; /* a NAT target that is a name (whose address may be unknown) */
+	bool unresolved;	 /* such a name has no address: data is only its port */
+};
+
+struct plan_set {
+	const char *name;
+	enum set_type type;
+	bool interval;
+	bool timeout;
+	bool counter;
+	bool limit; /* each element matches LOOKUPS_RATE packets a second */
+	const char *comment;
+	/* Hostnames whose addresses it holds, sorted by name; none: its content is all in elems. */
+	const struct host **hosts;
+	size_t n_hosts;
+	bool opens; /* a rule that allows looks into it: it has no addresses of names that open nothing */
+	struct elem *elems; /* sorted by key, disjoint */
+	size_t n_elems;
+	size_t cap_elems;
+	const struct origin *origin;
+};
+
+enum forward_policy {
+	FORWARD_POLICY_DROP,	     /* SPEC §9: an ACCEPT becomes DROP */
+	FORWARD_POLICY_ALLOW_ACCEPT, /* it is left alone */
+};
+
+/* What the command line says about how a policy is enforced. */
+struct plan_options {
+	uint32_t mark_bit; /* SPEC §13: one bit of the packet mark, proof of judgement */
+	enum forward_policy forward_policy;
+	uint16_t log_group; /* of nflog, for what is refused; 0: nothing is told */
+};
+
+/* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.
+ * Borrows the policy and the hosts that it was compiled from. */
+struct plan {
+	struct arena arena;
+	struct plan_options options;
+	const struct never *never; /* borrowed from the hosts; or NULL */
+	struct plan_set **sets;	   /* in the order in which they are printed */
+	size_t n_sets;
+	size_t cap_sets;
+	struct plan_chain **chains;
+	size_t n_chains;
+	size_t cap_chains;
+	struct plan_object **objects;
+	size_t n_objects;
+	size_t cap_objects;
+	struct plan_set **sets_by_name; /* filled in by plan_finish() */
+	struct plan_chain **chains_by_name;
+	struct plan_object **objects_by_name; /* by kind, then name */
+	void *texts;			      /* of plan_intern() */
+	size_t texts_size;		      /* bytes of all of them */
+	/*
+	 * Bridges whose networks are no longer configured but whose last policy stays in force until
+	 * their containers have left (SPEC §8), and which only the kernel knows: it was loaded by a
+	 * process that is gone. Borrowed. What the kernel holds for them is left alone, and so is what
+	 * they may share with others: sets, and the chains that are no bridge's.
+	 */
+	const char *const *draining;
+	size_t n_draining;
+	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
+	 * 1 << enum shim_table. */
+	unsigned forward_was_accept;
+	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. How
+	 * long the addresses of names live, and to which of them a NAT rule leads, is its affair. */
+	bool beside_daemon;
+};
+
+/* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
+ * (NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE: opaque to the kernel, defined by nft's datatype.h). */
+struct set_type_info {
+	const char *nft;
+	uint8_t key_len;
+	uint8_t data_len;
+	uint32_t key_type;
+	uint32_t data_type;
+};
+
+const struct set_type_info *set_type_info(enum set_type type);
+bool set_type_is_map(enum set_type type);
+/* Of the addresses in SET_IPV4 and SET_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
+enum family set_type_family(enum set_type type);
+
+/* An origin in the plan's arena; network and entry are borrowed. */
+const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
+				 struct loc loc);
+
+/* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
+const char *plan_intern(struct plan *plan, const char *text);
+/*
+ * The comment of an element lists the names that its address is of: "a.example b.example". It is how
+ * a later run knows where an address in the kernel came from. A name that is longer than a comment
+ * stands there as its beginning and a hash, and is no other name's.
+ */
+/* Adds a name to such a comment, which is empty at first, if there is room for all of it. */
+void comment_add_name(char comment[COMMENT_MAX + 1], const char *name);
+/* Whether a name stands in the comment of an element. */
+bool elem_is_of(const struct elem *elem, const char *name);
+struct plan_chain *plan_add_chain(struct plan *plan, const char *name, const struct origin *origin);
+struct plan_set *plan_add_set(struct plan *plan, enum set_type type, const char *name,
+			      const struct origin *origin);
+struct plan_object *plan_add_object(struct plan *plan, enum object_kind kind, const char *name,
+				    const struct origin *origin);
+/* By kind, then name. */
+int object_cmp(enum object_kind kind_a, const char *name_a, enum object_kind kind_b,
+	       const char *name_b);
+/* By name, in a finished plan; NULL when there is none. */
+struct plan_set *plan_find_set(const struct plan *plan, const char *name);
+struct plan_chain *plan_find_chain(const struct plan *plan, const char *name);
+/* Adds the chain PLAN_REFUSE. */
+void plan_add_refuse(struct plan *plan, const struct origin *origin);
+/* A zeroed rule at the end of the chain; the pointer lasts until the next rule is added. */
+struct plan_rule *chain_add_rule(struct plan_chain *chain, const struct origin *origin);
+/* Adds a match to a rule and returns it for its operand to be filled in. */
+struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
+/* A zeroed element; the pointer lasts until the next one is added. */
+struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
+/* The same with the name of an interface, of less than ELEM_KEY_MAX bytes, for a key. */
+struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
+/* The element of a sorted set or map whose key is that name; NULL for none, and for a set that is NULL. */
+const struct elem *set_find_bridge(const struct plan_set *set, const char *bridge);
+/* A port in an element's key or data. */
+void store_port(uint8_t *bytes, uint16_t port);
+uint16_t load_port(const uint8_t *bytes);
+/* Whether an address is not to be in the set for a name's sake, as names never open it (never.h). */
+bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr);
+/* By key, then last. */
+int elem_cmp(const void *a, const void *b);
+/*
+ * Copies what another, finished plan has of a bridge's network into a finished plan: chains, and what they use
+ * where the plan has no set of that name, every element permanent; its dispatch elements are marked
+ * as draining. Returns false if the other has nothing of it.
+ */
+bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge);
+/* Sorts elements, merges what overlaps or touches in interval sets, and makes the plan searchable
+ * by name; again after something was added. */
+void plan_finish(struct plan *plan);
+void plan_free(struct plan *plan);
+
+/* Whether the plan has that bridge among those that are draining. */
+bool plan_drains(const struct plan *plan, const char *bridge);
+
+/* Names of chains and sets that belong to something in the config; safe for nft's grammar
+ * (FACTS: [A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes). Owned by the arena. */
+const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind);
+const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
+			  const char *suffix);
+/* Of the objects of a bridge's log statements: one limit for all, a counter for each kind of chain. */
+const char *plan_limit_name(struct arena *arena, const char *bridge);
+const char *plan_tally_name(struct arena *arena, const char *bridge, const char *kind);
+
+#endif

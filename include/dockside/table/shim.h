@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What we have in the tables of iptables-nft, beside Docker's own rules (SPEC §9), and what the
+ * iptables version left there: what the kernel holds × what is wanted → operations. Pure.
+ *
+ * The shim is one jump, first in DOCKER-USER, to DOCKSIDE-DISPATCH, which lets pass what carries the mark
+ * of `table inet dockside` and drops the rest of what comes from a managed bridge. Without
+ * DOCKER-USER there is no shim: Docker makes that chain itself, and up to version 27 leaves out its
+ * own jump to it where it finds one made (FACTS §14).
+ */
+#ifndef DOCKSIDE_TABLE_SHIM_H
+#define DOCKSIDE_TABLE_SHIM_H
+
+#include "dockside/table/plan.h"
+
+#define SHIM_CHAIN "DOCKSIDE-DISPATCH"
+#define SHIM_USER_CHAIN "DOCKER-USER"
+#define SHIM_PREFIX "DOCKSIDE-" /* of every chain of the iptables version, and of ours */
+/* Comment of the rule that goes with a FORWARD policy that we changed, by which it is known. */
+#define SHIM_FORWARD_COMMENT "dsfw-nft: the FORWARD policy was ACCEPT"
+
+enum shim_table {
+	SHIM_FILTER4, /* ip filter */
+	SHIM_FILTER6, /* ip6 filter */
+	SHIM_NAT4,    /* ip nat */
+};
+#define N_SHIM_TABLES 3
+#define N_SHIM_FILTERS 2 /* the first ones, which have a FORWARD chain */
+
+/* "ip filter" */
+const char *shim_table_name(enum shim_table table);
+
+enum shim_verdict {
+	SHIM_NOTHING, /* it has none, or one of others than these */
+	SHIM_ACCEPT,
+	SHIM_DROP,
+	SHIM_RETURN,
+	SHIM_JUMP, /* to target; goto too */
+};
+
+/* A rule of the kernel as far as it could be one of ours. */
+struct shim_rule {
+	uint64_t handle;
+	const char *iifname; /* or NULL */
+	bool has_mark;
+	uint32_t mark_mask, mark_value;
+	enum shim_verdict verdict;
+	const char *target;
+	const char *comment;
+	bool is_goto; /* SHIM_JUMP */
+	bool other;   /* it matches or does more than that (counters and comments aside) */
+};
+
+struct shim_chain {
+	enum shim_table table;
+	const char *name;
+	bool base;
+	bool accepts; /* base chain: by policy */
+	struct shim_rule *rules;
+	size_t n_rules;
+	size_t cap_rules;
+};
+
+/* Zero-initialise; shim_kernel_free() when done. */
+struct shim_kernel {
+	struct arena arena;
+	bool docker_tables; /* ip docker-bridges: Docker's own nftables backend */
+	struct shim_chain *chains;
+	size_t n_chains;
+	size_t cap_chains;
+};
+
+/* The last chain added of that table and name, or NULL. */
+struct shim_chain *shim_find_chain(const struct shim_kernel *kernel, enum shim_table table,
+				   const char *name);
+struct shim_chain *shim_add_chain(struct shim_kernel *kernel, enum shim_table table,
+				  const char *name);
+struct shim_rule *shim_add_rule(struct shim_chain *chain);
+/* Whether DOCKER-USER (or NULL) has the rule that goes with a FORWARD policy that we changed. */
+bool shim_has_forward_rule(const struct shim_chain *user);
+void shim_kernel_free(struct shim_kernel *kernel);
+
+/* In the order in which they are done. */
+enum shim_op_kind {
+	SHIM_FLUSH_CHAIN,
+	SHIM_DELETE_RULE, /* handle */
+	SHIM_DELETE_CHAIN,
+	SHIM_ADD_CHAIN,
+	SHIM_ADD_JUDGED, /* what is marked returns */
+	SHIM_ADD_DROP,	 /* the rest from bridge */
+	SHIM_INSERT_JUMP,
+};
+
+struct shim_op {
+	enum shim_op_kind kind;
+	enum shim_table table;
+	const char *chain;
+	uint64_t handle;
+	const char *bridge;
+	size_t seq; /* of several of a kind */
+};
+
+/* What there is to do about the FORWARD policy; by netlink messages (nft_forward.h). */
+enum shim_forward {
+	FORWARD_LEAVE,
+	FORWARD_DROP,	/* the accept for known connections, then the policy */
+	FORWARD_ACCEPT, /* the accept for known connections is missing */
+	FORWARD_RESTORE,
+};
+
+/* Borrows the kernel's names. */
+struct shim_changes {
+	struct arena arena;
+	uint32_t mark_bit;
+	struct shim_op *ops; /* in the order in which they can be done */
+	size_t n_ops;
+	size_t cap_ops;
+	unsigned was_accept; /* on record, or by the rule that goes with it: bits 1 << table */
+	bool takes_over;     /* something of the iptables version goes */
+	enum shim_forward forward[N_SHIM_FILTERS];
+};
+
+/*
+ * Compares. A plan without networks wants none of it. was_accept: the tables of which it is on record that the
+ * FORWARD policy was ACCEPT before we changed it (plan.h), bits 1 << table.
+ */
+void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, unsigned was_accept,
+	       struct shim_changes *ret_changes);
+/* What it takes to remove everything of ours; the iptables version's is not. */
+void shim_diff_teardown(const struct shim_kernel *kernel, unsigned was_accept,
+			struct shim_changes *ret_changes);
+/* Whether no FORWARD policy is to be changed, nor what goes with it. */
+bool shim_leaves_forward(const struct shim_changes *changes);
+void shim_changes_free(struct shim_changes *changes);
+
+enum shim_state {
+	SHIM_NO_DOCKER_USER, /* nothing to hook in */
+	SHIM_NOT_NEEDED,     /* no network is managed */
+	SHIM_INSTALLED,	     /* as it must be */
+	SHIM_DIFFERS,
+};
+
+/* Of one of the filter tables. */
+enum shim_state shim_state(const struct shim_kernel *kernel, const struct shim_changes *changes,
+			   enum shim_table table);
+/* "installed", … */
+const char *shim_state_name(enum shim_state state);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which connections were opened while nothing judged them. Pure: connections and interfaces are
+ * parameters.
+ */
+#ifndef DOCKSIDE_TABLE_UNJUDGED_H
+#define DOCKSIDE_TABLE_UNJUDGED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dockside/base/addr.h"
+
+/* A connection. */
+struct flow {
+	struct ipaddr src; /* who has opened it */
+	struct ipaddr dst; /* where its packets go, after a translation */
+	bool judged;	   /* a rule of ours has accepted it: JUDGED_LABEL */
+};
+
+struct unjudged_network {
+	struct prefix prefix;
+	bool host_rules;
+};
+
+/* Where managed networks and the host itself are. Zero-initialise. */
+struct unjudged {
+	struct unjudged_network *networks; /* after unjudged_finish() sorted and disjoint */
+	size_t n_networks, cap_networks;
+	struct ipaddr *locals; /* sorted */
+	size_t n_locals, cap_locals;
+};
+
+/* A network whose OUT chain judges what comes from there, and whose HOST chain does if it has host rules. */
+void unjudged_add_network(struct unjudged *u, const struct prefix *prefix, bool host_rules);
+/* An address of the host. */
+void unjudged_add_local(struct unjudged *u, const struct ipaddr *addr);
+/* To be called once, when all is added. */
+void unjudged_finish(struct unjudged *u);
+void unjudged_free(struct unjudged *u);
+
+/*
+ * Whether rules of ours should have judged the connection and have not. No rule judges connections from elsewhere,
+ * to published ports for instance, nor those to the host from networks without host rules.
+ */
+bool unjudged_is(const struct unjudged *u, const struct flow *flow);
+
+#endif

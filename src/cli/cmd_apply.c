@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* apply, teardown: what changes the kernel. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "dockside/cli/command.h"
+#include "dockside/enforce/sync.h"
+#include "dockside/system/lock.h"
+#include "dockside/system/log.h"
+#include "dockside/system/save.h"
+#include "dockside/system/sysctl.h"
+#include "dockside/table/compile.h"
+#include "dockside/table/nft_script.h"
+
+#define LOCK_TIMEOUT_MS 30000
+
+/* What it takes to change the kernel. */
+struct session {
+	struct sync_sockets sockets;
+	int lock;
+};
+
+static int session_open(struct session *session, struct err *err)
+{
+	int r;
+
+	*session = (struct session){ .lock = -1 };
+	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &session->lock, err);
+	if (r >= 0)
+		r = nft_reader_open(&session->sockets.reader, err);
+	if (r >= 0) /* nothing is renewed: any kind will do */
+		r = nft_sets_open(&session->sockets.sets, RENEWAL_REPLACE, err);
+	if (r >= 0)
+		nft_loader_open(&session->sockets.loader);
+	return r;
+}
+
+static void session_close(struct session *session)
+{
+	nft_loader_close(session->sockets.loader);
+	nft_sets_close(session->sockets.sets);
+	nft_reader_close(session->sockets.reader);
+	lock_give(session->lock);
+}
+
+static void print_result(const struct policy *policy, const struct sync_result *result)
+{
+	size_t managed = 0;
+
+	for (size_t i = 0; i < policy->n_networks; i++)
+		managed += network_managed(&policy->networks[i]);
+	if (result->took_over)
+		printf("took over from the iptables version: its chains and jumps are gone\n");
+	if (result->changed)
+		printf("applied: %zu managed network%s; changed %zu chain%s, %zu set%s, %zu "
+		       "element%s%s\n",
+		       managed, plural(managed), result->n_chains, plural(result->n_chains),
+		       result->n_sets, plural(result->n_sets), result->n_elems,
+		       plural(result->n_elems),
+		       result->shim ? ", the shim in Docker's tables" : "");
+	else if (result->recorded)
+		printf("rules as wanted, now recorded as ours: %zu managed network%s\n", managed,
+		       plural(managed));
+	else
+		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
+}
+
+static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
+{
+	struct sync_result result = { 0 };
+	struct kernel kernel = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	struct session session;
+	int r;
+
+	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &hosts, err);
+	if (r >= 0) {
+		compile_policy(policy, &hosts, &options->plan, &plan);
+		r = session_open(&session, err);
+		if (r >= 0)
+			r = nft_read_table(session.sockets.reader, &kernel, err);
+		if (r >= 0)
+			r = find_draining(options, policy, &kernel, &plan, err);
+		if (r >= 0)
+			r = sync_apply(&session.sockets, &plan, options->stale_ttl_s, &kernel,
+				       &result, err);
+		session_close(&session);
+	}
+	if (r >= 0) {
+		print_result(policy, &result);
+		remove_old_ipsets(policy, result.took_over);
+		warn_of_legacy();
+	}
+	kernel_free(&kernel);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	return r;
+}
+
+/* Prints that it changed them. Returns 0 or -errno. */
+static int make_settings(struct err *err)
+{
+	bool changed = false;
+	int r = sysctl_bridge_netfilter(&changed, err);
+
+	if (changed)
+		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
+		       "bridged "
+		       "packets\n");
+	return r;
+}
+
+/*
+ * The settings come first, but their failure does not keep the rules out: egress is policed without
+ * them, lateral movement is not, so that the answer is "failed" either way. Docker's networks come
+ * after the rules, which go by the bridges' names: no container can join a network before its policy is in
+ * force. Making one may have brought br_netfilter, and with it the settings.
+ */
+static int apply(const struct options *options, const struct policy *policy, struct err *err)
+{
+	struct err setting = { 0 };
+	int r, s;
+
+	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
+		return -EBUSY;
+	r = check_bridges(policy, err);
+	if (r < 0)
+		return r;
+	s = make_settings(&setting);
+	r = apply_rules(options, policy, err);
+	if (r >= 0)
+		r = apply_networks(options, policy, err);
+	if (s < 0)
+		s = make_settings(&setting);
+	if (r >= 0 && s < 0)
+		r = err_set(err, -s,
+			    "the rules are loaded, but packets between containers of one network "
+			    "do not pass them: %s",
+			    setting.text);
+	else if (s < 0)
+		log_error("%s", setting.text);
+	err_free(&setting);
+	return r;
+}
+
+/* Under the lock, as whoever saves has it. */
+static int recover_locked(const struct options *options, struct err *err)
+{
+	int lock = -1, r;
+
+	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &lock, err);
+	if (r >= 0)
+		r = recover_files(options, err);
+	lock_give(lock);
+	return r;
+}
+
+static void report_failure(int r, const struct err *err)
+{
+	if (r == -EBUSY && lock_has_daemon(NULL))
+		log_error("apply: %s, or use dsfw-nft reload", err->text);
+	else
+		log_failure("apply", r, err->text);
+}
+
+int cmd_apply(const struct options *options)
+{
+	struct policy policy = { 0 };
+	struct err err = { 0 };
+	int r = 0;
+
+	if (save_pending(options->network_config, options->firewall_config))
+		r = recover_locked(options, &err);
+	if (r >= 0 && !load_policy(options, &policy))
+		return EXIT_CONFIG;
+	if (r >= 0)
+		r = apply(options, &policy, &err);
+	if (r < 0)
+		report_failure(r, &err);
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Table and shim in one transaction, so that the shim does not close the networks in between. */
+static int remove_rules(struct session *session, const struct kernel *kernel,
+			const struct shim_changes *shim, struct err *err)
+{
+	struct script script = { 0 };
+	int r = 0;
+
+	if (kernel->exists) {
+		buf_puts(&script.text, "delete table inet " TABLE_NAME);
+		script_line(&script, NULL);
+	}
+	nft_text_shim(shim, &script);
+	if (script.n_lines > 0)
+		r = nft_load(session->sockets.loader, &script, LOAD_COMMIT, NULL, NULL, err);
+	if (r >= 0)
+		r = shim_set_forward(session->sockets.reader, shim, err);
+	script_free(&script);
+	return r;
+}
+
+struct removed {
+	bool table, shim;
+	bool forward[N_SHIM_FILTERS]; /* its policy was given back */
+};
+
+static int teardown(struct removed *ret_removed, struct err *err)
+{
+	struct shim_kernel shim_kernel = { 0 };
+	struct shim_changes shim = { 0 };
+	struct kernel kernel = { 0 };
+	struct session session;
+	int r;
+
+	r = session_open(&session, err);
+	if (r >= 0)
+		r = nft_read_table(session.sockets.reader, &kernel, err);
+	if (r >= 0 && kernel.owned)
+		r = err_set(err, EPERM, "table inet " TABLE_NAME " is owned by another process");
+	if (r >= 0)
+		r = nft_read_shim(session.sockets.reader, &shim_kernel, err);
+	if (r >= 0) {
+		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&kernel), &shim);
+		r = remove_rules(&session, &kernel, &shim, err);
+	}
+	*ret_removed = (struct removed){ .table = kernel.exists, .shim = shim.n_ops > 0 };
+	for (int i = 0; i < N_SHIM_FILTERS; i++)
+		ret_removed->forward[i] = shim.forward[i] == FORWARD_RESTORE;
+	shim_changes_free(&shim);
+	shim_kernel_free(&shim_kernel);
+	kernel_free(&kernel);
+	session_close(&session);
+	return r;
+}
+
+int cmd_teardown(const struct options *options)
+{
+	struct err err = { 0 };
+	struct removed removed = { 0 };
+	int r;
+
+	(void)options; /* works without config files, and with broken ones */
+	r = teardown(&removed, &err);
+	if (r < 0)
+		log_failure("teardown", r, err.text);
+	else if (!removed.table && !removed.shim)
+		printf("nothing to remove\n");
+	if (r >= 0 && removed.table)
+		printf("removed table inet " TABLE_NAME "\n");
+	if (r >= 0 && removed.shim)
+		printf("removed our chain and jumps from Docker's tables\n");
+	for (int i = 0; r >= 0 && i < N_SHIM_FILTERS; i++)
+		if (removed.forward[i])
+			printf("gave back the policy of %s FORWARD: accept\n",
+			       shim_table_name((enum shim_table)i));
+	err_free(&err);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}

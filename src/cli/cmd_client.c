@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/cli/cmd_client.h"
+
+#include <string.h>
+
+#include "dockside/cli/command.h"
+#include "dockside/ctl/ctl.h"
+#include "dockside/system/log.h"
+
+#define STATUS_TIMEOUT_MS 10000
+#define TIMEOUT_MS 120000 /* the daemon may have to wait for Docker, DNS and its lock */
+
+/* ---- the request ---- */
+
+struct usage {
+	size_t min, max; /* operands */
+	const char *operands;
+};
+
+static struct usage usage_of(enum request_action action)
+{
+	switch (action) {
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_REMOVE_IPSET:
+		return (struct usage){ 1, 1, "one NAME" };
+	case REQUEST_SET_IPSET:
+		/* A forgotten member must not empty the set: that is for `apply` and the files. */
+		return (struct usage){ 2, SIZE_MAX, "a NAME and its members" };
+	case REQUEST_STATUS:
+	case REQUEST_RELOAD:
+	case REQUEST_APPLY:
+	case REQUEST_REFRESH:
+	case REQUEST_RECONCILE:
+	case REQUEST_EXPLAIN:
+	case REQUEST_METRICS: /* cmd_metrics.c */
+	case REQUEST_DENIED:  /* is asked by cmd_denied() */
+		break;
+	}
+	return (struct usage){ 0, 0, "no operands" };
+}
+
+static bool check_usage(const struct client_options *options)
+{
+	struct usage usage = usage_of(options->action);
+	const char *name = request_action_name(options->action);
+
+	if (options->n_operands < usage.min || options->n_operands > usage.max) {
+		log_error("%s takes %s; see dsfw-nft help", name, usage.operands);
+		return false;
+	}
+	if (options->action == REQUEST_SET_NETWORK && !options->network && !options->firewall) {
+		log_error("%s needs --network or --firewall; see dsfw-nft help", name);
+		return false;
+	}
+	return true;
+}
+
+/* Checked here too, so that its faults are shown where they are; and written anew on one line. */
+static bool put_json(struct json_out *out, const char *key, const char *argument)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct src src = { 0 };
+	bool ok;
+
+	if (argument[0] == '@') {
+		ok = src_read(argument + 1, &src, &diags);
+	} else {
+		src = (struct src){ xasprintf("--%s", key), xstrdup(argument), strlen(argument) };
+		ok = true;
+	}
+	ok = ok && json_parse(&src, &tree, &diags);
+	if (ok)
+		json_out_node(out, key, tree.root);
+	diags_print(&diags, stderr);
+	diags_free(&diags);
+	src_free(&src);
+	return ok;
+}
+
+static void put_hostnames(struct json_out *out, const struct client_options *options)
+{
+	json_out_open(out, "hostnames", '[');
+	for (size_t i = 1; i < options->n_operands; i++)
+		json_out_string(out, NULL, options->operands[i]);
+	json_out_close(out, ']');
+}
+
+char *client_request(const struct client_options *options)
+{
+	struct buf b = { 0 };
+	struct json_out out = { .b = &b };
+	bool ok = true;
+
+	if (options->request)
+		return xstrdup(options->request);
+	if (!check_usage(options))
+		return NULL;
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "action", request_action_name(options->action));
+	if (options->n_operands > 0)
+		json_out_string(&out, "name", options->operands[0]);
+	if (options->action == REQUEST_SET_IPSET)
+		put_hostnames(&out, options);
+	if (options->force)
+		json_out_bool(&out, "force", true);
+	if (options->network)
+		ok = put_json(&out, "network", options->network);
+	if (options->firewall)
+		ok = put_json(&out, "firewall", options->firewall) && ok;
+	json_out_close(&out, '}');
+	if (ok)
+		return buf_steal(&b);
+	buf_free(&b);
+	return NULL;
+}
+
+/* ---- the answer ---- */
+
+static void put_place(struct buf *b, const struct json_node *item)
+{
+	const struct json_node *line = json_member(item, "line", JSON_INT);
+	const struct json_node *column = json_member(item, "column", JSON_INT);
+	const char *file = json_text(item, "file", NULL);
+
+	if (!file)
+		return;
+	buf_puts(b, file);
+	if (line && column)
+		buf_printf(b, ":%lld:%lld", (long long)line->u.integer,
+			   (long long)column->u.integer);
+	buf_puts(b, ": ");
+}
+
+/* One fault of a configuration or request, as diags_print() has it but for the source line; in the
+ * journal (the unit's ExecReload=) each has its severity, as the daemon's have. */
+static void print_fault(enum severity severity, const struct json_node *item)
+{
+	const char *message, *hint, *pointer;
+	bool journal = log_is_journal(), in_request;
+	struct buf b = { 0 };
+
+	if (item->kind != JSON_OBJECT || !(message = json_text(item, "message", NULL)))
+		return;
+	/* The request is of our own making: who ran the command has not seen it. */
+	in_request = strcmp(json_text(item, "file", ""), REQUEST_FILE) == 0;
+	if (!in_request)
+		put_place(&b, item);
+	if (!journal)
+		buf_puts(&b, severity == SEVERITY_ERROR ? "error: " : "warning: ");
+	buf_puts(&b, message);
+	if ((hint = json_text(item, "hint", NULL)))
+		buf_printf(&b, "; %s", hint);
+	if (!in_request && (pointer = json_text(item, "pointer", NULL)) && pointer[0])
+		buf_printf(&b, " (at %s)", pointer);
+	if (!journal)
+		fprintf(stderr, "%s\n", buf_str(&b));
+	else if (severity == SEVERITY_ERROR)
+		log_error("%s", buf_str(&b));
+	else
+		log_warning("%s", buf_str(&b));
+	buf_free(&b);
+}
+
+static void print_faults(enum severity severity, const struct json_node *list)
+{
+	for (size_t i = 0; list && i < list->u.children.n; i++)
+		print_fault(severity, &list->u.children.items[i]);
+}
+
+/* Names that DNS has no answer for: rules on them do less than they read, or nothing. */
+static void print_unresolved(const struct json_node *answer)
+{
+	const struct json_node *list = json_member(answer, "unresolved", JSON_ARRAY);
+	const struct json_node *more = json_member(answer, "unresolved_more", JSON_INT);
+
+	for (size_t i = 0; list && i < list->u.children.n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+		const struct json_node *n = json_member(item, "addresses", JSON_INT);
+		const char *why = json_text(item, "message", "?");
+
+		if (n && n->u.integer > 0)
+			log_warning("%s does not resolve: %s; it keeps its addresses, of which "
+				    "there are %lld",
+				    json_text(item, "name", "?"), why, (long long)n->u.integer);
+		else
+			log_warning("%s does not resolve: %s; rules on it match nothing",
+				    json_text(item, "name", "?"), why);
+	}
+	if (more)
+		log_warning("%lld more names do not resolve: see dsfw-nft status",
+			    (long long)more->u.integer);
+}
+
+/* Whether the message only repeats the first fault. */
+static bool is_summary(const char *message, const struct json_node *faults)
+{
+	const struct json_node *first =
+		faults && faults->u.children.n > 0 ? &faults->u.children.items[0] : NULL;
+	const char *text = json_text(first, "message", NULL);
+
+	return text && strncmp(message, text, strlen(text)) == 0;
+}
+
+static void print_failure(const char *name, const struct json_node *answer)
+{
+	const struct json_node *faults = json_member(answer, "errors", JSON_ARRAY);
+	const char *message = json_text(answer, "message", NULL);
+
+	print_faults(SEVERITY_ERROR, faults);
+	if (!message)
+		message = "the daemon says that it failed, but not why";
+	if (!is_summary(message, faults))
+		log_error("%s: %s", name, message);
+}
+
+static void print_list(const struct json_node *answer, const char *key, const char *title)
+{
+	const struct json_node *list = json_member(answer, key, JSON_ARRAY);
+
+	if (!list || list->u.children.n == 0)
+		return;
+	printf("%s:\n", title);
+	for (size_t i = 0; i < list->u.children.n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+
+		if (item->kind == JSON_STRING)
+			printf("  %s\n", item->u.string.s);
+	}
+}
+
+static bool list_is_empty(const struct json_node *answer, const char *key)
+{
+	const struct json_node *list = json_member(answer, key, JSON_ARRAY);
+
+	return !list || list->u.children.n == 0;
+}
+
+static const char *success_text(enum request_action action, const struct json_node *answer)
+{
+	if (action == REQUEST_RECONCILE && list_is_empty(answer, "repaired") &&
+	    list_is_empty(answer, "removed_chains") && list_is_empty(answer, "removed_ipsets"))
+		return "nothing to repair";
+	return "done";
+}
+
+static void print_success(enum request_action action, const struct json_node *answer)
+{
+	const char *message = json_text(answer, "message", NULL);
+
+	if (action == REQUEST_STATUS) {
+		struct term term = term_of(stdout);
+
+		client_print_status(answer, &term, stdout);
+		return;
+	}
+	if (action == REQUEST_EXPLAIN) {
+		client_print_explanations(answer, stdout);
+		return;
+	}
+	printf("%s\n", message ? message : success_text(action, answer));
+	print_list(answer, "not_judged", "NOT JUDGED (dsfw-nft status says why)");
+	print_list(answer, "repaired", "repaired");
+	print_list(answer, "removed_chains", "removed chains");
+	print_list(answer, "removed_ipsets", "removed sets");
+	print_list(answer, "docker_orphans",
+		   "Docker networks that the configuration does not have (left alone)");
+}
+
+int client_print_answer(const struct client_options *options, const char *text)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct src src = { .text = xstrdup(text), .len = strlen(text) };
+	const char *name = request_action_name(options->action), *status = NULL;
+	struct diags diags = { 0 };
+	int r = EXIT_FAILED;
+
+	if (json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT)
+		status = json_text(tree.root, "status", NULL);
+	if (options->json)
+		printf("%s\n", text);
+	if (!status) {
+		log_error("%s: what answers at the socket is no dsfw-nft daemon", name);
+	} else if (strcmp(status, "ok") == 0) {
+		if (!options->json)
+			print_success(options->action, tree.root);
+		print_faults(SEVERITY_WARNING, json_member(tree.root, "warnings", JSON_ARRAY));
+		print_unresolved(tree.root);
+		r = list_is_empty(tree.root, "not_judged") ? EXIT_DONE : EXIT_FAILED;
+	} else {
+		print_failure(name, tree.root);
+	}
+	diags_free(&diags);
+	src_free(&src);
+	return r;
+}
+
+int cmd_client(const struct client_options *options)
+{
+	unsigned timeout_ms = options->action == REQUEST_STATUS ? STATUS_TIMEOUT_MS : TIMEOUT_MS;
+	cleanup(cleanup_free) char *request = client_request(options);
+	cleanup(cleanup_free) char *answer = NULL;
+	const char *path = options->socket ? options->socket : CTL_DEFAULT_PATH;
+	struct err err = { 0 };
+	int r;
+
+	if (!request)
+		return EXIT_USAGE;
+	term_progress("waiting for the daemon");
+	r = ctl_call(path, request, timeout_ms, &answer, &err);
+	term_progress_end();
+	if (r < 0)
+		log_error("%s: %s", request_action_name(options->action), err.text);
+	err_free(&err);
+	return r < 0 ? EXIT_FAILED : client_print_answer(options, answer);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* compile, check: what needs no change of the kernel. */
+#include <stdio.h>
+
+#include "dockside/cli/command.h"
+#include "dockside/enforce/sync.h"
+#include "dockside/system/log.h"
+#include "dockside/table/compile.h"
+#include "dockside/table/nft_text.h"
+
+static int compile_and_write(const struct options *options, const struct policy *policy,
+			     struct err *err)
+{
+	struct script script = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	int r = 0;
+
+	if (options->resolve)
+		r = resolve_names(policy, RESOLVE_FOR_TEXT, &hosts, err);
+	else
+		hosts_collect(policy, &hosts);
+	if (r >= 0) {
+		compile_policy(policy, &hosts, &options->plan, &plan);
+		nft_text_plan(&plan, &script);
+		r = output_text(options, &script.text, err);
+	}
+	script_free(&script);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	return r;
+}
+
+int cmd_compile(const struct options *options)
+{
+	struct policy policy = { 0 };
+	struct err err = { 0 };
+	int r;
+
+	if (!load_policy(options, &policy))
+		return EXIT_CONFIG;
+	r = compile_and_write(options, &policy, &err);
+	if (r < 0)
+		log_error("compile: %s", err.text);
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Has the kernel validate the transaction that apply would commit now. */
+static int check_in_kernel(const struct options *options, const struct policy *policy,
+			   struct err *err)
+{
+	struct nft_loader *loader = NULL;
+	struct nft_reader *reader = NULL;
+	struct comparison comparison;
+	struct script script = { 0 };
+	struct hosts hosts = { 0 };
+	struct plan plan = { 0 };
+	int r;
+
+	r = check_bridges(policy, err);
+	if (r < 0)
+		return r;
+	r = nft_reader_open(&reader, err);
+	if (r < 0)
+		return r;
+	nft_loader_open(&loader);
+	hosts_collect(policy, &hosts);
+	compile_policy(policy, &hosts, &options->plan, &plan);
+	r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES, &comparison,
+			 err);
+	if (r >= 0) {
+		nft_text_changes(&comparison.changes, &script);
+		nft_text_shim(&comparison.shim.changes, &script);
+		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);
+		sync_comparison_free(&comparison);
+	}
+	script_free(&script);
+	plan_free(&plan);
+	hosts_free(&hosts);
+	nft_loader_close(loader);
+	nft_reader_close(reader);
+	return r;
+}
+
+static void print_summary(const struct policy *policy, bool kernel)
+{
+	size_t managed = 0, rules = 0;
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		managed += network_managed(network);
+		rules += network->n_egress + network->n_nat + network->n_host;
+	}
+	printf("ok: %zu network%s, %zu of them managed, %zu rule%s, %zu ipset%s%s\n",
+	       policy->n_networks, plural(policy->n_networks), managed, rules, plural(rules),
+	       policy->n_ipsets, plural(policy->n_ipsets),
+	       kernel ? "; the kernel accepts them" : "");
+}
+
+int cmd_check(const struct options *options)
+{
+	struct policy policy = { 0 };
+	struct err err = { 0 };
+	int r = 0;
+
+	if (!load_policy(options, &policy))
+		return EXIT_CONFIG;
+	if (options->kernel)
+		r = check_in_kernel(options, &policy, &err);
+	if (r < 0)
+		log_failure("check", r, err.text);
+	else
+		print_summary(&policy, options->kernel);
+	err_free(&err);
+	policy_free(&policy);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What apply does with Docker's networks. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "dockside/cli/command.h"
+#include "dockside/cli/term.h"
+#include "dockside/docker/provide.h"
+#include "dockside/enforce/judge.h"
+#include "dockside/system/log.h"
+
+struct outcome {
+	bool reset;
+	int code; /* errno: it failed */
+	const struct policy *policy;
+	void (*tell)(const char *text); /* of a network whose packets are not judged */
+};
+
+static void print_note(const struct provide_note *note)
+{
+	switch (note->kind) {
+	case PROVIDE_CREATED:
+	case PROVIDE_REMOVED:
+		printf("%s\n", note->text);
+		break;
+	case PROVIDE_DIFFERS:
+		log_warning("%s", note->text);
+		break;
+	case PROVIDE_FAILED:
+		log_error("%s", note->text);
+		break;
+	}
+}
+
+static void log_unjudged(const char *text)
+{
+	log_error("%s", text);
+}
+
+static void print_unjudged(const char *text)
+{
+	printf("networks\n    %s\n", text);
+}
+
+static void warn_leg(void *data, const char *text)
+{
+	(void)data;
+	log_warning("%s", text);
+}
+
+/* Docker's word, or without it the kernel's alone. */
+static struct judge_docker docker_word(const struct provide_result *result)
+{
+	bool answered = result->error.code == 0;
+
+	return (struct judge_docker){
+		.networks = answered ? &result->networks : NULL,
+		.legs = answered && result->has_legs ? &result->legs : NULL,
+		.failed = !answered && !docker_absent(result->error.code),
+	};
+}
+
+static void judge(struct outcome *outcome, const struct provide_result *result)
+{
+	const struct networks_list *wanted = &result->wanted;
+	struct judge_docker docker = docker_word(result);
+	cleanup(cleanup_free) char *dns = NULL;
+	struct judge_result judged;
+
+	judge_networks(wanted, &docker, &judged);
+	for (size_t i = 0; i < judged.n; i++) {
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (judged.items[i].state != JUDGED_NOT)
+			continue;
+		text = judged_sentence(wanted->items[i].name, &judged.items[i]);
+		outcome->tell(text);
+		outcome->code = EREMOTEIO;
+	}
+	if (docker.legs)
+		judged_legs(wanted, judged.items, docker.legs, warn_leg, NULL);
+	judge_result_free(&judged);
+	dns = docker.networks ? judge_dns(outcome->policy) : NULL;
+	if (dns)
+		log_warning("%s", dns);
+}
+
+static void on_done(void *data, struct provide_result *result)
+{
+	struct outcome *outcome = data;
+
+	judge(outcome, result);
+	for (size_t i = 0; i < result->n_notes; i++)
+		print_note(&result->notes[i]);
+	if (provide_has(result, PROVIDE_FAILED))
+		outcome->code = EREMOTEIO;
+	if (result->error.code == 0) {
+		if (result->n_notes == 0 && outcome->code == 0)
+			printf("nothing to change in Docker %s: %zu networks\n",
+			       result->about.version, result->wanted.n);
+		return;
+	}
+	if (outcome->reset) {
+		outcome->code = result->error.code;
+		log_error("%s", result->error.text);
+	} else {
+		log_warning("%s; the rules are in force, networks that Docker lacks are not made",
+			    result->error.text);
+	}
+}
+
+/* A pass over Docker, to its end. */
+static int ask(const struct options *options, const struct policy *policy, enum provide_mode mode,
+	       provide_done_fn done, struct outcome *outcome, struct err *err)
+{
+	struct networks_list wanted;
+	struct docker *docker = NULL;
+	int r = docker_open(options->docker, &docker, err);
+
+	if (r < 0)
+		return r;
+	networks_list_make(policy, &wanted);
+	provide_start(docker, &wanted, mode, done, outcome);
+	term_progress("waiting for Docker");
+	r = docker_wait(docker, err);
+	term_progress_end();
+	docker_close(docker);
+	return r;
+}
+
+int apply_networks(const struct options *options, const struct policy *policy, struct err *err)
+{
+	struct outcome outcome = { .reset = options->reset,
+				   .policy = policy,
+				   .tell = log_unjudged };
+	int r;
+
+	if (policy->n_networks == 0)
+		return 0;
+	r = ask(options, policy, options->reset ? PROVIDE_RESET : PROVIDE_CREATE, on_done, &outcome,
+		err);
+	if (r >= 0 && outcome.code)
+		r = err_set(err, outcome.code,
+			    "the rules are in force, but not every network is as configured: see "
+			    "above");
+	return r;
+}
+
+static void on_asked(void *data, struct provide_result *result)
+{
+	judge(data, result);
+}
+
+int judge_networks_now(const struct options *options, const struct policy *policy, bool *ret_judged,
+		       struct err *err)
+{
+	struct outcome outcome = { .policy = policy, .tell = print_unjudged };
+	int r = 0;
+
+	if (policy->n_networks > 0)
+		r = ask(options, policy, PROVIDE_ASK, on_asked, &outcome, err);
+	*ret_judged = outcome.code == 0;
+	return r;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What becomes, without a daemon, of networks that are no longer configured (SPEC §8): while containers are
+ * attached, by Docker's word, the policy that the kernel holds for them stays, until a later run finds
+ * none. Docker not answering counts as attached; where none runs, the files are obeyed at once.
+ */
+#include <string.h>
+
+#include "dockside/cli/command.h"
+#include "dockside/docker/docker.h"
+#include "dockside/system/log.h"
+
+struct query {
+	struct err error;
+	struct engine_networks networks;
+	struct engine_containers containers;
+};
+
+static void keep_error(struct query *query, const struct err *error)
+{
+	if (query->error.code == 0)
+		err_set(&query->error, error->code, "%s", error->text);
+}
+
+static void on_version(void *data, const struct docker_answer *answer)
+{
+	if (answer->error.code)
+		keep_error(data, &answer->error);
+}
+
+static void on_list(void *data, const struct docker_answer *answer)
+{
+	struct query *query = data;
+	struct err err = { 0 };
+
+	if (answer->error.code)
+		keep_error(query, &answer->error);
+	else if (engine_parse_networks(answer->body, answer->len, &query->networks, &err) < 0)
+		keep_error(query, &err);
+	err_free(&err);
+}
+
+static void on_containers(void *data, const struct docker_answer *answer)
+{
+	struct query *query = data;
+	struct err err = { 0 };
+
+	if (answer->http == 404)
+		return; /* it is gone meanwhile, and so are they */
+	if (answer->error.code)
+		keep_error(query, &answer->error);
+	else if (engine_parse_containers(answer->body, answer->len, &query->containers, &err) < 0)
+		keep_error(query, &err);
+	err_free(&err);
+}
+
+static void ask_networks(struct docker *docker, struct query *query)
+{
+	docker_ask_version(docker, on_version, query);
+	if (docker_wait(docker, &query->error) < 0 || query->error.code)
+		return;
+	docker_list(docker, on_list, query);
+	docker_wait(docker, &query->error);
+}
+
+/* Whether containers are attached to a bridge's network; says who. */
+static bool attached(struct docker *docker, struct query *query, const char *bridge)
+{
+	struct buf who = { 0 };
+	bool any;
+
+	for (size_t i = 0; query->error.code == 0 && i < query->networks.n; i++) {
+		if (strcmp(query->networks.items[i].bridge, bridge) != 0)
+			continue;
+		docker_inspect(docker, query->networks.items[i].id, on_containers, query);
+		docker_wait(docker, &query->error);
+	}
+	if (query->error.code)
+		buf_printf(&who, "whether containers are attached is not known: %s",
+			   query->error.text);
+	for (size_t i = 0; query->error.code == 0 && i < query->containers.n; i++)
+		buf_printf(&who, "%s%s", i == 0 ? "containers are attached: " : ", ",
+			   query->containers.items[i].name);
+	any = who.len > 0;
+	if (any)
+		log_warning(
+			"network with bridge %s is no longer configured; its policy stays, as %s",
+			bridge, buf_str(&who));
+	engine_containers_free(&query->containers);
+	query->containers = (struct engine_containers){ 0 };
+	buf_free(&who);
+	return any;
+}
+
+int find_draining(const struct options *options, const struct policy *policy,
+		  const struct kernel *kernel, struct plan *plan, struct err *err)
+{
+	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
+	struct docker *docker = NULL;
+	struct query query = { 0 };
+	const char **draining;
+	int r = 0;
+
+	if (!map || map->set.type != MAP_DISPATCH)
+		return 0;
+	draining = arena_alloc(&plan->arena, (map->set.n_elems + 1) * sizeof(*draining));
+	for (size_t i = 0; r >= 0 && i < map->set.n_elems; i++) {
+		char bridge[ELEM_KEY_MAX + 1] = "";
+
+		memcpy(bridge, map->set.elems[i].key, ELEM_KEY_MAX);
+		if (policy_find_bridge(policy, bridge))
+			continue;
+		if (!docker) {
+			r = docker_open(options->docker, &docker, err);
+			if (r >= 0)
+				ask_networks(docker, &query);
+		}
+		if (r >= 0 && !docker_absent(query.error.code) && attached(docker, &query, bridge))
+			draining[plan->n_draining++] = arena_strdup(&plan->arena, bridge);
+	}
+	plan->draining = draining;
+	docker_close(docker);
+	engine_networks_free(&query.networks);
+	err_free(&query.error);
+	return r;
+}

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * A pass (provide.h) tells what Docker has and makes what is missing; then its events are followed, and
+ * each that touches a network of ours leads to a look at the list or at who is attached. Passes that
+ * create are made at the start, when the policy has changed, and when Docker comes back; not after an
+ * event, so that who removes a network by hand is not fought.
+ *
+ * Docker going away is seen by the end of the stream, its hanging by a look every LOOK_MS. Its socket appearing
+ * is seen within ABSENT_LOOK_MS; a Docker that answers nonsense is tried again after 1 s to 30 s. A restart takes a
+ * few seconds: only what takes longer is a warning.
+ *
+ * Nothing here keeps rules from being in force.
+ */
+#include "daemon_docker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "dockside/system/log.h"
+
+#define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */
+#define BACKOFF_MIN_MS 1000
+#define BACKOFF_MAX_MS 30000
+#define ABSENT_LOOK_MS 400 /* whether something listens at the socket: that costs next to nothing */
+#define PATIENCE_MS 10000  /* a Docker that restarts */
+#define STABLE_MS 3000	   /* a stream that lives shorter is tried again less and less often */
+#define LOOK_MS 30000
+#define EVENT_LOOK_MS 100 /* events come in bunches */
+#define LEGS_LOOK_MS 500  /* where containers come and go all the time */
+
+static void begin_pass(struct daemon_docker *k, enum provide_mode mode);
+
+/* ------------------------------------------------------------------ the client */
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct daemon_docker *k = data;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	docker_process(k->client);
+	daemon_docker_arm(k);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	docker_process(d->docker->client);
+	daemon_docker_arm(d->docker);
+	return 0;
+}
+
+void daemon_docker_arm(struct daemon_docker *k)
+{
+	int wait_ms = docker_wait_ms(k->client);
+
+	daemon_arm(k->daemon, &k->timer,
+		   wait_ms < 0 ? UINT64_MAX : daemon_now_ms(k->daemon) + (uint64_t)wait_ms,
+		   on_timer);
+}
+
+/* ------------------------------------------------------------------ coming and going */
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	begin_pass(d->docker, PROVIDE_CREATE);
+	return 0;
+}
+
+/* Units that have waited for Docker wait for its networks, too. */
+static int on_absent(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	if (docker_listens(d->options->docker))
+		begin_pass(d->docker, PROVIDE_CREATE);
+	else
+		daemon_arm(d, &d->docker->absent_timer, daemon_now_ms(d) + ABSENT_LOOK_MS,
+			   on_absent);
+	return 0;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	d->docker->looking_soon = false;
+	begin_pass(d->docker, PROVIDE_LOOK);
+	return 0;
+}
+
+/* A socket that systemd has made takes questions, and Docker answers them when it has started. */
+static void lengthen_backoff(struct daemon_docker *k)
+{
+	uint64_t max_ms = k->error.code == ETIMEDOUT ? BACKOFF_MIN_MS : BACKOFF_MAX_MS;
+
+	k->backoff_ms = k->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * k->backoff_ms;
+	if (k->backoff_ms > max_ms)
+		k->backoff_ms = max_ms;
+}
+
+static void retry_later(struct daemon_docker *k)
+{
+	uint64_t now_ms = daemon_now_ms(k->daemon);
+
+	if (docker_absent(k->error.code)) {
+		daemon_arm(k->daemon, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent);
+		daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+	} else {
+		lengthen_backoff(k);
+		daemon_arm(k->daemon, &k->retry_timer, now_ms + k->backoff_ms, on_retry);
+	}
+	daemon_arm(k->daemon, &k->look_timer, UINT64_MAX, on_look);
+	k->looking_soon = false;
+}
+
+/* Once for each reason; one that may be a restart only when it has lasted. */
+static void log_lost(struct daemon_docker *k)
+{
+	uint64_t now_ms = daemon_now_ms(k->daemon);
+
+	if (k->away && now_ms - k->away_since_ms < PATIENCE_MS)
+		return;
+	if (k->logged_error && strcmp(k->logged_error, k->error.text) == 0)
+		return;
+	log_warning("%s; rules stay in force, networks are not made, trying on", k->error.text);
+	free(k->logged_error);
+	k->logged_error = xstrdup(k->error.text);
+}
+
+void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
+{
+	if (k->error.code == 0 && k->asked) {
+		k->away = true;
+		k->away_since_ms = daemon_now_ms(k->daemon);
+	}
+	err_set(&k->error, error->code, "%s", error->text);
+	k->asked = true;
+	docker_unfollow(k->client);
+	k->stream = k->following = false;
+	log_lost(k);
+	retry_later(k);
+	daemon_judged_look(k->daemon);
+	daemon_settled(k->daemon);
+}
+
+static void log_found(struct daemon_docker *k, bool first)
+{
+	uint64_t now_ms = daemon_now_ms(k->daemon);
+	char *firewall = k->backend ? xasprintf(", firewall %s", k->backend) : xstrdup("");
+
+	if (k->away)
+		log_info("Docker %s (API 1.%u%s) answers again, after %llu s", k->about.version,
+			 k->about.api, firewall,
+			 (unsigned long long)(now_ms - k->away_since_ms + 500) / 1000);
+	else if (first)
+		log_info("Docker %s (API 1.%u%s) answers", k->about.version, k->about.api,
+			 firewall);
+	free(firewall);
+	free(k->logged_error);
+	k->logged_error = NULL;
+	k->away = false;
+}
+
+/* ------------------------------------------------------------------ events */
+
+static bool is_let_go(const struct daemon_docker *k, const char *name)
+{
+	for (size_t i = 0; i < k->n_let_go; i++)
+		if (strcmp(k->let_go[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void let_go(struct daemon_docker *k, const char *name)
+{
+	if (is_let_go(k, name))
+		return;
+	k->let_go = xreallocarray(k->let_go, k->n_let_go + 1, sizeof(*k->let_go));
+	k->let_go[k->n_let_go++] = xstrdup(name);
+}
+
+static void forget_let_go(struct daemon_docker *k)
+{
+	for (size_t i = 0; i < k->n_let_go; i++)
+		free(k->let_go[i]);
+	free(k->let_go);
+	k->let_go = NULL;
+	k->n_let_go = 0;
+}
+
+/* A stream of events does not put it off. */
+static void look_soon(struct daemon_docker *k, uint64_t ms)
+{
+	if (k->looking_soon)
+		return;
+	k->looking_soon = true;
+	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + ms, on_look);
+}
+
+static void on_destroyed(struct daemon_docker *k, const char *id)
+{
+	struct seen *seen = daemon_docker_seen_id(k, id);
+
+	if (!seen)
+		return;
+	free(seen->id);
+	seen->id = NULL;
+	if (seen->draining)
+		return;
+	log_warning("network %s was removed from Docker by somebody; its rules stay, and a reload "
+		    "makes it again",
+		    seen->name);
+	let_go(k, seen->name);
+}
+
+static void on_event(void *data, const char *text, size_t len)
+{
+	struct daemon_docker *k = data;
+	struct engine_event event = { 0 };
+	struct seen *seen;
+
+	/* What makes no sense may have been one of ours. */
+	if (engine_parse_event(text, len, &event, NULL) < 0) {
+		daemon_docker_all_stale(k);
+		look_soon(k, EVENT_LOOK_MS);
+		return;
+	}
+	switch (event.action) {
+	case ENGINE_DESTROY:
+		on_destroyed(k, event.id);
+		look_soon(k, EVENT_LOOK_MS);
+		break;
+	case ENGINE_CREATE:
+		look_soon(k, EVENT_LOOK_MS);
+		break;
+	case ENGINE_CONNECT:
+	case ENGINE_DISCONNECT:
+		seen = daemon_docker_seen_id(k, event.id);
+		if (seen)
+			seen->stale = true;
+		daemon_docker_inspect(k);
+		look_soon(k, LEGS_LOOK_MS);
+		break;
+	case ENGINE_OTHER:
+		break;
+	}
+	engine_event_free(&event);
+}
+
+/* What happened before is not told: look again. */
+static void on_opened(void *data)
+{
+	struct daemon_docker *k = data;
+
+	k->following = true;
+	k->opened_ms = daemon_now_ms(k->daemon);
+	daemon_docker_all_stale(k);
+	begin_pass(k, PROVIDE_LOOK);
+}
+
+static void on_end(void *data, const struct docker_answer *answer)
+{
+	struct daemon_docker *k = data;
+	bool was_open = k->following;
+
+	if (answer->error.code == ECANCELED)
+		return;
+	k->stream = k->following = false;
+	if (was_open && daemon_now_ms(k->daemon) - k->opened_ms >= STABLE_MS) {
+		k->backoff_ms = 0;
+		k->stream_complained = false;
+	}
+	if (was_open && answer->error.code == ECONNRESET) {
+		daemon_docker_lost(k, &answer->error);
+		return;
+	}
+	/* It answers questions, but does not tell by itself. */
+	if (!k->stream_complained)
+		log_warning("%s; looking every %d s instead", answer->error.text, LOOK_MS / 1000);
+	k->stream_complained = true;
+	lengthen_backoff(k);
+	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + k->backoff_ms, on_look);
+}
+
+static void follow(struct daemon_docker *k)
+{
+	static const struct docker_events handler = {
+		.opened = on_opened,
+		.line = on_event,
+		.end = on_end,
+	};
+
+	if (k->stream)
+		return;
+	k->stream = true;
+	docker_follow(k->client, &handler, k);
+}
+
+/* ------------------------------------------------------------------ passes */
+
+static bool noted(const struct daemon_docker *k, const char *text)
+{
+	for (size_t i = 0; i < k->n_notes; i++)
+		if (strcmp(k->notes[i].text, text) == 0)
+			return true;
+	return false;
+}
+
+static void log_note(const struct daemon_docker *k, const struct provide_note *note)
+{
+	switch (note->kind) {
+	case PROVIDE_CREATED:
+	case PROVIDE_REMOVED:
+		log_info("%s", note->text);
+		break;
+	case PROVIDE_DIFFERS:
+		if (!noted(k, note->text))
+			log_warning("%s", note->text);
+		break;
+	case PROVIDE_FAILED:
+		if (!noted(k, note->text))
+			log_error("%s", note->text);
+		break;
+	}
+}
+
+static void free_note(struct docker_note *note)
+{
+	free(note->network);
+	free(note->text);
+}
+
+static void keep_note(struct daemon_docker *k, struct docker_note note)
+{
+	k->notes = xreallocarray(k->notes, k->n_notes + 1, sizeof(*k->notes));
+	k->notes[k->n_notes++] = note;
+}
+
+/* A look does not try to create anything: why that failed before remains to be said. */
+static void keep_notes(struct daemon_docker *k, struct provide_result *result)
+{
+	struct docker_note *notes = k->notes;
+	size_t n = k->n_notes;
+
+	k->notes = NULL;
+	k->n_notes = 0;
+	for (size_t i = 0; i < result->n_notes; i++) {
+		struct provide_note *note = &result->notes[i];
+
+		if (note->kind == PROVIDE_CREATED || note->kind == PROVIDE_REMOVED)
+			continue;
+		keep_note(k, (struct docker_note){ xstrdup(note->network), note->text });
+		note->text = NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (k->mode == PROVIDE_LOOK && networks_find(&k->wanted, notes[i].network) &&
+		    !engine_find_network(&k->networks, notes[i].network))
+			keep_note(k, notes[i]);
+		else
+			free_note(&notes[i]);
+	}
+	free(notes);
+}
+
+static void take_result(struct daemon_docker *k, struct provide_result *result)
+{
+	bool first = !k->about.version;
+
+	if (result->about.version) {
+		engine_about_free(&k->about);
+		free(k->backend);
+		k->about = result->about;
+		k->backend = result->backend;
+		result->about = (struct engine_about){ 0 };
+		result->backend = NULL;
+	}
+	engine_networks_free(&k->networks);
+	k->networks = result->networks;
+	result->networks = (struct engine_networks){ 0 };
+	k->listed = true;
+	engine_legs_free(&k->legs);
+	k->legs = result->legs;
+	k->has_legs = result->has_legs;
+	result->legs = (struct engine_legs){ 0 };
+	if (k->error.code || first)
+		log_found(k, first);
+	err_free(&k->error);
+	k->asked = true;
+	daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+	if (!k->following)
+		daemon_docker_all_stale(k);
+}
+
+static void on_pass(void *data, struct provide_result *result)
+{
+	struct daemon_docker *k = data;
+	bool created = provide_has(result, PROVIDE_CREATED);
+
+	if (result->error.code == ECANCELED)
+		return;
+	k->passing = false;
+	if (k->mode == PROVIDE_RESET && (result->error.code == 0 || result->n_notes > 0))
+		k->reset_due = false;
+	for (size_t i = 0; i < result->n_notes; i++)
+		log_note(k, &result->notes[i]);
+	if (result->error.code) {
+		daemon_docker_lost(k, &result->error);
+	} else {
+		take_result(k, result);
+		keep_notes(k, result);
+		daemon_docker_see(k);
+		if (!k->looking_soon)
+			daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS,
+				   on_look);
+		daemon_judged_look(k->daemon);
+	}
+	if (created) /* Docker may have loaded br_netfilter for it */
+		daemon_settings_make(k->daemon);
+	if (k->again) {
+		k->again = false;
+		begin_pass(k, k->again_mode);
+	} else if (result->error.code == 0) {
+		follow(k);
+		daemon_docker_inspect(k);
+	}
+	daemon_docker_arm(k);
+	daemon_settled(k->daemon);
+}
+
+static void begin_pass(struct daemon_docker *k, enum provide_mode mode)
+{
+	struct networks_list wanted;
+	size_t n = 0;
+
+	if (k->passing) {
+		k->again_mode = k->again && k->again_mode > mode ? k->again_mode : mode;
+		k->again = true;
+		return;
+	}
+	k->passing = true;
+	k->mode = k->reset_due ? PROVIDE_RESET : k->error.code ? PROVIDE_CREATE : mode;
+	networks_list_make(&k->daemon->enforcer.running->policy, &wanted);
+	for (size_t i = 0; i < wanted.n; i++)
+		if (!is_let_go(k, wanted.items[i].name))
+			wanted.items[n++] = wanted.items[i];
+	wanted.n = n;
+	provide_start(k->client, &wanted, k->mode, on_pass, k);
+	daemon_docker_arm(k);
+}
+
+/* ------------------------------------------------------------------ for the daemon */
+
+void daemon_docker_policy(struct daemon *d)
+{
+	struct daemon_docker *k = d->docker;
+
+	if (!k)
+		return;
+	forget_let_go(k);
+	networks_list_free(&k->wanted);
+	networks_list_make(&d->enforcer.running->policy, &k->wanted);
+	daemon_docker_see(k);
+	begin_pass(k, PROVIDE_CREATE);
+}
+
+bool daemon_docker_settled(const struct daemon *d)
+{
+	const struct daemon_docker *k = d->docker;
+
+	if (!k)
+		return true;
+	if (k->passing && (k->mode != PROVIDE_LOOK || k->again))
+		return false;
+	for (size_t i = 0; i < k->n_seen && k->error.code == 0; i++) {
+		const struct seen *seen = &k->seen[i];
+
+		if (seen->draining && seen->id && !seen->known && (seen->stale || seen->asking))
+			return false;
+	}
+	return true;
+}
+
+struct judge_docker daemon_docker_word(const struct daemon *d)
+{
+	const struct daemon_docker *k = d->docker;
+
+	return (struct judge_docker){
+		.networks = k && k->listed ? &k->networks : NULL,
+		.legs = k && k->has_legs ? &k->legs : NULL,
+		.failed = k && k->error.code && !docker_absent(k->error.code),
+	};
+}
+
+bool daemon_docker_ready(const struct daemon *d)
+{
+	return !d->docker || d->docker->start_over || d->docker->asked;
+}
+
+static int on_start_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	if (!d->docker->asked)
+		log_warning("Docker does not answer yet; not waiting for it");
+	d->docker->start_over = true;
+	daemon_settled(d);
+	return 0;
+}
+
+int daemon_docker_start(struct daemon *d, struct err *err)
+{
+	struct daemon_docker *k = xcalloc(1, sizeof(*k));
+	int r;
+
+	d->docker = k;
+	k->daemon = d;
+	/* The last accepted configuration is no reason to remove networks. */
+	k->reset_due = d->options->reset && !daemon_files_alarm(d);
+	r = docker_open(d->options->docker, &k->client, err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->event, &k->io, docker_fd(k->client), EPOLLIN, on_io, k);
+	/* After repairs and clients: a Docker that floods us keeps nobody waiting. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0)
+		r = daemon_arm(d, &k->start_timer, daemon_now_ms(d) + START_MS, on_start_timer);
+	if (r < 0)
+		return err_errno(err, -r, "watch Docker");
+	daemon_docker_policy(d);
+	return 0;
+}
+
+void daemon_docker_stop(struct daemon *d)
+{
+	struct daemon_docker *k = d->docker;
+
+	if (!k)
+		return;
+	docker_close(k->client);
+	sd_event_source_disable_unref(k->io);
+	sd_event_source_disable_unref(k->timer);
+	sd_event_source_disable_unref(k->retry_timer);
+	sd_event_source_disable_unref(k->absent_timer);
+	sd_event_source_disable_unref(k->look_timer);
+	sd_event_source_disable_unref(k->start_timer);
+	daemon_docker_forget(k);
+	forget_let_go(k);
+	for (size_t i = 0; i < k->n_notes; i++)
+		free_note(&k->notes[i]);
+	free(k->notes);
+	networks_list_free(&k->wanted);
+	engine_networks_free(&k->networks);
+	engine_legs_free(&k->legs);
+	engine_about_free(&k->about);
+	free(k->backend);
+	free(k->logged_error);
+	err_free(&k->error);
+	free(k);
+	d->docker = NULL;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests that change the files: apply, set and remove. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/ctl/edit.h"
+#include "dockside/daemon/daemon.h"
+#include "dockside/policy/config.h"
+#include "dockside/system/log.h"
+#include "dockside/system/save.h"
+
+/* Positions in an edited text are in no file. */
+static void set_source(struct src *src, const char *path, const char *edited,
+		       const struct src *running)
+{
+	*src = (struct src){ .name = edited ? xasprintf("%s (changed)", path) : xstrdup(path) };
+	src->text = xstrdup(edited ? edited : running->text);
+	src->len = strlen(src->text);
+}
+
+/* `apply` may ask for what runs already, while the file says something else: it is written, too. */
+static const char *text_to_save(const char *edited, const struct src *running, bool replace)
+{
+	return !edited && replace ? running->text : edited;
+}
+
+/* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
+static int prepare_save(struct daemon *d, const struct edit *edit, bool replace,
+			struct save **ret_save, struct err *err)
+{
+	const struct policy *before = &d->enforcer.running->policy;
+	const struct save_file files[SAVE_FILES] = {
+		[SAVE_NETWORK] = { d->options->network_config,
+				   text_to_save(edit->network_text, &before->network_src, replace),
+				   replace ? NULL : before->network_src.text },
+		[SAVE_FIREWALL] = { d->options->firewall_config,
+				    text_to_save(edit->firewall_text, &before->firewall_src,
+						 replace),
+				    replace ? NULL : before->firewall_src.text },
+	};
+
+	return save_prepare(files, NULL, ret_save, err);
+}
+
+/*
+ * The kernel first, then the files; if these cannot be written, what ran before runs again. That comes at
+ * a price, as what was known of names that only that has is forgotten, and Docker may be making networks
+ * that it does not have: so whether they can be written is found out before.
+ */
+static int enforce_and_save(struct daemon *d, struct running *candidate, const struct edit *edit,
+			    bool replace, struct err *err)
+{
+	struct running *before = NULL, *rejected = NULL;
+	struct err again = { 0 };
+	struct save *save = NULL;
+	int r = prepare_save(d, edit, replace, &save, err);
+
+	if (r < 0) {
+		running_free(candidate);
+		return r;
+	}
+	r = daemon_enforce(d, candidate, &before, err);
+	if (r < 0) {
+		save_cancel(save);
+		return r;
+	}
+	r = save_commit(save, err);
+	if (r >= 0) {
+		running_free(before);
+		daemon_files_accepted(d);
+		return 0;
+	}
+	if (daemon_enforce(d, before, &rejected, &again) < 0)
+		log_error("going back to the configuration on the disk: %s", again.text);
+	err_free(&again);
+	running_free(rejected);
+	return r;
+}
+
+/* remove-network: whether its policy stays for now, or is let go of without the files having it. */
+static bool release_forced(struct daemon *d, struct ctl_request *ctl_request)
+{
+	const struct request *request = ctl_request_get(ctl_request);
+
+	if (request->action != REQUEST_REMOVE_NETWORK || !request_flag(request, "force") ||
+	    !daemon_drain_release(d, request_string(request, "name")))
+		return false;
+	ctl_answer_ok(ctl_request, "released");
+	return true;
+}
+
+static bool drains(struct daemon *d, const struct request *request)
+{
+	return request->action == REQUEST_REMOVE_NETWORK && !request_flag(request, "force") &&
+	       daemon_drain_network(d, request_string(request, "name"));
+}
+
+/* Takes over the answer; adds the names of the networks that there are now. */
+static char *add_networks(const struct policy *policy, char *answer)
+{
+	struct buf b = { 0 };
+	struct json_out out;
+
+	buf_puts(&b, answer);
+	free(answer);
+	ctl_reopen(&b, &out);
+	json_out_open(&out, "networks", '[');
+	for (size_t i = 0; i < policy->n_networks; i++)
+		json_out_string(&out, NULL, policy->networks[i].name);
+	json_out_close(&out, ']');
+	json_out_close(&out, '}');
+	return buf_steal(&b);
+}
+
+static bool changes_networks(enum request_action action)
+{
+	return action == REQUEST_APPLY || action == REQUEST_SET_NETWORK ||
+	       action == REQUEST_REMOVE_NETWORK;
+}
+
+/* Whether it drains is known when Docker has been asked. */
+static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_request, bool draining,
+				 const struct diags *diags)
+{
+	const struct request *request = ctl_request_get(ctl_request);
+	const struct policy *policy = &d->enforcer.running->policy;
+	const char *name = request_string(request, "name");
+	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
+	struct waiter waiter = {
+		.kind = WAITER_EDIT,
+		.request = ctl_request,
+		.answer = ctl_ok_json("enforced and saved", diags),
+		.tells_names = request->action == REQUEST_APPLY ||
+			       request->action == REQUEST_SET_NETWORK ||
+			       request->action == REQUEST_SET_IPSET,
+		.ipset = request->action == REQUEST_SET_IPSET ? xstrdup(name) : NULL,
+	};
+
+	if (changes_networks(request->action))
+		waiter.answer = add_networks(policy, waiter.answer);
+	if (!network)
+		return waiter;
+	waiter.otherwise = waiter.answer;
+	waiter.drained = xstrdup(network->bridge);
+	waiter.answer = add_networks(
+		policy, xstrdup("{\"status\":\"ok\",\"draining\":true,\"message\":\"saved; "
+				"containers are attached, and its policy stays until they have "
+				"left\"}"));
+	return waiter;
+}
+
+/* While the last accepted configuration is enforced: a change of it is no change of the files, which have
+ * errors still, unless it replaces both. */
+static bool refuse_edit(struct daemon *d, struct ctl_request *ctl_request)
+{
+	if (!daemon_files_alarm(d) || ctl_request_get(ctl_request)->action == REQUEST_APPLY)
+		return false;
+	ctl_answer_error(ctl_request,
+			 "the configuration files have errors, and the last accepted ones are "
+			 "enforced: correct the files and reload, or replace both with apply",
+			 NULL);
+	return true;
+}
+
+static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
+{
+	const struct request *request = ctl_request_get(ctl_request);
+	const struct policy *policy = &d->enforcer.running->policy;
+	struct running *candidate = running_new();
+	struct diags diags = { 0 };
+	struct edit edit = { 0 };
+	struct err err = { 0 };
+	bool draining;
+	int r = -EINVAL;
+
+	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
+		set_source(&candidate->policy.network_src, d->options->network_config,
+			   edit.network_text, &policy->network_src);
+		set_source(&candidate->policy.firewall_src, d->options->firewall_config,
+			   edit.firewall_text, &policy->firewall_src);
+		if (config_parse(&candidate->policy, &diags))
+			r = 0;
+	}
+	if (r < 0) {
+		ctl_answer_error(ctl_request, NULL, &diags);
+		diags_free(&diags);
+		running_free(candidate);
+	} else {
+		/* A warning may point into the candidate. */
+		draining = drains(d, request);
+		if (request->action == REQUEST_APPLY)
+			daemon_drain_missing(d, &candidate->policy);
+		r = enforce_and_save(d, candidate, &edit, request->action == REQUEST_APPLY, &err);
+		if (r < 0) /* what was to drain is configured still */
+			enforce_drain_configured(&d->enforcer);
+		if (r < 0)
+			ctl_answer_error(ctl_request, err.text, NULL);
+		else
+			daemon_wait_answer(d, edit_waiter(d, ctl_request, draining, &diags));
+		diags_free(&diags);
+		daemon_note_load(d, r < 0, r < 0 ? err.text : NULL);
+	}
+	edit_free(&edit);
+	err_free(&err);
+}
+
+void daemon_edit(struct daemon *d, struct ctl_request *request)
+{
+	if (!release_forced(d, request) && !refuse_edit(d, request))
+		answer_edit(d, request);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The socket's `explain`: by the plan that runs, with the addresses that its sets have now. */
+#include "dockside/daemon/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "dockside/report/explain_json.h"
+#include "dockside/system/link_addrs.h"
+
+#define HOST_ADDRS_MAX 4096
+
+struct host_addrs {
+	struct ipaddr *items;
+	size_t n, cap;
+};
+
+static bool is_link_local(const struct ipaddr *addr)
+{
+	return addr->family == FAMILY_IPV6 && addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80;
+}
+
+/* Link-local addresses are the host's on their own link only. */
+static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, struct err *err)
+{
+	struct link_addrs addrs;
+	int r = link_addrs_read(&addrs, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < addrs.n && ret_addrs->n < HOST_ADDRS_MAX; i++) {
+		const struct link_addr *item = &addrs.items[i];
+
+		if (is_link_local(&item->addr) && strcasecmp(item->name, network) != 0)
+			continue;
+		ret_addrs->items = array_grow(ret_addrs->items, &ret_addrs->cap, ret_addrs->n,
+					      sizeof(*ret_addrs->items));
+		ret_addrs->items[ret_addrs->n++] = item->addr;
+	}
+	link_addrs_free(&addrs);
+	return 0;
+}
+
+/* Is NULL for a network that is configured, or unknown. */
+static int draining_of(const struct daemon *d, const char *name, const struct network **ret_network,
+		       struct err *err)
+{
+	const struct draining *draining = enforce_draining(&d->enforcer, name);
+
+	if (!draining)
+		return 0;
+	*ret_network = draining_network(draining);
+	if (*ret_network && !plan_drains(&d->enforcer.running->plan, draining->bridge))
+		return 0;
+	return err_set(err, EINVAL,
+		       "network %s is no longer configured: its last policy stays in force until "
+		       "its containers have left, but only the kernel has it; nft list table inet "
+		       "dockside shows it",
+		       name);
+}
+
+/* Adds what the network's containers have looked up; addrs has room for EXPLAIN_CASES_MAX. */
+static void add_looked_up(const struct daemon *d, const struct explain_question *question,
+			  struct explain_world *world, struct ipaddr *addrs)
+{
+	const struct network *network = policy_find_network(world->policy, question->from, NULL);
+	cleanup(cleanup_free) char *name = lower_case(xstrdup(question->to));
+
+	if (!network)
+		return;
+	if (question->to_addr) {
+		world->looked_up_name =
+			daemon_denied_looked_up(d, network->bridge, &question->addr);
+		return;
+	}
+	world->looked_up = addrs;
+	world->n_looked_up =
+		daemon_denied_looked_up_name(d, network->bridge, name, addrs, EXPLAIN_CASES_MAX);
+}
+
+/* Why the packets of a configured network reach no rule, or NULL. The caller frees it. */
+static char *not_judged(struct daemon *d, const char *name)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+	const struct network *network = policy_find_network(policy, name, NULL);
+	struct judge_result judged;
+	char *text = NULL;
+
+	if (!network)
+		return NULL;
+	daemon_judged_now(d, daemon_counters(d), &judged);
+	if (judged.items[network - policy->networks].state == JUDGED_NOT)
+		text = judged_sentence(network->name, &judged.items[network - policy->networks]);
+	judge_result_free(&judged);
+	return text;
+}
+
+static int answer(struct daemon *d, const struct request *request, struct buf *ret_json,
+		  struct err *err)
+{
+	const struct running *running = d->enforcer.running;
+	struct explain_world world = { .policy = &running->policy, .plan = &running->plan };
+	struct ipaddr looked_up[EXPLAIN_CASES_MAX];
+	struct explain_question question;
+	cleanup(cleanup_free) char *unjudged = NULL;
+	struct host_addrs addrs = { 0 };
+	int r = explain_question_read(request, &question, err);
+
+	if (r >= 0)
+		r = draining_of(d, question.from, &world.draining, err);
+	if (r >= 0)
+		r = read_host_addrs(question.from, &addrs, err);
+	if (r >= 0) {
+		add_looked_up(d, &question, &world, looked_up);
+		world.not_judged = unjudged = not_judged(d, question.from);
+	}
+	world.host_addrs = addrs.items;
+	world.n_host_addrs = addrs.n;
+	if (r >= 0)
+		r = explain_answer(&question, &world, ret_json, err);
+	free(addrs.items);
+	return r;
+}
+
+void daemon_explain(struct daemon *d, struct ctl_request *request)
+{
+	struct buf b = { 0 };
+	struct err err = { 0 };
+
+	if (answer(d, ctl_request_get(request), &b, &err) < 0)
+		ctl_answer_error(request, err.text, NULL);
+	else
+		ctl_answer(request, buf_str(&b));
+	buf_free(&b);
+	err_free(&err);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * While the table is gone, containers open connections that no rule has judged, and afterwards `forward` takes
+ * them for known. A rule that accepts leaves a label on the connection (compile.c); after a repair those of
+ * managed networks that have none lose their conntrack entry. What they send next is judged as new.
+ *
+ * One pass over all entries follows the repair at once, and a second one a moment later: a packet that passed
+ * before the rules were back makes its entry when it leaves, perhaps where the first pass had been already.
+ * A pass goes on as the kernel hands out entries, a few hundred at a time, among the other events.
+ *
+ * Nothing ends when the daemon starts: what is open when the rules come for the first time has no label
+ * either, and stays open (see README.md). Only a daemon that has seen them and sees them missing knows better.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "dockside/daemon/daemon.h"
+#include "dockside/kernel/conntrack.h"
+#include "dockside/system/clock.h"
+#include "dockside/system/link_addrs.h"
+#include "dockside/system/log.h"
+#include "dockside/table/unjudged.h"
+
+#define PASSES 2
+#define NEXT_PASS_MS 200
+#define RETRY_MS 1000	 /* after a pass that failed */
+#define LAST_MAX_MS 5000 /* the daemon stops, and systemd waits */
+
+struct daemon_unjudged {
+	struct conntrack *conntrack;
+	sd_event_source *io, *timer;
+	struct unjudged scope; /* of the pass that is under way */
+	unsigned passes;       /* that are to come, with the one that is under way */
+	bool under_way;
+	bool failing; /* the log has it */
+	struct conntrack_pass pass;
+	size_t n_ended, n_failed; /* since the repair */
+	uint64_t total;
+};
+
+/* ------------------------------------------------------------------ what is to end */
+
+static bool has_bridge(const struct plan *plan, const char *map, const char *bridge)
+{
+	return set_find_bridge(plan_find_set(plan, map), bridge) != NULL;
+}
+
+/* What is behind the bridges whose traffic is judged, draining ones included, by their addresses ... */
+static int add_interfaces(struct unjudged *scope, const struct plan *plan, struct err *err)
+{
+	struct link_addrs addrs;
+	int r = link_addrs_read(&addrs, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < addrs.n; i++) {
+		const struct link_addr *item = &addrs.items[i];
+
+		unjudged_add_local(scope, &item->addr);
+		if (has_bridge(plan, "dispatch", item->name) || plan_drains(plan, item->name))
+			unjudged_add_network(scope, &item->prefix,
+					     has_bridge(plan, "dispatch-host", item->name));
+	}
+	link_addrs_free(&addrs);
+	return 0;
+}
+
+/* ... and by the configuration. */
+static void add_configured(struct unjudged *scope, const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		if (!network_managed(network))
+			continue;
+		unjudged_add_network(scope, &network->subnet, network->n_host > 0);
+		if (network->has_subnet6)
+			unjudged_add_network(scope, &network->subnet6, network->n_host > 0);
+	}
+}
+
+static int look_around(struct daemon *d, struct unjudged *scope, struct err *err)
+{
+	const struct running *running = d->enforcer.running;
+
+	unjudged_free(scope);
+	add_configured(scope, &running->policy);
+	if (add_interfaces(scope, &running->plan, err) < 0)
+		return err_prefix(err, "tell whose connections are whose");
+	unjudged_finish(scope);
+	return 0;
+}
+
+static bool ends(void *data, const struct flow *flow)
+{
+	return unjudged_is(data, flow);
+}
+
+/* ------------------------------------------------------------------ passes */
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data);
+
+static void wait_until(struct daemon *d, uint64_t at_ms)
+{
+	daemon_arm(d, &d->unjudged->timer, at_ms, on_timer);
+}
+
+static void fail(struct daemon *d, const struct err *err)
+{
+	struct daemon_unjudged *u = d->unjudged;
+
+	u->under_way = false;
+	if (!u->failing)
+		log_error("%s; connections that were opened without our rules may stay open, "
+			  "trying again",
+			  err->text);
+	u->failing = true;
+	/* A socket whose dump was left in the middle takes no other. */
+	sd_event_source_disable_unref(u->io);
+	u->io = NULL;
+	conntrack_close(u->conntrack);
+	u->conntrack = NULL;
+	wait_until(d, daemon_now_ms(d) + RETRY_MS);
+}
+
+static void tell(struct daemon_unjudged *u)
+{
+	if (u->n_ended > 0)
+		log_warning("ended %zu connection%s that %s opened without our rules; what comes "
+			    "next is judged",
+			    u->n_ended, plural(u->n_ended), u->n_ended == 1 ? "was" : "were");
+	if (u->n_failed > 0)
+		log_error("%zu connection%s opened without our rules: the kernel does not end %s "
+			  "(a flowtable forwards %s?)",
+			  u->n_failed, u->n_failed == 1 ? " was" : "s were",
+			  u->n_failed == 1 ? "it" : "them", u->n_failed == 1 ? "it" : "them");
+	u->n_ended = u->n_failed = 0;
+}
+
+static void done(struct daemon *d)
+{
+	struct daemon_unjudged *u = d->unjudged;
+
+	u->under_way = u->failing = false;
+	u->total += u->pass.n_ended;
+	u->n_ended += u->pass.n_ended;
+	u->n_failed = u->pass.n_failed; /* the next pass meets them again */
+	u->passes--;
+	if (u->passes > 0)
+		wait_until(d, daemon_now_ms(d) + NEXT_PASS_MS);
+	else
+		tell(u);
+}
+
+static void go_on(struct daemon *d)
+{
+	struct daemon_unjudged *u = d->unjudged;
+	struct err err = { 0 };
+
+	if (conntrack_read(u->conntrack, ends, &u->scope, &u->pass, &err) < 0)
+		fail(d, &err);
+	else if (u->pass.done)
+		done(d);
+	err_free(&err);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	go_on(data);
+	return 0;
+}
+
+static int open_conntrack(struct daemon *d, struct err *err)
+{
+	struct daemon_unjudged *u = d->unjudged;
+	int r;
+
+	if (u->conntrack)
+		return 0;
+	r = conntrack_open(&u->conntrack, err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->event, &u->io, conntrack_fd(u->conntrack), EPOLLIN, on_io, d);
+	return r < 0 ? err_errno(err, -r, "watch the kernel's connections") : 0;
+}
+
+static void begin(struct daemon *d)
+{
+	struct daemon_unjudged *u = d->unjudged;
+	struct err err = { 0 };
+	int r = look_around(d, &u->scope, &err);
+
+	if (r >= 0)
+		r = open_conntrack(d, &err);
+	if (r >= 0)
+		r = conntrack_begin(u->conntrack, &err);
+	u->pass = (struct conntrack_pass){ 0 };
+	u->under_way = r >= 0;
+	if (r < 0)
+		fail(d, &err);
+	err_free(&err);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)source;
+	(void)usec;
+	if (!d->unjudged->under_way)
+		begin(d);
+	return 0;
+}
+
+void daemon_unjudged_end(struct daemon *d)
+{
+	struct daemon_unjudged *u = d->unjudged;
+
+	if (!u)
+		u = d->unjudged = xcalloc(1, sizeof(*u));
+	/* The pass that is under way may have left behind what was opened since. */
+	u->passes = PASSES + u->under_way;
+	if (!u->under_way)
+		begin(d);
+	if (u->under_way)
+		go_on(d);
+}
+
+uint64_t daemon_unjudged_ended(const struct daemon *d)
+{
+	return d->unjudged ? d->unjudged->total : 0;
+}
+
+void daemon_unjudged_last(struct daemon *d)
+{
+	struct daemon_unjudged *u = d->unjudged;
+	uint64_t until_ms = monotonic_ms() + LAST_MAX_MS;
+
+	if (!u || u->passes == 0)
+		return;
+	u->passes = 1 + u->under_way;
+	while (u->passes > 0 && monotonic_ms() < until_ms) {
+		struct pollfd fd = { .events = POLLIN };
+
+		if (!u->under_way)
+			begin(d);
+		if (!u->under_way)
+			return;
+		fd.fd = conntrack_fd(u->conntrack);
+		poll(&fd, 1, NEXT_PASS_MS);
+		go_on(d);
+	}
+}
+
+void daemon_unjudged_stop(struct daemon *d)
+{
+	struct daemon_unjudged *u = d->unjudged;
+
+	if (!u)
+		return;
+	sd_event_source_disable_unref(u->io);
+	sd_event_source_disable_unref(u->timer);
+	conntrack_close(u->conntrack);
+	unjudged_free(&u->scope);
+	free(u);
+	d->unjudged = NULL;
+}

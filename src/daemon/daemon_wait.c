@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Answers that wait until DNS and Docker have answered what a request made the daemon ask: they say which
+ * names did not resolve, and which networks' packets are not judged.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/daemon/daemon.h"
+
+#define UNRESOLVED_MAX 100
+#define UNJUDGED_MAX 100 /* networks that an answer says more of than their names */
+
+static bool settled(const struct daemon *d, uint64_t since_ms)
+{
+	return daemon_names_settled(d, since_ms) && daemon_docker_settled(d);
+}
+
+/* ---- names that did not resolve ---- */
+
+static bool in_ipset(const struct policy *policy, const char *ipset, const char *name)
+{
+	for (size_t i = 0; i < policy->n_ipsets; i++)
+		if (strcmp(policy->ipsets[i].name, ipset) == 0)
+			return ipset_has_hostname(&policy->ipsets[i], name);
+	return false;
+}
+
+/* One family that fails is the rule with many names, unless the other has nothing either. */
+static bool is_unresolved(const struct name *name)
+{
+	unsigned trouble = name_trouble(name), both = NAME_IPV4_FAILS | NAME_IPV6_FAILS;
+
+	return (trouble & both) == both || (trouble && name->n_addrs == 0);
+}
+
+static void put_unresolved(struct json_out *out, const struct name *name)
+{
+	struct buf why = { 0 };
+
+	answers_error(name->errors, &why);
+	json_out_open(out, NULL, '{');
+	json_out_string(out, "name", name->name);
+	json_out_string(out, "message",
+			why.len > 0 ? buf_str(&why) : "it exists, but has no address");
+	json_out_int(out, "addresses", (int64_t)name->n_addrs);
+	json_out_close(out, '}');
+	buf_free(&why);
+}
+
+static void add_unresolved(const struct daemon *d, const char *ipset, struct buf *answer)
+{
+	const struct names *names = &d->enforcer.names;
+	struct json_out out;
+	size_t n = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		const struct name *name = &names->items[i];
+
+		if (!is_unresolved(name) ||
+		    (ipset && !in_ipset(&d->enforcer.running->policy, ipset, name->name)))
+			continue;
+		if (n == 0) {
+			ctl_reopen(answer, &out);
+			json_out_open(&out, "unresolved", '[');
+		}
+		if (n++ < UNRESOLVED_MAX)
+			put_unresolved(&out, name);
+	}
+	if (n == 0)
+		return;
+	json_out_close(&out, ']');
+	if (n > UNRESOLVED_MAX)
+		json_out_int(&out, "unresolved_more", (int64_t)(n - UNRESOLVED_MAX));
+	json_out_close(&out, '}');
+}
+
+/* ---- networks whose packets are not judged ---- */
+
+/* The answer to a reload after which packets are not judged. */
+static void put_reload_error(struct buf *json, const struct policy *policy,
+			     const struct judge_result *judged)
+{
+	struct json_out out = { .b = json };
+	cleanup(cleanup_free) char *message =
+		xasprintf("reloaded, but the packets of %zu network%s are NOT JUDGED",
+			  judged->n_not, plural(judged->n_not));
+
+	json_out_open(&out, NULL, '{');
+	json_out_string(&out, "status", "error");
+	json_out_string(&out, "message", message);
+	json_out_open(&out, "errors", '[');
+	for (size_t i = 0, left = UNJUDGED_MAX; i < judged->n && left > 0; i++) {
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (judged->items[i].state != JUDGED_NOT)
+			continue;
+		left--;
+		text = judged_sentence(policy->networks[i].name, &judged->items[i]);
+		json_out_open(&out, NULL, '{');
+		json_out_string(&out, "message", text);
+		json_out_close(&out, '}');
+	}
+	json_out_close(&out, ']');
+	json_out_close(&out, '}');
+}
+
+/* A policy that does not reach every packet is not said to be enforced. */
+static void answer_policy(const struct daemon *d, const struct waiter *waiter, const char *good)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+	struct judge_result judged;
+	struct buf b = { 0 };
+
+	daemon_judged_now(d, NULL, &judged);
+	if (judged.n_not > 0 && waiter->kind == WAITER_RELOAD) {
+		put_reload_error(&b, policy, &judged);
+		good = buf_str(&b);
+	} else if (judged.n_not > 0) {
+		struct json_out out;
+
+		buf_puts(&b, good);
+		ctl_reopen(&b, &out);
+		daemon_judged_put(policy, &judged, &out);
+		json_out_close(&out, '}');
+		good = buf_str(&b);
+	}
+	ctl_answer(waiter->request, good);
+	judge_result_free(&judged);
+	buf_free(&b);
+}
+
+/* ---- answers that wait ---- */
+
+static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
+{
+	bool otherwise = waiter->drained && !enforce_draining(&d->enforcer, waiter->drained);
+	struct buf answer = { 0 };
+
+	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);
+	if (waiter->tells_names)
+		add_unresolved(d, waiter->ipset, &answer);
+	if (waiter->kind == WAITER_NAMES)
+		ctl_answer(waiter->request, buf_str(&answer));
+	else
+		answer_policy(d, waiter, buf_str(&answer));
+	buf_free(&answer);
+}
+
+static void forget_waiter(struct waiter *waiter)
+{
+	free(waiter->answer);
+	free(waiter->drained);
+	free(waiter->otherwise);
+	free(waiter->ipset);
+	*waiter = (struct waiter){ 0 };
+}
+
+void daemon_wait_answer(struct daemon *d, struct waiter waiter)
+{
+	daemon_names_ask(d);
+	waiter.since_ms = daemon_now_ms(d);
+	for (size_t i = 0; !settled(d, waiter.since_ms) && i < ARRAY_SIZE(d->waiters); i++) {
+		if (d->waiters[i].request)
+			continue;
+		d->waiters[i] = waiter;
+		return;
+	}
+	answer_waiter(d, &waiter);
+	forget_waiter(&waiter);
+}
+
+void daemon_wait_settled(struct daemon *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
+		struct waiter waiter = d->waiters[i];
+
+		if (!waiter.request || !settled(d, waiter.since_ms))
+			continue;
+		d->waiters[i] = (struct waiter){ 0 };
+		answer_waiter(d, &waiter);
+		forget_waiter(&waiter);
+	}
+}
+
+void daemon_wait_gone(struct daemon *d, const struct ctl_request *request)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++)
+		if (d->waiters[i].request == request)
+			forget_waiter(&d->waiters[i]);
+}

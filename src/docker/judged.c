@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/docker/judged.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *judged_state_name(enum judged_state state)
+{
+	static const char *const names[] = { "enforced", "audit",   "unmanaged", "draining",
+					     "closed",	 "pending", "not judged" };
+
+	static_assert(ARRAY_SIZE(names) == JUDGED_STATES, "a name for each state");
+	return names[state];
+}
+
+/* ------------------------------------------------------------------ one network */
+
+/* Takes over both texts. */
+static void not_judged(struct judged *j, char *reason, char *mend)
+{
+	j->state = JUDGED_NOT;
+	j->reason = reason;
+	j->mend = mend;
+}
+
+static bool is_right(const struct networks_wanted *wanted, const struct engine_network *network)
+{
+	return strcmp(network->driver, "bridge") == 0 &&
+	       strcmp(network->bridge, wanted->bridge) == 0;
+}
+
+/* Docker makes these itself, and does not let anybody remove them. */
+static bool is_predefined(const char *name)
+{
+	return strcmp(name, "bridge") == 0 || strcmp(name, "host") == 0 ||
+	       strcmp(name, "none") == 0;
+}
+
+/* The network of that name that is on another bridge, and how many there are of that name. */
+static const struct engine_network *find_wrong(const struct judged_facts *f, size_t *ret_n)
+{
+	const struct engine_network *wrong = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; f->docker && i < f->docker->n; i++) {
+		const struct engine_network *network = &f->docker->items[i];
+
+		if (strcmp(network->name, f->wanted->name) != 0)
+			continue;
+		++*ret_n;
+		if (!wrong && !is_right(f->wanted, network))
+			wrong = network;
+	}
+	return wrong;
+}
+
+static char *mend_docker(const struct networks_wanted *wanted, const struct engine_network *wrong,
+			 size_t n_namesakes)
+{
+	if (is_predefined(wanted->name))
+		return xasprintf("Docker's own network %s cannot be made anew: configure a network "
+				 "of another name and put the containers there",
+				 wanted->name);
+	if (n_namesakes > 1)
+		return xasprintf("Docker has %zu networks of that name: \"docker network rm "
+				 "%.12s\" removes this one, once no container is attached",
+				 n_namesakes, wrong->id);
+	return xasprintf("RESET=1 recreates it (\"RESET=1 dsfw-nft apply\"; with a daemon \"docker "
+			 "network rm %s && dsfw-nft reload\"), once no container is attached; who "
+			 "else makes it, such as Compose, has to give it the driver "
+			 "option " ENGINE_BRIDGE_OPTION "=%s",
+			 wanted->name, wanted->bridge);
+}
+
+/* By what Docker has. */
+static bool judge_docker(const struct judged_facts *f, struct judged *j)
+{
+	size_t n = 0;
+	const struct engine_network *wrong = find_wrong(f, &n);
+	char *reason;
+
+	if (!wrong)
+		return false;
+	if (strcmp(wrong->driver, "bridge") != 0)
+		reason = xasprintf("its driver is %s in Docker, bridge in the configuration",
+				   wrong->driver[0] ? wrong->driver : "unknown");
+	else
+		reason = xasprintf("its bridge is %s in Docker, %s in the configuration",
+				   wrong->bridge, f->wanted->bridge);
+	not_judged(j, reason, mend_docker(f->wanted, wrong, n));
+	j->docker_differs = true;
+	return true;
+}
+
+static size_t count_attached(const struct judged_facts *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; f->legs && i < f->legs->n; i++)
+		n += strcmp(f->legs->items[i].network, f->wanted->name) == 0;
+	return n;
+}
+
+static void judge_missing(const struct judged_facts *f, bool docker_has_it, struct judged *j)
+{
+	const char *bridge = f->wanted->bridge;
+	size_t n = docker_has_it ? count_attached(f) : 0;
+
+	if (n > 0) {
+		not_judged(
+			j,
+			xasprintf("%zu container%s attached, and the kernel has no interface %s, "
+				  "which is its bridge in Docker",
+				  n, n == 1 ? " is" : "s are", bridge),
+			xasprintf("somebody has renamed or removed it: a restart of Docker "
+				  "makes it again"));
+		return;
+	}
+	j->state = JUDGED_PENDING;
+	if (docker_has_it)
+		j->reason = xasprintf("Docker has it, and the kernel has no interface %s", bridge);
+	else if (f->docker_failed)
+		j->reason = xasprintf("Docker does not answer, and the kernel has no interface %s",
+				      bridge);
+}
+
+/* By what the kernel has of the bridge's name. */
+static void judge_link(const struct judged_facts *f, bool docker_has_it, struct judged *j)
+{
+	const char *bridge = f->wanted->bridge;
+
+	if (docker_has_it && f->gateway_on) {
+		not_judged(j,
+			   xasprintf("its gateway's address is on bridge %s, and the rules are for "
+				     "%s",
+				     f->gateway_on, bridge),
+			   xasprintf("\"ip link set %s name %s\"", f->gateway_on, bridge));
+		return;
+	}
+	switch (f->link) {
+	case JUDGED_LINK_UNKNOWN:
+		not_judged(j, xasprintf("the kernel does not say what interface %s is", bridge),
+			   xstrdup("see the log for the reason"));
+		break;
+	case JUDGED_LINK_MISSING:
+		judge_missing(f, docker_has_it, j);
+		break;
+	case JUDGED_LINK_BRIDGE:
+		break;
+	case JUDGED_LINK_ENSLAVED:
+		not_judged(
+			j,
+			xasprintf("its bridge %s is part of %s, and the kernel gives its packets "
+				  "that name",
+				  bridge, f->master ? f->master : "another interface"),
+			xasprintf("\"ip link set %s nomaster\"", bridge));
+		break;
+	case JUDGED_LINK_OTHER:
+		not_judged(j, xasprintf("interface %s is not a bridge", bridge),
+			   xstrdup("rename that interface, and restart Docker"));
+		break;
+	}
+}
+
+static void judge_rules(enum judged_rules rules, struct judged *j)
+{
+	if (j->state == JUDGED_NOT || j->state == JUDGED_UNMANAGED || rules == JUDGED_RULES_THERE)
+		return;
+	judged_free(j);
+	if (rules == JUDGED_RULES_MISSING)
+		not_judged(j,
+			   xstrdup("the kernel does not have its rules, or does not dispatch to "
+				   "them"),
+			   xstrdup("the daemon puts them back; \"dsfw-nft reconcile\" says what "
+				   "keeps it from that"));
+	else
+		not_judged(j, xstrdup("its rules cannot be read from the kernel"),
+			   xstrdup("\"dsfw-nft reconcile\" says why"));
+}
+
+void judged_of(const struct judged_facts *f, struct judged *ret)
+{
+	bool docker_has_it = f->docker && engine_find_network(f->docker, f->wanted->name);
+
+	*ret = (struct judged){ .state = f->wanted->audit ? JUDGED_AUDIT : JUDGED_ENFORCED };
+	if (!f->wanted->managed)
+		ret->state = JUDGED_UNMANAGED;
+	else if (!judge_docker(f, ret))
+		judge_link(f, docker_has_it, ret);
+	judge_rules(f->rules, ret);
+}
+
+void judged_with_rules(const struct judged *judged, enum judged_rules rules, struct judged *ret)
+{
+	*ret = *judged;
+	ret->reason = judged->reason ? xstrdup(judged->reason) : NULL;
+	ret->mend = judged->mend ? xstrdup(judged->mend) : NULL;
+	judge_rules(rules, ret);
+}
+
+void judged_free(struct judged *judged)
+{
+	free(judged->reason);
+	free(judged->mend);
+	*judged = (struct judged){ .state = JUDGED_PENDING };
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool judged_equal(const struct judged *a, const struct judged *b)
+{
+	return a->state == b->state && same_text(a->reason, b->reason);
+}
+
+char *judged_sentence(const char *network, const struct judged *judged)
+{
+	return xasprintf("network %s: %s: its packets are NOT JUDGED; to mend it: %s", network,
+			 judged->reason, judged->mend);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, const char *bridge)
+{
+	const struct elem *wanted = set_find_bridge(plan_find_set(plan, "dispatch"), bridge);
+	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
+	const struct kernel_chain *forward = kernel_find_chain(kernel, "forward");
+	const struct kernel_chain *chain;
+	const struct elem *have;
+
+	if (!kernel->exists || kernel->dormant || !wanted || !wanted->target || !map || !forward ||
+	    !forward->base || forward->n_rules == 0)
+		return false;
+	have = set_find_bridge(&map->set, bridge);
+	if (!have || !have->target || strcmp(have->target, wanted->target) != 0)
+		return false;
+	chain = kernel_find_chain(kernel, have->target);
+	return chain && chain->n_rules > 0;
+}
+
+/* ------------------------------------------------------------------ other legs of containers */
+
+static const struct networks_wanted *managed_network(const struct networks_list *list,
+						     const char *name)
+{
+	const struct networks_wanted *wanted = networks_find(list, name);
+
+	return wanted && wanted->managed ? wanted : NULL;
+}
+
+/* On some network it is the dockside container, which is meant to be on all of them. */
+static bool is_dockside(const struct networks_list *list, const struct engine_legs *legs,
+			const char *container)
+{
+	for (size_t i = 0; i < legs->n; i++) {
+		const struct engine_leg *leg = &legs->items[i];
+		const struct networks_wanted *wanted = managed_network(list, leg->network);
+
+		if (wanted && strcmp(leg->container.id, container) == 0 &&
+		    !wanted->identity.policed &&
+		    networks_is_dockside(&leg->container, &wanted->identity))
+			return true;
+	}
+	return false;
+}
+
+/* Whether some rule judges what is sent there. */
+static bool is_judged(const struct networks_list *list, const struct judged *judged,
+		      const char *network)
+{
+	const struct networks_wanted *wanted = managed_network(list, network);
+
+	return wanted && judged[wanted - list->items].state != JUDGED_NOT;
+}
+
+static size_t tell_legs_of(const struct networks_list *list, const struct judged *judged,
+			   const struct engine_legs *legs, const struct engine_leg *leg,
+			   judged_leg_fn fn, void *data)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < legs->n; i++) {
+		const struct engine_leg *other = &legs->items[i];
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (other == leg || strcmp(other->container.id, leg->container.id) != 0 ||
+		    strcmp(other->network, leg->network) == 0 ||
+		    is_judged(list, judged, other->network))
+			continue;
+		n++;
+		if (!fn)
+			continue;
+		text = xasprintf("network %s: its container %s is on network %s, too, where its "
+				 "packets are not judged: \"docker network disconnect %s %s\"",
+				 leg->network, leg->container.name, other->network, other->network,
+				 leg->container.name);
+		fn(data, text);
+	}
+	return n;
+}
+
+size_t judged_legs(const struct networks_list *list, const struct judged *judged,
+		   const struct engine_legs *legs, judged_leg_fn fn, void *data)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < legs->n; i++) {
+		const struct engine_leg *leg = &legs->items[i];
+
+		if (managed_network(list, leg->network) &&
+		    !is_dockside(list, legs, leg->container.id))
+			n += tell_legs_of(list, judged, legs, leg, fn, data);
+	}
+	return n;
+}

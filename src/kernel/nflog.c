@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The kernel collects packets for a group and sends them on when there are a hundred, or a tenth of a
+ * second after the first. It does so from the path of a packet: a queue that is full loses
+ * packets there, and holds up nobody. What comes is a datagram of messages, one per packet, whose
+ * payload are the first bytes from the IP header on: written by whoever sent the packet.
+ */
+#include "dockside/kernel/nflog.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <poll.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+#include "nft_attr.h"
+#include "nft_talk.h"
+
+#define DATAGRAM_SIZE 65536u	  /* bytes; the kernel sends at most a page or so at once */
+#define RCVBUF_SIZE (1024 * 1024) /* some thousand packets, while the daemon does something else */
+#define READ_MAX 32		  /* datagrams at once: others in the event loop wait */
+#define COPY_RANGE 1500u	  /* bytes of a packet at most; our rules say how many they want */
+#define TIMEOUT_CS 10u		  /* 1/100 s that the kernel collects */
+#define EXTENSION_HEADERS_MAX 8	  /* of IPv6 */
+#define UDP_HEADER 8
+#define IPPROTO_DCCP_ 33 /* <netinet/in.h> may lack them */
+#define IPPROTO_UDPLITE_ 136
+
+struct nflog {
+	struct mnl_socket *socket;
+	uint16_t group;
+	uint32_t next; /* number of the packet that is to come: the kernel counts them from 0 */
+	uint64_t lost;
+	alignas(struct nlmsghdr) char datagram[DATAGRAM_SIZE];
+};
+
+/* ------------------------------------------------------------------ a packet's headers */
+
+static uint16_t get_u16(const uint8_t *bytes)
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static void parse_transport(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	switch (packet->l4proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP_:
+	case IPPROTO_UDPLITE_:
+		if (len < 4)
+			return;
+		packet->has_ports = true;
+		packet->sport = get_u16(p);
+		packet->dport = get_u16(p + 2);
+		if (packet->l4proto == IPPROTO_UDP && len > UDP_HEADER) {
+			packet->data = p + UDP_HEADER;
+			packet->n_data = len - UDP_HEADER;
+		}
+		return;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (len < 2)
+			return;
+		packet->has_icmp = true;
+		packet->icmp_type = p[0];
+		packet->icmp_code = p[1];
+		return;
+	default:
+		return;
+	}
+}
+
+static bool parse_ipv4(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	size_t head;
+
+	if (len < sizeof(struct iphdr) || p[0] >> 4 != 4)
+		return false;
+	head = (size_t)(p[0] & 0xf) * 4;
+	packet->src = (struct ipaddr){ .family = FAMILY_IPV4 };
+	packet->dst = packet->src;
+	memcpy(packet->src.b, p + offsetof(struct iphdr, saddr), 4);
+	memcpy(packet->dst.b, p + offsetof(struct iphdr, daddr), 4);
+	packet->l4proto = p[offsetof(struct iphdr, protocol)];
+	if (head < sizeof(struct iphdr) || head > len)
+		return true;
+	if ((get_u16(p + offsetof(struct iphdr, frag_off)) & IP_OFFMASK) == 0)
+		parse_transport(packet, p + head, len - head);
+	return true;
+}
+
+/* Where the header after an extension header begins; 0 for a later fragment, or none. */
+static size_t next_header(const uint8_t *p, size_t len, uint8_t kind, size_t at)
+{
+	if (len < at + 8)
+		return 0;
+	if (kind == IPPROTO_FRAGMENT)
+		return get_u16(p + at + 2) & 0xfff8 ? 0 : at + 8;
+	if (kind == IPPROTO_AH)
+		return at + (size_t)(p[at + 1] + 2) * 4;
+	return at + (size_t)(p[at + 1] + 1) * 8;
+}
+
+static bool is_extension(uint8_t kind)
+{
+	return kind == IPPROTO_HOPOPTS || kind == IPPROTO_ROUTING || kind == IPPROTO_DSTOPTS ||
+	       kind == IPPROTO_FRAGMENT || kind == IPPROTO_AH;
+}
+
+static bool parse_ipv6(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	size_t at = sizeof(struct ip6_hdr);
+
+	if (len < at || p[0] >> 4 != 6)
+		return false;
+	packet->src = (struct ipaddr){ .family = FAMILY_IPV6 };
+	packet->dst = packet->src;
+	memcpy(packet->src.b, p + offsetof(struct ip6_hdr, ip6_src), 16);
+	memcpy(packet->dst.b, p + offsetof(struct ip6_hdr, ip6_dst), 16);
+	packet->l4proto = p[offsetof(struct ip6_hdr, ip6_nxt)];
+	for (int i = 0; i < EXTENSION_HEADERS_MAX && is_extension(packet->l4proto); i++) {
+		size_t next = next_header(p, len, packet->l4proto, at);
+
+		if (at + 8 <= len)
+			packet->l4proto = p[at];
+		if (next == 0 || next > len)
+			return true;
+		at = next;
+	}
+	if (!is_extension(packet->l4proto))
+		parse_transport(packet, p + at, len - at);
+	return true;
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static size_t payload_len(const struct nlattr *attr, size_t at_least)
+{
+	size_t len = attr ? mnl_attr_get_payload_len(attr) : 0;
+
+	return len >= at_least ? len : 0;
+}
+
+/* Rules of others may log to the same group, whatever they like. */
+static bool parse_prefix(struct nflog_packet *packet, const struct nlattr *attr)
+{
+	size_t len = payload_len(attr, 1), n = 0;
+	const char *s = len > 0 ? mnl_attr_get_payload(attr) : "";
+
+	for (; n < len && s[n] && n + 1 < sizeof(packet->prefix); n++)
+		packet->prefix[n] = s[n] > ' ' && s[n] <= '~' ? s[n] : '?';
+	return n > 0;
+}
+
+static void parse_mac(struct nflog_packet *packet, const struct nlattr *attr)
+{
+	struct nfulnl_msg_packet_hw hw;
+
+	if (payload_len(attr, sizeof(hw)) == 0)
+		return;
+	memcpy(&hw, mnl_attr_get_payload(attr), sizeof(hw));
+	packet->has_mac = ntohs(hw.hw_addrlen) == sizeof(packet->mac);
+	if (packet->has_mac)
+		memcpy(packet->mac, hw.hw_addr, sizeof(packet->mac));
+}
+
+static void parse_time(struct nflog_packet *packet, const struct nlattr *attr)
+{
+	uint64_t sec, usec;
+	const char *p;
+
+	if (payload_len(attr, 16) == 0)
+		return;
+	p = mnl_attr_get_payload(attr);
+	memcpy(&sec, p, sizeof(sec));
+	memcpy(&usec, p + 8, sizeof(usec));
+	sec = be64toh(sec);
+	usec = be64toh(usec);
+	if (sec < UINT32_MAX && usec < 1000000)
+		packet->time_ms = sec * 1000 + usec / 1000;
+}
+
+/* Whether it is a packet that can be told of. *packet points into the message. */
+static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *payload;
+	const uint8_t *p;
+	struct attrs a = attrs_of_message(nlh);
+	size_t len;
+
+	*packet = (struct nflog_packet){ 0 };
+	if (!parse_prefix(packet, a.at[NFULA_PREFIX]))
+		return false;
+	payload = a.at[NFULA_PAYLOAD];
+	len = payload_len(payload, 1);
+	if (len == 0)
+		return false;
+	parse_mac(packet, a.at[NFULA_HWADDR]);
+	parse_time(packet, a.at[NFULA_TIMESTAMP]);
+	if (payload_len(a.at[NFULA_IFINDEX_OUTDEV], sizeof(uint32_t)) > 0)
+		packet->oif = ntohl(mnl_attr_get_u32(a.at[NFULA_IFINDEX_OUTDEV]));
+	p = mnl_attr_get_payload(payload);
+	return p[0] >> 4 == 4 ? parse_ipv4(packet, p, len) : parse_ipv6(packet, p, len);
+}
+
+bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, void *data)
+{
+	const struct nlmsghdr *nlh = datagram;
+	int left = (int)len;
+
+	for (; message_fits(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		struct nflog_packet packet;
+
+		if (nlh->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
+			continue;
+		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
+			return false;
+		if (parse_packet(&packet, nlh))
+			on_packet(data, &packet);
+	}
+	return left <= 0; /* padding counts: the last message may lack it */
+}
+
+/* ------------------------------------------------------------------ the socket */
+
+static struct nlmsghdr *config_message(char *buf, uint16_t group)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = AF_UNSPEC;
+	nfg->version = NFNETLINK_V0;
+	nfg->res_id = htons(group);
+	return nlh;
+}
+
+/* Sends it and waits for the kernel's word, which comes before sendto() returns. */
+static int config(struct nflog *nflog, const struct nlmsghdr *nlh)
+{
+	ssize_t n;
+
+	if (mnl_socket_sendto(nflog->socket, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	/* Once bound, packets may come before the acknowledgement: they are as good as lost. */
+	do {
+		n = mnl_socket_recvfrom(nflog->socket, nflog->datagram, sizeof(nflog->datagram));
+		if (n < 0 && errno != ENOBUFS)
+			return -errno;
+	} while (n < (ssize_t)sizeof(struct nlmsghdr) ||
+		 ((struct nlmsghdr *)(void *)nflog->datagram)->nlmsg_type != NLMSG_ERROR);
+	if (mnl_cb_run(nflog->datagram, (size_t)n, 0, mnl_socket_get_portid(nflog->socket), NULL,
+		       NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int set_up(struct nflog *nflog, uint16_t group)
+{
+	const struct nfulnl_msg_config_cmd bind = { .command = NFULNL_CFG_CMD_BIND };
+	const struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET,
+						     .copy_range = htonl(COPY_RANGE) };
+	char buf[256] = { 0 };
+	struct nlmsghdr *nlh = config_message(buf, group);
+
+	mnl_attr_put(nlh, NFULA_CFG_CMD, sizeof(bind), &bind);
+	mnl_attr_put(nlh, NFULA_CFG_MODE, sizeof(mode), &mode);
+	mnl_attr_put_u32(nlh, NFULA_CFG_TIMEOUT, htonl(TIMEOUT_CS));
+	mnl_attr_put_u16(nlh, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
+	return config(nflog, nlh);
+}
+
+int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
+{
+	int size = RCVBUF_SIZE;
+	struct mnl_socket *socket;
+	struct nflog *nflog;
+	int r = netlink_open(SOCK_NONBLOCK, &socket, err);
+
+	if (r < 0)
+		return r;
+	nflog = xcalloc(1, sizeof(*nflog));
+	nflog->socket = socket;
+	/* Without the privilege it stays small, and losses are noticed. */
+	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	nflog->group = group;
+	r = set_up(nflog, group);
+	if (r < 0) {
+		/* What the kernel says of both. */
+		if (r == -EPERM)
+			r = err_set(err, EPERM,
+				    "listen to nflog group %u: another program does, or "
+				    "CAP_NET_ADMIN is missing",
+				    group);
+		else
+			r = err_errno(err, -r, "listen to nflog group %u", group);
+		nflog_close(nflog);
+		return r;
+	}
+	*ret_nflog = nflog;
+	return 0;
+}
+
+void nflog_close(struct nflog *nflog)
+{
+	if (!nflog)
+		return;
+	mnl_socket_close(nflog->socket);
+	free(nflog);
+}
+
+int nflog_fd(const struct nflog *nflog)
+{
+	return mnl_socket_get_fd(nflog->socket);
+}
+
+/* ------------------------------------------------------------------ what is missing */
+
+uint64_t nflog_gaps(const void *datagram, size_t len, uint32_t *next)
+{
+	const struct nlmsghdr *nlh = datagram;
+	int left = (int)len;
+	uint64_t n = 0;
+
+	for (; message_fits(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		uint32_t number;
+		struct attrs a;
+
+		if (nlh->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
+		    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
+			continue;
+		a = attrs_of_message(nlh);
+		if (payload_len(a.at[NFULA_SEQ], 4) == 0)
+			continue;
+		number = ntohl(mnl_attr_get_u32(a.at[NFULA_SEQ]));
+		n += (uint32_t)(number - *next);
+		*next = number + 1;
+	}
+	return n;
+}
+
+uint64_t nflog_lost(const struct nflog *nflog)
+{
+	return nflog->lost;
+}
+
+uint64_t nflog_collected(const struct nflog *nflog)
+{
+	cleanup(cleanup_fclose) FILE *file = fopen("/proc/self/net/netfilter/nfnetlink_log", "re");
+	uint32_t portid = mnl_socket_get_portid(nflog->socket);
+	unsigned group, owner;
+	uint64_t n;
+	char line[128];
+
+	/* group, port, queued, …; nobody else's can have our group and our port. */
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%u %u %" SCNu64, &group, &owner, &n) == 3 &&
+		    group == nflog->group && owner == portid)
+			return n;
+	return UINT64_MAX;
+}
+
+bool nflog_is_drained(const struct nflog *nflog)
+{
+	struct pollfd fd = { .fd = nflog_fd(nflog), .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 0;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
+	       struct err *err)
+{
+	*ret_lost = false;
+	for (int i = 0; i < READ_MAX; i++) {
+		ssize_t n = mnl_socket_recvfrom(nflog->socket, nflog->datagram,
+						sizeof(nflog->datagram));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n < 0 && errno != ENOBUFS)
+			return err_errno(err, errno, "read what was refused");
+		if (n > 0)
+			nflog->lost += nflog_gaps(nflog->datagram, (size_t)n, &nflog->next);
+		if (n < 0)
+			*ret_lost = true;
+		else if (!nflog_parse(nflog->datagram, (size_t)n, on_packet, data))
+			return err_set(err, EBADMSG, "read what was refused: malformed message");
+	}
+	return 0;
+}

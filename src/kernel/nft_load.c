@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/kernel/nft_load.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <nftables/libnftables.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dockside/table/rule_text.h"
+
+struct nft_loader {
+	struct nft_ctx *ctx; /* for what is committed */
+};
+
+static struct nft_ctx *new_context(void)
+{
+	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+
+	if (!ctx)
+		abort(); /* out of memory */
+	nft_ctx_buffer_output(ctx);
+	nft_ctx_buffer_error(ctx);
+	return ctx;
+}
+
+void nft_loader_open(struct nft_loader **ret_loader)
+{
+	struct nft_loader *loader = xcalloc(1, sizeof(*loader));
+
+	loader->ctx = new_context();
+	*ret_loader = loader;
+}
+
+void nft_loader_close(struct nft_loader *loader)
+{
+	if (!loader)
+		return;
+	nft_ctx_free(loader->ctx);
+	free(loader);
+}
+
+/* ------------------------------------------------------------------ errors */
+
+/* "…:LINE:COL-COL: Error: TEXT" to its parts. */
+static bool parse_complaint(const char *output, size_t *ret_line, const char **ret_text,
+			    size_t *ret_len)
+{
+	static const char marker[] = ": Error: ";
+	const char *found = strstr(output, marker), *p;
+	uint64_t line;
+
+	if (!found)
+		return false;
+	*ret_text = found + strlen(marker);
+	*ret_len = strcspn(*ret_text, "\n");
+	p = found;
+	while (p > output && p[-1] != ':' && p[-1] != '\n') /* columns */
+		p--;
+	if (p == output || p[-1] != ':')
+		return false;
+	found = --p;
+	while (p > output && isdigit((unsigned char)p[-1]))
+		p--;
+	if (!parse_uint(p, (size_t)(found - p), 1, SIZE_MAX, &line))
+		return false;
+	*ret_line = (size_t)line;
+	return true;
+}
+
+static void describe_origin(struct buf *b, const struct origin *origin)
+{
+	unsigned line, column;
+
+	if (!origin)
+		return;
+	buf_printf(b, ", made for %s", origin->entry);
+	if (origin->network)
+		buf_printf(b, " of network %s", origin->network);
+	if (!origin->loc.src)
+		return;
+	loc_line_column(origin->loc, &line, &column);
+	buf_printf(b, " (%s:%u:%u)", origin->loc.src->name, line, column);
+}
+
+/* The text of a 1-based line, cut to what fits a message. */
+static void quote_line(struct buf *b, const struct script *script, size_t line)
+{
+	const char *p = buf_str(&script->text);
+	size_t len;
+
+	while (--line > 0 && (p = strchr(p, '\n')) != NULL)
+		p++;
+	if (!p)
+		return;
+	p += strspn(p, " \t");
+	len = strcspn(p, "\n");
+	buf_printf(b, "\"%.*s%s\"", (int)(len < 160 ? len : 160), p, len < 160 ? "" : "…");
+}
+
+static int load_error(const struct script *script, const char *output, int code, struct err *err)
+{
+	struct buf b = { 0 };
+	const char *text;
+	size_t line, len;
+	int r;
+
+	if (!parse_complaint(output, &line, &text, &len)) {
+		len = strcspn(output, "\n");
+		return err_set(err, code, "load ruleset: %.*s", (int)len,
+			       len > 0 ? output : "libnftables gave no reason");
+	}
+	buf_printf(&b, "load ruleset: %.*s: ", (int)len, text);
+	quote_line(&b, script, line);
+	describe_origin(&b, script_origin(script, line));
+	r = err_set(err, code, "%s", buf_str(&b));
+	buf_free(&b);
+	return r;
+}
+
+/* ------------------------------------------------------------------ rules in debug output */
+
+/*
+ * NFT_DEBUG_NETLINK prints for each rule a line "inet dockside CHAIN", then its expressions and user
+ * data on lines that begin with two blanks.
+ */
+static void tell_rules(const char *output, nft_rule_fn on_rule, void *data)
+{
+	static const char head[] = "inet " TABLE_NAME " ";
+	const char *p = output;
+
+	while (*p) {
+		const char *line = p;
+		size_t len = strcspn(p, "\n");
+
+		p += len + (line[len] == '\n');
+		if (strncmp(line, head, strlen(head)) == 0 && strncmp(p, "  ", 2) == 0) {
+			cleanup(cleanup_free) char *chain = NULL;
+
+			line += strlen(head);
+			chain = xstrndup(line, strcspn(line, " \n"));
+			on_rule(data, chain, p, rule_text_length(p));
+		}
+	}
+}
+
+static int script_file(const struct script *script, struct err *err)
+{
+	const char *p = buf_str(&script->text);
+	size_t left = script->text.len;
+	int fd = memfd_create("dsfw-nft", MFD_CLOEXEC);
+
+	while (fd >= 0 && left > 0) {
+		ssize_t n = write(fd, p, left);
+
+		if (n < 0) {
+			int r = err_errno(err, errno, "write the script to memory");
+
+			close(fd);
+			return r;
+		}
+		p += n;
+		left -= (size_t)n;
+	}
+	return fd >= 0 ? fd : err_errno(err, errno, "memfd_create");
+}
+
+static int run_script(struct nft_ctx *ctx, int fd, const struct script *script, nft_rule_fn on_rule,
+		      void *data, struct err *err)
+{
+	const char *output, *errors;
+	char path[64];
+	int r;
+
+	/* From a file, not a buffer: only so libnftables tells the lines of its complaints. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	nft_ctx_output_set_debug(ctx, on_rule ? NFT_DEBUG_NETLINK : 0);
+	errno = 0;
+	r = nft_run_cmd_from_filename(ctx, path);
+	/* Reading them empties them; unread they pile up (FACTS §8). */
+	output = nft_ctx_get_output_buffer(ctx);
+	errors = nft_ctx_get_error_buffer(ctx);
+	nft_ctx_output_set_debug(ctx, 0);
+	if (r != 0)
+		return load_error(script, errors, errno ? errno : EINVAL, err);
+	if (on_rule)
+		tell_rules(output, on_rule, data);
+	return 0;
+}
+
+int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,
+	     nft_rule_fn on_rule, void *data, struct err *err)
+{
+	cleanup(cleanup_close) int fd = script_file(script, err);
+	struct nft_ctx *ctx;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (mode == LOAD_COMMIT)
+		return run_script(loader->ctx, fd, script, on_rule, data, err);
+	/* A context keeps what it was told in its cache as long as the ruleset's generation is the
+	 * same, so that after a dry run it would believe that all of it is in the kernel. */
+	ctx = new_context();
+	nft_ctx_set_dry_run(ctx, true);
+	r = run_script(ctx, fd, script, on_rule, data, err);
+	nft_ctx_free(ctx);
+	return r;
+}
+
+int nft_list_chain(struct nft_loader *loader, const char *chain, nft_rule_fn on_rule, void *data,
+		   struct err *err)
+{
+	struct nft_ctx *ctx = loader->ctx;
+	const char *output, *errors;
+	struct buf b = { 0 };
+	int r;
+
+	buf_printf(&b, "list chain inet " TABLE_NAME " %s", chain);
+	nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_STATELESS);
+	r = nft_run_cmd_from_buffer(ctx, buf_str(&b));
+	output = nft_ctx_get_output_buffer(ctx);
+	errors = nft_ctx_get_error_buffer(ctx);
+	nft_ctx_output_set_flags(ctx, 0);
+	buf_free(&b);
+	if (r != 0)
+		return err_set(err, EINVAL, "list chain %s: %.*s", chain,
+			       (int)strcspn(errors, "\n"), errors);
+	for (const char *p = output; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		/* Two tabs deep are the rules, and first the line that makes it a base chain. */
+		if (strncmp(p, "\t\t", 2) == 0 && strncmp(p, "\t\ttype ", 7) != 0)
+			on_rule(data, chain, p + 2, len - 2);
+		p += len + (p[len] == '\n');
+	}
+	return 0;
+}

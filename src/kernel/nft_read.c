@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * A table is read by a handful of dumps: chains, rules, sets, the elements of each set, objects and
+ * flowtables. They are of one state only if the ruleset's generation is the same before and after.
+ * Rules never change in the kernel; a replaced rule is a new one. All that is kept of a rule is a
+ * hash of its expressions as they come (names and data; values of counters aside) and of its user
+ * data, which is where the comment is.
+ */
+#include "dockside/kernel/nft_read.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "nft_attr.h"
+#include "nft_talk.h"
+
+/* Somebody who changes the ruleset all the time must not keep us here for ever. */
+#define READ_TRIES 50
+
+static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16_t name_attr,
+		const char *name, mnl_cb_t cb, void *data)
+{
+	char buf[REQUEST_SIZE] = { 0 };
+	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, type, NLM_F_DUMP);
+
+	if (table_attr)
+		mnl_attr_put_strz(nlh, table_attr, TABLE_NAME);
+	if (name)
+		mnl_attr_put_strz(nlh, name_attr, name);
+	return nft_talk(reader, nlh, cb, data);
+}
+
+static int on_gen(const struct nlmsghdr *nlh, void *data)
+{
+	struct attrs a = attrs_of_message(nlh);
+
+	if (a.at[NFTA_GEN_ID])
+		*(uint32_t *)data = attr_u32(a.at[NFTA_GEN_ID]);
+	return MNL_CB_OK;
+}
+
+int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err)
+{
+	char buf[REQUEST_SIZE] = { 0 };
+	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, NFT_MSG_GETGEN, NLM_F_ACK);
+	int r = nft_talk(reader, nlh, on_gen, ret_genid);
+
+	return r < 0 ? err_errno(err, -r, "ask for the ruleset's generation") : 0;
+}
+
+int nft_read_settled(struct nft_reader *reader, nft_read_fn read, void *data, const char *what,
+		     uint32_t *ret_genid, struct err *err)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		uint32_t before = 0, after = 0;
+		int r = nft_read_genid(reader, &before, err);
+
+		if (r < 0)
+			return r;
+		r = read(reader, data);
+		if (r < 0 && r != -EINTR && r != -ENOENT)
+			return err_errno(err, -r, "read %s", what);
+		if (r >= 0) /* else changed under the dump, or a set went before its elements */
+			r = nft_read_genid(reader, &after, err);
+		if (r >= 0 && after == before) {
+			*ret_genid = after;
+			return 0;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000l * i }, NULL);
+	}
+	return err_set(err, EAGAIN, "read %s: somebody keeps changing the ruleset", what);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+struct reading {
+	struct kernel *kernel;
+	struct kernel_chain *chain; /* whose rules are being read */
+	struct kernel_set *set;	    /* whose elements are being read */
+	struct interval_reader interval;
+};
+
+static int on_table(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct attrs a = attrs_of_message(nlh);
+
+	kernel->exists = true;
+	kernel->dormant = attr_u32(a.at[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT;
+	kernel->owned = a.at[NFTA_TABLE_OWNER] != NULL;
+	return MNL_CB_OK;
+}
+
+static int read_table_itself(struct nft_reader *reader, struct reading *reading)
+{
+	char buf[REQUEST_SIZE] = { 0 };
+	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, NFT_MSG_GETTABLE, NLM_F_ACK);
+	int r;
+
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TABLE_NAME);
+	r = nft_talk(reader, nlh, on_table, reading);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int on_chain(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct kernel_chain *chain;
+	struct attrs a = attrs_of_message(nlh);
+
+	if (!a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
+		return MNL_CB_OK;
+	if (strcmp(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]), TABLE_NAME) != 0)
+		return MNL_CB_OK; /* this dump knows no filter */
+	kernel->chains = array_grow(kernel->chains, &kernel->cap_chains, kernel->n_chains,
+				    sizeof(*kernel->chains));
+	chain = &kernel->chains[kernel->n_chains++];
+	*chain = (struct kernel_chain){ 0 };
+	chain->name = arena_strdup(&kernel->arena, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
+	read_base_chain(&a, chain);
+	return MNL_CB_OK;
+}
+
+static int on_rule(const struct nlmsghdr *nlh, void *data)
+{
+	struct reading *reading = data;
+	struct kernel_chain *chain = reading->chain;
+	struct kernel_rule *rule;
+	struct attrs a = attrs_of_message(nlh);
+
+	if (!a.at[NFTA_RULE_HANDLE])
+		return MNL_CB_OK;
+	chain->rules =
+		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
+	rule = &chain->rules[chain->n_rules++];
+	*rule = (struct kernel_rule){ 0 };
+	rule->handle = attr_u64(a.at[NFTA_RULE_HANDLE]);
+	rule->hash = hash_rule(&a);
+	rule_counter(&a, rule);
+	return MNL_CB_OK;
+}
+
+static int on_set(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct kernel_set *set;
+	struct attrs a = attrs_of_message(nlh);
+
+	if (!a.at[NFTA_SET_NAME])
+		return MNL_CB_OK;
+	kernel->sets =
+		array_grow(kernel->sets, &kernel->cap_sets, kernel->n_sets, sizeof(*kernel->sets));
+	set = &kernel->sets[kernel->n_sets++];
+	*set = (struct kernel_set){ 0 };
+	set->set.name = arena_strdup(&kernel->arena, mnl_attr_get_str(a.at[NFTA_SET_NAME]));
+	read_set(&a, set);
+	return MNL_CB_OK;
+}
+
+static int on_elems(const struct nlmsghdr *nlh, void *data)
+{
+	struct reading *reading = data;
+	struct plan_set *set = &reading->set->set;
+	const struct nlattr *item;
+	struct attrs a = attrs_of_message(nlh);
+
+	if (!a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+		return MNL_CB_OK;
+	attr_for_each_nested(item, a.at[NFTA_SET_ELEM_LIST_ELEMENTS])
+	{
+		struct elem elem;
+		bool end = false;
+
+		if (!read_elem(item, set->type, &reading->kernel->arena, &elem, &end))
+			set->type = SET_UNKNOWN; /* nothing of ours: to be replaced */
+		else if (set->interval)
+			interval_add(&reading->interval, &elem, end);
+		else
+			*set_add_elem(set, NULL) = elem;
+	}
+	return MNL_CB_OK;
+}
+
+static void add_other(struct kernel *kernel, const char *word, const char *name)
+{
+	kernel->others = array_grow(kernel->others, &kernel->cap_others, kernel->n_others,
+				    sizeof(*kernel->others));
+	kernel->others[kernel->n_others++] =
+		(struct kernel_other){ word, arena_strdup(&kernel->arena, name) };
+}
+
+static int on_object(const struct nlmsghdr *nlh, void *data)
+{
+	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct kernel_object object = { 0 };
+	const char *name, *word = NULL;
+	struct attrs a = attrs_of_message(nlh);
+
+	if (!a.at[NFTA_OBJ_NAME] || !a.at[NFTA_OBJ_TYPE])
+		return MNL_CB_OK;
+	name = mnl_attr_get_str(a.at[NFTA_OBJ_NAME]);
+	if (read_object(&a, &object)) {
+		object.name = arena_strdup(&kernel->arena, name);
+		kernel->objects = array_grow(kernel->objects, &kernel->cap_objects,
+					     kernel->n_objects, sizeof(*kernel->objects));
+		kernel->objects[kernel->n_objects++] = object;
+		return MNL_CB_OK;
+	}
+	word = object_word(attr_u32(a.at[NFTA_OBJ_TYPE]));
+	if (word) /* else a kind that nft 1.0.6 cannot name, let alone delete */
+		add_other(kernel, word, name);
+	return MNL_CB_OK;
+}
+
+static int on_flowtable(const struct nlmsghdr *nlh, void *data)
+{
+	struct attrs a = attrs_of_message(nlh);
+
+	if (a.at[NFTA_FLOWTABLE_NAME])
+		add_other(((struct reading *)data)->kernel, "flowtable",
+			  mnl_attr_get_str(a.at[NFTA_FLOWTABLE_NAME]));
+	return MNL_CB_OK;
+}
+
+static int read_elems(struct nft_reader *reader, struct reading *reading)
+{
+	struct kernel *kernel = reading->kernel;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < kernel->n_sets; i++) {
+		struct kernel_set *set = &kernel->sets[i];
+
+		if (set->set.type == SET_UNKNOWN || set->anonymous)
+			continue;
+		reading->set = set;
+		r = dump(reader, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE,
+			 NFTA_SET_ELEM_LIST_SET, set->set.name, on_elems, reading);
+		interval_finish(&reading->interval, &set->set);
+	}
+	return r;
+}
+
+static int read_chain(struct nft_reader *reader, struct reading *reading,
+		      struct kernel_chain *chain)
+{
+	chain->n_rules = 0;
+	reading->chain = chain;
+	return dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain->name, on_rule,
+		    reading);
+}
+
+/* Chain by chain: for each buffer of a dump of all rules the kernel walks from the first rule on to
+ * where the last buffer ended. */
+static int read_rules(struct nft_reader *reader, struct reading *reading)
+{
+	struct kernel *kernel = reading->kernel;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < kernel->n_chains; i++)
+		r = read_chain(reader, reading, &kernel->chains[i]);
+	return r;
+}
+
+static int read_objects(struct nft_reader *reader, struct reading *reading)
+{
+	return dump(reader, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, reading);
+}
+
+static int read_all(struct nft_reader *reader, struct kernel *kernel)
+{
+	struct reading reading = { .kernel = kernel };
+	int r;
+
+	r = read_table_itself(reader, &reading);
+	if (r < 0 || !kernel->exists)
+		return r;
+	r = dump(reader, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
+	if (r >= 0)
+		r = read_rules(reader, &reading);
+	if (r >= 0)
+		r = dump(reader, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set, &reading);
+	if (r >= 0)
+		r = read_elems(reader, &reading);
+	if (r >= 0)
+		r = read_objects(reader, &reading);
+	if (r >= 0)
+		r = dump(reader, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0, NULL, on_flowtable,
+			 &reading);
+	interval_free(&reading.interval);
+	kernel_finish(kernel);
+	return r;
+}
+
+static int read_afresh(struct nft_reader *reader, void *data)
+{
+	struct kernel *kernel = data;
+
+	kernel_free(kernel);
+	return read_all(reader, kernel);
+}
+
+static int read_objects_afresh(struct nft_reader *reader, void *data)
+{
+	struct reading reading = { .kernel = data };
+	int r;
+
+	kernel_free(data);
+	r = read_objects(reader, &reading);
+	kernel_finish(data);
+	return r;
+}
+
+static int read_kernel(struct nft_reader *reader, nft_read_fn read, const char *what,
+		       struct kernel *ret_kernel, struct err *err)
+{
+	struct kernel kernel = { 0 };
+	uint32_t genid = 0;
+	int r = nft_read_settled(reader, read, &kernel, what, &genid, err);
+
+	if (r < 0) {
+		kernel_free(&kernel);
+		return r;
+	}
+	kernel.genid = genid;
+	*ret_kernel = kernel;
+	return 0;
+}
+
+int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+{
+	return read_kernel(reader, read_afresh, "table inet " TABLE_NAME, ret_kernel, err);
+}
+
+int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+{
+	return read_kernel(reader, read_objects_afresh, "the objects of table inet " TABLE_NAME,
+			   ret_kernel, err);
+}
+
+int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
+		    struct kernel *kernel, struct err *err)
+{
+	struct reading reading = { .kernel = kernel };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = read_chain(reader, &reading, kernel_find_chain(kernel, names[i]));
+	/* If it has changed meanwhile, the generation tells. */
+	if (r < 0 && r != -EINTR && r != -ENOENT)
+		return err_errno(err, -r, "read table inet " TABLE_NAME);
+	return nft_read_genid(reader, &kernel->genid, err);
+}
+
+/* ------------------------------------------------------------------ expressions of a chain */
+
+static int zero_counter(struct nftnl_expr *expr, void *data)
+{
+	(void)data;
+	if (strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter") == 0) {
+		nftnl_expr_set_u64(expr, NFTNL_EXPR_CTR_PACKETS, 0);
+		nftnl_expr_set_u64(expr, NFTNL_EXPR_CTR_BYTES, 0);
+	}
+	return 0;
+}
+
+static int on_rule_text(const struct nlmsghdr *nlh, void *data)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	char small[2048], *text = small;
+	const char *body;
+	int n;
+
+	if (!rule || nftnl_rule_nlmsg_parse(nlh, rule) < 0) {
+		nftnl_rule_free(rule);
+		return MNL_CB_ERROR;
+	}
+	nftnl_expr_foreach(rule, zero_counter, NULL);
+	n = nftnl_rule_snprintf(small, sizeof(small), rule, NFTNL_OUTPUT_DEFAULT, 0);
+	if (n >= (int)sizeof(small)) {
+		text = xmalloc((size_t)n + 1);
+		nftnl_rule_snprintf(text, (size_t)n + 1, rule, NFTNL_OUTPUT_DEFAULT, 0);
+	}
+	/* After a line that names the rule, as in libnftables' debug output. */
+	body = strstr(text, "\n  ");
+	body = body ? body + 1 : "";
+	rule_texts_add_kernel(data, body, rule_text_length(body));
+	if (text != small)
+		free(text);
+	nftnl_rule_free(rule);
+	return MNL_CB_OK;
+}
+
+int nft_read_expressions(struct nft_reader *reader, const char *chain, struct rule_texts *ret_texts,
+			 struct err *err)
+{
+	struct rule_texts texts = { 0 };
+	int r;
+
+	r = dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain, on_rule_text,
+		 &texts);
+	if (r < 0) {
+		rule_texts_free(&texts);
+		return err_errno(err, -r, "read chain %s", chain);
+	}
+	*ret_texts = texts;
+	return 0;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ipsets of firewall-config. They may have 100,000 entries, so everything here sorts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/policy/fields.h"
+
+static int string_cmp(const void *a, const void *b)
+{
+	const char *const *x = a;
+	const char *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static int prefix_sort_cmp(const void *a, const void *b)
+{
+	return prefix_cmp(a, b);
+}
+
+static void unique_hostnames(struct ipset *ipset)
+{
+	size_t kept = 0;
+
+	if (ipset->n_hostnames == 0)
+		return;
+	qsort(ipset->hostnames, ipset->n_hostnames, sizeof(*ipset->hostnames), string_cmp);
+	for (size_t i = 0; i < ipset->n_hostnames; i++) {
+		if (kept == 0 || strcmp(ipset->hostnames[kept - 1], ipset->hostnames[i]) != 0)
+			ipset->hostnames[kept++] = ipset->hostnames[i];
+	}
+	ipset->n_hostnames = kept;
+}
+
+/* Prefixes are nested or disjoint, and sorting puts the outer one first. */
+static void outermost_prefixes(struct ipset *ipset)
+{
+	size_t kept = 0;
+
+	if (ipset->n_prefixes == 0)
+		return;
+	qsort(ipset->prefixes, ipset->n_prefixes, sizeof(*ipset->prefixes), prefix_sort_cmp);
+	for (size_t i = 0; i < ipset->n_prefixes; i++) {
+		if (kept == 0 || !prefix_covers(&ipset->prefixes[kept - 1], &ipset->prefixes[i]))
+			ipset->prefixes[kept++] = ipset->prefixes[i];
+	}
+	ipset->n_prefixes = kept;
+}
+
+static void check_name(struct reader *r, const struct json_node *node)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_.-";
+	size_t len = strlen(node->key);
+	struct buf found = { 0 };
+
+	if (len > 0 && len <= IPSET_NAME_MAX && strspn(node->key, allowed) == len)
+		return;
+	quote_found(&found, node->key, len);
+
+	struct diag *diag = key_error(
+		r, node, "an ipset's name must be 1 to %d of A-Z a-z 0-9 _ . -, found %s%s",
+		IPSET_NAME_MAX, buf_str(&found), len > IPSET_NAME_MAX ? ", which is longer" : "");
+	buf_free(&found);
+	if (strchr(node->key, ':'))
+		diag->hint = xstrdup("nft takes no \":\" in a set's name; write another character "
+				     "here and in the rules");
+}
+
+static const struct field entry_field = {
+	.subject = "an ipset's entry",
+	.allowed = "a hostname, an address or a network in CIDR notation",
+};
+
+static void read_entry(struct reader *r, const struct json_node *entry, struct ipset *ipset)
+{
+	struct endpoint endpoint;
+
+	if (entry->kind != JSON_STRING) {
+		value_error(r, &entry_field, entry);
+		return;
+	}
+	if (!read_endpoint(r, &entry_field, entry, &endpoint))
+		return;
+	if (endpoint.name)
+		ipset->hostnames[ipset->n_hostnames++] = endpoint.name;
+	else
+		ipset->prefixes[ipset->n_prefixes++] = endpoint.prefix;
+}
+
+/* What to write instead; owned, or NULL. */
+static char *ipset_hint(const struct json_node *node)
+{
+	if (node->kind == JSON_STRING)
+		return xstrdup("a list stands in [ ], also when it has one entry");
+	if (json_member(node, "hostnames", JSON_ARRAY))
+		return xstrdup("write the list of its \"hostnames\" alone; how often a name is "
+			       "asked for is up to DNS");
+	return NULL;
+}
+
+void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ipset)
+{
+	static const struct field list_field = {
+		.subject = "an ipset",
+		.allowed = "a list of hostnames, addresses and networks in CIDR notation",
+	};
+	struct arena *arena = &r->policy->arena;
+
+	check_name(r, node);
+	ipset->name = arena_strdup(arena, node->key);
+	ipset->loc = node->key_loc;
+	if (node->kind != JSON_ARRAY) {
+		value_error_hint(r, &list_field, node, ipset_hint(node));
+		return;
+	}
+
+	size_t n = node->u.children.n;
+
+	ipset->hostnames = arena_alloc(arena, n * sizeof(*ipset->hostnames));
+	ipset->prefixes = arena_alloc(arena, n * sizeof(*ipset->prefixes));
+	for (size_t i = 0; i < n; i++)
+		read_entry(r, &node->u.children.items[i], ipset);
+	unique_hostnames(ipset);
+	outermost_prefixes(ipset);
+}

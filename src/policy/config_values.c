@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Values that several kinds of object have: addresses, names, ports, comments.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/policy/fields.h"
+
+/* ---- hints ---- */
+
+/* A dotted mask that is no netmask: a host mask gets the length that its author meant. */
+static char *mask_hint(const char *mask)
+{
+	struct ipaddr addr;
+	uint32_t bits;
+
+	if (!ipaddr_parse(mask, strlen(mask), &addr) || addr.family != FAMILY_IPV4)
+		return NULL;
+	memcpy(&bits, addr.b, sizeof(bits));
+	bits = ntohl(bits);
+	if ((bits & (bits + 1)) != 0)
+		return xasprintf("%s is not a netmask: its ones must come first", mask);
+
+	int len = 32;
+
+	for (; bits; bits >>= 1)
+		len--;
+	return xasprintf("%s is a host mask, not a netmask; write /%d", mask, len);
+}
+
+/* The IPv4 text of an IPv4-mapped IPv6 address, owned; NULL when it is none. */
+static char *mapped_text(const char *s)
+{
+	struct in6_addr addr;
+	char text[INET_ADDRSTRLEN];
+
+	if (inet_pton(AF_INET6, s, &addr) != 1 || !IN6_IS_ADDR_V4MAPPED(&addr) ||
+	    !inet_ntop(AF_INET, &addr.s6_addr[12], text, sizeof(text)))
+		return NULL;
+	return xstrdup(text);
+}
+
+static char *network_hint(const char *s, const char *slash)
+{
+	cleanup(cleanup_free) char *head = xstrndup(s, (size_t)(slash - s));
+	cleanup(cleanup_free) char *mapped = mapped_text(head);
+	char *hint = mask_hint(slash + 1);
+	struct ipaddr addr;
+	uint64_t len;
+
+	if (hint)
+		return hint;
+	if (mapped && parse_uint(slash + 1, strlen(slash + 1), 96, 128, &len))
+		return xasprintf("this is IPv4 in IPv6's notation; write \"%s/%u\"", mapped,
+				 (unsigned)(len - 96));
+	if (!ipaddr_parse(head, strlen(head), &addr))
+		return address_hint(head);
+	return xasprintf("a prefix length is a number from 0 to %zu",
+			 family_bytes(addr.family) * 8);
+}
+
+/* "db.example:5432", but no IPv6 address. */
+static bool has_port(const char *s)
+{
+	const char *colon = strchr(s, ':');
+
+	return colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == '\0';
+}
+
+static const struct {
+	const char *part;
+	const char *hint;
+} part_hints[] = {
+	{ "://", "give the name alone, without a scheme or path" },
+	{ "*", "a wildcard cannot be looked up; list the names" },
+	{ "[", "write an IPv6 address without brackets" },
+	{ "%", "write an IPv6 address without a zone" },
+	{ " ", "leave out the blanks" },
+};
+
+static bool is_ascii(const char *s)
+{
+	while (*s && (unsigned char)*s < 0x80)
+		s++;
+	return !*s;
+}
+
+char *address_hint(const char *s)
+{
+	const char *slash = strchr(s, '/');
+	size_t len = strlen(s);
+	char *mapped;
+
+	for (size_t i = 0; i < ARRAY_SIZE(part_hints); i++) {
+		if (strstr(s, part_hints[i].part))
+			return xstrdup(part_hints[i].hint);
+	}
+	if (!is_ascii(s))
+		return xstrdup("write a name beyond ASCII in its xn-- form");
+	if (slash)
+		return network_hint(s, slash);
+	if (len > 1 && s[len - 1] == '.' && s[strspn(s, "0123456789.")] == '\0')
+		return xstrdup("leave out the dot at the end");
+	if (has_port(s))
+		return xstrdup("leave out the port");
+	if (strpbrk(s, "0123456789") && s[strspn(s, "0123456789.")] == '\0')
+		return xstrdup("an IPv4 address is four numbers from 0 to 255 without leading "
+			       "zeros");
+	if (len > 0 && s[strspn(s, "0123456789.-")] == '\0')
+		return xstrdup("a range of addresses is written as networks, such as "
+			       "\"192.0.2.0/24\"");
+	mapped = mapped_text(s);
+	if (!mapped)
+		return NULL;
+
+	char *hint = xasprintf("this is IPv4 in IPv6's notation; write \"%s\"", mapped);
+
+	free(mapped);
+	return hint;
+}
+
+/* ---- readers ---- */
+
+static bool ends_in_number(const char *s)
+{
+	const char *dot = strrchr(s, '.');
+	const char *last = dot ? dot + 1 : s;
+
+	return *last && last[strspn(last, "0123456789")] == '\0';
+}
+
+/*
+ * hostname_valid() refuses a last label of digits. The program that we replace took such text for
+ * an address in old notation ("127.1"); here it is a name like any other, with a warning.
+ */
+static bool is_hostname(const char *s, size_t len)
+{
+	if (!ends_in_number(s))
+		return hostname_valid(s, len);
+
+	cleanup(cleanup_free) char *with_letter = xstrndup(s, len);
+
+	with_letter[len - 1] = 'x';
+	return hostname_valid(with_letter, len);
+}
+
+bool read_address(struct reader *r, const struct field *field, const struct json_node *value,
+		  struct ipaddr *ret_addr)
+{
+	const char *s = value->u.string.s;
+	struct prefix prefix;
+	struct ipaddr addr;
+
+	if (strchr(s, '/') && prefix_parse(s, value->u.string.len, &prefix))
+		return value_error_hint(r, field, value, xstrdup("leave out the prefix length"));
+	if (!ipaddr_parse(s, value->u.string.len, &addr))
+		return value_error_hint(r, field, value, address_hint(s));
+	if (ipaddr_is_unspecified(&addr))
+		return value_error_hint(r, field, value,
+					xstrdup("the unspecified address is nobody's"));
+	*ret_addr = addr;
+	return true;
+}
+
+/* "10.0.0.256" and "127.1" are names that no DNS knows: a warning, for they look like addresses. */
+static void warn_if_numeric(struct reader *r, const struct json_node *value, const char *name)
+{
+	if (!ends_in_number(name))
+		return;
+	node_warning(r, value,
+		     "\"%s\" is not an address (four numbers from 0 to 255, no leading zeros), "
+		     "so it is looked up as a hostname, and none ends in a number",
+		     name);
+}
+
+/* A hostname in lower case, without the dot that may end it; NULL, and reported, for anything else. */
+static const char *read_hostname(struct reader *r, const struct field *field,
+				 const struct json_node *value)
+{
+	size_t len = value->u.string.len;
+	struct ipaddr addr;
+	char *name;
+
+	if (len > 1 && value->u.string.s[len - 1] == '.')
+		len--;
+	name = arena_strndup(&r->policy->arena, value->u.string.s, len);
+	/* "192.0.2.1." is neither: DNS would be asked for an address. */
+	if (ipaddr_parse(name, len, &addr) || !is_hostname(name, len)) {
+		value_error_hint(r, field, value, address_hint(value->u.string.s));
+		return NULL;
+	}
+	warn_if_numeric(r, value, name);
+	return lower_case(name);
+}
+
+bool read_endpoint(struct reader *r, const struct field *field, const struct json_node *value,
+		   struct endpoint *ret_endpoint)
+{
+	const char *s = value->u.string.s;
+	size_t len = value->u.string.len;
+	struct endpoint endpoint = { 0 };
+
+	if (prefix_parse(s, len, &endpoint.prefix)) {
+		if (ipaddr_is_unspecified(&endpoint.prefix.addr) &&
+		    prefix_is_address(&endpoint.prefix))
+			return value_error_hint(r, field, value,
+						xstrdup("the unspecified address is nobody's"));
+	} else {
+		endpoint.name = read_hostname(r, field, value);
+		if (!endpoint.name)
+			return false;
+	}
+	*ret_endpoint = endpoint;
+	return true;
+}
+
+bool read_port(struct reader *r, const struct field *field, const struct json_node *value,
+	       uint16_t *ret_port)
+{
+	if (value->u.integer < 1 || value->u.integer > UINT16_MAX)
+		return value_error(r, field, value);
+	*ret_port = (uint16_t)value->u.integer;
+	return true;
+}
+
+bool read_comment(struct reader *r, const struct json_node *value, const char **ret_comment)
+{
+	size_t len = value->u.string.len;
+
+	if (len == 0) {
+		*ret_comment = NULL;
+		return true;
+	}
+
+	char *comment = arena_strdup(&r->policy->arena, value->u.string.s);
+
+	if (len > COMMENT_MAX) {
+		size_t cut = utf8_cut(comment, COMMENT_MAX);
+
+		comment[cut] = '\0';
+		node_warning(r, value,
+			     "the comment has %zu bytes; the kernel keeps %d, so it is cut to %zu",
+			     len, COMMENT_MAX, cut);
+	}
+	/* nft cannot write a quote inside a comment, however escaped. */
+	for (char *quote = comment; (quote = strchr(quote, '"')) != NULL;)
+		*quote = '\'';
+	*ret_comment = comment;
+	return true;
+}

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/report/denied.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define QUIET_MS 1000 /* longer than the kernel collects events, by far */
+
+/* ------------------------------------------------------------------ which rule */
+
+/* Takes a part that ends at a slash. */
+static bool take_part(const char **p, char *ret, size_t size)
+{
+	size_t len = strcspn(*p, "/");
+
+	if (len == 0 || len >= size || (*p)[len] != '/')
+		return false;
+	memcpy(ret, *p, len);
+	ret[len] = '\0';
+	*p += len + 1;
+	return true;
+}
+
+bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
+{
+	static const char head[] = "dsfw/";
+	struct denied_prefix parsed = { .bridge = "" };
+	const char *p = prefix + sizeof(head) - 1;
+
+	if (strncmp(prefix, head, sizeof(head) - 1) != 0 ||
+	    !take_part(&p, parsed.bridge, sizeof(parsed.bridge)) ||
+	    !take_part(&p, parsed.kind, sizeof(parsed.kind)) ||
+	    !take_part(&p, parsed.number, sizeof(parsed.number)))
+		return false;
+	*ret_prefix = parsed;
+	return true;
+}
+
+char *denied_prefix_entry(const struct denied_prefix *parsed)
+{
+	if (strcmp(parsed->number, "-") == 0)
+		return xstrdup("-");
+	return xasprintf("%s[%s]", strcmp(parsed->kind, "HOST") == 0 ? "host" : "egress",
+			 parsed->number);
+}
+
+const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
+					 const struct denied_prefix *parsed)
+{
+	struct arena arena = { 0 };
+	const struct plan_chain *chain =
+		plan_find_chain(plan, plan_chain_name(&arena, parsed->bridge, parsed->kind));
+
+	arena_free(&arena);
+	for (size_t i = 0; chain && i + 1 < chain->n_rules; i++)
+		if (chain->rules[i].verdict == VERDICT_LOG &&
+		    strcmp(chain->rules[i].log, prefix) == 0)
+			return &chain->rules[i + 1];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ events */
+
+static void put_time(struct json_out *out, uint64_t time_ms)
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	char date[64] = "", text[80];
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(time_ms % 1000));
+	json_out_string(out, "time", text);
+	json_out_int(out, "time_ms", (int64_t)time_ms);
+}
+
+static void put_protocol(struct json_out *out, uint8_t l4proto)
+{
+	const char *name = l4proto_name(l4proto);
+	char number[4];
+
+	snprintf(number, sizeof(number), "%u", l4proto);
+	json_out_string(out, "protocol", name ? name : number);
+}
+
+static void put_rule(struct json_out *out, const struct denied_event *event)
+{
+	json_out_string(out, "rule", event->entry);
+	json_out_string(out, "file", event->file);
+	if (event->file)
+		json_out_int(out, "line", event->line);
+	else
+		json_out_string(out, "line", NULL);
+}
+
+void denied_event_json(struct buf *b, const struct denied_event *event)
+{
+	struct json_out out = { .b = b };
+	char text[ADDR_STRLEN];
+
+	json_out_open(&out, NULL, '{');
+	json_out_int(&out, "seq", (int64_t)event->seq);
+	put_time(&out, event->time_ms);
+	json_out_string(&out, "verdict", event->audit ? "audit" : "refused");
+	json_out_string(&out, "network", event->network);
+	json_out_string(&out, "bridge", event->bridge);
+	json_out_string(&out, "kind", event->kind);
+	json_out_string(&out, "container", event->container);
+	json_out_string(&out, "source", ipaddr_format(&event->src, text));
+	json_out_string(&out, "destination", ipaddr_format(&event->dst, text));
+	json_out_string(&out, "name", event->name);
+	json_out_string(&out, "name_from",
+			!event->name	   ? NULL
+			: event->looked_up ? "lookup"
+					   : "configuration");
+	put_protocol(&out, event->l4proto);
+	if (event->has_ports) {
+		json_out_int(&out, "source_port", event->sport);
+		json_out_int(&out, "port", event->dport);
+	}
+	if (event->has_icmp) {
+		json_out_int(&out, "icmp_type", event->icmp_type);
+		json_out_int(&out, "icmp_code", event->icmp_code);
+	}
+	put_rule(&out, event);
+	json_out_close(&out, '}');
+}
+
+static int cmp_known(const void *addr, const void *known)
+{
+	return ipaddr_cmp(addr, &((const struct known_addr *)known)->addr);
+}
+
+static bool is_of(const struct ipaddr *addr, const struct name *name)
+{
+	return name->n_addrs > 0 &&
+	       bsearch(addr, name->addrs, name->n_addrs, sizeof(*name->addrs), cmp_known);
+}
+
+const char *denied_name(const struct names *names, const char *looked_up, const struct ipaddr *addr,
+			bool *ret_looked_up)
+{
+	const struct name *same = looked_up ? names_find(names, looked_up) : NULL;
+
+	*ret_looked_up = looked_up && !(same && is_of(addr, same));
+	if (looked_up)
+		return looked_up;
+	for (size_t i = 0; i < names->n; i++)
+		if (is_of(addr, &names->items[i]))
+			return names->items[i].name;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ the memory */
+
+/* Where the network is or would be among the sorted ones. */
+static size_t find_network(const struct denied_ring *ring, const char *name)
+{
+	size_t lo = 0, hi = ring->n_networks;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(ring->networks[mid]->name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Made at the first use. */
+static struct denied_network *take_network(struct denied_ring *ring, const char *name)
+{
+	size_t i = find_network(ring, name);
+
+	if (i < ring->n_networks && strcmp(ring->networks[i]->name, name) == 0)
+		return ring->networks[i];
+	ring->networks = array_grow(ring->networks, &ring->cap_networks, ring->n_networks,
+				    sizeof(struct denied_network *));
+	memmove(ring->networks + i + 1, ring->networks + i,
+		(ring->n_networks - i) * sizeof(struct denied_network *));
+	ring->n_networks++;
+	ring->networks[i] = xcalloc(1, sizeof(struct denied_network));
+	ring->networks[i]->name = xstrdup(name);
+	return ring->networks[i];
+}
+
+static void drop_network(struct denied_ring *ring, struct denied_network *network)
+{
+	size_t i = find_network(ring, network->name);
+
+	ring->n_networks--;
+	memmove(ring->networks + i, ring->networks + i + 1,
+		(ring->n_networks - i) * sizeof(struct denied_network *));
+	free(network->name);
+	free(network);
+}
+
+static void forget_oldest(struct denied_ring *ring, struct denied_network *network)
+{
+	struct denied_kept *kept = network->oldest;
+
+	*(kept->older ? &kept->older->newer : &ring->oldest) = kept->newer;
+	*(kept->newer ? &kept->newer->older : &ring->newest) = kept->older;
+	ring->n--;
+	network->oldest = kept->next;
+	network->n--;
+	free(kept->json);
+	free(kept->name);
+	free(kept);
+}
+
+/* For an event of the network, which may be a new one. */
+static void make_room(struct denied_ring *ring, struct denied_network *network)
+{
+	struct denied_network *most = network;
+
+	if (ring->n < DENIED_EVENTS_MAX)
+		return;
+	for (size_t i = 0; i < ring->n_networks; i++)
+		if (ring->networks[i]->n > most->n)
+			most = ring->networks[i];
+	if (most->n == 1) /* all have one: the oldest */
+		most = ring->oldest->network;
+	forget_oldest(ring, most);
+	if (most->n == 0 && most != network)
+		drop_network(ring, most);
+}
+
+const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event)
+{
+	struct denied_kept *kept = xcalloc(1, sizeof(*kept));
+	struct denied_network *network = take_network(ring, event->network);
+	struct buf b = { 0 };
+
+	make_room(ring, network);
+	event->seq = ++ring->n_added;
+	denied_event_json(&b, event);
+	*kept = (struct denied_kept){ .seq = event->seq,
+				      .time_ms = event->time_ms,
+				      .older = ring->newest,
+				      .network = network,
+				      .leaves = strcmp(event->kind, "OUT") == 0,
+				      .name = event->name ? xstrdup(event->name) : NULL,
+				      .json = buf_steal(&b) };
+	kept->what = (struct allowed_packet){
+		.dst = event->dst,
+		.name = kept->name,
+		.l4proto = event->l4proto,
+		.port = event->dport,
+		.icmp_type = event->icmp_type,
+		.icmp_code = event->icmp_code,
+	};
+	*(ring->newest ? &ring->newest->newer : &ring->oldest) = kept;
+	ring->newest = kept;
+	ring->n++;
+	*(network->n > 0 ? &network->newest->next : &network->oldest) = kept;
+	network->newest = kept;
+	network->n++;
+	return kept->json;
+}
+
+void denied_ring_free(struct denied_ring *ring)
+{
+	while (ring->n_networks > 0) {
+		struct denied_network *network = ring->networks[ring->n_networks - 1];
+
+		while (network->n > 0)
+			forget_oldest(ring, network);
+		drop_network(ring, network);
+	}
+	free(ring->networks);
+	*ring = (struct denied_ring){ 0 };
+}
+
+bool denied_ring_knows(const struct denied_ring *ring, const char *network)
+{
+	for (size_t i = 0; i < ring->n_networks; i++)
+		if (strcasecmp(ring->networks[i]->name, network) == 0)
+			return true;
+	return false;
+}
+
+static bool is_asked_for(const struct denied_kept *kept, const struct denied_query *query)
+{
+	return kept->time_ms >= query->since_ms &&
+	       (!query->network || strcasecmp(kept->network->name, query->network) == 0);
+}
+
+/* The first later one; who follows is never far behind. */
+static const struct denied_kept *find_after(const struct denied_ring *ring, uint64_t after)
+{
+	const struct denied_kept *kept = ring->newest, *found = NULL;
+
+	for (; kept && kept->seq > after; kept = kept->older)
+		found = kept;
+	return found;
+}
+
+/* By the policy that runs now: the rule may be younger than the event. */
+static bool is_allowed(const struct policy *policy, const struct denied_kept *kept,
+		       size_t *ret_index)
+{
+	const struct network *network =
+		policy && kept->leaves ? policy_find_network(policy, kept->network->name, NULL)
+				       : NULL;
+
+	/* Without a name, names decide nothing. */
+	if (!network || (!kept->name && allowed_by_name(policy, network, &kept->what, ret_index)))
+		return false;
+	return allowed_now(policy, network, &kept->what, ret_index);
+}
+
+static void put_kept(struct json_out *out, const struct denied_kept *kept,
+		     const struct policy *policy)
+{
+	cleanup(cleanup_free) char *json = NULL;
+	size_t index;
+
+	if (is_allowed(policy, kept, &index))
+		json = xasprintf("%.*s,\"allowed_by\":\"egress[%zu]\"}",
+				 (int)strlen(kept->json) - 1, kept->json, index);
+	json_out_text(out, NULL, json ? json : kept->json);
+}
+
+void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
+		      struct json_out *out)
+{
+	uint64_t after = query->after < ring->n_added ? query->after : ring->n_added;
+	const struct denied_kept *kept = find_after(ring, after);
+	size_t start = out->b->len;
+	uint64_t next = after, n = 0;
+
+	json_out_open(out, "events", '[');
+	for (; kept && out->b->len - start < query->max; kept = kept->newer, n++) {
+		if (is_asked_for(kept, query))
+			put_kept(out, kept, query->policy);
+		next = kept->seq;
+	}
+	json_out_close(out, ']');
+	if (!kept)
+		next = ring->n_added;
+	json_out_int(out, "next", (int64_t)next);
+	json_out_bool(out, "more", kept != NULL);
+	json_out_int(out, "missed", (int64_t)(next - after - n));
+}
+
+/* ------------------------------------------------------------------ what was not told */
+
+bool denied_tally_parse(const char *name, char ret_bridge[BRIDGE_NAME_MAX + 1],
+			char ret_kind[DENIED_KIND_MAX + 1])
+{
+	const char *bridge = name + (name[0] == '_');
+	size_t len = strlen(bridge);
+	char tail[32];
+
+	for (size_t i = 0; i < N_JUDGING_KINDS; i++) {
+		size_t n = (size_t)snprintf(tail, sizeof(tail), "-%s-denied", judging_kinds[i]);
+
+		if (len <= n || len - n > BRIDGE_NAME_MAX || strcmp(bridge + len - n, tail) != 0)
+			continue;
+		snprintf(ret_bridge, BRIDGE_NAME_MAX + 1, "%.*s", (int)(len - n), bridge);
+		snprintf(ret_kind, DENIED_KIND_MAX + 1, "%s", judging_kinds[i]);
+		return true;
+	}
+	return false;
+}
+
+/* The first that is not before it. */
+static size_t find_count(const struct denied_counts *counts, const char *bridge, const char *kind,
+			 bool *ret_found)
+{
+	size_t lo = 0, hi = counts->n;
+
+	*ret_found = false;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int order = strcmp(counts->items[mid].bridge, bridge);
+
+		if (order == 0)
+			order = strcmp(counts->items[mid].kind, kind);
+		*ret_found |= order == 0;
+		if (order < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct denied_count *denied_count_of(struct denied_counts *counts, const char *bridge,
+				     const char *kind)
+{
+	struct denied_count *count;
+	bool found;
+	size_t i = find_count(counts, bridge, kind, &found);
+
+	if (found)
+		return &counts->items[i];
+	counts->items = array_grow(counts->items, &counts->cap, counts->n, sizeof(*counts->items));
+	count = &counts->items[i];
+	memmove(count + 1, count, (counts->n++ - i) * sizeof(*count));
+	*count = (struct denied_count){ 0 };
+	snprintf(count->bridge, sizeof(count->bridge), "%s", bridge);
+	snprintf(count->kind, sizeof(count->kind), "%s", kind);
+	return count;
+}
+
+void denied_count_update(struct denied_count *count, uint64_t counter, uint64_t now_ms)
+{
+	count->refused += counter >= count->counter ? counter - count->counter : counter;
+	if (counter != count->counter)
+		count->changed_ms = now_ms;
+	count->quiet = now_ms - count->changed_ms >= QUIET_MS;
+	count->counter = counter;
+}
+
+void denied_count_begin(struct denied_count *count, uint64_t counter)
+{
+	count->counter = counter;
+}
+
+/*
+ * What is neither told nor on its way to us. Any of those on their way may be of this chain: so this may be
+ * too few for a moment, but never too many, as readers of a counter take a smaller one for a new one.
+ */
+void denied_count_settle(struct denied_count *count, uint64_t queued)
+{
+	uint64_t left = count->refused > count->told ? count->refused - count->told : 0;
+
+	if (count->quiet)
+		queued = 0;
+	left = left > queued ? left - queued : 0;
+	if (left > count->suppressed)
+		count->suppressed = left;
+}
+
+struct denied_sum denied_counts_sum(const struct denied_counts *counts, const char *bridge)
+{
+	struct denied_sum sum = { 0 };
+	bool found;
+
+	for (size_t i = find_count(counts, bridge, "", &found);
+	     i < counts->n && strcmp(counts->items[i].bridge, bridge) == 0; i++) {
+		sum.told += counts->items[i].told;
+		sum.suppressed += counts->items[i].suppressed;
+	}
+	return sum;
+}
+
+void denied_counts_free(struct denied_counts *counts)
+{
+	free(counts->items);
+	*counts = (struct denied_counts){ 0 };
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/report/explain_ask.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "dockside/policy/config.h"
+#include "dockside/policy/fields.h"
+
+struct asking {
+	const struct explain_question *q;
+	const struct explain_world *world;
+	const struct network *network;
+	struct explain_cases *cases;
+};
+
+/* ------------------------------------------------------------------ the question */
+
+static int read_proto(struct explain_question *q, const char *text, struct err *err)
+{
+	uint64_t number;
+
+	if (strcmp(text, "tcp") == 0)
+		q->l4proto = IPPROTO_TCP;
+	else if (strcmp(text, "udp") == 0)
+		q->l4proto = IPPROTO_UDP;
+	else if (strcmp(text, "icmp") == 0 || strcmp(text, "icmpv6") == 0)
+		q->icmp = true;
+	else if (parse_uint(text, strlen(text), 1, UINT8_MAX, &number))
+		q->l4proto = (uint8_t)number;
+	else
+		return err_set(err, EINVAL,
+			       "the protocol must be tcp, udp, icmp or a number from 1 to 255, "
+			       "found \"%.40s\"",
+			       text);
+	if (q->l4proto == IPPROTO_ICMP || q->l4proto == IPPROTO_ICMPV6)
+		q->icmp = true;
+	return 0;
+}
+
+static int read_port_and_type(struct explain_question *q, const struct request *request,
+			      struct err *err)
+{
+	const struct json_node *port = request_field(request, "port");
+	bool ports = !q->icmp && (q->l4proto == IPPROTO_TCP || q->l4proto == IPPROTO_UDP);
+
+	q->type = request_string(request, "type");
+	if (q->type && !q->icmp)
+		return err_set(err, EINVAL, "a type is for icmp only");
+	if (port && !ports)
+		return err_set(err, EINVAL, "a port is for tcp and udp only");
+	if (!port && ports)
+		return err_set(err, EINVAL, "tcp and udp need a port: rules are on ports");
+	if (!port)
+		return 0;
+	if (port->u.integer < 1 || port->u.integer > UINT16_MAX)
+		return err_set(err, EINVAL, "the port must be a number from 1 to 65535");
+	q->port = (uint16_t)port->u.integer;
+	return 0;
+}
+
+static int read_source(struct explain_question *q, const struct request *request, struct err *err)
+{
+	const char *src = request_string(request, "source"), *mac = request_string(request, "mac");
+
+	q->has_src = src;
+	q->has_mac = mac;
+	if (src && !ipaddr_parse(src, strlen(src), &q->src))
+		return err_set(err, EINVAL, "the source must be an address, found \"%.64s\"", src);
+	if (mac && !mac_parse(mac, strlen(mac), q->mac))
+		return err_set(err, EINVAL,
+			       "the MAC address must be xx:xx:xx:xx:xx:xx, found \"%.40s\"", mac);
+	return 0;
+}
+
+/* Whether a packet to it would reach one receiver, by the network. */
+static bool is_sendable(const struct ipaddr *addr)
+{
+	static const struct ipaddr broadcast = { FAMILY_IPV4, { 255, 255, 255, 255 } };
+
+	return !ipaddr_is_unspecified(addr) && !ipaddr_is_multicast(addr) &&
+	       !ipaddr_is_loopback(addr) && ipaddr_cmp(addr, &broadcast) != 0;
+}
+
+static int one_receiver(const char *to, struct err *err)
+{
+	return err_set(err, EINVAL,
+		       "%s: only packets to one receiver other than oneself are explained", to);
+}
+
+static int read_destination(struct explain_question *q, struct err *err)
+{
+	size_t len = strlen(q->to);
+
+	q->to_addr = ipaddr_parse(q->to, len, &q->addr);
+	if (q->to_addr && !is_sendable(&q->addr))
+		return one_receiver(q->to, err);
+	if (!q->to_addr && !hostname_valid(q->to, len))
+		return err_set(err, EINVAL,
+			       "the destination must be an address, a name or host, found "
+			       "\"%.64s\"",
+			       q->to);
+	if (q->to_addr && q->has_src && q->addr.family != q->src.family)
+		return err_set(err, EINVAL, "source and destination are not of one family");
+	return 0;
+}
+
+int explain_question_read(const struct request *request, struct explain_question *ret_question,
+			  struct err *err)
+{
+	struct explain_question q = {
+		.from = request_string(request, "from"),
+		.to = request_string(request, "to"),
+	};
+	int r = read_proto(&q, request_string(request, "protocol"), err);
+
+	if (r >= 0)
+		r = read_port_and_type(&q, request, err);
+	if (r >= 0)
+		r = read_source(&q, request, err);
+	if (r >= 0)
+		r = read_destination(&q, err);
+	if (r >= 0)
+		*ret_question = q;
+	return r;
+}
+
+/* ------------------------------------------------------------------ where destinations are */
+
+static void add_route(struct explain_cases *cases, struct prefix to, const char *bridge)
+{
+	cases->routes[cases->n_routes++] = (struct explain_route){ to, bridge };
+}
+
+static void add_host_route(struct explain_cases *cases, const struct ipaddr *addr)
+{
+	add_route(cases, prefix_of_address(addr), NULL);
+}
+
+/* Docker takes the first address for the bridge, of which the configuration says nothing in IPv6. */
+static struct ipaddr gateway6(const struct network *network)
+{
+	return prefix_first_host(&network->subnet6);
+}
+
+/* The bridges' own. */
+static void add_gateways(struct explain_cases *cases, const struct network *network)
+{
+	struct ipaddr gateway = gateway6(network);
+
+	add_host_route(cases, &network->gateway);
+	if (network->has_subnet6)
+		add_host_route(cases, &gateway);
+}
+
+static void add_subnets(struct explain_cases *cases, const struct network *network)
+{
+	add_route(cases, network->subnet, network->bridge);
+	if (network->has_subnet6)
+		add_route(cases, network->subnet6, network->bridge);
+}
+
+static void make_routes(const struct asking *a)
+{
+	static const struct prefix link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
+	const struct policy *policy = a->world->policy;
+	const struct network *draining = a->world->draining;
+	struct explain_cases *cases = a->cases;
+	size_t n = 4 * (policy->n_networks + 1) + a->world->n_host_addrs + 1;
+
+	cases->routes = arena_alloc(&cases->arena, n * sizeof(*cases->routes));
+	for (size_t i = 0; i < a->world->n_host_addrs; i++)
+		add_host_route(cases, &a->world->host_addrs[i]);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		add_gateways(cases, &policy->networks[i]);
+	if (draining)
+		add_gateways(cases, draining);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		add_subnets(cases, &policy->networks[i]);
+	if (draining)
+		add_subnets(cases, draining);
+	add_route(cases, link_local, a->network->bridge);
+}
+
+/* ------------------------------------------------------------------ the source */
+
+static const struct ipaddr *dockside_ip(const struct network *network, enum family family)
+{
+	if (family == FAMILY_IPV4)
+		return network->has_dockside_ip ? &network->dockside_ip : NULL;
+	return network->has_dockside_ip6 ? &network->dockside_ip6 : NULL;
+}
+
+static bool has_dockside_mac(const struct asking *a)
+{
+	return a->network->has_dockside_mac && a->q->has_mac &&
+	       memcmp(a->network->dockside_mac, a->q->mac, 6) == 0;
+}
+
+static void next_addr(struct ipaddr *addr)
+{
+	size_t i = family_bytes(addr->family);
+
+	while (i > 0 && ++addr->b[i - 1] == 0)
+		i--;
+}
+
+/* The host, too, takes what is for all of an IPv4 subnet. */
+static bool is_broadcast(const struct prefix *subnet, const struct ipaddr *addr)
+{
+	struct ipaddr first, last;
+
+	if (subnet->addr.family != FAMILY_IPV4 || subnet->len > 30)
+		return false;
+	prefix_range(subnet, &first, &last);
+	return ipaddr_cmp(addr, &last) == 0;
+}
+
+/* Some container's: the first address that is not known to be somebody else's. False: the network has
+ * no such family, or no address left. */
+static bool make_source(const struct asking *a, const struct ipaddr *dst, struct ipaddr *ret_src)
+{
+	const struct network *network = a->network;
+	bool v4 = dst->family == FAMILY_IPV4;
+	const struct prefix *subnet = v4 ? &network->subnet : &network->subnet6;
+	const struct ipaddr *dockside = dockside_ip(network, dst->family);
+	struct ipaddr gateway, src;
+
+	if (!v4 && !network->has_subnet6)
+		return false;
+	if (dockside && has_dockside_mac(a)) {
+		*ret_src = *dockside;
+		return true;
+	}
+	gateway = v4 ? network->gateway : gateway6(network);
+	for (src = prefix_first_host(subnet); prefix_contains(subnet, &src); next_addr(&src)) {
+		if (ipaddr_cmp(&src, &gateway) == 0 || ipaddr_cmp(&src, dst) == 0 ||
+		    (dockside && ipaddr_cmp(&src, dockside) == 0) || is_broadcast(subnet, &src))
+			continue;
+		*ret_src = src;
+		return true;
+	}
+	return false;
+}
+
+/* As SPEC §3 has it: by every identity that is configured for the family. */
+static bool is_dockside(const struct asking *a, const struct explain_packet *packet)
+{
+	const struct network *network = a->network;
+	const struct ipaddr *ip = dockside_ip(network, packet->src.family);
+
+	if (!ip && !network->has_dockside_mac)
+		return false;
+	return (!ip || ipaddr_cmp(ip, &packet->src) == 0) &&
+	       (!network->has_dockside_mac || has_dockside_mac(a));
+}
+
+/* ------------------------------------------------------------------ cases */
+
+static void add_note(struct explain_case *item, const char *text)
+{
+	if (item->n_notes < ARRAY_SIZE(item->notes))
+		item->notes[item->n_notes++] = text;
+}
+
+static void note_source(const struct asking *a, struct explain_case *item)
+{
+	const struct network *network = a->network;
+	const struct ipaddr *src = &item->packet.src;
+	const struct ipaddr *ip = dockside_ip(network, src->family);
+	struct arena *arena = &a->cases->arena;
+	char s[ADDR_STRLEN];
+
+	if (ip && ipaddr_cmp(ip, src) == 0 && !item->dockside)
+		add_note(item, arena_printf(arena,
+					    "the source is dockside_ip, but without dockside_mac "
+					    "(--mac %s) that is not the dockside container",
+					    mac_format(network->dockside_mac, s)));
+	else if (has_dockside_mac(a) && !item->dockside)
+		add_note(item, "the MAC address is dockside_mac, but the source is not the "
+			       "dockside container's address");
+	if (!prefix_contains(&network->subnet, src) &&
+	    !(network->has_subnet6 && prefix_contains(&network->subnet6, src)))
+		add_note(item, arena_printf(arena, "the source is not in the subnet of %s",
+					    network->name));
+}
+
+/* A number is of the packet's own protocol, where a rule's is IPv4's. */
+static bool read_type_number(const char *text, struct explain_packet *packet)
+{
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	uint64_t type, code = 0;
+
+	if (!parse_uint(text, len, 0, UINT8_MAX, &type) ||
+	    (slash && !parse_uint(slash + 1, strlen(slash + 1), 0, UINT8_MAX, &code)))
+		return false;
+	packet->icmp_type = (uint8_t)type;
+	packet->icmp_code = (uint8_t)code;
+	return true;
+}
+
+static int set_type(const struct explain_question *q, struct explain_packet *packet,
+		    struct err *err)
+{
+	bool v4 = packet->dst.family == FAMILY_IPV4;
+	const char *text = q->type ? q->type : "echo-request";
+	struct icmp_type types[N_FAMILIES] = { 0 };
+	const struct icmp_type *type = &types[packet->dst.family];
+
+	packet->l4proto = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	if (read_type_number(text, packet))
+		return 0;
+	if (!icmp_type_parse(text, strlen(text), &types[FAMILY_IPV4], &types[FAMILY_IPV6]) ||
+	    types[FAMILY_IPV4].any)
+		return err_set(
+			err, EINVAL,
+			"the type must be an ICMP type by name or number, or type/code, found "
+			"\"%.40s\"",
+			text);
+	if (!type->set)
+		return err_set(err, EINVAL, "%s has no counterpart in ICMPv6; give its number",
+			       text);
+	packet->icmp_type = type->type;
+	packet->icmp_code = type->has_code ? type->code : 0;
+	return 0;
+}
+
+static int check_proto(const struct explain_question *q, enum family family, struct err *err)
+{
+	if ((family == FAMILY_IPV4 && q->l4proto == IPPROTO_ICMPV6) ||
+	    (family == FAMILY_IPV6 && q->l4proto == IPPROTO_ICMP))
+		return err_set(err, EINVAL,
+			       "protocol %u is ICMP of the other family; icmp fits both",
+			       q->l4proto);
+	return 0;
+}
+
+static int add_case(const struct asking *a, const struct ipaddr *dst, struct err *err)
+{
+	struct explain_cases *cases = a->cases;
+	struct explain_case *item = &cases->items[cases->n];
+	const struct explain_question *q = a->q;
+	char s[ADDR_STRLEN];
+	int r = check_proto(q, dst->family, err);
+
+	for (size_t i = 0; r >= 0 && i < a->world->policy->n_networks; i++)
+		if (is_broadcast(&a->world->policy->networks[i].subnet, dst))
+			r = one_receiver(ipaddr_format(dst, s), err);
+	if (r < 0)
+		return r;
+	item->packet = (struct explain_packet){
+		.iif = a->network->bridge,
+		.has_mac = q->has_mac,
+		.src = q->src,
+		.dst = *dst,
+		.l4proto = q->l4proto,
+		.dport = q->port,
+	};
+	memcpy(item->packet.mac, q->mac, sizeof(q->mac));
+	r = q->icmp ? set_type(q, &item->packet, err) : 0;
+	if (r < 0)
+		return r;
+	if (!q->has_src && !make_source(a, dst, &item->packet.src))
+		return err_set(
+			err, EINVAL,
+			"%s: a container of %s has no such address to send from; --src tells one "
+			"all the same",
+			ipaddr_format(dst, s), a->network->name);
+	if (ipaddr_cmp(&item->packet.src, dst) == 0)
+		return err_set(err, EINVAL, "%s is source and destination", ipaddr_format(dst, s));
+	item->dockside = is_dockside(a, &item->packet);
+	note_source(a, item);
+	cases->n++;
+	return 0;
+}
+
+/* Of several addresses those that can be asked about: one that cannot is noted, not an error, unless it
+ * is the only one. */
+static int add_cases(const struct asking *a, const struct ipaddr *addrs, size_t n, struct err *err)
+{
+	struct explain_cases *cases = a->cases;
+	int r = 0;
+
+	cases->items = arena_alloc(&cases->arena, (n + 1) * sizeof(*cases->items));
+	for (size_t i = 0; i < n; i++) {
+		struct err why = { 0 };
+		int added;
+
+		if (a->q->has_src && addrs[i].family != a->q->src.family)
+			continue;
+		added = add_case(a, &addrs[i], &why);
+		if (added < 0 && n > 1 && cases->n_notes < ARRAY_SIZE(cases->notes))
+			cases->notes[cases->n_notes++] = arena_strdup(&cases->arena, why.text);
+		if (added < 0 && r == 0)
+			r = err_set(err, -added, "%s", why.text);
+		err_free(&why);
+	}
+	if (cases->n > 0) {
+		err_free(err);
+		return 0;
+	}
+	return r < 0 ? r
+		     : err_set(err, EINVAL, "%s has no address of the source's family", a->q->to);
+}
+
+/* ------------------------------------------------------------------ names */
+
+struct addrs {
+	struct ipaddr *items;
+	size_t n, cap;
+};
+
+static void add_addr(struct addrs *addrs, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < addrs->n; i++)
+		if (ipaddr_cmp(&addrs->items[i], addr) == 0)
+			return;
+	addrs->items = array_grow(addrs->items, &addrs->cap, addrs->n, sizeof(*addrs->items));
+	addrs->items[addrs->n++] = *addr;
+}
+
+/* By the comments of the elements; and of what the set's names are known to be, where a literal took
+ * the place of a name's element. */
+static void collect_from_set(struct addrs *addrs, const struct plan_set *set, const char *name)
+{
+	enum family family = set_type_family(set->type);
+
+	for (size_t i = 0; i < set->n_elems; i++) {
+		struct ipaddr addr = ipaddr_from_bytes(family, set->elems[i].key);
+
+		if (elem_is_of(&set->elems[i], name))
+			add_addr(addrs, &addr);
+	}
+	for (size_t i = 0; i < set->n_hosts; i++) {
+		const struct host *host = set->hosts[i];
+
+		for (size_t k = 0; strcmp(host->name, name) == 0 && k < host->n_addrs; k++)
+			add_addr(addrs, &host->addrs[k]);
+	}
+}
+
+static void collect_from_map(struct addrs *addrs, const struct plan_set *map, const char *name)
+{
+	for (size_t i = 0; i < map->n_elems; i++) {
+		const struct host *host = map->elems[i].host;
+
+		for (size_t k = 0; host && strcmp(host->name, name) == 0 && k < host->n_addrs; k++)
+			add_addr(addrs, &host->addrs[k]);
+	}
+}
+
+static void collect_name(const struct asking *a, struct addrs *addrs)
+{
+	const struct plan *plan = a->world->plan;
+	cleanup(cleanup_free) char *name = lower_case(xstrdup(a->q->to));
+
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		const struct plan_set *set = plan->sets[i];
+
+		if (set->type == SET_IPV4 || set->type == SET_IPV6)
+			collect_from_set(addrs, set, name);
+		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
+			collect_from_map(addrs, set, name);
+	}
+	for (size_t i = 0; i < a->world->n_resolved; i++)
+		add_addr(addrs, &a->world->resolved[i]);
+	for (size_t i = 0; i < a->world->n_looked_up; i++)
+		add_addr(addrs, &a->world->looked_up[i]);
+	if (addrs->n > 0)
+		qsort(addrs->items, addrs->n, sizeof(*addrs->items), ipaddr_order);
+	if (addrs->n > EXPLAIN_CASES_MAX)
+		addrs->n = EXPLAIN_CASES_MAX;
+}
+
+static int ask_name(const struct asking *a, struct err *err)
+{
+	struct addrs addrs = { 0 };
+	struct ipaddr gateway;
+	int r;
+
+	if (strcasecmp(a->q->to, "host") == 0) {
+		add_addr(&addrs, &a->network->gateway);
+		gateway = gateway6(a->network);
+		if (a->network->has_subnet6)
+			add_addr(&addrs, &gateway);
+	} else {
+		collect_name(a, &addrs);
+	}
+	r = addrs.n > 0
+		    ? add_cases(a, addrs.items, addrs.n, err)
+		    : err_set(err, ENOENT,
+			      "%s: no rule has an address of that name; give an address instead "
+			      "(`getent ahosts %s` prints them)",
+			      a->q->to, a->q->to);
+	free(addrs.items);
+	return r;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static const struct network *find_network(const struct explain_world *world, const char *name,
+					  struct err *err)
+{
+	if (world->draining && strcasecmp(world->draining->name, name) == 0)
+		return world->draining;
+	return policy_find_network(world->policy, name, err);
+}
+
+int explain_ask(const struct explain_question *question, const struct explain_world *world,
+		struct explain_cases *ret_cases, struct err *err)
+{
+	struct explain_cases cases = { 0 };
+	struct asking a = { .q = question, .world = world, .cases = &cases };
+	int r;
+
+	a.network = cases.network = find_network(world, question->from, err);
+	if (!a.network)
+		return -EINVAL;
+	make_routes(&a);
+	r = question->to_addr ? add_cases(&a, &question->addr, 1, err) : ask_name(&a, err);
+	if (r < 0)
+		explain_cases_free(&cases);
+	else
+		*ret_cases = cases;
+	return r;
+}
+
+void explain_cases_free(struct explain_cases *cases)
+{
+	arena_free(&cases->arena);
+	*cases = (struct explain_cases){ 0 };
+}

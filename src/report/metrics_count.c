@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A counter that cannot be read is left out: as a zero it would look like traffic when it comes back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/report/metrics.h"
+
+static void add_traffic(struct traffic *traffic, const struct kernel_rule *rule)
+{
+	traffic->packets += rule->packets;
+	traffic->bytes += rule->bytes;
+}
+
+static void count_rule(struct network_traffic *sum, bool accepts, const struct kernel_rule *rule)
+{
+	add_traffic(accepts ? &sum->passed : &sum->refused, rule);
+}
+
+static void count_chain(struct network_traffic *sum, const struct plan_chain *chain,
+			const struct kernel_chain *have)
+{
+	sum->known = true;
+	for (size_t i = 0; i < chain->n_rules && i < have->n_rules; i++)
+		if (chain->rules[i].counter)
+			count_rule(sum, chain->rules[i].verdict == VERDICT_ACCEPT, &have->rules[i]);
+}
+
+static void count_kernel_chain(struct network_traffic *sum, const struct kernel_chain *have)
+{
+	sum->known = true;
+	for (size_t i = 0; i < have->n_rules; i++)
+		if (have->rules[i].counts)
+			count_rule(sum, have->rules[i].accepts, &have->rules[i]);
+}
+
+struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
+				     const char *bridge)
+{
+	bool drains = plan_drains(plan, bridge);
+	struct network_traffic sum = { 0 };
+	struct arena arena = { 0 };
+
+	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
+		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
+		const struct plan_chain *chain = plan_find_chain(plan, name);
+		const struct kernel_chain *have = kernel_find_chain(kernel, name);
+
+		if (chain && have)
+			count_chain(&sum, chain, have);
+		else if (have && drains)
+			count_kernel_chain(&sum, have);
+	}
+	arena_free(&arena);
+	return sum;
+}
+
+/* An entry of the configuration may be several rules of the kernel, one after the other. */
+static void collect_chain(struct metrics *m, const char *network, const char *kind,
+			  const struct plan_chain *chain, const struct kernel_chain *have)
+{
+	const struct origin *origin = NULL;
+	struct metrics_rule *last = NULL;
+
+	for (size_t i = 0; i < chain->n_rules && i < have->n_rules; i++) {
+		const struct plan_rule *rule = &chain->rules[i];
+		const char *comment = rule->comment ? rule->comment : "";
+
+		if (!rule->counter)
+			continue;
+		if (!last || rule->origin != origin || strcmp(last->comment, comment) != 0) {
+			m->rules =
+				array_grow(m->rules, &m->cap_rules, m->n_rules, sizeof(*m->rules));
+			last = &m->rules[m->n_rules++];
+			origin = rule->origin;
+			*last = (struct metrics_rule){
+				.network = network,
+				.chain = kind,
+				.entry = origin == chain->origin ? "built-in" : origin->entry,
+				.comment = comment,
+				.verdict = rule->verdict == VERDICT_ACCEPT ? "passed" : "refused",
+			};
+		}
+		add_traffic(&last->traffic, &have->rules[i]);
+	}
+}
+
+static void add_elem(struct traffic *traffic, const struct kernel_set *have,
+		     const struct elem *elem)
+{
+	const struct elem *found = NULL;
+
+	if (have && have->set.n_elems > 0)
+		found = bsearch(elem, have->set.elems, have->set.n_elems, sizeof(*elem), elem_cmp);
+	if (!found)
+		return;
+	traffic->packets += found->packets;
+	traffic->bytes += found->bytes;
+}
+
+/* NAT rules are elements of two maps, both sorted; a name has its port in both. */
+static void collect_nat(struct metrics *m, const char *network,
+			const struct plan_set *const maps[N_FAMILIES],
+			const struct kernel_set *const have[N_FAMILIES])
+{
+	size_t at[N_FAMILIES] = { 0 };
+
+	for (;;) {
+		const struct elem *first = NULL;
+		struct metrics_rule *rule;
+
+		for (int f = 0; f < N_FAMILIES; f++)
+			if (maps[f] && at[f] < maps[f]->n_elems &&
+			    (!first || elem_cmp(&maps[f]->elems[at[f]], first) < 0))
+				first = &maps[f]->elems[at[f]];
+		if (!first)
+			return;
+		m->rules = array_grow(m->rules, &m->cap_rules, m->n_rules, sizeof(*m->rules));
+		rule = &m->rules[m->n_rules++];
+		*rule = (struct metrics_rule){
+			.network = network,
+			.chain = "NAT",
+			.entry = first->origin->entry,
+			.comment = first->comment ? first->comment : "",
+			.verdict = "redirected",
+		};
+		for (int f = 0; f < N_FAMILIES; f++)
+			if (maps[f] && at[f] < maps[f]->n_elems &&
+			    elem_cmp(&maps[f]->elems[at[f]], first) == 0) {
+				add_elem(&rule->traffic, have[f], first);
+				at[f]++;
+			}
+	}
+}
+
+static struct metrics_network *collect_network(struct metrics *m, const struct plan *plan,
+					       const struct kernel *kernel, const char *network,
+					       const char *bridge)
+{
+	const struct kernel_set *have_maps[N_FAMILIES];
+	const struct plan_set *maps[N_FAMILIES];
+	struct metrics_network *item = &m->networks[m->n_networks];
+	struct arena arena = { 0 };
+
+	*item = (struct metrics_network){
+		.name = network,
+		.traffic = network_count(plan, kernel, bridge),
+	};
+	if (m->state.denied)
+		item->denied = denied_counts_sum(m->state.denied, bridge);
+	m->n_networks += item->traffic.known;
+	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
+		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
+		const struct plan_chain *chain = plan_find_chain(plan, name);
+		const struct kernel_chain *have = kernel_find_chain(kernel, name);
+
+		if (chain && have)
+			collect_chain(m, network, judging_kinds[k], chain, have);
+	}
+	for (int f = 0; f < N_FAMILIES; f++) {
+		const char *name =
+			plan_chain_name(&arena, bridge, f == FAMILY_IPV4 ? "nat4" : "nat6");
+
+		maps[f] = plan_find_set(plan, name);
+		have_maps[f] = kernel_find_set(kernel, name);
+	}
+	if (have_maps[FAMILY_IPV4] || have_maps[FAMILY_IPV6])
+		collect_nat(m, network, maps, have_maps);
+	arena_free(&arena);
+	return item;
+}
+
+/* Of addresses alone: those of ports are part of their rules. */
+static void collect_set(struct metrics *m, const struct kernel *kernel, const struct plan_set *set)
+{
+	const struct kernel_set *have = kernel_find_set(kernel, set->name);
+
+	if (!have || (set->type != SET_IPV4 && set->type != SET_IPV6))
+		return;
+	m->sets[m->n_sets++] = (struct metrics_set){
+		.name = set->name,
+		.entry = set->origin ? set->origin->entry : "",
+		.v4 = set->type == SET_IPV4,
+		.n = have->set.n_elems,
+	};
+}
+
+void metrics_collect(const struct policy *policy, const struct plan *plan,
+		     const struct kernel *kernel, const struct names *names,
+		     const struct metrics_state *state, struct metrics *ret_metrics)
+{
+	struct metrics m = { .policy = policy, .names = names, .state = *state };
+
+	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
+	m.managed = xcalloc(policy->n_networks + 1, sizeof(*m.managed));
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (network_managed(&policy->networks[i]))
+			m.managed[m.n_managed++] = i;
+	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
+	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
+	for (size_t i = 0; i < policy->n_networks; i++)
+		collect_network(&m, plan, kernel, policy->networks[i].name,
+				policy->networks[i].bridge);
+	for (size_t i = 0; i < state->n_draining; i++)
+		collect_network(&m, plan, kernel, state->draining[i].name,
+				state->draining[i].bridge)
+			->draining = true;
+	for (size_t i = 0; i < plan->n_sets; i++)
+		collect_set(&m, kernel, plan->sets[i]);
+	for (size_t i = 0; i < names->n; i++)
+		for (int k = 0; k < N_FAMILIES; k++)
+			m.answers[m.n_answers++] = (struct metrics_answers){
+				.name = &names->items[i],
+				.family = &names->items[i].families[k],
+				.v4 = k == FAMILY_IPV4,
+			};
+	m.n_lines = metrics_count_lines(&m);
+	*ret_metrics = m;
+}
+
+void metrics_free(struct metrics *m)
+{
+	if (!m)
+		return;
+	free(m->managed);
+	free(m->networks);
+	free(m->rules);
+	free(m->sets);
+	free(m->answers);
+	*m = (struct metrics){ 0 };
+}
+
+const unsigned loop_limits[LOOP_BUCKETS] = { 100,   500,    1000,   5000,   10000,
+					     50000, 100000, 500000, 1000000 };
+
+void loop_note(struct loop_times *times, uint64_t us)
+{
+	size_t i = 0;
+
+	while (i < LOOP_BUCKETS && us > loop_limits[i])
+		i++;
+	times->buckets[i]++;
+	times->n++;
+	times->sum_us += us;
+	if (us > times->max_us)
+		times->max_us = us;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What resolv.conf(5) says, as glibc reads it, and which names its search domains make of one. Pure.
+ * Not taken: `rotate` (the client itself spares a server that is busy or dead), `sortlist`, EDNS and the other
+ * options; and $LOCALDOMAIN, $RES_OPTIONS and $HOSTALIASES, as an environment is not the policy.
+ */
+#ifndef DOCKSIDE_SYSTEM_DNS_CONF_H
+#define DOCKSIDE_SYSTEM_DNS_CONF_H
+
+#include <stddef.h>
+
+#include "dockside/base/addr.h"
+
+#define DNS_SERVERS_MAX 3u /* as in glibc: more are not asked */
+#define DNS_SEARCH_MAX 32u
+#define DNS_ZONE_MAX 15u /* an interface's name, or its number */
+
+struct dns_server {
+	struct ipaddr addr;
+	char zone[DNS_ZONE_MAX + 1]; /* "eth0" of fe80::1%eth0; empty: none */
+};
+
+struct dns_conf {
+	struct dns_server servers[DNS_SERVERS_MAX];
+	size_t n_servers; /* at least one: 127.0.0.1 where the file has none */
+	char *search[DNS_SEARCH_MAX];
+	size_t n_search;
+	unsigned ndots;	    /* 0 to 15 */
+	unsigned timeout_s; /* of a try, at most; 1 to 30 */
+	unsigned attempts;  /* of each server; 1 to 5 */
+};
+
+/* Every text gives a usable result: the parser passes over lines that make no sense. hostname is
+ * the machine's, whose domain is searched where the file says nothing. dns_conf_free() when done. */
+void dns_conf_parse(const char *text, size_t len, const char *hostname, struct dns_conf *ret_conf);
+void dns_conf_free(struct dns_conf *conf);
+
+/* How many names may be meant by one, and the i-th that is tried; the caller's. */
+size_t dns_conf_candidates(const struct dns_conf *conf);
+char *dns_conf_candidate(const struct dns_conf *conf, const char *name, size_t i);
+
+#endif

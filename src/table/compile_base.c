@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compile_base.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+
+struct base {
+	struct plan *plan;
+	const struct origin *built_in;
+	struct base_chains chains;
+};
+
+static struct plan_chain *base_chain(struct base *c, const char *name, enum base_hook hook)
+{
+	struct plan_chain *chain = plan_add_chain(c->plan, name, c->built_in);
+
+	chain->hook = hook;
+	return chain;
+}
+
+static struct plan_rule *emit_dispatch(struct base *c, struct plan_chain *chain,
+				       struct plan_set *map)
+{
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	out->verdict = VERDICT_VMAP;
+	out->set = map;
+	return out;
+}
+
+static struct plan_set *dispatch_map(struct base *c, const char *name)
+{
+	return plan_add_set(c->plan, MAP_DISPATCH, name, c->built_in);
+}
+
+static void emit_lookups(struct base *c, struct plan_chain *chain)
+{
+	struct plan_rule *out;
+
+	if (c->plan->options.log_group == 0)
+		return;
+	c->chains.lookups = plan_add_set(c->plan, SET_BRIDGES, LOOKUPS_SET, c->built_in);
+	c->chains.lookups->limit = true;
+	c->chains.lookups->comment = "bridges whose DNS replies the daemon hears";
+	out = chain_add_rule(chain, c->built_in);
+	rule_add_match(out, MATCH_DNS_REPLY);
+	rule_add_match(out, MATCH_OIFNAME_SET)->u.set = c->chains.lookups;
+	out->verdict = VERDICT_COPY;
+	out->log = LOOKUPS_PREFIX;
+	out->log_group = c->plan->options.log_group;
+}
+
+static void emit_forward(struct base *c)
+{
+	struct plan_chain *chain = base_chain(c, "forward", BASE_FORWARD);
+	struct plan_rule *out;
+
+	emit_lookups(c, chain);
+	out = chain_add_rule(chain, c->built_in);
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
+	out->mark = c->plan->options.mark_bit;
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	c->chains.dispatch = dispatch_map(c, "dispatch");
+	emit_dispatch(c, chain, c->chains.dispatch)->mark = c->plan->options.mark_bit;
+	out = chain_add_rule(chain, c->built_in);
+	out->unmark = c->plan->options.mark_bit;
+	out->verdict = VERDICT_CONTINUE;
+	out->comment = "from no managed network";
+}
+
+/* The proof of judgement is for the shim alone, whose chain is between forward and this one: a mark leaves as it
+ * came, and what others save of it with the connection does not hold our bit. */
+static void emit_forward_end(struct base *c)
+{
+	struct plan_chain *chain = base_chain(c, "forward-end", BASE_FORWARD_END);
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_MARK)->u.mark = c->plan->options.mark_bit;
+	out->unmark = c->plan->options.mark_bit;
+	out->verdict = VERDICT_CONTINUE;
+}
+
+/*
+ * Replies from outside come by no bridge, as a rule: they are spared the lookup. Frames to a reserved address
+ * enter by a port of the bridge, past all rules that ask for the bridge; no IP packet has business there.
+ */
+static void emit_raw(struct base *c)
+{
+	struct plan_chain *chain = base_chain(c, "raw", BASE_PREROUTING_RAW);
+	struct plan_rule *out;
+
+	c->chains.dispatch_source = dispatch_map(c, "dispatch-source");
+	rule_add_match(emit_dispatch(c, chain, c->chains.dispatch_source), MATCH_IIF_BRIDGE);
+	out = chain_add_rule(chain, c->built_in);
+	rule_add_match(out, MATCH_RESERVED_MAC);
+	out->counter = true;
+	out->verdict = VERDICT_DROP;
+	out->comment = "past the bridge, by its port";
+}
+
+/*
+ * The kernel reads hop-by-hop options before the first hook (ip6_rcv_core() in net/ipv6/ip6_input.c), where bridged
+ * frames with two VLAN tags or to a reserved address have met no rule, and answers a bad one by "parameter
+ * problem", with the packet in it, to whatever source it has.
+ */
+static void emit_output(struct base *c)
+{
+	static const uint8_t codes[] = { ICMP6_PARAMPROB_HEADER, ICMP6_PARAMPROB_OPTION };
+	struct plan_chain *chain = base_chain(c, "output", BASE_OUTPUT);
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		struct plan_rule *out = chain_add_rule(chain, c->built_in);
+		struct match *match = rule_add_match(out, MATCH_ICMP);
+
+		match->u.icmp.family = FAMILY_IPV6;
+		match->u.icmp.type = ICMP6_PARAM_PROB;
+		match->u.icmp.has_code = true;
+		match->u.icmp.code = codes[i];
+		out->counter = true;
+		out->verdict = VERDICT_DROP;
+		out->comment = "about hop-by-hop options";
+	}
+}
+
+static void emit_input(struct base *c)
+{
+	struct plan_chain *chain = base_chain(c, "input", BASE_INPUT);
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
+	out->counter = true;
+	out->verdict = VERDICT_ACCEPT;
+	c->chains.dispatch_host = dispatch_map(c, "dispatch-host");
+	emit_dispatch(c, chain, c->chains.dispatch_host);
+}
+
+static void emit_prerouting(struct base *c)
+{
+	struct plan_chain *chain = base_chain(c, "prerouting", BASE_PREROUTING_NAT);
+
+	c->chains.dispatch_nat = dispatch_map(c, "dispatch-nat");
+	emit_dispatch(c, chain, c->chains.dispatch_nat);
+}
+
+struct base_chains compile_base(struct plan *plan, const struct origin *built_in, bool any_host,
+				bool any_nat)
+{
+	struct base c = { .plan = plan, .built_in = built_in };
+
+	emit_raw(&c);
+	emit_forward(&c);
+	emit_forward_end(&c);
+	emit_output(&c);
+	if (any_host)
+		emit_input(&c);
+	if (any_nat)
+		emit_prerouting(&c);
+	return c.chains;
+}

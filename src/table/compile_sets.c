@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compile_sets.h"
+
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/table/compile.h"
+
+/* A set name made of ports stays readable up to here; a longer list is hashed. */
+#define PORTS_NAME_MAX 60
+
+void compile_sets_init(struct compile_sets *c, const struct policy *policy,
+		       const struct hosts *hosts, struct plan *plan)
+{
+	*c = (struct compile_sets){ .policy = policy, .hosts = hosts, .plan = plan };
+	plan->never = hosts->never;
+	c->ipsets = xcalloc(policy->n_ipsets + 1, sizeof(*c->ipsets));
+	c->names = xcalloc(hosts->n + 1, sizeof(*c->names));
+}
+
+static void do_nothing(void *node)
+{
+	(void)node;
+}
+
+void compile_sets_free(struct compile_sets *c)
+{
+	tdestroy(c->port_sets, do_nothing);
+	free(c->ipsets);
+	free(c->names);
+}
+
+struct port_set {
+	const struct portrange *ports; /* the policy's */
+	size_t n;
+	const struct plan_set *set;
+};
+
+static int cmp_ports(const void *a, const void *b)
+{
+	const struct port_set *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	return memcmp(x->ports, y->ports, x->n * sizeof(*x->ports));
+}
+
+static const char *ports_name(struct arena *arena, const struct portrange *ports, size_t n)
+{
+	struct buf b = { 0 };
+	const char *name;
+
+	buf_puts(&b, "ports");
+	for (size_t i = 0; i < n; i++) {
+		buf_putc(&b, '_');
+		portrange_put(&b, &ports[i]);
+	}
+	if (b.len <= PORTS_NAME_MAX)
+		name = arena_strdup(arena, b.data);
+	else
+		name = arena_printf(arena, "ports_%zu_%016llx", n,
+				    (unsigned long long)hash64(HASH_SEED, b.data, b.len));
+	buf_free(&b);
+	return name;
+}
+
+/* The set of exactly these ports, made at its first use. */
+const struct plan_set *compile_port_set(struct compile_sets *c, const struct portrange *ports,
+					size_t n)
+{
+	struct port_set probe = { .ports = ports, .n = n };
+	struct port_set **found = tfind(&probe, &c->port_sets, cmp_ports);
+	struct plan_set *set;
+
+	if (found)
+		return (*found)->set;
+	set = plan_add_set(c->plan, SET_PORTS, ports_name(&c->plan->arena, ports, n), NULL);
+	probe.set = set;
+	for (size_t i = 0; i < n; i++) {
+		struct elem *elem = set_add_elem(set, NULL);
+
+		store_port(elem->key, ports[i].lo);
+		store_port(elem->last, ports[i].hi);
+		set->interval |= ports[i].lo != ports[i].hi;
+	}
+	if (!tsearch(arena_memdup(&c->plan->arena, &probe, sizeof(probe)), &c->port_sets,
+		     cmp_ports))
+		abort(); /* out of memory */
+	return set;
+}
+
+static void add_prefix(struct plan_set *set, const struct prefix *prefix,
+		       const struct origin *origin)
+{
+	struct elem *elem = set_add_elem(set, origin);
+	struct ipaddr first, last;
+
+	prefix_range(prefix, &first, &last);
+	memcpy(elem->key, first.b, sizeof(first.b));
+	memcpy(elem->last, last.b, sizeof(last.b));
+}
+
+static const char *host_comment(struct plan *plan, const char *name)
+{
+	char text[COMMENT_MAX + 1] = "";
+
+	comment_add_name(text, name);
+	return plan_intern(plan, text);
+}
+
+static const char *joined_comment(struct plan *plan, const struct elem *elems, size_t n)
+{
+	char text[COMMENT_MAX + 1] = "";
+
+	for (size_t i = 0; i < n; i++)
+		comment_add_name(text, elems[i].comment);
+	return plan_intern(plan, text);
+}
+
+static int cmp_elem_names(const void *a, const void *b)
+{
+	const struct elem *x = a, *y = b;
+	int r = elem_cmp(x, y);
+
+	return r ? r : strcmp(x->comment ? x->comment : "", y->comment ? y->comment : "");
+}
+
+static void add_host_elems(struct plan *plan, struct plan_set *set, const struct host *host,
+			   unsigned timeout_s)
+{
+	enum family family = set_type_family(set->type);
+	const char *name = host_comment(plan, host->name);
+
+	for (size_t i = 0; i < host->n_addrs; i++) {
+		struct elem *elem;
+
+		if (host->addrs[i].family != family || set_refuses(plan, set, &host->addrs[i]))
+			continue;
+		elem = set_add_elem(set, set->origin);
+		memcpy(elem->key, host->addrs[i].b, sizeof(elem->key));
+		memcpy(elem->last, host->addrs[i].b, sizeof(elem->last));
+		elem->comment = name;
+		elem->timeout_ms = 1000ull * timeout_s;
+	}
+}
+
+/* Literals have no comment. An address of several names becomes one element; one that is a literal
+ * too needs no name to stay, and sorts first. */
+void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeout_s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_elems; i++)
+		if (!set->elems[i].comment)
+			set->elems[n++] = set->elems[i];
+	set->n_elems = n;
+	for (size_t i = 0; i < set->n_hosts; i++)
+		add_host_elems(plan, set, set->hosts[i], timeout_s);
+	if (set->n_elems == 0)
+		return;
+	qsort(set->elems, set->n_elems, sizeof(*set->elems), cmp_elem_names);
+	n = 0;
+	for (size_t i = 0, next; i < set->n_elems; i = next) {
+		next = i + 1;
+		while (next < set->n_elems && elem_cmp(&set->elems[i], &set->elems[next]) == 0)
+			next++;
+		set->elems[n] = set->elems[i];
+		if (next > i + 1 && set->elems[n].comment)
+			set->elems[n].comment = joined_comment(plan, &set->elems[i], next - i);
+		n++;
+	}
+	set->n_elems = n;
+}
+
+static struct plan_set *add_dest_set(struct compile_sets *c, enum dest_set kind, const char *prefix,
+				     const char *name, const struct origin *origin)
+{
+	static const char *const suffixes[] = { "-v4", "-v6", "-net4", "-net6" };
+	bool v4 = kind == DEST_SET_V4 || kind == DEST_SET_NET4;
+	struct plan_set *set;
+
+	set = plan_add_set(c->plan, v4 ? SET_IPV4 : SET_IPV6,
+			   plan_set_name(&c->plan->arena, prefix, name, suffixes[kind]), origin);
+	set->interval = kind == DEST_SET_NET4 || kind == DEST_SET_NET6;
+	set->timeout = !set->interval;
+	set->comment = arena_printf(&c->plan->arena, "%.*s", COMMENT_MAX, origin->entry);
+	return set;
+}
+
+const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
+{
+	const struct ipset *ipset = &c->policy->ipsets[index];
+	struct dest_sets *sets = &c->ipsets[index];
+	const struct origin *origin;
+	bool needed[N_DEST_SETS];
+
+	if (sets->sets[DEST_SET_V4])
+		return sets;
+	origin = plan_origin(c->plan, NULL, arena_printf(&c->plan->arena, "ipset %s", ipset->name),
+			     ipset->loc);
+	/* One set always, so that an empty ipset has a rule that matches nothing. */
+	needed[DEST_SET_V4] = true;
+	needed[DEST_SET_V6] = ipset->n_hostnames > 0;
+	needed[DEST_SET_NET4] = needed[DEST_SET_NET6] = false;
+	for (size_t i = 0; i < ipset->n_prefixes; i++) {
+		const struct prefix *prefix = &ipset->prefixes[i];
+		bool v4 = prefix->addr.family == FAMILY_IPV4;
+
+		if (prefix_is_address(prefix))
+			needed[v4 ? DEST_SET_V4 : DEST_SET_V6] = true;
+		else
+			needed[v4 ? DEST_SET_NET4 : DEST_SET_NET6] = true;
+	}
+	for (int kind = 0; kind < N_DEST_SETS; kind++)
+		if (needed[kind])
+			sets->sets[kind] =
+				add_dest_set(c, (enum dest_set)kind, "ipset-", ipset->name, origin);
+	for (size_t i = 0; i < ipset->n_prefixes; i++) {
+		const struct prefix *prefix = &ipset->prefixes[i];
+		bool v4 = prefix->addr.family == FAMILY_IPV4;
+
+		if (prefix_is_address(prefix))
+			add_prefix(sets->sets[v4 ? DEST_SET_V4 : DEST_SET_V6], prefix, origin);
+		else
+			add_prefix(sets->sets[v4 ? DEST_SET_NET4 : DEST_SET_NET6], prefix, origin);
+	}
+	if (ipset->n_hostnames == 0)
+		return sets;
+	for (int kind = DEST_SET_V4; kind <= DEST_SET_V6; kind++) {
+		struct plan_set *set = sets->sets[kind];
+
+		set->opens = never_opens_ipset(c->policy, index);
+		set->hosts = arena_alloc(&c->plan->arena,
+					 ipset->n_hostnames * sizeof(const struct host *));
+		for (size_t i = 0; i < ipset->n_hostnames; i++)
+			set->hosts[set->n_hosts++] = hosts_find(c->hosts, ipset->hostnames[i]);
+		compile_host_elems(c->plan, set, c->hosts->timeout_s);
+	}
+	return sets;
+}
+
+const struct dest_sets *compile_name(struct compile_sets *c, const char *name)
+{
+	const struct host *host = hosts_find(c->hosts, name);
+	struct dest_sets *sets = &c->names[host - c->hosts->items];
+	const struct origin *origin;
+
+	if (sets->sets[DEST_SET_V4])
+		return sets;
+	origin = plan_origin(c->plan, NULL, arena_printf(&c->plan->arena, "host %s", name),
+			     (struct loc){ 0 });
+	for (int kind = DEST_SET_V4; kind <= DEST_SET_V6; kind++) {
+		struct plan_set *set = add_dest_set(c, (enum dest_set)kind, "host-", name, origin);
+
+		sets->sets[kind] = set;
+		set->opens = never_opens_name(c->policy, name);
+		set->hosts = arena_alloc(&c->plan->arena, sizeof(const struct host *));
+		set->hosts[set->n_hosts++] = host;
+		compile_host_elems(c->plan, set, c->hosts->timeout_s);
+	}
+	return sets;
+}

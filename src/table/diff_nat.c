@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/table/diff.h"
+
+#define NAT_CHAIN "prerouting"
+#define NAT_MAP "dispatch-nat"
+
+bool diff_keep_nat(struct plan *plan, const struct kernel *kernel)
+{
+	const struct kernel_chain *have = kernel_find_chain(kernel, NAT_CHAIN);
+	const struct plan_set *dispatch = plan_find_set(plan, "dispatch");
+	struct plan_chain *chain;
+	struct plan_rule *rule;
+
+	if (!have || have->hook != BASE_PREROUTING_NAT || !have->as_ours || !dispatch ||
+	    plan_find_chain(plan, NAT_CHAIN))
+		return false;
+	chain = plan_add_chain(plan, NAT_CHAIN, dispatch->origin);
+	chain->hook = BASE_PREROUTING_NAT;
+	rule = chain_add_rule(chain, dispatch->origin);
+	rule->verdict = VERDICT_VMAP;
+	rule->set = plan_find_set(plan, NAT_MAP); /* a draining network's */
+	if (!rule->set)
+		rule->set = plan_add_set(plan, MAP_DISPATCH, NAT_MAP, dispatch->origin);
+	plan_finish(plan);
+	return true;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/table/nft_text.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/policy/model.h"
+#include "dockside/table/nft_script.h"
+
+/* The headers of a packet are all that is wanted of it: IPv6 extension headers and ports fit in. */
+#define LOG_SNAPLEN 128
+
+/*
+ * All networks share this, which is less than the daemon's socket holds beside refusals; one of them can
+ * take no more than a third of it. A reply that was not cut into fragments fits in: resolvers ask for 1232
+ * bytes or so.
+ */
+#define COPY_RATE (3 * LOOKUPS_RATE)
+#define COPY_SNAPLEN 1500
+
+/* ------------------------------------------------------------------ rules */
+
+static void text_ct_states(struct buf *b, unsigned states)
+{
+	static const char *const names[] = { "established", "related", "untracked", "invalid" };
+	const char *separator = "ct state ";
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!(states & 1u << i))
+			continue;
+		buf_puts(b, separator);
+		buf_puts(b, names[i]);
+		separator = ",";
+	}
+}
+
+static void text_prefix(struct buf *b, const char *field, const struct prefix *prefix)
+{
+	char s[ADDR_STRLEN];
+
+	buf_puts(b, prefix->addr.family == FAMILY_IPV4 ? "ip " : "ip6 ");
+	buf_puts(b, field);
+	buf_putc(b, ' ');
+	buf_puts(b, prefix_is_address(prefix) ? ipaddr_format(&prefix->addr, s)
+					      : prefix_format(prefix, s));
+}
+
+static void text_icmp(struct buf *b, const struct match *match)
+{
+	bool v4 = match->u.icmp.family == FAMILY_IPV4;
+	const char *name = v4 ? "icmp" : "icmpv6";
+
+	if (match->u.icmp.type == (v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST))
+		buf_printf(b, "%s type echo-request", name);
+	else
+		buf_printf(b, "%s type %u", name, match->u.icmp.type);
+	if (match->u.icmp.has_code)
+		buf_printf(b, " %s code %u", name, match->u.icmp.code);
+}
+
+static void text_match(struct buf *b, const struct match *match)
+{
+	char s[ADDR_STRLEN];
+
+	switch (match->kind) {
+	case MATCH_OIFNAME:
+		buf_puts(b, "oifname \"");
+		buf_puts(b, match->u.name);
+		buf_putc(b, '"');
+		break;
+	case MATCH_OIFNAME_SET:
+		buf_printf(b, "oifname @%s", match->u.set->name);
+		break;
+	case MATCH_IIF_BRIDGE:
+		buf_puts(b, "meta iifkind \"bridge\"");
+		break;
+	case MATCH_DNS_REPLY:
+		buf_puts(b, "udp sport 53 ct direction reply");
+		break;
+	case MATCH_CT_STATE:
+		text_ct_states(b, match->u.ct_states);
+		break;
+	case MATCH_NFPROTO:
+		buf_puts(b, match->u.family == FAMILY_IPV4 ? "meta nfproto ipv4"
+							   : "meta nfproto ipv6");
+		break;
+	case MATCH_SADDR:
+		text_prefix(b, match->negated ? "saddr !=" : "saddr", &match->u.prefix);
+		break;
+	case MATCH_DADDR:
+		text_prefix(b, match->negated ? "daddr !=" : "daddr", &match->u.prefix);
+		break;
+	case MATCH_SADDR_RANGE:
+		buf_puts(b,
+			 match->u.range.first.family == FAMILY_IPV4 ? "ip saddr " : "ip6 saddr ");
+		buf_puts(b, ipaddr_format(&match->u.range.first, s));
+		buf_putc(b, '-');
+		buf_puts(b, ipaddr_format(&match->u.range.last, s));
+		break;
+	case MATCH_SADDR_SET:
+		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip saddr @" : "ip6 saddr @");
+		buf_puts(b, match->u.set->name);
+		break;
+	case MATCH_SOURCE_ROUTE:
+		buf_puts(b, "fib saddr type unicast fib saddr . iif oif exists");
+		break;
+	case MATCH_DADDR_SET:
+		buf_puts(b, match->u.set->type == SET_IPV4 ? "ip daddr @" : "ip6 daddr @");
+		buf_puts(b, match->u.set->name);
+		break;
+	case MATCH_ETHER_SADDR:
+		buf_puts(b, "ether saddr ");
+		buf_puts(b, mac_format(match->u.mac, s));
+		break;
+	case MATCH_RESERVED_MAC:
+		buf_puts(b, "meta pkttype multicast "
+			    "ether daddr 01:80:c2:00:00:00-01:80:c2:00:00:0f");
+		break;
+	case MATCH_L4PROTO:
+		buf_puts(b, "meta l4proto ");
+		buf_puts(b, l4proto_name(match->u.l4proto));
+		break;
+	case MATCH_DPORT:
+		buf_puts(b, l4proto_name(match->u.dport.l4proto));
+		buf_puts(b, " dport ");
+		portrange_put(b, &match->u.dport.range);
+		break;
+	case MATCH_DPORT_SET:
+		buf_puts(b, l4proto_name(match->u.dport_set.l4proto));
+		buf_puts(b, " dport @");
+		buf_puts(b, match->u.dport_set.set->name);
+		break;
+	case MATCH_ICMP:
+		text_icmp(b, match);
+		break;
+	case MATCH_MARK:
+		buf_printf(b, "meta mark & 0x%08x == 0x%08x", match->u.mark, match->u.mark);
+		break;
+	}
+}
+
+/* Word by word: there is one before each rule that refuses. */
+static void text_log(struct buf *b, const struct plan_rule *rule)
+{
+	buf_puts(b, "counter name \"");
+	buf_puts(b, rule->tally->name);
+	buf_puts(b, "\" limit name \"");
+	buf_puts(b, rule->limit->name);
+	buf_puts(b, "\" log prefix \"");
+	buf_puts(b, rule->log);
+	buf_puts(b, "\" group ");
+	buf_uint(b, rule->log_group);
+	buf_puts(b, " snaplen ");
+	buf_uint(b, LOG_SNAPLEN);
+}
+
+static void text_verdict(struct buf *b, const struct plan_rule *rule)
+{
+	switch (rule->verdict) {
+	case VERDICT_ACCEPT:
+		buf_puts(b, "accept");
+		break;
+	case VERDICT_DROP:
+		buf_puts(b, "drop");
+		break;
+	case VERDICT_RESET:
+		buf_puts(b, "reject with tcp reset");
+		break;
+	case VERDICT_GOTO:
+		buf_puts(b, "goto ");
+		buf_puts(b, rule->target);
+		break;
+	case VERDICT_VMAP:
+		buf_printf(b, "iifname vmap @%s", rule->set->name);
+		break;
+	case VERDICT_DNAT:
+		buf_printf(b, "dnat %s to meta l4proto . th dport map @%s",
+			   rule->set->type == MAP_NAT4 ? "ip" : "ip6", rule->set->name);
+		break;
+	case VERDICT_CONTINUE:
+		buf_puts(b, "continue");
+		break;
+	case VERDICT_LOG:
+		text_log(b, rule);
+		break;
+	case VERDICT_COPY:
+		buf_printf(b,
+			   "limit rate %d/second burst %d packets log prefix \"%s\" group %u "
+			   "snaplen %d",
+			   COPY_RATE, COPY_RATE, rule->log, rule->log_group, COPY_SNAPLEN);
+		break;
+	}
+}
+
+/* nft has no escapes in strings: a quote cannot be in one (FACTS §2). The config layer has replaced
+ * those and refused control characters; what an element in the kernel says is not ours to trust. */
+void text_comment(struct buf *b, const char *comment)
+{
+	size_t start;
+
+	if (!comment || !comment[0])
+		return;
+	buf_puts(b, "comment \"");
+	start = b->len;
+	buf_puts(b, comment);
+	for (char *p = b->data + start; *p; p++)
+		if (*p == '"' || (unsigned char)*p < ' ')
+			*p = '\'';
+	buf_putc(b, '"');
+}
+
+void nft_text_rule(struct buf *b, const struct plan_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		text_match(b, &rule->matches[i]);
+		buf_putc(b, ' ');
+	}
+	if (rule->mark)
+		buf_printf(b, "meta mark set meta mark | 0x%08x ", rule->mark);
+	if (rule->unmark)
+		buf_printf(b, "meta mark set meta mark & 0x%08x ", ~rule->unmark);
+	if (rule->counter)
+		buf_puts(b, "counter ");
+	if (rule->judged)
+		buf_printf(b, "ct label set %d ", JUDGED_LABEL);
+	text_verdict(b, rule);
+	if (rule->comment)
+		buf_putc(b, ' ');
+	text_comment(b, rule->comment);
+}
+
+void nft_text_hash(struct plan *plan)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < plan->n_chains; i++) {
+		struct plan_chain *chain = plan->chains[i];
+
+		buf_reset(&b);
+		for (size_t k = 0; k < chain->n_rules; k++) {
+			nft_text_rule(&b, &chain->rules[k]);
+			buf_putc(&b, '\n');
+		}
+		chain->hash = hash64(HASH_SEED, buf_str(&b), b.len);
+	}
+	buf_free(&b);
+}
+
+/* ------------------------------------------------------------------ elements */
+
+static void text_addr_bytes(struct buf *b, enum family family, const uint8_t *bytes)
+{
+	struct ipaddr addr = ipaddr_from_bytes(family, bytes);
+	char s[ADDR_STRLEN];
+
+	buf_puts(b, ipaddr_format(&addr, s));
+}
+
+/* An address range as a prefix where it is one: that is how an operator wrote it. */
+static void text_addr_range(struct buf *b, enum family family, const struct elem *elem)
+{
+	size_t bits = 8 * family_bytes(family), len = 0;
+
+	text_addr_bytes(b, family, elem->key);
+	if (memcmp(elem->key, elem->last, sizeof(elem->key)) == 0)
+		return;
+	while (len < bits && !((elem->key[len / 8] ^ elem->last[len / 8]) & 0x80u >> len % 8))
+		len++;
+	for (size_t i = len; i < bits; i++) {
+		if ((elem->key[i / 8] & 0x80u >> i % 8) || !(elem->last[i / 8] & 0x80u >> i % 8)) {
+			buf_putc(b, '-');
+			text_addr_bytes(b, family, elem->last);
+			return;
+		}
+	}
+	buf_printf(b, "/%zu", len);
+}
+
+void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	struct portrange range;
+
+	switch (type) {
+	case SET_IPV4:
+		text_addr_range(b, FAMILY_IPV4, elem);
+		break;
+	case SET_IPV6:
+		text_addr_range(b, FAMILY_IPV6, elem);
+		break;
+	case SET_PORTS:
+		range.lo = load_port(elem->key);
+		range.hi = load_port(elem->last);
+		portrange_put(b, &range);
+		break;
+	case SET_BRIDGES:
+	case MAP_DISPATCH:
+		buf_printf(b, "\"%.*s\"", (int)sizeof(elem->key), (const char *)elem->key);
+		break;
+	case MAP_NAT4:
+	case MAP_NAT6:
+		buf_printf(b, "%s . %u", l4proto_name(elem->key[0]), load_port(elem->key + 4));
+		break;
+	case SET_UNKNOWN:
+		abort(); /* never written, only deleted */
+	}
+}
+
+static void text_data(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	bool v4 = type == MAP_NAT4;
+
+	if (type == MAP_DISPATCH) {
+		buf_printf(b, " : goto %s", elem->target);
+	} else if (set_type_is_map(type)) {
+		buf_puts(b, " : ");
+		text_addr_bytes(b, v4 ? FAMILY_IPV4 : FAMILY_IPV6, elem->data);
+		buf_printf(b, " . %u", load_port(elem->data + (v4 ? 4 : 16)));
+	}
+}
+
+void nft_text_elem(struct buf *b, enum set_type type, const struct elem *elem)
+{
+	text_elem_key(b, type, elem);
+	if (elem->timeout_ms != 0)
+		buf_printf(b, " timeout %llums", (unsigned long long)elem->timeout_ms);
+	if (elem->comment)
+		buf_putc(b, ' ');
+	text_comment(b, elem->comment);
+	text_data(b, type, elem);
+}
+
+/* ------------------------------------------------------------------ scripts */
+
+void script_line(struct script *script, const struct origin *origin)
+{
+	buf_putc(&script->text, '\n');
+	script->lines = array_grow(script->lines, &script->cap_lines, script->n_lines,
+				   sizeof(struct origin *));
+	script->lines[script->n_lines++] = origin;
+}
+
+const struct origin *script_origin(const struct script *script, size_t line)
+{
+	return line > 0 && line <= script->n_lines ? script->lines[line - 1] : NULL;
+}
+
+void script_free(struct script *script)
+{
+	buf_free(&script->text);
+	free(script->lines);
+	*script = (struct script){ 0 };
+}
+
+const char *text_base_chain(enum base_hook hook)
+{
+	switch (hook) {
+	case BASE_NONE:
+		return NULL;
+	case BASE_FORWARD:
+		return "type filter hook forward priority filter - 1; policy accept;";
+	case BASE_INPUT:
+		return "type filter hook input priority filter - 1; policy accept;";
+	case BASE_PREROUTING_NAT:
+		return "type nat hook prerouting priority dstnat + 1; policy accept;";
+	case BASE_PREROUTING_RAW:
+		return "type filter hook prerouting priority -450; policy accept;";
+	case BASE_FORWARD_END:
+		return "type filter hook forward priority filter + 1; policy accept;";
+	case BASE_OUTPUT:
+		return "type filter hook output priority filter - 1; policy accept;";
+	}
+	abort();
+}
+
+const char *text_set_word(const struct plan_set *set)
+{
+	return set_type_is_map(set->type) ? "map" : "set";
+}
+
+const char *text_object_word(enum object_kind kind)
+{
+	switch (kind) {
+	case OBJECT_COUNTER:
+		return "counter";
+	case OBJECT_LIMIT:
+		return "limit";
+	}
+	abort();
+}
+
+/* A counter that is there keeps what it has counted. */
+void text_object_spec(struct buf *b, enum object_kind kind)
+{
+	switch (kind) {
+	case OBJECT_COUNTER:
+		buf_puts(b, "{ }");
+		return;
+	case OBJECT_LIMIT:
+		buf_printf(b, "{ rate %d/second burst %d packets; }", PLAN_LOG_RATE,
+			   PLAN_LOG_BURST);
+		return;
+	}
+	abort();
+}
+
+static const char *set_flags(const struct plan_set *set)
+{
+	assert(!set->interval || !set->timeout);
+	return set->interval ? "interval" : set->timeout ? "timeout" : NULL;
+}
+
+void text_set_spec(struct buf *b, const struct plan_set *set)
+{
+	buf_printf(b, "type %s", set_type_info(set->type)->nft);
+	if (set_flags(set))
+		buf_printf(b, "; flags %s", set_flags(set));
+	if (set->counter)
+		buf_puts(b, "; counter");
+	if (set->limit)
+		buf_printf(b, "; limit rate %d/second burst %d packets", LOOKUPS_RATE,
+			   LOOKUPS_BURST);
+	if (set->comment) {
+		buf_puts(b, "; ");
+		text_comment(b, set->comment);
+	}
+}
