@@ -8,7 +8,7 @@
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
 #include "dockside/daemon/daemon.h"
-#include "dockside/docker/docker.h"
+#include "dockside/docker/docker_client.h"
 #include "dockside/system/last_good.h"
 #include "dockside/system/log.h"
 
@@ -497,7 +497,7 @@ static bool read_docker_environment(struct options *options)
 		log_error("RESET is \"%s\": wanted 1 or 0", reset);
 		return false;
 	}
-	if (docker_host_path(getenv("DOCKER_HOST"), &options->docker, &err) >= 0)
+	if (docker_socket_path(getenv("DOCKER_HOST"), &options->docker, &err) >= 0)
 		return true;
 	log_error("%s", err.text);
 	err_free(&err);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "dockside/cli/command.h"
-#include "dockside/enforce/sync.h"
+#include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
@@ -16,7 +16,7 @@
 
 /* What it takes to change the kernel. */
 struct session {
-	struct sync_sockets sockets;
+	struct reconcile_sockets sockets;
 	int lock;
 };
 
@@ -43,7 +43,7 @@ static void session_close(struct session *session)
 	lock_give(session->lock);
 }
 
-static void print_result(const struct policy *policy, const struct sync_result *result)
+static void print_result(const struct policy *policy, const struct reconcile_result *result)
 {
 	size_t managed = 0;
 
@@ -67,34 +67,34 @@ static void print_result(const struct policy *policy, const struct sync_result *
 
 static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
 {
-	struct sync_result result = { 0 };
-	struct kernel kernel = { 0 };
-	struct hosts hosts = { 0 };
+	struct reconcile_result result = { 0 };
+	struct actual actual = { 0 };
+	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	struct session session;
 	int r;
 
-	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &hosts, err);
+	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &options->plan, &plan);
+		compile_policy(policy, &resolved, &options->plan, &plan);
 		r = session_open(&session, err);
 		if (r >= 0)
-			r = nft_read_table(session.sockets.reader, &kernel, err);
+			r = nft_read_table(session.sockets.reader, &actual, err);
 		if (r >= 0)
-			r = find_draining(options, policy, &kernel, &plan, err);
+			r = find_draining(options, policy, &actual, &plan, err);
 		if (r >= 0)
-			r = sync_apply(&session.sockets, &plan, options->stale_ttl_s, &kernel,
-				       &result, err);
+			r = reconcile_apply(&session.sockets, &plan, options->stale_ttl_s, &actual,
+					    &result, err);
 		session_close(&session);
 	}
 	if (r >= 0) {
 		print_result(policy, &result);
-		remove_old_ipsets(policy, result.took_over);
-		warn_of_legacy();
+		old_install_remove_ipsets(policy, result.took_over);
+		old_install_warn_of_legacy();
 	}
-	kernel_free(&kernel);
+	actual_free(&actual);
 	plan_free(&plan);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	return r;
 }
 
@@ -184,13 +184,13 @@ int cmd_apply(const struct options *options)
 }
 
 /* Table and shim in one transaction, so that the shim does not close the networks in between. */
-static int remove_rules(struct session *session, const struct kernel *kernel,
+static int remove_rules(struct session *session, const struct actual *actual,
 			const struct shim_changes *shim, struct err *err)
 {
 	struct script script = { 0 };
 	int r = 0;
 
-	if (kernel->exists) {
+	if (actual->exists) {
 		buf_puts(&script.text, "delete table inet " TABLE_NAME);
 		script_line(&script, NULL);
 	}
@@ -198,7 +198,7 @@ static int remove_rules(struct session *session, const struct kernel *kernel,
 	if (script.n_lines > 0)
 		r = nft_load(session->sockets.loader, &script, LOAD_COMMIT, NULL, NULL, err);
 	if (r >= 0)
-		r = shim_set_forward(session->sockets.reader, shim, err);
+		r = reconcile_shim_set_forward(session->sockets.reader, shim, err);
 	script_free(&script);
 	return r;
 }
@@ -212,27 +212,27 @@ static int teardown(struct removed *ret_removed, struct err *err)
 {
 	struct shim_kernel shim_kernel = { 0 };
 	struct shim_changes shim = { 0 };
-	struct kernel kernel = { 0 };
+	struct actual actual = { 0 };
 	struct session session;
 	int r;
 
 	r = session_open(&session, err);
 	if (r >= 0)
-		r = nft_read_table(session.sockets.reader, &kernel, err);
-	if (r >= 0 && kernel.owned)
+		r = nft_read_table(session.sockets.reader, &actual, err);
+	if (r >= 0 && actual.owned)
 		r = err_set(err, EPERM, "table inet " TABLE_NAME " is owned by another process");
 	if (r >= 0)
 		r = nft_read_shim(session.sockets.reader, &shim_kernel, err);
 	if (r >= 0) {
-		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&kernel), &shim);
-		r = remove_rules(&session, &kernel, &shim, err);
+		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&actual), &shim);
+		r = remove_rules(&session, &actual, &shim, err);
 	}
-	*ret_removed = (struct removed){ .table = kernel.exists, .shim = shim.n_ops > 0 };
+	*ret_removed = (struct removed){ .table = actual.exists, .shim = shim.n_ops > 0 };
 	for (int i = 0; i < N_SHIM_FILTERS; i++)
 		ret_removed->forward[i] = shim.forward[i] == FORWARD_RESTORE;
 	shim_changes_free(&shim);
 	shim_kernel_free(&shim_kernel);
-	kernel_free(&kernel);
+	actual_free(&actual);
 	session_close(&session);
 	return r;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "dockside/cli/command.h"
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
 
 #define STATUS_TIMEOUT_MS 10000
@@ -57,7 +57,7 @@ static bool check_usage(const struct client_options *options)
 }
 
 /* Checked here too, so that its faults are shown where they are; and written anew on one line. */
-static bool put_json(struct json_out *out, const char *key, const char *argument)
+static bool put_json(struct json_writer *out, const char *key, const char *argument)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
 	struct diags diags = { 0 };
@@ -72,44 +72,44 @@ static bool put_json(struct json_out *out, const char *key, const char *argument
 	}
 	ok = ok && json_parse(&src, &tree, &diags);
 	if (ok)
-		json_out_node(out, key, tree.root);
+		json_write_node(out, key, tree.root);
 	diags_print(&diags, stderr);
 	diags_free(&diags);
 	src_free(&src);
 	return ok;
 }
 
-static void put_hostnames(struct json_out *out, const struct client_options *options)
+static void put_hostnames(struct json_writer *out, const struct client_options *options)
 {
-	json_out_open(out, "hostnames", '[');
+	json_write_open(out, "hostnames", '[');
 	for (size_t i = 1; i < options->n_operands; i++)
-		json_out_string(out, NULL, options->operands[i]);
-	json_out_close(out, ']');
+		json_write_string(out, NULL, options->operands[i]);
+	json_write_close(out, ']');
 }
 
 char *client_request(const struct client_options *options)
 {
 	struct buf b = { 0 };
-	struct json_out out = { .b = &b };
+	struct json_writer out = { .b = &b };
 	bool ok = true;
 
 	if (options->request)
 		return xstrdup(options->request);
 	if (!check_usage(options))
 		return NULL;
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "action", request_action_name(options->action));
+	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "action", request_action_name(options->action));
 	if (options->n_operands > 0)
-		json_out_string(&out, "name", options->operands[0]);
+		json_write_string(&out, "name", options->operands[0]);
 	if (options->action == REQUEST_SET_IPSET)
 		put_hostnames(&out, options);
 	if (options->force)
-		json_out_bool(&out, "force", true);
+		json_write_bool(&out, "force", true);
 	if (options->network)
 		ok = put_json(&out, "network", options->network);
 	if (options->firewall)
 		ok = put_json(&out, "firewall", options->firewall) && ok;
-	json_out_close(&out, '}');
+	json_write_close(&out, '}');
 	if (ok)
 		return buf_steal(&b);
 	buf_free(&b);

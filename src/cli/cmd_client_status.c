@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status for people; the shape of the answer is in ctl.h. */
+/* status for people; the shape of the answer is in ctl_server.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "dockside/cli/command.h"
-#include "dockside/enforce/sync.h"
+#include "dockside/enforce/reconcile.h"
 #include "dockside/system/log.h"
 #include "dockside/table/compile.h"
 #include "dockside/table/nft_text.h"
@@ -12,22 +12,22 @@ static int compile_and_write(const struct options *options, const struct policy 
 			     struct err *err)
 {
 	struct script script = { 0 };
-	struct hosts hosts = { 0 };
+	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	int r = 0;
 
 	if (options->resolve)
-		r = resolve_names(policy, RESOLVE_FOR_TEXT, &hosts, err);
+		r = resolve_names(policy, RESOLVE_FOR_TEXT, &resolved, err);
 	else
-		hosts_collect(policy, &hosts);
+		resolved_collect(policy, &resolved);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &options->plan, &plan);
+		compile_policy(policy, &resolved, &options->plan, &plan);
 		nft_text_plan(&plan, &script);
 		r = output_text(options, &script.text, err);
 	}
 	script_free(&script);
 	plan_free(&plan);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	return r;
 }
 
@@ -55,7 +55,7 @@ static int check_in_kernel(const struct options *options, const struct policy *p
 	struct nft_reader *reader = NULL;
 	struct comparison comparison;
 	struct script script = { 0 };
-	struct hosts hosts = { 0 };
+	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	int r;
 
@@ -66,19 +66,19 @@ static int check_in_kernel(const struct options *options, const struct policy *p
 	if (r < 0)
 		return r;
 	nft_loader_open(&loader);
-	hosts_collect(policy, &hosts);
-	compile_policy(policy, &hosts, &options->plan, &plan);
-	r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES, &comparison,
-			 err);
+	resolved_collect(policy, &resolved);
+	compile_policy(policy, &resolved, &options->plan, &plan);
+	r = reconcile_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
+			      &comparison, err);
 	if (r >= 0) {
 		nft_text_changes(&comparison.changes, &script);
 		nft_text_shim(&comparison.shim.changes, &script);
 		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);
-		sync_comparison_free(&comparison);
+		reconcile_comparison_free(&comparison);
 	}
 	script_free(&script);
 	plan_free(&plan);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	nft_loader_close(loader);
 	nft_reader_close(reader);
 	return r;
@@ -92,7 +92,7 @@ static void print_summary(const struct policy *policy, bool kernel)
 		const struct network *network = &policy->networks[i];
 
 		managed += network_managed(network);
-		rules += network->n_egress + network->n_nat + network->n_host;
+		rules += network->n_egress + network->n_nat + network->n_host_rules;
 	}
 	printf("ok: %zu network%s, %zu of them managed, %zu rule%s, %zu ipset%s%s\n",
 	       policy->n_networks, plural(policy->n_networks), managed, rules, plural(rules),

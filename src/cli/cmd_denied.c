@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * denied, learn: ask the daemon for what was refused; the shapes of request, answer and events are in
- * ctl.h and denied.h. An answer has a limited size, and a connection one answer: so both ask again
+ * ctl_server.h and denied.h. An answer has a limited size, and a connection one answer: so both ask again
  * from where the last answer ended, and `--follow` goes on doing so twice a second.
  */
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "cmd_since.h"
 #include "dockside/cli/command.h"
 #include "dockside/cli/term.h"
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/policy/model.h"
 #include "dockside/report/learn.h"
 #include "dockside/system/clock.h"
@@ -53,17 +53,17 @@ static void answer_free(struct answer_text *answer)
 static char *request_text(const struct question *q)
 {
 	struct buf b = { 0 };
-	struct json_out out = { .b = &b };
+	struct json_writer out = { .b = &b };
 
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "action", request_action_name(REQUEST_DENIED));
+	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "action", request_action_name(REQUEST_DENIED));
 	if (q->network)
-		json_out_string(&out, "network", q->network);
+		json_write_string(&out, "network", q->network);
 	if (q->since_ms > 0)
-		json_out_int(&out, "since_ms", (int64_t)q->since_ms);
+		json_write_int(&out, "since_ms", (int64_t)q->since_ms);
 	if (q->after != AFTER_NONE)
-		json_out_int(&out, "after", (int64_t)q->after);
-	json_out_close(&out, '}');
+		json_write_int(&out, "after", (int64_t)q->after);
+	json_write_close(&out, '}');
 	return buf_steal(&b);
 }
 
@@ -234,9 +234,9 @@ static void print_event(const struct view *view, const struct json_node *event)
 	struct buf b = { 0 };
 
 	if (view->json) {
-		struct json_out out = { .b = &b };
+		struct json_writer out = { .b = &b };
 
-		json_out_node(&out, NULL, event);
+		json_write_node(&out, NULL, event);
 	} else {
 		const char *also = lookup ? looked_up : destination;
 

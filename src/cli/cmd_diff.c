@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "dockside/cli/command.h"
-#include "dockside/enforce/sync.h"
+#include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 #include "dockside/system/sysctl.h"
@@ -234,9 +234,9 @@ static const char *table_note(const struct comparison *comparison)
 	if (comparison->changes.anew)
 		return ": deleted and made anew, as what somebody has put into it cannot be undone "
 		       "piece by piece";
-	if (!comparison->kernel.exists)
+	if (!comparison->actual.exists)
 		return ": new";
-	return comparison->kernel.dormant ? ": dormant, to be woken up" : "";
+	return comparison->actual.dormant ? ": dormant, to be woken up" : "";
 }
 
 static int print_changes(const struct policy *policy, struct nft_loader *loader,
@@ -259,9 +259,9 @@ static int print_changes(const struct policy *policy, struct nft_loader *loader,
 		print_heading(&heading, changes->objects[i].name);
 		print_object(&changes->objects[i]);
 	}
-	for (size_t i = 0; i < changes->kernel->n_others; i++)
-		printf("    %s %s: removed\n", changes->kernel->others[i].word,
-		       changes->kernel->others[i].name);
+	for (size_t i = 0; i < changes->actual->n_others; i++)
+		printf("    %s %s: removed\n", changes->actual->others[i].word,
+		       changes->actual->others[i].name);
 	free(heading.printed);
 	return r;
 }
@@ -324,8 +324,8 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
 	struct comparison comparison = { 0 };
-	struct kernel kernel = { 0 };
-	struct hosts hosts = { 0 };
+	struct actual actual = { 0 };
+	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	int r;
 
@@ -333,28 +333,28 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	if (r < 0)
 		return r;
 	nft_loader_open(&loader);
-	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &hosts, err);
+	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &options->plan, &plan);
+		compile_policy(policy, &resolved, &options->plan, &plan);
 		plan.beside_daemon = lock_has_daemon(NULL);
-		r = nft_read_table(reader, &kernel, err);
+		r = nft_read_table(reader, &actual, err);
 	}
 	if (r >= 0)
-		r = find_draining(options, policy, &kernel, &plan, err);
+		r = find_draining(options, policy, &actual, &plan, err);
 	if (r >= 0) {
-		r = sync_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
-				 &comparison, err);
+		r = reconcile_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
+				      &comparison, err);
 	}
 	if (r >= 0) {
-		*ret_different = !sync_comparison_empty(&comparison);
+		*ret_different = !reconcile_comparison_empty(&comparison);
 		if (!changes_empty(&comparison.changes))
 			r = print_changes(policy, loader, &comparison, err);
 		print_shim(&comparison.shim.changes);
-		sync_comparison_free(&comparison);
+		reconcile_comparison_free(&comparison);
 	}
-	kernel_free(&kernel);
+	actual_free(&actual);
 	plan_free(&plan);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	nft_loader_close(loader);
 	nft_reader_close(reader);
 	return r;

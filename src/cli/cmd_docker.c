@@ -5,7 +5,7 @@
 
 #include "dockside/cli/command.h"
 #include "dockside/cli/term.h"
-#include "dockside/docker/provide.h"
+#include "dockside/docker/docker_provide.h"
 #include "dockside/enforce/judge.h"
 #include "dockside/system/log.h"
 
@@ -16,17 +16,17 @@ struct outcome {
 	void (*tell)(const char *text); /* of a network whose packets are not judged */
 };
 
-static void print_note(const struct provide_note *note)
+static void print_note(const struct docker_provide_note *note)
 {
 	switch (note->kind) {
-	case PROVIDE_CREATED:
-	case PROVIDE_REMOVED:
+	case DOCKER_PROVIDE_CREATED:
+	case DOCKER_PROVIDE_REMOVED:
 		printf("%s\n", note->text);
 		break;
-	case PROVIDE_DIFFERS:
+	case DOCKER_PROVIDE_DIFFERS:
 		log_warning("%s", note->text);
 		break;
-	case PROVIDE_FAILED:
+	case DOCKER_PROVIDE_FAILED:
 		log_error("%s", note->text);
 		break;
 	}
@@ -49,20 +49,20 @@ static void warn_leg(void *data, const char *text)
 }
 
 /* Docker's word, or without it the kernel's alone. */
-static struct judge_docker docker_word(const struct provide_result *result)
+static struct judge_docker docker_word(const struct docker_provide_result *result)
 {
 	bool answered = result->error.code == 0;
 
 	return (struct judge_docker){
 		.networks = answered ? &result->networks : NULL,
 		.legs = answered && result->has_legs ? &result->legs : NULL,
-		.failed = !answered && !docker_absent(result->error.code),
+		.failed = !answered && !docker_socket_absent(result->error.code),
 	};
 }
 
-static void judge(struct outcome *outcome, const struct provide_result *result)
+static void judge(struct outcome *outcome, const struct docker_provide_result *result)
 {
-	const struct networks_list *wanted = &result->wanted;
+	const struct docker_wanted_list *wanted = &result->wanted;
 	struct judge_docker docker = docker_word(result);
 	cleanup(cleanup_free) char *dns = NULL;
 	struct judge_result judged;
@@ -85,14 +85,14 @@ static void judge(struct outcome *outcome, const struct provide_result *result)
 		log_warning("%s", dns);
 }
 
-static void on_done(void *data, struct provide_result *result)
+static void on_done(void *data, struct docker_provide_result *result)
 {
 	struct outcome *outcome = data;
 
 	judge(outcome, result);
 	for (size_t i = 0; i < result->n_notes; i++)
 		print_note(&result->notes[i]);
-	if (provide_has(result, PROVIDE_FAILED))
+	if (docker_provide_has(result, DOCKER_PROVIDE_FAILED))
 		outcome->code = EREMOTEIO;
 	if (result->error.code == 0) {
 		if (result->n_notes == 0 && outcome->code == 0)
@@ -110,17 +110,18 @@ static void on_done(void *data, struct provide_result *result)
 }
 
 /* A pass over Docker, to its end. */
-static int ask(const struct options *options, const struct policy *policy, enum provide_mode mode,
-	       provide_done_fn done, struct outcome *outcome, struct err *err)
+static int ask(const struct options *options, const struct policy *policy,
+	       enum docker_provide_mode mode, docker_provide_done_fn done, struct outcome *outcome,
+	       struct err *err)
 {
-	struct networks_list wanted;
+	struct docker_wanted_list wanted;
 	struct docker *docker = NULL;
 	int r = docker_open(options->docker, &docker, err);
 
 	if (r < 0)
 		return r;
-	networks_list_make(policy, &wanted);
-	provide_start(docker, &wanted, mode, done, outcome);
+	docker_wanted_list_make(policy, &wanted);
+	docker_provide_start(docker, &wanted, mode, done, outcome);
 	term_progress("waiting for Docker");
 	r = docker_wait(docker, err);
 	term_progress_end();
@@ -137,8 +138,8 @@ int apply_networks(const struct options *options, const struct policy *policy, s
 
 	if (policy->n_networks == 0)
 		return 0;
-	r = ask(options, policy, options->reset ? PROVIDE_RESET : PROVIDE_CREATE, on_done, &outcome,
-		err);
+	r = ask(options, policy, options->reset ? DOCKER_PROVIDE_RESET : DOCKER_PROVIDE_CREATE,
+		on_done, &outcome, err);
 	if (r >= 0 && outcome.code)
 		r = err_set(err, outcome.code,
 			    "the rules are in force, but not every network is as configured: see "
@@ -146,7 +147,7 @@ int apply_networks(const struct options *options, const struct policy *policy, s
 	return r;
 }
 
-static void on_asked(void *data, struct provide_result *result)
+static void on_asked(void *data, struct docker_provide_result *result)
 {
 	judge(data, result);
 }
@@ -158,7 +159,7 @@ int judge_networks_now(const struct options *options, const struct policy *polic
 	int r = 0;
 
 	if (policy->n_networks > 0)
-		r = ask(options, policy, PROVIDE_ASK, on_asked, &outcome, err);
+		r = ask(options, policy, DOCKER_PROVIDE_ASK, on_asked, &outcome, err);
 	*ret_judged = outcome.code == 0;
 	return r;
 }

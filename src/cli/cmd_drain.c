@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "dockside/cli/command.h"
-#include "dockside/docker/docker.h"
+#include "dockside/docker/docker_client.h"
 #include "dockside/system/log.h"
 
 struct query {
 	struct err error;
-	struct engine_networks networks;
-	struct engine_containers containers;
+	struct docker_networks networks;
+	struct docker_containers containers;
 };
 
 static void keep_error(struct query *query, const struct err *error)
@@ -35,7 +35,7 @@ static void on_list(void *data, const struct docker_answer *answer)
 
 	if (answer->error.code)
 		keep_error(query, &answer->error);
-	else if (engine_parse_networks(answer->body, answer->len, &query->networks, &err) < 0)
+	else if (docker_parse_networks(answer->body, answer->len, &query->networks, &err) < 0)
 		keep_error(query, &err);
 	err_free(&err);
 }
@@ -49,7 +49,7 @@ static void on_containers(void *data, const struct docker_answer *answer)
 		return; /* it is gone meanwhile, and so are they */
 	if (answer->error.code)
 		keep_error(query, &answer->error);
-	else if (engine_parse_containers(answer->body, answer->len, &query->containers, &err) < 0)
+	else if (docker_parse_containers(answer->body, answer->len, &query->containers, &err) < 0)
 		keep_error(query, &err);
 	err_free(&err);
 }
@@ -86,16 +86,16 @@ static bool attached(struct docker *docker, struct query *query, const char *bri
 		log_warning(
 			"network with bridge %s is no longer configured; its policy stays, as %s",
 			bridge, buf_str(&who));
-	engine_containers_free(&query->containers);
-	query->containers = (struct engine_containers){ 0 };
+	docker_containers_free(&query->containers);
+	query->containers = (struct docker_containers){ 0 };
 	buf_free(&who);
 	return any;
 }
 
 int find_draining(const struct options *options, const struct policy *policy,
-		  const struct kernel *kernel, struct plan *plan, struct err *err)
+		  const struct actual *actual, struct plan *plan, struct err *err)
 {
-	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
+	const struct actual_set *map = actual_find_set(actual, "dispatch");
 	struct docker *docker = NULL;
 	struct query query = { 0 };
 	const char **draining;
@@ -115,12 +115,13 @@ int find_draining(const struct options *options, const struct policy *policy,
 			if (r >= 0)
 				ask_networks(docker, &query);
 		}
-		if (r >= 0 && !docker_absent(query.error.code) && attached(docker, &query, bridge))
+		if (r >= 0 && !docker_socket_absent(query.error.code) &&
+		    attached(docker, &query, bridge))
 			draining[plan->n_draining++] = arena_strdup(&plan->arena, bridge);
 	}
 	plan->draining = draining;
 	docker_close(docker);
-	engine_networks_free(&query.networks);
+	docker_networks_free(&query.networks);
 	err_free(&query.error);
 	return r;
 }

@@ -6,7 +6,7 @@
 
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/report/explain_json.h"
 #include "dockside/system/log.h"
 #include "dockside/table/compile.h"
@@ -28,27 +28,27 @@ static bool is_complete(const struct explain_options *explain)
 static char *request_text(const struct explain_options *explain)
 {
 	struct buf b = { 0 };
-	struct json_out out = { .b = &b };
+	struct json_writer out = { .b = &b };
 	uint64_t port = 0;
 
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "action", request_action_name(REQUEST_EXPLAIN));
-	json_out_string(&out, "from", explain->from);
-	json_out_string(&out, "to", explain->to);
-	json_out_string(&out, "protocol", explain->protocol);
+	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "action", request_action_name(REQUEST_EXPLAIN));
+	json_write_string(&out, "from", explain->from);
+	json_write_string(&out, "to", explain->to);
+	json_write_string(&out, "protocol", explain->protocol);
 	/* What is no number is a port out of range. */
 	if (explain->port &&
 	    !parse_uint(explain->port, strlen(explain->port), 1, UINT16_MAX, &port))
 		port = 0;
 	if (explain->port)
-		json_out_int(&out, "port", (int64_t)port);
+		json_write_int(&out, "port", (int64_t)port);
 	if (explain->type)
-		json_out_string(&out, "type", explain->type);
+		json_write_string(&out, "type", explain->type);
 	if (explain->src)
-		json_out_string(&out, "source", explain->src);
+		json_write_string(&out, "source", explain->src);
 	if (explain->mac)
-		json_out_string(&out, "mac", explain->mac);
-	json_out_close(&out, '}');
+		json_write_string(&out, "mac", explain->mac);
+	json_write_close(&out, '}');
 	return buf_steal(&b);
 }
 
@@ -82,7 +82,7 @@ static int answer_offline(const struct options *options, const struct explain_qu
 			  const struct policy *policy, struct buf *ret_json, struct err *err)
 {
 	struct explain_world world = { .policy = policy };
-	struct hosts hosts = { 0 }, more = { 0 };
+	struct resolved resolved = { 0 }, more = { 0 };
 	struct plan plan = { 0 };
 	bool resolve = !options->explain.no_resolve;
 	int r = 0;
@@ -90,11 +90,11 @@ static int answer_offline(const struct options *options, const struct explain_qu
 	if (!policy_find_network(policy, question->from, err))
 		return -EINVAL; /* before DNS takes its time */
 	if (resolve)
-		r = resolve_names(policy, RESOLVE_FOR_TEXT, &hosts, err);
+		r = resolve_names(policy, RESOLVE_FOR_TEXT, &resolved, err);
 	else
-		hosts_collect(policy, &hosts);
+		resolved_collect(policy, &resolved);
 	if (r >= 0) {
-		compile_policy(policy, &hosts, &options->plan, &plan);
+		compile_policy(policy, &resolved, &options->plan, &plan);
 		world.plan = &plan;
 		r = explain_answer(question, &world, ret_json, err);
 	}
@@ -108,8 +108,8 @@ static int answer_offline(const struct options *options, const struct explain_qu
 		}
 	}
 	plan_free(&plan);
-	hosts_free(&hosts);
-	hosts_free(&more);
+	resolved_free(&resolved);
+	resolved_free(&more);
 	return r;
 }
 

@@ -7,7 +7,7 @@
 
 #include "dockside/cli/command.h"
 #include "dockside/cli/term.h"
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
 
 #define TIMEOUT_MS 10000

@@ -6,7 +6,7 @@
 
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 
 #define CTL_FRAME_DEPTH_MAX (JSON_DEPTH_MAX + 1) /* one that the parser refuses */
 

@@ -5,7 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 
 /* Whether somebody answers there: 1, 0 if the file is left over from somebody who died, -errno. */
 static int probe(const struct sockaddr_un *address, struct err *err)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "dockside/base/addr.h"
-#include "dockside/json/json_out.h"
+#include "dockside/json/json_write.h"
 #include "dockside/policy/fields.h"
 
 #define NAMES_SHOWN 10
@@ -496,7 +496,7 @@ static char *document_text(const struct doc *doc)
 
 	if (!doc->changed)
 		return NULL;
-	json_out_pretty(&b, doc->tree.root);
+	json_write_pretty(&b, doc->tree.root);
 	return buf_steal(&b);
 }
 

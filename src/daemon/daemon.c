@@ -80,7 +80,7 @@ void daemon_notify_status(struct daemon *d)
 		   d->repair_failed ? "; the ruleset could not be put right" : "", audit, alarms,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
-		   repairs_limited(&d->repairs, daemon_now_ms(d))
+		   repair_limit_limited(&d->repairs, daemon_now_ms(d))
 			   ? "; somebody keeps changing the ruleset"
 			   : "");
 }
@@ -168,7 +168,7 @@ static void enforced(struct daemon *d)
 {
 	daemon_arm(d, &d->trim_timer, daemon_now_ms(d) + TRIM_WAIT_MS, on_trim_timer);
 	warn_audit(&d->enforcer.running->policy);
-	warn_of_legacy();
+	old_install_warn_of_legacy();
 	daemon_denied_enforced(d);
 	daemon_names_ask(d);
 	daemon_settings_make(d);
@@ -181,15 +181,15 @@ static void enforced(struct daemon *d)
 int daemon_enforce(struct daemon *d, struct running *candidate, struct running **ret_before,
 		   struct err *err)
 {
-	struct sync_result result;
+	struct reconcile_result result;
 	int r;
 
 	r = check_bridges(&candidate->policy, err);
 	if (r >= 0) {
 		daemon_denied_before(d);
 		daemon_repair_catch_up(d);
-		r = enforce_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
-				   err);
+		r = enforcer_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
+				    err);
 	}
 	if (r < 0) {
 		running_free(candidate);
@@ -209,7 +209,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	if (result.took_over)
 		log_info("took over from the iptables version: its chains and jumps are gone");
 	if (result.took_over || !*ret_before)
-		remove_old_ipsets(&candidate->policy, result.took_over);
+		old_install_remove_ipsets(&candidate->policy, result.took_over);
 	enforced(d);
 	return 0;
 }
@@ -233,7 +233,7 @@ static bool nothing_new(struct daemon *d, const struct running *candidate)
 		return false;
 	daemon_repair_catch_up(d);
 	/* Nor does the shim wait to be put right. */
-	return !d->repair_waiting && enforce_holds(&d->enforcer, daemon_now_ms(d));
+	return !d->repair_waiting && enforcer_holds(&d->enforcer, daemon_now_ms(d));
 }
 
 /* Consumes candidate, whose sources have been read. */
@@ -392,8 +392,8 @@ static int start(struct daemon *d, struct err *err)
 	int r = daemon_repair_start(d, err);
 
 	if (r >= 0)
-		r = enforce_open(&d->enforcer, d->options->refresh_s, d->options->stale_ttl_s,
-				 &d->options->plan, d->options->docker, err);
+		r = enforcer_open(&d->enforcer, d->options->refresh_s, d->options->stale_ttl_s,
+				  &d->options->plan, d->options->docker, err);
 	if (r >= 0)
 		r = daemon_names_start(d, err);
 	if (r >= 0)
@@ -406,7 +406,7 @@ static int start(struct daemon *d, struct err *err)
 	if (r >= 0)
 		r = daemon_judged_start(d, err);
 	if (r >= 0)
-		r = daemon_ctl_start(d, err);
+		r = daemon_requests_start(d, err);
 	/* After the rules, which go by the bridges' names: no container can join before them. */
 	return r < 0 ? r : daemon_docker_start(d, err);
 }
@@ -499,7 +499,7 @@ static void stop(struct daemon *d)
 		daemon_repair_last(d);
 	if (d->stopping)
 		daemon_unjudged_last(d);
-	daemon_ctl_stop(d);
+	daemon_requests_stop(d);
 	daemon_docker_stop(d);
 	daemon_judged_stop(d);
 	daemon_denied_stop(d);
@@ -511,9 +511,9 @@ static void stop(struct daemon *d)
 	daemon_settings_stop(d);
 	daemon_files_stop(d);
 	daemon_status_forget(d);
-	if (d->stopping && enforce_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
+	if (d->stopping && enforcer_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
 		log_error("%s; they will run out", err.text);
-	enforce_close(&d->enforcer);
+	enforcer_close(&d->enforcer);
 	err_free(&err);
 	sd_event_source_unref(d->ready_timer);
 	sd_event_source_unref(d->trim_timer);

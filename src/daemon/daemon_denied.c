@@ -308,32 +308,32 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 /* ------------------------------------------------------------------ counters */
 
 /* One that is gone begins anew when it comes back. */
-static void count_chain(struct daemon *d, const struct kernel *kernel, const char *bridge,
+static void count_chain(struct daemon *d, const struct actual *actual, const char *bridge,
 			const char *kind)
 {
 	struct denied_count *count = denied_count_of(&d->denied->counts, bridge, kind);
 	struct arena arena = { 0 };
-	const struct kernel_object *tally =
-		kernel_find_object(kernel, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kind));
+	const struct actual_object *tally =
+		actual_find_object(actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kind));
 
 	arena_free(&arena);
 	denied_count_update(count, tally ? tally->packets : 0, daemon_now_ms(d));
 }
 
-static void count_all(struct daemon *d, const struct kernel *kernel)
+static void count_all(struct daemon *d, const struct actual *actual)
 {
 	const struct denied_counts *counts = &d->denied->counts;
 
-	for (size_t i = 0; i < kernel->n_objects; i++) {
+	for (size_t i = 0; i < actual->n_objects; i++) {
 		char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
 
 		/* Others than are known by now. */
-		if (kernel->objects[i].kind == OBJECT_COUNTER &&
-		    denied_tally_parse(kernel->objects[i].name, bridge, kind))
+		if (actual->objects[i].kind == OBJECT_COUNTER &&
+		    denied_tally_parse(actual->objects[i].name, bridge, kind))
 			denied_count_of(&d->denied->counts, bridge, kind);
 	}
 	for (size_t i = 0; i < counts->n; i++)
-		count_chain(d, kernel, counts->items[i].bridge, counts->items[i].kind);
+		count_chain(d, actual, counts->items[i].bridge, counts->items[i].kind);
 }
 
 /* First the counters, then what they have counted that was told of: so it cannot be less than was told. */
@@ -341,12 +341,12 @@ void daemon_denied_count(struct daemon *d)
 {
 	struct daemon_denied *k = d->denied;
 	uint64_t collected = 0;
-	struct kernel kernel;
+	struct actual actual;
 
-	if (!k || !d->enforcer.running || nft_read_objects(d->enforcer.reader, &kernel, NULL) < 0)
+	if (!k || !d->enforcer.running || nft_read_objects(d->enforcer.reader, &actual, NULL) < 0)
 		return;
-	count_all(d, &kernel);
-	kernel_free(&kernel);
+	count_all(d, &actual);
+	actual_free(&actual);
 	if (k->nflog) {
 		collected = nflog_collected(k->nflog);
 		for (int i = 0; k->nflog && !nflog_is_drained(k->nflog) && i < DRAIN_TRIES; i++)
@@ -363,13 +363,13 @@ void daemon_denied_count(struct daemon *d)
 static void begin_counts(struct daemon *d)
 {
 	struct daemon_denied *k = d->denied;
-	struct kernel kernel;
+	struct actual actual;
 
-	if (k->begun || nft_read_objects(d->enforcer.reader, &kernel, NULL) < 0)
+	if (k->begun || nft_read_objects(d->enforcer.reader, &actual, NULL) < 0)
 		return;
 	k->begun = true;
-	for (size_t i = 0; i < kernel.n_objects; i++) {
-		const struct kernel_object *object = &kernel.objects[i];
+	for (size_t i = 0; i < actual.n_objects; i++) {
+		const struct actual_object *object = &actual.objects[i];
 		char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
 
 		if (object->kind == OBJECT_COUNTER &&
@@ -377,7 +377,7 @@ static void begin_counts(struct daemon *d)
 			denied_count_begin(denied_count_of(&k->counts, bridge, kind),
 					   object->packets);
 	}
-	kernel_free(&kernel);
+	actual_free(&actual);
 }
 
 void daemon_denied_before(struct daemon *d)
@@ -410,16 +410,16 @@ uint64_t daemon_denied_lost(const struct daemon *d)
 	return !k ? 0 : k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
 }
 
-static void put_count(struct json_out *out, const struct daemon *d,
+static void put_count(struct json_writer *out, const struct daemon *d,
 		      const struct denied_count *count)
 {
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "network", network_of(d, count->bridge));
-	json_out_string(out, "kind", count->kind);
-	json_out_int(out, "packets", (int64_t)(count->told + count->suppressed));
-	json_out_int(out, "events", (int64_t)count->told);
-	json_out_int(out, "suppressed", (int64_t)count->suppressed);
-	json_out_close(out, '}');
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "network", network_of(d, count->bridge));
+	json_write_string(out, "kind", count->kind);
+	json_write_int(out, "packets", (int64_t)(count->told + count->suppressed));
+	json_write_int(out, "events", (int64_t)count->told);
+	json_write_int(out, "suppressed", (int64_t)count->suppressed);
+	json_write_close(out, '}');
 }
 
 /* ------------------------------------------------------------------ the answer */
@@ -441,21 +441,21 @@ bool daemon_denied_knows(const struct daemon *d, const char *network, struct err
 }
 
 /* As the files spell it. */
-static void put_network(struct json_out *out, const struct policy *policy, const char *name)
+static void put_network(struct json_writer *out, const struct policy *policy, const char *name)
 {
 	const struct network *network = policy_find_network(policy, name, NULL);
 
-	json_out_string(out, "network", network ? network->name : name);
+	json_write_string(out, "network", network ? network->name : name);
 }
 
 /* Who follows asks all the time: what is nothing is left out. As many as leave room for events. */
-static void put_counts(struct daemon *d, const struct denied_query *query, struct json_out *out)
+static void put_counts(struct daemon *d, const struct denied_query *query, struct json_writer *out)
 {
 	const struct denied_counts *counts = &d->denied->counts;
 
 	daemon_denied_count(d);
-	json_out_int(out, "lost", (int64_t)daemon_denied_lost(d));
-	json_out_open(out, "counts", '[');
+	json_write_int(out, "lost", (int64_t)daemon_denied_lost(d));
+	json_write_open(out, "counts", '[');
 	for (size_t i = 0; i < counts->n && out->b->len < ANSWER_MAX / 2; i++) {
 		const struct denied_count *count = &counts->items[i];
 
@@ -464,10 +464,10 @@ static void put_counts(struct daemon *d, const struct denied_query *query, struc
 		     strcasecmp(query->network, network_of(d, count->bridge)) == 0))
 			put_count(out, d, count);
 	}
-	json_out_close(out, ']');
+	json_write_close(out, ']');
 }
 
-void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_out *out)
+void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_writer *out)
 {
 	struct daemon_denied *k = d->denied;
 	struct denied_query query = { .after = number_of(request, "after"),
@@ -476,16 +476,16 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 				      .policy = &d->enforcer.running->policy };
 	static const struct denied_ring nothing = { 0 };
 
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "status", "ok");
-	json_out_bool(out, "listening", k && k->nflog);
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "status", "ok");
+	json_write_bool(out, "listening", k && k->nflog);
 	if (query.network)
 		put_network(out, &d->enforcer.running->policy, query.network);
 	if (k)
 		put_counts(d, &query, out);
 	query.max = ANSWER_MAX - out->b->len;
 	denied_ring_json(k ? &k->ring : &nothing, &query, out);
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 }
 
 const char *daemon_denied_looked_up(const struct daemon *d, const char *bridge,

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * A pass (provide.h) tells what Docker has and makes what is missing; then its events are followed, and
+ * A pass (docker_provide.h) tells what Docker has and makes what is missing; then its events are followed, and
  * each that touches a network of ours leads to a look at the list or at who is attached. Passes that
  * create are made at the start, when the policy has changed, and when Docker comes back; not after an
  * event, so that who removes a network by hand is not fought.
@@ -32,7 +32,7 @@
 #define EVENT_LOOK_MS 100 /* events come in bunches */
 #define LEGS_LOOK_MS 500  /* where containers come and go all the time */
 
-static void begin_pass(struct daemon_docker *k, enum provide_mode mode);
+static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode);
 
 /* ------------------------------------------------------------------ the client */
 
@@ -76,7 +76,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	begin_pass(d->docker, PROVIDE_CREATE);
+	begin_pass(d->docker, DOCKER_PROVIDE_CREATE);
 	return 0;
 }
 
@@ -87,8 +87,8 @@ static int on_absent(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	if (docker_listens(d->options->docker))
-		begin_pass(d->docker, PROVIDE_CREATE);
+	if (docker_socket_listens(d->options->docker))
+		begin_pass(d->docker, DOCKER_PROVIDE_CREATE);
 	else
 		daemon_arm(d, &d->docker->absent_timer, daemon_now_ms(d) + ABSENT_LOOK_MS,
 			   on_absent);
@@ -102,7 +102,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	d->docker->looking_soon = false;
-	begin_pass(d->docker, PROVIDE_LOOK);
+	begin_pass(d->docker, DOCKER_PROVIDE_LOOK);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static void retry_later(struct daemon_docker *k)
 {
 	uint64_t now_ms = daemon_now_ms(k->daemon);
 
-	if (docker_absent(k->error.code)) {
+	if (docker_socket_absent(k->error.code)) {
 		daemon_arm(k->daemon, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent);
 		daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
 	} else {
@@ -234,35 +234,35 @@ static void on_destroyed(struct daemon_docker *k, const char *id)
 static void on_event(void *data, const char *text, size_t len)
 {
 	struct daemon_docker *k = data;
-	struct engine_event event = { 0 };
+	struct docker_event event = { 0 };
 	struct seen *seen;
 
 	/* What makes no sense may have been one of ours. */
-	if (engine_parse_event(text, len, &event, NULL) < 0) {
+	if (docker_parse_event(text, len, &event, NULL) < 0) {
 		daemon_docker_all_stale(k);
 		look_soon(k, EVENT_LOOK_MS);
 		return;
 	}
 	switch (event.action) {
-	case ENGINE_DESTROY:
+	case DOCKER_DESTROY:
 		on_destroyed(k, event.id);
 		look_soon(k, EVENT_LOOK_MS);
 		break;
-	case ENGINE_CREATE:
+	case DOCKER_CREATE:
 		look_soon(k, EVENT_LOOK_MS);
 		break;
-	case ENGINE_CONNECT:
-	case ENGINE_DISCONNECT:
+	case DOCKER_CONNECT:
+	case DOCKER_DISCONNECT:
 		seen = daemon_docker_seen_id(k, event.id);
 		if (seen)
 			seen->stale = true;
 		daemon_docker_inspect(k);
 		look_soon(k, LEGS_LOOK_MS);
 		break;
-	case ENGINE_OTHER:
+	case DOCKER_OTHER:
 		break;
 	}
-	engine_event_free(&event);
+	docker_event_free(&event);
 }
 
 /* What happened before is not told: look again. */
@@ -273,7 +273,7 @@ static void on_opened(void *data)
 	k->following = true;
 	k->opened_ms = daemon_now_ms(k->daemon);
 	daemon_docker_all_stale(k);
-	begin_pass(k, PROVIDE_LOOK);
+	begin_pass(k, DOCKER_PROVIDE_LOOK);
 }
 
 static void on_end(void *data, const struct docker_answer *answer)
@@ -324,18 +324,18 @@ static bool noted(const struct daemon_docker *k, const char *text)
 	return false;
 }
 
-static void log_note(const struct daemon_docker *k, const struct provide_note *note)
+static void log_note(const struct daemon_docker *k, const struct docker_provide_note *note)
 {
 	switch (note->kind) {
-	case PROVIDE_CREATED:
-	case PROVIDE_REMOVED:
+	case DOCKER_PROVIDE_CREATED:
+	case DOCKER_PROVIDE_REMOVED:
 		log_info("%s", note->text);
 		break;
-	case PROVIDE_DIFFERS:
+	case DOCKER_PROVIDE_DIFFERS:
 		if (!noted(k, note->text))
 			log_warning("%s", note->text);
 		break;
-	case PROVIDE_FAILED:
+	case DOCKER_PROVIDE_FAILED:
 		if (!noted(k, note->text))
 			log_error("%s", note->text);
 		break;
@@ -355,7 +355,7 @@ static void keep_note(struct daemon_docker *k, struct docker_note note)
 }
 
 /* A look does not try to create anything: why that failed before remains to be said. */
-static void keep_notes(struct daemon_docker *k, struct provide_result *result)
+static void keep_notes(struct daemon_docker *k, struct docker_provide_result *result)
 {
 	struct docker_note *notes = k->notes;
 	size_t n = k->n_notes;
@@ -363,16 +363,17 @@ static void keep_notes(struct daemon_docker *k, struct provide_result *result)
 	k->notes = NULL;
 	k->n_notes = 0;
 	for (size_t i = 0; i < result->n_notes; i++) {
-		struct provide_note *note = &result->notes[i];
+		struct docker_provide_note *note = &result->notes[i];
 
-		if (note->kind == PROVIDE_CREATED || note->kind == PROVIDE_REMOVED)
+		if (note->kind == DOCKER_PROVIDE_CREATED || note->kind == DOCKER_PROVIDE_REMOVED)
 			continue;
 		keep_note(k, (struct docker_note){ xstrdup(note->network), note->text });
 		note->text = NULL;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (k->mode == PROVIDE_LOOK && networks_find(&k->wanted, notes[i].network) &&
-		    !engine_find_network(&k->networks, notes[i].network))
+		if (k->mode == DOCKER_PROVIDE_LOOK &&
+		    docker_wanted_find(&k->wanted, notes[i].network) &&
+		    !docker_find_network(&k->networks, notes[i].network))
 			keep_note(k, notes[i]);
 		else
 			free_note(&notes[i]);
@@ -380,26 +381,26 @@ static void keep_notes(struct daemon_docker *k, struct provide_result *result)
 	free(notes);
 }
 
-static void take_result(struct daemon_docker *k, struct provide_result *result)
+static void take_result(struct daemon_docker *k, struct docker_provide_result *result)
 {
 	bool first = !k->about.version;
 
 	if (result->about.version) {
-		engine_about_free(&k->about);
+		docker_about_free(&k->about);
 		free(k->backend);
 		k->about = result->about;
 		k->backend = result->backend;
-		result->about = (struct engine_about){ 0 };
+		result->about = (struct docker_about){ 0 };
 		result->backend = NULL;
 	}
-	engine_networks_free(&k->networks);
+	docker_networks_free(&k->networks);
 	k->networks = result->networks;
-	result->networks = (struct engine_networks){ 0 };
+	result->networks = (struct docker_networks){ 0 };
 	k->listed = true;
-	engine_legs_free(&k->legs);
+	docker_legs_free(&k->legs);
 	k->legs = result->legs;
 	k->has_legs = result->has_legs;
-	result->legs = (struct engine_legs){ 0 };
+	result->legs = (struct docker_legs){ 0 };
 	if (k->error.code || first)
 		log_found(k, first);
 	err_free(&k->error);
@@ -409,15 +410,15 @@ static void take_result(struct daemon_docker *k, struct provide_result *result)
 		daemon_docker_all_stale(k);
 }
 
-static void on_pass(void *data, struct provide_result *result)
+static void on_pass(void *data, struct docker_provide_result *result)
 {
 	struct daemon_docker *k = data;
-	bool created = provide_has(result, PROVIDE_CREATED);
+	bool created = docker_provide_has(result, DOCKER_PROVIDE_CREATED);
 
 	if (result->error.code == ECANCELED)
 		return;
 	k->passing = false;
-	if (k->mode == PROVIDE_RESET && (result->error.code == 0 || result->n_notes > 0))
+	if (k->mode == DOCKER_PROVIDE_RESET && (result->error.code == 0 || result->n_notes > 0))
 		k->reset_due = false;
 	for (size_t i = 0; i < result->n_notes; i++)
 		log_note(k, &result->notes[i]);
@@ -445,9 +446,9 @@ static void on_pass(void *data, struct provide_result *result)
 	daemon_settled(k->daemon);
 }
 
-static void begin_pass(struct daemon_docker *k, enum provide_mode mode)
+static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
 {
-	struct networks_list wanted;
+	struct docker_wanted_list wanted;
 	size_t n = 0;
 
 	if (k->passing) {
@@ -456,13 +457,15 @@ static void begin_pass(struct daemon_docker *k, enum provide_mode mode)
 		return;
 	}
 	k->passing = true;
-	k->mode = k->reset_due ? PROVIDE_RESET : k->error.code ? PROVIDE_CREATE : mode;
-	networks_list_make(&k->daemon->enforcer.running->policy, &wanted);
+	k->mode = k->reset_due	  ? DOCKER_PROVIDE_RESET
+		  : k->error.code ? DOCKER_PROVIDE_CREATE
+				  : mode;
+	docker_wanted_list_make(&k->daemon->enforcer.running->policy, &wanted);
 	for (size_t i = 0; i < wanted.n; i++)
 		if (!is_let_go(k, wanted.items[i].name))
 			wanted.items[n++] = wanted.items[i];
 	wanted.n = n;
-	provide_start(k->client, &wanted, k->mode, on_pass, k);
+	docker_provide_start(k->client, &wanted, k->mode, on_pass, k);
 	daemon_docker_arm(k);
 }
 
@@ -475,10 +478,10 @@ void daemon_docker_policy(struct daemon *d)
 	if (!k)
 		return;
 	forget_let_go(k);
-	networks_list_free(&k->wanted);
-	networks_list_make(&d->enforcer.running->policy, &k->wanted);
+	docker_wanted_list_free(&k->wanted);
+	docker_wanted_list_make(&d->enforcer.running->policy, &k->wanted);
 	daemon_docker_see(k);
-	begin_pass(k, PROVIDE_CREATE);
+	begin_pass(k, DOCKER_PROVIDE_CREATE);
 }
 
 bool daemon_docker_settled(const struct daemon *d)
@@ -487,7 +490,7 @@ bool daemon_docker_settled(const struct daemon *d)
 
 	if (!k)
 		return true;
-	if (k->passing && (k->mode != PROVIDE_LOOK || k->again))
+	if (k->passing && (k->mode != DOCKER_PROVIDE_LOOK || k->again))
 		return false;
 	for (size_t i = 0; i < k->n_seen && k->error.code == 0; i++) {
 		const struct seen *seen = &k->seen[i];
@@ -505,7 +508,7 @@ struct judge_docker daemon_docker_word(const struct daemon *d)
 	return (struct judge_docker){
 		.networks = k && k->listed ? &k->networks : NULL,
 		.legs = k && k->has_legs ? &k->legs : NULL,
-		.failed = k && k->error.code && !docker_absent(k->error.code),
+		.failed = k && k->error.code && !docker_socket_absent(k->error.code),
 	};
 }
 
@@ -569,10 +572,10 @@ void daemon_docker_stop(struct daemon *d)
 	for (size_t i = 0; i < k->n_notes; i++)
 		free_note(&k->notes[i]);
 	free(k->notes);
-	networks_list_free(&k->wanted);
-	engine_networks_free(&k->networks);
-	engine_legs_free(&k->legs);
-	engine_about_free(&k->about);
+	docker_wanted_list_free(&k->wanted);
+	docker_networks_free(&k->networks);
+	docker_legs_free(&k->legs);
+	docker_about_free(&k->about);
 	free(k->backend);
 	free(k->logged_error);
 	err_free(&k->error);

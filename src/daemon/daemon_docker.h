@@ -4,7 +4,7 @@
 #define DOCKSIDE_DAEMON_DAEMON_DOCKER_H
 
 #include "dockside/daemon/daemon.h"
-#include "dockside/docker/provide.h"
+#include "dockside/docker/docker_provide.h"
 
 /* A network that is configured, or draining. */
 struct seen {
@@ -12,13 +12,13 @@ struct seen {
 	char *id;	     /* NULL: Docker does not have it */
 	bool draining;
 	bool has_identity; /* lost over a restart while draining */
-	struct networks_identity identity;
+	struct docker_wanted_identity identity;
 	bool stale;  /* who is attached is to be asked */
 	bool asking; /* is being asked */
 	bool known;  /* has been answered */
 	uint64_t known_ms;
-	struct engine_containers containers;
-	char *other_mac;   /* networks_other_mac() */
+	struct docker_containers containers;
+	char *other_mac;   /* docker_wanted_other_mac() */
 	size_t restarting; /* of a draining network: containers that Docker will start again */
 };
 
@@ -36,7 +36,7 @@ struct daemon_docker {
 	struct err error;	   /* why Docker cannot be asked; code 0: it answers */
 	bool asked;		   /* the first pass has ended */
 	bool start_over;	   /* READY waits for it no longer */
-	struct engine_about about; /* of the last that answered */
+	struct docker_about about; /* of the last that answered */
 	char *backend;
 	char *logged_error; /* the last one */
 	uint64_t away_since_ms, backoff_ms;
@@ -47,15 +47,15 @@ struct daemon_docker {
 	uint64_t opened_ms;
 
 	bool passing, again;
-	enum provide_mode mode, again_mode; /* of the pass; of the next one */
+	enum docker_provide_mode mode, again_mode; /* of the pass; of the next one */
 	bool reset_due;
 	char **let_go; /* names of networks that somebody removed from Docker while we looked */
 	size_t n_let_go;
 
-	struct networks_list wanted;
-	struct engine_networks networks; /* the last list */
+	struct docker_wanted_list wanted;
+	struct docker_networks networks; /* the last list */
 	bool listed;			 /* there has been one */
-	struct engine_legs legs;	 /* who is on which network */
+	struct docker_legs legs;	 /* who is on which network */
 	bool has_legs;
 	bool looking_soon;	   /* a look is due soon: not later for what happens meanwhile */
 	struct docker_note *notes; /* of the last pass, without what it did */

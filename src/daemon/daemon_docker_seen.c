@@ -42,14 +42,14 @@ static void free_seen(struct seen *seen)
 	free(seen->bridge);
 	free(seen->id);
 	free(seen->other_mac);
-	engine_containers_free(&seen->containers);
+	docker_containers_free(&seen->containers);
 }
 
 /* Once for each that is found. */
 static void look_at_mac(struct seen *seen)
 {
 	char *text = seen->has_identity && !seen->draining
-			     ? networks_other_mac(&seen->identity, &seen->containers)
+			     ? docker_wanted_other_mac(&seen->identity, &seen->containers)
 			     : NULL;
 
 	if (text && (!seen->other_mac || strcmp(text, seen->other_mac) != 0))
@@ -67,7 +67,7 @@ void daemon_docker_forget(struct daemon_docker *k)
 	k->n_seen = 0;
 }
 
-static const struct engine_network *find_bridge(const struct engine_networks *networks,
+static const struct docker_network *find_bridge(const struct docker_networks *networks,
 						const char *bridge)
 {
 	for (size_t i = 0; i < networks->n; i++)
@@ -90,16 +90,16 @@ static void carry_over(struct daemon_docker *k, struct seen *seen)
 	seen->known_ms = old->known_ms;
 	seen->restarting = old->restarting;
 	seen->containers = old->containers;
-	old->containers = (struct engine_containers){ 0 };
+	old->containers = (struct docker_containers){ 0 };
 	seen->other_mac = old->other_mac;
 	old->other_mac = NULL;
 	look_at_mac(seen); /* another one may be configured now */
 }
 
 static void add_configured(struct daemon_docker *k, struct seen *seen,
-			   const struct networks_wanted *wanted)
+			   const struct docker_wanted *wanted)
 {
-	const struct engine_network *network = engine_find_network(&k->networks, wanted->name);
+	const struct docker_network *network = docker_find_network(&k->networks, wanted->name);
 
 	*seen = (struct seen){
 		.name = xstrdup(wanted->name),
@@ -114,7 +114,7 @@ static void add_configured(struct daemon_docker *k, struct seen *seen,
 /* Its name in Docker and its identity are known only as long as we have run since it was configured. */
 static void add_draining(struct daemon_docker *k, struct seen *seen, const char *bridge)
 {
-	const struct engine_network *network = find_bridge(&k->networks, bridge);
+	const struct docker_network *network = find_bridge(&k->networks, bridge);
 	const struct seen *old = seen_bridge(k, bridge);
 
 	*seen = (struct seen){
@@ -167,16 +167,16 @@ static void take_known(struct daemon_docker *k, struct seen *seen)
 static void take_containers(struct daemon_docker *k, struct seen *seen,
 			    const struct docker_answer *answer)
 {
-	struct engine_containers containers = { 0 };
+	struct docker_containers containers = { 0 };
 	struct err err = { 0 };
 
-	if (engine_parse_containers(answer->body, answer->len, &containers, &err) < 0) {
+	if (docker_parse_containers(answer->body, answer->len, &containers, &err) < 0) {
 		err_prefix(&err, "ask Docker who is attached to network %s", seen->name);
 		daemon_docker_lost(k, &err);
 		err_free(&err);
 		return;
 	}
-	engine_containers_free(&seen->containers);
+	docker_containers_free(&seen->containers);
 	seen->containers = containers;
 	look_at_mac(seen);
 	take_known(k, seen);
@@ -187,7 +187,7 @@ static void take_restarting(struct daemon_docker *k, struct seen *seen,
 {
 	struct err err = { 0 };
 
-	if (engine_parse_count(answer->body, answer->len, &seen->restarting, &err) < 0) {
+	if (docker_parse_count(answer->body, answer->len, &seen->restarting, &err) < 0) {
 		err_prefix(&err, "ask Docker who restarts in network %s", seen->name);
 		daemon_docker_lost(k, &err);
 	} else {
@@ -281,16 +281,16 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 	if (!k || !k->asked)
 		return ATTACHED_UNKNOWN;
 	if (k->error.code) /* one that has been here will come back, and its containers with it */
-		return docker_absent(k->error.code) && !k->about.version ? ATTACHED_NO_DOCKER
-									 : ATTACHED_UNKNOWN;
+		return docker_socket_absent(k->error.code) && !k->about.version ? ATTACHED_NO_DOCKER
+										: ATTACHED_UNKNOWN;
 	seen = seen_bridge(k, bridge);
 	if (!seen || !seen->id)
 		return ATTACHED_NONE;
 	if (!seen->known)
 		return ATTACHED_UNKNOWN;
-	return seen->restarting > 0 || networks_count_attached(&seen->containers,
-							       seen->has_identity ? &seen->identity
-										  : NULL) > 0
+	return seen->restarting > 0 || docker_wanted_count_attached(
+					       &seen->containers,
+					       seen->has_identity ? &seen->identity : NULL) > 0
 		       ? ATTACHED_SOME
 		       : ATTACHED_NONE;
 }
@@ -318,7 +318,7 @@ void daemon_docker_renew(struct daemon *d, const char *bridge)
 	daemon_docker_inspect(d->docker);
 }
 
-static bool is_container(const struct engine_container *container, const struct ipaddr *addr)
+static bool is_container(const struct docker_container *container, const struct ipaddr *addr)
 {
 	return (container->has_ip && ipaddr_cmp(&container->ip, addr) == 0) ||
 	       (container->has_ip6 && ipaddr_cmp(&container->ip6, addr) == 0);
@@ -328,7 +328,7 @@ const char *daemon_docker_container(struct daemon *d, const char *bridge, const 
 				    const uint8_t *mac)
 {
 	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
-	const struct engine_containers *containers;
+	const struct docker_containers *containers;
 
 	if (!seen || !seen->id)
 		return NULL;
@@ -352,13 +352,13 @@ struct orphans_question {
 	void *data;
 };
 
-static void tell_orphans(const struct orphans_question *q, const struct engine_networks *networks)
+static void tell_orphans(const struct orphans_question *q, const struct docker_networks *networks)
 {
 	const char **names = xcalloc(networks->n, sizeof(*names));
 	size_t n = 0;
 
 	for (size_t i = 0; i < networks->n; i++)
-		if (networks_orphan(&q->daemon->docker->wanted, &networks->items[i]))
+		if (docker_wanted_orphan(&q->daemon->docker->wanted, &networks->items[i]))
 			names[n++] = networks->items[i].name;
 	q->fn(q->data, names, n, NULL);
 	free(names);
@@ -366,17 +366,17 @@ static void tell_orphans(const struct orphans_question *q, const struct engine_n
 
 static void on_orphans(void *data, const struct docker_answer *answer)
 {
-	struct engine_networks networks = { 0 };
+	struct docker_networks networks = { 0 };
 	struct orphans_question *q = data;
 	struct err err = { 0 };
 
 	if (answer->error.code)
 		q->fn(q->data, NULL, 0, answer->error.text);
-	else if (engine_parse_networks(answer->body, answer->len, &networks, &err) < 0)
+	else if (docker_parse_networks(answer->body, answer->len, &networks, &err) < 0)
 		q->fn(q->data, NULL, 0, err.text);
 	else
 		tell_orphans(q, &networks);
-	engine_networks_free(&networks);
+	docker_networks_free(&networks);
 	err_free(&err);
 	free(q);
 }
@@ -386,7 +386,7 @@ void daemon_docker_orphans(struct daemon *d, daemon_orphans_fn fn, void *data)
 	struct daemon_docker *k = d->docker;
 	struct orphans_question *q;
 
-	if (!k || (k->error.code && docker_absent(k->error.code))) {
+	if (!k || (k->error.code && docker_socket_absent(k->error.code))) {
 		fn(data, NULL, 0, NULL);
 		return;
 	}
@@ -413,7 +413,7 @@ static enum docker_state docker_state(const struct daemon_docker *k)
 		return UNKNOWN;
 	if (k->error.code == 0)
 		return CONNECTED;
-	if (docker_absent(k->error.code))
+	if (docker_socket_absent(k->error.code))
 		return ABSENT;
 	return k->error.code == EACCES ? REFUSED : FAILING;
 }
@@ -423,23 +423,23 @@ struct state_of daemon_docker_state(const struct daemon *d)
 	return (struct state_of){ state_names, ARRAY_SIZE(state_names), docker_state(d->docker) };
 }
 
-void daemon_docker_status(struct daemon *d, struct json_out *out)
+void daemon_docker_status(struct daemon *d, struct json_writer *out)
 {
 	const struct daemon_docker *k = d->docker;
 	bool connected = k && k->asked && k->error.code == 0;
 	cleanup(cleanup_free) char *api = connected ? xasprintf("1.%u", k->about.api) : NULL;
 
-	json_out_open(out, "docker", '{');
-	json_out_string(out, "state", state_names[docker_state(k)]);
-	json_out_string(out, "message", k && k->error.code ? k->error.text : NULL);
-	json_out_string(out, "version", connected ? k->about.version : NULL);
-	json_out_string(out, "api", api);
-	json_out_string(out, "backend", connected ? k->backend : NULL);
-	json_out_bool(out, "events", k && k->following);
-	json_out_close(out, '}');
+	json_write_open(out, "docker", '{');
+	json_write_string(out, "state", state_names[docker_state(k)]);
+	json_write_string(out, "message", k && k->error.code ? k->error.text : NULL);
+	json_write_string(out, "version", connected ? k->about.version : NULL);
+	json_write_string(out, "api", api);
+	json_write_string(out, "backend", connected ? k->backend : NULL);
+	json_write_bool(out, "events", k && k->following);
+	json_write_close(out, '}');
 }
 
-void daemon_docker_status_network(struct daemon *d, struct json_out *out, const char *bridge,
+void daemon_docker_status_network(struct daemon *d, struct json_writer *out, const char *bridge,
 				  const struct judged *judged)
 {
 	struct daemon_docker *k = d->docker;
@@ -452,15 +452,15 @@ void daemon_docker_status_network(struct daemon *d, struct json_out *out, const 
 			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i].text);
 	if (seen && seen->other_mac)
 		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen->name, seen->other_mac);
-	json_out_string(out, "docker",
-			!seen || !connected				  ? "unknown"
-			: !seen->id					  ? "absent"
-			: b.len > 0 || (judged && judged->docker_differs) ? "differs"
-									  : "present");
+	json_write_string(out, "docker",
+			  !seen || !connected				    ? "unknown"
+			  : !seen->id					    ? "absent"
+			  : b.len > 0 || (judged && judged->docker_differs) ? "differs"
+									    : "present");
 	if (seen && connected && seen->id && seen->known)
-		json_out_int(out, "containers", (int64_t)seen->containers.n);
+		json_write_int(out, "containers", (int64_t)seen->containers.n);
 	else
-		json_out_string(out, "containers", NULL);
-	json_out_string(out, "docker_message", b.len ? buf_str(&b) : NULL);
+		json_write_string(out, "containers", NULL);
+	json_write_string(out, "docker_message", b.len ? buf_str(&b) : NULL);
 	buf_free(&b);
 }

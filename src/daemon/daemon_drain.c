@@ -54,13 +54,13 @@ static bool has_drained(struct daemon *d, struct draining *network)
 static void release(struct daemon *d, const char *bridge, const char *why)
 {
 	cleanup(cleanup_free) char *name = xstrdup(bridge); /* the enforcer's goes */
-	struct sync_result result;
+	struct reconcile_result result;
 	struct err err = { 0 };
 
 	daemon_denied_count(d);
 	enforce_drained(&d->enforcer, name);
 	log_info("network with bridge %s %s: its policy goes", name, why);
-	if (enforce_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
+	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
 		log_error("%s; trying again", err.text);
 		daemon_repair_soon(d, "a drained network was not removed");
 	}

@@ -100,16 +100,16 @@ static bool drains(struct daemon *d, const struct request *request)
 static char *add_networks(const struct policy *policy, char *answer)
 {
 	struct buf b = { 0 };
-	struct json_out out;
+	struct json_writer out;
 
 	buf_puts(&b, answer);
 	free(answer);
 	ctl_reopen(&b, &out);
-	json_out_open(&out, "networks", '[');
+	json_write_open(&out, "networks", '[');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		json_out_string(&out, NULL, policy->networks[i].name);
-	json_out_close(&out, ']');
-	json_out_close(&out, '}');
+		json_write_string(&out, NULL, policy->networks[i].name);
+	json_write_close(&out, ']');
+	json_write_close(&out, '}');
 	return buf_steal(&b);
 }
 

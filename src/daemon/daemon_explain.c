@@ -10,9 +10,9 @@
 #include "dockside/report/explain_json.h"
 #include "dockside/system/link_addrs.h"
 
-#define HOST_ADDRS_MAX 4096
+#define RESOLVED_ADDRS_MAX 4096
 
-struct host_addrs {
+struct resolved_addrs {
 	struct ipaddr *items;
 	size_t n, cap;
 };
@@ -23,14 +23,14 @@ static bool is_link_local(const struct ipaddr *addr)
 }
 
 /* Link-local addresses are the host's on their own link only. */
-static int read_host_addrs(const char *network, struct host_addrs *ret_addrs, struct err *err)
+static int read_host_addrs(const char *network, struct resolved_addrs *ret_addrs, struct err *err)
 {
 	struct link_addrs addrs;
 	int r = link_addrs_read(&addrs, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < addrs.n && ret_addrs->n < HOST_ADDRS_MAX; i++) {
+	for (size_t i = 0; i < addrs.n && ret_addrs->n < RESOLVED_ADDRS_MAX; i++) {
 		const struct link_addr *item = &addrs.items[i];
 
 		if (is_link_local(&item->addr) && strcasecmp(item->name, network) != 0)
@@ -105,7 +105,7 @@ static int answer(struct daemon *d, const struct request *request, struct buf *r
 	struct ipaddr looked_up[EXPLAIN_CASES_MAX];
 	struct explain_question question;
 	cleanup(cleanup_free) char *unjudged = NULL;
-	struct host_addrs addrs = { 0 };
+	struct resolved_addrs addrs = { 0 };
 	int r = explain_question_read(request, &question, err);
 
 	if (r >= 0)

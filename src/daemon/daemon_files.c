@@ -298,24 +298,24 @@ static const char *state_name(enum files_state state)
 	abort();
 }
 
-void daemon_files_status(struct daemon *d, struct json_out *out)
+void daemon_files_status(struct daemon *d, struct json_writer *out)
 {
 	struct daemon_files *f = d->files;
 
 	if (!f)
 		return;
 	look(d);
-	json_out_open(out, "files", '{');
-	json_out_string(out, "state", state_name(f->files_state));
-	json_out_string(out, "message", f->message);
-	json_out_bool(out, "last_accepted_enforced", f->fallen_back);
+	json_write_open(out, "files", '{');
+	json_write_string(out, "state", state_name(f->files_state));
+	json_write_string(out, "message", f->message);
+	json_write_bool(out, "last_accepted_enforced", f->fallen_back);
 	if (f->fallen_back)
-		json_out_int(out, "age", (int64_t)((daemon_now_ms(d) - f->since_ms) / 1000));
+		json_write_int(out, "age", (int64_t)((daemon_now_ms(d) - f->since_ms) / 1000));
 	else
-		json_out_string(out, "age", NULL);
-	json_out_bool(out, "kept", !f->trouble);
-	json_out_string(out, "not_kept", f->trouble);
-	json_out_close(out, '}');
+		json_write_string(out, "age", NULL);
+	json_write_bool(out, "kept", !f->trouble);
+	json_write_string(out, "not_kept", f->trouble);
+	json_write_close(out, '}');
 }
 
 const char *daemon_files_drift(const struct daemon *d)

@@ -17,7 +17,7 @@
 #define LEGS_MAX 100	  /* more are only counted */
 
 struct daemon_judged {
-	struct networks_list list; /* of the running policy */
+	struct docker_wanted_list list; /* of the running policy */
 	struct judge_result result;
 	char *legs[LEGS_MAX];
 	char *dns;     /* or NULL */
@@ -29,10 +29,10 @@ struct daemon_judged {
 
 /* ------------------------------------------------------------------ looking */
 
-static const struct judged *find_old(const struct networks_list *list,
+static const struct judged *find_old(const struct docker_wanted_list *list,
 				     const struct judge_result *result, const char *name)
 {
-	const struct networks_wanted *wanted = networks_find(list, name);
+	const struct docker_wanted *wanted = docker_wanted_find(list, name);
 
 	return wanted ? &result->items[wanted - list->items] : NULL;
 }
@@ -121,19 +121,19 @@ void daemon_judged_look(struct daemon *d)
 	struct judge_docker docker = daemon_docker_word(d);
 	struct daemon_judged *j = d->judged;
 	struct judge_result result;
-	struct networks_list list;
+	struct docker_wanted_list list;
 	bool changed;
 
 	if (!j || !d->enforcer.running)
 		return;
-	networks_list_make(&d->enforcer.running->policy, &list);
+	docker_wanted_list_make(&d->enforcer.running->policy, &list);
 	judge_networks(&list, &docker, &result);
 	changed = list.n != j->list.n;
 	for (size_t i = 0; i < list.n; i++)
 		changed |= log_change(list.items[i].name,
 				      find_old(&j->list, &j->result, list.items[i].name),
 				      &result.items[i]);
-	networks_list_free(&j->list);
+	docker_wanted_list_free(&j->list);
 	judge_result_free(&j->result);
 	j->list = list;
 	j->result = result;
@@ -196,7 +196,7 @@ void daemon_judged_stop(struct daemon *d)
 	sd_event_source_disable_unref(j->links_timer);
 	if (j->links_fd >= 0)
 		close(j->links_fd);
-	networks_list_free(&j->list);
+	docker_wanted_list_free(&j->list);
 	judge_result_free(&j->result);
 	free_legs(j);
 	free(j->dns);
@@ -206,14 +206,14 @@ void daemon_judged_stop(struct daemon *d)
 
 /* ------------------------------------------------------------------ what others ask */
 
-static enum judged_rules rules_of(const struct daemon *d, const struct kernel *kernel,
+static enum judged_rules rules_of(const struct daemon *d, const struct actual *actual,
 				  const char *bridge)
 {
-	if (!kernel)
+	if (!actual)
 		return JUDGED_RULES_THERE;
 	if (d->counters_failed)
 		return JUDGED_RULES_UNKNOWN;
-	return judged_dispatched(&d->enforcer.running->plan, kernel, bridge) ? JUDGED_RULES_THERE
+	return judged_dispatched(&d->enforcer.running->plan, actual, bridge) ? JUDGED_RULES_THERE
 									     : JUDGED_RULES_MISSING;
 }
 
@@ -225,7 +225,7 @@ static const struct judged *last_of(const struct daemon_judged *j, size_t i, con
 	return find_old(&j->list, &j->result, name);
 }
 
-void daemon_judged_now(const struct daemon *d, const struct kernel *kernel,
+void daemon_judged_now(const struct daemon *d, const struct actual *actual,
 		       struct judge_result *ret)
 {
 	const struct policy *policy = &d->enforcer.running->policy;
@@ -238,20 +238,20 @@ void daemon_judged_now(const struct daemon *d, const struct kernel *kernel,
 		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
 									 : JUDGED_UNMANAGED };
 
-		judged_with_rules(last ? last : &none, rules_of(d, kernel, network->bridge),
+		judged_with_rules(last ? last : &none, rules_of(d, actual, network->bridge),
 				  &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
 }
 
 void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
-		       struct json_out *out)
+		       struct json_writer *out)
 {
-	json_out_open(out, "not_judged", '[');
+	json_write_open(out, "not_judged", '[');
 	for (size_t i = 0; i < judged->n; i++)
 		if (judged->items[i].state == JUDGED_NOT)
-			json_out_string(out, NULL, policy->networks[i].name);
-	json_out_close(out, ']');
+			json_write_string(out, NULL, policy->networks[i].name);
+	json_write_close(out, ']');
 }
 
 char *daemon_judged_names(const struct daemon *d)
@@ -270,18 +270,18 @@ const char *daemon_judged_dns(const struct daemon *d)
 	return d->judged ? d->judged->dns : NULL;
 }
 
-void daemon_judged_status_legs(const struct daemon *d, struct json_out *out)
+void daemon_judged_status_legs(const struct daemon *d, struct json_writer *out)
 {
 	const struct daemon_judged *j = d->judged;
 	size_t n = j ? j->n_legs : 0;
 
-	json_out_open(out, "legs", '[');
+	json_write_open(out, "legs", '[');
 	for (size_t i = 0; i < named(n); i++)
-		json_out_string(out, NULL, j->legs[i]);
+		json_write_string(out, NULL, j->legs[i]);
 	if (n > LEGS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - LEGS_MAX);
 
-		json_out_string(out, NULL, more);
+		json_write_string(out, NULL, more);
 	}
-	json_out_close(out, ']');
+	json_write_close(out, ']');
 }

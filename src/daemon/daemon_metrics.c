@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answer to `metrics`; its shape is in ctl.h, the lines are made by metrics.c. */
+/* The answer to `metrics`; its shape is in ctl_server.h, the lines are made by metrics.c. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -10,14 +10,15 @@
 /* The longest line as JSON, and the end of the answer. */
 #define ROOM (2 * METRICS_LINE_MAX + 64)
 
-static struct state_of shim_state_of(const struct shim_comparison *c, enum shim_table table)
+static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
+				     enum shim_table table)
 {
 	static const char *names[SHIM_DIFFERS + 1];
 
 	for (int i = 0; i <= SHIM_DIFFERS; i++)
 		names[i] = shim_state_name((enum shim_state)i);
 	return (struct state_of){ names, ARRAY_SIZE(names),
-				  shim_state(&c->kernel, &c->changes, table) };
+				  shim_state(&c->actual, &c->changes, table) };
 }
 
 /* The caller frees the array. */
@@ -55,7 +56,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.repaired = d->repairs.total > 0,
 		.ended = daemon_unjudged_ended(d),
 		.repair_ms = d->repair_unix_ms,
-		.repairs_limited = repairs_limited(&d->repairs, now_ms),
+		.repair_limit_limited = repair_limit_limited(&d->repairs, now_ms),
 		.repair_waiting = d->repair_waiting,
 		.alarms =
 			judged->n_not + (daemon_judged_dns(d) != NULL) +
@@ -72,37 +73,38 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 }
 
 /* Lines that do not fit are asked for by number: the same ones as long as this stays the same. */
-static void put_version(const struct daemon *d, const struct metrics *metrics, struct json_out *out)
+static void put_version(const struct daemon *d, const struct metrics *metrics,
+			struct json_writer *out)
 {
 	cleanup(cleanup_free) char *of = xasprintf("%" PRIu64 ".%" PRIu64 ".%zu", d->started_ms,
 						   d->n_policies, metrics->n_lines);
 
-	json_out_string(out, "of", of);
+	json_write_string(out, "of", of);
 }
 
-static void put_lines(const struct metrics *metrics, size_t from, struct json_out *out)
+static void put_lines(const struct metrics *metrics, size_t from, struct json_writer *out)
 {
 	struct buf line = { 0 };
 	size_t i = from;
 
-	json_out_open(out, "metrics", '[');
+	json_write_open(out, "metrics", '[');
 	for (; i < metrics->n_lines && out->b->len + ROOM < REQUEST_MAX; i++) {
 		buf_reset(&line);
 		metrics_line(metrics, i, &line);
-		json_out_string(out, NULL, buf_str(&line));
+		json_write_string(out, NULL, buf_str(&line));
 	}
-	json_out_close(out, ']');
+	json_write_close(out, ']');
 	if (i < metrics->n_lines)
-		json_out_int(out, "next", (int64_t)i);
+		json_write_int(out, "next", (int64_t)i);
 	else
-		json_out_string(out, "next", NULL);
+		json_write_string(out, "next", NULL);
 	buf_free(&line);
 }
 
-void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
+void daemon_metrics(struct daemon *d, uint64_t from, struct json_writer *out)
 {
 	const struct running *running = d->enforcer.running;
-	const struct kernel *counters = daemon_counters(d);
+	const struct actual *counters = daemon_counters(d);
 	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(d);
 	struct judge_result judged;
 	struct metrics_state state;
@@ -116,11 +118,11 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_out *out)
 	state.n_draining = d->enforcer.n_draining;
 	metrics_collect(&running->policy, &running->plan, counters, &d->enforcer.names, &state,
 			&metrics);
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "status", "ok");
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "status", "ok");
 	put_version(d, &metrics, out);
 	put_lines(&metrics, from < metrics.n_lines ? (size_t)from : metrics.n_lines, out);
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 	metrics_free(&metrics);
 	judge_result_free(&judged);
 }

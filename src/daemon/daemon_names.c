@@ -107,7 +107,7 @@ static int on_sets(sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	d->answers_waiting = false;
 	tell_trouble(d);
-	if (enforce_names(&d->enforcer, d->answers_since_ms, daemon_now_ms(d), &err) < 0) {
+	if (enforcer_names(&d->enforcer, d->answers_since_ms, daemon_now_ms(d), &err) < 0) {
 		log_error("update sets: %s; comparing everything", err.text);
 		daemon_repair_soon(d, "an update of the sets failed");
 	}
@@ -136,7 +136,7 @@ static void on_answer(void *data, const struct answer *answer)
 {
 	struct daemon *d = data;
 
-	enforce_answer(&d->enforcer, answer, daemon_now_ms(d));
+	enforcer_answer(&d->enforcer, answer, daemon_now_ms(d));
 	sets_soon(d); /* also for a name no longer configured: somebody may wait for it */
 }
 

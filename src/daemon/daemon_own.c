@@ -6,7 +6,7 @@
 #include "dockside/daemon/daemon.h"
 #include "dockside/system/link_watch.h"
 #include "dockside/system/log.h"
-#include "dockside/system/own.h"
+#include "dockside/system/own_addrs.h"
 
 #define COLLECT_MS 20  /* addresses come and go in bunches */
 #define AGAIN_MS 1000u /* where they could not be read */
@@ -26,7 +26,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 		err_free(&err);
 		return 0;
 	}
-	if (enforce_own(&d->enforcer, own.items, own.n, daemon_now_ms(d)))
+	if (enforcer_own(&d->enforcer, own.items, own.n, daemon_now_ms(d)))
 		daemon_names_changed(d);
 	own_addrs_free(&own);
 	return 0;
@@ -61,7 +61,7 @@ int daemon_own_start(struct daemon *d, struct err *err)
 	r = own_addrs_read(&own, err);
 	if (r < 0)
 		return r;
-	enforce_own(&d->enforcer, own.items, own.n, daemon_now_ms(d));
+	enforcer_own(&d->enforcer, own.items, own.n, daemon_now_ms(d));
 	own_addrs_free(&own);
 	return 0;
 }

@@ -5,7 +5,7 @@
  * The kernel tells of each transaction who made it and what it touched. Ours are known by the
  * process, whose number in the kernel's own numbering the first transaction of our set socket
  * tells. Any other that touches our table is followed by a comparison of everything, which puts
- * back what differs: at once, unless there have been too many of late (repairs.h). One that touches
+ * back what differs: at once, unless there have been too many of late (repair_limit.h). One that touches
  * only Docker's tables is followed by a look at the shim. Connections that were opened while the table was
  * gone end after the repair (daemon_unjudged.c).
  */
@@ -68,25 +68,25 @@ static void repair_at(struct daemon *d, uint64_t at_ms)
 }
 
 /* Everything, or the shim alone if nothing else was touched: that is what Docker does all the time. */
-static int put_right(struct daemon *d, uint64_t now_ms, struct sync_result *ret_result,
+static int put_right(struct daemon *d, uint64_t now_ms, struct reconcile_result *ret_result,
 		     struct err *err)
 {
 	unsigned was_accept = d->enforcer.running->plan.forward_was_accept;
-	struct sync_result table;
+	struct reconcile_result table;
 	int r;
 
-	*ret_result = (struct sync_result){ 0 };
+	*ret_result = (struct reconcile_result){ 0 };
 	if (d->repair_table)
-		return enforce_again(&d->enforcer, now_ms, ret_result, err);
-	r = enforce_shim(&d->enforcer, &ret_result->shim, err);
+		return enforcer_again(&d->enforcer, now_ms, ret_result, err);
+	r = enforcer_shim(&d->enforcer, &ret_result->shim, err);
 	/* That we have changed a FORWARD policy is to be on record in our table. */
 	if (r >= 0 && d->enforcer.running->plan.forward_was_accept != was_accept)
-		r = enforce_again(&d->enforcer, now_ms, &table, err);
+		r = enforcer_again(&d->enforcer, now_ms, &table, err);
 	ret_result->changed = ret_result->shim;
 	return r;
 }
 
-static void log_repair(const struct daemon *d, const struct sync_result *result)
+static void log_repair(const struct daemon *d, const struct reconcile_result *result)
 {
 	const char *damage = d->damage.len > 0 ? d->last_damage : "the ruleset differed";
 
@@ -109,7 +109,7 @@ static void note_failure(struct daemon *d, bool failed)
 static void repair(struct daemon *d)
 {
 	uint64_t now_ms = daemon_now_ms(d);
-	struct sync_result result;
+	struct reconcile_result result;
 	struct err err = { 0 };
 
 	d->repair_waiting = false;
@@ -137,15 +137,15 @@ static void repair(struct daemon *d)
 	}
 	if (result.n_objects > 0)
 		daemon_denied_count(d);
-	repairs_note(&d->repairs, now_ms);
+	repair_limit_note(&d->repairs, now_ms);
 	d->repair_unix_ms = unix_ms();
 	free(d->last_damage);
 	d->last_damage = xstrdup(buf_str(&d->damage));
 	log_repair(d, &result);
-	if (repairs_limited(&d->repairs, now_ms))
+	if (repair_limit_limited(&d->repairs, now_ms))
 		log_error("somebody keeps changing our table: %llu repairs by now, and from now on "
 			  "at most one every %d s",
-			  (unsigned long long)d->repairs.total, REPAIRS_SLOW_MS / 1000);
+			  (unsigned long long)d->repairs.total, REPAIR_LIMIT_SLOW_MS / 1000);
 	buf_reset(&d->damage);
 	daemon_notify_status(d);
 }
@@ -172,7 +172,7 @@ static void note_damage(struct daemon *d, const char *what)
 void daemon_repair_soon(struct daemon *d, const char *why)
 {
 	note_damage(d, why);
-	repair_at(d, repairs_when(&d->repairs, daemon_now_ms(d)));
+	repair_at(d, repair_limit_when(&d->repairs, daemon_now_ms(d)));
 }
 
 static bool is_ours(struct daemon *d, const struct nft_transaction *t)
@@ -237,14 +237,14 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 	struct daemon *d = data;
 	uint64_t now_ms;
 
-	trust_transaction(&d->enforcer.trust, t->genid, deed_of(d, t));
+	known_transaction(&d->enforcer.trust, t->genid, deed_of(d, t));
 	if (is_ours(d, t) || (!table && !touches_shim(t)))
 		return;
 	now_ms = daemon_now_ms(d);
 	d->repair_table |= table;
 	d->opened |= opens(t);
 	describe(&d->damage, t);
-	repair_at(d, repairs_when(&d->repairs, now_ms));
+	repair_at(d, repair_limit_when(&d->repairs, now_ms));
 }
 
 /* Returns whether there may be more. */
@@ -255,7 +255,7 @@ static bool read_events(struct daemon *d)
 	int r = nft_events_read(d->events, on_transaction, d, &state, &err);
 
 	if (r < 0 || state.lost)
-		trust_end(&d->enforcer.trust);
+		known_end(&d->enforcer.trust);
 	if (r < 0) {
 		/* Until then: what cannot be read stays there, and nobody else would have a turn. */
 		sd_event_source_set_enabled(d->events_io, SD_EVENT_OFF);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answer to `status`; its shape is in ctl.h. */
+/* The answer to `status`; its shape is in ctl_server.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
 
 #include "dockside/daemon/daemon.h"
-#include "dockside/kernel/legacy.h"
+#include "dockside/kernel/xtables_legacy.h"
 #include "dockside/names/alarms.h"
 #include "dockside/report/metrics.h"
 #include "dockside/system/clock.h"
@@ -15,27 +15,27 @@
 #define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
 #define COUNTERS_AGE_MAX_MS 3000 /* at the latest */
 #define ALARMS_MAX 100
-#define ADDRESSES_MAX 8000		 /* of all ipsets together: an answer is at most 1 MiB */
-#define NETWORKS_ROOM (REQUEST_MAX / 2)	 /* details of networks begin within that */
-#define ROOM (REQUEST_MAX - (64u << 10)) /* so do ipsets and names; there is more behind them */
+#define ADDRESSES_MAX 8000 /* of all ipsets together: an answer is at most 1 MiB */
+#define DOCKER_WANTED_ROOM (REQUEST_MAX / 2) /* details of networks begin within that */
+#define ROOM (REQUEST_MAX - (64u << 10))     /* so do ipsets and names; there is more behind them */
 
-static bool has_room(const struct json_out *out)
+static bool has_room(const struct json_writer *out)
 {
 	return out->b->len < ROOM;
 }
 
-static void put_age(struct json_out *out, const char *key, uint64_t now_ms, bool ever,
+static void put_age(struct json_writer *out, const char *key, uint64_t now_ms, bool ever,
 		    uint64_t at_ms)
 {
 	if (ever)
-		json_out_int(out, key, (int64_t)((now_ms - at_ms) / 1000));
+		json_write_int(out, key, (int64_t)((now_ms - at_ms) / 1000));
 	else
-		json_out_string(out, key, NULL);
+		json_write_string(out, key, NULL);
 }
 
 /* ------------------------------------------------------------------ ipsets */
 
-static void put_elems(struct json_out *out, const struct plan *plan, const char *prefix,
+static void put_elems(struct json_writer *out, const struct plan *plan, const char *prefix,
 		      const char *name, const char *suffix, size_t *left)
 {
 	struct arena arena = { 0 };
@@ -49,7 +49,7 @@ static void put_elems(struct json_out *out, const struct plan *plan, const char 
 		elem.comment = NULL;
 		elem.timeout_ms = 0;
 		nft_text_elem(&b, set->type, &elem);
-		json_out_string(out, NULL, buf_str(&b));
+		json_write_string(out, NULL, buf_str(&b));
 		buf_free(&b);
 	}
 	arena_free(&arena);
@@ -88,8 +88,8 @@ static int cmp_members(const void *x, const void *y)
 }
 
 /* The kernel has no sets of it: what would be in them. */
-static void put_unused(struct json_out *out, const struct ipset *ipset, const struct names *names,
-		       size_t *left)
+static void put_unused(struct json_writer *out, const struct ipset *ipset,
+		       const struct names *names, size_t *left)
 {
 	size_t n = ipset->n_prefixes, k = 0;
 	struct prefix *members;
@@ -115,14 +115,14 @@ static void put_unused(struct json_out *out, const struct ipset *ipset, const st
 		if (i > 0 && prefix_cmp(&members[i - 1], &members[i]) == 0)
 			continue;
 		--*left;
-		json_out_string(out, NULL,
-				is_network(&members[i]) ? prefix_format(&members[i], text)
-							: ipaddr_format(&members[i].addr, text));
+		json_write_string(out, NULL,
+				  is_network(&members[i]) ? prefix_format(&members[i], text)
+							  : ipaddr_format(&members[i].addr, text));
 	}
 	free(members);
 }
 
-static bool put_ipsets(struct json_out *out, const struct running *running,
+static bool put_ipsets(struct json_writer *out, const struct running *running,
 		       const struct names *names)
 {
 	static const char *const suffixes[] = { "-v4", "-net4", "-v6", "-net6" };
@@ -130,30 +130,30 @@ static bool put_ipsets(struct json_out *out, const struct running *running,
 	cleanup(cleanup_free) bool *used = used_ipsets(policy);
 	size_t left = ADDRESSES_MAX;
 
-	json_out_open(out, "ipsets", '{');
+	json_write_open(out, "ipsets", '{');
 	for (size_t i = 0; i < policy->n_ipsets && has_room(out); i++) {
 		const struct ipset *ipset = &policy->ipsets[i];
 
-		json_out_open(out, ipset->name, '[');
+		json_write_open(out, ipset->name, '[');
 		for (size_t k = 0; used[i] && k < ARRAY_SIZE(suffixes); k++)
 			put_elems(out, &running->plan, "ipset-", ipset->name, suffixes[k], &left);
 		if (!used[i])
 			put_unused(out, ipset, names, &left);
-		json_out_close(out, ']');
+		json_write_close(out, ']');
 	}
-	json_out_close(out, '}');
-	json_out_open(out, "unused_ipsets", '[');
+	json_write_close(out, '}');
+	json_write_open(out, "unused_ipsets", '[');
 	for (size_t i = 0; i < policy->n_ipsets && has_room(out); i++)
 		if (!used[i])
-			json_out_string(out, NULL, policy->ipsets[i].name);
-	json_out_close(out, ']');
+			json_write_string(out, NULL, policy->ipsets[i].name);
+	json_write_close(out, ']');
 	return left == 0 || !has_room(out);
 }
 
 /* ------------------------------------------------------------------ networks */
 
 /* How much of what was refused `denied` knows, and how much more there was. */
-static void put_denied(struct json_out *out, const struct daemon *d, const char *bridge)
+static void put_denied(struct json_writer *out, const struct daemon *d, const char *bridge)
 {
 	const struct denied_counts *counts = daemon_denied_counts(d);
 	struct denied_sum sum;
@@ -161,29 +161,30 @@ static void put_denied(struct json_out *out, const struct daemon *d, const char 
 	if (!counts)
 		return;
 	sum = denied_counts_sum(counts, bridge);
-	json_out_int(out, "events", (int64_t)sum.told);
-	json_out_int(out, "suppressed", (int64_t)sum.suppressed);
+	json_write_int(out, "events", (int64_t)sum.told);
+	json_write_int(out, "suppressed", (int64_t)sum.suppressed);
 }
 
-static void put_network(struct json_out *out, struct daemon *d, const struct kernel *kernel,
+static void put_network(struct json_writer *out, struct daemon *d, const struct actual *actual,
 			const struct network *network, const struct judged *judged)
 {
 	const struct running *running = d->enforcer.running;
 	/* The kernel's rules are those of the plan, or a repair is under way. */
-	struct network_traffic traffic = network_count(&running->plan, kernel, network->bridge);
+	struct network_traffic traffic = network_count(&running->plan, actual, network->bridge);
 
-	json_out_open(out, network->name, '{');
-	json_out_string(out, "state", judged_state_name(judged->state));
-	json_out_string(out, "reason", judged->reason);
-	json_out_string(out, "mend", judged->mend);
-	json_out_string(out, "bridge", network->bridge);
-	json_out_string(out, "mode", network->audit ? "audit" : "enforce");
-	json_out_int(out, "rules", (int64_t)(network->n_egress + network->n_nat + network->n_host));
-	json_out_int(out, "passed", (int64_t)traffic.passed.packets);
-	json_out_int(out, "refused", (int64_t)traffic.refused.packets);
+	json_write_open(out, network->name, '{');
+	json_write_string(out, "state", judged_state_name(judged->state));
+	json_write_string(out, "reason", judged->reason);
+	json_write_string(out, "mend", judged->mend);
+	json_write_string(out, "bridge", network->bridge);
+	json_write_string(out, "mode", network->audit ? "audit" : "enforce");
+	json_write_int(out, "rules",
+		       (int64_t)(network->n_egress + network->n_nat + network->n_host_rules));
+	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
+	json_write_int(out, "refused", (int64_t)traffic.refused.packets);
 	put_denied(out, d, network->bridge);
 	daemon_docker_status_network(d, out, network->bridge, judged);
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 }
 
 /* Whether a draining network's policy is lost, and everything refused instead (diff.h). */
@@ -198,54 +199,54 @@ static bool is_closed(const struct running *running, const char *bridge)
 }
 
 /* What the rules have counted, unless they are gone. */
-static void put_draining(struct json_out *out, struct daemon *d, const struct kernel *kernel,
+static void put_draining(struct json_writer *out, struct daemon *d, const struct actual *actual,
 			 const char *bridge)
 {
-	struct network_traffic traffic = network_count(&d->enforcer.running->plan, kernel, bridge);
+	struct network_traffic traffic = network_count(&d->enforcer.running->plan, actual, bridge);
 
 	if (traffic.known) {
-		json_out_int(out, "passed", (int64_t)traffic.passed.packets);
-		json_out_int(out, "refused", (int64_t)traffic.refused.packets);
+		json_write_int(out, "passed", (int64_t)traffic.passed.packets);
+		json_write_int(out, "refused", (int64_t)traffic.refused.packets);
 	}
 	put_denied(out, d, bridge);
 }
 
-static bool put_networks(struct json_out *out, struct daemon *d, const struct kernel *kernel,
+static bool put_networks(struct json_writer *out, struct daemon *d, const struct actual *actual,
 			 const struct judge_result *judged)
 {
 	const struct running *running = d->enforcer.running;
 	const struct policy *policy = &running->policy;
 	size_t n = 0;
 
-	json_out_open(out, "networks", '[');
+	json_write_open(out, "networks", '[');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		json_out_string(out, NULL, policy->networks[i].name);
-	json_out_close(out, ']');
+		json_write_string(out, NULL, policy->networks[i].name);
+	json_write_close(out, ']');
 	daemon_judged_put(policy, judged, out);
 	daemon_judged_status_legs(d, out);
-	json_out_open(out, "network_details", '{');
-	for (; n < policy->n_networks && out->b->len < NETWORKS_ROOM; n++)
-		put_network(out, d, kernel, &policy->networks[n], &judged->items[n]);
+	json_write_open(out, "network_details", '{');
+	for (; n < policy->n_networks && out->b->len < DOCKER_WANTED_ROOM; n++)
+		put_network(out, d, actual, &policy->networks[n], &judged->items[n]);
 	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
 		const char *bridge = d->enforcer.draining[i].bridge;
 
-		json_out_open(out, bridge, '{');
-		json_out_string(out, "state",
-				judged_state_name(is_closed(running, bridge) ? JUDGED_CLOSED
-									     : JUDGED_DRAINING));
-		json_out_string(out, "bridge", bridge);
-		put_draining(out, d, kernel, bridge);
+		json_write_open(out, bridge, '{');
+		json_write_string(out, "state",
+				  judged_state_name(is_closed(running, bridge) ? JUDGED_CLOSED
+									       : JUDGED_DRAINING));
+		json_write_string(out, "bridge", bridge);
+		put_draining(out, d, actual, bridge);
 		daemon_docker_status_network(d, out, bridge, NULL);
-		json_out_close(out, '}');
+		json_write_close(out, '}');
 	}
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 	return n < policy->n_networks;
 }
 
 /* ------------------------------------------------------------------ the rest */
 
 /* Of the family that answered last. */
-static void put_last_answer(struct json_out *out, const struct name *name, uint64_t now_ms)
+static void put_last_answer(struct json_writer *out, const struct name *name, uint64_t now_ms)
 {
 	uint64_t at_ms = 0;
 	bool ever = false;
@@ -260,33 +261,33 @@ static void put_last_answer(struct json_out *out, const struct name *name, uint6
 	put_age(out, "age", now_ms, ever, at_ms);
 }
 
-static bool put_names(struct json_out *out, const struct names *names, uint64_t now_ms)
+static bool put_names(struct json_writer *out, const struct names *names, uint64_t now_ms)
 {
 	size_t left = ADDRESSES_MAX;
 
-	json_out_open(out, "names", '{');
+	json_write_open(out, "names", '{');
 	for (size_t i = 0; i < names->n && has_room(out); i++) {
 		const struct name *name = &names->items[i];
 		char text[ADDR_STRLEN];
 		struct buf error = { 0 };
 
-		json_out_open(out, name->name, '{');
-		json_out_open(out, "addresses", '[');
+		json_write_open(out, name->name, '{');
+		json_write_open(out, "addresses", '[');
 		for (size_t k = 0; k < name->n_addrs && left > 0; k++, left--)
-			json_out_string(out, NULL, ipaddr_format(&name->addrs[k].addr, text));
-		json_out_close(out, ']');
+			json_write_string(out, NULL, ipaddr_format(&name->addrs[k].addr, text));
+		json_write_close(out, ']');
 		put_last_answer(out, name, now_ms);
 		answers_error(name->errors, &error);
-		json_out_string(out, "error", error.len > 0 ? error.data : NULL);
+		json_write_string(out, "error", error.len > 0 ? error.data : NULL);
 		buf_free(&error);
-		json_out_close(out, '}');
+		json_write_close(out, '}');
 	}
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 	return left == 0 || !has_room(out);
 }
 
 struct alarm_list {
-	struct json_out *out;
+	struct json_writer *out;
 	size_t left;
 };
 
@@ -297,7 +298,7 @@ static void put_alarm(void *data, const char *text)
 	if (list->left == 0)
 		return;
 	list->left--;
-	json_out_string(list->out, NULL, text);
+	json_write_string(list->out, NULL, text);
 }
 
 /* Returns how many there are. */
@@ -316,15 +317,15 @@ static size_t put_not_judged_alarms(const struct daemon *d, const struct judge_r
 	return judged->n_not;
 }
 
-static void put_alarms(struct json_out *out, const struct daemon *d,
+static void put_alarms(struct json_writer *out, const struct daemon *d,
 		       const struct judge_result *judged)
 {
 	struct alarm_list list = { .out = out, .left = ALARMS_MAX };
 	size_t n;
 
-	json_out_open(out, "alarms", '[');
+	json_write_open(out, "alarms", '[');
 	if (daemon_files_alarm(d))
-		json_out_string(out, NULL, daemon_files_alarm(d));
+		json_write_string(out, NULL, daemon_files_alarm(d));
 	n = put_not_judged_alarms(d, judged, &list);
 	if (daemon_judged_dns(d)) {
 		put_alarm(&list, daemon_judged_dns(d));
@@ -334,45 +335,45 @@ static void put_alarms(struct json_out *out, const struct daemon *d,
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
 
-		json_out_string(out, NULL, more);
+		json_write_string(out, NULL, more);
 	}
-	json_out_close(out, ']');
+	json_write_close(out, ']');
 }
 
 /* Name servers that are spared. */
-static void put_resolver(struct json_out *out, const struct daemon *d)
+static void put_resolver(struct json_writer *out, const struct daemon *d)
 {
 	struct buf text = { 0 };
 
 	if (d->dns)
 		dns_trouble(d->dns, &text);
-	json_out_string(out, "resolver", text.len > 0 ? buf_str(&text) : NULL);
+	json_write_string(out, "resolver", text.len > 0 ? buf_str(&text) : NULL);
 	buf_free(&text);
 }
 
-static void put_drift(struct json_out *out, const struct daemon *d, uint64_t now_ms)
+static void put_drift(struct json_writer *out, const struct daemon *d, uint64_t now_ms)
 {
 	uint64_t last_ms = 0;
-	bool ever = repairs_last(&d->repairs, &last_ms);
+	bool ever = repair_limit_last(&d->repairs, &last_ms);
 
-	json_out_open(out, "drift", '{');
-	json_out_int(out, "repairs", (int64_t)d->repairs.total);
+	json_write_open(out, "drift", '{');
+	json_write_int(out, "repairs", (int64_t)d->repairs.total);
 	put_age(out, "age", now_ms, ever, last_ms);
-	json_out_bool(out, "limited", repairs_limited(&d->repairs, now_ms));
-	json_out_int(out, "ended", (int64_t)daemon_unjudged_ended(d));
-	json_out_string(out, "message", d->last_damage);
-	json_out_string(out, "files", daemon_files_drift(d));
-	json_out_close(out, '}');
+	json_write_bool(out, "limited", repair_limit_limited(&d->repairs, now_ms));
+	json_write_int(out, "ended", (int64_t)daemon_unjudged_ended(d));
+	json_write_string(out, "message", d->last_damage);
+	json_write_string(out, "files", daemon_files_drift(d));
+	json_write_close(out, '}');
 }
 
 /* How Docker has its rules, by what the kernel holds. */
-static const char *docker_rules(const struct shim_kernel *kernel)
+static const char *docker_rules(const struct shim_kernel *actual)
 {
-	if (shim_find_chain(kernel, SHIM_FILTER4, SHIM_USER_CHAIN))
+	if (shim_find_chain(actual, SHIM_FILTER4, SHIM_USER_CHAIN))
 		return "iptables-nft";
-	if (kernel->docker_tables)
+	if (actual->docker_tables)
 		return "nftables";
-	return legacy_has_chain(SHIM_USER_CHAIN) ? "iptables-legacy" : "none";
+	return xtables_legacy_has_chain(SHIM_USER_CHAIN) ? "iptables-legacy" : "none";
 }
 
 static const char *why_absent(const char *rules)
@@ -385,51 +386,51 @@ static const char *why_absent(const char *rules)
 	return "there is no DOCKER-USER";
 }
 
-static const char *forward_policy(const struct shim_kernel *kernel, enum shim_table table)
+static const char *forward_policy(const struct shim_kernel *actual, enum shim_table table)
 {
-	const struct shim_chain *forward = shim_find_chain(kernel, table, "FORWARD");
+	const struct shim_chain *forward = shim_find_chain(actual, table, "FORWARD");
 
 	return !forward ? NULL : forward->accepts ? "accept" : "drop";
 }
 
-static void put_shim(struct json_out *out, const struct shim_comparison *c)
+static void put_shim(struct json_writer *out, const struct reconcile_shim_comparison *c)
 {
-	enum shim_state ip = shim_state(&c->kernel, &c->changes, SHIM_FILTER4);
-	enum shim_state ip6 = shim_state(&c->kernel, &c->changes, SHIM_FILTER6);
-	const char *rules = docker_rules(&c->kernel);
-	cleanup(cleanup_free) char *legacy = legacy_leftovers();
+	enum shim_state ip = shim_state(&c->actual, &c->changes, SHIM_FILTER4);
+	enum shim_state ip6 = shim_state(&c->actual, &c->changes, SHIM_FILTER6);
+	const char *rules = docker_rules(&c->actual);
+	cleanup(cleanup_free) char *legacy = xtables_legacy_leftovers();
 	bool absent = ip == SHIM_NO_DOCKER_USER && ip6 == SHIM_NO_DOCKER_USER;
 
 	/* The later the worse. */
-	json_out_string(out, "state", absent ? "absent" : shim_state_name(ip > ip6 ? ip : ip6));
-	json_out_string(out, "message", absent ? why_absent(rules) : NULL);
-	json_out_string(out, "ip", shim_state_name(ip));
-	json_out_string(out, "ip6", shim_state_name(ip6));
-	json_out_string(out, "rules", rules);
-	json_out_string(out, "legacy", legacy);
-	json_out_string(out, "forward_policy", forward_policy(&c->kernel, SHIM_FILTER4));
-	json_out_string(out, "forward6_policy", forward_policy(&c->kernel, SHIM_FILTER6));
+	json_write_string(out, "state", absent ? "absent" : shim_state_name(ip > ip6 ? ip : ip6));
+	json_write_string(out, "message", absent ? why_absent(rules) : NULL);
+	json_write_string(out, "ip", shim_state_name(ip));
+	json_write_string(out, "ip6", shim_state_name(ip6));
+	json_write_string(out, "rules", rules);
+	json_write_string(out, "legacy", legacy);
+	json_write_string(out, "forward_policy", forward_policy(&c->actual, SHIM_FILTER4));
+	json_write_string(out, "forward6_policy", forward_policy(&c->actual, SHIM_FILTER6));
 }
 
-static void put_versions(struct json_out *out)
+static void put_versions(struct json_writer *out)
 {
 	struct utsname name;
 
-	json_out_open(out, "versions", '{');
-	json_out_string(out, "dsfw-nft", PACKAGE_VERSION);
-	json_out_string(out, "kernel", uname(&name) == 0 ? name.release : NULL);
-	json_out_close(out, '}');
+	json_write_open(out, "versions", '{');
+	json_write_string(out, "dsfw-nft", PACKAGE_VERSION);
+	json_write_string(out, "kernel", uname(&name) == 0 ? name.release : NULL);
+	json_write_close(out, '}');
 }
 
 void daemon_status_forget(struct daemon *d)
 {
-	kernel_free(&d->counters);
-	shim_comparison_free(&d->shim);
+	actual_free(&d->counters);
+	reconcile_shim_comparison_free(&d->shim);
 	d->counters_until_ms = 0;
 }
 
 /* And the shim. A large table is not read again for each who asks, or anybody who may could keep us busy. */
-const struct kernel *daemon_counters(struct daemon *d)
+const struct actual *daemon_counters(struct daemon *d)
 {
 	/* Not the event loop's clock, which stands still while we read. */
 	uint64_t start_ms = monotonic_ms(), took_ms;
@@ -438,7 +439,7 @@ const struct kernel *daemon_counters(struct daemon *d)
 		return &d->counters;
 	daemon_status_forget(d);
 	d->counters_failed = nft_read_table(d->enforcer.reader, &d->counters, NULL) < 0;
-	enforce_compare_shim(&d->enforcer, &d->shim, NULL);
+	enforcer_compare_shim(&d->enforcer, &d->shim, NULL);
 	took_ms = monotonic_ms() - start_ms;
 	if (took_ms >= COUNTERS_FAST_MS)
 		d->counters_until_ms = start_ms + (took_ms < COUNTERS_AGE_MAX_MS / COUNTERS_REST
@@ -447,43 +448,43 @@ const struct kernel *daemon_counters(struct daemon *d)
 	return &d->counters;
 }
 
-void daemon_status(struct daemon *d, struct json_out *out)
+void daemon_status(struct daemon *d, struct json_writer *out)
 {
 	const struct running *running = d->enforcer.running;
 	uint64_t now_ms = daemon_now_ms(d);
 	/* What is refused is counted as of the same moment. */
 	bool fresh = monotonic_ms() >= d->counters_until_ms;
 	/* Without these the rest is as true. */
-	const struct kernel *counters = daemon_counters(d);
+	const struct actual *counters = daemon_counters(d);
 	struct judge_result judged;
 	bool truncated;
 
 	daemon_judged_now(d, counters, &judged);
 	if (fresh)
 		daemon_denied_count(d);
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "status", "ok");
-	json_out_bool(out, "ready", !d->settings_error && judged.n_not == 0);
-	json_out_string(out, "settings", d->settings_error);
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "status", "ok");
+	json_write_bool(out, "ready", !d->settings_error && judged.n_not == 0);
+	json_write_string(out, "settings", d->settings_error);
 	put_alarms(out, d, &judged);
 	put_resolver(out, d);
 	truncated = put_networks(out, d, counters, &judged);
 	truncated |= put_ipsets(out, running, &d->enforcer.names);
 	truncated |= put_names(out, &d->enforcer.names, now_ms);
 	if (truncated)
-		json_out_bool(out, "truncated", true);
-	json_out_open(out, "reload", '{');
-	json_out_string(out, "result", d->last_load.failed ? "error" : "ok");
+		json_write_bool(out, "truncated", true);
+	json_write_open(out, "reload", '{');
+	json_write_string(out, "result", d->last_load.failed ? "error" : "ok");
 	put_age(out, "age", now_ms, true, d->last_load.at_ms);
-	json_out_string(out, "message", d->last_load.message);
-	json_out_close(out, '}');
+	json_write_string(out, "message", d->last_load.message);
+	json_write_close(out, '}');
 	daemon_files_status(d, out);
-	json_out_open(out, "shim", '{');
+	json_write_open(out, "shim", '{');
 	put_shim(out, &d->shim);
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 	daemon_docker_status(d, out);
 	put_drift(out, d, now_ms);
 	put_versions(out);
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 	judge_result_free(&judged);
 }

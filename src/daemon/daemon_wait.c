@@ -34,24 +34,24 @@ static bool is_unresolved(const struct name *name)
 	return (trouble & both) == both || (trouble && name->n_addrs == 0);
 }
 
-static void put_unresolved(struct json_out *out, const struct name *name)
+static void put_unresolved(struct json_writer *out, const struct name *name)
 {
 	struct buf why = { 0 };
 
 	answers_error(name->errors, &why);
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "name", name->name);
-	json_out_string(out, "message",
-			why.len > 0 ? buf_str(&why) : "it exists, but has no address");
-	json_out_int(out, "addresses", (int64_t)name->n_addrs);
-	json_out_close(out, '}');
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "name", name->name);
+	json_write_string(out, "message",
+			  why.len > 0 ? buf_str(&why) : "it exists, but has no address");
+	json_write_int(out, "addresses", (int64_t)name->n_addrs);
+	json_write_close(out, '}');
 	buf_free(&why);
 }
 
 static void add_unresolved(const struct daemon *d, const char *ipset, struct buf *answer)
 {
 	const struct names *names = &d->enforcer.names;
-	struct json_out out;
+	struct json_writer out;
 	size_t n = 0;
 
 	for (size_t i = 0; i < names->n; i++) {
@@ -62,17 +62,17 @@ static void add_unresolved(const struct daemon *d, const char *ipset, struct buf
 			continue;
 		if (n == 0) {
 			ctl_reopen(answer, &out);
-			json_out_open(&out, "unresolved", '[');
+			json_write_open(&out, "unresolved", '[');
 		}
 		if (n++ < UNRESOLVED_MAX)
 			put_unresolved(&out, name);
 	}
 	if (n == 0)
 		return;
-	json_out_close(&out, ']');
+	json_write_close(&out, ']');
 	if (n > UNRESOLVED_MAX)
-		json_out_int(&out, "unresolved_more", (int64_t)(n - UNRESOLVED_MAX));
-	json_out_close(&out, '}');
+		json_write_int(&out, "unresolved_more", (int64_t)(n - UNRESOLVED_MAX));
+	json_write_close(&out, '}');
 }
 
 /* ---- networks whose packets are not judged ---- */
@@ -81,15 +81,15 @@ static void add_unresolved(const struct daemon *d, const char *ipset, struct buf
 static void put_reload_error(struct buf *json, const struct policy *policy,
 			     const struct judge_result *judged)
 {
-	struct json_out out = { .b = json };
+	struct json_writer out = { .b = json };
 	cleanup(cleanup_free) char *message =
 		xasprintf("reloaded, but the packets of %zu network%s are NOT JUDGED",
 			  judged->n_not, plural(judged->n_not));
 
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "status", "error");
-	json_out_string(&out, "message", message);
-	json_out_open(&out, "errors", '[');
+	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "status", "error");
+	json_write_string(&out, "message", message);
+	json_write_open(&out, "errors", '[');
 	for (size_t i = 0, left = UNJUDGED_MAX; i < judged->n && left > 0; i++) {
 		cleanup(cleanup_free) char *text = NULL;
 
@@ -97,12 +97,12 @@ static void put_reload_error(struct buf *json, const struct policy *policy,
 			continue;
 		left--;
 		text = judged_sentence(policy->networks[i].name, &judged->items[i]);
-		json_out_open(&out, NULL, '{');
-		json_out_string(&out, "message", text);
-		json_out_close(&out, '}');
+		json_write_open(&out, NULL, '{');
+		json_write_string(&out, "message", text);
+		json_write_close(&out, '}');
 	}
-	json_out_close(&out, ']');
-	json_out_close(&out, '}');
+	json_write_close(&out, ']');
+	json_write_close(&out, '}');
 }
 
 /* A policy that does not reach every packet is not said to be enforced. */
@@ -117,12 +117,12 @@ static void answer_policy(const struct daemon *d, const struct waiter *waiter, c
 		put_reload_error(&b, policy, &judged);
 		good = buf_str(&b);
 	} else if (judged.n_not > 0) {
-		struct json_out out;
+		struct json_writer out;
 
 		buf_puts(&b, good);
 		ctl_reopen(&b, &out);
 		daemon_judged_put(policy, &judged, &out);
-		json_out_close(&out, '}');
+		json_write_close(&out, '}');
 		good = buf_str(&b);
 	}
 	ctl_answer(waiter->request, good);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The questions and changes that we have for Docker. */
 #include "dockside/base/util.h"
-#include "dockside/docker/docker.h"
+#include "dockside/docker/docker_client.h"
 
 void docker_ask_version(struct docker *docker, docker_answer_fn fn, void *data)
 {

@@ -24,7 +24,7 @@ static void not_judged(struct judged *j, char *reason, char *mend)
 	j->mend = mend;
 }
 
-static bool is_right(const struct networks_wanted *wanted, const struct engine_network *network)
+static bool is_right(const struct docker_wanted *wanted, const struct docker_network *network)
 {
 	return strcmp(network->driver, "bridge") == 0 &&
 	       strcmp(network->bridge, wanted->bridge) == 0;
@@ -38,13 +38,13 @@ static bool is_predefined(const char *name)
 }
 
 /* The network of that name that is on another bridge, and how many there are of that name. */
-static const struct engine_network *find_wrong(const struct judged_facts *f, size_t *ret_n)
+static const struct docker_network *find_wrong(const struct judged_facts *f, size_t *ret_n)
 {
-	const struct engine_network *wrong = NULL;
+	const struct docker_network *wrong = NULL;
 
 	*ret_n = 0;
 	for (size_t i = 0; f->docker && i < f->docker->n; i++) {
-		const struct engine_network *network = &f->docker->items[i];
+		const struct docker_network *network = &f->docker->items[i];
 
 		if (strcmp(network->name, f->wanted->name) != 0)
 			continue;
@@ -55,7 +55,7 @@ static const struct engine_network *find_wrong(const struct judged_facts *f, siz
 	return wrong;
 }
 
-static char *mend_docker(const struct networks_wanted *wanted, const struct engine_network *wrong,
+static char *mend_docker(const struct docker_wanted *wanted, const struct docker_network *wrong,
 			 size_t n_namesakes)
 {
 	if (is_predefined(wanted->name))
@@ -69,7 +69,7 @@ static char *mend_docker(const struct networks_wanted *wanted, const struct engi
 	return xasprintf("RESET=1 recreates it (\"RESET=1 dsfw-nft apply\"; with a daemon \"docker "
 			 "network rm %s && dsfw-nft reload\"), once no container is attached; who "
 			 "else makes it, such as Compose, has to give it the driver "
-			 "option " ENGINE_BRIDGE_OPTION "=%s",
+			 "option " DOCKER_BRIDGE_OPTION "=%s",
 			 wanted->name, wanted->bridge);
 }
 
@@ -77,7 +77,7 @@ static char *mend_docker(const struct networks_wanted *wanted, const struct engi
 static bool judge_docker(const struct judged_facts *f, struct judged *j)
 {
 	size_t n = 0;
-	const struct engine_network *wrong = find_wrong(f, &n);
+	const struct docker_network *wrong = find_wrong(f, &n);
 	char *reason;
 
 	if (!wrong)
@@ -181,7 +181,7 @@ static void judge_rules(enum judged_rules rules, struct judged *j)
 
 void judged_of(const struct judged_facts *f, struct judged *ret)
 {
-	bool docker_has_it = f->docker && engine_find_network(f->docker, f->wanted->name);
+	bool docker_has_it = f->docker && docker_find_network(f->docker, f->wanted->name);
 
 	*ret = (struct judged){ .state = f->wanted->audit ? JUDGED_AUDIT : JUDGED_ENFORCED };
 	if (!f->wanted->managed)
@@ -224,67 +224,67 @@ char *judged_sentence(const char *network, const struct judged *judged)
 
 /* ------------------------------------------------------------------ the table */
 
-bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, const char *bridge)
+bool judged_dispatched(const struct plan *plan, const struct actual *actual, const char *bridge)
 {
 	const struct elem *wanted = set_find_bridge(plan_find_set(plan, "dispatch"), bridge);
-	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
-	const struct kernel_chain *forward = kernel_find_chain(kernel, "forward");
-	const struct kernel_chain *chain;
+	const struct actual_set *map = actual_find_set(actual, "dispatch");
+	const struct actual_chain *forward = actual_find_chain(actual, "forward");
+	const struct actual_chain *chain;
 	const struct elem *have;
 
-	if (!kernel->exists || kernel->dormant || !wanted || !wanted->target || !map || !forward ||
+	if (!actual->exists || actual->dormant || !wanted || !wanted->target || !map || !forward ||
 	    !forward->base || forward->n_rules == 0)
 		return false;
 	have = set_find_bridge(&map->set, bridge);
 	if (!have || !have->target || strcmp(have->target, wanted->target) != 0)
 		return false;
-	chain = kernel_find_chain(kernel, have->target);
+	chain = actual_find_chain(actual, have->target);
 	return chain && chain->n_rules > 0;
 }
 
 /* ------------------------------------------------------------------ other legs of containers */
 
-static const struct networks_wanted *managed_network(const struct networks_list *list,
-						     const char *name)
+static const struct docker_wanted *managed_network(const struct docker_wanted_list *list,
+						   const char *name)
 {
-	const struct networks_wanted *wanted = networks_find(list, name);
+	const struct docker_wanted *wanted = docker_wanted_find(list, name);
 
 	return wanted && wanted->managed ? wanted : NULL;
 }
 
 /* On some network it is the dockside container, which is meant to be on all of them. */
-static bool is_dockside(const struct networks_list *list, const struct engine_legs *legs,
+static bool is_dockside(const struct docker_wanted_list *list, const struct docker_legs *legs,
 			const char *container)
 {
 	for (size_t i = 0; i < legs->n; i++) {
-		const struct engine_leg *leg = &legs->items[i];
-		const struct networks_wanted *wanted = managed_network(list, leg->network);
+		const struct docker_leg *leg = &legs->items[i];
+		const struct docker_wanted *wanted = managed_network(list, leg->network);
 
 		if (wanted && strcmp(leg->container.id, container) == 0 &&
 		    !wanted->identity.policed &&
-		    networks_is_dockside(&leg->container, &wanted->identity))
+		    docker_wanted_is_dockside(&leg->container, &wanted->identity))
 			return true;
 	}
 	return false;
 }
 
 /* Whether some rule judges what is sent there. */
-static bool is_judged(const struct networks_list *list, const struct judged *judged,
+static bool is_judged(const struct docker_wanted_list *list, const struct judged *judged,
 		      const char *network)
 {
-	const struct networks_wanted *wanted = managed_network(list, network);
+	const struct docker_wanted *wanted = managed_network(list, network);
 
 	return wanted && judged[wanted - list->items].state != JUDGED_NOT;
 }
 
-static size_t tell_legs_of(const struct networks_list *list, const struct judged *judged,
-			   const struct engine_legs *legs, const struct engine_leg *leg,
+static size_t tell_legs_of(const struct docker_wanted_list *list, const struct judged *judged,
+			   const struct docker_legs *legs, const struct docker_leg *leg,
 			   judged_leg_fn fn, void *data)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < legs->n; i++) {
-		const struct engine_leg *other = &legs->items[i];
+		const struct docker_leg *other = &legs->items[i];
 		cleanup(cleanup_free) char *text = NULL;
 
 		if (other == leg || strcmp(other->container.id, leg->container.id) != 0 ||
@@ -303,13 +303,13 @@ static size_t tell_legs_of(const struct networks_list *list, const struct judged
 	return n;
 }
 
-size_t judged_legs(const struct networks_list *list, const struct judged *judged,
-		   const struct engine_legs *legs, judged_leg_fn fn, void *data)
+size_t judged_legs(const struct docker_wanted_list *list, const struct judged *judged,
+		   const struct docker_legs *legs, judged_leg_fn fn, void *data)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < legs->n; i++) {
-		const struct engine_leg *leg = &legs->items[i];
+		const struct docker_leg *leg = &legs->items[i];
 
 		if (managed_network(list, leg->network) &&
 		    !is_dockside(list, legs, leg->container.id))

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "dockside/docker/docker.h"
-#include "dockside/enforce/enforce.h"
+#include "dockside/docker/docker_client.h"
+#include "dockside/enforce/enforcer.h"
 #include "dockside/system/log.h"
 #include "dockside/table/compile.h"
 
@@ -30,15 +30,15 @@ const char *draining_name(const struct draining *draining)
 	return network ? network->name : draining->bridge;
 }
 
-void enforce_compile(struct enforcer *e, struct running *running)
+void enforcer_compile(struct enforcer *e, struct running *running)
 {
 	struct plan *plan = &running->plan;
 	unsigned was_accept = plan->forward_was_accept;
 	const char **draining;
 
 	plan_free(plan);
-	names_fill_hosts(&e->names, &running->hosts, 0);
-	compile_policy(&running->policy, &running->hosts, &e->options, plan);
+	names_fill_resolved(&e->names, &running->resolved, 0);
+	compile_policy(&running->policy, &running->resolved, &e->options, plan);
 	draining = arena_alloc(&plan->arena, (e->n_draining + 1) * sizeof(*draining));
 	for (size_t i = 0; i < e->n_draining; i++) {
 		const struct draining *network = &e->draining[i];
@@ -105,15 +105,15 @@ static void adopt_elem(struct enforcer *e, const struct elem *elem, const struct
 	char bridge[ELEM_KEY_MAX + 1] = "";
 
 	memcpy(bridge, elem->key, ELEM_KEY_MAX);
-	if (!policy_find_bridge(policy, bridge) && (marked || docker_listens(e->docker)))
+	if (!policy_find_bridge(policy, bridge) && (marked || docker_socket_listens(e->docker)))
 		add(e, bridge, NULL)->occupied |= marked;
 }
 
-void enforce_drain_adopt(struct enforcer *e, const struct kernel *kernel,
+void enforce_drain_adopt(struct enforcer *e, const struct actual *actual,
 			 const struct policy *policy)
 {
-	for (size_t i = 0; i < kernel->n_sets; i++) {
-		const struct plan_set *set = &kernel->sets[i].set;
+	for (size_t i = 0; i < actual->n_sets; i++) {
+		const struct plan_set *set = &actual->sets[i].set;
 
 		for (size_t k = 0; set->type == MAP_DISPATCH && k < set->n_elems; k++)
 			adopt_elem(e, &set->elems[k], policy);

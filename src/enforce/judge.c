@@ -49,12 +49,11 @@ static const char *other_bridge_of(const struct place *place, const struct ipadd
 	return found;
 }
 
-static const char *gateway_elsewhere(const struct place *place,
-				     const struct networks_wanted *wanted,
-				     const struct engine_networks *docker)
+static const char *gateway_elsewhere(const struct place *place, const struct docker_wanted *wanted,
+				     const struct docker_networks *docker)
 {
-	const struct engine_network *network =
-		docker ? engine_find_network(docker, wanted->name) : NULL;
+	const struct docker_network *network =
+		docker ? docker_find_network(docker, wanted->name) : NULL;
 	const char *found = NULL;
 
 	for (size_t i = 0; place->links && network && !found && i < network->n_subnets; i++)
@@ -62,7 +61,7 @@ static const char *gateway_elsewhere(const struct place *place,
 	return found;
 }
 
-void judge_networks(const struct networks_list *list, const struct judge_docker *docker,
+void judge_networks(const struct docker_wanted_list *list, const struct judge_docker *docker,
 		    struct judge_result *ret)
 {
 	struct links links = { 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
 
+#include "dockside/docker/docker_resolver.h"
 #include "dockside/enforce/judge.h"
-#include "dockside/system/resolver.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define DAEMON_JSON "/etc/docker/daemon.json"

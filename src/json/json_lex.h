@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 
 #define LEX_END (-1) /* what stands at the end of the file */
 

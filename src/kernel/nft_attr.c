@@ -69,7 +69,7 @@ uint64_t attr_u64(const struct nlattr *attr)
 
 /* ------------------------------------------------------------------ chains and rules */
 
-void read_base_chain(const struct attrs *a, struct kernel_chain *chain)
+void read_base_chain(const struct attrs *a, struct actual_chain *chain)
 {
 	const char *type = a->at[NFTA_CHAIN_TYPE] ? mnl_attr_get_str(a->at[NFTA_CHAIN_TYPE]) : "";
 	bool accepts = attr_u32(a->at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
@@ -147,7 +147,7 @@ static bool is_accept(const struct nlattr *expression)
 	       attr_u32(verdict.at[NFTA_VERDICT_CODE]) == NF_ACCEPT;
 }
 
-void rule_counter(const struct attrs *a, struct kernel_rule *rule)
+void rule_counter(const struct attrs *a, struct actual_rule *rule)
 {
 	const struct nlattr *expression;
 
@@ -232,7 +232,7 @@ static bool set_limited(const struct attrs *a)
 	return attrs_parse_nested(&desc, a->at[NFTA_SET_DESC]) && desc.at[NFTA_SET_DESC_SIZE];
 }
 
-void read_set(const struct attrs *a, struct kernel_set *set)
+void read_set(const struct attrs *a, struct actual_set *set)
 {
 	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_INTERVAL | NFT_SET_MAP |
 			       NFT_SET_TIMEOUT | NFT_SET_CONCAT | NFT_SET_EXPR;
@@ -340,7 +340,7 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	return true;
 }
 
-bool read_object(const struct attrs *a, struct kernel_object *object)
+bool read_object(const struct attrs *a, struct actual_object *object)
 {
 	struct attrs data = { 0 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Netlink attributes of nf_tables
- * (linux/netfilter/nf_tables.h) to the structs of kernel.h.
+ * (linux/netfilter/nf_tables.h) to the structs of actual.h.
  */
 #ifndef DOCKSIDE_KERNEL_NFT_ATTR_H
 #define DOCKSIDE_KERNEL_NFT_ATTR_H
 
 #include <libmnl/libmnl.h>
 
-#include "dockside/table/kernel.h"
+#include "dockside/table/actual.h"
 
 #define ATTRS_MAX 32
 
@@ -35,19 +35,19 @@ uint64_t attr_u64(const struct nlattr *attr);
 int attr_left(const struct nlattr *nest, const struct nlattr *pos);
 
 /* Hook, priority, type and policy: fills base, hook and as_ours. */
-void read_base_chain(const struct attrs *a, struct kernel_chain *chain);
+void read_base_chain(const struct attrs *a, struct actual_chain *chain);
 /* Hash of a rule's expressions and user data. */
 uint64_t hash_rule(const struct attrs *a);
 /* What its first counter has counted, and whether it accepts. */
-void rule_counter(const struct attrs *a, struct kernel_rule *rule);
+void rule_counter(const struct attrs *a, struct actual_rule *rule);
 /* Type, flags and comment. */
-void read_set(const struct attrs *a, struct kernel_set *set);
+void read_set(const struct attrs *a, struct actual_set *set);
 /* One element of a set of that type; *ret_end for the end of an interval. False if it can be none
  * of ours. */
 bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
 	       struct elem *ret_elem, bool *ret_end);
 /* A counter or a limit, but for its name. False for what is neither. */
-bool read_object(const struct attrs *a, struct kernel_object *object);
+bool read_object(const struct attrs *a, struct actual_object *object);
 /* nft's word for an object type (NFT_OBJECT_*) that read_object() does not take, or NULL. */
 const char *object_word(uint32_t type);
 

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/kernel/nft_shim.h"
+#include "dockside/kernel/nft_read_shim.h"
 #include "nft_batch.h"
 
 #define FILTER "filter"
@@ -167,15 +167,15 @@ static void put_changes(const struct forward_batch *f, enum shim_forward forward
 }
 
 int nft_set_forward(enum shim_table table, enum shim_forward forward,
-		    const struct shim_kernel *kernel, struct err *err)
+		    const struct shim_kernel *actual, struct err *err)
 {
-	const struct shim_chain *user = shim_find_chain(kernel, table, SHIM_USER_CHAIN);
+	const struct shim_chain *user = shim_find_chain(actual, table, SHIM_USER_CHAIN);
 	struct forward_batch f = { .family = table == SHIM_FILTER6 ? NFPROTO_IPV6 : NFPROTO_IPV4 };
 	struct batch_answers answers;
 	int r;
 
 	/* Somebody may have taken them away since. */
-	if (forward == FORWARD_LEAVE || !shim_find_chain(kernel, table, "FORWARD") ||
+	if (forward == FORWARD_LEAVE || !shim_find_chain(actual, table, "FORWARD") ||
 	    (!user &&
 	     (forward == FORWARD_ACCEPT || (forward == FORWARD_DROP && table == SHIM_FILTER4))))
 		return 0;

@@ -84,20 +84,20 @@ int nft_read_settled(struct nft_reader *reader, nft_read_fn read, void *data, co
 /* ------------------------------------------------------------------ the table */
 
 struct reading {
-	struct kernel *kernel;
-	struct kernel_chain *chain; /* whose rules are being read */
-	struct kernel_set *set;	    /* whose elements are being read */
+	struct actual *actual;
+	struct actual_chain *chain; /* whose rules are being read */
+	struct actual_set *set;	    /* whose elements are being read */
 	struct interval_reader interval;
 };
 
 static int on_table(const struct nlmsghdr *nlh, void *data)
 {
-	struct kernel *kernel = ((struct reading *)data)->kernel;
+	struct actual *actual = ((struct reading *)data)->actual;
 	struct attrs a = attrs_of_message(nlh);
 
-	kernel->exists = true;
-	kernel->dormant = attr_u32(a.at[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT;
-	kernel->owned = a.at[NFTA_TABLE_OWNER] != NULL;
+	actual->exists = true;
+	actual->dormant = attr_u32(a.at[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT;
+	actual->owned = a.at[NFTA_TABLE_OWNER] != NULL;
 	return MNL_CB_OK;
 }
 
@@ -114,19 +114,19 @@ static int read_table_itself(struct nft_reader *reader, struct reading *reading)
 
 static int on_chain(const struct nlmsghdr *nlh, void *data)
 {
-	struct kernel *kernel = ((struct reading *)data)->kernel;
-	struct kernel_chain *chain;
+	struct actual *actual = ((struct reading *)data)->actual;
+	struct actual_chain *chain;
 	struct attrs a = attrs_of_message(nlh);
 
 	if (!a.at[NFTA_CHAIN_NAME] || !a.at[NFTA_CHAIN_TABLE])
 		return MNL_CB_OK;
 	if (strcmp(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]), TABLE_NAME) != 0)
 		return MNL_CB_OK; /* this dump knows no filter */
-	kernel->chains = array_grow(kernel->chains, &kernel->cap_chains, kernel->n_chains,
-				    sizeof(*kernel->chains));
-	chain = &kernel->chains[kernel->n_chains++];
-	*chain = (struct kernel_chain){ 0 };
-	chain->name = arena_strdup(&kernel->arena, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
+	actual->chains = array_grow(actual->chains, &actual->cap_chains, actual->n_chains,
+				    sizeof(*actual->chains));
+	chain = &actual->chains[actual->n_chains++];
+	*chain = (struct actual_chain){ 0 };
+	chain->name = arena_strdup(&actual->arena, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
 	read_base_chain(&a, chain);
 	return MNL_CB_OK;
 }
@@ -134,8 +134,8 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 static int on_rule(const struct nlmsghdr *nlh, void *data)
 {
 	struct reading *reading = data;
-	struct kernel_chain *chain = reading->chain;
-	struct kernel_rule *rule;
+	struct actual_chain *chain = reading->chain;
+	struct actual_rule *rule;
 	struct attrs a = attrs_of_message(nlh);
 
 	if (!a.at[NFTA_RULE_HANDLE])
@@ -143,7 +143,7 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 	chain->rules =
 		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
 	rule = &chain->rules[chain->n_rules++];
-	*rule = (struct kernel_rule){ 0 };
+	*rule = (struct actual_rule){ 0 };
 	rule->handle = attr_u64(a.at[NFTA_RULE_HANDLE]);
 	rule->hash = hash_rule(&a);
 	rule_counter(&a, rule);
@@ -152,17 +152,17 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 
 static int on_set(const struct nlmsghdr *nlh, void *data)
 {
-	struct kernel *kernel = ((struct reading *)data)->kernel;
-	struct kernel_set *set;
+	struct actual *actual = ((struct reading *)data)->actual;
+	struct actual_set *set;
 	struct attrs a = attrs_of_message(nlh);
 
 	if (!a.at[NFTA_SET_NAME])
 		return MNL_CB_OK;
-	kernel->sets =
-		array_grow(kernel->sets, &kernel->cap_sets, kernel->n_sets, sizeof(*kernel->sets));
-	set = &kernel->sets[kernel->n_sets++];
-	*set = (struct kernel_set){ 0 };
-	set->set.name = arena_strdup(&kernel->arena, mnl_attr_get_str(a.at[NFTA_SET_NAME]));
+	actual->sets =
+		array_grow(actual->sets, &actual->cap_sets, actual->n_sets, sizeof(*actual->sets));
+	set = &actual->sets[actual->n_sets++];
+	*set = (struct actual_set){ 0 };
+	set->set.name = arena_strdup(&actual->arena, mnl_attr_get_str(a.at[NFTA_SET_NAME]));
 	read_set(&a, set);
 	return MNL_CB_OK;
 }
@@ -181,7 +181,7 @@ static int on_elems(const struct nlmsghdr *nlh, void *data)
 		struct elem elem;
 		bool end = false;
 
-		if (!read_elem(item, set->type, &reading->kernel->arena, &elem, &end))
+		if (!read_elem(item, set->type, &reading->actual->arena, &elem, &end))
 			set->type = SET_UNKNOWN; /* nothing of ours: to be replaced */
 		else if (set->interval)
 			interval_add(&reading->interval, &elem, end);
@@ -191,18 +191,18 @@ static int on_elems(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static void add_other(struct kernel *kernel, const char *word, const char *name)
+static void add_other(struct actual *actual, const char *word, const char *name)
 {
-	kernel->others = array_grow(kernel->others, &kernel->cap_others, kernel->n_others,
-				    sizeof(*kernel->others));
-	kernel->others[kernel->n_others++] =
-		(struct kernel_other){ word, arena_strdup(&kernel->arena, name) };
+	actual->others = array_grow(actual->others, &actual->cap_others, actual->n_others,
+				    sizeof(*actual->others));
+	actual->others[actual->n_others++] =
+		(struct actual_other){ word, arena_strdup(&actual->arena, name) };
 }
 
 static int on_object(const struct nlmsghdr *nlh, void *data)
 {
-	struct kernel *kernel = ((struct reading *)data)->kernel;
-	struct kernel_object object = { 0 };
+	struct actual *actual = ((struct reading *)data)->actual;
+	struct actual_object object = { 0 };
 	const char *name, *word = NULL;
 	struct attrs a = attrs_of_message(nlh);
 
@@ -210,15 +210,15 @@ static int on_object(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	name = mnl_attr_get_str(a.at[NFTA_OBJ_NAME]);
 	if (read_object(&a, &object)) {
-		object.name = arena_strdup(&kernel->arena, name);
-		kernel->objects = array_grow(kernel->objects, &kernel->cap_objects,
-					     kernel->n_objects, sizeof(*kernel->objects));
-		kernel->objects[kernel->n_objects++] = object;
+		object.name = arena_strdup(&actual->arena, name);
+		actual->objects = array_grow(actual->objects, &actual->cap_objects,
+					     actual->n_objects, sizeof(*actual->objects));
+		actual->objects[actual->n_objects++] = object;
 		return MNL_CB_OK;
 	}
 	word = object_word(attr_u32(a.at[NFTA_OBJ_TYPE]));
 	if (word) /* else a kind that nft 1.0.6 cannot name, let alone delete */
-		add_other(kernel, word, name);
+		add_other(actual, word, name);
 	return MNL_CB_OK;
 }
 
@@ -227,18 +227,18 @@ static int on_flowtable(const struct nlmsghdr *nlh, void *data)
 	struct attrs a = attrs_of_message(nlh);
 
 	if (a.at[NFTA_FLOWTABLE_NAME])
-		add_other(((struct reading *)data)->kernel, "flowtable",
+		add_other(((struct reading *)data)->actual, "flowtable",
 			  mnl_attr_get_str(a.at[NFTA_FLOWTABLE_NAME]));
 	return MNL_CB_OK;
 }
 
 static int read_elems(struct nft_reader *reader, struct reading *reading)
 {
-	struct kernel *kernel = reading->kernel;
+	struct actual *actual = reading->actual;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < kernel->n_sets; i++) {
-		struct kernel_set *set = &kernel->sets[i];
+	for (size_t i = 0; r >= 0 && i < actual->n_sets; i++) {
+		struct actual_set *set = &actual->sets[i];
 
 		if (set->set.type == SET_UNKNOWN || set->anonymous)
 			continue;
@@ -251,7 +251,7 @@ static int read_elems(struct nft_reader *reader, struct reading *reading)
 }
 
 static int read_chain(struct nft_reader *reader, struct reading *reading,
-		      struct kernel_chain *chain)
+		      struct actual_chain *chain)
 {
 	chain->n_rules = 0;
 	reading->chain = chain;
@@ -263,11 +263,11 @@ static int read_chain(struct nft_reader *reader, struct reading *reading,
  * where the last buffer ended. */
 static int read_rules(struct nft_reader *reader, struct reading *reading)
 {
-	struct kernel *kernel = reading->kernel;
+	struct actual *actual = reading->actual;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < kernel->n_chains; i++)
-		r = read_chain(reader, reading, &kernel->chains[i]);
+	for (size_t i = 0; r >= 0 && i < actual->n_chains; i++)
+		r = read_chain(reader, reading, &actual->chains[i]);
 	return r;
 }
 
@@ -276,13 +276,13 @@ static int read_objects(struct nft_reader *reader, struct reading *reading)
 	return dump(reader, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, reading);
 }
 
-static int read_all(struct nft_reader *reader, struct kernel *kernel)
+static int read_all(struct nft_reader *reader, struct actual *actual)
 {
-	struct reading reading = { .kernel = kernel };
+	struct reading reading = { .actual = actual };
 	int r;
 
 	r = read_table_itself(reader, &reading);
-	if (r < 0 || !kernel->exists)
+	if (r < 0 || !actual->exists)
 		return r;
 	r = dump(reader, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
 	if (r >= 0)
@@ -297,68 +297,68 @@ static int read_all(struct nft_reader *reader, struct kernel *kernel)
 		r = dump(reader, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0, NULL, on_flowtable,
 			 &reading);
 	interval_free(&reading.interval);
-	kernel_finish(kernel);
+	actual_finish(actual);
 	return r;
 }
 
 static int read_afresh(struct nft_reader *reader, void *data)
 {
-	struct kernel *kernel = data;
+	struct actual *actual = data;
 
-	kernel_free(kernel);
-	return read_all(reader, kernel);
+	actual_free(actual);
+	return read_all(reader, actual);
 }
 
 static int read_objects_afresh(struct nft_reader *reader, void *data)
 {
-	struct reading reading = { .kernel = data };
+	struct reading reading = { .actual = data };
 	int r;
 
-	kernel_free(data);
+	actual_free(data);
 	r = read_objects(reader, &reading);
-	kernel_finish(data);
+	actual_finish(data);
 	return r;
 }
 
 static int read_kernel(struct nft_reader *reader, nft_read_fn read, const char *what,
-		       struct kernel *ret_kernel, struct err *err)
+		       struct actual *ret_actual, struct err *err)
 {
-	struct kernel kernel = { 0 };
+	struct actual actual = { 0 };
 	uint32_t genid = 0;
-	int r = nft_read_settled(reader, read, &kernel, what, &genid, err);
+	int r = nft_read_settled(reader, read, &actual, what, &genid, err);
 
 	if (r < 0) {
-		kernel_free(&kernel);
+		actual_free(&actual);
 		return r;
 	}
-	kernel.genid = genid;
-	*ret_kernel = kernel;
+	actual.genid = genid;
+	*ret_actual = actual;
 	return 0;
 }
 
-int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+int nft_read_table(struct nft_reader *reader, struct actual *ret_actual, struct err *err)
 {
-	return read_kernel(reader, read_afresh, "table inet " TABLE_NAME, ret_kernel, err);
+	return read_kernel(reader, read_afresh, "table inet " TABLE_NAME, ret_actual, err);
 }
 
-int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err)
+int nft_read_objects(struct nft_reader *reader, struct actual *ret_actual, struct err *err)
 {
 	return read_kernel(reader, read_objects_afresh, "the objects of table inet " TABLE_NAME,
-			   ret_kernel, err);
+			   ret_actual, err);
 }
 
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
-		    struct kernel *kernel, struct err *err)
+		    struct actual *actual, struct err *err)
 {
-	struct reading reading = { .kernel = kernel };
+	struct reading reading = { .actual = actual };
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = read_chain(reader, &reading, kernel_find_chain(kernel, names[i]));
+		r = read_chain(reader, &reading, actual_find_chain(actual, names[i]));
 	/* If it has changed meanwhile, the generation tells. */
 	if (r < 0 && r != -EINTR && r != -ENOENT)
 		return err_errno(err, -r, "read table inet " TABLE_NAME);
-	return nft_read_genid(reader, &kernel->genid, err);
+	return nft_read_genid(reader, &actual->genid, err);
 }
 
 /* ------------------------------------------------------------------ expressions of a chain */

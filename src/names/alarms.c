@@ -43,13 +43,13 @@ static void tell_drop(struct teller *t, const struct policy *policy, const struc
 {
 	const struct rule *rule = &network->egress[index];
 	const struct ipset *ipset = rule->to == DEST_IPSET ? &policy->ipsets[rule->ipset] : NULL;
-	const char *const *hosts = ipset ? ipset->hostnames : &rule->host;
-	size_t n = ipset ? ipset->n_hostnames : rule->to == DEST_HOST;
+	const char *const *resolved = ipset ? ipset->hostnames : &rule->hostname;
+	size_t n = ipset ? ipset->n_hostnames : rule->to == DEST_HOSTNAME;
 
 	for (size_t i = 0; i < n; i++)
-		if (!has_addresses(t, hosts[i]) && !is_empty(t, hosts[i]))
+		if (!has_addresses(t, resolved[i]) && !is_empty(t, resolved[i]))
 			tell(t, network, "egress", rule->index, rule->loc, "lets pass what goes to",
-			     hosts[i]);
+			     resolved[i]);
 }
 
 /* Addresses that DNS has for names that rules allow, and that no name opens. */

@@ -57,9 +57,9 @@ static enum about about(const struct policy *policy, const struct rule *rule,
 	case DEST_CIDR:
 	case DEST_IP:
 		return prefix_contains(&rule->cidr, &packet->dst) ? ABOUT_ADDRESS : ABOUT_NOT;
-	case DEST_HOST:
-		return !packet->name || strcmp(rule->host, packet->name) == 0 ? ABOUT_NAME
-									      : ABOUT_NOT;
+	case DEST_HOSTNAME:
+		return !packet->name || strcmp(rule->hostname, packet->name) == 0 ? ABOUT_NAME
+										  : ABOUT_NOT;
 	case DEST_IPSET:
 		return about_ipset(&policy->ipsets[rule->ipset], packet);
 	}

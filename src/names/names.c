@@ -40,7 +40,7 @@ void names_free(struct names *names)
 	names->n = 0;
 }
 
-void names_configure(struct names *names, const struct hosts *wanted, uint64_t now_ms)
+void names_configure(struct names *names, const struct resolved *wanted, uint64_t now_ms)
 {
 	struct name *items = xcalloc(wanted->n + 1, sizeof(*items));
 	size_t k = 0;
@@ -351,7 +351,7 @@ void names_refresh(struct names *names, uint64_t now_ms)
 {
 	for (size_t i = 0; i < N_FAMILIES * names->n; i++) {
 		struct name_family *family = &names->items[i / N_FAMILIES].families[i % N_FAMILIES];
-		bool asked = family->asked_ms != 0 && family->state != HOST_STATIC;
+		bool asked = family->asked_ms != 0 && family->state != RESOLVED_STATIC;
 		uint64_t earliest = asked ? family->asked_ms + NAME_ASK_MIN_MS : 0;
 
 		if (family->ask_ms > now_ms)
@@ -399,14 +399,14 @@ static uint64_t wait_after_answer(const struct names *names, const struct answer
 {
 	uint64_t wait = answer->n_addrs == 0 ? UINT64_MAX : 1000ull * answer->ttl_s;
 
-	if (answer->state == HOST_STATIC)
+	if (answer->state == RESOLVED_STATIC)
 		return names->refresh_ms;
 	return clamp(wait, NAME_ASK_MIN_MS, names->refresh_ms);
 }
 
 static uint64_t good_for(const struct answer *answer)
 {
-	if (answer->state == HOST_STATIC)
+	if (answer->state == RESOLVED_STATIC)
 		return 0;
 	return answer->n_addrs == 0 && answer->ttl_s == 0 ? NAME_NONE_MS : 1000ull * answer->ttl_s;
 }
@@ -425,7 +425,7 @@ static void answer_addrs(struct names *names, struct name *name, const struct an
 		    !ipaddr_is_unspecified(&answer->addrs[i]))
 			vouch(names, name, &answer->addrs[i], now_ms);
 	for (size_t i = 0; i < name->n_addrs; i++)
-		if (answer->state != HOST_STATIC || name->addrs[i].current ||
+		if (answer->state != RESOLVED_STATIC || name->addrs[i].current ||
 		    name->addrs[i].addr.family != answer->family)
 			name->addrs[n++] = name->addrs[i];
 	name->n_addrs = n;
@@ -450,7 +450,7 @@ struct name *names_answer(struct names *names, const struct answer *answer, uint
 	name->touched_ms = now_ms;
 	free(name->errors[answer->family]);
 	name->errors[answer->family] = NULL;
-	if (answer->state == HOST_DNS || answer->state == HOST_STATIC)
+	if (answer->state == RESOLVED_DNS || answer->state == RESOLVED_STATIC)
 		answer_addrs(names, name, answer, now_ms);
 	else
 		answer_failed(names, name, answer, now_ms);
@@ -483,7 +483,7 @@ unsigned name_trouble(const struct name *name)
 
 /* ------------------------------------------------------------------ for compile_policy() */
 
-static void fill_host(const struct name *name, struct host *host)
+static void fill_host(const struct name *name, struct resolved_name *host)
 {
 	struct ipaddr *addrs = xcalloc(name->n_addrs, sizeof(*addrs));
 
@@ -492,10 +492,10 @@ static void fill_host(const struct name *name, struct host *host)
 	/* All that is to stay is known, aging addresses, too, and what was there at the start:
 	 * whatever else the kernel holds in the name's name is to go. */
 	for (int family = 0; family < N_FAMILIES; family++)
-		host_answer(host, &(struct answer){ .family = (enum family)family,
-						    .state = HOST_STATIC,
-						    .addrs = addrs,
-						    .n_addrs = name->n_addrs });
+		resolved_answer(host, &(struct answer){ .family = (enum family)family,
+							.state = RESOLVED_STATIC,
+							.addrs = addrs,
+							.n_addrs = name->n_addrs });
 	free(addrs);
 	for (int i = 0; i < N_FAMILIES; i++) {
 		const struct name_family *family = &name->families[i];
@@ -507,12 +507,12 @@ static void fill_host(const struct name *name, struct host *host)
 	}
 }
 
-void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t since_ms)
+void names_fill_resolved(const struct names *names, struct resolved *resolved, uint64_t since_ms)
 {
-	hosts->timeout_s = (unsigned)(names->stale_ms / 1000);
-	hosts->never = names->never;
-	for (size_t i = 0; i < hosts->n; i++) {
-		struct host *host = &hosts->items[i];
+	resolved->timeout_s = (unsigned)(names->stale_ms / 1000);
+	resolved->never = names->never;
+	for (size_t i = 0; i < resolved->n; i++) {
+		struct resolved_name *host = &resolved->items[i];
 		const struct name *name = names_find(names, host->name);
 
 		if (name && name->touched_ms >= since_ms)

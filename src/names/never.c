@@ -165,8 +165,8 @@ void never_tell(const struct never *never, const char *name, const struct ipaddr
 
 static bool rule_has(const struct policy *policy, const struct rule *rule, const char *name)
 {
-	if (rule->to == DEST_HOST)
-		return strcmp(rule->host, name) == 0;
+	if (rule->to == DEST_HOSTNAME)
+		return strcmp(rule->hostname, name) == 0;
 	return rule->to == DEST_IPSET && ipset_has_hostname(&policy->ipsets[rule->ipset], name);
 }
 

@@ -304,7 +304,7 @@ static void note_open_host(const struct policy *policy, struct diags *diags)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		if (network->n_host > 0 || !network_denies(network))
+		if (network->n_host_rules > 0 || !network_denies(network))
 			continue;
 		if (!first)
 			first = network;
@@ -351,7 +351,8 @@ void policy_check(const struct policy *policy, struct diags *diags)
 		note_other_family(network, diags);
 		note_gateway(policy, network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
-		warn_unreachable(network, diags, "host", network->host, network->n_host);
+		warn_unreachable(network, diags, "host", network->host_rules,
+				 network->n_host_rules);
 	}
 	policy_check_reach(policy, diags);
 	note_open_host(policy, diags);

@@ -221,8 +221,8 @@ static void check_dest(struct checker *c, const struct network *network, const s
 		warn_never(c, network, rule, place.text, place.reach);
 		warn_kept_apart(c, network, rule, &place);
 		break;
-	case DEST_HOST:
-		warn_never(c, network, rule, rule->host, name_reach(rule->host));
+	case DEST_HOSTNAME:
+		warn_never(c, network, rule, rule->hostname, name_reach(rule->hostname));
 		break;
 	case DEST_IPSET:
 		c->ipset_seen[rule->ipset] = true;
@@ -310,7 +310,7 @@ static bool may_be_name_server(const struct checker *c, const struct network *ne
 	case DEST_IP:
 		locate(c, network, &rule->cidr, &place);
 		return place.reach == REACH_FORWARDED;
-	case DEST_HOST:
+	case DEST_HOSTNAME:
 		return rule->n_ports > 0;
 	case DEST_IPSET:
 		return rule->n_ports > 0 || c->policy->ipsets[rule->ipset].n_prefixes > 0;
@@ -325,8 +325,8 @@ static const char *allowed_name(const struct checker *c, const struct rule *rule
 
 	if (rule->action != ACTION_ALLOW)
 		return NULL;
-	if (rule->to == DEST_HOST)
-		return rule->host;
+	if (rule->to == DEST_HOSTNAME)
+		return rule->hostname;
 	if (rule->to != DEST_IPSET)
 		return NULL;
 	ipset = &c->policy->ipsets[rule->ipset];
@@ -350,8 +350,8 @@ static void check_dns(struct checker *c, const struct network *network)
 			first = &network->egress[i];
 	}
 	/* Host rules that allow it mean a name server on the host. */
-	for (size_t i = 0; i < network->n_host; i++)
-		if (rule_allows_udp(&network->host[i], port))
+	for (size_t i = 0; i < network->n_host_rules; i++)
+		if (rule_allows_udp(&network->host_rules[i], port))
 			return;
 	if (!first)
 		return;

@@ -79,7 +79,7 @@ static char *to_hint(const struct reader *r, const char *s, size_t len)
 	else if (name_index_find(&r->ipsets, s))
 		to = DEST_IPSET;
 	else if (strchr(s, '.') && hostname_length(s, len))
-		to = DEST_HOST;
+		to = DEST_HOSTNAME;
 	else
 		return NULL;
 	return xasprintf("write \"to\": \"%s\", \"%s\": \"%s\"", dest_name(to), dest_name(to), s);
@@ -88,7 +88,8 @@ static char *to_hint(const struct reader *r, const char *s, size_t len)
 static bool read_to(struct reader *r, const struct field *field, const struct json_node *value,
 		    void *object)
 {
-	static const enum dest dests[] = { DEST_ALL, DEST_CIDR, DEST_IP, DEST_HOST, DEST_IPSET };
+	static const enum dest dests[] = { DEST_ALL, DEST_CIDR, DEST_IP, DEST_HOSTNAME,
+					   DEST_IPSET };
 	const char *words[ARRAY_SIZE(dests)];
 	struct rule *rule = object;
 	char *hint;
@@ -215,7 +216,7 @@ static bool read_host(struct reader *r, const struct field *field, const struct 
 					xstrdup("a network goes with \"to\": \"cidr\""));
 	if (!read_endpoint(r, field, value, &endpoint))
 		return false;
-	rule->host = endpoint.name;
+	rule->hostname = endpoint.name;
 	rule->cidr = endpoint.prefix;
 	return true;
 }
@@ -349,17 +350,17 @@ static const struct field egress_fields[RULE_FIELDS] = {
 			 .read = read_ipset_name },
 };
 
-#define HOST_REFUSED                                                                      \
+#define RESOLVED_REFUSED                                                                  \
 	.refused = "host rules judge traffic to the Docker host itself, so they have no " \
 		   "destination"
 
 static const struct field host_fields[RULE_FIELDS] = {
 	RULE_COMMON_FIELDS,
-	[RULE_TO] = { .key = "to", HOST_REFUSED },
-	[RULE_CIDR] = { .key = "cidr", HOST_REFUSED },
-	[RULE_IP] = { .key = "ip", HOST_REFUSED },
-	[RULE_HOST] = { .key = "host", HOST_REFUSED },
-	[RULE_IPSET] = { .key = "ipset", HOST_REFUSED },
+	[RULE_TO] = { .key = "to", RESOLVED_REFUSED },
+	[RULE_CIDR] = { .key = "cidr", RESOLVED_REFUSED },
+	[RULE_IP] = { .key = "ip", RESOLVED_REFUSED },
+	[RULE_HOST] = { .key = "host", RESOLVED_REFUSED },
+	[RULE_IPSET] = { .key = "ipset", RESOLVED_REFUSED },
 };
 
 static const struct fields egress_rule = { "an egress rule", egress_fields, RULE_FIELDS };
@@ -468,10 +469,10 @@ static void note_allows_all(struct reader *r, const struct json_node *item, cons
 /* A literal address where a hostname is allowed needs no DNS: from here on it is an address. */
 static void settle_dest(struct rule *rule)
 {
-	if (rule->to == DEST_HOST && !rule->host)
+	if (rule->to == DEST_HOSTNAME && !rule->hostname)
 		rule->to = DEST_IP;
-	if (rule->to != DEST_HOST)
-		rule->host = NULL;
+	if (rule->to != DEST_HOSTNAME)
+		rule->hostname = NULL;
 }
 
 /* conntrack calls only requests NEW (nf_conntrack_proto_icmp.c, valid_new); the rest belongs to a
@@ -562,6 +563,6 @@ bool read_host_rules(struct reader *r, const struct field *field, const struct j
 	struct network *network = object;
 
 	(void)field;
-	network->host = read_rules(r, list, &host_rule, &network->n_host);
+	network->host_rules = read_rules(r, list, &host_rule, &network->n_host_rules);
 	return true;
 }

@@ -306,7 +306,7 @@ static void read_member(struct reader *r, const struct json_node *member,
 		seen->excused[find_field(fields, field->renamed_to)] = true;
 	} else if (is_absent(r, field, member)) {
 		return;
-	} else if (!seen->node[i]) { /* json_src.c has reported a second one */
+	} else if (!seen->node[i]) { /* json_parse.c has reported a second one */
 		seen->node[i] = member;
 		seen->good[i] =
 			member_has_kind(r, field, member) && field->read(r, field, member, object);

@@ -23,8 +23,8 @@ static const char *const action_names[] = {
 static_assert(ARRAY_SIZE(action_names) == ACTION_DROP + 1, "a name for every action");
 
 static const char *const dest_names[] = {
-	[DEST_ALL] = "all",   [DEST_CIDR] = "cidr",   [DEST_IP] = "ip",
-	[DEST_HOST] = "host", [DEST_IPSET] = "ipset",
+	[DEST_ALL] = "all",	  [DEST_CIDR] = "cidr",	  [DEST_IP] = "ip",
+	[DEST_HOSTNAME] = "host", [DEST_IPSET] = "ipset",
 };
 static_assert(ARRAY_SIZE(dest_names) == DEST_IPSET + 1, "a name for every destination");
 
@@ -46,7 +46,7 @@ const char *dest_name(enum dest dest)
 bool network_managed(const struct network *network)
 {
 	return network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
-	       network->n_egress > 0 || network->n_nat > 0 || network->n_host > 0;
+	       network->n_egress > 0 || network->n_nat > 0 || network->n_host_rules > 0;
 }
 
 bool rule_matches_everything(const struct rule *rule)

@@ -63,7 +63,7 @@ const struct plan_rule *denied_find_rule(const struct plan *plan, const char *pr
 
 /* ------------------------------------------------------------------ events */
 
-static void put_time(struct json_out *out, uint64_t time_ms)
+static void put_time(struct json_writer *out, uint64_t time_ms)
 {
 	time_t seconds = (time_t)(time_ms / 1000);
 	char date[64] = "", text[80];
@@ -72,60 +72,60 @@ static void put_time(struct json_out *out, uint64_t time_ms)
 	if (gmtime_r(&seconds, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(time_ms % 1000));
-	json_out_string(out, "time", text);
-	json_out_int(out, "time_ms", (int64_t)time_ms);
+	json_write_string(out, "time", text);
+	json_write_int(out, "time_ms", (int64_t)time_ms);
 }
 
-static void put_protocol(struct json_out *out, uint8_t l4proto)
+static void put_protocol(struct json_writer *out, uint8_t l4proto)
 {
 	const char *name = l4proto_name(l4proto);
 	char number[4];
 
 	snprintf(number, sizeof(number), "%u", l4proto);
-	json_out_string(out, "protocol", name ? name : number);
+	json_write_string(out, "protocol", name ? name : number);
 }
 
-static void put_rule(struct json_out *out, const struct denied_event *event)
+static void put_rule(struct json_writer *out, const struct denied_event *event)
 {
-	json_out_string(out, "rule", event->entry);
-	json_out_string(out, "file", event->file);
+	json_write_string(out, "rule", event->entry);
+	json_write_string(out, "file", event->file);
 	if (event->file)
-		json_out_int(out, "line", event->line);
+		json_write_int(out, "line", event->line);
 	else
-		json_out_string(out, "line", NULL);
+		json_write_string(out, "line", NULL);
 }
 
 void denied_event_json(struct buf *b, const struct denied_event *event)
 {
-	struct json_out out = { .b = b };
+	struct json_writer out = { .b = b };
 	char text[ADDR_STRLEN];
 
-	json_out_open(&out, NULL, '{');
-	json_out_int(&out, "seq", (int64_t)event->seq);
+	json_write_open(&out, NULL, '{');
+	json_write_int(&out, "seq", (int64_t)event->seq);
 	put_time(&out, event->time_ms);
-	json_out_string(&out, "verdict", event->audit ? "audit" : "refused");
-	json_out_string(&out, "network", event->network);
-	json_out_string(&out, "bridge", event->bridge);
-	json_out_string(&out, "kind", event->kind);
-	json_out_string(&out, "container", event->container);
-	json_out_string(&out, "source", ipaddr_format(&event->src, text));
-	json_out_string(&out, "destination", ipaddr_format(&event->dst, text));
-	json_out_string(&out, "name", event->name);
-	json_out_string(&out, "name_from",
-			!event->name	   ? NULL
-			: event->looked_up ? "lookup"
-					   : "configuration");
+	json_write_string(&out, "verdict", event->audit ? "audit" : "refused");
+	json_write_string(&out, "network", event->network);
+	json_write_string(&out, "bridge", event->bridge);
+	json_write_string(&out, "kind", event->kind);
+	json_write_string(&out, "container", event->container);
+	json_write_string(&out, "source", ipaddr_format(&event->src, text));
+	json_write_string(&out, "destination", ipaddr_format(&event->dst, text));
+	json_write_string(&out, "name", event->name);
+	json_write_string(&out, "name_from",
+			  !event->name	     ? NULL
+			  : event->looked_up ? "lookup"
+					     : "configuration");
 	put_protocol(&out, event->l4proto);
 	if (event->has_ports) {
-		json_out_int(&out, "source_port", event->sport);
-		json_out_int(&out, "port", event->dport);
+		json_write_int(&out, "source_port", event->sport);
+		json_write_int(&out, "port", event->dport);
 	}
 	if (event->has_icmp) {
-		json_out_int(&out, "icmp_type", event->icmp_type);
-		json_out_int(&out, "icmp_code", event->icmp_code);
+		json_write_int(&out, "icmp_type", event->icmp_type);
+		json_write_int(&out, "icmp_code", event->icmp_code);
 	}
 	put_rule(&out, event);
-	json_out_close(&out, '}');
+	json_write_close(&out, '}');
 }
 
 static int cmp_known(const void *addr, const void *known)
@@ -314,7 +314,7 @@ static bool is_allowed(const struct policy *policy, const struct denied_kept *ke
 	return allowed_now(policy, network, &kept->what, ret_index);
 }
 
-static void put_kept(struct json_out *out, const struct denied_kept *kept,
+static void put_kept(struct json_writer *out, const struct denied_kept *kept,
 		     const struct policy *policy)
 {
 	cleanup(cleanup_free) char *json = NULL;
@@ -323,29 +323,29 @@ static void put_kept(struct json_out *out, const struct denied_kept *kept,
 	if (is_allowed(policy, kept, &index))
 		json = xasprintf("%.*s,\"allowed_by\":\"egress[%zu]\"}",
 				 (int)strlen(kept->json) - 1, kept->json, index);
-	json_out_text(out, NULL, json ? json : kept->json);
+	json_write_text(out, NULL, json ? json : kept->json);
 }
 
 void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
-		      struct json_out *out)
+		      struct json_writer *out)
 {
 	uint64_t after = query->after < ring->n_added ? query->after : ring->n_added;
 	const struct denied_kept *kept = find_after(ring, after);
 	size_t start = out->b->len;
 	uint64_t next = after, n = 0;
 
-	json_out_open(out, "events", '[');
+	json_write_open(out, "events", '[');
 	for (; kept && out->b->len - start < query->max; kept = kept->newer, n++) {
 		if (is_asked_for(kept, query))
 			put_kept(out, kept, query->policy);
 		next = kept->seq;
 	}
-	json_out_close(out, ']');
+	json_write_close(out, ']');
 	if (!kept)
 		next = ring->n_added;
-	json_out_int(out, "next", (int64_t)next);
-	json_out_bool(out, "more", kept != NULL);
-	json_out_int(out, "missed", (int64_t)(next - after - n));
+	json_write_int(out, "next", (int64_t)next);
+	json_write_bool(out, "more", kept != NULL);
+	json_write_int(out, "missed", (int64_t)(next - after - n));
 }
 
 /* ------------------------------------------------------------------ what was not told */

@@ -435,8 +435,8 @@ static void collect_from_set(struct addrs *addrs, const struct plan_set *set, co
 		if (elem_is_of(&set->elems[i], name))
 			add_addr(addrs, &addr);
 	}
-	for (size_t i = 0; i < set->n_hosts; i++) {
-		const struct host *host = set->hosts[i];
+	for (size_t i = 0; i < set->n_names; i++) {
+		const struct resolved_name *host = set->names[i];
 
 		for (size_t k = 0; strcmp(host->name, name) == 0 && k < host->n_addrs; k++)
 			add_addr(addrs, &host->addrs[k]);
@@ -446,7 +446,7 @@ static void collect_from_set(struct addrs *addrs, const struct plan_set *set, co
 static void collect_from_map(struct addrs *addrs, const struct plan_set *map, const char *name)
 {
 	for (size_t i = 0; i < map->n_elems; i++) {
-		const struct host *host = map->elems[i].host;
+		const struct resolved_name *host = map->elems[i].name;
 
 		for (size_t k = 0; host && strcmp(host->name, name) == 0 && k < host->n_addrs; k++)
 			add_addr(addrs, &host->addrs[k]);

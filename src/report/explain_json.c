@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/json/json_out.h"
+#include "dockside/json/json_write.h"
 #include "dockside/names/allowed.h"
 #include "dockside/table/nft_text.h"
 
@@ -58,11 +58,11 @@ static const char *verdict_name(enum explain_verdict verdict)
 	abort();
 }
 
-static void put_addr(struct json_out *out, const char *key, const struct ipaddr *addr)
+static void put_addr(struct json_writer *out, const char *key, const struct ipaddr *addr)
 {
 	char s[ADDR_STRLEN];
 
-	json_out_string(out, key, ipaddr_format(addr, s));
+	json_write_string(out, key, ipaddr_format(addr, s));
 }
 
 static bool has_port(uint8_t l4proto)
@@ -70,19 +70,19 @@ static bool has_port(uint8_t l4proto)
 	return l4proto == IPPROTO_TCP || l4proto == IPPROTO_UDP;
 }
 
-static void put_protocol(struct json_out *out, const struct explain_packet *packet)
+static void put_protocol(struct json_writer *out, const struct explain_packet *packet)
 {
 	const char *name = l4proto_name(packet->l4proto);
 	char number[4];
 
 	snprintf(number, sizeof(number), "%u", packet->l4proto);
-	json_out_string(out, "protocol", name ? name : number);
+	json_write_string(out, "protocol", name ? name : number);
 	if (packet->l4proto == IPPROTO_ICMP || packet->l4proto == IPPROTO_ICMPV6) {
-		json_out_int(out, "type", packet->icmp_type);
-		json_out_int(out, "code", packet->icmp_code);
+		json_write_int(out, "type", packet->icmp_type);
+		json_write_int(out, "code", packet->icmp_code);
 	}
 	if (has_port(packet->l4proto))
-		json_out_int(out, "port", packet->dport);
+		json_write_int(out, "port", packet->dport);
 }
 
 /* ------------------------------------------------------------------ steps */
@@ -113,36 +113,36 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 	}
 }
 
-static void put_elem(struct json_out *out, const struct explain_lookup *lookup)
+static void put_elem(struct json_writer *out, const struct explain_lookup *lookup)
 {
 	const struct elem *elem = lookup->elem;
 	struct buf b = { 0 };
 
 	put_key(&b, lookup->set->type, elem);
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "set", lookup->set->name);
-	json_out_string(out, "of", lookup->set->comment);
-	json_out_string(out, "element", buf_str(&b));
-	json_out_string(out, "comment", elem->comment);
-	json_out_close(out, '}');
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "set", lookup->set->name);
+	json_write_string(out, "of", lookup->set->comment);
+	json_write_string(out, "element", buf_str(&b));
+	json_write_string(out, "comment", elem->comment);
+	json_write_close(out, '}');
 	buf_free(&b);
 }
 
-static void put_origin(struct json_out *out, const struct origin *origin)
+static void put_origin(struct json_writer *out, const struct origin *origin)
 {
 	unsigned line = 0, column = 0;
 
 	if (!origin)
 		return;
-	json_out_string(out, "entry", origin->entry);
+	json_write_string(out, "entry", origin->entry);
 	if (!origin->loc.src)
 		return;
-	json_out_string(out, "file", origin->loc.src->name);
+	json_write_string(out, "file", origin->loc.src->name);
 	loc_line_column(origin->loc, &line, &column);
 	if (!line)
 		return;
-	json_out_int(out, "line", line);
-	json_out_int(out, "column", column);
+	json_write_int(out, "line", line);
+	json_write_int(out, "column", column);
 }
 
 /* An element of a map has the entry that the rule in front of it has not. */
@@ -156,30 +156,30 @@ static const struct origin *step_origin(const struct explain_step *step)
 	return step->rule ? step->rule->origin : step->chain->origin;
 }
 
-static void put_step(struct json_out *out, const struct explain_step *step)
+static void put_step(struct json_writer *out, const struct explain_step *step)
 {
 	struct buf b = { 0 };
 
-	json_out_open(out, NULL, '{');
-	json_out_string(out, "hook", hook_name(step->hook));
-	json_out_string(out, "chain", step->chain->name);
-	json_out_int(out, "rules", (int64_t)step->chain->n_rules);
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "hook", hook_name(step->hook));
+	json_write_string(out, "chain", step->chain->name);
+	json_write_int(out, "rules", (int64_t)step->chain->n_rules);
 	if (step->rule) {
 		nft_text_rule(&b, step->rule);
-		json_out_int(out, "rule", step->rule - step->chain->rules + 1);
-		json_out_string(out, "text", buf_str(&b));
-		json_out_string(out, "comment", step->rule->comment);
+		json_write_int(out, "rule", step->rule - step->chain->rules + 1);
+		json_write_string(out, "text", buf_str(&b));
+		json_write_string(out, "comment", step->rule->comment);
 	}
 	put_origin(out, step_origin(step));
-	json_out_open(out, "lookups", '[');
+	json_write_open(out, "lookups", '[');
 	for (size_t i = 0; i < step->n_lookups; i++)
 		put_elem(out, &step->lookups[i]);
-	json_out_close(out, ']');
+	json_write_close(out, ']');
 	if (step->translated) {
 		put_addr(out, "destination", &step->dst);
-		json_out_int(out, "port", step->dport);
+		json_write_int(out, "port", step->dport);
 	}
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 	buf_free(&b);
 }
 
@@ -212,40 +212,41 @@ static const char *next_of_host(const struct explanation *e)
 			      "alone decide";
 }
 
-static void put_next(struct json_out *out, const struct explanation *e)
+static void put_next(struct json_writer *out, const struct explanation *e)
 {
 	cleanup(cleanup_free) char *docker = NULL;
 
 	switch (e->verdict) {
 	case EXPLAIN_DROP:
-		json_out_string(out, "next",
-				"we discard it without an answer; nobody after us sees it");
+		json_write_string(out, "next",
+				  "we discard it without an answer; nobody after us sees it");
 		return;
 	case EXPLAIN_RESET:
-		json_out_string(out, "next", "we answer with a TCP reset; nobody after us sees it");
+		json_write_string(out, "next",
+				  "we answer with a TCP reset; nobody after us sees it");
 		return;
 	case EXPLAIN_PASS:
 		break;
 	}
 	if (e->to_host) {
-		json_out_string(out, "next", next_of_host(e));
+		json_write_string(out, "next", next_of_host(e));
 	} else if (!is_judged(e)) {
-		json_out_string(out, "next",
-				"the network is not managed: Docker's own rules alone decide");
+		json_write_string(out, "next",
+				  "the network is not managed: Docker's own rules alone decide");
 	} else {
 		docker = xasprintf("we let it pass, marked 0x%08x as judged, by which our jump in "
 				   "DOCKER-USER knows it; Docker's own rules decide next",
 				   e->mark);
-		json_out_string(out, "next", docker);
+		json_write_string(out, "next", docker);
 	}
 }
 
-static void put_audit_note(struct json_out *out, const char *network)
+static void put_audit_note(struct json_writer *out, const char *network)
 {
 	cleanup(cleanup_free) char *text =
 		xasprintf("%s is in AUDIT mode: what its rules refuse passes", network);
 
-	json_out_string(out, NULL, text);
+	json_write_string(out, NULL, text);
 }
 
 #define WHAT_HELPS                                                                                \
@@ -253,7 +254,7 @@ static void put_audit_note(struct json_out *out, const char *network)
 	"a rule for the networks that these addresses are in"
 
 /* A rule allows the name, and refuses this address: DNS gave the container another one than the daemon. */
-static void put_unknown_note(struct json_out *out, const struct explain_asked *asked,
+static void put_unknown_note(struct json_writer *out, const struct explain_asked *asked,
 			     const struct explain_case *item, const struct explanation *e)
 {
 	struct allowed_packet packet = {
@@ -280,65 +281,66 @@ static void put_unknown_note(struct json_out *out, const struct explain_asked *a
 			"names are allowed by egress[%zu]: if this is an address of one, it "
 			"is not one that the daemon knows; " WHAT_HELPS,
 			index);
-	json_out_string(out, NULL, text);
+	json_write_string(out, NULL, text);
 }
 
-static void put_notes(struct json_out *out, const struct explain_asked *asked,
+static void put_notes(struct json_writer *out, const struct explain_asked *asked,
 		      const struct explain_cases *cases, const struct explain_case *item,
 		      const struct explanation *e)
 {
 	bool changed = ipaddr_cmp(&e->dst, &item->packet.dst) != 0;
 
-	json_out_open(out, "notes", '[');
+	json_write_open(out, "notes", '[');
 	if (is_audited(cases->network))
 		put_audit_note(out, cases->network->name);
 	for (size_t i = 0; i < item->n_notes; i++)
-		json_out_string(out, NULL, item->notes[i]);
+		json_write_string(out, NULL, item->notes[i]);
 	if (e->verdict != EXPLAIN_PASS && asked->network && !e->to_host && !e->oif &&
 	    !item->dockside)
 		put_unknown_note(out, asked, item, e);
 	if (changed && ipaddr_is_loopback(&e->dst))
-		json_out_string(out, NULL,
-				"the kernel discards what comes from outside for a loopback "
-				"address, unless the bridge's route_localnet is 1 (IPv4 only)");
+		json_write_string(out, NULL,
+				  "the kernel discards what comes from outside for a loopback "
+				  "address, unless the bridge's route_localnet is 1 (IPv4 only)");
 	if (e->verdict == EXPLAIN_RESET && changed)
-		json_out_string(out, NULL,
-				"the reset comes from the new destination: the client, which knows "
-				"the old one, ignores it and waits");
+		json_write_string(
+			out, NULL,
+			"the reset comes from the new destination: the client, which knows "
+			"the old one, ignores it and waits");
 	if (has_port(item->packet.l4proto) &&
 	    explain_is_host(cases->routes, cases->n_routes, &item->packet.dst))
-		json_out_string(out, NULL,
-				"a published port would have been translated by Docker before, "
-				"unless its docker-proxy serves containers, as a service of the "
-				"host");
+		json_write_string(out, NULL,
+				  "a published port would have been translated by Docker before, "
+				  "unless its docker-proxy serves containers, as a service of the "
+				  "host");
 	if (e->oif && strcmp(e->oif, item->packet.iif) == 0)
-		json_out_string(out, NULL,
-				"between containers of a network all this holds only where "
-				"net.bridge.bridge-nf-call-iptables and its siblings are 1");
-	json_out_close(out, ']');
+		json_write_string(out, NULL,
+				  "between containers of a network all this holds only where "
+				  "net.bridge.bridge-nf-call-iptables and its siblings are 1");
+	json_write_close(out, ']');
 }
 
 /* A packet that meets no rule has no steps. */
-static void put_verdict(struct json_out *out, const struct explain_packet *packet,
+static void put_verdict(struct json_writer *out, const struct explain_packet *packet,
 			const struct explanation *e, const char *not_judged)
 {
-	json_out_open(out, "steps", '[');
+	json_write_open(out, "steps", '[');
 	for (size_t i = 0; i < e->n_steps && !not_judged; i++)
 		put_step(out, &e->steps[i]);
-	json_out_close(out, ']');
-	json_out_string(out, "to",
-			e->to_host				     ? "host"
-			: e->oif && strcmp(e->oif, packet->iif) == 0 ? "same network"
-								     : "elsewhere");
-	json_out_int(out, "mark", not_judged ? 0 : e->mark);
-	json_out_string(out, "verdict", not_judged ? "not judged" : verdict_name(e->verdict));
+	json_write_close(out, ']');
+	json_write_string(out, "to",
+			  e->to_host				       ? "host"
+			  : e->oif && strcmp(e->oif, packet->iif) == 0 ? "same network"
+								       : "elsewhere");
+	json_write_int(out, "mark", not_judged ? 0 : e->mark);
+	json_write_string(out, "verdict", not_judged ? "not judged" : verdict_name(e->verdict));
 	if (not_judged)
-		json_out_string(out, "next", not_judged);
+		json_write_string(out, "next", not_judged);
 	else
 		put_next(out, e);
 }
 
-static void put_case(struct json_out *out, const struct explain_asked *asked,
+static void put_case(struct json_writer *out, const struct explain_asked *asked,
 		     const struct explain_cases *cases, const struct explain_case *item,
 		     const struct explain_world *world)
 {
@@ -347,20 +349,20 @@ static void put_case(struct json_out *out, const struct explain_asked *asked,
 	char s[ADDR_STRLEN];
 
 	explain(world->plan, packet, cases->routes, cases->n_routes, &e);
-	json_out_open(out, NULL, '{');
+	json_write_open(out, NULL, '{');
 	put_addr(out, "source", &packet->src);
-	json_out_string(out, "mac", packet->has_mac ? mac_format(packet->mac, s) : NULL);
-	json_out_bool(out, "dockside", item->dockside);
+	json_write_string(out, "mac", packet->has_mac ? mac_format(packet->mac, s) : NULL);
+	json_write_bool(out, "dockside", item->dockside);
 	put_addr(out, "destination", &packet->dst);
 	put_protocol(out, packet);
-	json_out_string(out, "state", ct_name(e.ct));
+	json_write_string(out, "state", ct_name(e.ct));
 	put_verdict(out, packet, &e, world->not_judged);
 	put_notes(out, asked, cases, item, &e);
-	json_out_close(out, '}');
+	json_write_close(out, '}');
 }
 
 /* DNS may give containers addresses that the daemon does not know. */
-static void put_name_note(struct json_out *out, const struct explain_asked *asked,
+static void put_name_note(struct json_writer *out, const struct explain_asked *asked,
 			  const struct explain_cases *cases)
 {
 	for (size_t i = 0; asked->network && asked->name && i < cases->n; i++) {
@@ -382,7 +384,7 @@ static void put_name_note(struct json_out *out, const struct explain_asked *aske
 			"%s is allowed by egress[%zu], at the addresses that the daemon "
 			"knows; where DNS gives containers others, these are refused: " WHAT_HELPS,
 			asked->name, index);
-		json_out_string(out, NULL, text);
+		json_write_string(out, NULL, text);
 		return;
 	}
 }
@@ -392,7 +394,7 @@ int explain_answer(const struct explain_question *question, const struct explain
 {
 	cleanup(explain_cases_free) struct explain_cases cases = { 0 };
 	cleanup(cleanup_free) char *name = lower_case(xstrdup(question->to));
-	struct json_out out = { .b = ret_json };
+	struct json_writer out = { .b = ret_json };
 	struct explain_asked asked = { .policy = world->policy };
 	int r = explain_ask(question, world, &cases, err);
 
@@ -402,24 +404,24 @@ int explain_answer(const struct explain_question *question, const struct explain
 	asked.looked_up = question->to_addr ? world->looked_up_name : NULL;
 	/* Of a draining one the policy is another. */
 	asked.network = cases.network == world->draining ? NULL : cases.network;
-	json_out_open(&out, NULL, '{');
-	json_out_string(&out, "status", "ok");
-	json_out_string(&out, "network", cases.network->name);
-	json_out_string(&out, "bridge", cases.network->bridge);
-	json_out_bool(&out, "managed", network_managed(cases.network));
-	json_out_bool(&out, "audit", is_audited(cases.network));
-	json_out_bool(&out, "draining", cases.network == world->draining);
-	json_out_open(&out, "explanations", '[');
+	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "status", "ok");
+	json_write_string(&out, "network", cases.network->name);
+	json_write_string(&out, "bridge", cases.network->bridge);
+	json_write_bool(&out, "managed", network_managed(cases.network));
+	json_write_bool(&out, "audit", is_audited(cases.network));
+	json_write_bool(&out, "draining", cases.network == world->draining);
+	json_write_open(&out, "explanations", '[');
 	for (size_t i = 0; i < cases.n; i++)
 		put_case(&out, &asked, &cases, &cases.items[i], world);
-	json_out_close(&out, ']');
-	json_out_open(&out, "notes", '[');
+	json_write_close(&out, ']');
+	json_write_open(&out, "notes", '[');
 	if (cases.network == world->draining)
-		json_out_string(&out, NULL, DRAINS);
+		json_write_string(&out, NULL, DRAINS);
 	for (size_t i = 0; i < cases.n_notes; i++)
-		json_out_string(&out, NULL, cases.notes[i]);
+		json_write_string(&out, NULL, cases.notes[i]);
 	put_name_note(&out, &asked, &cases);
-	json_out_close(&out, ']');
-	json_out_close(&out, '}');
+	json_write_close(&out, ']');
+	json_write_close(&out, '}');
 	return 0;
 }

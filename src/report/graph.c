@@ -151,7 +151,7 @@ static int cmp_places(const void *a, const void *b)
 	case DEST_CIDR:
 	case DEST_IP:
 		return prefix_cmp(&x->prefix, &y->prefix);
-	case DEST_HOST:
+	case DEST_HOSTNAME:
 		return strcmp(x->host, y->host);
 	case DEST_IPSET:
 		return x->ipset < y->ipset ? -1 : x->ipset > y->ipset;
@@ -171,8 +171,8 @@ static struct place place_of(const struct rule *rule)
 		place.to = DEST_CIDR;
 		place.prefix = rule->cidr;
 		break;
-	case DEST_HOST:
-		place.host = rule->host;
+	case DEST_HOSTNAME:
+		place.host = rule->hostname;
 		break;
 	case DEST_IPSET:
 		place.ipset = rule->ipset;
@@ -184,7 +184,7 @@ static struct place place_of(const struct rule *rule)
 static struct place place_of_nat(const struct nat_rule *rule)
 {
 	if (rule->to_host)
-		return (struct place){ .to = DEST_HOST, .host = rule->to_host };
+		return (struct place){ .to = DEST_HOSTNAME, .host = rule->to_host };
 	return (struct place){ .to = DEST_CIDR, .prefix = prefix_of_address(&rule->to_ip) };
 }
 
@@ -267,7 +267,7 @@ static void put_place(struct graph *g, size_t i)
 	case DEST_IP:
 		put_prefix(b, &place->prefix);
 		break;
-	case DEST_HOST:
+	case DEST_HOSTNAME:
 		put_string(b, place->host);
 		break;
 	case DEST_IPSET:
@@ -435,12 +435,12 @@ static void put_network_arrows(struct graph *g, size_t net, const struct network
 	if (!ends(network->egress, network->n_egress))
 		put_rest(g, net, &everything, "Docker decides");
 	put_nat(g, net, network);
-	if (network->n_host == 0) {
+	if (network->n_host_rules == 0) {
 		put_open_host(g, net);
 		return;
 	}
-	put_arrows(g, net, network->host, network->n_host, &docker_host);
-	if (!ends(network->host, network->n_host))
+	put_arrows(g, net, network->host_rules, network->n_host_rules, &docker_host);
+	if (!ends(network->host_rules, network->n_host_rules))
 		put_rest(g, net, &docker_host, "the host decides");
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/json/json_out.h"
+#include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
 
 #define ALLOWED_SHOWN 50

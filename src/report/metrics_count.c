@@ -5,19 +5,19 @@
 
 #include "dockside/report/metrics.h"
 
-static void add_traffic(struct traffic *traffic, const struct kernel_rule *rule)
+static void add_traffic(struct traffic *traffic, const struct actual_rule *rule)
 {
 	traffic->packets += rule->packets;
 	traffic->bytes += rule->bytes;
 }
 
-static void count_rule(struct network_traffic *sum, bool accepts, const struct kernel_rule *rule)
+static void count_rule(struct network_traffic *sum, bool accepts, const struct actual_rule *rule)
 {
 	add_traffic(accepts ? &sum->passed : &sum->refused, rule);
 }
 
 static void count_chain(struct network_traffic *sum, const struct plan_chain *chain,
-			const struct kernel_chain *have)
+			const struct actual_chain *have)
 {
 	sum->known = true;
 	for (size_t i = 0; i < chain->n_rules && i < have->n_rules; i++)
@@ -25,7 +25,7 @@ static void count_chain(struct network_traffic *sum, const struct plan_chain *ch
 			count_rule(sum, chain->rules[i].verdict == VERDICT_ACCEPT, &have->rules[i]);
 }
 
-static void count_kernel_chain(struct network_traffic *sum, const struct kernel_chain *have)
+static void count_kernel_chain(struct network_traffic *sum, const struct actual_chain *have)
 {
 	sum->known = true;
 	for (size_t i = 0; i < have->n_rules; i++)
@@ -33,7 +33,7 @@ static void count_kernel_chain(struct network_traffic *sum, const struct kernel_
 			count_rule(sum, have->rules[i].accepts, &have->rules[i]);
 }
 
-struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
+struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge)
 {
 	bool drains = plan_drains(plan, bridge);
@@ -43,7 +43,7 @@ struct network_traffic network_count(const struct plan *plan, const struct kerne
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
 		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
-		const struct kernel_chain *have = kernel_find_chain(kernel, name);
+		const struct actual_chain *have = actual_find_chain(actual, name);
 
 		if (chain && have)
 			count_chain(&sum, chain, have);
@@ -56,7 +56,7 @@ struct network_traffic network_count(const struct plan *plan, const struct kerne
 
 /* An entry of the configuration may be several rules of the kernel, one after the other. */
 static void collect_chain(struct metrics *m, const char *network, const char *kind,
-			  const struct plan_chain *chain, const struct kernel_chain *have)
+			  const struct plan_chain *chain, const struct actual_chain *have)
 {
 	const struct origin *origin = NULL;
 	struct metrics_rule *last = NULL;
@@ -84,7 +84,7 @@ static void collect_chain(struct metrics *m, const char *network, const char *ki
 	}
 }
 
-static void add_elem(struct traffic *traffic, const struct kernel_set *have,
+static void add_elem(struct traffic *traffic, const struct actual_set *have,
 		     const struct elem *elem)
 {
 	const struct elem *found = NULL;
@@ -100,7 +100,7 @@ static void add_elem(struct traffic *traffic, const struct kernel_set *have,
 /* NAT rules are elements of two maps, both sorted; a name has its port in both. */
 static void collect_nat(struct metrics *m, const char *network,
 			const struct plan_set *const maps[N_FAMILIES],
-			const struct kernel_set *const have[N_FAMILIES])
+			const struct actual_set *const have[N_FAMILIES])
 {
 	size_t at[N_FAMILIES] = { 0 };
 
@@ -133,17 +133,17 @@ static void collect_nat(struct metrics *m, const char *network,
 }
 
 static struct metrics_network *collect_network(struct metrics *m, const struct plan *plan,
-					       const struct kernel *kernel, const char *network,
+					       const struct actual *actual, const char *network,
 					       const char *bridge)
 {
-	const struct kernel_set *have_maps[N_FAMILIES];
+	const struct actual_set *have_maps[N_FAMILIES];
 	const struct plan_set *maps[N_FAMILIES];
 	struct metrics_network *item = &m->networks[m->n_networks];
 	struct arena arena = { 0 };
 
 	*item = (struct metrics_network){
 		.name = network,
-		.traffic = network_count(plan, kernel, bridge),
+		.traffic = network_count(plan, actual, bridge),
 	};
 	if (m->state.denied)
 		item->denied = denied_counts_sum(m->state.denied, bridge);
@@ -151,7 +151,7 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
 		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
-		const struct kernel_chain *have = kernel_find_chain(kernel, name);
+		const struct actual_chain *have = actual_find_chain(actual, name);
 
 		if (chain && have)
 			collect_chain(m, network, judging_kinds[k], chain, have);
@@ -161,7 +161,7 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 			plan_chain_name(&arena, bridge, f == FAMILY_IPV4 ? "nat4" : "nat6");
 
 		maps[f] = plan_find_set(plan, name);
-		have_maps[f] = kernel_find_set(kernel, name);
+		have_maps[f] = actual_find_set(actual, name);
 	}
 	if (have_maps[FAMILY_IPV4] || have_maps[FAMILY_IPV6])
 		collect_nat(m, network, maps, have_maps);
@@ -170,9 +170,9 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 }
 
 /* Of addresses alone: those of ports are part of their rules. */
-static void collect_set(struct metrics *m, const struct kernel *kernel, const struct plan_set *set)
+static void collect_set(struct metrics *m, const struct actual *actual, const struct plan_set *set)
 {
-	const struct kernel_set *have = kernel_find_set(kernel, set->name);
+	const struct actual_set *have = actual_find_set(actual, set->name);
 
 	if (!have || (set->type != SET_IPV4 && set->type != SET_IPV6))
 		return;
@@ -185,7 +185,7 @@ static void collect_set(struct metrics *m, const struct kernel *kernel, const st
 }
 
 void metrics_collect(const struct policy *policy, const struct plan *plan,
-		     const struct kernel *kernel, const struct names *names,
+		     const struct actual *actual, const struct names *names,
 		     const struct metrics_state *state, struct metrics *ret_metrics)
 {
 	struct metrics m = { .policy = policy, .names = names, .state = *state };
@@ -198,14 +198,14 @@ void metrics_collect(const struct policy *policy, const struct plan *plan,
 	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
 	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&m, plan, kernel, policy->networks[i].name,
+		collect_network(&m, plan, actual, policy->networks[i].name,
 				policy->networks[i].bridge);
 	for (size_t i = 0; i < state->n_draining; i++)
-		collect_network(&m, plan, kernel, state->draining[i].name,
+		collect_network(&m, plan, actual, state->draining[i].name,
 				state->draining[i].bridge)
 			->draining = true;
 	for (size_t i = 0; i < plan->n_sets; i++)
-		collect_set(&m, kernel, plan->sets[i]);
+		collect_set(&m, actual, plan->sets[i]);
 	for (size_t i = 0; i < names->n; i++)
 		for (int k = 0; k < N_FAMILIES; k++)
 			m.answers[m.n_answers++] = (struct metrics_answers){

@@ -143,7 +143,7 @@ static void put_repair_time(const struct metrics *m, size_t i, struct buf *b)
 static void put_limited(const struct metrics *m, size_t i, struct buf *b)
 {
 	(void)i;
-	metrics_family_plain(b, m->state.repairs_limited);
+	metrics_family_plain(b, m->state.repair_limit_limited);
 }
 
 static void put_drift(const struct metrics *m, size_t i, struct buf *b)

@@ -78,7 +78,7 @@ static void end_failed(struct question *q, const char *error)
 {
 	end_question(q, &(struct answer){ .name = q->name,
 					  .family = q->family,
-					  .state = HOST_FAILED,
+					  .state = RESOLVED_FAILED,
 					  .error = error });
 }
 
@@ -86,7 +86,7 @@ static void end_empty(struct question *q)
 {
 	end_question(q, &(struct answer){ .name = q->name,
 					  .family = q->family,
-					  .state = HOST_DNS,
+					  .state = RESOLVED_DNS,
 					  .ttl_s = q->ttl_s });
 }
 
@@ -94,7 +94,7 @@ static void end_empty(struct question *q)
 static void end_found(struct question *q, const struct dns_answer *found)
 {
 	struct ipaddr addrs[DNS_ADDRS_MAX];
-	struct answer answer = { .name = q->name, .family = q->family, .state = HOST_DNS };
+	struct answer answer = { .name = q->name, .family = q->family, .state = RESOLVED_DNS };
 
 	answer.addrs = addrs;
 	answer.ttl_s = found->ttl_s;
@@ -179,7 +179,7 @@ static void put_question(struct question *q)
 static void answer_local(struct dns *dns, const char *name, const struct dns_hosts_entry *entries,
 			 size_t n)
 {
-	struct answer answer = { .name = name, .state = HOST_STATIC };
+	struct answer answer = { .name = name, .state = RESOLVED_STATIC };
 	struct ipaddr addrs[N_FAMILIES][DNS_ADDRS_MAX];
 	size_t n_addrs[N_FAMILIES] = { 0 };
 
@@ -190,7 +190,7 @@ static void answer_local(struct dns *dns, const char *name, const struct dns_hos
 			addrs[family][n_addrs[family]++] = entries[i].addr;
 	}
 	if (n_addrs[FAMILY_IPV4] + n_addrs[FAMILY_IPV6] == 0) {
-		answer.state = HOST_FAILED;
+		answer.state = RESOLVED_FAILED;
 		answer.error = NO_ADDRESS;
 	}
 	for (int family = 0; family < N_FAMILIES; family++) {
@@ -204,7 +204,7 @@ static void answer_local(struct dns *dns, const char *name, const struct dns_hos
 /* The policy has none among its names; this is for other callers. */
 static bool answer_literal(struct dns *dns, const char *name)
 {
-	struct answer answer = { .name = name, .state = HOST_STATIC, .n_addrs = 1 };
+	struct answer answer = { .name = name, .state = RESOLVED_STATIC, .n_addrs = 1 };
 	struct ipaddr addr;
 
 	if (!ipaddr_parse(name, strlen(name), &addr))
@@ -297,7 +297,7 @@ void dns_ask(struct dns *dns, const char *name, enum family family)
 		return;
 	if (!hostname_valid(name, strlen(name))) {
 		give_both(dns, (struct answer){ .name = name,
-						.state = HOST_FAILED,
+						.state = RESOLVED_FAILED,
 						.error = "not a name that DNS could have" });
 		return;
 	}

@@ -10,24 +10,24 @@
 
 static void take_answer(void *data, const struct answer *answer)
 {
-	struct host *host = hosts_find(data, answer->name);
+	struct resolved_name *host = resolved_find(data, answer->name);
 
 	if (host)
-		host_answer(host, answer);
+		resolved_answer(host, answer);
 }
 
-static void give_up(struct hosts *hosts, unsigned timeout_ms)
+static void give_up(struct resolved *resolved, unsigned timeout_ms)
 {
 	cleanup(cleanup_free) char *error = xasprintf("no answer within %u ms", timeout_ms);
 
-	for (size_t i = 0; i < N_FAMILIES * hosts->n; i++) {
-		struct host *host = &hosts->items[i / N_FAMILIES];
+	for (size_t i = 0; i < N_FAMILIES * resolved->n; i++) {
+		struct resolved_name *host = &resolved->items[i / N_FAMILIES];
 		enum family family = (enum family)(i % N_FAMILIES);
 
-		if (host->states[family] == HOST_UNASKED)
-			host_answer(host, &(struct answer){ .family = family,
-							    .state = HOST_FAILED,
-							    .error = error });
+		if (host->states[family] == RESOLVED_UNASKED)
+			resolved_answer(host, &(struct answer){ .family = family,
+								.state = RESOLVED_FAILED,
+								.error = error });
 	}
 }
 
@@ -49,27 +49,27 @@ static int wait_for_answers(struct dns *dns, uint64_t deadline)
 	return 0;
 }
 
-int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err)
+int dns_resolve_all(struct resolved *resolved, unsigned timeout_ms, struct err *err)
 {
 	uint64_t deadline = monotonic_ms() + timeout_ms;
 	struct dns *dns = NULL;
 	int r;
 
-	if (hosts->n == 0)
+	if (resolved->n == 0)
 		return 0;
-	r = dns_open(timeout_ms, take_answer, hosts, &dns, err);
+	r = dns_open(timeout_ms, take_answer, resolved, &dns, err);
 	if (r < 0)
 		return r;
 	assert(dns);
-	for (size_t i = 0; i < N_FAMILIES * hosts->n; i++) {
-		const struct host *host = &hosts->items[i / N_FAMILIES];
+	for (size_t i = 0; i < N_FAMILIES * resolved->n; i++) {
+		const struct resolved_name *host = &resolved->items[i / N_FAMILIES];
 		enum family family = (enum family)(i % N_FAMILIES);
 
-		if (host->states[family] == HOST_UNASKED)
+		if (host->states[family] == RESOLVED_UNASKED)
 			dns_ask(dns, host->name, family);
 	}
 	r = wait_for_answers(dns, deadline);
 	dns_close(dns);
-	give_up(hosts, timeout_ms);
+	give_up(resolved, timeout_ms);
 	return r < 0 ? err_errno(err, -r, "wait for DNS") : 0;
 }

@@ -23,7 +23,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 
 #define HEAD "dsfw-nft last-good 1\n"
 #define FILE_NEW LAST_GOOD_FILE ".new"

@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 #include "dockside/system/disk.h"
 
 #define SUFFIX_NEW ".dsfw-new"

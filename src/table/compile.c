@@ -176,8 +176,8 @@ static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct
 	case DEST_IP:
 		emit_dest(c, chain, rule, &dest, &rule->cidr.addr.family, origin);
 		break;
-	case DEST_HOST:
-		emit_sets(c, chain, rule, compile_name(&c->sets, rule->host), origin);
+	case DEST_HOSTNAME:
+		emit_sets(c, chain, rule, compile_name(&c->sets, rule->hostname), origin);
 		break;
 	case DEST_IPSET:
 		emit_sets(c, chain, rule, compile_ipset(&c->sets, rule->ipset), origin);
@@ -306,7 +306,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 	struct plan_chain *chain;
 	struct plan_rule *out;
 
-	if (network->n_host == 0)
+	if (network->n_host_rules == 0)
 		return;
 	chain = network_chain(c, network, "HOST");
 	if (!network->dockside_policed)
@@ -323,7 +323,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 	compile_host_errors(chain, network);
 	emit_no_connection(chain, CT_INVALID | CT_RELATED);
 	compile_dhcp(chain, network);
-	emit_rules(c, chain, network, network->host, network->n_host, "host",
+	emit_rules(c, chain, network, network->host_rules, network->n_host_rules, "host",
 		   "no rule matched: the host decides");
 	dispatch_to(c->base.dispatch_host, chain);
 }
@@ -333,7 +333,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 void compile_nat_target(struct elem *elem, enum set_type type)
 {
 	enum family family = set_type_family(type);
-	const struct ipaddr *target = elem->host->targets[family];
+	const struct ipaddr *target = elem->name->targets[family];
 	size_t len = family_bytes(family);
 
 	elem->unresolved = !target;
@@ -374,7 +374,7 @@ static void add_nat_elem(struct compiler *c, struct plan_set *map, const struct 
 	store_port(elem->data + addr_len, rule->to_port);
 	elem->comment = nat_comment(&c->plan->arena, rule, origin);
 	if (rule->to_host) {
-		elem->host = hosts_find(c->sets.hosts, rule->to_host);
+		elem->name = resolved_find(c->sets.resolved, rule->to_host);
 		compile_nat_target(elem, map->type);
 	} else {
 		memcpy(elem->data, rule->to_ip.b, addr_len);
@@ -437,17 +437,17 @@ static void label_judged(struct plan_chain *chain)
 	}
 }
 
-void compile_policy(const struct policy *policy, const struct hosts *hosts,
+void compile_policy(const struct policy *policy, const struct resolved *resolved,
 		    const struct plan_options *options, struct plan *ret_plan)
 {
 	struct compiler c = { .plan = ret_plan };
 	bool any_host = false, any_nat = false;
 
 	*ret_plan = (struct plan){ .options = *options };
-	compile_sets_init(&c.sets, policy, hosts, ret_plan);
+	compile_sets_init(&c.sets, policy, resolved, ret_plan);
 	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		any_host |= policy->networks[i].n_host > 0;
+		any_host |= policy->networks[i].n_host_rules > 0;
 		any_nat |= policy->networks[i].n_nat > 0;
 	}
 	c.base = compile_base(ret_plan, c.built_in, any_host, any_nat);

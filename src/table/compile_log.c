@@ -48,8 +48,8 @@ static uint64_t hash_rule(uint64_t hash, const struct rule *rule, const struct p
 		hash = hash_icmp(hash_icmp(hash, &rule->icmp4), &rule->icmp6);
 	if (rule->to == DEST_CIDR || rule->to == DEST_IP)
 		hash = hash_text(hash, prefix_format(&rule->cidr, text));
-	if (rule->to == DEST_HOST)
-		hash = hash_text(hash, rule->host);
+	if (rule->to == DEST_HOSTNAME)
+		hash = hash_text(hash, rule->hostname);
 	if (rule->to == DEST_IPSET)
 		hash = hash_text(hash, policy->ipsets[rule->ipset].name);
 	return hash;

@@ -12,12 +12,12 @@
 #define PORTS_NAME_MAX 60
 
 void compile_sets_init(struct compile_sets *c, const struct policy *policy,
-		       const struct hosts *hosts, struct plan *plan)
+		       const struct resolved *resolved, struct plan *plan)
 {
-	*c = (struct compile_sets){ .policy = policy, .hosts = hosts, .plan = plan };
-	plan->never = hosts->never;
+	*c = (struct compile_sets){ .policy = policy, .resolved = resolved, .plan = plan };
+	plan->never = resolved->never;
 	c->ipsets = xcalloc(policy->n_ipsets + 1, sizeof(*c->ipsets));
-	c->names = xcalloc(hosts->n + 1, sizeof(*c->names));
+	c->names = xcalloc(resolved->n + 1, sizeof(*c->names));
 }
 
 static void do_nothing(void *node)
@@ -127,8 +127,8 @@ static int cmp_elem_names(const void *a, const void *b)
 	return r ? r : strcmp(x->comment ? x->comment : "", y->comment ? y->comment : "");
 }
 
-static void add_host_elems(struct plan *plan, struct plan_set *set, const struct host *host,
-			   unsigned timeout_s)
+static void add_host_elems(struct plan *plan, struct plan_set *set,
+			   const struct resolved_name *host, unsigned timeout_s)
 {
 	enum family family = set_type_family(set->type);
 	const char *name = host_comment(plan, host->name);
@@ -156,8 +156,8 @@ void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeou
 		if (!set->elems[i].comment)
 			set->elems[n++] = set->elems[i];
 	set->n_elems = n;
-	for (size_t i = 0; i < set->n_hosts; i++)
-		add_host_elems(plan, set, set->hosts[i], timeout_s);
+	for (size_t i = 0; i < set->n_names; i++)
+		add_host_elems(plan, set, set->names[i], timeout_s);
 	if (set->n_elems == 0)
 		return;
 	qsort(set->elems, set->n_elems, sizeof(*set->elems), cmp_elem_names);
@@ -232,19 +232,20 @@ const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
 		struct plan_set *set = sets->sets[kind];
 
 		set->opens = never_opens_ipset(c->policy, index);
-		set->hosts = arena_alloc(&c->plan->arena,
-					 ipset->n_hostnames * sizeof(const struct host *));
+		set->names = arena_alloc(
+			&c->plan->arena, ipset->n_hostnames * sizeof(const struct resolved_name *));
 		for (size_t i = 0; i < ipset->n_hostnames; i++)
-			set->hosts[set->n_hosts++] = hosts_find(c->hosts, ipset->hostnames[i]);
-		compile_host_elems(c->plan, set, c->hosts->timeout_s);
+			set->names[set->n_names++] =
+				resolved_find(c->resolved, ipset->hostnames[i]);
+		compile_host_elems(c->plan, set, c->resolved->timeout_s);
 	}
 	return sets;
 }
 
 const struct dest_sets *compile_name(struct compile_sets *c, const char *name)
 {
-	const struct host *host = hosts_find(c->hosts, name);
-	struct dest_sets *sets = &c->names[host - c->hosts->items];
+	const struct resolved_name *host = resolved_find(c->resolved, name);
+	struct dest_sets *sets = &c->names[host - c->resolved->items];
 	const struct origin *origin;
 
 	if (sets->sets[DEST_SET_V4])
@@ -256,9 +257,9 @@ const struct dest_sets *compile_name(struct compile_sets *c, const char *name)
 
 		sets->sets[kind] = set;
 		set->opens = never_opens_name(c->policy, name);
-		set->hosts = arena_alloc(&c->plan->arena, sizeof(const struct host *));
-		set->hosts[set->n_hosts++] = host;
-		compile_host_elems(c->plan, set, c->hosts->timeout_s);
+		set->names = arena_alloc(&c->plan->arena, sizeof(const struct resolved_name *));
+		set->names[set->n_names++] = host;
+		compile_host_elems(c->plan, set, c->resolved->timeout_s);
 	}
 	return sets;
 }

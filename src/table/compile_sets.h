@@ -21,7 +21,7 @@ struct dest_sets {
 
 struct compile_sets {
 	const struct policy *policy;
-	const struct hosts *hosts;
+	const struct resolved *resolved;
 	struct plan *plan;
 	struct dest_sets *ipsets; /* by index in the policy; empty until used */
 	struct dest_sets *names;  /* by index in hosts */
@@ -29,7 +29,7 @@ struct compile_sets {
 };
 
 void compile_sets_init(struct compile_sets *c, const struct policy *policy,
-		       const struct hosts *hosts, struct plan *plan);
+		       const struct resolved *resolved, struct plan *plan);
 void compile_sets_free(struct compile_sets *c);
 
 /* Each of these makes its sets at the first use. */

@@ -17,7 +17,7 @@ static_assert(sizeof("OUT= ING= HOST= SRC= NAT=") + 5 * (2 * FINGERPRINT_DIGITS 
 #define FINGERPRINT_STRLEN 64
 
 /* "KIND=WANT.HAVE" */
-static void print_fingerprint(const struct plan_chain *want, const struct kernel_chain *have,
+static void print_fingerprint(const struct plan_chain *want, const struct actual_chain *have,
 			      char ret_text[FINGERPRINT_STRLEN])
 {
 	uint64_t hash = HASH_SEED;
@@ -42,9 +42,9 @@ static const char *fingerprint_key(const struct plan_chain *chain, char ret_key[
 	return ret_key;
 }
 
-static const struct elem *find_record(const struct kernel *kernel, const char *name)
+static const struct elem *find_record(const struct actual *actual, const char *name)
 {
-	const struct kernel_set *set = kernel_find_set(kernel, FINGERPRINT_SET);
+	const struct actual_set *set = actual_find_set(actual, FINGERPRINT_SET);
 
 	return set && set->set.type == SET_BRIDGES ? set_find_bridge(&set->set, name) : NULL;
 }
@@ -52,29 +52,29 @@ static const struct elem *find_record(const struct kernel *kernel, const char *n
 /* By enum shim_table. */
 static const char *const forward_records[] = { FINGERPRINT_FORWARD, FINGERPRINT_FORWARD6 };
 
-unsigned diff_forward_was_accept(const struct kernel *kernel)
+unsigned diff_forward_was_accept(const struct actual *actual)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(forward_records); i++)
-		if (find_record(kernel, forward_records[i]))
+		if (find_record(actual, forward_records[i]))
 			bits |= 1u << i;
 	return bits;
 }
 
 /* The comment "OUT=0123… ING=4567…" that is stored for the chain's network, or NULL. */
-static const char *stored_fingerprints(const struct kernel *kernel, const struct plan_chain *chain)
+static const char *stored_fingerprints(const struct actual *actual, const struct plan_chain *chain)
 {
 	char key[ELEM_KEY_MAX];
-	const struct elem *elem = find_record(kernel, fingerprint_key(chain, key));
+	const struct elem *elem = find_record(actual, fingerprint_key(chain, key));
 
 	return elem ? elem->comment : NULL;
 }
 
 /* The stored fingerprint of one chain, which ends at the next blank, or NULL. */
-static const char *stored_fingerprint(const struct kernel *kernel, const struct plan_chain *want)
+static const char *stored_fingerprint(const struct actual *actual, const struct plan_chain *want)
 {
-	const char *p = stored_fingerprints(kernel, want);
+	const char *p = stored_fingerprints(actual, want);
 	size_t len = strlen(want->kind);
 
 	while (p && (strncmp(p, want->kind, len) != 0 || p[len] != '=')) {
@@ -85,10 +85,10 @@ static const char *stored_fingerprint(const struct kernel *kernel, const struct 
 }
 
 /* *ret_ours: the kernel still holds what was loaded last, for these rules or others. */
-static bool fingerprint_matches(const struct kernel *kernel, const struct plan_chain *want,
-				const struct kernel_chain *have, bool *ret_ours)
+static bool fingerprint_matches(const struct actual *actual, const struct plan_chain *want,
+				const struct actual_chain *have, bool *ret_ours)
 {
-	const char *stored = stored_fingerprint(kernel, want);
+	const char *stored = stored_fingerprint(actual, want);
 	char text[FINGERPRINT_STRLEN];
 	size_t len, have_at;
 
@@ -119,7 +119,7 @@ static bool same_text(const char *a, const char *b)
 static bool daemon_renews(const struct plan *plan, const struct plan_set *set,
 			  const struct elem *want, const struct elem *have)
 {
-	return plan->beside_daemon && set->n_hosts > 0 && want->comment && have->timeout_ms != 0;
+	return plan->beside_daemon && set->n_names > 0 && want->comment && have->timeout_ms != 0;
 }
 
 static bool elem_same(const struct plan *plan, const struct plan_set *set, const struct elem *want,
@@ -133,11 +133,11 @@ static bool elem_same(const struct plan *plan, const struct plan_set *set, const
 	       (set->interval || same_text(want->comment, have->comment));
 }
 
-static bool host_unanswered(const struct host *host, const struct plan_set *set)
+static bool host_unanswered(const struct resolved_name *host, const struct plan_set *set)
 {
-	enum host_state state = host->states[set_type_family(set->type)];
+	enum resolved_state state = host->states[set_type_family(set->type)];
 
-	return state == HOST_UNASKED || state == HOST_FAILED;
+	return state == RESOLVED_UNASKED || state == RESOLVED_FAILED;
 }
 
 /*
@@ -153,13 +153,13 @@ static void diff_stray(const struct plan *plan, const struct plan_set *want,
 	struct elem aged = *have;
 	bool keep = false, age = false;
 
-	for (size_t i = 0; i < want->n_hosts; i++) {
-		const struct host *host = want->hosts[i];
+	for (size_t i = 0; i < want->n_names; i++) {
+		const struct resolved_name *host = want->names[i];
 
 		if (refused || !elem_is_of(have, host->name))
 			continue;
 		keep |= host_unanswered(host, want);
-		age |= host->states[set_type_family(want->type)] == HOST_DNS;
+		age |= host->states[set_type_family(want->type)] == RESOLVED_DNS;
 	}
 	if (!keep && !age) {
 		add_elem_change(change, ELEM_DELETE, have);
@@ -180,10 +180,10 @@ static const char *merged_comment(const struct plan *plan, struct arena *arena,
 {
 	char comment[COMMENT_MAX + 1] = "";
 
-	for (size_t i = 0; i < set->n_hosts; i++) {
-		const struct host *host = set->hosts[i];
-		bool ages =
-			plan->beside_daemon && host->states[set_type_family(set->type)] == HOST_DNS;
+	for (size_t i = 0; i < set->n_names; i++) {
+		const struct resolved_name *host = set->names[i];
+		bool ages = plan->beside_daemon &&
+			    host->states[set_type_family(set->type)] == RESOLVED_DNS;
 
 		if (elem_is_of(want, host->name) ||
 		    ((ages || host_unanswered(host, set)) && elem_is_of(have, host->name)))
@@ -198,9 +198,9 @@ static bool daemon_may_choose(const struct plan *plan, const struct plan_set *ma
 {
 	size_t len = family_bytes(set_type_family(map->type));
 
-	for (size_t i = 0; plan->beside_daemon && want->host && i < want->host->n_addrs; i++)
-		if (want->host->addrs[i].family == set_type_family(map->type) &&
-		    memcmp(want->host->addrs[i].b, have->data, len) == 0)
+	for (size_t i = 0; plan->beside_daemon && want->name && i < want->name->n_addrs; i++)
+		if (want->name->addrs[i].family == set_type_family(map->type) &&
+		    memcmp(want->name->addrs[i].b, have->data, len) == 0)
 			return true;
 	return false;
 }
@@ -213,7 +213,7 @@ static void diff_elem(const struct plan *plan, const struct plan_set *want, cons
 
 	if (elem_same(plan, want, w, h))
 		return;
-	if (w->comment && want->n_hosts > 1)
+	if (w->comment && want->n_names > 1)
 		elem.comment = merged_comment(plan, arena, want, w, h);
 	if (daemon_may_choose(plan, want, w, h))
 		memcpy(elem.data, h->data, family_bytes(set_type_family(want->type)));
@@ -229,7 +229,7 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 
 	return want->unresolved && same_text(want->comment, have->comment) &&
 	       memcmp(want->data + addr_len, have->data + addr_len, 2) == 0 &&
-	       host_unanswered(want->host, set);
+	       host_unanswered(want->name, set);
 }
 
 /* The dispatch of a network that is draining stays, and is marked; so does its place among those whose
@@ -267,7 +267,7 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 		k += order >= 0;
 		if (order > 0 && keep_draining(plan, want, h, change))
 			continue;
-		if (order > 0 && want->n_hosts > 0)
+		if (order > 0 && want->n_names > 0)
 			diff_stray(plan, want, h, stale_ms, change);
 		else if (order > 0)
 			add_elem_change(change, ELEM_DELETE, h);
@@ -289,7 +289,7 @@ static bool set_same_kind(const struct plan_set *a, const struct plan_set *b)
 }
 
 static struct set_change *add_set_change(struct changes *changes, enum change_kind kind,
-					 const struct plan_set *want, const struct kernel_set *have)
+					 const struct plan_set *want, const struct actual_set *have)
 {
 	struct set_change *change;
 
@@ -302,7 +302,7 @@ static struct set_change *add_set_change(struct changes *changes, enum change_ki
 }
 
 static void diff_set(struct changes *changes, const struct plan_set *want,
-		     const struct kernel_set *have, uint64_t stale_ms)
+		     const struct actual_set *have, uint64_t stale_ms)
 {
 	struct set_change *change;
 
@@ -332,7 +332,7 @@ static void make_permanent(const struct plan_set *set, struct set_change *change
 
 /* A set of the kernel alone, while some network is draining: a map that dispatches loses what is
  * none of that network's; of the others only NAT maps are surely not used by it. */
-static void diff_kept_set(struct changes *changes, const struct kernel_set *have)
+static void diff_kept_set(struct changes *changes, const struct actual_set *have)
 {
 	struct plan_set none = { .type = have->set.type };
 	struct set_change *change;
@@ -353,13 +353,13 @@ static void diff_kept_set(struct changes *changes, const struct kernel_set *have
 
 static void diff_sets(struct changes *changes, uint64_t stale_ms)
 {
-	const struct kernel *kernel = changes->kernel;
+	const struct actual *actual = changes->actual;
 	const struct plan *plan = changes->plan;
 	size_t i = 0, k = 0;
 
-	while (i < plan->n_sets || k < kernel->n_sets) {
+	while (i < plan->n_sets || k < actual->n_sets) {
 		const struct plan_set *want = i < plan->n_sets ? plan->sets_by_name[i] : NULL;
-		const struct kernel_set *have = k < kernel->n_sets ? &kernel->sets[k] : NULL;
+		const struct actual_set *have = k < actual->n_sets ? &actual->sets[k] : NULL;
 		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->set.name);
 
 		assert(want || have);
@@ -380,7 +380,7 @@ static void diff_sets(struct changes *changes, uint64_t stale_ms)
 
 static struct chain_change *add_chain_change(struct changes *changes, enum change_kind kind,
 					     const struct plan_chain *want,
-					     const struct kernel_chain *have)
+					     const struct actual_chain *have)
 {
 	struct chain_change *change;
 
@@ -431,7 +431,7 @@ static bool uses_replaced(const struct changes *changes, const struct plan_chain
 }
 
 static void diff_chain(struct changes *changes, const struct plan_chain *want,
-		       const struct kernel_chain *have)
+		       const struct actual_chain *have)
 {
 	bool base = want->hook != BASE_NONE, ours;
 
@@ -439,19 +439,19 @@ static void diff_chain(struct changes *changes, const struct plan_chain *want,
 		add_chain_change(changes, CHANGE_REPLACE, want, have);
 	else if (uses_replaced(changes, want))
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = true;
-	else if (!fingerprint_matches(changes->kernel, want, have, &ours))
+	else if (!fingerprint_matches(changes->actual, want, have, &ours))
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = ours;
 }
 
 static void diff_chains(struct changes *changes)
 {
-	const struct kernel *kernel = changes->kernel;
+	const struct actual *actual = changes->actual;
 	const struct plan *plan = changes->plan;
 	size_t i = 0, k = 0;
 
-	while (i < plan->n_chains || k < kernel->n_chains) {
+	while (i < plan->n_chains || k < actual->n_chains) {
 		const struct plan_chain *want = i < plan->n_chains ? plan->chains_by_name[i] : NULL;
-		const struct kernel_chain *have = k < kernel->n_chains ? &kernel->chains[k] : NULL;
+		const struct actual_chain *have = k < actual->n_chains ? &actual->chains[k] : NULL;
 		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->name);
 
 		assert(want || have);
@@ -468,11 +468,11 @@ static void diff_chains(struct changes *changes)
 
 /* ------------------------------------------------------------------ the whole */
 
-void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned stale_ttl_s,
+void diff_plan(const struct plan *plan, const struct actual *actual, unsigned stale_ttl_s,
 	       struct changes *ret_changes)
 {
-	*ret_changes = (struct changes){ .plan = plan, .kernel = kernel };
-	ret_changes->table = !kernel->exists || kernel->dormant;
+	*ret_changes = (struct changes){ .plan = plan, .actual = actual };
+	ret_changes->table = !actual->exists || actual->dormant;
 	diff_sets(ret_changes, 1000ull * stale_ttl_s);
 	diff_objects(ret_changes);
 	diff_chains(ret_changes);
@@ -488,20 +488,20 @@ static int cmp_chain_owner(const void *a, const void *b)
 	return r ? r : strcmp(x->kind, y->kind);
 }
 
-void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes)
+void diff_fingerprints(struct plan *plan, const struct actual *actual, struct changes *ret_changes)
 {
 	struct plan_set *set = plan_find_set(plan, FINGERPRINT_SET);
-	const struct kernel_set *have = kernel_find_set(kernel, FINGERPRINT_SET);
+	const struct actual_set *have = actual_find_set(actual, FINGERPRINT_SET);
 	struct plan_chain **chains = xcalloc(plan->n_chains + 1, sizeof(struct plan_chain *));
 	char text[FINGERPRINT_STRLEN];
 	struct set_change *change;
 
-	*ret_changes = (struct changes){ .plan = plan, .kernel = kernel };
+	*ret_changes = (struct changes){ .plan = plan, .actual = actual };
 	set->n_elems = 0;
 	memcpy(chains, plan->chains, plan->n_chains * sizeof(struct plan_chain *));
 	qsort(chains, plan->n_chains, sizeof(struct plan_chain *), cmp_chain_owner);
 	for (size_t i = 0; i < plan->n_chains; i++) {
-		const struct kernel_chain *chain = kernel_find_chain(kernel, chains[i]->name);
+		const struct actual_chain *chain = actual_find_chain(actual, chains[i]->name);
 		char buffer[ELEM_KEY_MAX];
 		const char *key = fingerprint_key(chains[i], buffer);
 		struct elem *elem = set->n_elems > 0 ? &set->elems[set->n_elems - 1] : NULL;
@@ -559,7 +559,7 @@ struct set_change *changes_find_set(const struct changes *changes, const char *n
 bool changes_empty(const struct changes *changes)
 {
 	return !changes->table && changes->n_chains == 0 && changes->n_sets == 0 &&
-	       changes->n_objects == 0 && changes->kernel->n_others == 0;
+	       changes->n_objects == 0 && changes->actual->n_others == 0;
 }
 
 bool changes_replace(const struct changes *changes)

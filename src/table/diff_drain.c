@@ -37,19 +37,19 @@ bool diff_keeps_map(const struct plan *plan, const char *name)
 }
 
 /* Whether the kernel still leads a bridge's packets to rules. */
-static bool is_enforced(const struct kernel *kernel, const char *bridge)
+static bool is_enforced(const struct actual *actual, const char *bridge)
 {
-	const struct kernel_set *map = kernel_find_set(kernel, "dispatch");
+	const struct actual_set *map = actual_find_set(actual, "dispatch");
 
 	for (size_t i = 0; map && map->set.type == MAP_DISPATCH && i < map->set.n_elems; i++) {
 		const struct elem *elem = &map->set.elems[i];
-		const struct kernel_chain *chain;
+		const struct actual_chain *chain;
 
 		if (strncmp((const char *)elem->key, bridge, ELEM_KEY_MAX) != 0)
 			continue;
 		if (strcmp(elem->target, PLAN_REFUSE) == 0)
 			return false; /* closed before */
-		chain = kernel_find_chain(kernel, elem->target);
+		chain = actual_find_chain(actual, elem->target);
 		return chain && chain->n_rules > 0;
 	}
 	return false;
@@ -63,7 +63,7 @@ static bool has_element(const struct plan_set *map, const char *bridge)
 	return false;
 }
 
-void diff_close_lost(struct plan *plan, const struct kernel *kernel)
+void diff_close_lost(struct plan *plan, const struct actual *actual)
 {
 	struct plan_set *map = plan_find_set(plan, "dispatch");
 
@@ -71,7 +71,7 @@ void diff_close_lost(struct plan *plan, const struct kernel *kernel)
 		const char *bridge = plan->draining[i];
 		struct elem *elem;
 
-		if (is_enforced(kernel, bridge) || has_element(map, bridge))
+		if (is_enforced(actual, bridge) || has_element(map, bridge))
 			continue;
 		if (!plan_find_chain(plan, PLAN_REFUSE))
 			plan_add_refuse(plan, map->origin);

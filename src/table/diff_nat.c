@@ -4,9 +4,9 @@
 #define NAT_CHAIN "prerouting"
 #define NAT_MAP "dispatch-nat"
 
-bool diff_keep_nat(struct plan *plan, const struct kernel *kernel)
+bool diff_keep_nat(struct plan *plan, const struct actual *actual)
 {
-	const struct kernel_chain *have = kernel_find_chain(kernel, NAT_CHAIN);
+	const struct actual_chain *have = actual_find_chain(actual, NAT_CHAIN);
 	const struct plan_set *dispatch = plan_find_set(plan, "dispatch");
 	struct plan_chain *chain;
 	struct plan_rule *rule;

@@ -6,7 +6,7 @@
 #include "dockside/table/diff.h"
 
 static void add_change(struct changes *changes, enum change_kind kind,
-		       const struct plan_object *want, const struct kernel_object *have)
+		       const struct plan_object *want, const struct actual_object *have)
 {
 	changes->objects = array_grow(changes->objects, &changes->cap_objects, changes->n_objects,
 				      sizeof(*changes->objects));
@@ -19,7 +19,7 @@ static void add_change(struct changes *changes, enum change_kind kind,
 }
 
 /* An object of the kernel alone that a draining network's rules use. */
-static bool is_kept(const struct plan *plan, const struct kernel_object *have)
+static bool is_kept(const struct plan *plan, const struct actual_object *have)
 {
 	struct arena arena = { 0 };
 	bool kept = false;
@@ -39,15 +39,15 @@ static bool is_kept(const struct plan *plan, const struct kernel_object *have)
 
 void diff_objects(struct changes *changes)
 {
-	const struct kernel *kernel = changes->kernel;
+	const struct actual *actual = changes->actual;
 	const struct plan *plan = changes->plan;
 	size_t i = 0, k = 0;
 
-	while (i < plan->n_objects || k < kernel->n_objects) {
+	while (i < plan->n_objects || k < actual->n_objects) {
 		const struct plan_object *want =
 			i < plan->n_objects ? plan->objects_by_name[i] : NULL;
-		const struct kernel_object *have =
-			k < kernel->n_objects ? &kernel->objects[k] : NULL;
+		const struct actual_object *have =
+			k < actual->n_objects ? &actual->objects[k] : NULL;
 		int order = !want   ? 1
 			    : !have ? -1
 				    : object_cmp(want->kind, want->name, have->kind, have->name);

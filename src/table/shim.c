@@ -26,24 +26,24 @@ const char *shim_state_name(enum shim_state state)
 
 /* ------------------------------------------------------------------ what the kernel holds */
 
-struct shim_chain *shim_find_chain(const struct shim_kernel *kernel, enum shim_table table,
+struct shim_chain *shim_find_chain(const struct shim_kernel *actual, enum shim_table table,
 				   const char *name)
 {
-	for (size_t i = kernel->n_chains; i-- > 0;)
-		if (kernel->chains[i].table == table && strcmp(kernel->chains[i].name, name) == 0)
-			return &kernel->chains[i];
+	for (size_t i = actual->n_chains; i-- > 0;)
+		if (actual->chains[i].table == table && strcmp(actual->chains[i].name, name) == 0)
+			return &actual->chains[i];
 	return NULL;
 }
 
-struct shim_chain *shim_add_chain(struct shim_kernel *kernel, enum shim_table table,
+struct shim_chain *shim_add_chain(struct shim_kernel *actual, enum shim_table table,
 				  const char *name)
 {
 	struct shim_chain *chain;
 
-	kernel->chains = array_grow(kernel->chains, &kernel->cap_chains, kernel->n_chains,
-				    sizeof(*kernel->chains));
-	chain = &kernel->chains[kernel->n_chains++];
-	*chain = (struct shim_chain){ .table = table, .name = arena_strdup(&kernel->arena, name) };
+	actual->chains = array_grow(actual->chains, &actual->cap_chains, actual->n_chains,
+				    sizeof(*actual->chains));
+	chain = &actual->chains[actual->n_chains++];
+	*chain = (struct shim_chain){ .table = table, .name = arena_strdup(&actual->arena, name) };
 	return chain;
 }
 
@@ -55,13 +55,13 @@ struct shim_rule *shim_add_rule(struct shim_chain *chain)
 	return &chain->rules[chain->n_rules++];
 }
 
-void shim_kernel_free(struct shim_kernel *kernel)
+void shim_kernel_free(struct shim_kernel *actual)
 {
-	for (size_t i = 0; i < kernel->n_chains; i++)
-		free(kernel->chains[i].rules);
-	free(kernel->chains);
-	arena_free(&kernel->arena);
-	*kernel = (struct shim_kernel){ 0 };
+	for (size_t i = 0; i < actual->n_chains; i++)
+		free(actual->chains[i].rules);
+	free(actual->chains);
+	arena_free(&actual->arena);
+	*actual = (struct shim_kernel){ 0 };
 }
 
 /* ------------------------------------------------------------------ what is wanted */
@@ -149,15 +149,15 @@ static bool nameable(const char *name)
 /* Removes the jumps to a chain: all, but for one bare one that is first in DOCKER-USER if it may stay, and
  * those in chains that no script can name. Returns whether the first is there; *ret_held: one of the
  * others, so that the chain cannot be deleted. */
-static bool delete_jumps(struct shim_changes *changes, const struct shim_kernel *kernel,
+static bool delete_jumps(struct shim_changes *changes, const struct shim_kernel *actual,
 			 enum shim_table table, const char *target, bool first_stays,
 			 bool *ret_held)
 {
 	bool stays = false;
 
 	*ret_held = false;
-	for (size_t i = 0; i < kernel->n_chains; i++) {
-		const struct shim_chain *chain = &kernel->chains[i];
+	for (size_t i = 0; i < actual->n_chains; i++) {
+		const struct shim_chain *chain = &actual->chains[i];
 		bool user = strcmp(chain->name, SHIM_USER_CHAIN) == 0;
 
 		/* Chains of that name are flushed. */
@@ -179,11 +179,11 @@ static bool delete_jumps(struct shim_changes *changes, const struct shim_kernel 
 	return stays;
 }
 
-static void install(struct shim_changes *changes, const struct shim_kernel *kernel,
+static void install(struct shim_changes *changes, const struct shim_kernel *actual,
 		    enum shim_table table, const struct bridges *bridges)
 {
-	const struct shim_chain *chain = shim_find_chain(kernel, table, SHIM_CHAIN);
-	bool held, jumps = delete_jumps(changes, kernel, table, SHIM_CHAIN, true, &held);
+	const struct shim_chain *chain = shim_find_chain(actual, table, SHIM_CHAIN);
+	bool held, jumps = delete_jumps(changes, actual, table, SHIM_CHAIN, true, &held);
 
 	if (!chain || !dispatches(chain, changes->mark_bit, bridges)) {
 		add_op(changes, chain ? SHIM_FLUSH_CHAIN : SHIM_ADD_CHAIN, table, SHIM_CHAIN);
@@ -196,13 +196,13 @@ static void install(struct shim_changes *changes, const struct shim_kernel *kern
 		add_op(changes, SHIM_INSERT_JUMP, table, SHIM_USER_CHAIN);
 }
 
-static void uninstall(struct shim_changes *changes, const struct shim_kernel *kernel,
+static void uninstall(struct shim_changes *changes, const struct shim_kernel *actual,
 		      enum shim_table table)
 {
 	bool held;
 
-	delete_jumps(changes, kernel, table, SHIM_CHAIN, false, &held);
-	if (!shim_find_chain(kernel, table, SHIM_CHAIN))
+	delete_jumps(changes, actual, table, SHIM_CHAIN, false, &held);
+	if (!shim_find_chain(actual, table, SHIM_CHAIN))
 		return;
 	add_op(changes, SHIM_FLUSH_CHAIN, table, SHIM_CHAIN);
 	if (!held)
@@ -216,15 +216,15 @@ static bool is_old(const struct shim_chain *chain)
 	       !(chain->table != SHIM_NAT4 && strcmp(chain->name, SHIM_CHAIN) == 0);
 }
 
-static void take_over(struct shim_changes *changes, const struct shim_kernel *kernel)
+static void take_over(struct shim_changes *changes, const struct shim_kernel *actual)
 {
-	for (size_t i = 0; i < kernel->n_chains; i++) {
-		const struct shim_chain *chain = &kernel->chains[i];
+	for (size_t i = 0; i < actual->n_chains; i++) {
+		const struct shim_chain *chain = &actual->chains[i];
 		bool held;
 
 		if (!is_old(chain) || !nameable(chain->name))
 			continue;
-		delete_jumps(changes, kernel, chain->table, chain->name, false, &held);
+		delete_jumps(changes, actual, chain->table, chain->name, false, &held);
 		if (held && chain->n_rules == 0)
 			continue; /* all that can be done for it is done */
 		add_op(changes, SHIM_FLUSH_CHAIN, chain->table, chain->name);
@@ -261,19 +261,19 @@ bool shim_has_forward_rule(const struct shim_chain *user)
 
 /* Whether Docker has rules of its own in the table, so that its networks do not live by the policy. Up to
  * version 22 it has no DOCKER-USER in ip6 filter. */
-static bool docker_filters(const struct shim_kernel *kernel, enum shim_table table)
+static bool docker_filters(const struct shim_kernel *actual, enum shim_table table)
 {
-	return shim_find_chain(kernel, table, SHIM_USER_CHAIN) ||
-	       (table == SHIM_FILTER6 && shim_find_chain(kernel, table, DOCKER_CHAIN));
+	return shim_find_chain(actual, table, SHIM_USER_CHAIN) ||
+	       (table == SHIM_FILTER6 && shim_find_chain(actual, table, DOCKER_CHAIN));
 }
 
-static enum shim_forward forward_wanted(const struct plan *plan, const struct shim_kernel *kernel,
+static enum shim_forward forward_wanted(const struct plan *plan, const struct shim_kernel *actual,
 					enum shim_table table, bool was_accept)
 {
-	const struct shim_chain *user = shim_find_chain(kernel, table, SHIM_USER_CHAIN);
-	const struct shim_chain *forward = shim_find_chain(kernel, table, "FORWARD");
+	const struct shim_chain *user = shim_find_chain(actual, table, SHIM_USER_CHAIN);
+	const struct shim_chain *forward = shim_find_chain(actual, table, "FORWARD");
 
-	if (!docker_filters(kernel, table) || !forward || !forward->base)
+	if (!docker_filters(actual, table) || !forward || !forward->base)
 		return FORWARD_LEAVE;
 	if (forward->accepts)
 		return plan->options.forward_policy == FORWARD_POLICY_DROP ? FORWARD_DROP
@@ -282,35 +282,35 @@ static enum shim_forward forward_wanted(const struct plan *plan, const struct sh
 }
 
 /* Which FORWARD policies were ACCEPT, by the rules that go with them. */
-static unsigned has_forward_rules(const struct shim_kernel *kernel)
+static unsigned has_forward_rules(const struct shim_kernel *actual)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < N_SHIM_FILTERS; i++)
 		if (shim_has_forward_rule(
-			    shim_find_chain(kernel, (enum shim_table)i, SHIM_USER_CHAIN)))
+			    shim_find_chain(actual, (enum shim_table)i, SHIM_USER_CHAIN)))
 			bits |= 1u << i;
 	return bits;
 }
 
-void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, unsigned was_accept,
+void shim_diff(const struct plan *plan, const struct shim_kernel *actual, unsigned was_accept,
 	       struct shim_changes *ret_changes)
 {
 	static const enum shim_table tables[N_SHIM_FILTERS] = { SHIM_FILTER4, SHIM_FILTER6 };
 	struct bridges bridges;
 
 	*ret_changes = (struct shim_changes){ .mark_bit = plan->options.mark_bit };
-	ret_changes->was_accept = was_accept | has_forward_rules(kernel);
+	ret_changes->was_accept = was_accept | has_forward_rules(actual);
 	bridges_collect(plan, &bridges);
-	take_over(ret_changes, kernel);
+	take_over(ret_changes, actual);
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-		if (bridges.n > 0 && shim_find_chain(kernel, tables[i], SHIM_USER_CHAIN))
-			install(ret_changes, kernel, tables[i], &bridges);
+		if (bridges.n > 0 && shim_find_chain(actual, tables[i], SHIM_USER_CHAIN))
+			install(ret_changes, actual, tables[i], &bridges);
 		else
-			uninstall(ret_changes, kernel, tables[i]);
+			uninstall(ret_changes, actual, tables[i]);
 		if (bridges.n > 0)
 			ret_changes->forward[i] =
-				forward_wanted(plan, kernel, tables[i], was_accept & 1u << i);
+				forward_wanted(plan, actual, tables[i], was_accept & 1u << i);
 	}
 	in_order(ret_changes);
 	free(bridges.names);
@@ -325,17 +325,17 @@ static bool is_ours(const struct shim_chain *chain)
 	return chain != NULL;
 }
 
-void shim_diff_teardown(const struct shim_kernel *kernel, unsigned was_accept,
+void shim_diff_teardown(const struct shim_kernel *actual, unsigned was_accept,
 			struct shim_changes *ret_changes)
 {
 	static const enum shim_table tables[N_SHIM_FILTERS] = { SHIM_FILTER4, SHIM_FILTER6 };
 
 	*ret_changes = (struct shim_changes){ 0 };
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
-		if (is_ours(shim_find_chain(kernel, tables[i], SHIM_CHAIN)))
-			uninstall(ret_changes, kernel, tables[i]);
+		if (is_ours(shim_find_chain(actual, tables[i], SHIM_CHAIN)))
+			uninstall(ret_changes, actual, tables[i]);
 	in_order(ret_changes);
-	was_accept |= has_forward_rules(kernel);
+	was_accept |= has_forward_rules(actual);
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		if (was_accept & 1u << i)
 			ret_changes->forward[i] = FORWARD_RESTORE;
@@ -356,13 +356,13 @@ void shim_changes_free(struct shim_changes *changes)
 	*changes = (struct shim_changes){ 0 };
 }
 
-enum shim_state shim_state(const struct shim_kernel *kernel, const struct shim_changes *changes,
+enum shim_state shim_state(const struct shim_kernel *actual, const struct shim_changes *changes,
 			   enum shim_table table)
 {
-	if (!shim_find_chain(kernel, table, SHIM_USER_CHAIN))
+	if (!shim_find_chain(actual, table, SHIM_USER_CHAIN))
 		return SHIM_NO_DOCKER_USER;
 	for (size_t i = 0; i < changes->n_ops; i++)
 		if (changes->ops[i].table == table)
 			return SHIM_DIFFERS;
-	return shim_find_chain(kernel, table, SHIM_CHAIN) ? SHIM_INSTALLED : SHIM_NOT_NEEDED;
+	return shim_find_chain(actual, table, SHIM_CHAIN) ? SHIM_INSTALLED : SHIM_NOT_NEEDED;
 }

@@ -48,9 +48,9 @@ static void check_policy(const struct policy *policy)
 			const struct rule *rule = &network->egress[k];
 
 			if ((rule->to == DEST_IPSET && rule->ipset >= policy->n_ipsets) ||
-			    (rule->to == DEST_HOST) != (rule->host != NULL) ||
+			    (rule->to == DEST_HOSTNAME) != (rule->hostname != NULL) ||
 			    (rule->proto == PROTO_ICMP) != rule->icmp4.set ||
-			    (rule->host && !is_lookup_name(rule->host)) ||
+			    (rule->hostname && !is_lookup_name(rule->hostname)) ||
 			    (k > 0 && rule->index <= network->egress[k - 1].index) ||
 			    (rule->comment && strlen(rule->comment) > COMMENT_MAX) ||
 			    (rule->comment && strchr(rule->comment, '"')))

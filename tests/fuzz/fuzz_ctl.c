@@ -10,7 +10,7 @@
 
 #include "ctl/ctl_frame.h"
 #include "dockside/ctl/edit.h"
-#include "dockside/json/json_out.h"
+#include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
 #include "dockside/report/explain_json.h"
 #include "dockside/table/compile.h"
@@ -70,11 +70,11 @@ static void check_round_trip(const struct request *request)
 	struct diags diags = { 0 };
 	struct src src;
 
-	json_out_pretty(&once, request->tree.root);
+	json_write_pretty(&once, request->tree.root);
 	src = text_src(buf_str(&once));
 	if (!json_parse(&src, &tree, &diags))
 		abort();
-	json_out_pretty(&twice, tree.root);
+	json_write_pretty(&twice, tree.root);
 	if (strcmp(buf_str(&once), buf_str(&twice)) != 0)
 		abort();
 	json_tree_free(&tree);
@@ -146,15 +146,15 @@ static void run_explain(const struct request *request)
 	struct explain_world world = { .policy = &policy };
 	struct explain_question question;
 	struct diags diags = { 0 };
-	struct hosts hosts = { 0 };
+	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	struct err err = { 0 };
 	struct buf b = { 0 };
 
 	if (!config_parse(&policy, &diags))
 		abort();
-	hosts_collect(&policy, &hosts);
-	compile_policy(&policy, &hosts, &options, &plan);
+	resolved_collect(&policy, &resolved);
+	compile_policy(&policy, &resolved, &options, &plan);
 	world.plan = &plan;
 	if (explain_question_read(request, &question, &err) >= 0 &&
 	    explain_answer(&question, &world, &b, &err) >= 0)
@@ -164,7 +164,7 @@ static void run_explain(const struct request *request)
 	buf_free(&b);
 	err_free(&err);
 	plan_free(&plan);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	diags_free(&diags);
 	policy_free(&policy);
 }

@@ -58,7 +58,8 @@ static void check_plan(const struct plan *plan)
 static void answer_some(struct names *names, struct input *in, uint64_t now_ms)
 {
 	static const char *const wanted[] = { "a.example", "b.example", "c.example" };
-	static const enum host_state states[] = { HOST_DNS, HOST_STATIC, HOST_FAILED };
+	static const enum resolved_state states[] = { RESOLVED_DNS, RESOLVED_STATIC,
+						      RESOLVED_FAILED };
 	struct ipaddr addrs[8];
 	struct answer answer = { .addrs = addrs };
 	uint8_t what = take(in);
@@ -66,9 +67,9 @@ static void answer_some(struct names *names, struct input *in, uint64_t now_ms)
 	answer.name = wanted[what % 3];
 	answer.family = what & 4 ? FAMILY_IPV6 : FAMILY_IPV4;
 	answer.state = states[(what >> 3) % 3];
-	answer.error = answer.state == HOST_FAILED ? "some error" : NULL;
+	answer.error = answer.state == RESOLVED_FAILED ? "some error" : NULL;
 	answer.ttl_s = (unsigned)take(in) << (take(in) % 24);
-	for (uint8_t n = take(in) % 8; answer.state != HOST_FAILED && n > 0; n--) {
+	for (uint8_t n = take(in) % 8; answer.state != RESOLVED_FAILED && n > 0; n--) {
 		struct ipaddr *addr = &addrs[answer.n_addrs++];
 
 		*addr = (struct ipaddr){ .family = answer.family };
@@ -83,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	struct policy policy = { 0 };
 	struct diags diags = { 0 };
-	struct hosts hosts = { 0 };
+	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	struct names names;
 	uint64_t now_ms = 1;
@@ -91,9 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	policy.network_src = (struct src){ xstrdup("n"), xstrdup(NETWORK), strlen(NETWORK) };
 	policy.firewall_src = (struct src){ xstrdup("f"), xstrdup(FIREWALL), strlen(FIREWALL) };
 	must(config_parse(&policy, &diags));
-	hosts_collect(&policy, &hosts);
+	resolved_collect(&policy, &resolved);
 	names_init(&names, 60, 300);
-	names_configure(&names, &hosts, now_ms);
+	names_configure(&names, &resolved, now_ms);
 	while (in.left > 0) {
 		enum family family;
 		size_t cursor = 0;
@@ -105,12 +106,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		names_expire(&names, now_ms);
 		check_names(&names, now_ms);
 	}
-	names_fill_hosts(&names, &hosts, 0);
-	compile_policy(&policy, &hosts, &options, &plan);
+	names_fill_resolved(&names, &resolved, 0);
+	compile_policy(&policy, &resolved, &options, &plan);
 	check_plan(&plan);
 	plan_free(&plan);
 	names_free(&names);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	diags_free(&diags);
 	policy_free(&policy);
 	return 0;

@@ -15,18 +15,19 @@
 
 static int host_cmp(const void *a, const void *b)
 {
-	return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
+	return strcmp(((const struct resolved_name *)a)->name,
+		      ((const struct resolved_name *)b)->name);
 }
 
-static void print_host(const struct host *host)
+static void print_host(const struct resolved_name *host)
 {
 	static const char *const words[] = {
-		[HOST_UNASKED] = "unasked",
-		[HOST_FAILED] = "failed",
-		[HOST_DNS] = "dns",
-		[HOST_STATIC] = "static",
+		[RESOLVED_UNASKED] = "unasked",
+		[RESOLVED_FAILED] = "failed",
+		[RESOLVED_DNS] = "dns",
+		[RESOLVED_STATIC] = "static",
 	};
-	enum host_state v4 = host->states[FAMILY_IPV4], v6 = host->states[FAMILY_IPV6];
+	enum resolved_state v4 = host->states[FAMILY_IPV4], v6 = host->states[FAMILY_IPV6];
 	unsigned ttl_s = UINT_MAX;
 	struct buf errors = { 0 };
 	char text[ADDR_STRLEN];
@@ -34,7 +35,7 @@ static void print_host(const struct host *host)
 	for (size_t i = 0; i < host->n_addrs; i++) {
 		enum family family = host->addrs[i].family;
 
-		if (host->states[family] == HOST_DNS && host->ttls_s[family] < ttl_s)
+		if (host->states[family] == RESOLVED_DNS && host->ttls_s[family] < ttl_s)
 			ttl_s = host->ttls_s[family];
 	}
 	printf("%s %s", host->name, words[v4]);
@@ -53,7 +54,7 @@ static void print_host(const struct host *host)
 
 int main(int argc, char **argv)
 {
-	struct hosts hosts = { 0 };
+	struct resolved resolved = { 0 };
 	struct err err = { 0 };
 	struct timespec start, end;
 	uint64_t timeout_ms;
@@ -63,23 +64,23 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: dns_probe TIMEOUT-MS NAME…\n");
 		return 2;
 	}
-	hosts.n = (size_t)argc - 2;
-	hosts.items = xcalloc(hosts.n, sizeof(*hosts.items));
-	for (size_t i = 0; i < hosts.n; i++)
-		hosts.items[i].name = xstrdup(argv[i + 2]);
-	qsort(hosts.items, hosts.n, sizeof(*hosts.items), host_cmp);
+	resolved.n = (size_t)argc - 2;
+	resolved.items = xcalloc(resolved.n, sizeof(*resolved.items));
+	for (size_t i = 0; i < resolved.n; i++)
+		resolved.items[i].name = xstrdup(argv[i + 2]);
+	qsort(resolved.items, resolved.n, sizeof(*resolved.items), host_cmp);
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	r = dns_resolve_all(&hosts, (unsigned)timeout_ms, &err);
+	r = dns_resolve_all(&resolved, (unsigned)timeout_ms, &err);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (r < 0)
 		fprintf(stderr, "dns_probe: %s\n", err.text);
-	for (size_t i = 0; i < hosts.n; i++)
-		print_host(&hosts.items[i]);
+	for (size_t i = 0; i < resolved.n; i++)
+		print_host(&resolved.items[i]);
 	fprintf(stderr, "%lld ms\n",
 		(long long)(end.tv_sec - start.tv_sec) * 1000 +
 			(end.tv_nsec - start.tv_nsec) / 1000000);
-	hosts_free(&hosts);
+	resolved_free(&resolved);
 	err_free(&err);
 	return r < 0;
 }

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/ctl/ctl.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
 
 #define STATUS "{\"action\":\"status\"}\n"

@@ -23,7 +23,7 @@
 /* A configuration with what is known of its names. */
 struct config {
 	struct policy policy;
-	struct hosts hosts;
+	struct resolved resolved;
 	struct plan plan;
 };
 
@@ -31,28 +31,28 @@ static inline void config_read(struct config *c, const char *firewall)
 {
 	*c = (struct config){ 0 };
 	policy_read(&c->policy, NETWORK, firewall);
-	hosts_collect(&c->policy, &c->hosts);
+	resolved_collect(&c->policy, &c->resolved);
 }
 
 static inline void config_compile(struct config *c)
 {
 	static const struct plan_options options = { .mark_bit = 0x10000000, .log_group = 20 };
 
-	compile_policy(&c->policy, &c->hosts, &options, &c->plan);
+	compile_policy(&c->policy, &c->resolved, &options, &c->plan);
 	nft_text_hash(&c->plan);
 }
 
 static inline void config_done(struct config *c)
 {
 	plan_free(&c->plan);
-	hosts_free(&c->hosts);
+	resolved_free(&c->resolved);
 	policy_free(&c->policy);
 }
 
 static inline void answer_family(struct config *c, const char *name, enum family family,
-				 enum host_state state, const char *address)
+				 enum resolved_state state, const char *address)
 {
-	struct host *host = hosts_find(&c->hosts, name);
+	struct resolved_name *host = resolved_find(&c->resolved, name);
 	struct answer answer = { .name = name, .family = family, .state = state };
 	struct ipaddr addr;
 
@@ -61,19 +61,19 @@ static inline void answer_family(struct config *c, const char *name, enum family
 		assert_true(ipaddr_parse(address, strlen(address), &addr));
 	answer.addrs = &addr;
 	answer.n_addrs = address ? 1 : 0;
-	host_answer(host, &answer);
+	resolved_answer(host, &answer);
 }
 
-static inline void answer(struct config *c, const char *name, enum host_state state,
+static inline void answer(struct config *c, const char *name, enum resolved_state state,
 			  const char *address)
 {
 	answer_family(c, name, FAMILY_IPV4, state, address);
 	answer_family(c, name, FAMILY_IPV6, state, NULL);
 }
 
-static inline void copy_set(struct kernel_set *to, const struct plan_set *from)
+static inline void copy_set(struct actual_set *to, const struct plan_set *from)
 {
-	*to = (struct kernel_set){ .set = *from, .map = set_type_is_map(from->type) };
+	*to = (struct actual_set){ .set = *from, .map = set_type_is_map(from->type) };
 	to->set.elems = NULL;
 	to->set.n_elems = to->set.cap_elems = 0;
 	for (size_t i = 0; i < from->n_elems; i++)
@@ -82,18 +82,18 @@ static inline void copy_set(struct kernel_set *to, const struct plan_set *from)
 }
 
 /* The kernel after plan was loaded, with fingerprints recorded. Borrows the plan's strings. */
-static inline void kernel_load(struct plan *plan, struct kernel *ret)
+static inline void kernel_load(struct plan *plan, struct actual *ret)
 {
 	struct changes changes;
 
-	*ret = (struct kernel){ .exists = true };
+	*ret = (struct actual){ .exists = true };
 	ret->chains = xcalloc(plan->n_chains + 1, sizeof(*ret->chains));
 	ret->sets = xcalloc(plan->n_sets + 1, sizeof(*ret->sets));
 	for (size_t i = 0; i < plan->n_chains; i++) {
 		const struct plan_chain *from = plan->chains[i];
-		struct kernel_chain *to = &ret->chains[ret->n_chains++];
+		struct actual_chain *to = &ret->chains[ret->n_chains++];
 
-		*to = (struct kernel_chain){ .name = from->name, .hook = from->hook };
+		*to = (struct actual_chain){ .name = from->name, .hook = from->hook };
 		to->base = to->as_ours = from->hook != BASE_NONE;
 		for (size_t k = 0; k < from->n_rules; k++) {
 			struct buf b = { 0 };
@@ -101,13 +101,13 @@ static inline void kernel_load(struct plan *plan, struct kernel *ret)
 			nft_text_rule(&b, &from->rules[k]);
 			to->rules = array_grow(to->rules, &to->cap_rules, to->n_rules,
 					       sizeof(*to->rules));
-			to->rules[to->n_rules++] = (struct kernel_rule){
+			to->rules[to->n_rules++] = (struct actual_rule){
 				.handle = k, .hash = hash64(HASH_SEED, buf_str(&b), b.len)
 			};
 			buf_free(&b);
 		}
 	}
-	kernel_finish(ret); /* fingerprints look for chains */
+	actual_finish(ret); /* fingerprints look for chains */
 	diff_fingerprints(plan, ret, &changes);
 	changes_free(&changes);
 	for (size_t i = 0; i < plan->n_sets; i++)
@@ -115,22 +115,22 @@ static inline void kernel_load(struct plan *plan, struct kernel *ret)
 	for (size_t i = 0; i < plan->n_objects; i++) {
 		ret->objects = array_grow(ret->objects, &ret->cap_objects, ret->n_objects,
 					  sizeof(*ret->objects));
-		ret->objects[ret->n_objects++] = (struct kernel_object){
+		ret->objects[ret->n_objects++] = (struct actual_object){
 			.kind = plan->objects[i]->kind,
 			.name = plan->objects[i]->name,
 			.as_ours = true,
 		};
 	}
-	kernel_finish(ret);
+	actual_finish(ret);
 }
 
 /* The changes as a script, to be compared with wanted. */
-static inline void expect_script(struct plan *plan, const struct kernel *kernel, const char *wanted)
+static inline void expect_script(struct plan *plan, const struct actual *actual, const char *wanted)
 {
 	struct changes changes;
 	struct script script;
 
-	diff_plan(plan, kernel, STALE_S, &changes);
+	diff_plan(plan, actual, STALE_S, &changes);
 	nft_text_changes(&changes, &script);
 	/* cmocka cuts long strings. */
 	if (strcmp(buf_str(&script.text), wanted) != 0) {
@@ -142,17 +142,17 @@ static inline void expect_script(struct plan *plan, const struct kernel *kernel,
 	changes_free(&changes);
 }
 
-static inline struct kernel_chain *chain(struct kernel *kernel, const char *name)
+static inline struct actual_chain *chain(struct actual *actual, const char *name)
 {
-	struct kernel_chain *found = kernel_find_chain(kernel, name);
+	struct actual_chain *found = actual_find_chain(actual, name);
 
 	assert_non_null(found);
 	return found;
 }
 
-static inline struct plan_set *set(struct kernel *kernel, const char *name)
+static inline struct plan_set *set(struct actual *actual, const char *name)
 {
-	struct kernel_set *found = kernel_find_set(kernel, name);
+	struct actual_set *found = actual_find_set(actual, name);
 
 	assert_non_null(found);
 	return &found->set;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For tests of json_src.h: a text and what its parser makes of it. */
+/* For tests of json_parse.h: a text and what its parser makes of it. */
 #ifndef JSON_FIXTURE_H
 #define JSON_FIXTURE_H
 
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 
 struct fixture {
 	struct src src;

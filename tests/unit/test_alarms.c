@@ -21,7 +21,7 @@ static const char firewall_text[] =
 
 struct fixture {
 	struct policy policy;
-	struct hosts hosts;
+	struct resolved resolved;
 	struct names names;
 };
 
@@ -30,9 +30,9 @@ static int set_up(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
 	policy_read(&f->policy, network_text, firewall_text);
-	hosts_collect(&f->policy, &f->hosts);
+	resolved_collect(&f->policy, &f->resolved);
 	names_init(&f->names, 60, 300);
-	names_configure(&f->names, &f->hosts, 0);
+	names_configure(&f->names, &f->resolved, 0);
 	*state = f;
 	return 0;
 }
@@ -42,7 +42,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	names_free(&f->names);
-	hosts_free(&f->hosts);
+	resolved_free(&f->resolved);
 	policy_free(&f->policy);
 	free(f);
 	return 0;
@@ -67,13 +67,13 @@ static void assert_alarms(struct fixture *f, const char *wanted)
 }
 
 /* Of both families; addr NULL: none. */
-static void answer(struct fixture *f, const char *name, enum host_state state, const char *addr)
+static void answer(struct fixture *f, const char *name, enum resolved_state state, const char *addr)
 {
 	for (int family = 0; family < N_FAMILIES; family++) {
 		struct answer answer = { .name = name,
 					 .family = (enum family)family,
 					 .state = state,
-					 .error = state == HOST_FAILED ? "off" : NULL };
+					 .error = state == RESOLVED_FAILED ? "off" : NULL };
 		struct ipaddr parsed;
 
 		if (addr && ipaddr_parse(addr, strlen(addr), &parsed) &&
@@ -91,7 +91,7 @@ static void answer(struct fixture *f, const char *name, enum host_state state, c
 #define SET_TWO                                                                     \
 	"ds-a: egress[0] at firewall.json:3:1 lets pass what goes to two.example: " \
 	"no address of it is known\n"
-#define HOST_ONE                                                                    \
+#define RESOLVED_ONE                                                                \
 	"ds-a: egress[1] at firewall.json:4:1 lets pass what goes to one.example: " \
 	"no address of it is known\n"
 #define CLONE                                                                    \
@@ -103,21 +103,21 @@ static void test_unanswered(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_alarms(f, SET_ONE SET_TWO HOST_ONE CLONE);
+	assert_alarms(f, SET_ONE SET_TWO RESOLVED_ONE CLONE);
 }
 
 static void test_answers(void **state)
 {
 	struct fixture *f = *state;
 
-	answer(f, "one.example", HOST_FAILED, NULL);
-	assert_alarms(f, SET_ONE SET_TWO HOST_ONE CLONE);
-	answer(f, "one.example", HOST_DNS, "192.0.2.7");
+	answer(f, "one.example", RESOLVED_FAILED, NULL);
+	assert_alarms(f, SET_ONE SET_TWO RESOLVED_ONE CLONE);
+	answer(f, "one.example", RESOLVED_DNS, "192.0.2.7");
 	assert_alarms(f, SET_TWO CLONE);
-	answer(f, "one.example", HOST_FAILED, NULL); /* it keeps its address */
+	answer(f, "one.example", RESOLVED_FAILED, NULL); /* it keeps its address */
 	assert_alarms(f, SET_TWO CLONE);
-	answer(f, "two.example", HOST_DNS, "2001:db8::7");
-	answer(f, "clone.example", HOST_STATIC, "192.0.2.9");
+	answer(f, "two.example", RESOLVED_DNS, "2001:db8::7");
+	answer(f, "clone.example", RESOLVED_STATIC, "192.0.2.9");
 	assert_alarms(f, "");
 }
 
@@ -126,9 +126,9 @@ static void test_without_addresses(void **state)
 {
 	struct fixture *f = *state;
 
-	answer(f, "one.example", HOST_DNS, NULL);
-	answer(f, "two.example", HOST_DNS, NULL);
-	answer(f, "clone.example", HOST_DNS, NULL);
+	answer(f, "one.example", RESOLVED_DNS, NULL);
+	answer(f, "two.example", RESOLVED_DNS, NULL);
+	answer(f, "clone.example", RESOLVED_DNS, NULL);
 	assert_alarms(f, CLONE);
 }
 

@@ -12,7 +12,7 @@ static void test_rule_defaults(void **state)
 	assert_int_equal(rule->proto, PROTO_ANY);
 	assert_int_equal(rule->n_ports, 0);
 	assert_int_equal(rule->to, DEST_ALL);
-	assert_null(rule->host);
+	assert_null(rule->hostname);
 	assert_null(rule->comment);
 	assert_false(rule->icmp4.set);
 	assert_false(rule->icmp6.set);
@@ -56,7 +56,7 @@ static void test_destinations(void **state)
 
 		assert_int_equal(rule->to, cases[i].to);
 		assert_prefix(&rule->cidr, cases[i].prefix);
-		assert_null(rule->host);
+		assert_null(rule->hostname);
 	}
 }
 
@@ -65,8 +65,8 @@ static void test_host_and_ipset(void **state)
 	struct fixture *f = *state;
 	const struct rule *rule = accept_rule(f, "{\"to\": \"host\", \"host\": \"DB-1.Example\"}");
 
-	assert_int_equal(rule->to, DEST_HOST);
-	assert_string_equal(rule->host, "db-1.example");
+	assert_int_equal(rule->to, DEST_HOSTNAME);
+	assert_string_equal(rule->hostname, "db-1.example");
 
 	rule = accept_rule(f, "{\"to\": \"ipset\", \"ipset\": \"db\"}");
 	assert_int_equal(rule->to, DEST_IPSET);
@@ -96,8 +96,8 @@ static void test_numeric_names(void **state)
 			xasprintf("{\"to\": \"host\", \"host\": \"%s\"}", names[i]);
 		const struct rule *rule = accept_rule(f, text);
 
-		assert_int_equal(rule->to, DEST_HOST);
-		assert_string_equal(rule->host, names[i]);
+		assert_int_equal(rule->to, DEST_HOSTNAME);
+		assert_string_equal(rule->hostname, names[i]);
 		assert_int_equal(f->diags.count[SEVERITY_WARNING], 1);
 	}
 }
@@ -191,12 +191,12 @@ static void test_host_rules(void **state)
 			     "{\"proto\": \"udp\", \"ports\": [53]}, {\"proto\": \"icmp\"},"
 			     " {\"action\": \"drop\", \"comment\": \"rest\"}");
 
-	assert_int_equal(network->n_host, 3);
-	assert_ports(&network->host[0], "53-53");
-	assert_int_equal(network->host[0].to, DEST_ALL);
-	assert_int_equal(network->host[1].icmp4.type, 8);
-	assert_int_equal(network->host[2].action, ACTION_DROP);
-	assert_string_equal(network->host[2].comment, "rest");
+	assert_int_equal(network->n_host_rules, 3);
+	assert_ports(&network->host_rules[0], "53-53");
+	assert_int_equal(network->host_rules[0].to, DEST_ALL);
+	assert_int_equal(network->host_rules[1].icmp4.type, 8);
+	assert_int_equal(network->host_rules[2].action, ACTION_DROP);
+	assert_string_equal(network->host_rules[2].comment, "rest");
 }
 
 static void test_ipsets(void **state)
@@ -265,8 +265,8 @@ static void test_separators(void **state)
 	assert_int_equal(network->egress[0].proto, PROTO_UDP);
 	assert_int_equal(network->egress[1].index, 3);
 	network = accept_rules(*state, "host", list);
-	assert_int_equal(network->n_host, 2);
-	assert_int_equal(network->host[1].index, 3);
+	assert_int_equal(network->n_host_rules, 2);
+	assert_int_equal(network->host_rules[1].index, 3);
 	network = accept_rules(*state, "nat",
 			       "{\"comment\": \"--\"}, {\"match_dport\": 1, \"to_ip\":"
 			       " \"198.51.100.1\", \"to_port\": 2}");

@@ -33,7 +33,7 @@ static void test_prefixes(void **state)
 /* A policy and its plan, from the rules of network amber. */
 struct compiled {
 	struct policy policy;
-	struct hosts hosts;
+	struct resolved resolved;
 	struct plan plan;
 };
 
@@ -46,14 +46,14 @@ static void compile(struct compiled *c, const char *rules)
 
 	*c = (struct compiled){ 0 };
 	policy_read(&c->policy, network, firewall);
-	hosts_collect(&c->policy, &c->hosts);
-	compile_policy(&c->policy, &c->hosts, &options, &c->plan);
+	resolved_collect(&c->policy, &c->resolved);
+	compile_policy(&c->policy, &c->resolved, &options, &c->plan);
 }
 
 static void free_compiled(struct compiled *c)
 {
 	plan_free(&c->plan);
-	hosts_free(&c->hosts);
+	resolved_free(&c->resolved);
 	policy_free(&c->policy);
 }
 
@@ -299,8 +299,8 @@ static void test_names(void **state)
 {
 	const struct ipaddr addr = address("198.51.100.7");
 	char db[] = "db.example";
-	struct host host = { .name = db };
-	const struct hosts wanted = { .items = &host, .n = 1 };
+	struct resolved_name host = { .name = db };
+	const struct resolved wanted = { .items = &host, .n = 1 };
 	struct names names;
 
 	(void)state;
@@ -340,12 +340,12 @@ static void assert_asked(const struct denied_ring *ring, struct denied_query que
 	struct json_tree tree = { 0 };
 	struct diags diags = { 0 };
 	struct buf b = { 0 }, text = { 0 };
-	struct json_out out = { .b = &b };
+	struct json_writer out = { .b = &b };
 	const struct json_node *events;
 
-	json_out_open(&out, NULL, '{');
+	json_write_open(&out, NULL, '{');
 	denied_ring_json(ring, &query, &out);
-	json_out_close(&out, '}');
+	json_write_close(&out, '}');
 	src.text = b.data;
 	src.len = b.len;
 	assert_true(json_parse(&src, &tree, &diags));

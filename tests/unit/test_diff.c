@@ -59,21 +59,21 @@
 
 static void test_same(void **state)
 {
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
-	expect_script(&c.plan, &kernel, "");
-	kernel_free(&kernel);
+	kernel_load(&c.plan, &actual);
+	expect_script(&c.plan, &actual, "");
+	actual_free(&actual);
 	config_done(&c);
 }
 
-static struct elem *fingerprint(struct kernel *kernel, const char *bridge)
+static struct elem *fingerprint(struct actual *actual, const char *bridge)
 {
-	struct plan_set *found = set(kernel, FINGERPRINT_SET);
+	struct plan_set *found = set(actual, FINGERPRINT_SET);
 
 	for (size_t i = 0; i < found->n_elems; i++)
 		if (strcmp((const char *)found->elems[i].key, bridge) == 0)
@@ -86,18 +86,18 @@ static struct elem *fingerprint(struct kernel *kernel, const char *bridge)
 static void test_rules_by_hand(void **state)
 {
 	static const char wanted[] = "flush chain inet dockside amber-ING\n" TABLE(ING);
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	for (int i = 0; i < 4; i++) {
-		struct kernel_chain *ing;
-		struct kernel_rule saved;
+		struct actual_chain *ing;
+		struct actual_rule saved;
 
 		config_compile(&c);
-		kernel_load(&c.plan, &kernel);
-		ing = chain(&kernel, "amber-ING");
+		kernel_load(&c.plan, &actual);
+		ing = chain(&actual, "amber-ING");
 		saved = ing->rules[0];
 		if (i == 0) { /* changed */
 			ing->rules[0].hash ^= 1;
@@ -111,8 +111,8 @@ static void test_rules_by_hand(void **state)
 			ing->rules[0] = ing->rules[1];
 			ing->rules[1] = saved;
 		}
-		expect_script(&c.plan, &kernel, wanted);
-		kernel_free(&kernel);
+		expect_script(&c.plan, &actual, wanted);
+		actual_free(&actual);
 		plan_free(&c.plan);
 	}
 	config_done(&c);
@@ -120,92 +120,92 @@ static void test_rules_by_hand(void **state)
 
 static void test_fingerprint_forgotten(void **state)
 {
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
+	kernel_load(&c.plan, &actual);
 	/* One network's fingerprints name two chains; one of them under another name. */
-	fingerprint(&kernel, "amber")->comment = "xING=0.0 OUT=0.0";
+	fingerprint(&actual, "amber")->comment = "xING=0.0 OUT=0.0";
 	expect_script(
-		&c.plan, &kernel,
+		&c.plan, &actual,
 		"flush chain inet dockside amber-ING\n"
 		"flush chain inet dockside amber-OUT\n"
 		"flush chain inet dockside amber-SRC\n" TABLE(ING OUT(LOG(
 			"OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n") SRC));
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&c);
 }
 
 static void test_chains_by_hand(void **state)
 {
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
-	chain(&kernel, "forward")->as_ours = false; /* priority or policy */
-	expect_script(&c.plan, &kernel,
+	kernel_load(&c.plan, &actual);
+	chain(&actual, "forward")->as_ours = false; /* priority or policy */
+	expect_script(&c.plan, &actual,
 		      "flush chain inet dockside forward\n"
 		      "delete chain inet dockside forward\n"
 		      "add chain inet dockside forward { type filter hook forward priority "
 		      "filter - 1; policy accept; }\n" FORWARD);
-	chain(&kernel, "forward")->as_ours = true;
-	chain(&kernel, "forward")->name = "forwarc";
-	chain(&kernel, "forwarc")->base = false;
-	expect_script(&c.plan, &kernel,
+	chain(&actual, "forward")->as_ours = true;
+	chain(&actual, "forward")->name = "forwarc";
+	chain(&actual, "forwarc")->base = false;
+	expect_script(&c.plan, &actual,
 		      "flush chain inet dockside forwarc\n"
 		      "delete chain inet dockside forwarc\n"
 		      "add chain inet dockside forward { type filter hook forward priority "
 		      "filter - 1; policy accept; }\n" FORWARD);
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&c);
 }
 
 static void test_table(void **state)
 {
-	struct kernel kernel, none = { 0 };
+	struct actual actual, none = { 0 };
 	struct changes changes;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
-	kernel.dormant = true;
-	expect_script(&c.plan, &kernel, "add table inet dockside\n");
+	kernel_load(&c.plan, &actual);
+	actual.dormant = true;
+	expect_script(&c.plan, &actual, "add table inet dockside\n");
 	diff_plan(&c.plan, &none, STALE_S, &changes);
 	assert_true(changes.table);
 	assert_int_equal(changes.n_chains, c.plan.n_chains);
 	assert_int_equal(changes.n_sets, c.plan.n_sets);
 	changes_free(&changes);
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&c);
 }
 
 static void test_others(void **state)
 {
-	struct kernel_other others[] = { { "quota", "mine" }, { "ct helper", "ftp" } };
-	struct kernel kernel;
+	struct actual_other others[] = { { "quota", "mine" }, { "ct helper", "ftp" } };
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
-	kernel.others = others;
-	kernel.n_others = 1;
-	expect_script(&c.plan, &kernel, "delete quota inet dockside mine\n");
-	kernel.n_others = 2;
-	expect_script(&c.plan, &kernel,
+	kernel_load(&c.plan, &actual);
+	actual.others = others;
+	actual.n_others = 1;
+	expect_script(&c.plan, &actual, "delete quota inet dockside mine\n");
+	actual.n_others = 2;
+	expect_script(&c.plan, &actual,
 		      "delete quota inet dockside mine\n"
 		      "delete ct helper inet dockside ftp\n");
-	kernel.others = NULL;
-	kernel_free(&kernel);
+	actual.others = NULL;
+	actual_free(&actual);
 	config_done(&c);
 }
 
@@ -215,87 +215,87 @@ static void test_others(void **state)
 static void test_objects(void **state)
 {
 	static const struct plan_options silent = { .mark_bit = 0x10000000 };
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&c);
 	assert_int_equal(c.plan.n_objects, 4);
-	kernel_load(&c.plan, &kernel);
+	kernel_load(&c.plan, &actual);
 	/* A limit of another rate cannot be changed while rules use it. */
-	kernel_find_object(&kernel, OBJECT_LIMIT, "amber-log")->as_ours = false;
+	actual_find_object(&actual, OBJECT_LIMIT, "amber-log")->as_ours = false;
 	expect_script(
-		&c.plan, &kernel,
+		&c.plan, &actual,
 		"flush chain inet dockside amber-ING\n"
 		"flush chain inet dockside amber-OUT\n"
 		"flush chain inet dockside amber-SRC\n"
 		"delete limit inet dockside amber-log\n" LIMIT TABLE(ING OUT(LOG(
 			"OUT", "0/a253b558") "counter goto refuse comment \"egress[0]\"\n") SRC));
 	/* A counter's values do not matter. */
-	kernel_find_object(&kernel, OBJECT_LIMIT, "amber-log")->as_ours = true;
-	kernel_find_object(&kernel, OBJECT_COUNTER, "amber-OUT-denied")->packets = 7;
-	expect_script(&c.plan, &kernel, "");
+	actual_find_object(&actual, OBJECT_LIMIT, "amber-log")->as_ours = true;
+	actual_find_object(&actual, OBJECT_COUNTER, "amber-OUT-denied")->packets = 7;
+	expect_script(&c.plan, &actual, "");
 	/* One that nobody asked for, and missing ones. */
-	kernel_find_object(&kernel, OBJECT_COUNTER, "amber-OUT-denied")->name = "amber-P";
-	expect_script(&c.plan, &kernel,
+	actual_find_object(&actual, OBJECT_COUNTER, "amber-OUT-denied")->name = "amber-P";
+	expect_script(&c.plan, &actual,
 		      "delete counter inet dockside amber-P\n" COUNTER("amber-OUT-denied"));
-	kernel.n_objects = 0;
-	expect_script(&c.plan, &kernel,
+	actual.n_objects = 0;
+	expect_script(&c.plan, &actual,
 		      COUNTER("amber-ING-denied") COUNTER("amber-OUT-denied")
 			      COUNTER("amber-SRC-denied") LIMIT);
-	kernel_free(&kernel);
+	actual_free(&actual);
 	/* Without log statements there are none. */
 	plan_free(&c.plan);
-	compile_policy(&c.policy, &c.hosts, &silent, &c.plan);
+	compile_policy(&c.policy, &c.resolved, &silent, &c.plan);
 	assert_int_equal(c.plan.n_objects, 0);
 	config_done(&c);
 }
 
 static void test_sets_by_hand(void **state)
 {
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("\"s\": [\"198.51.100.1\", \"198.51.100.2\"]",
 			      "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
-	set(&kernel, "ipset-s-v4")->n_elems--;
-	expect_script(&c.plan, &kernel,
+	kernel_load(&c.plan, &actual);
+	set(&actual, "ipset-s-v4")->n_elems--;
+	expect_script(&c.plan, &actual,
 		      "add element inet dockside ipset-s-v4 {\n\t198.51.100.2 }\n");
-	set(&kernel, "ipset-s-v4")->n_elems++;
-	set(&kernel, "ipset-s-v4")->elems[1].key[3] = 9;
-	set(&kernel, "ipset-s-v4")->elems[1].last[3] = 9;
-	expect_script(&c.plan, &kernel,
+	set(&actual, "ipset-s-v4")->n_elems++;
+	set(&actual, "ipset-s-v4")->elems[1].key[3] = 9;
+	set(&actual, "ipset-s-v4")->elems[1].last[3] = 9;
+	expect_script(&c.plan, &actual,
 		      "add element inet dockside ipset-s-v4 { 198.51.100.9 }\n"
 		      "delete element inet dockside ipset-s-v4 { 198.51.100.9 }\n"
 		      "add element inet dockside ipset-s-v4 {\n\t198.51.100.2 }\n");
-	set(&kernel, "dispatch")->elems[0].target = "amber-ING";
-	set(&kernel, "ipset-s-v4")->elems[1].key[3] = 2;
-	set(&kernel, "ipset-s-v4")->elems[1].last[3] = 2;
-	expect_script(&c.plan, &kernel,
+	set(&actual, "dispatch")->elems[0].target = "amber-ING";
+	set(&actual, "ipset-s-v4")->elems[1].key[3] = 2;
+	set(&actual, "ipset-s-v4")->elems[1].last[3] = 2;
+	expect_script(&c.plan, &actual,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
 		      "add element inet dockside dispatch {\n\t\"amber\" : goto amber-OUT }\n");
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&c);
 }
 
 /* A set of the wrong kind cannot go while rules use it. */
 static void test_set_replaced(void **state)
 {
-	struct kernel kernel;
+	struct actual actual;
 	struct config c;
 
 	(void)state;
 	config_read(&c, RULES("", "{\"proto\": \"tcp\", \"ports\": [80, 443]},"
 				  "{\"action\": \"drop\"}"));
 	config_compile(&c);
-	kernel_load(&c.plan, &kernel);
-	set(&kernel, "ports_80_443")->type = SET_UNKNOWN;
+	kernel_load(&c.plan, &actual);
+	set(&actual, "ports_80_443")->type = SET_UNKNOWN;
 	expect_script(
-		&c.plan, &kernel,
+		&c.plan, &actual,
 		"flush chain inet dockside amber-OUT\n"
 		"delete set inet dockside ports_80_443\n"
 		"add set inet dockside ports_80_443 { type inet_service; }\n"
@@ -304,7 +304,7 @@ static void test_set_replaced(void **state)
 			    "\"egress[0]\"\n" LOG(
 				    "OUT",
 				    "1/a253b558") "counter goto refuse comment \"egress[1]\"\n")));
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&c);
 }
 
@@ -313,25 +313,25 @@ static void test_nat_beside_daemon(void **state)
 {
 	struct ipaddr addrs[2];
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	(void)state;
 	config_read(&before, NAT("3307"));
-	answer(&before, "db.example", HOST_DNS, "198.51.100.2");
+	answer(&before, "db.example", RESOLVED_DNS, "198.51.100.2");
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, NAT("3307"));
 	assert_true(ipaddr_parse("198.51.100.1", 12, &addrs[0]));
 	assert_true(ipaddr_parse("198.51.100.2", 12, &addrs[1]));
-	host_answer(hosts_find(&after.hosts, "db.example"),
-		    &(struct answer){ .family = FAMILY_IPV4,
-				      .state = HOST_DNS,
-				      .addrs = addrs,
-				      .n_addrs = ARRAY_SIZE(addrs) });
+	resolved_answer(resolved_find(&after.resolved, "db.example"),
+			&(struct answer){ .family = FAMILY_IPV4,
+					  .state = RESOLVED_DNS,
+					  .addrs = addrs,
+					  .n_addrs = ARRAY_SIZE(addrs) });
 	config_compile(&after);
 	after.plan.beside_daemon = true;
-	expect_script(&after.plan, &kernel, "");
-	kernel_free(&kernel);
+	expect_script(&after.plan, &actual, "");
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -339,30 +339,30 @@ static void test_nat_beside_daemon(void **state)
 static void test_unsafe_names(void **state)
 {
 	static const char *const names[] = { "x y", "0set", "a\nflush ruleset", "", "a\"b", "a{" };
-	struct kernel_chain chain = { 0 };
-	struct kernel kernel = { .chains = &chain, .n_chains = 1 };
+	struct actual_chain chain = { 0 };
+	struct actual actual = { .chains = &chain, .n_chains = 1 };
 
 	(void)state;
 	chain.name = "_1st-OUT.x/y";
-	assert_true(kernel_names_safe(&kernel));
+	assert_true(actual_names_safe(&actual));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		chain.name = names[i];
-		assert_false(kernel_names_safe(&kernel));
+		assert_false(actual_names_safe(&actual));
 	}
 }
 
 static void test_network_gone(void **state)
 {
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	(void)state;
 	config_read(&before, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, "{}");
 	config_compile(&after);
-	expect_script(&after.plan, &kernel,
+	expect_script(&after.plan, &actual,
 		      "flush chain inet dockside amber-ING\n"
 		      "flush chain inet dockside amber-OUT\n"
 		      "flush chain inet dockside amber-SRC\n"
@@ -378,7 +378,7 @@ static void test_network_gone(void **state)
 		      "delete counter inet dockside amber-OUT-denied\n"
 		      "delete counter inet dockside amber-SRC-denied\n"
 		      "delete limit inet dockside amber-log\n");
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -392,16 +392,16 @@ static void test_network_gone(void **state)
 static void test_network_drains(void **state)
 {
 	struct config before, doomed, after;
-	struct kernel kernel, none = { 0 };
+	struct actual actual, none = { 0 };
 	struct changes changes;
 
 	(void)state;
 	config_read(&before, DRAINED);
-	answer(&before, "h.example", HOST_DNS, "10.0.0.2");
+	answer(&before, "h.example", RESOLVED_DNS, "10.0.0.2");
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&doomed, DRAINED);
-	answer(&doomed, "h.example", HOST_DNS, "10.0.0.2");
+	answer(&doomed, "h.example", RESOLVED_DNS, "10.0.0.2");
 	config_compile(&doomed);
 	config_read(&after, "{}");
 	config_compile(&after);
@@ -409,7 +409,7 @@ static void test_network_drains(void **state)
 	assert_true(plan_adopt(&after.plan, &doomed.plan, "amber"));
 	config_done(&doomed);
 	nft_text_hash(&after.plan);
-	expect_script(&after.plan, &kernel,
+	expect_script(&after.plan, &actual,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
 		      "delete element inet dockside dispatch-source { \"amber\" }\n"
 		      "add element inet dockside dispatch {\n"
@@ -420,7 +420,7 @@ static void test_network_drains(void **state)
 	assert_int_equal(changes.n_chains, before.plan.n_chains);
 	assert_int_equal(changes.n_sets, before.plan.n_sets);
 	changes_free(&changes);
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -431,19 +431,19 @@ static void test_draining_in_kernel(void **state)
 {
 	static const char *const bridges[] = { "amber" };
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	(void)state;
 	config_read(&before, DRAINED);
-	before.hosts.timeout_s = STALE_S;
-	answer(&before, "h.example", HOST_DNS, "10.0.0.2");
+	before.resolved.timeout_s = STALE_S;
+	answer(&before, "h.example", RESOLVED_DNS, "10.0.0.2");
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, "{}");
 	config_compile(&after);
 	after.plan.draining = bridges;
 	after.plan.n_draining = 1;
-	expect_script(&after.plan, &kernel,
+	expect_script(&after.plan, &actual,
 		      "delete element inet dockside dispatch { \"amber\" }\n"
 		      "delete element inet dockside dispatch-source { \"amber\" }\n"
 		      "add element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
@@ -454,7 +454,7 @@ static void test_draining_in_kernel(void **state)
 		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n"
 		      "add element inet dockside dispatch-source {\n"
 		      "\t\"amber\" comment \"draining\" : goto amber-SRC }\n");
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -463,28 +463,28 @@ static void test_draining_in_kernel(void **state)
 static void test_draining_lost(void **state)
 {
 	static const char *const bridges[] = { "amber" };
-	struct kernel kernel, none = { 0 };
+	struct actual actual, none = { 0 };
 	struct config before, after;
 	struct elem *elem;
 
 	(void)state;
 	config_read(&before, DRAINED);
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, "{}");
 	config_compile(&after);
 	after.plan.draining = bridges;
 	after.plan.n_draining = 1;
-	diff_close_lost(&after.plan, &kernel);
+	diff_close_lost(&after.plan, &actual);
 	assert_int_equal(plan_find_set(&after.plan, "dispatch")->n_elems, 0);
-	chain(&kernel, "amber-OUT")->n_rules = 0;
-	diff_close_lost(&after.plan, &kernel);
+	chain(&actual, "amber-OUT")->n_rules = 0;
+	diff_close_lost(&after.plan, &actual);
 	elem = plan_find_set(&after.plan, "dispatch")->elems;
 	assert_string_equal(elem->target, "refuse");
 	assert_int_equal(plan_find_chain(&after.plan, "refuse")->n_rules, 2);
 	diff_close_lost(&after.plan, &none); /* once is enough */
 	assert_int_equal(plan_find_set(&after.plan, "dispatch")->n_elems, 1);
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -494,25 +494,25 @@ static void test_nat_stays(void **state)
 {
 	static const char nat[] = "{\"networks\": {\"amber\": {\"nat\": [{\"match_dport\": 25, "
 				  "\"to_ip\": \"10.0.0.1\", \"to_port\": 25}]}}}";
-	struct kernel kernel, none = { 0 };
+	struct actual actual, none = { 0 };
 	struct config before, after;
 
 	(void)state;
 	config_read(&before, nat);
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, RULES("", "{\"action\": \"drop\"}"));
 	config_compile(&after);
 	assert_false(diff_keep_nat(&after.plan, &none));
-	assert_false(diff_keep_nat(&before.plan, &kernel)); /* has it */
-	chain(&kernel, "prerouting")->as_ours = false;
-	assert_false(diff_keep_nat(&after.plan, &kernel));
-	chain(&kernel, "prerouting")->as_ours = true;
-	assert_true(diff_keep_nat(&after.plan, &kernel));
+	assert_false(diff_keep_nat(&before.plan, &actual)); /* has it */
+	chain(&actual, "prerouting")->as_ours = false;
+	assert_false(diff_keep_nat(&after.plan, &actual));
+	chain(&actual, "prerouting")->as_ours = true;
+	assert_true(diff_keep_nat(&after.plan, &actual));
 	assert_int_equal(plan_find_chain(&after.plan, "prerouting")->hook, BASE_PREROUTING_NAT);
 	assert_int_equal(plan_find_set(&after.plan, "dispatch-nat")->n_elems, 0);
-	assert_false(diff_keep_nat(&after.plan, &kernel));
-	kernel_free(&kernel);
+	assert_false(diff_keep_nat(&after.plan, &actual));
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }

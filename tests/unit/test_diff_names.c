@@ -7,24 +7,24 @@
 	      "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}")
 
 /* One address of a.example in the kernel; then the configuration is asked again. */
-static void names_case(enum host_state now, const char *address, uint64_t timeout_ms,
+static void names_case(enum resolved_state now, const char *address, uint64_t timeout_ms,
 		       const char *firewall, const char *wanted)
 {
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	config_read(&before, NAMES);
-	answer(&before, "a.example", HOST_DNS, "198.51.100.1");
-	answer(&before, "b.example", HOST_FAILED, NULL);
+	answer(&before, "a.example", RESOLVED_DNS, "198.51.100.1");
+	answer(&before, "b.example", RESOLVED_FAILED, NULL);
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
-	set(&kernel, "ipset-s-v4")->elems[0].timeout_ms = timeout_ms;
+	kernel_load(&before.plan, &actual);
+	set(&actual, "ipset-s-v4")->elems[0].timeout_ms = timeout_ms;
 	config_read(&after, firewall);
-	if (hosts_find(&after.hosts, "a.example"))
+	if (resolved_find(&after.resolved, "a.example"))
 		answer(&after, "a.example", now, address);
 	config_compile(&after);
-	expect_script(&after.plan, &kernel, wanted);
-	kernel_free(&kernel);
+	expect_script(&after.plan, &actual, wanted);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -47,21 +47,21 @@ static void test_names(void **state)
 			  gone);
 
 	(void)state;
-	names_case(HOST_DNS, "198.51.100.1", 0, NAMES, "");
+	names_case(RESOLVED_DNS, "198.51.100.1", 0, NAMES, "");
 	/* An outage, or nobody asked: kept, and kept for good where it was running out. */
-	names_case(HOST_FAILED, NULL, 0, NAMES, "");
-	names_case(HOST_UNASKED, NULL, 0, NAMES, "");
-	names_case(HOST_FAILED, NULL, 5000, NAMES, permanent);
-	names_case(HOST_DNS, "198.51.100.1", 5000, NAMES, permanent);
+	names_case(RESOLVED_FAILED, NULL, 0, NAMES, "");
+	names_case(RESOLVED_UNASKED, NULL, 0, NAMES, "");
+	names_case(RESOLVED_FAILED, NULL, 5000, NAMES, permanent);
+	names_case(RESOLVED_DNS, "198.51.100.1", 5000, NAMES, permanent);
 	/* DNS returns another address: the old one ages, once. */
-	names_case(HOST_DNS, "198.51.100.7", 0, NAMES, aged);
-	names_case(HOST_DNS, "198.51.100.7", 5000, NAMES,
+	names_case(RESOLVED_DNS, "198.51.100.7", 0, NAMES, aged);
+	names_case(RESOLVED_DNS, "198.51.100.7", 5000, NAMES,
 		   "add element inet dockside ipset-s-v4 {\n"
 		   "\t198.51.100.7 comment \"a.example\" }\n");
 	/* /etc/hosts has no grace. */
-	names_case(HOST_STATIC, "198.51.100.7", 0, NAMES, again);
+	names_case(RESOLVED_STATIC, "198.51.100.7", 0, NAMES, again);
 	/* Nor has a member that left the configuration. */
-	names_case(HOST_DNS, NULL, 0,
+	names_case(RESOLVED_DNS, NULL, 0,
 		   RULES("\"s\": [\"b.example\"]",
 			 "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}"),
 		   gone);
@@ -96,29 +96,29 @@ static void test_long_names(void **state)
 static void test_one_family(void **state)
 {
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	(void)state;
 	config_read(&before, NAMES);
-	answer(&before, "b.example", HOST_FAILED, NULL);
-	answer_family(&before, "a.example", FAMILY_IPV4, HOST_DNS, "198.51.100.1");
-	answer_family(&before, "a.example", FAMILY_IPV6, HOST_DNS, "2001:db8::1");
+	answer(&before, "b.example", RESOLVED_FAILED, NULL);
+	answer_family(&before, "a.example", FAMILY_IPV4, RESOLVED_DNS, "198.51.100.1");
+	answer_family(&before, "a.example", FAMILY_IPV6, RESOLVED_DNS, "2001:db8::1");
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, NAMES);
-	answer_family(&after, "a.example", FAMILY_IPV4, HOST_DNS, "198.51.100.1");
-	answer_family(&after, "a.example", FAMILY_IPV6, HOST_FAILED, NULL);
+	answer_family(&after, "a.example", FAMILY_IPV4, RESOLVED_DNS, "198.51.100.1");
+	answer_family(&after, "a.example", FAMILY_IPV6, RESOLVED_FAILED, NULL);
 	config_compile(&after);
-	expect_script(&after.plan, &kernel, "");
-	answer_family(&after, "a.example", FAMILY_IPV6, HOST_DNS, NULL);
+	expect_script(&after.plan, &actual, "");
+	answer_family(&after, "a.example", FAMILY_IPV6, RESOLVED_DNS, NULL);
 	plan_free(&after.plan);
 	config_compile(&after);
-	expect_script(&after.plan, &kernel,
+	expect_script(&after.plan, &actual,
 		      "add element inet dockside ipset-s-v6 { 2001:db8::1 }\n"
 		      "delete element inet dockside ipset-s-v6 { 2001:db8::1 }\n"
 		      "add element inet dockside ipset-s-v6 {\n"
 		      "\t2001:db8::1 timeout 300000ms comment \"a.example\" }\n");
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -127,56 +127,56 @@ static void test_one_family(void **state)
 static void test_shared_address(void **state)
 {
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	(void)state;
 	config_read(&before, NAMES);
-	answer(&before, "a.example", HOST_DNS, "198.51.100.1");
-	answer(&before, "b.example", HOST_DNS, "198.51.100.1");
+	answer(&before, "a.example", RESOLVED_DNS, "198.51.100.1");
+	answer(&before, "b.example", RESOLVED_DNS, "198.51.100.1");
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, NAMES);
-	answer(&after, "a.example", HOST_FAILED, NULL);
-	answer(&after, "b.example", HOST_DNS, "198.51.100.1");
+	answer(&after, "a.example", RESOLVED_FAILED, NULL);
+	answer(&after, "b.example", RESOLVED_DNS, "198.51.100.1");
 	config_compile(&after);
-	expect_script(&after.plan, &kernel, "");
+	expect_script(&after.plan, &actual, "");
 	/* It is the silent name's still when the other has gone elsewhere. */
-	answer(&after, "b.example", HOST_DNS, "198.51.100.7");
+	answer(&after, "b.example", RESOLVED_DNS, "198.51.100.7");
 	plan_free(&after.plan);
 	config_compile(&after);
-	expect_script(&after.plan, &kernel,
+	expect_script(&after.plan, &actual,
 		      "add element inet dockside ipset-s-v4 {\n"
 		      "\t198.51.100.7 comment \"b.example\" }\n");
 	/* Once that one answers, the address is its alone. */
-	answer(&after, "a.example", HOST_DNS, "198.51.100.1");
+	answer(&after, "a.example", RESOLVED_DNS, "198.51.100.1");
 	plan_free(&after.plan);
 	config_compile(&after);
-	expect_script(&after.plan, &kernel,
+	expect_script(&after.plan, &actual,
 		      "add element inet dockside ipset-s-v4 { 198.51.100.1 }\n"
 		      "delete element inet dockside ipset-s-v4 { 198.51.100.1 }\n"
 		      "add element inet dockside ipset-s-v4 {\n"
 		      "\t198.51.100.1 comment \"a.example\",\n"
 		      "\t198.51.100.7 comment \"b.example\" }\n");
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
 
-static void nat_case(const char *first, enum host_state now, const char *second,
+static void nat_case(const char *first, enum resolved_state now, const char *second,
 		     const char *firewall, const char *wanted)
 {
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	config_read(&before, NAT("3307"));
-	answer(&before, "db.example", HOST_DNS, first);
+	answer(&before, "db.example", RESOLVED_DNS, first);
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_read(&after, firewall);
 	answer(&after, "db.example", now, second);
 	config_compile(&after);
-	expect_script(&after.plan, &kernel, wanted);
-	kernel_free(&kernel);
+	expect_script(&after.plan, &actual, wanted);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -184,14 +184,14 @@ static void nat_case(const char *first, enum host_state now, const char *second,
 static void test_nat_names(void **state)
 {
 	(void)state;
-	nat_case("198.51.100.1", HOST_DNS, "198.51.100.1", NAT("3307"), "");
-	nat_case("198.51.100.1", HOST_FAILED, NULL, NAT("3307"), "");
-	nat_case("198.51.100.1", HOST_DNS, "198.51.100.2", NAT("3307"),
+	nat_case("198.51.100.1", RESOLVED_DNS, "198.51.100.1", NAT("3307"), "");
+	nat_case("198.51.100.1", RESOLVED_FAILED, NULL, NAT("3307"), "");
+	nat_case("198.51.100.1", RESOLVED_DNS, "198.51.100.2", NAT("3307"),
 		 "delete element inet dockside amber-nat4 { tcp . 3306 }\n"
 		 "add element inet dockside amber-nat4 {\n"
 		 "\ttcp . 3306 comment \"db.example: nat[0]\" : 198.51.100.2 . 3307 }\n");
 	/* The address of an unanswered name is not kept for a rule with another port. */
-	nat_case("198.51.100.1", HOST_FAILED, NULL, NAT("3308"),
+	nat_case("198.51.100.1", RESOLVED_FAILED, NULL, NAT("3308"),
 		 "delete element inet dockside amber-nat4 { tcp . 3306 }\n");
 }
 
@@ -201,21 +201,21 @@ static void beside_daemon(const char *firewall, const char *const held[2],
 {
 	static const char *const names[] = { "a.example", "b.example" };
 	struct config before, after;
-	struct kernel kernel;
+	struct actual actual;
 
 	config_read(&before, firewall);
 	config_read(&after, firewall);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		answer(&before, names[i], HOST_DNS, held[i]);
-		answer(&after, names[i], answers[i] ? HOST_DNS : HOST_FAILED, answers[i]);
+		answer(&before, names[i], RESOLVED_DNS, held[i]);
+		answer(&after, names[i], answers[i] ? RESOLVED_DNS : RESOLVED_FAILED, answers[i]);
 	}
-	before.hosts.timeout_s = 300;
+	before.resolved.timeout_s = 300;
 	config_compile(&before);
-	kernel_load(&before.plan, &kernel);
+	kernel_load(&before.plan, &actual);
 	config_compile(&after);
 	after.plan.beside_daemon = true;
-	expect_script(&after.plan, &kernel, wanted);
-	kernel_free(&kernel);
+	expect_script(&after.plan, &actual, wanted);
+	actual_free(&actual);
 	config_done(&after);
 	config_done(&before);
 }
@@ -228,7 +228,7 @@ static void test_beside_daemon(void **state)
 	static const char missing[] = "add element inet dockside ipset-s-v4 {\n"
 				      "\t198.51.100.7 comment \"b.example\" }\n";
 	struct config c;
-	struct kernel kernel;
+	struct actual actual;
 
 	(void)state;
 	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"),
@@ -245,18 +245,18 @@ static void test_beside_daemon(void **state)
 			      "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}"));
 	config_compile(&c);
 	c.plan.beside_daemon = true;
-	kernel_load(&c.plan, &kernel);
-	set(&kernel, "ipset-s-v4")->elems[0].timeout_ms = 5000;
-	*set_add_elem(set(&kernel, "ipset-s-v4"), NULL) = (struct elem){ .key = { 192, 0, 2, 9 },
+	kernel_load(&c.plan, &actual);
+	set(&actual, "ipset-s-v4")->elems[0].timeout_ms = 5000;
+	*set_add_elem(set(&actual, "ipset-s-v4"), NULL) = (struct elem){ .key = { 192, 0, 2, 9 },
 									 .last = { 192, 0, 2, 9 },
 									 .timeout_ms = 5000 };
-	expect_script(&c.plan, &kernel,
+	expect_script(&c.plan, &actual,
 		      "add element inet dockside ipset-s-v4 { 10.0.0.1 }\n"
 		      "delete element inet dockside ipset-s-v4 { 10.0.0.1 }\n"
 		      "add element inet dockside ipset-s-v4 { 192.0.2.9 }\n"
 		      "delete element inet dockside ipset-s-v4 { 192.0.2.9 }\n"
 		      "add element inet dockside ipset-s-v4 {\n\t10.0.0.1 }\n");
-	kernel_free(&kernel);
+	actual_free(&actual);
 	config_done(&c);
 }
 

@@ -48,7 +48,7 @@ struct world {
 
 static void start(struct world *w, unsigned n_names)
 {
-	struct hosts hosts = { .items = xcalloc(n_names, sizeof(*hosts.items)), .n = n_names };
+	struct resolved hosts = { .items = xcalloc(n_names, sizeof(*hosts.items)), .n = n_names };
 
 	w->begin_ms = w->now_ms = 6000000;
 	names_init(&w->names, 60, 300);
@@ -56,7 +56,7 @@ static void start(struct world *w, unsigned n_names)
 	for (unsigned i = 0; i < n_names; i++)
 		hosts.items[i].name = xasprintf("n%04u.example", i);
 	names_configure(&w->names, &hosts, w->now_ms);
-	hosts_free(&hosts);
+	resolved_free(&hosts);
 }
 
 static size_t minute(const struct world *w)
@@ -114,7 +114,7 @@ static void answer(struct world *w, const struct flight *flight, bool good)
 	names_answer(&w->names,
 		     &(struct answer){ .name = flight->name,
 				       .family = flight->family,
-				       .state = good ? HOST_DNS : HOST_FAILED,
+				       .state = good ? RESOLVED_DNS : RESOLVED_FAILED,
 				       .addrs = &addr,
 				       .n_addrs = good && has,
 				       .ttl_s = good && has ? w->ttl_s : 0,

@@ -22,14 +22,14 @@
 	"   \"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]}},\n"    \
 	" \"ipsets\": {\"web\": [\"example.com\"], \"db\": []}}\n"
 
-#define NETWORKS_HEAD "{\n  \"_owner\": \"ops\",\n  \"networks\": [\n"
+#define DOCKER_WANTED_HEAD "{\n  \"_owner\": \"ops\",\n  \"networks\": [\n"
 #define AMBER_LINE                                                                        \
 	"    { \"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", \"comment\": \"old\", " \
 	"\"dockside_ip\": \"192.0.2.9\" }"
 #define BLUE_LINE                                                                  \
 	"    { \"name\": \"blue\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": " \
 	"\"2001:db8::/64\" }"
-#define NETWORKS_TAIL "\n  ]\n}\n"
+#define DOCKER_WANTED_TAIL "\n  ]\n}\n"
 #define EGRESS                                                 \
 	"      \"egress\": [\n"                                \
 	"        { \"to\": \"ipset\", \"ipset\": \"web\" },\n" \
@@ -164,13 +164,13 @@ static void test_set_topology(void **state)
 	assert_edit(&f,
 		    SET "\"amber\", \"network\": {\"dockside_mac\": \"02:00:5e:00:53:01\", "
 			"\"dockside_ip\": \"192.0.2.8\", \"name\": \"amber\"}}",
-		    NETWORKS_HEAD "    {\n"
-				  "      \"name\": \"amber\",\n"
-				  "      \"subnet\": \"192.0.2.0/24\",\n"
-				  "      \"comment\": \"old\",\n"
-				  "      \"dockside_ip\": \"192.0.2.8\",\n"
-				  "      \"dockside_mac\": \"02:00:5e:00:53:01\"\n"
-				  "    },\n" BLUE_LINE NETWORKS_TAIL,
+		    DOCKER_WANTED_HEAD "    {\n"
+				       "      \"name\": \"amber\",\n"
+				       "      \"subnet\": \"192.0.2.0/24\",\n"
+				       "      \"comment\": \"old\",\n"
+				       "      \"dockside_ip\": \"192.0.2.8\",\n"
+				       "      \"dockside_mac\": \"02:00:5e:00:53:01\"\n"
+				       "    },\n" BLUE_LINE DOCKER_WANTED_TAIL,
 		    NULL);
 	/* Nothing that is not there already. */
 	assert_edit(&f, SET "\"amber\"}", NULL, NULL);
@@ -187,9 +187,10 @@ static void test_set_subnet(void **state)
 	assert_edit(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/24\"}}", NULL, NULL);
 	/* The same network in other words. */
 	assert_edit(&f, SET "\"blue\", \"network\": {\"subnet\": \"198.51.100.7/255.255.255.0\"}}",
-		    NETWORKS_HEAD AMBER_LINE ",\n    { \"name\": \"blue\", \"subnet\": "
-					     "\"198.51.100.7/255.255.255.0\", "
-					     "\"subnet6\": \"2001:db8::/64\" }" NETWORKS_TAIL,
+		    DOCKER_WANTED_HEAD AMBER_LINE
+		    ",\n    { \"name\": \"blue\", \"subnet\": "
+		    "\"198.51.100.7/255.255.255.0\", "
+		    "\"subnet6\": \"2001:db8::/64\" }" DOCKER_WANTED_TAIL,
 		    NULL);
 	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/25\"}}",
 		       "\"subnet\" of an existing network cannot be changed from \"192.0.2.0/24\"");
@@ -212,9 +213,9 @@ static void test_null_keeps(void **state)
 	assert_edit(&f,
 		    SET "\"red\", \"network\": {\"subnet\": \"203.0.113.0/24\", \"subnet6\": null, "
 			"\"gateway_ip\": null}}",
-		    NETWORKS_HEAD AMBER_LINE ",\n" BLUE_LINE
-					     ",\n    { \"name\": \"red\", \"subnet\": "
-					     "\"203.0.113.0/24\" }" NETWORKS_TAIL,
+		    DOCKER_WANTED_HEAD AMBER_LINE ",\n" BLUE_LINE
+						  ",\n    { \"name\": \"red\", \"subnet\": "
+						  "\"203.0.113.0/24\" }" DOCKER_WANTED_TAIL,
 		    NULL);
 	assert_refused(&f, SET "\"red\", \"network\": {\"subnet\": null}}", "needs its \"subnet\"");
 	assert_refused(&f, SET "\"red\", \"network\": null}", "needs its \"subnet\"");
@@ -257,9 +258,9 @@ static void test_add_network(void **state)
 	assert_edit(&f,
 		    SET "\"cyan\", \"network\": {\"subnet\": \"203.0.113.0/24\"}, \"firewall\": "
 			"{\"egress\": []}}",
-		    NETWORKS_HEAD AMBER_LINE ",\n" BLUE_LINE
-					     ",\n    { \"name\": \"cyan\", \"subnet\": "
-					     "\"203.0.113.0/24\" }" NETWORKS_TAIL,
+		    DOCKER_WANTED_HEAD AMBER_LINE ",\n" BLUE_LINE
+						  ",\n    { \"name\": \"cyan\", \"subnet\": "
+						  "\"203.0.113.0/24\" }" DOCKER_WANTED_TAIL,
 		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
 		    "\n    },\n    \"cyan\": { \"egress\": [] }\n  },\n" IPSETS);
 	/* Into files that have nothing. */
@@ -317,16 +318,16 @@ static void test_free_text_stays(void **state)
 	run(&f, network, firewall,
 	    SET "\"amber\", \"network\": {\"dockside_ip\": \"192.0.2.9\"}, \"firewall\":"
 		" {\"egress\": [{\"_\": \"new\"}, {\"to\": \"all\"}], \"host\": null}}");
-	assert_files(
-		&f,
-		"{\n  \"networks\": [\n    { \"_\": \"1\", \"name\": \"amber\", "
-		"\"subnet\": "
-		"\"192.0.2.0/24\", \"mtu\": 68, \"dockside_ip\": \"192.0.2.9\" }" NETWORKS_TAIL,
-		FIREWALL_HEAD "null" AMBER_HEAD "      \"egress\": [\n"
-			      "        { \"_\": \"new\" },\n"
-			      "        { \"to\": \"all\" }\n"
-			      "      ],\n" AMBER_HOST
-			      ",\n      \"_comment\": \"its rules\"\n    }\n  }\n}\n");
+	assert_files(&f,
+		     "{\n  \"networks\": [\n    { \"_\": \"1\", \"name\": \"amber\", "
+		     "\"subnet\": "
+		     "\"192.0.2.0/24\", \"mtu\": 68, \"dockside_ip\": \"192.0.2.9\" "
+		     "}" DOCKER_WANTED_TAIL,
+		     FIREWALL_HEAD "null" AMBER_HEAD "      \"egress\": [\n"
+				   "        { \"_\": \"new\" },\n"
+				   "        { \"to\": \"all\" }\n"
+				   "      ],\n" AMBER_HOST
+				   ",\n      \"_comment\": \"its rules\"\n    }\n  }\n}\n");
 }
 
 static void test_smuggling(void **state)
@@ -372,9 +373,10 @@ static void test_remove_network(void **state)
 
 	(void)state;
 	assert_edit(&f, "{\"action\": \"remove-network\", \"name\": \"amber\", \"force\": true}",
-		    NETWORKS_HEAD BLUE_LINE NETWORKS_TAIL, "{\n  \"networks\": {},\n" IPSETS);
+		    DOCKER_WANTED_HEAD BLUE_LINE DOCKER_WANTED_TAIL,
+		    "{\n  \"networks\": {},\n" IPSETS);
 	assert_edit(&f, "{\"action\": \"remove-network\", \"name\": \"blue\"}",
-		    NETWORKS_HEAD AMBER_LINE NETWORKS_TAIL, NULL);
+		    DOCKER_WANTED_HEAD AMBER_LINE DOCKER_WANTED_TAIL, NULL);
 	assert_refused(&f, "{\"action\": \"remove-network\", \"name\": \"blu\"}",
 		       "there is no network \"blu\"; did you mean \"blue\"?");
 	assert_refused(&f, "{\"action\": \"remove-network\", \"name\": \"\"}",

@@ -36,19 +36,19 @@ static const char firewall_text[] =
 
 struct fixture {
 	struct policy policy;
-	struct hosts hosts;
+	struct resolved resolved;
 	struct plan plan;
 };
 
 static void give(struct fixture *f, const char *name, const char *text)
 {
-	struct answer answer = { .name = name, .state = HOST_DNS, .n_addrs = 1 };
+	struct answer answer = { .name = name, .state = RESOLVED_DNS, .n_addrs = 1 };
 	struct ipaddr addr;
 
 	assert_true(ipaddr_parse(text, strlen(text), &addr));
 	answer.addrs = &addr;
 	answer.family = addr.family;
-	host_answer(hosts_find(&f->hosts, name), &answer);
+	resolved_answer(resolved_find(&f->resolved, name), &answer);
 }
 
 static int set_up(void **state)
@@ -57,11 +57,11 @@ static int set_up(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
 	policy_read(&f->policy, network_text, firewall_text);
-	hosts_collect(&f->policy, &f->hosts);
+	resolved_collect(&f->policy, &f->resolved);
 	give(f, "a.example", "198.51.100.7");
 	give(f, "a.example", "2001:db8::7");
 	give(f, "b.example", "198.51.100.53");
-	compile_policy(&f->policy, &f->hosts, &options, &f->plan);
+	compile_policy(&f->policy, &f->resolved, &options, &f->plan);
 	*state = f;
 	return 0;
 }
@@ -71,7 +71,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	plan_free(&f->plan);
-	hosts_free(&f->hosts);
+	resolved_free(&f->resolved);
 	policy_free(&f->policy);
 	free(f);
 	return 0;

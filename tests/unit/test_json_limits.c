@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Deep, long and many: json_src.c takes linear time and stops where it says. */
+/* Deep, long and many: json_parse.c takes linear time and stops where it says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 
 struct fixture {
 	struct src src;

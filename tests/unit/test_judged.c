@@ -11,20 +11,20 @@
 
 #include "dockside/docker/judged.h"
 
-static struct networks_wanted wanted = { .name = "ds-A", .bridge = "ds-a", .managed = true };
+static struct docker_wanted wanted = { .name = "ds-A", .bridge = "ds-a", .managed = true };
 
-static struct engine_network right(void)
+static struct docker_network right(void)
 {
-	return (struct engine_network){
+	return (struct docker_network){
 		.id = "aa", .name = "ds-A", .driver = "bridge", .bridge = "ds-a"
 	};
 }
 
 /* Docker has the network, and the kernel its bridge. */
-static struct judged_facts good(struct engine_networks *docker, struct engine_network *network)
+static struct judged_facts good(struct docker_networks *docker, struct docker_network *network)
 {
 	*network = right();
-	*docker = (struct engine_networks){ .items = network, .n = 1 };
+	*docker = (struct docker_networks){ .items = network, .n = 1 };
 	return (struct judged_facts){
 		.wanted = &wanted,
 		.docker = docker,
@@ -53,8 +53,8 @@ static void expect(const struct judged_facts *facts, enum judged_state state, co
 
 static void test_good(void **state)
 {
-	struct engine_networks docker;
-	struct engine_network network;
+	struct docker_networks docker;
+	struct docker_network network;
 	struct judged_facts facts = good(&docker, &network);
 
 	(void)state;
@@ -70,8 +70,8 @@ static void test_good(void **state)
 
 static void test_docker(void **state)
 {
-	struct engine_networks docker;
-	struct engine_network network, two[2];
+	struct docker_networks docker;
+	struct docker_network network, two[2];
 	struct judged_facts facts = good(&docker, &network);
 
 	(void)state;
@@ -88,17 +88,15 @@ static void test_docker(void **state)
 	two[0] = two[1] = right();
 	two[1].id = "0123456789abcdef";
 	two[1].bridge = "br-0123456789ab";
-	docker = (struct engine_networks){ .items = two, .n = 2 };
+	docker = (struct docker_networks){ .items = two, .n = 2 };
 	expect(&facts, JUDGED_NOT, "its bridge is br-", "docker network rm 0123456789ab\"");
 }
 
 static void test_default_bridge(void **state)
 {
-	struct networks_wanted predefined = { .name = "bridge",
-					      .bridge = "bridge",
-					      .managed = true };
-	struct engine_networks docker;
-	struct engine_network network;
+	struct docker_wanted predefined = { .name = "bridge", .bridge = "bridge", .managed = true };
+	struct docker_networks docker;
+	struct docker_network network;
 	struct judged_facts facts = good(&docker, &network);
 
 	(void)state;
@@ -111,7 +109,7 @@ static void test_default_bridge(void **state)
 
 static void test_absent(void **state)
 {
-	struct engine_networks none = { 0 };
+	struct docker_networks none = { 0 };
 	struct judged_facts facts = { .wanted = &wanted, .link = JUDGED_LINK_MISSING };
 
 	(void)state;
@@ -129,10 +127,10 @@ static void test_absent(void **state)
 
 static void test_link(void **state)
 {
-	struct engine_leg leg = { .network = "ds-A" };
-	struct engine_legs legs = { .items = &leg, .n = 1 };
-	struct engine_networks docker;
-	struct engine_network network;
+	struct docker_leg leg = { .network = "ds-A" };
+	struct docker_legs legs = { .items = &leg, .n = 1 };
+	struct docker_networks docker;
+	struct docker_network network;
 	struct judged_facts facts = good(&docker, &network);
 
 	(void)state;
@@ -155,8 +153,8 @@ static void test_link(void **state)
 
 static void test_rules(void **state)
 {
-	struct engine_networks docker;
-	struct engine_network network;
+	struct docker_networks docker;
+	struct docker_network network;
 	struct judged_facts facts = good(&docker, &network);
 
 	(void)state;
@@ -192,16 +190,16 @@ static struct ipaddr addr(const char *text)
 	return a;
 }
 
-static struct engine_leg leg_of(const char *container, const char *network, const char *ip)
+static struct docker_leg leg_of(const char *container, const char *network, const char *ip)
 {
-	return (struct engine_leg){
+	return (struct docker_leg){
 		.container = { .id = container, .name = container, .has_ip = true, .ip = addr(ip) },
 		.network = network,
 	};
 }
 
-static void expect_legs(const struct networks_list *list, const struct judged *judged,
-			const struct engine_legs *legs, size_t n, const char *wanted_texts)
+static void expect_legs(const struct docker_wanted_list *list, const struct judged *judged,
+			const struct docker_legs *legs, size_t n, const char *wanted_texts)
 {
 	struct texts texts = { 0 };
 
@@ -213,7 +211,7 @@ static void expect_legs(const struct networks_list *list, const struct judged *j
 
 static void test_legs(void **state)
 {
-	struct networks_wanted items[] = {
+	struct docker_wanted items[] = {
 		{ .name = "ds-a",
 		  .bridge = "ds-a",
 		  .managed = true,
@@ -221,18 +219,18 @@ static void test_legs(void **state)
 		{ .name = "ds-b", .bridge = "ds-b", .managed = true },
 		{ .name = "ds-c", .bridge = "ds-c" },
 	};
-	struct networks_list list = { .items = items, .n = 3 };
+	struct docker_wanted_list list = { .items = items, .n = 3 };
 	struct judged judged[] = { { .state = JUDGED_ENFORCED },
 				   { .state = JUDGED_AUDIT },
 				   { .state = JUDGED_UNMANAGED } };
-	struct engine_leg all[] = {
+	struct docker_leg all[] = {
 		leg_of("dockside", "ds-a", "10.1.0.2"),	    leg_of("dockside", "ds-b", "10.2.0.2"),
 		leg_of("dockside", "bridge", "172.17.0.2"), leg_of("two", "ds-a", "10.1.0.3"),
 		leg_of("two", "ds-b", "10.2.0.3"),	    leg_of("one", "bridge", "172.17.0.3"),
 		leg_of("c1", "ds-a", "10.1.0.4"),	    leg_of("c1", "bridge", "172.17.0.4"),
 		leg_of("c1", "ds-c", "10.3.0.4"),
 	};
-	struct engine_legs legs = { .items = all, .n = sizeof(all) / sizeof(all[0]) };
+	struct docker_legs legs = { .items = all, .n = sizeof(all) / sizeof(all[0]) };
 
 	(void)state;
 	expect_legs(&list, judged, &legs, 2,
@@ -257,14 +255,14 @@ static void test_legs(void **state)
 
 static void test_dispatched(void **state)
 {
-	struct kernel_rule rule = { 0 };
-	struct kernel_chain chains[] = {
+	struct actual_rule rule = { 0 };
+	struct actual_chain chains[] = {
 		{ .name = "ds-a-OUT", .rules = &rule, .n_rules = 1 },
 		{ .name = "forward", .base = true, .rules = &rule, .n_rules = 1 },
 	};
 	struct elem elem = { .key = "ds-a", .target = "ds-a-OUT" };
-	struct kernel_set set = { .set = { .name = "dispatch", .elems = &elem, .n_elems = 1 } };
-	struct kernel kernel = {
+	struct actual_set set = { .set = { .name = "dispatch", .elems = &elem, .n_elems = 1 } };
+	struct actual actual = {
 		.exists = true, .chains = chains, .n_chains = 2, .sets = &set, .n_sets = 1
 	};
 	struct plan plan = { 0 };
@@ -275,23 +273,23 @@ static void test_dispatched(void **state)
 	memcpy(want->key, "ds-a", 4);
 	want->target = "ds-a-OUT";
 	plan_finish(&plan);
-	assert_true(judged_dispatched(&plan, &kernel, "ds-a"));
-	assert_false(judged_dispatched(&plan, &kernel, "ds-b"));
+	assert_true(judged_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judged_dispatched(&plan, &actual, "ds-b"));
 	elem.target = "ds-b-OUT";
-	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
 	elem.target = "ds-a-OUT";
-	kernel.dormant = true;
-	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
-	kernel.dormant = false;
+	actual.dormant = true;
+	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
+	actual.dormant = false;
 	chains[0].n_rules = 0;
-	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
 	chains[0].n_rules = 1;
 	chains[1].base = false;
-	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
+	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
 	chains[1].base = true;
 	set.set.n_elems = 0;
-	assert_false(judged_dispatched(&plan, &kernel, "ds-a"));
-	assert_false(judged_dispatched(&plan, &(struct kernel){ 0 }, "ds-a"));
+	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judged_dispatched(&plan, &(struct actual){ 0 }, "ds-a"));
 	plan_free(&plan);
 }
 

@@ -24,7 +24,7 @@
 /* A daemon that never ran. */
 struct world {
 	struct running *running;
-	struct kernel kernel;
+	struct actual actual;
 	struct daemon d;
 };
 
@@ -34,14 +34,14 @@ static void load(struct world *w)
 	const struct plan *plan = &w->running->plan;
 	uint64_t packets = 1;
 
-	w->kernel = (struct kernel){ .exists = true };
-	w->kernel.chains = xcalloc(plan->n_chains + 1, sizeof(*w->kernel.chains));
-	w->kernel.sets = xcalloc(plan->n_sets + 1, sizeof(*w->kernel.sets));
+	w->actual = (struct actual){ .exists = true };
+	w->actual.chains = xcalloc(plan->n_chains + 1, sizeof(*w->actual.chains));
+	w->actual.sets = xcalloc(plan->n_sets + 1, sizeof(*w->actual.sets));
 	for (size_t i = 0; i < plan->n_chains; i++) {
 		const struct plan_chain *from = plan->chains[i];
-		struct kernel_chain *to = &w->kernel.chains[w->kernel.n_chains++];
+		struct actual_chain *to = &w->actual.chains[w->actual.n_chains++];
 
-		*to = (struct kernel_chain){
+		*to = (struct actual_chain){
 			.name = from->name,
 			.base = from->hook != BASE_NONE,
 			.n_rules = from->n_rules,
@@ -56,9 +56,9 @@ static void load(struct world *w)
 		}
 	}
 	for (size_t i = 0; i < plan->n_sets; i++) {
-		struct kernel_set *to = &w->kernel.sets[w->kernel.n_sets++];
+		struct actual_set *to = &w->actual.sets[w->actual.n_sets++];
 
-		*to = (struct kernel_set){ .set = { .name = plan->sets[i]->name,
+		*to = (struct actual_set){ .set = { .name = plan->sets[i]->name,
 						    .type = plan->sets[i]->type } };
 		for (size_t k = 0; set_type_is_map(to->set.type) && k < plan->sets[i]->n_elems;
 		     k++) {
@@ -71,7 +71,7 @@ static void load(struct world *w)
 		for (size_t k = 0; !set_type_is_map(to->set.type) && k < i; k++)
 			set_add_elem(&to->set, NULL)->key[0] = (uint8_t)k;
 	}
-	kernel_finish(&w->kernel);
+	actual_finish(&w->actual);
 }
 
 static void open_world(struct world *w, const char *network, const char *firewall)
@@ -80,21 +80,21 @@ static void open_world(struct world *w, const char *network, const char *firewal
 
 	*w = (struct world){ .running = running_new() };
 	policy_read(&w->running->policy, network, firewall);
-	hosts_collect(&w->running->policy, &w->running->hosts);
-	compile_policy(&w->running->policy, &w->running->hosts, &options, &w->running->plan);
+	resolved_collect(&w->running->policy, &w->running->resolved);
+	compile_policy(&w->running->policy, &w->running->resolved, &options, &w->running->plan);
 	load(w);
 	assert_true(sd_event_new(&w->d.event) >= 0);
 	w->d.enforcer.running = w->running;
 	names_init(&w->d.enforcer.names, 60, 300);
-	names_configure(&w->d.enforcer.names, &w->running->hosts, daemon_now_ms(&w->d));
-	w->d.counters = w->kernel;
+	names_configure(&w->d.enforcer.names, &w->running->resolved, daemon_now_ms(&w->d));
+	w->d.counters = w->actual;
 	w->d.counters_until_ms = UINT64_MAX; /* the kernel is not asked */
 }
 
 static void close_world(struct world *w)
 {
 	names_free(&w->d.enforcer.names);
-	kernel_free(&w->d.counters);
+	actual_free(&w->d.counters);
 	running_free(w->running);
 	sd_event_unref(w->d.event);
 }
@@ -120,7 +120,7 @@ static unsigned read_answers(struct world *w, struct buf *text)
 		struct json_tree tree = { 0 };
 		struct diags diags = { 0 };
 		struct buf b = { 0 };
-		struct json_out out = { .b = &b };
+		struct json_writer out = { .b = &b };
 		const struct json_node *lines, *next;
 		struct src src;
 
@@ -281,7 +281,7 @@ static void assert_line(const struct buf *text, const char *line)
 		fail_msg("%s is not in:\n%s", line, buf_str(text));
 }
 
-static void answer(struct world *w, enum family family, enum host_state state)
+static void answer(struct world *w, enum family family, enum resolved_state state)
 {
 	static const struct ipaddr addr = { .family = FAMILY_IPV4, .b = { 192, 0, 2, 1 } };
 
@@ -304,9 +304,9 @@ static void test_lines(void **state)
 	open_world(&w, NETWORK, FIREWALL);
 	daemon_note_load(&w.d, false, NULL);
 	daemon_note_load(&w.d, true, "no");
-	answer(&w, FAMILY_IPV4, HOST_DNS);
-	answer(&w, FAMILY_IPV4, HOST_DNS);
-	answer(&w, FAMILY_IPV6, HOST_FAILED);
+	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
+	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
+	answer(&w, FAMILY_IPV6, RESOLVED_FAILED);
 	loop_note(&w.d.loop, 100);
 	loop_note(&w.d.loop, 101);
 	loop_note(&w.d.loop, 2000000);
@@ -407,8 +407,8 @@ static void test_unread(void **state)
 
 	(void)state;
 	open_world(&w, NETWORK, FIREWALL);
-	kernel_free(&w.d.counters);
-	w.d.counters = (struct kernel){ 0 };
+	actual_free(&w.d.counters);
+	w.d.counters = (struct actual){ 0 };
 	assert_int_equal(read_answers(&w, &text), 1);
 	assert_null(strstr(text.data, "packets_total"));
 	assert_null(strstr(text.data, "set_elements"));
@@ -508,7 +508,7 @@ static void test_large(void **state)
 static void test_large_status(void **state)
 {
 	struct buf firewall = { 0 }, b = { 0 };
-	struct json_out out = { .b = &b };
+	struct json_writer out = { .b = &b };
 	struct world w;
 
 	(void)state;

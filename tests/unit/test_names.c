@@ -22,12 +22,12 @@ struct world {
 
 static void configure(struct world *w, const char *const *list, size_t n)
 {
-	struct hosts hosts = { .items = xcalloc(n + 1, sizeof(*hosts.items)), .n = n };
+	struct resolved resolved = { .items = xcalloc(n + 1, sizeof(*resolved.items)), .n = n };
 
 	for (size_t i = 0; i < n; i++)
-		hosts.items[i].name = xstrdup(list[i]);
-	names_configure(&w->names, &hosts, w->now_ms);
-	hosts_free(&hosts);
+		resolved.items[i].name = xstrdup(list[i]);
+	names_configure(&w->names, &resolved, w->now_ms);
+	resolved_free(&resolved);
 }
 
 #define CONFIGURE(w, ...)                                  \
@@ -55,7 +55,7 @@ static int tear_down(void **state)
 }
 
 /* Answers with the addresses 192.0.2.X of the digits in list. */
-static void answer4(struct world *w, const char *name, enum host_state state, const char *list,
+static void answer4(struct world *w, const char *name, enum resolved_state state, const char *list,
 		    unsigned ttl_s)
 {
 	struct ipaddr addrs[16];
@@ -71,7 +71,7 @@ static void answer4(struct world *w, const char *name, enum host_state state, co
 }
 
 /* With 2001:db8::X for the letters in list. */
-static void answer6(struct world *w, const char *name, enum host_state state, const char *list,
+static void answer6(struct world *w, const char *name, enum resolved_state state, const char *list,
 		    unsigned ttl_s)
 {
 	struct ipaddr addrs[16];
@@ -88,7 +88,7 @@ static void answer6(struct world *w, const char *name, enum host_state state, co
 }
 
 /* IPv4 as said; IPv6 fails, or there is none. */
-static void answer(struct world *w, const char *name, enum host_state state, const char *list,
+static void answer(struct world *w, const char *name, enum resolved_state state, const char *list,
 		   unsigned ttl_s)
 {
 	answer4(w, name, state, list, ttl_s);
@@ -148,10 +148,10 @@ static void test_all_due_at_first(void **state)
 	assert_null(take_due(w, &cursor, FAMILY_IPV4));
 	assert_true(names_due(&w->names) == UINT64_MAX);
 	assert_true(names_asking(&w->names, w->now_ms, w->now_ms));
-	answer(w, "a.example", HOST_DNS, "1", 30);
-	answer4(w, "b.example", HOST_DNS, "1", 30);
+	answer(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer4(w, "b.example", RESOLVED_DNS, "1", 30);
 	assert_true(names_asking(&w->names, w->now_ms, w->now_ms));
-	answer6(w, "b.example", HOST_FAILED, NULL, 0);
+	answer6(w, "b.example", RESOLVED_FAILED, NULL, 0);
 	assert_false(names_asking(&w->names, w->now_ms, w->now_ms));
 	assert_int_equal(names_due(&w->names), w->now_ms + 5000);
 }
@@ -166,10 +166,10 @@ static void test_ask_again(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		answer(w, "a.example", HOST_DNS, "1", cases[i].ttl_s);
+		answer(w, "a.example", RESOLVED_DNS, "1", cases[i].ttl_s);
 		assert_int_equal(wait_s(w, "a.example"), cases[i].wait_s);
 	}
-	answer(w, "a.example", HOST_STATIC, "1", 0);
+	answer(w, "a.example", RESOLVED_STATIC, "1", 0);
 	assert_int_equal(wait_s(w, "a.example"), 60);
 }
 
@@ -179,11 +179,11 @@ static void test_back_off(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
-		answer(w, "a.example", HOST_FAILED, NULL, 0);
+		answer(w, "a.example", RESOLVED_FAILED, NULL, 0);
 		assert_int_equal(wait_s(w, "a.example"), waits[i]);
 	}
-	answer(w, "a.example", HOST_DNS, "1", 30);
-	answer(w, "a.example", HOST_FAILED, NULL, 0);
+	answer(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer(w, "a.example", RESOLVED_FAILED, NULL, 0);
 	assert_int_equal(wait_s(w, "a.example"), 5);
 }
 
@@ -203,7 +203,7 @@ static void test_short_interval(void **state)
 	struct world *w = *state;
 
 	w->names.refresh_ms = 1000;
-	answer(w, "a.example", HOST_DNS, "1", 60);
+	answer(w, "a.example", RESOLVED_DNS, "1", 60);
 	assert_int_equal(wait_s(w, "a.example"), 5);
 	assert_int_equal(wait6_s(w, "a.example"), 5);
 }
@@ -212,12 +212,12 @@ static void test_grace(void **state)
 {
 	struct world *w = *state;
 
-	answer(w, "a.example", HOST_DNS, "12", 30);
+	answer(w, "a.example", RESOLVED_DNS, "12", 30);
 	pass(w, 30);
-	answer(w, "a.example", HOST_DNS, "23", 30);
+	answer(w, "a.example", RESOLVED_DNS, "23", 30);
 	expect_addrs(w, "a.example", "123");
 	pass(w, STALE_S - 31); /* one second before the first address's time is up */
-	answer(w, "a.example", HOST_DNS, "23", 30);
+	answer(w, "a.example", RESOLVED_DNS, "23", 30);
 	expect_addrs(w, "a.example", "123");
 	pass(w, 1);
 	expect_addrs(w, "a.example", "23");
@@ -227,16 +227,16 @@ static void test_outage_keeps(void **state)
 {
 	struct world *w = *state;
 
-	answer(w, "a.example", HOST_DNS, "12", 30);
+	answer(w, "a.example", RESOLVED_DNS, "12", 30);
 	pass(w, 30);
-	answer(w, "a.example", HOST_DNS, "2", 30);
+	answer(w, "a.example", RESOLVED_DNS, "2", 30);
 	for (unsigned i = 0; i < 3 * STALE_S / REFRESH_S; i++) {
 		pass(w, REFRESH_S);
-		answer(w, "a.example", HOST_FAILED, NULL, 0);
+		answer(w, "a.example", RESOLVED_FAILED, NULL, 0);
 	}
 	/* What an answer had let go goes on ageing; what it had stays. */
 	expect_addrs(w, "a.example", "2");
-	answer(w, "a.example", HOST_DNS, "3", 30);
+	answer(w, "a.example", RESOLVED_DNS, "3", 30);
 	expect_addrs(w, "a.example", "23");
 	pass(w, STALE_S);
 	expect_addrs(w, "a.example", "");
@@ -248,12 +248,12 @@ static void test_outage_of_one_family(void **state)
 	struct world *w = *state;
 	const struct name *name = names_find(&w->names, "a.example");
 
-	answer4(w, "a.example", HOST_DNS, "12", 30);
-	answer6(w, "a.example", HOST_DNS, "ab", 30);
+	answer4(w, "a.example", RESOLVED_DNS, "12", 30);
+	answer6(w, "a.example", RESOLVED_DNS, "ab", 30);
 	for (unsigned i = 0; i < 3 * STALE_S / REFRESH_S; i++) {
 		pass(w, REFRESH_S);
-		answer4(w, "a.example", HOST_DNS, "2", 30);
-		answer6(w, "a.example", HOST_FAILED, NULL, 0);
+		answer4(w, "a.example", RESOLVED_DNS, "2", 30);
+		answer6(w, "a.example", RESOLVED_FAILED, NULL, 0);
 		assert_int_equal(name_trouble(name), NAME_IPV6_FAILS);
 		assert_int_equal(wait_s(w, "a.example"), 30);
 	}
@@ -264,12 +264,12 @@ static void test_outage_of_one_family(void **state)
 	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
 	assert_int_equal(name->families[FAMILY_IPV6].target.addr.b[15], 'a' - '0');
 	/* And the other way round. */
-	answer6(w, "a.example", HOST_DNS, "b", 30);
+	answer6(w, "a.example", RESOLVED_DNS, "b", 30);
 	assert_int_equal(name_trouble(name), 0);
 	for (unsigned i = 0; i < 3 * STALE_S / REFRESH_S; i++) {
 		pass(w, REFRESH_S);
-		answer4(w, "a.example", HOST_FAILED, NULL, 0);
-		answer6(w, "a.example", HOST_DNS, "b", 30);
+		answer4(w, "a.example", RESOLVED_FAILED, NULL, 0);
+		answer6(w, "a.example", RESOLVED_DNS, "b", 30);
 	}
 	assert_int_equal(name_trouble(name), NAME_IPV4_FAILS);
 	expect_addrs(w, "a.example", "2b");
@@ -281,21 +281,21 @@ static void test_family_without_addresses(void **state)
 	struct world *w = *state;
 	const struct name *name = names_find(&w->names, "a.example");
 
-	answer4(w, "a.example", HOST_DNS, "1", 30);
-	answer6(w, "a.example", HOST_DNS, "a", 30);
+	answer4(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer6(w, "a.example", RESOLVED_DNS, "a", 30);
 	pass(w, 30);
-	answer4(w, "a.example", HOST_DNS, "1", 30);
-	answer6(w, "a.example", HOST_DNS, NULL, 0);
+	answer4(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer6(w, "a.example", RESOLVED_DNS, NULL, 0);
 	assert_int_equal(wait6_s(w, "a.example"), 60);
 	assert_false(name->families[FAMILY_IPV6].target.set);
 	/* A failure after it vouches for nothing. */
 	pass(w, STALE_S - 31);
-	answer4(w, "a.example", HOST_DNS, "1", 30);
-	answer6(w, "a.example", HOST_FAILED, NULL, 0);
+	answer4(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer6(w, "a.example", RESOLVED_FAILED, NULL, 0);
 	expect_addrs(w, "a.example", "1a");
 	pass(w, 1);
 	expect_addrs(w, "a.example", "1");
-	answer(w, "a.example", HOST_DNS, NULL, 0);
+	answer(w, "a.example", RESOLVED_DNS, NULL, 0);
 	pass(w, STALE_S);
 	expect_addrs(w, "a.example", "");
 	assert_int_equal(name_trouble(name), NAME_EMPTY);
@@ -306,11 +306,11 @@ static void test_static_of_one_family(void **state)
 {
 	struct world *w = *state;
 
-	answer4(w, "a.example", HOST_DNS, "1", 30);
-	answer6(w, "a.example", HOST_DNS, "a", 30);
-	answer4(w, "a.example", HOST_STATIC, "2", 0);
+	answer4(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer6(w, "a.example", RESOLVED_DNS, "a", 30);
+	answer4(w, "a.example", RESOLVED_STATIC, "2", 0);
 	expect_addrs(w, "a.example", "2a");
-	answer6(w, "a.example", HOST_STATIC, NULL, 0);
+	answer6(w, "a.example", RESOLVED_STATIC, NULL, 0);
 	expect_addrs(w, "a.example", "2");
 }
 
@@ -318,9 +318,9 @@ static void test_static_has_no_grace(void **state)
 {
 	struct world *w = *state;
 
-	answer(w, "a.example", HOST_STATIC, "12", 0);
+	answer(w, "a.example", RESOLVED_STATIC, "12", 0);
 	pass(w, 60);
-	answer(w, "a.example", HOST_STATIC, "2", 0);
+	answer(w, "a.example", RESOLVED_STATIC, "2", 0);
 	expect_addrs(w, "a.example", "2");
 }
 
@@ -328,8 +328,8 @@ static void test_configure(void **state)
 {
 	struct world *w = *state;
 
-	answer(w, "a.example", HOST_DNS, "1", 30);
-	answer(w, "b.example", HOST_DNS, "2", 30);
+	answer(w, "a.example", RESOLVED_DNS, "1", 30);
+	answer(w, "b.example", RESOLVED_DNS, "2", 30);
 	pass(w, 1);
 	CONFIGURE(w, "0.example", "b.example", "c.example");
 	assert_null(names_find(&w->names, "a.example"));
@@ -352,7 +352,7 @@ static void test_adopt(void **state)
 	/* A permanent one, during an outage. */
 	names_adopt(&w->names, "a.example", &addr, UINT64_MAX, w->now_ms);
 	pass(w, STALE_S - 1);
-	answer(w, "a.example", HOST_FAILED, NULL, 0);
+	answer(w, "a.example", RESOLVED_FAILED, NULL, 0);
 	pass(w, STALE_S - 1);
 	expect_addrs(w, "a.example", "1");
 	names_adopt(&w->names, "nobody.example", &addr, 1, w->now_ms);
@@ -371,9 +371,9 @@ static void test_adopt_target(void **state)
 	addr.b[3] = 2;
 	names_adopt_target(&w->names, "a.example", &addr, w->now_ms);
 	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
-	answer(w, "a.example", HOST_FAILED, NULL, 0);
+	answer(w, "a.example", RESOLVED_FAILED, NULL, 0);
 	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
-	answer(w, "a.example", HOST_DNS, "13", 60);
+	answer(w, "a.example", RESOLVED_DNS, "13", 60);
 	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 1);
 }
 
@@ -386,13 +386,13 @@ static void test_refresh(void **state)
 
 	while (names_take_due(&w->names, w->now_ms, NAMES_FREE, &cursor, &family))
 		;
-	answer(w, "a.example", HOST_DNS, "1", 60);
-	answer(w, "b.example", HOST_FAILED, NULL, 0);
+	answer(w, "a.example", RESOLVED_DNS, "1", 60);
+	answer(w, "b.example", RESOLVED_FAILED, NULL, 0);
 	pass(w, 3);
 	names_refresh(&w->names, w->now_ms);
 	assert_int_equal(wait_s(w, "a.example"), 2);
 	assert_int_equal(wait_s(w, "b.example"), 2);
-	answer(w, "b.example", HOST_STATIC, "1", 0);
+	answer(w, "b.example", RESOLVED_STATIC, "1", 0);
 	names_refresh(&w->names, w->now_ms);
 	assert_int_equal(wait_s(w, "b.example"), 0);
 	pass(w, 2);
@@ -408,7 +408,7 @@ static void test_turns(void **state)
 
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "a.example");
-	answer(w, "a.example", HOST_DNS, "1", 0);
+	answer(w, "a.example", RESOLVED_DNS, "1", 0);
 	pass(w, 5); /* and it is due again */
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "b.example");
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
@@ -422,31 +422,32 @@ static void test_turns(void **state)
 
 static void test_fill_hosts(void **state)
 {
-	struct hosts hosts = { .items = xcalloc(2, sizeof(*hosts.items)), .n = 2 };
+	struct resolved resolved = { .items = xcalloc(2, sizeof(*resolved.items)), .n = 2 };
 	struct world *w = *state;
 
-	hosts.items[0].name = xstrdup("a.example");
-	hosts.items[1].name = xstrdup("b.example");
-	answer(w, "a.example", HOST_DNS, "21", 60);
-	answer(w, "b.example", HOST_FAILED, NULL, 0);
-	names_fill_hosts(&w->names, &hosts, 0);
-	assert_int_equal(hosts.items[0].states[FAMILY_IPV4], HOST_STATIC); /* others are to go */
-	assert_int_equal(hosts.items[0].n_addrs, 2);
-	assert_int_equal(hosts.items[1].states[FAMILY_IPV6], HOST_STATIC);
-	assert_int_equal(hosts.items[1].n_addrs, 0);
-	assert_int_equal(hosts.timeout_s, STALE_S);
-	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 1);
-	assert_null(hosts.items[0].targets[FAMILY_IPV6]);
+	resolved.items[0].name = xstrdup("a.example");
+	resolved.items[1].name = xstrdup("b.example");
+	answer(w, "a.example", RESOLVED_DNS, "21", 60);
+	answer(w, "b.example", RESOLVED_FAILED, NULL, 0);
+	names_fill_resolved(&w->names, &resolved, 0);
+	assert_int_equal(resolved.items[0].states[FAMILY_IPV4],
+			 RESOLVED_STATIC); /* others are to go */
+	assert_int_equal(resolved.items[0].n_addrs, 2);
+	assert_int_equal(resolved.items[1].states[FAMILY_IPV6], RESOLVED_STATIC);
+	assert_int_equal(resolved.items[1].n_addrs, 0);
+	assert_int_equal(resolved.timeout_s, STALE_S);
+	assert_int_equal(resolved.items[0].targets[FAMILY_IPV4]->b[3], 1);
+	assert_null(resolved.items[0].targets[FAMILY_IPV6]);
 	/* The target stays while answers have it, and is never one that is only ageing. */
 	pass(w, 60);
-	answer(w, "a.example", HOST_DNS, "13", 60);
-	names_fill_hosts(&w->names, &hosts, 0);
-	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 1);
-	answer(w, "a.example", HOST_DNS, "32", 60);
-	names_fill_hosts(&w->names, &hosts, 0);
-	assert_int_equal(hosts.items[0].n_addrs, 3);
-	assert_int_equal(hosts.items[0].targets[FAMILY_IPV4]->b[3], 2);
-	hosts_free(&hosts);
+	answer(w, "a.example", RESOLVED_DNS, "13", 60);
+	names_fill_resolved(&w->names, &resolved, 0);
+	assert_int_equal(resolved.items[0].targets[FAMILY_IPV4]->b[3], 1);
+	answer(w, "a.example", RESOLVED_DNS, "32", 60);
+	names_fill_resolved(&w->names, &resolved, 0);
+	assert_int_equal(resolved.items[0].n_addrs, 3);
+	assert_int_equal(resolved.items[0].targets[FAMILY_IPV4]->b[3], 2);
+	resolved_free(&resolved);
 }
 
 /* Those that never resolved come first, three times; then they take turns like all. */
@@ -455,13 +456,13 @@ static void test_new_first(void **state)
 	struct world *w = *state;
 	size_t cursor = 0;
 
-	answer(w, "a.example", HOST_DNS, "1", 0);
+	answer(w, "a.example", RESOLVED_DNS, "1", 0);
 	for (int i = 0; i < NAME_TRIES; i++) {
 		pass(w, 60);
 		assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "b.example");
 		assert_string_equal(take_due(w, &cursor, FAMILY_IPV6), "b.example");
-		answer4(w, "b.example", HOST_FAILED, NULL, 0);
-		answer6(w, "b.example", HOST_FAILED, NULL, 0);
+		answer4(w, "b.example", RESOLVED_FAILED, NULL, 0);
+		answer6(w, "b.example", RESOLVED_FAILED, NULL, 0);
 	}
 	pass(w, 60);
 	assert_string_equal(take_due(w, &cursor, FAMILY_IPV4), "a.example");
@@ -483,15 +484,15 @@ static void test_scarce(void **state)
 	struct world *w = *state;
 
 	CONFIGURE(w, "a.example");
-	answer4(w, "a.example", HOST_DNS, "1", 300);
-	answer6(w, "a.example", HOST_DNS, NULL, 0);
+	answer4(w, "a.example", RESOLVED_DNS, "1", 300);
+	answer6(w, "a.example", RESOLVED_DNS, NULL, 0);
 	pass(w, 299);
 	assert_null(take(w, NAMES_FULL));
 	assert_null(take(w, NAMES_SCARCE));
 	pass(w, 1);
 	assert_null(take(w, NAMES_FULL));
 	assert_string_equal(take(w, NAMES_SCARCE), "a.example");
-	answer4(w, "a.example", HOST_DNS, "1", 300);
+	answer4(w, "a.example", RESOLVED_DNS, "1", 300);
 	pass(w, 60);
 	assert_string_equal(take(w, NAMES_FREE), "a.example");
 	CONFIGURE(w, "l.example");
@@ -504,9 +505,9 @@ static void test_vouch(void **state)
 {
 	struct world *w = *state;
 
-	answer(w, "a.example", HOST_DNS, "12", 1);
+	answer(w, "a.example", RESOLVED_DNS, "12", 1);
 	pass(w, 5);
-	answer(w, "a.example", HOST_DNS, "1", 300);
+	answer(w, "a.example", RESOLVED_DNS, "1", 300);
 	pass(w, 224);
 	assert_false(names_vouch(&w->names, w->now_ms));
 	pass(w, 1);

@@ -44,14 +44,14 @@ static struct ipaddr address(uint32_t i)
 /* IPv4 rotates, with TTLs of 1 to 30 s; IPv6 there is none. */
 static void zone_answer(struct zone *zone, enum family family, uint64_t now_ms)
 {
-	struct answer answer = { .name = "cdn.example", .family = family, .state = HOST_DNS };
+	struct answer answer = { .name = "cdn.example", .family = family, .state = RESOLVED_DNS };
 	struct ipaddr addrs[PICKED];
 	char error[] = "timeout";
 
 	answer.ttl_s = 1 + next_random(zone, 30);
 	answer.addrs = addrs;
 	if (zone->dead) {
-		answer.state = HOST_FAILED;
+		answer.state = RESOLVED_FAILED;
 		answer.error = error;
 	} else if (family == FAMILY_IPV4) {
 		uint32_t first = next_random(zone, POOL), step = 1 + next_random(zone, 30);
@@ -127,12 +127,12 @@ static void run(struct zone *zone, uint64_t from_ms, uint64_t to_ms, uint64_t gr
 static int set_up(void **state)
 {
 	char name[] = "cdn.example";
-	struct host items[] = { { .name = name } };
-	struct hosts hosts = { .items = items, .n = 1 };
+	struct resolved_name items[] = { { .name = name } };
+	struct resolved resolved = { .items = items, .n = 1 };
 
 	(void)state;
 	names_init(&names, REFRESH_S, STALE_S);
-	names_configure(&names, &hosts, 1000);
+	names_configure(&names, &resolved, 1000);
 	return 0;
 }
 

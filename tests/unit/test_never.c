@@ -48,7 +48,7 @@ static const char firewall_text[] =
 struct fixture {
 	struct policy policy;
 	struct never never;
-	struct hosts hosts;
+	struct resolved resolved;
 	struct names names;
 	struct plan plan;
 };
@@ -66,9 +66,9 @@ static int set_up(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
 	policy_read(&f->policy, network_text, firewall_text);
-	hosts_collect(&f->policy, &f->hosts);
+	resolved_collect(&f->policy, &f->resolved);
 	names_init(&f->names, 60, 300);
-	names_configure(&f->names, &f->hosts, 0);
+	names_configure(&f->names, &f->resolved, 0);
 	never_set_policy(&f->never, &f->policy);
 	set_own(f, "192.0.2.77", "2001:db8::77");
 	*state = f;
@@ -81,7 +81,7 @@ static int tear_down(void **state)
 
 	plan_free(&f->plan);
 	names_free(&f->names);
-	hosts_free(&f->hosts);
+	resolved_free(&f->resolved);
 	never_free(&f->never);
 	policy_free(&f->policy);
 	free(f);
@@ -172,7 +172,7 @@ static void answer4(struct fixture *f, const char *name, const char *first, cons
 	names_answer(&f->names,
 		     &(struct answer){ .name = name,
 				       .family = FAMILY_IPV4,
-				       .state = HOST_DNS,
+				       .state = RESOLVED_DNS,
 				       .addrs = addrs,
 				       .n_addrs = 2,
 				       .ttl_s = 60 },
@@ -188,8 +188,8 @@ static void assert_set(struct fixture *f, const char *name, const char *expected
 	char text[ADDR_STRLEN];
 
 	plan_free(&f->plan);
-	names_fill_hosts(&f->names, &f->hosts, 0);
-	compile_policy(&f->policy, &f->hosts, &options, &f->plan);
+	names_fill_resolved(&f->names, &f->resolved, 0);
+	compile_policy(&f->policy, &f->resolved, &options, &f->plan);
 	set = plan_find_set(&f->plan, name);
 	assert_non_null(set);
 	for (size_t i = 0; i < set->n_elems; i++) {
@@ -328,13 +328,13 @@ static void test_one_shot(void **state)
 {
 	struct fixture *f = *state;
 	struct ipaddr addrs[2] = { addr("127.0.0.1"), addr("198.51.100.3") };
-	struct host *host = hosts_find(&f->hosts, "clone.example");
+	struct resolved_name *host = resolved_find(&f->resolved, "clone.example");
 
-	host_answer(host, &(struct answer){ .family = FAMILY_IPV4,
-					    .state = HOST_DNS,
-					    .addrs = addrs,
-					    .n_addrs = 2 });
-	hosts_set_never(&f->hosts, &f->never);
+	resolved_answer(host, &(struct answer){ .family = FAMILY_IPV4,
+						.state = RESOLVED_DNS,
+						.addrs = addrs,
+						.n_addrs = 2 });
+	resolved_set_never(&f->resolved, &f->never);
 	assert_non_null(host->targets[FAMILY_IPV4]);
 	assert_int_equal(ipaddr_cmp(host->targets[FAMILY_IPV4], &addrs[1]), 0);
 }

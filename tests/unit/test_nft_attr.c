@@ -87,7 +87,7 @@ static void put_expression(struct nlmsghdr *nlh, const char *name, uint64_t byte
 /* The first counter of a rule, wherever it stands. */
 static void test_rule_counter(void **state)
 {
-	struct kernel_rule rule = { .packets = 5, .bytes = 6 };
+	struct actual_rule rule = { .packets = 5, .bytes = 6 };
 	char buf[1024] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nlattr *list;

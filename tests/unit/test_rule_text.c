@@ -9,12 +9,12 @@
 
 #include "dockside/table/rule_text.h"
 
-static void same_as_kernel(const char *ours, const char *kernel, bool same)
+static void same_as_kernel(const char *ours, const char *actual, bool same)
 {
 	struct rule_texts a = { 0 }, b = { 0 };
 
 	rule_texts_add(&a, ours, strlen(ours));
-	rule_texts_add_kernel(&b, kernel, strlen(kernel));
+	rule_texts_add_kernel(&b, actual, strlen(actual));
 	if (rule_texts_equal(&a, &b) != same)
 		fail_msg("%s: ours\n%s\nkernel, made plain\n%s", same ? "differ" : "equal",
 			 a.items[0], b.items[0]);

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 #include "dockside/system/save.h"
 
 #define OLD_NETWORK "{\"networks\": []} // mine\n"

@@ -35,14 +35,14 @@ static void plan_make(struct plan *plan, const char *const *bridges, size_t n)
 	plan_finish(plan);
 }
 
-static struct shim_rule *add(struct shim_kernel *kernel, enum shim_table table, const char *chain,
+static struct shim_rule *add(struct shim_kernel *actual, enum shim_table table, const char *chain,
 			     uint64_t handle, enum shim_verdict verdict, const char *target)
 {
-	struct shim_chain *to = shim_find_chain(kernel, table, chain);
+	struct shim_chain *to = shim_find_chain(actual, table, chain);
 	struct shim_rule *rule;
 
 	if (!to)
-		to = shim_add_chain(kernel, table, chain);
+		to = shim_add_chain(actual, table, chain);
 	rule = shim_add_rule(to);
 	rule->handle = handle;
 	rule->verdict = verdict;
@@ -51,27 +51,27 @@ static struct shim_rule *add(struct shim_kernel *kernel, enum shim_table table, 
 }
 
 /* What it is after an installation for ds-a and ds-b. */
-static void installed(struct shim_kernel *kernel)
+static void installed(struct shim_kernel *actual)
 {
 	struct shim_rule *rule;
 	struct shim_chain *forward;
 
-	*kernel = (struct shim_kernel){ 0 };
-	forward = shim_add_chain(kernel, SHIM_FILTER4, "FORWARD");
+	*actual = (struct shim_kernel){ 0 };
+	forward = shim_add_chain(actual, SHIM_FILTER4, "FORWARD");
 	forward->base = true;
-	add(kernel, SHIM_FILTER4, "FORWARD", 1, SHIM_JUMP, "DOCKER-USER");
-	add(kernel, SHIM_FILTER4, "DOCKER-USER", 2, SHIM_JUMP, SHIM_CHAIN);
-	add(kernel, SHIM_FILTER4, "DOCKER-USER", 3, SHIM_RETURN, NULL);
-	rule = add(kernel, SHIM_FILTER4, SHIM_CHAIN, 4, SHIM_RETURN, NULL);
+	add(actual, SHIM_FILTER4, "FORWARD", 1, SHIM_JUMP, "DOCKER-USER");
+	add(actual, SHIM_FILTER4, "DOCKER-USER", 2, SHIM_JUMP, SHIM_CHAIN);
+	add(actual, SHIM_FILTER4, "DOCKER-USER", 3, SHIM_RETURN, NULL);
+	rule = add(actual, SHIM_FILTER4, SHIM_CHAIN, 4, SHIM_RETURN, NULL);
 	rule->has_mark = true;
 	rule->mark_mask = rule->mark_value = MARK;
-	add(kernel, SHIM_FILTER4, SHIM_CHAIN, 5, SHIM_DROP, NULL)->iifname = "ds-a";
-	add(kernel, SHIM_FILTER4, SHIM_CHAIN, 6, SHIM_DROP, NULL)->iifname = "ds-b";
+	add(actual, SHIM_FILTER4, SHIM_CHAIN, 5, SHIM_DROP, NULL)->iifname = "ds-a";
+	add(actual, SHIM_FILTER4, SHIM_CHAIN, 6, SHIM_DROP, NULL)->iifname = "ds-b";
 }
 
-static struct shim_rule *rule_at(struct shim_kernel *kernel, const char *chain, size_t i)
+static struct shim_rule *rule_at(struct shim_kernel *actual, const char *chain, size_t i)
 {
-	return &shim_find_chain(kernel, SHIM_FILTER4, chain)->rules[i];
+	return &shim_find_chain(actual, SHIM_FILTER4, chain)->rules[i];
 }
 
 static void expect_changes(const struct shim_changes *changes, const char *wanted)
@@ -83,65 +83,65 @@ static void expect_changes(const struct shim_changes *changes, const char *wante
 	script_free(&script);
 }
 
-static void expect(struct shim_kernel *kernel, const char *wanted)
+static void expect(struct shim_kernel *actual, const char *wanted)
 {
 	static const char *const bridges[] = { "ds-b", "ds-a" };
 	struct shim_changes changes;
 	struct plan plan;
 
 	plan_make(&plan, bridges, ARRAY_SIZE(bridges));
-	shim_diff(&plan, kernel, false, &changes);
+	shim_diff(&plan, actual, false, &changes);
 	expect_changes(&changes, wanted);
 	shim_changes_free(&changes);
 	plan_free(&plan);
-	shim_kernel_free(kernel);
+	shim_kernel_free(actual);
 }
 
 static void test_no_docker(void **state)
 {
-	struct shim_kernel kernel = { 0 };
+	struct shim_kernel actual = { 0 };
 
 	(void)state;
-	expect(&kernel, "");
+	expect(&actual, "");
 	/* Docker has not made its chain: neither do we. */
-	add(&kernel, SHIM_FILTER4, "FORWARD", 1, SHIM_ACCEPT, NULL);
-	expect(&kernel, "");
+	add(&actual, SHIM_FILTER4, "FORWARD", 1, SHIM_ACCEPT, NULL);
+	expect(&actual, "");
 }
 
 static void test_first_time(void **state)
 {
-	struct shim_kernel kernel = { 0 };
+	struct shim_kernel actual = { 0 };
 
 	(void)state;
-	add(&kernel, SHIM_FILTER4, "DOCKER-USER", 3, SHIM_RETURN, NULL);
-	expect(&kernel,
+	add(&actual, SHIM_FILTER4, "DOCKER-USER", 3, SHIM_RETURN, NULL);
+	expect(&actual,
 	       "add chain ip filter DOCKSIDE-DISPATCH\n" JUDGED DROP("ds-a") DROP("ds-b") JUMP);
 }
 
 static void test_both_families(void **state)
 {
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 
 	(void)state;
-	installed(&kernel);
-	shim_add_chain(&kernel, SHIM_FILTER6, "DOCKER-USER");
+	installed(&actual);
+	shim_add_chain(&actual, SHIM_FILTER6, "DOCKER-USER");
 	for (size_t i = 0; i < 3; i++) {
 		struct shim_rule *rule =
-			add(&kernel, SHIM_FILTER6, SHIM_CHAIN, 10 + i, SHIM_DROP, NULL);
+			add(&actual, SHIM_FILTER6, SHIM_CHAIN, 10 + i, SHIM_DROP, NULL);
 
-		*rule = *rule_at(&kernel, SHIM_CHAIN, i);
+		*rule = *rule_at(&actual, SHIM_CHAIN, i);
 	}
-	expect(&kernel, "insert rule ip6 filter DOCKER-USER counter jump DOCKSIDE-DISPATCH\n");
+	expect(&actual, "insert rule ip6 filter DOCKER-USER counter jump DOCKSIDE-DISPATCH\n");
 }
 
 static void test_nothing_to_do(void **state)
 {
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 
 	(void)state;
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 0)->comment = "somebody's";
-	expect(&kernel, "");
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 0)->comment = "somebody's";
+	expect(&actual, "");
 }
 
 /* Each of these is a rule that would not do what ours does. */
@@ -149,88 +149,88 @@ static void test_our_chain_differs(void **state)
 {
 	static const char again[] =
 		"flush chain ip filter DOCKSIDE-DISPATCH\n" JUDGED DROP("ds-a") DROP("ds-b");
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 
 	(void)state;
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 0)->mark_value = 0;
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 0)->mark_mask |= 1;
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 0)->has_mark = false;
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 0)->verdict = SHIM_ACCEPT;
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 1)->iifname = "ds-c";
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 1)->iifname = NULL;
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 2)->other = true;
-	expect(&kernel, again);
-	installed(&kernel);
-	rule_at(&kernel, SHIM_CHAIN, 2)->verdict = SHIM_RETURN;
-	expect(&kernel, again);
-	installed(&kernel);
-	add(&kernel, SHIM_FILTER4, SHIM_CHAIN, 9, SHIM_RETURN, NULL);
-	expect(&kernel, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 0)->mark_value = 0;
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 0)->mark_mask |= 1;
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 0)->has_mark = false;
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 0)->verdict = SHIM_ACCEPT;
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 1)->iifname = "ds-c";
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 1)->iifname = NULL;
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 2)->other = true;
+	expect(&actual, again);
+	installed(&actual);
+	rule_at(&actual, SHIM_CHAIN, 2)->verdict = SHIM_RETURN;
+	expect(&actual, again);
+	installed(&actual);
+	add(&actual, SHIM_FILTER4, SHIM_CHAIN, 9, SHIM_RETURN, NULL);
+	expect(&actual, again);
 }
 
 static void test_jump(void **state)
 {
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 
 	(void)state;
 	/* After somebody's rule, conditional, or only from FORWARD: none of these will do. */
-	installed(&kernel);
-	rule_at(&kernel, "DOCKER-USER", 0)->verdict = SHIM_ACCEPT;
-	*rule_at(&kernel, "DOCKER-USER", 1) =
+	installed(&actual);
+	rule_at(&actual, "DOCKER-USER", 0)->verdict = SHIM_ACCEPT;
+	*rule_at(&actual, "DOCKER-USER", 1) =
 		(struct shim_rule){ .handle = 3, .verdict = SHIM_JUMP, .target = SHIM_CHAIN };
-	expect(&kernel, "delete rule ip filter DOCKER-USER handle 3\n" JUMP);
-	installed(&kernel);
-	rule_at(&kernel, "DOCKER-USER", 0)->iifname = "ds-a";
-	expect(&kernel, "delete rule ip filter DOCKER-USER handle 2\n" JUMP);
-	installed(&kernel);
-	rule_at(&kernel, "FORWARD", 0)->target = SHIM_CHAIN;
-	expect(&kernel, "delete rule ip filter FORWARD handle 1\n");
+	expect(&actual, "delete rule ip filter DOCKER-USER handle 3\n" JUMP);
+	installed(&actual);
+	rule_at(&actual, "DOCKER-USER", 0)->iifname = "ds-a";
+	expect(&actual, "delete rule ip filter DOCKER-USER handle 2\n" JUMP);
+	installed(&actual);
+	rule_at(&actual, "FORWARD", 0)->target = SHIM_CHAIN;
+	expect(&actual, "delete rule ip filter FORWARD handle 1\n");
 }
 
 static void test_no_networks(void **state)
 {
 	struct shim_changes changes;
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 	struct plan plan;
 
 	(void)state;
-	installed(&kernel);
+	installed(&actual);
 	plan_make(&plan, NULL, 0);
-	shim_diff(&plan, &kernel, false, &changes);
+	shim_diff(&plan, &actual, false, &changes);
 	expect_changes(&changes, "flush chain ip filter DOCKSIDE-DISPATCH\n"
 				 "delete rule ip filter DOCKER-USER handle 2\n"
 				 "delete chain ip filter DOCKSIDE-DISPATCH\n");
 	shim_changes_free(&changes);
 	plan_free(&plan);
-	shim_kernel_free(&kernel);
+	shim_kernel_free(&actual);
 }
 
 /* The old chains jump to each other, and one has the name that ours has. */
 static void test_takeover(void **state)
 {
-	struct shim_kernel kernel = { 0 };
+	struct shim_kernel actual = { 0 };
 
 	(void)state;
-	add(&kernel, SHIM_FILTER4, "DOCKER-USER", 3, SHIM_JUMP, SHIM_CHAIN)->iifname = "ds-a";
-	add(&kernel, SHIM_FILTER4, SHIM_CHAIN, 4, SHIM_JUMP, "DOCKSIDE-ds-a-OUT");
-	add(&kernel, SHIM_FILTER4, "DOCKSIDE-ds-a-OUT", 5, SHIM_JUMP, "DOCKSIDE-ds-a-ING");
-	add(&kernel, SHIM_FILTER4, "DOCKSIDE-ds-a-ING", 6, SHIM_DROP, NULL);
-	add(&kernel, SHIM_NAT4, "PREROUTING", 7, SHIM_JUMP, "DOCKSIDE-ds-a-NAT")->iifname = "ds-a";
-	shim_add_chain(&kernel, SHIM_NAT4, "DOCKSIDE-ds-a-NAT");
-	expect(&kernel,
+	add(&actual, SHIM_FILTER4, "DOCKER-USER", 3, SHIM_JUMP, SHIM_CHAIN)->iifname = "ds-a";
+	add(&actual, SHIM_FILTER4, SHIM_CHAIN, 4, SHIM_JUMP, "DOCKSIDE-ds-a-OUT");
+	add(&actual, SHIM_FILTER4, "DOCKSIDE-ds-a-OUT", 5, SHIM_JUMP, "DOCKSIDE-ds-a-ING");
+	add(&actual, SHIM_FILTER4, "DOCKSIDE-ds-a-ING", 6, SHIM_DROP, NULL);
+	add(&actual, SHIM_NAT4, "PREROUTING", 7, SHIM_JUMP, "DOCKSIDE-ds-a-NAT")->iifname = "ds-a";
+	shim_add_chain(&actual, SHIM_NAT4, "DOCKSIDE-ds-a-NAT");
+	expect(&actual,
 	       "flush chain ip filter DOCKSIDE-ds-a-OUT\n"
 	       "flush chain ip filter DOCKSIDE-ds-a-ING\n"
 	       "flush chain ip nat DOCKSIDE-ds-a-NAT\n"
@@ -242,7 +242,7 @@ static void test_takeover(void **state)
 	       "delete chain ip nat DOCKSIDE-ds-a-NAT\n" JUDGED DROP("ds-a") DROP("ds-b") JUMP);
 }
 
-static enum shim_forward forward(struct shim_kernel *kernel, enum forward_policy policy,
+static enum shim_forward forward(struct shim_kernel *actual, enum forward_policy policy,
 				 enum shim_table table, bool was_accept)
 {
 	static const char *const bridges[] = { "ds-a" };
@@ -252,7 +252,7 @@ static enum shim_forward forward(struct shim_kernel *kernel, enum forward_policy
 
 	plan_make(&plan, bridges, 1);
 	plan.options.forward_policy = policy;
-	shim_diff(&plan, kernel, was_accept ? 1u << table : 0, &changes);
+	shim_diff(&plan, actual, was_accept ? 1u << table : 0, &changes);
 	result = changes.forward[table];
 	assert_int_equal(changes.forward[table == SHIM_FILTER4 ? SHIM_FILTER6 : SHIM_FILTER4],
 			 FORWARD_LEAVE);
@@ -264,62 +264,62 @@ static enum shim_forward forward(struct shim_kernel *kernel, enum forward_policy
 static void test_forward_policy(void **state)
 {
 	struct shim_changes changes;
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 
 	(void)state;
-	installed(&kernel);
-	shim_find_chain(&kernel, SHIM_FILTER4, "FORWARD")->accepts = true;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, false), FORWARD_DROP);
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_ALLOW_ACCEPT, SHIM_FILTER4, false),
+	installed(&actual);
+	shim_find_chain(&actual, SHIM_FILTER4, "FORWARD")->accepts = true;
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER4, false), FORWARD_DROP);
+	assert_int_equal(forward(&actual, FORWARD_POLICY_ALLOW_ACCEPT, SHIM_FILTER4, false),
 			 FORWARD_LEAVE);
-	shim_find_chain(&kernel, SHIM_FILTER4, "FORWARD")->accepts = false;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, false), FORWARD_LEAVE);
+	shim_find_chain(&actual, SHIM_FILTER4, "FORWARD")->accepts = false;
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER4, false), FORWARD_LEAVE);
 	/* It was we who made it DROP, and somebody has flushed DOCKER-USER. */
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, true), FORWARD_ACCEPT);
-	shim_diff_teardown(&kernel, 0, &changes);
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER4, true), FORWARD_ACCEPT);
+	shim_diff_teardown(&actual, 0, &changes);
 	assert_int_equal(changes.forward[SHIM_FILTER4], FORWARD_LEAVE);
 	shim_changes_free(&changes);
-	add(&kernel, SHIM_FILTER4, "DOCKER-USER", 8, SHIM_ACCEPT, NULL)->comment =
+	add(&actual, SHIM_FILTER4, "DOCKER-USER", 8, SHIM_ACCEPT, NULL)->comment =
 		SHIM_FORWARD_COMMENT;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER4, true), FORWARD_LEAVE);
-	shim_diff_teardown(&kernel, 0, &changes);
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER4, true), FORWARD_LEAVE);
+	shim_diff_teardown(&actual, 0, &changes);
 	assert_int_equal(changes.forward[SHIM_FILTER4], FORWARD_RESTORE);
 	shim_changes_free(&changes);
-	shim_kernel_free(&kernel);
+	shim_kernel_free(&actual);
 }
 
 /* As Docker up to 22 has it: without DOCKER-USER, and with it later. */
 static void test_forward_policy6(void **state)
 {
 	struct shim_changes changes;
-	struct shim_kernel kernel;
+	struct shim_kernel actual;
 	struct shim_chain *chain;
 
 	(void)state;
-	installed(&kernel);
-	chain = shim_add_chain(&kernel, SHIM_FILTER6, "FORWARD");
+	installed(&actual);
+	chain = shim_add_chain(&actual, SHIM_FILTER6, "FORWARD");
 	chain->base = chain->accepts = true;
 	/* Docker's networks have no other rules there: they live by the policy. */
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, false), FORWARD_LEAVE);
-	shim_add_chain(&kernel, SHIM_FILTER6, "DOCKER");
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, false), FORWARD_DROP);
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_ALLOW_ACCEPT, SHIM_FILTER6, false),
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER6, false), FORWARD_LEAVE);
+	shim_add_chain(&actual, SHIM_FILTER6, "DOCKER");
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER6, false), FORWARD_DROP);
+	assert_int_equal(forward(&actual, FORWARD_POLICY_ALLOW_ACCEPT, SHIM_FILTER6, false),
 			 FORWARD_LEAVE);
-	shim_find_chain(&kernel, SHIM_FILTER6, "FORWARD")->accepts = false;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_LEAVE);
-	shim_diff_teardown(&kernel, 1u << SHIM_FILTER6, &changes);
+	shim_find_chain(&actual, SHIM_FILTER6, "FORWARD")->accepts = false;
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_LEAVE);
+	shim_diff_teardown(&actual, 1u << SHIM_FILTER6, &changes);
 	assert_int_equal(changes.forward[SHIM_FILTER6], FORWARD_RESTORE);
 	assert_int_equal(changes.forward[SHIM_FILTER4], FORWARD_LEAVE);
 	shim_changes_free(&changes);
-	shim_add_chain(&kernel, SHIM_FILTER6, "DOCKER-USER");
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_ACCEPT);
-	add(&kernel, SHIM_FILTER6, "DOCKER-USER", 8, SHIM_ACCEPT, NULL)->comment =
+	shim_add_chain(&actual, SHIM_FILTER6, "DOCKER-USER");
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_ACCEPT);
+	add(&actual, SHIM_FILTER6, "DOCKER-USER", 8, SHIM_ACCEPT, NULL)->comment =
 		SHIM_FORWARD_COMMENT;
-	assert_int_equal(forward(&kernel, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_LEAVE);
-	shim_diff_teardown(&kernel, 0, &changes);
+	assert_int_equal(forward(&actual, FORWARD_POLICY_DROP, SHIM_FILTER6, true), FORWARD_LEAVE);
+	shim_diff_teardown(&actual, 0, &changes);
 	assert_int_equal(changes.forward[SHIM_FILTER6], FORWARD_RESTORE);
 	shim_changes_free(&changes);
-	shim_kernel_free(&kernel);
+	shim_kernel_free(&actual);
 }
 
 int main(void)

@@ -3,9 +3,9 @@
 #ifndef DOCKSIDE_CLI_COMMAND_H
 #define DOCKSIDE_CLI_COMMAND_H
 
-#include "dockside/names/hosts.h"
+#include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
-#include "dockside/table/kernel.h"
+#include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 
 /* Exit statuses (SPEC §5). */
@@ -78,22 +78,22 @@ enum resolve_for {
 };
 
 /* Asks for every name of the policy, both families, with a deadline; logs each that did not answer.
- * The caller frees *ret_hosts, also after an error. Returns 0 or -errno. */
-int resolve_names(const struct policy *policy, enum resolve_for what, struct hosts *ret_hosts,
+ * The caller frees *ret_resolved, also after an error. Returns 0 or -errno. */
+int resolve_names(const struct policy *policy, enum resolve_for what, struct resolved *ret_resolved,
 		  struct err *err);
 
-/* The same for one name, in letters of either case; the only one of *ret_hosts. */
-int resolve_name(const char *name, struct hosts *ret_hosts, struct err *err);
+/* The same for one name, in letters of either case; the only one of *ret_resolved. */
+int resolve_name(const char *name, struct resolved *ret_resolved, struct err *err);
 
 /*
  * Destroys the ipsets of the iptables version, NAME and NAME--seen, if two of these hold: both are there;
  * NAME is an ipset of the policy; its chains were just taken over. Failures are logged: nothing depends
  * on them.
  */
-void remove_old_ipsets(const struct policy *policy, bool took_over);
+void old_install_remove_ipsets(const struct policy *policy, bool took_over);
 
 /* Logs what the iptables version has in the tables of iptables-legacy, which nf_tables does not reach. */
-void warn_of_legacy(void);
+void old_install_warn_of_legacy(void);
 
 /*
  * Has Docker make the networks that are missing, or with RESET=1 all of them anew; prints what was
@@ -112,7 +112,7 @@ int judge_networks_now(const struct options *options, const struct policy *polic
  * to which Docker says that containers are attached, or does not say; logs each. Returns 0 or -errno.
  */
 int find_draining(const struct options *options, const struct policy *policy,
-		  const struct kernel *kernel, struct plan *plan, struct err *err);
+		  const struct actual *kernel, struct plan *plan, struct err *err);
 
 /* Refuses a managed network whose interface name exists and is no bridge: its policy would be
  * enforced on, say, the uplink (SPEC §3). Returns 0 or -errno. */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 
 #define REQUEST_MAX (1u << 20) /* bytes of a request, and of an answer */
 /* Who is not root can only ask for status, metrics and refresh, which say nothing more. */

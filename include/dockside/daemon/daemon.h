@@ -6,7 +6,7 @@
  * containers of removed networks to leave; daemon_docker*.c make networks and ask who is attached;
  * daemon_judged.c knows whether packets reach the rules; daemon_denied.c hears what was refused and looked
  * up; daemon_settings.c makes the host's settings; daemon_files.c keeps the accepted files and compares
- * those on the disk; daemon_ctl.c, daemon_edit.c, daemon_explain.c, daemon_status.c and daemon_metrics.c
+ * those on the disk; daemon_requests.c, daemon_edit.c, daemon_explain.c, daemon_status.c and daemon_metrics.c
  * answer on the socket, and daemon_wait.c answers later. The struct is private to these.
  */
 #ifndef DOCKSIDE_DAEMON_DAEMON_H
@@ -15,9 +15,9 @@
 #include <systemd/sd-event.h>
 
 #include "dockside/cli/command.h"
-#include "dockside/ctl/ctl.h"
-#include "dockside/daemon/repairs.h"
-#include "dockside/enforce/enforce.h"
+#include "dockside/ctl/ctl_server.h"
+#include "dockside/daemon/repair_limit.h"
+#include "dockside/enforce/enforcer.h"
 #include "dockside/enforce/judge.h"
 #include "dockside/kernel/nft_events.h"
 #include "dockside/report/denied.h"
@@ -96,7 +96,7 @@ struct daemon {
 	/* daemon_repair.c */
 	struct nft_events *events;
 	sd_event_source *events_io, *repair_timer;
-	struct repairs repairs;
+	struct repair_limit repairs;
 	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
 	bool repair_waiting;
 	bool repair_table; /* not the shim alone */
@@ -124,16 +124,16 @@ struct daemon {
 	bool settings_made;	   /* they were so once */
 	uint64_t settings_told_ms; /* until then the log has enough about their being turned off */
 
-	/* daemon_ctl.c */
+	/* daemon_requests.c */
 	struct ctl *ctl;
 	struct listing *listings[CTL_CONNECTIONS_MAX]; /* they wait for Docker */
 
 	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* daemon_wait.c */
 
 	/* daemon_status.c */
-	struct kernel counters;
+	struct actual counters;
 	bool counters_failed; /* they could not be read */
-	struct shim_comparison shim;
+	struct reconcile_shim_comparison shim;
 	uint64_t counters_until_ms; /* they are good enough until then */
 
 	/* daemon_metrics.c */
@@ -143,7 +143,7 @@ struct daemon {
 	struct loop_times loop;
 };
 
-/* Milliseconds of CLOCK_MONOTONIC: see enforce.h. */
+/* Milliseconds of CLOCK_MONOTONIC: see enforcer.h. */
 uint64_t daemon_now_ms(const struct daemon *daemon);
 /* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
 int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
@@ -184,7 +184,7 @@ void daemon_own_stop(struct daemon *daemon);
 /* To be opened before anything is loaded, so that nothing that others do goes unseen. */
 int daemon_repair_start(struct daemon *daemon, struct err *err);
 void daemon_repair_stop(struct daemon *daemon);
-/* Reads the events that are there, for enforce_holds() and enforce_policy() to know of them. Where
+/* Reads the events that are there, for enforcer_holds() and enforcer_policy() to know of them. Where
  * there are too many of them, what is known of the table is just not trusted. */
 void daemon_repair_catch_up(struct daemon *daemon);
 /* Puts back at once what others have taken and what waits for its turn: nobody will later. */
@@ -252,11 +252,11 @@ void daemon_docker_orphans(struct daemon *daemon, daemon_orphans_fn fn, void *da
  * is not known. */
 const char *daemon_docker_container(struct daemon *daemon, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
-void daemon_docker_status(struct daemon *daemon, struct json_out *out);
+void daemon_docker_status(struct daemon *daemon, struct json_writer *out);
 struct state_of daemon_docker_state(const struct daemon *daemon);
 /* Members of a network's object; judged NULL: of one that is draining. */
-void daemon_docker_status_network(struct daemon *daemon, struct json_out *out, const char *bridge,
-				  const struct judged *judged);
+void daemon_docker_status_network(struct daemon *daemon, struct json_writer *out,
+				  const char *bridge, const struct judged *judged);
 /* Docker's last word. Borrowed until it is asked again. */
 struct judge_docker daemon_docker_word(const struct daemon *daemon);
 
@@ -267,19 +267,19 @@ void daemon_judged_stop(struct daemon *daemon);
 void daemon_judged_look(struct daemon *daemon);
 /* The running policy's networks as of that look; with kernel, also by their rules in it (NULL: it was not read).
  * judge_result_free(). */
-void daemon_judged_now(const struct daemon *daemon, const struct kernel *kernel,
+void daemon_judged_now(const struct daemon *daemon, const struct actual *actual,
 		       struct judge_result *ret);
 /* Those of them whose packets are not judged: a list of names, the member "not_judged" of an answer. */
 void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
-		       struct json_out *out);
+		       struct json_writer *out);
 /* Names of networks whose packets are not judged, as of the last look: "ds-a, ds-b"; "" for none. The
  * caller frees it. */
 char *daemon_judged_names(const struct daemon *daemon);
-/* An alarm, as of the last look: names leave networks as DNS questions (resolver.h); NULL: none. Borrowed
+/* An alarm, as of the last look: names leave networks as DNS questions (docker_resolver.h); NULL: none. Borrowed
  * until the next look. */
 const char *daemon_judged_dns(const struct daemon *daemon);
 /* Containers that are on other networks, too: a list of lines, the member "legs" of `status`. */
-void daemon_judged_status_legs(const struct daemon *daemon, struct json_out *out);
+void daemon_judged_status_legs(const struct daemon *daemon, struct json_writer *out);
 
 /* Listens to what is refused, if it does not yet, and opens the file for it anew. */
 void daemon_denied_reload(struct daemon *daemon);
@@ -297,7 +297,7 @@ uint64_t daemon_denied_lost(const struct daemon *daemon);
 bool daemon_denied_knows(const struct daemon *daemon, const char *network, struct err *err);
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon *daemon, const struct request *request,
-			  struct json_out *out);
+			  struct json_writer *out);
 /* The name under which the network last looked up the address; and up to max addresses that it looked up under
  * the name, in lower case. */
 const char *daemon_denied_looked_up(const struct daemon *daemon, const char *bridge,
@@ -317,13 +317,13 @@ int daemon_files_fall_back(struct daemon *daemon, const char *why);
 /* The alarm's text while the last accepted configuration is enforced instead of the files; else NULL.
  * Borrowed. */
 const char *daemon_files_alarm(const struct daemon *daemon);
-void daemon_files_status(struct daemon *daemon, struct json_out *out);
+void daemon_files_status(struct daemon *daemon, struct json_writer *out);
 /* How the files differ from what runs, by the last daemon_files_status(): "edited", "faulty"; NULL: not. */
 const char *daemon_files_drift(const struct daemon *daemon);
 void daemon_files_stop(struct daemon *daemon);
 
-int daemon_ctl_start(struct daemon *daemon, struct err *err);
-void daemon_ctl_stop(struct daemon *daemon);
+int daemon_requests_start(struct daemon *daemon, struct err *err);
+void daemon_requests_stop(struct daemon *daemon);
 
 /* Answers a request that changes the files. */
 void daemon_edit(struct daemon *daemon, struct ctl_request *request);
@@ -342,13 +342,13 @@ void daemon_wait_gone(struct daemon *daemon, const struct ctl_request *request);
 void daemon_explain(struct daemon *daemon, struct ctl_request *request);
 
 /* The answer to `status`. */
-void daemon_status(struct daemon *daemon, struct json_out *out);
+void daemon_status(struct daemon *daemon, struct json_writer *out);
 /* Forgets what it has read for that: another policy runs, or none. */
 void daemon_status_forget(struct daemon *daemon);
 /* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */
-const struct kernel *daemon_counters(struct daemon *daemon);
+const struct actual *daemon_counters(struct daemon *daemon);
 
 /* The answer to `metrics`, from line `from` on. */
-void daemon_metrics(struct daemon *daemon, uint64_t from, struct json_out *out);
+void daemon_metrics(struct daemon *daemon, uint64_t from, struct json_writer *out);
 
 #endif

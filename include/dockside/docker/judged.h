@@ -9,9 +9,9 @@
 #ifndef DOCKSIDE_DOCKER_JUDGED_H
 #define DOCKSIDE_DOCKER_JUDGED_H
 
-#include "dockside/docker/engine.h"
-#include "dockside/docker/networks.h"
-#include "dockside/table/kernel.h"
+#include "dockside/docker/docker_parse.h"
+#include "dockside/docker/docker_wanted.h"
+#include "dockside/table/actual.h"
 
 enum judged_state {
 	JUDGED_ENFORCED,
@@ -45,10 +45,10 @@ enum judged_rules {
 
 /* What is known of a configured network. Borrowed. */
 struct judged_facts {
-	const struct networks_wanted *wanted;
-	const struct engine_networks *docker; /* Docker's last word; NULL: it has never said */
+	const struct docker_wanted *wanted;
+	const struct docker_networks *docker; /* Docker's last word; NULL: it has never said */
 	bool docker_failed;		      /* it is there and does not answer */
-	const struct engine_legs *legs;	      /* NULL: not known */
+	const struct docker_legs *legs;	      /* NULL: not known */
 	enum judged_link link;
 	const char *master; /* JUDGED_LINK_ENSLAVED: the other interface */
 	const char *
@@ -74,7 +74,7 @@ bool judged_equal(const struct judged *a, const struct judged *b);
 char *judged_sentence(const char *network, const struct judged *judged);
 
 /* Whether the kernel's table, as it was read, dispatches a bridge to the chain that the plan has for it. */
-bool judged_dispatched(const struct plan *plan, const struct kernel *kernel, const char *bridge);
+bool judged_dispatched(const struct plan *plan, const struct actual *actual, const char *bridge);
 
 /* Receives a line; text is borrowed. */
 typedef void (*judged_leg_fn)(void *data, const char *text);
@@ -84,7 +84,7 @@ typedef void (*judged_leg_fn)(void *data, const char *text);
  * the dockside container, which is meant to be on all of them. judged: by network of the list. Returns how many
  * there are.
  */
-size_t judged_legs(const struct networks_list *list, const struct judged *judged,
-		   const struct engine_legs *legs, judged_leg_fn fn, void *data);
+size_t judged_legs(const struct docker_wanted_list *list, const struct judged *judged,
+		   const struct docker_legs *legs, judged_leg_fn fn, void *data);
 
 #endif

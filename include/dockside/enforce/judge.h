@@ -14,15 +14,15 @@ struct judge_result {
 
 /* What Docker says; all of it may be absent (judged.h). */
 struct judge_docker {
-	const struct engine_networks *networks;
-	const struct engine_legs *legs;
+	const struct docker_networks *networks;
+	const struct docker_legs *legs;
 	bool failed;
 };
 
 /* The rules are taken to be in the kernel. Does not log. */
-void judge_networks(const struct networks_list *list, const struct judge_docker *docker,
+void judge_networks(const struct docker_wanted_list *list, const struct judge_docker *docker,
 		    struct judge_result *ret);
-/* Where a Docker runs: whether names leave networks as DNS questions (resolver.h), by the host's files. The
+/* Where a Docker runs: whether names leave networks as DNS questions (docker_resolver.h), by the host's files. The
  * caller frees it. */
 char *judge_dns(const struct policy *policy);
 void judge_result_free(struct judge_result *result);

@@ -4,7 +4,7 @@
 #define DOCKSIDE_KERNEL_NFT_READ_H
 
 #include "dockside/base/err.h"
-#include "dockside/table/kernel.h"
+#include "dockside/table/actual.h"
 #include "dockside/table/rule_text.h"
 
 /* A netlink socket of its own; nothing here writes to the kernel. */
@@ -18,17 +18,17 @@ void nft_reader_close(struct nft_reader *reader);
  * Reads the whole table, all of it at one generation of the ruleset: begins again when somebody
  * changes the ruleset meanwhile. A missing table is no error. Returns 0 or -errno.
  */
-int nft_read_table(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err);
+int nft_read_table(struct nft_reader *reader, struct actual *ret_actual, struct err *err);
 
 /* Reads the table's objects alone, which are few. A missing table has none. Returns 0 or -errno. */
-int nft_read_objects(struct nft_reader *reader, struct kernel *ret_kernel, struct err *err);
+int nft_read_objects(struct nft_reader *reader, struct actual *ret_actual, struct err *err);
 
 /*
  * Reads the rules of these chains again, and after them the generation: kernel is of one state if it
  * is what the caller expects. Returns 0 or -errno.
  */
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
-		    struct kernel *kernel, struct err *err);
+		    struct actual *actual, struct err *err);
 
 /* The ruleset's generation (NFT_MSG_GETGEN), which each commit of anybody raises by one. */
 int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err);

@@ -7,7 +7,7 @@
 #ifndef DOCKSIDE_NAMES_NAMES_H
 #define DOCKSIDE_NAMES_NAMES_H
 
-#include "dockside/names/hosts.h"
+#include "dockside/names/resolved.h"
 
 #define NAME_ASK_MIN_MS 5000  /* a name is asked at most this often */
 #define NAME_TRIES 3	      /* a name that never resolved goes before others so many times */
@@ -24,7 +24,7 @@ struct known_addr {
 
 /* What has come of asking for one family of a name. */
 struct name_family {
-	enum host_state state; /* of the last answer */
+	enum resolved_state state; /* of the last answer */
 	struct {
 		bool set;
 		struct ipaddr addr;
@@ -83,7 +83,7 @@ void names_init(struct names *names, unsigned refresh_s, unsigned stale_s);
 void names_free(struct names *names);
 
 /* From now on these names: those that stay keep what is known of them, new ones are due at once. */
-void names_configure(struct names *names, const struct hosts *wanted, uint64_t now_ms);
+void names_configure(struct names *names, const struct resolved *wanted, uint64_t now_ms);
 struct name *names_find(const struct names *names, const char *name);
 
 /* An address that the kernel holds for a name, found at the start. remaining_ms is what is left of its
@@ -138,8 +138,8 @@ bool name_asking(const struct name *name);
 /* Forgets addresses whose time is up; whether there were any. */
 bool names_expire(struct names *names, uint64_t now_ms);
 
-/* What compile_policy() wants to know, for the names of a policy (hosts_collect()), timeouts
+/* What compile_policy() wants to know, for the names of a policy (resolved_collect()), timeouts
  * included: of all of them, or of those that were touched since then. */
-void names_fill_hosts(const struct names *names, struct hosts *hosts, uint64_t since_ms);
+void names_fill_resolved(const struct names *names, struct resolved *resolved, uint64_t since_ms);
 
 #endif

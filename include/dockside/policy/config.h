@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 #include "dockside/policy/model.h"
 
 /*

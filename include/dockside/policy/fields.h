@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 #include "dockside/policy/model.h"
 
 /* Networks and rules together. Far beyond what a kernel could load in reasonable time, and low

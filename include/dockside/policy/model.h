@@ -31,7 +31,7 @@ enum dest {
 	DEST_ALL,
 	DEST_CIDR,
 	DEST_IP,
-	DEST_HOST,
+	DEST_HOSTNAME,
 	DEST_IPSET,
 };
 
@@ -52,7 +52,8 @@ struct rule {
 	struct icmp_type icmp4, icmp6; /* PROTO_ICMP only */
 	enum dest to;
 	struct prefix cidr; /* DEST_CIDR; DEST_IP and a literal `host` as full-length prefix */
-	const char *host; /* DEST_HOST: a name in lower case (a literal address becomes DEST_IP) */
+	const char *
+		hostname; /* DEST_HOSTNAME: a name in lower case (a literal address becomes DEST_IP) */
 	size_t ipset;	  /* DEST_IPSET: index into policy.ipsets */
 	const char *comment; /* at most COMMENT_MAX bytes, no '"' or control characters; or NULL */
 	size_t index;	     /* in the list of the file, which has separators too: "egress[2]" */
@@ -89,8 +90,8 @@ struct network {
 	size_t n_egress;
 	struct nat_rule *nat;
 	size_t n_nat;
-	struct rule *host; /* rules for the Docker host itself; `to` is always DEST_ALL */
-	size_t n_host;
+	struct rule *host_rules; /* rules for the Docker host itself; `to` is always DEST_ALL */
+	size_t n_host_rules;
 	struct loc loc;				      /* its object in network-config */
 	struct loc name_loc, subnet_loc, subnet6_loc; /* no place when absent or unreadable */
 	struct loc mode_loc;			      /* no place unless audit */

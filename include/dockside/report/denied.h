@@ -28,7 +28,7 @@
 #define DOCKSIDE_REPORT_DENIED_H
 
 #include "dockside/base/addr.h"
-#include "dockside/json/json_out.h"
+#include "dockside/json/json_write.h"
 #include "dockside/names/allowed.h"
 #include "dockside/names/names.h"
 #include "dockside/table/plan.h"
@@ -136,7 +136,7 @@ struct denied_query {
  * are further ones already, "missed": number of events after query->after that are forgotten.
  */
 void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
-		      struct json_out *out);
+		      struct json_writer *out);
 
 /* ---- what was not told ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answer to a question about packets, as the JSON that ctl.h describes. */
+/* The answer to a question about packets, as the JSON that ctl_server.h describes. */
 #ifndef DOCKSIDE_REPORT_EXPLAIN_JSON_H
 #define DOCKSIDE_REPORT_EXPLAIN_JSON_H
 

@@ -3,7 +3,7 @@
 #ifndef DOCKSIDE_REPORT_LEARN_H
 #define DOCKSIDE_REPORT_LEARN_H
 
-#include "dockside/json/json_src.h"
+#include "dockside/json/json_parse.h"
 #include "dockside/policy/model.h"
 
 /* Connections of a kind: to one destination, by one protocol. */

@@ -9,7 +9,7 @@
 #include "dockside/docker/judged.h"
 #include "dockside/names/names.h"
 #include "dockside/report/denied.h"
-#include "dockside/table/kernel.h"
+#include "dockside/table/actual.h"
 
 struct traffic {
 	uint64_t packets, bytes;
@@ -26,7 +26,7 @@ struct network_traffic {
  * Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one;
  * but of networks that are draining and that only the kernel has.
  */
-struct network_traffic network_count(const struct plan *plan, const struct kernel *kernel,
+struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge);
 
 /* ---- how long the event loop is busy at a time ---- */
@@ -80,7 +80,7 @@ struct metrics_state {
 	uint64_t ended; /* connections that were opened without our rules */
 	bool repaired;	/* ever */
 	uint64_t repair_ms;
-	bool repairs_limited, repair_waiting;
+	bool repair_limit_limited, repair_waiting;
 	size_t alarms;
 	struct state_of shim_ip, shim_ip6, docker;
 	const struct loop_times *loop;
@@ -134,7 +134,7 @@ struct metrics {
 
 /* metrics_free() when done. */
 void metrics_collect(const struct policy *policy, const struct plan *plan,
-		     const struct kernel *kernel, const struct names *names,
+		     const struct actual *actual, const struct names *names,
 		     const struct metrics_state *state, struct metrics *ret_metrics);
 void metrics_free(struct metrics *metrics);
 

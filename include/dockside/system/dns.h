@@ -7,7 +7,7 @@
 #define DOCKSIDE_SYSTEM_DNS_H
 
 #include "dockside/base/err.h"
-#include "dockside/names/hosts.h"
+#include "dockside/names/resolved.h"
 
 /* A resolver for an event loop. */
 struct dns;
@@ -49,9 +49,9 @@ bool dns_scarce(const struct dns *dns);
 void dns_trouble(const struct dns *dns, struct buf *ret_text);
 
 /*
- * Asks for every HOST_UNASKED family of all hosts at once; returns when all have answered or
- * timeout_ms has passed (what has no answer by then is HOST_FAILED). Returns 0 or -errno.
+ * Asks for every RESOLVED_UNASKED family of all hosts at once; returns when all have answered or
+ * timeout_ms has passed (what has no answer by then is RESOLVED_FAILED). Returns 0 or -errno.
  */
-int dns_resolve_all(struct hosts *hosts, unsigned timeout_ms, struct err *err);
+int dns_resolve_all(struct resolved *resolved, unsigned timeout_ms, struct err *err);
 
 #endif

@@ -10,7 +10,7 @@
  * Compiles a checked policy. Hostname-backed sets hold the addresses that hosts knows, as permanent
  * elements. The plan borrows both; free it with plan_free().
  */
-void compile_policy(const struct policy *policy, const struct hosts *hosts,
+void compile_policy(const struct policy *policy, const struct resolved *resolved,
 		    const struct plan_options *options, struct plan *ret_plan);
 
 /* Makes a set's elements again of its literals and of what its hosts say now; timeout_s as in struct

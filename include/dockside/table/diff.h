@@ -11,7 +11,7 @@
 #ifndef DOCKSIDE_TABLE_DIFF_H
 #define DOCKSIDE_TABLE_DIFF_H
 
-#include "dockside/table/kernel.h"
+#include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 
 enum change_kind {
@@ -26,7 +26,7 @@ struct chain_change {
 	enum change_kind kind;
 	const char *name;
 	const struct plan_chain *want;	 /* NULL for CHANGE_DELETE */
-	const struct kernel_chain *have; /* NULL for CHANGE_ADD */
+	const struct actual_chain *have; /* NULL for CHANGE_ADD */
 	bool certain; /* CHANGE_REWRITE: no need to look whether the rules really differ */
 };
 
@@ -45,7 +45,7 @@ struct set_change {
 	enum change_kind kind;
 	const char *name;
 	const struct plan_set *want;   /* NULL for CHANGE_DELETE */
-	const struct kernel_set *have; /* NULL for CHANGE_ADD */
+	const struct actual_set *have; /* NULL for CHANGE_ADD */
 	struct elem_change *elems;     /* CHANGE_NONE only */
 	size_t n_elems;
 	size_t cap_elems;
@@ -62,7 +62,7 @@ struct object_change {
 struct changes {
 	struct arena arena; /* comments that are neither the plan's nor the kernel's */
 	const struct plan *plan;
-	const struct kernel *kernel;
+	const struct actual *actual;
 	bool table; /* it is missing or dormant */
 	bool anew;  /* the table goes first: kernel is one without it */
 	struct chain_change *chains;
@@ -81,7 +81,7 @@ struct changes {
  * stays once DNS has stopped returning it (SPEC §4). The set `fingerprint` itself is compared only as
  * far as its declaration goes.
  */
-void diff_plan(const struct plan *plan, const struct kernel *kernel, unsigned stale_ttl_s,
+void diff_plan(const struct plan *plan, const struct actual *actual, unsigned stale_ttl_s,
 	       struct changes *ret_changes);
 
 /* The part of diff_plan() that is about objects. */
@@ -89,17 +89,17 @@ void diff_objects(struct changes *changes);
 
 /* Fills the plan's set `fingerprint` from what the kernel holds, and compares that set alone. The
  * elements' comments live in the plan's arena. */
-void diff_fingerprints(struct plan *plan, const struct kernel *kernel, struct changes *ret_changes);
+void diff_fingerprints(struct plan *plan, const struct actual *actual, struct changes *ret_changes);
 
 /* The FORWARD policies that were ACCEPT before us, by the record in the kernel's `fingerprint`: bits
  * 1 << enum shim_table. */
-unsigned diff_forward_was_accept(const struct kernel *kernel);
+unsigned diff_forward_was_accept(const struct actual *actual);
 
 /*
  * Closes, in the plan, the draining networks of which the kernel has the only copy and no longer has it:
  * everything from their bridges is refused. To be called before diff_plan().
  */
-void diff_close_lost(struct plan *plan, const struct kernel *kernel);
+void diff_close_lost(struct plan *plan, const struct actual *actual);
 
 /*
  * Once the kernel has a NAT base chain of ours, it is to stay until teardown, even if no network has nat rules
@@ -108,7 +108,7 @@ void diff_close_lost(struct plan *plan, const struct kernel *kernel);
  * for IPv4, but not always for IPv6.) Returns whether it was added to the plan, which then is to be hashed
  * again. To be called before diff_plan().
  */
-bool diff_keep_nat(struct plan *plan, const struct kernel *kernel);
+bool diff_keep_nat(struct plan *plan, const struct actual *actual);
 
 /* For diff.c: what a draining network uses of the chains and NAT maps that the kernel alone has: its own,
  * and chains that are shared. */

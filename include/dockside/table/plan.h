@@ -2,7 +2,7 @@
 /*
  * Layer 3: `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
  * that it came from. What the kernel holds is described by the same set and base chain structs, so
- * that the two can be compared; see kernel.h.
+ * that the two can be compared; see actual.h.
  */
 #ifndef DOCKSIDE_TABLE_PLAN_H
 #define DOCKSIDE_TABLE_PLAN_H
@@ -10,7 +10,7 @@
 #include "dockside/base/addr.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/names/hosts.h"
+#include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
 
 #define TABLE_NAME "dockside"
@@ -215,8 +215,9 @@ struct elem {
 	uint64_t expires_ms;	 /* in the kernel: what is left of the timeout */
 	uint64_t packets, bytes; /* in the kernel: of its counter, if it has one */
 	const struct origin *origin;
-	const struct host *host; /* a NAT target that is a name (whose address may be unknown) */
-	bool unresolved;	 /* such a name has no address: data is only its port */
+	const struct resolved_name
+		*name;	 /* a NAT target that is a name (whose address may be unknown) */
+	bool unresolved; /* such a name has no address: data is only its port */
 };
 
 struct plan_set {
@@ -228,8 +229,8 @@ struct plan_set {
 	bool limit; /* each element matches LOOKUPS_RATE packets a second */
 	const char *comment;
 	/* Hostnames whose addresses it holds, sorted by name; none: its content is all in elems. */
-	const struct host **hosts;
-	size_t n_hosts;
+	const struct resolved_name **names;
+	size_t n_names;
 	bool opens; /* a rule that allows looks into it: it has no addresses of names that open nothing */
 	struct elem *elems; /* sorted by key, disjoint */
 	size_t n_elems;

@@ -71,14 +71,14 @@ struct shim_kernel {
 };
 
 /* The last chain added of that table and name, or NULL. */
-struct shim_chain *shim_find_chain(const struct shim_kernel *kernel, enum shim_table table,
+struct shim_chain *shim_find_chain(const struct shim_kernel *actual, enum shim_table table,
 				   const char *name);
-struct shim_chain *shim_add_chain(struct shim_kernel *kernel, enum shim_table table,
+struct shim_chain *shim_add_chain(struct shim_kernel *actual, enum shim_table table,
 				  const char *name);
 struct shim_rule *shim_add_rule(struct shim_chain *chain);
 /* Whether DOCKER-USER (or NULL) has the rule that goes with a FORWARD policy that we changed. */
 bool shim_has_forward_rule(const struct shim_chain *user);
-void shim_kernel_free(struct shim_kernel *kernel);
+void shim_kernel_free(struct shim_kernel *actual);
 
 /* In the order in which they are done. */
 enum shim_op_kind {
@@ -124,10 +124,10 @@ struct shim_changes {
  * Compares. A plan without networks wants none of it. was_accept: the tables of which it is on record that the
  * FORWARD policy was ACCEPT before we changed it (plan.h), bits 1 << table.
  */
-void shim_diff(const struct plan *plan, const struct shim_kernel *kernel, unsigned was_accept,
+void shim_diff(const struct plan *plan, const struct shim_kernel *actual, unsigned was_accept,
 	       struct shim_changes *ret_changes);
 /* What it takes to remove everything of ours; the iptables version's is not. */
-void shim_diff_teardown(const struct shim_kernel *kernel, unsigned was_accept,
+void shim_diff_teardown(const struct shim_kernel *actual, unsigned was_accept,
 			struct shim_changes *ret_changes);
 /* Whether no FORWARD policy is to be changed, nor what goes with it. */
 bool shim_leaves_forward(const struct shim_changes *changes);
@@ -141,7 +141,7 @@ enum shim_state {
 };
 
 /* Of one of the filter tables. */
-enum shim_state shim_state(const struct shim_kernel *kernel, const struct shim_changes *changes,
+enum shim_state shim_state(const struct shim_kernel *actual, const struct shim_changes *changes,
 			   enum shim_table table);
 /* "installed", … */
 const char *shim_state_name(enum shim_state state);

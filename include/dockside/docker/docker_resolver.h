@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether containers' questions to DNS get around their network's rules. The resolver that Docker
+ * has in each container (127.0.0.11) asks the host's resolvers. It does so from the container's network
+ * namespace, where the rules judge it, but for those on the host's loopback, which it asks from the host's
+ * (seen with 20.10): then every name reaches the host's resolver, and the servers that it asks.
+ */
+#ifndef DOCKSIDE_DOCKER_DOCKER_RESOLVER_H
+#define DOCKSIDE_DOCKER_DOCKER_RESOLVER_H
+
+#include "dockside/base/addr.h"
+#include "dockside/policy/model.h"
+
+/* The first resolver on a loopback address in the text of a resolv.conf; false: there is none. */
+bool resolver_on_loopback(const char *resolv_conf, char ret_addr[ADDR_STRLEN]);
+
+/* Whether the text of Docker's daemon.json gives it resolvers, and none on a loopback address. */
+bool resolver_of_docker(const char *daemon_json);
+
+/* Of the networks whose rules deny by default, and do not allow DNS to everywhere, while Docker asks
+ * `addr`: a line, which the caller frees; NULL: there are none. */
+char *resolver_leak(const struct policy *policy, const char *addr);
+
+#endif

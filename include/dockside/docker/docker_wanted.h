@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy's networks against those that Docker has (SPEC §9).
+ */
+#ifndef DOCKSIDE_DOCKER_DOCKER_WANTED_H
+#define DOCKSIDE_DOCKER_DOCKER_WANTED_H
+
+#include "dockside/docker/docker_parse.h"
+#include "dockside/policy/model.h"
+
+/* Who is the dockside container on a network. */
+struct docker_wanted_identity {
+	bool has_ip, has_ip6, has_mac;
+	struct ipaddr ip, ip6;
+	uint8_t mac[6];
+	bool policed; /* the network's policy is for it, too */
+};
+
+/* A network as the configuration wants it; every one is wanted, managed or not. */
+struct docker_wanted {
+	const char *name, *bridge;
+	bool managed;
+	bool audit;
+	struct prefix subnet, subnet6;
+	bool has_subnet6;
+	struct ipaddr gateway;
+	bool has_mtu;
+	uint16_t mtu;
+	struct docker_wanted_identity identity;
+};
+
+/* A copy, so that it outlives the policy. Zero-initialise; docker_wanted_list_free(). */
+struct docker_wanted_list {
+	struct arena arena;
+	struct docker_wanted *items; /* in the policy's order */
+	size_t n;
+};
+
+void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_list *ret);
+void docker_wanted_list_free(struct docker_wanted_list *list);
+/* By Docker's name, or NULL. */
+const struct docker_wanted *docker_wanted_find(const struct docker_wanted_list *list,
+					       const char *name);
+
+enum networks_property {
+	DOCKER_WANTED_DRIVER,
+	DOCKER_WANTED_BRIDGE, /* the rules, which go by its name, are not for what runs there */
+	DOCKER_WANTED_SUBNET,
+	DOCKER_WANTED_GATEWAY,
+	DOCKER_WANTED_SUBNET6,
+	DOCKER_WANTED_MTU, /* also where the configuration says nothing, and Docker not the default */
+};
+#define DOCKER_WANTED_PROPERTIES (DOCKER_WANTED_MTU + 1)
+
+struct docker_wanted_difference {
+	enum networks_property property;
+	char *text; /* "its subnet is 10.0.0.0/24 in Docker, 172.20.2.0/24 in the configuration" */
+};
+
+/* What is other in Docker; returns how many, and the caller frees the texts. */
+size_t docker_wanted_compare(const struct docker_wanted *wanted,
+			     const struct docker_network *network,
+			     struct docker_wanted_difference ret[DOCKER_WANTED_PROPERTIES]);
+
+/* The body of POST /networks/create; the caller frees it. */
+char *docker_wanted_creation(const struct docker_wanted *wanted);
+
+/* Whether a network of Docker's is named like ours ("ds-…") and not configured. */
+bool docker_wanted_orphan(const struct docker_wanted_list *list,
+			  const struct docker_network *network);
+
+/* Whether a container is the dockside container of a network, by all that is configured for it. */
+bool docker_wanted_is_dockside(const struct docker_container *container,
+			       const struct docker_wanted_identity *identity);
+
+/*
+ * Where Docker says that the container with dockside_ip or dockside_ip6 has another MAC address than
+ * dockside_mac: what that means and what to do, for the caller to free. NULL where it does not.
+ */
+char *docker_wanted_other_mac(const struct docker_wanted_identity *identity,
+			      const struct docker_containers *containers);
+
+/*
+ * How many containers keep a removed network's policy in force (SPEC §8): all but the dockside
+ * container, which sits on every network for good and whose traffic the policy does not judge. It
+ * is the one that has every address that is configured for it, by Docker's word; where it is
+ * policed, or nothing is known of it (NULL), it counts like any other.
+ */
+size_t docker_wanted_count_attached(const struct docker_containers *containers,
+				    const struct docker_wanted_identity *identity);
+
+#endif

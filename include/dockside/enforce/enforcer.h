@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A configuration in force: the policy, what is known of its names, the plan that both
+ * make, and the kernel that is to hold it. Knows no event loop; time is a parameter, in milliseconds of
+ * CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it stands still while the
+ * machine sleeps. By a clock that goes on, all addresses would have run out when it wakes up.
+ */
+#ifndef DOCKSIDE_ENFORCE_ENFORCER_H
+#define DOCKSIDE_ENFORCE_ENFORCER_H
+
+#include "dockside/enforce/known.h"
+#include "dockside/enforce/reconcile.h"
+#include "dockside/kernel/nft_sets.h"
+#include "dockside/names/names.h"
+#include "dockside/table/plan.h"
+
+/* A policy with the plan that it makes. On the heap: its parts point into each other. */
+struct running {
+	unsigned refs;	      /* of draining networks */
+	struct policy policy; /* config_load() or config_parse() fills it in */
+	bool from_files;      /* as they are, not from a request */
+	struct diags diags;   /* what there was to say about them */
+	struct resolved resolved;
+	struct plan plan;
+};
+
+struct running *running_new(void);
+void running_free(struct running *running);
+
+/* A network that is no longer configured and still enforced (SPEC §8). */
+struct draining {
+	char *bridge;
+	struct running *from; /* that has its policy; NULL: only the kernel has */
+	bool occupied;	      /* the caller's: somebody was attached */
+	uint64_t empty_ms;    /* the caller's: since when nobody is any more; 0: somebody is */
+};
+
+/* The network as it was configured, in the policy that it is from; NULL: only the kernel has that. */
+const struct network *draining_network(const struct draining *draining);
+/* Docker's name, or where nobody knows it the bridge's. */
+const char *draining_name(const struct draining *draining);
+
+struct enforcer {
+	struct nft_reader *reader;
+	struct nft_loader *loader;
+	struct nft_sets *sets;
+	struct names names;
+	struct never never;	 /* of the running policy, or of one that is about to */
+	struct running *running; /* NULL before the first enforcer_policy() */
+	unsigned stale_s;
+	struct plan_options options;
+	const char *docker; /* where it would listen */
+	struct draining *draining;
+	size_t n_draining;
+	struct known trust;  /* in known */
+	struct actual known; /* what the kernel holds, but see enforcer.c */
+	unsigned known_uses;
+};
+
+/* Borrows docker, the path of its socket. Returns 0 or -errno. */
+int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
+		  const struct plan_options *options, const char *docker, struct err *err);
+void enforcer_close(struct enforcer *enforcer);
+
+/*
+ * Whether the kernel surely holds what the running policy says, without having to be read: if all
+ * events of the kernel have been told to trust.
+ */
+bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
+
+/*
+ * Makes the kernel hold a checked policy, which takes the place of the running one; at the start
+ * takes over the addresses that the kernel holds for its names. On success candidate is the
+ * enforcer's, and the policy that ran before (or NULL) the caller's; on an error candidate stays the
+ * caller's and everything is as it was. Returns 0 or -errno.
+ */
+int enforcer_policy(struct enforcer *enforcer, struct running *candidate, uint64_t now_ms,
+		    struct running **ret_before, struct reconcile_result *ret_result,
+		    struct err *err);
+
+/*
+ * From the next enforcement on, the last policy of a network that is no longer configured stays in
+ * force on its bridge (SPEC §8); the addresses of its sets become permanent, as nobody asks for its
+ * names any more. To be called while the policy that has it runs.
+ */
+void enforce_drain(struct enforcer *enforcer, const char *bridge);
+/* For enforcer.c: makes the plan again, draining networks included. */
+void enforcer_compile(struct enforcer *enforcer, struct running *running);
+/* Networks that the running policy has drain no more. */
+void enforce_drain_configured(struct enforcer *enforcer);
+/* For enforcer.c: networks that the kernel has and the policy has not drain, if they did before or if
+ * Docker runs, which then says whether they are to go on. */
+void enforce_drain_adopt(struct enforcer *enforcer, const struct actual *actual,
+			 const struct policy *policy);
+/* The draining network of that bridge, or name, in letters of either case; NULL if there is none. */
+struct draining *enforce_draining(const struct enforcer *enforcer, const char *name);
+/* Its containers have left: the next enforcement takes away what is left of it. */
+void enforce_drained(struct enforcer *enforcer, const char *bridge);
+
+/* Compares the kernel with the running policy and repairs what differs. */
+int enforcer_again(struct enforcer *enforcer, uint64_t now_ms, struct reconcile_result *ret_result,
+		   struct err *err);
+
+/* The same for the shim in Docker's tables alone (shim.h). *ret_changed: it was not as it must be. */
+int enforcer_shim(struct enforcer *enforcer, bool *ret_changed, struct err *err);
+
+/* Only compares it; reconcile_shim_comparison_free() when done. */
+int enforcer_compare_shim(struct enforcer *enforcer,
+			  struct reconcile_shim_comparison *ret_comparison, struct err *err);
+
+/* Only compares, against a plan that is made anew. */
+int enforcer_compare(struct enforcer *enforcer, uint64_t now_ms, struct comparison *ret_comparison,
+		     struct err *err);
+
+/* The host's own addresses, which names never open; to be told at the start, and of each change. Whether names have
+ * an address for which that changes something: the kernel learns of it with the next enforcer_names(). */
+bool enforcer_own(struct enforcer *enforcer, const struct ipaddr *addrs, size_t n, uint64_t now_ms);
+
+/* An answer of the resolver. The kernel learns of it with the next enforcer_names(). */
+void enforcer_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);
+
+/*
+ * Brings the sets and NAT maps up to date with the names that were touched since since_ms: elements
+ * come, are renewed, go, in one transaction. Returns 0; or -errno, and then what the kernel holds is
+ * not what we believe: enforcer_again() is called for.
+ */
+int enforcer_names(struct enforcer *enforcer, uint64_t since_ms, uint64_t now_ms, struct err *err);
+
+/* Makes every address that the sets hold permanent: nobody will renew them (SPEC §4). */
+int enforcer_release(struct enforcer *enforcer, uint64_t now_ms, struct err *err);
+
+#endif

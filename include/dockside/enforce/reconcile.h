@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes the kernel hold what a plan says: read, compare, load the difference, record what
+ * was loaded.
+ */
+#ifndef DOCKSIDE_ENFORCE_RECONCILE_H
+#define DOCKSIDE_ENFORCE_RECONCILE_H
+
+#include "dockside/enforce/reconcile_shim.h"
+#include "dockside/kernel/nft_load.h"
+#include "dockside/kernel/nft_read.h"
+#include "dockside/kernel/nft_sets.h"
+#include "dockside/table/diff.h"
+
+/* The rules of a chain that is rewritten, as libnftnl prints their expressions. */
+struct chain_texts {
+	struct rule_texts want;
+	struct rule_texts have;
+};
+
+/* What the kernel holds against a plan. Borrows the plan; reconcile_comparison_free() when done. */
+struct comparison {
+	struct actual actual;
+	struct changes changes;
+	struct chain_texts *texts; /* by index of changes.chains; of CHANGE_REWRITE only */
+	struct reconcile_shim_comparison shim; /* what we have in Docker's tables */
+	struct actual nothing; /* what the changes are relative to where the table goes first */
+	bool assumed;	       /* kernel was not read for this: somebody knew */
+};
+
+enum compare_depth {
+	COMPARE_CHAINS,
+	COMPARE_RULES, /* texts for all rewritten chains */
+};
+
+/*
+ * Reads the table and compares. Chains whose fingerprint is missing or wrong are compared rule by rule with what libnftables makes
+ * of our rules, so that a table that `nft -f` loaded is recognised. Returns 0 or -errno.
+ */
+int reconcile_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
+		      unsigned stale_ttl_s, enum compare_depth depth,
+		      struct comparison *ret_comparison, struct err *err);
+void reconcile_comparison_free(struct comparison *comparison);
+/* Nothing differs. */
+bool reconcile_comparison_empty(const struct comparison *comparison);
+
+struct reconcile_result {
+	bool changed;  /* anything but fingerprints was written */
+	bool recorded; /* fingerprints were */
+	size_t n_chains, n_sets, n_elems, n_objects;
+	bool shim;	/* the shim was put right */
+	bool took_over; /* from the iptables version: its ipsets are to go, too */
+};
+
+/* Borrowed. */
+struct reconcile_sockets {
+	struct nft_reader *reader;
+	struct nft_loader *loader;
+	struct nft_sets *sets;
+};
+
+/*
+ * Makes the kernel hold the plan, in one transaction; a second one records the fingerprints. Writes nothing
+ * where nothing differs. known is what the kernel holds at the generation known->genid; that 0: not
+ * known, it is read. Afterwards known is what the kernel holds now, or empty after an error and where
+ * somebody else's transaction came in between; actual_free() when done. Returns 0 or -errno; after an
+ * error the kernel holds what it held.
+ */
+int reconcile_apply(const struct reconcile_sockets *sockets, struct plan *plan,
+		    unsigned stale_ttl_s, struct actual *known, struct reconcile_result *ret_result,
+		    struct err *err);
+
+#endif

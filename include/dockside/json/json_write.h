@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Values as JSON text. json_parse() reads back whatever is written here, unless it is nested
+ * too deep: control characters in strings become blanks, and bytes that are not UTF-8 U+FFFD.
+ */
+#ifndef DOCKSIDE_JSON_JSON_WRITE_H
+#define DOCKSIDE_JSON_JSON_WRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dockside/json/json_parse.h"
+
+/*
+ * A value that is being written, on one line without blanks. key is the member's in an object, NULL
+ * in an array and for the outermost value.
+ */
+struct json_writer {
+	struct buf *b;
+	bool more; /* the innermost container has a child already */
+};
+
+/* bracket: '{' or '[', and the closing one of the same kind. */
+void json_write_open(struct json_writer *out, const char *key, char bracket);
+void json_write_close(struct json_writer *out, char bracket);
+/* A NULL string is null. */
+void json_write_string(struct json_writer *out, const char *key, const char *s);
+void json_write_int(struct json_writer *out, const char *key, int64_t value);
+void json_write_bool(struct json_writer *out, const char *key, bool value);
+/* A value that is JSON text already. */
+void json_write_text(struct json_writer *out, const char *key, const char *json);
+void json_write_node(struct json_writer *out, const char *key, const struct json_node *node);
+
+/*
+ * A document for people: two blanks a level, members in their order, a list or object without
+ * objects inside on one line where it fits in 100 columns. Ends with a line feed. Appends to b.
+ */
+void json_write_pretty(struct buf *b, const struct json_node *root);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * The plan's sets are what we believe that the kernel's sets hold. Answers of the resolver change the
+ * names; enforcer_names() makes the host-backed sets of the plan again and gives the kernel the
+ * difference, as element operations, which touch no rule.
+ *
+ * A repair compares the whole plan with what the kernel really holds (reconcile.c). What it holds
+ * afterwards is kept, and as long as it can be trusted (known.c) a reload compares with that and reads
+ * nothing. Not kept are the elements of sets and maps that change with the names, and by
+ * themselves, when they run out: they are the running plan's. That they are, is looked at when the
+ * rest is kept. While a network drains, the kernel holds more than the plan, and nothing is kept.
+ */
+#include "dockside/enforce/enforcer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/table/compile.h"
+
+#define TEXTS_MAX (4u << 20) /* bytes */
+/* Of what is known before it is read again: little adds up each time, and nobody is infallible. */
+#define KNOWN_USES_MAX 1000
+
+/* ------------------------------------------------------------------ a policy and its plan */
+
+struct running *running_new(void)
+{
+	return xcalloc(1, sizeof(struct running));
+}
+
+void running_free(struct running *running)
+{
+	if (!running || running->refs-- > 0)
+		return;
+	plan_free(&running->plan);
+	resolved_free(&running->resolved);
+	diags_free(&running->diags);
+	policy_free(&running->policy);
+	free(running);
+}
+
+int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
+		  const struct plan_options *options, const char *docker, struct err *err)
+{
+	struct enforcer *e = ret_enforcer;
+	int r;
+
+	*e = (struct enforcer){ .stale_s = stale_s, .options = *options, .docker = docker };
+	names_init(&e->names, refresh_s, stale_s);
+	r = nft_reader_open(&e->reader, err);
+	if (r >= 0)
+		r = nft_sets_open(&e->sets, RENEWAL_PROBE, err);
+	if (r >= 0)
+		nft_loader_open(&e->loader);
+	if (r < 0)
+		enforcer_close(e);
+	return r;
+}
+
+void enforcer_close(struct enforcer *e)
+{
+	running_free(e->running);
+	while (e->n_draining > 0)
+		enforce_drained(e, e->draining[0].bridge);
+	free(e->draining);
+	names_free(&e->names);
+	never_free(&e->never);
+	actual_free(&e->known);
+	nft_sets_close(e->sets);
+	nft_loader_close(e->loader);
+	nft_reader_close(e->reader);
+	*e = (struct enforcer){ 0 };
+}
+
+/* ------------------------------------------------------------------ what the kernel is known to hold */
+
+static void forget(struct enforcer *e)
+{
+	e->known_uses = 0;
+	actual_free(&e->known);
+	known_end(&e->trust);
+}
+
+/* Whether its elements are the running plan's, and not kept. */
+static bool set_is_planned(const struct plan_set *set)
+{
+	return set->timeout || set->type == MAP_NAT4 || set->type == MAP_NAT6;
+}
+
+static bool is_known(struct enforcer *e)
+{
+	uint32_t genid = 0;
+
+	return e->trust.valid && nft_read_genid(e->reader, &genid, NULL) >= 0 &&
+	       known_holds(&e->trust, genid);
+}
+
+static void drop_elems(struct plan_set *set)
+{
+	free(set->elems);
+	set->elems = NULL;
+	set->n_elems = set->cap_elems = 0;
+}
+
+/* Makes `known` what the kernel holds, for one comparison: it borrows from the running plan. */
+static void recall(struct enforcer *e)
+{
+	const struct plan *plan = &e->running->plan;
+
+	e->known.genid = e->trust.genid;
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		struct actual_set *have = actual_find_set(&e->known, plan->sets[i]->name);
+
+		if (!set_is_planned(plan->sets[i]))
+			continue;
+		for (size_t k = 0; k < plan->sets[i]->n_elems; k++) {
+			struct elem elem = plan->sets[i]->elems[k];
+
+			elem.name = NULL;
+			if (!elem.unresolved)
+				*set_add_elem(&have->set, NULL) = elem;
+		}
+	}
+}
+
+static bool same_comment(const struct elem *a, const struct elem *b)
+{
+	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
+}
+
+static bool holds_as_planned(const struct plan_set *want, const struct plan_set *have)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < want->n_elems; i++) {
+		const struct elem *w = &want->elems[i], *h;
+
+		if (w->unresolved)
+			continue;
+		if (n == have->n_elems)
+			return false;
+		h = &have->elems[n++];
+		if (elem_cmp(w, h) != 0 || !same_comment(w, h) || w->timeout_ms != h->timeout_ms ||
+		    memcmp(w->data, h->data, sizeof(w->data)) != 0)
+			return false;
+	}
+	return n == have->n_elems;
+}
+
+/* Of what the kernel holds after plan was enforced: keeps what is to be kept, if it can be. */
+static void keep(struct enforcer *e, const struct plan *plan)
+{
+	bool good = e->known.genid != 0 && e->n_draining == 0 && plan->n_draining == 0;
+
+	for (size_t i = 0; good && i < plan->n_sets; i++) {
+		struct actual_set *have = actual_find_set(&e->known, plan->sets[i]->name);
+
+		good = have != NULL;
+		if (!good || !set_is_planned(plan->sets[i]))
+			continue;
+		good = holds_as_planned(plan->sets[i], &have->set);
+		drop_elems(&have->set);
+	}
+	if (good)
+		known_begin(&e->trust, e->known.genid);
+	else
+		forget(e);
+}
+
+static int apply(struct enforcer *e, struct plan *plan, struct reconcile_result *ret_result,
+		 struct err *err)
+{
+	struct reconcile_sockets sockets = { e->reader, e->loader, e->sets };
+	int r = reconcile_apply(&sockets, plan, e->stale_s, &e->known, ret_result, err);
+
+	known_end(&e->trust);
+	return r;
+}
+
+/* ------------------------------------------------------------------ element operations */
+
+struct set_ops {
+	struct set_op *items;
+	size_t n, cap;
+};
+
+static void add_op(struct set_ops *ops, const struct plan_set *set, enum set_op_kind kind,
+		   const struct elem *elem)
+{
+	ops->items = array_grow(ops->items, &ops->cap, ops->n, sizeof(*ops->items));
+	ops->items[ops->n++] =
+		(struct set_op){ .set = set->name, .type = set->type, .kind = kind, .elem = *elem };
+}
+
+/* Of the addresses of names; literals have no timeout. */
+static void add_permanent(struct set_ops *ops, const struct plan_set *set)
+{
+	for (size_t i = 0; set->n_names > 0 && i < set->n_elems; i++) {
+		struct elem elem = set->elems[i];
+
+		if (elem.timeout_ms == 0)
+			continue;
+		elem.timeout_ms = 0;
+		add_op(ops, set, SET_OP_RENEW, &elem);
+	}
+}
+
+/* ------------------------------------------------------------------ taking over */
+
+static uint64_t remaining_ms(const struct elem *elem)
+{
+	return elem->timeout_ms == 0 ? UINT64_MAX : elem->expires_ms;
+}
+
+/* The addresses of a set in the kernel whose comment names one of the set's names. */
+static void adopt_set(struct names *names, const struct plan_set *set, const struct plan_set *have,
+		      uint64_t now_ms)
+{
+	enum family family = set_type_family(set->type);
+
+	for (size_t i = 0; i < have->n_elems; i++) {
+		const struct elem *elem = &have->elems[i];
+		struct ipaddr addr = ipaddr_from_bytes(family, elem->key);
+
+		for (size_t k = 0; k < set->n_names; k++)
+			if (elem_is_of(elem, set->names[k]->name))
+				names_adopt(names, set->names[k]->name, &addr,
+					    remaining_ms(elem), now_ms);
+	}
+}
+
+/* The targets that the same NAT rules had. */
+static void adopt_map(struct names *names, const struct plan_set *map, const struct plan_set *have,
+		      uint64_t now_ms)
+{
+	enum family family = set_type_family(map->type);
+
+	for (size_t i = 0; i < map->n_elems; i++) {
+		const struct elem *want = &map->elems[i];
+		const struct elem *elem;
+		struct ipaddr addr;
+
+		if (!want->name || have->n_elems == 0)
+			continue;
+		elem = bsearch(want, have->elems, have->n_elems, sizeof(*elem), elem_cmp);
+		if (!elem || !elem->comment || strcmp(elem->comment, want->comment) != 0)
+			continue;
+		addr = ipaddr_from_bytes(family, elem->data);
+		names_adopt_target(names, want->name->name, &addr, now_ms);
+	}
+}
+
+static int adopt(struct enforcer *e, const struct running *candidate, uint64_t now_ms,
+		 struct err *err)
+{
+	const struct plan *plan = &candidate->plan;
+	struct actual actual;
+	int r = nft_read_table(e->reader, &actual, err);
+
+	if (r < 0)
+		return err_prefix(err, "take over");
+	enforce_drain_adopt(e, &actual, &candidate->policy);
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		const struct plan_set *set = plan->sets[i];
+		const struct actual_set *have = actual_find_set(&actual, set->name);
+
+		if (!have || have->set.type != set->type)
+			continue;
+		if (set->n_names > 0)
+			adopt_set(&e->names, set, &have->set, now_ms);
+		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
+			adopt_map(&e->names, set, &have->set, now_ms);
+	}
+	actual_free(&actual);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the whole policy */
+
+/* Its networks' subnets. */
+static void follow_subnets(struct enforcer *e, const struct policy *policy, uint64_t now_ms)
+{
+	never_set_policy(&e->never, policy);
+	names_set_never(&e->names, &e->never, now_ms);
+}
+
+/* The names that were there before know their addresses; only at the start the kernel knows more. */
+static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t now_ms,
+			 struct err *err)
+{
+	names_configure(&e->names, &candidate->resolved, now_ms);
+	enforcer_compile(e, candidate);
+	return adopt(e, candidate, now_ms, err);
+}
+
+bool enforcer_holds(struct enforcer *e, uint64_t now_ms)
+{
+	return e->running && e->n_draining == 0 && !names_expire(&e->names, now_ms) && is_known(e);
+}
+
+int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_ms,
+		    struct running **ret_before, struct reconcile_result *ret_result,
+		    struct err *err)
+{
+	int r = 0;
+
+	resolved_free(&candidate->resolved); /* it may have run before */
+	resolved_collect_all(&candidate->policy, &candidate->resolved);
+	names_expire(&e->names, now_ms);
+	follow_subnets(e, &candidate->policy, now_ms);
+	if (!e->running)
+		r = enforce_first(e, candidate, now_ms, err);
+	if (r < 0)
+		return r;
+	/* Whatever becomes of the record in the kernel. */
+	candidate->plan.forward_was_accept |= e->running ? e->running->plan.forward_was_accept : 0;
+	enforcer_compile(e, candidate);
+	if (e->n_draining == 0 && ++e->known_uses < KNOWN_USES_MAX && is_known(e))
+		recall(e);
+	else
+		forget(e);
+	r = apply(e, &candidate->plan, ret_result, err);
+	if (r < 0 && e->running)
+		follow_subnets(e, &e->running->policy, now_ms);
+	if (r < 0)
+		return r;
+	names_configure(&e->names, &candidate->resolved, now_ms);
+	*ret_before = e->running;
+	e->running = candidate;
+	enforce_drain_configured(e);
+	keep(e, &candidate->plan);
+	return 0;
+}
+
+int enforcer_again(struct enforcer *e, uint64_t now_ms, struct reconcile_result *ret_result,
+		   struct err *err)
+{
+	int r;
+
+	forget(e);
+	names_expire(&e->names, now_ms);
+	enforcer_compile(e, e->running);
+	r = apply(e, &e->running->plan, ret_result, err);
+	if (r >= 0)
+		keep(e, &e->running->plan);
+	return r;
+}
+
+int enforcer_shim(struct enforcer *e, bool *ret_changed, struct err *err)
+{
+	return reconcile_shim_repair(e->reader, e->loader, &e->running->plan, ret_changed, err);
+}
+
+int enforcer_compare_shim(struct enforcer *e, struct reconcile_shim_comparison *ret_comparison,
+			  struct err *err)
+{
+	const struct plan *plan = &e->running->plan;
+
+	return reconcile_shim_compare(e->reader, plan, plan->forward_was_accept, ret_comparison,
+				      err);
+}
+
+int enforcer_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_comparison,
+		     struct err *err)
+{
+	forget(e); /* the plan becomes what the names say, the kernel does not */
+	names_expire(&e->names, now_ms);
+	enforcer_compile(e, e->running);
+	return reconcile_compare(e->reader, e->loader, &e->running->plan, e->stale_s,
+				 COMPARE_CHAINS, ret_comparison, err);
+}
+
+/* ------------------------------------------------------------------ names */
+
+bool enforcer_own(struct enforcer *e, const struct ipaddr *addrs, size_t n, uint64_t now_ms)
+{
+	never_set_own(&e->never, addrs, n);
+	return names_set_never(&e->names, &e->never, now_ms);
+}
+
+void enforcer_answer(struct enforcer *e, const struct answer *answer, uint64_t now_ms)
+{
+	names_answer(&e->names, answer, now_ms);
+}
+
+struct vouched {
+	struct ipaddr *items; /* sorted */
+	size_t n, cap;
+};
+
+/* The addresses of a set's names that an answer since then has, or that an outage has spared. */
+static void collect_vouched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms,
+			    struct vouched *ret)
+{
+	for (size_t i = 0; i < set->n_names; i++) {
+		const struct name *name = names_find(&e->names, set->names[i]->name);
+
+		for (size_t k = 0; name && k < name->n_addrs; k++) {
+			if (name->addrs[k].seen_ms < since_ms)
+				continue;
+			ret->items = array_grow(ret->items, &ret->cap, ret->n, sizeof(*ret->items));
+			ret->items[ret->n++] = name->addrs[k].addr;
+		}
+	}
+	if (ret->n > 0)
+		qsort(ret->items, ret->n, sizeof(*ret->items), ipaddr_order);
+}
+
+static bool is_vouched(const struct vouched *vouched, const struct plan_set *set,
+		       const struct elem *elem)
+{
+	struct ipaddr addr = ipaddr_from_bytes(set_type_family(set->type), elem->key);
+
+	return vouched->n > 0 &&
+	       bsearch(&addr, vouched->items, vouched->n, sizeof(addr), ipaddr_order) != NULL;
+}
+
+static bool set_touched(const struct enforcer *e, const struct plan_set *set, uint64_t since_ms)
+{
+	for (size_t i = 0; i < set->n_names; i++) {
+		const struct name *name = names_find(&e->names, set->names[i]->name);
+
+		if (name && name->touched_ms >= since_ms)
+			return true;
+	}
+	return false;
+}
+
+/* Makes a set's elements again; the difference goes to ops. */
+static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_ms,
+		       struct set_ops *ops)
+{
+	struct plan_set old = *set;
+	struct vouched vouched = { 0 };
+	size_t i = 0, k = 0;
+
+	collect_vouched(e, set, since_ms, &vouched);
+	set->elems = NULL;
+	set->n_elems = set->cap_elems = 0;
+	for (size_t n = 0; n < old.n_elems; n++)
+		*set_add_elem(set, NULL) = old.elems[n];
+	compile_host_elems(&e->running->plan, set, e->stale_s);
+	while (i < set->n_elems || k < old.n_elems) {
+		const struct elem *want = i < set->n_elems ? &set->elems[i] : NULL;
+		const struct elem *had = k < old.n_elems ? &old.elems[k] : NULL;
+		int order = !want ? 1 : !had ? -1 : elem_cmp(want, had);
+
+		assert(want || had);
+		i += order <= 0;
+		k += order >= 0;
+		if (order > 0)
+			add_op(ops, set, SET_OP_ABSENT, had);
+		else if (order < 0 || !same_comment(want, had))
+			add_op(ops, set, SET_OP_PRESENT, want);
+		else if (want->timeout_ms != 0 && is_vouched(&vouched, set, want))
+			add_op(ops, set, SET_OP_RENEW, want);
+	}
+	free(vouched.items);
+	free(old.elems);
+}
+
+/* Targets that are names. A key that is there with other data has to go first. */
+static void update_map(struct plan_set *map, struct set_ops *ops)
+{
+	for (size_t i = 0; i < map->n_elems; i++) {
+		struct elem *elem = &map->elems[i];
+		struct elem old = *elem;
+
+		if (!elem->name)
+			continue;
+		compile_nat_target(elem, map->type);
+		if (elem->unresolved == old.unresolved &&
+		    memcmp(elem->data, old.data, sizeof(old.data)) == 0)
+			continue;
+		if (!old.unresolved)
+			add_op(ops, map, SET_OP_ABSENT, &old);
+		if (!elem->unresolved)
+			add_op(ops, map, SET_OP_PRESENT, elem);
+	}
+}
+
+int enforcer_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struct err *err)
+{
+	struct plan *plan = &e->running->plan;
+	struct set_ops ops = { 0 };
+	int r;
+
+	names_expire(&e->names, now_ms);
+	names_fill_resolved(&e->names, &e->running->resolved, since_ms);
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		struct plan_set *set = plan->sets[i];
+
+		if (set_touched(e, set, since_ms))
+			update_set(e, set, since_ms, &ops);
+		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
+			update_map(set, &ops);
+	}
+	r = nft_sets_commit_all(e->sets, ops.items, ops.n, err);
+	free(ops.items);
+	if (r < 0)
+		forget(e);
+	/* Which names share an address changes all the time; what was made of them adds up. */
+	if (plan->texts_size > TEXTS_MAX)
+		enforcer_compile(e, e->running);
+	return r;
+}
+
+int enforcer_release(struct enforcer *e, uint64_t now_ms, struct err *err)
+{
+	struct set_ops ops = { 0 };
+	int r;
+
+	if (!e->running)
+		return 0;
+	forget(e);
+	/* What has run out since its name was last answered must not come back for good. */
+	names_expire(&e->names, now_ms);
+	enforcer_compile(e, e->running);
+	for (size_t i = 0; i < e->running->plan.n_sets; i++)
+		add_permanent(&ops, e->running->plan.sets[i]);
+	r = nft_sets_commit_all(e->sets, ops.items, ops.n, err);
+	free(ops.items);
+	return r < 0 ? err_prefix(err, "make the sets' addresses permanent") : 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/docker/docker_resolver.h"
+#include "policy_fixture.h"
+
+#define NETWORKS                                                              \
+	"{\"networks\": [{\"name\": \"ds-a\", \"subnet\": \"10.1.0.0/24\"}, " \
+	"{\"name\": \"ds-b\", \"subnet\": \"10.2.0.0/24\"}]}"
+
+static void test_resolv_conf(void **state)
+{
+	static const char *const with[][2] = {
+		{ "nameserver 127.0.0.53\n", "127.0.0.53" },
+		{ "# x\nnameserver 192.0.2.1\n\tnameserver\t127.1.2.3 # y\n", "127.1.2.3" },
+		{ "nameserver ::1", "::1" },
+	};
+	static const char *const without[] = {
+		"",
+		"\n",
+		"nameserver 192.0.2.1\n",
+		"#nameserver 127.0.0.1\n",
+		"nameserver\n",
+		"nameserver127.0.0.1\n",
+		"search 127.0.0.1\n",
+		"nameserver 127.0.0\n",
+	};
+	char addr[ADDR_STRLEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		assert_true(resolver_on_loopback(with[i][0], addr));
+		assert_string_equal(addr, with[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		if (resolver_on_loopback(without[i], addr))
+			fail_msg("found %s in %s", addr, without[i]);
+}
+
+static void test_daemon_json(void **state)
+{
+	(void)state;
+	assert_true(resolver_of_docker("{\"dns\": [\"192.0.2.53\", \"2001:db8::53\"]}"));
+	assert_false(resolver_of_docker("{\"dns\": [\"192.0.2.53\", \"127.0.0.1\"]}"));
+	assert_false(resolver_of_docker("{\"dns\": []}"));
+	assert_false(resolver_of_docker("{\"dns\": [7]}"));
+	assert_false(resolver_of_docker("{\"dns-search\": [\"a\"]}"));
+	assert_false(resolver_of_docker("{"));
+	assert_false(resolver_of_docker(""));
+}
+
+/* names: of the networks whose rules are evaded; NULL: none. */
+static void expect(const char *firewall, const char *names)
+{
+	cleanup(policy_free) struct policy policy = { 0 };
+	cleanup(cleanup_free) char *text = NULL;
+
+	policy_read(&policy, NETWORKS, firewall);
+	text = resolver_leak(&policy, "127.0.0.53");
+	if ((text != NULL) != (names != NULL) ||
+	    (names && strncmp(text, names, strlen(names)) != 0))
+		fail_msg("%s: %s", firewall, text);
+	if (text)
+		assert_non_null(strstr(text, "127.0.0.53"));
+}
+
+static void test_leak(void **state)
+{
+	(void)state;
+	expect("{\"networks\": {\"ds-a\": {\"egress\": [{\"action\": \"drop\"}]}}}", "ds-a: ");
+	expect("{\"networks\": {\"ds-a\": {\"egress\": [{\"action\": \"drop\"}]}, "
+	       "\"ds-b\": {\"egress\": [{\"proto\": \"udp\", \"ports\": [53], \"to\": \"ip\", "
+	       "\"ip\": \"192.0.2.53\"}, {\"action\": \"drop\"}]}}}",
+	       "ds-a, ds-b: ");
+	expect("{}", NULL);
+	expect("{\"networks\": {\"ds-a\": {\"egress\": [{\"proto\": \"tcp\"}]}}}", NULL);
+	expect("{\"networks\": {\"ds-a\": {\"mode\": \"audit\", \"egress\": [{\"action\": "
+	       "\"drop\"}]}}}",
+	       NULL);
+	/* A network that may ask any server needs no way around its rules. */
+	expect("{\"networks\": {\"ds-a\": {\"egress\": [{\"proto\": \"udp\", \"ports\": "
+	       "[\"50-60\"]}, "
+	       "{\"action\": \"drop\"}]}}}",
+	       NULL);
+	expect("{\"networks\": {\"ds-a\": {\"egress\": [{\"proto\": \"udp\", \"ports\": [54]}, "
+	       "{\"action\": \"drop\"}]}}}",
+	       "ds-a: ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_resolv_conf),
+		cmocka_unit_test(test_daemon_json),
+		cmocka_unit_test(test_leak),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The policy's networks against Docker's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dockside/docker/docker_wanted.h"
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix p;
+
+	assert_true(prefix_parse(text, strlen(text), &p));
+	return p;
+}
+
+static struct ipaddr addr(const char *text)
+{
+	struct ipaddr a;
+
+	assert_true(ipaddr_parse(text, strlen(text), &a));
+	return a;
+}
+
+static struct docker_wanted wanted(void)
+{
+	return (struct docker_wanted){
+		.name = "ds-A",
+		.bridge = "ds-a",
+		.subnet = prefix("172.30.1.0/24"),
+		.gateway = addr("172.30.1.1"),
+	};
+}
+
+static struct docker_network same(void)
+{
+	return (struct docker_network){
+		.id = "aa",
+		.name = "ds-A",
+		.driver = "bridge",
+		.bridge = "ds-a",
+		.subnets = { { prefix("172.30.1.0/24"), addr("172.30.1.1") } },
+		.n_subnets = 1,
+	};
+}
+
+/* One difference, or none (NULL). */
+static void check(const struct docker_wanted *w, const struct docker_network *n,
+		  const char *expected)
+{
+	struct docker_wanted_difference differences[DOCKER_WANTED_PROPERTIES];
+	size_t count = docker_wanted_compare(w, n, differences);
+
+	assert_int_equal(count, expected != NULL);
+	if (expected)
+		assert_string_equal(differences[0].text, expected);
+	for (size_t i = 0; i < count; i++)
+		free(differences[i].text);
+}
+
+static void test_same(void **state)
+{
+	struct docker_wanted w = wanted();
+	struct docker_network n = same();
+
+	(void)state;
+	check(&w, &n, NULL);
+	/* Prefixes are compared, not texts. */
+	n.subnets[0].prefix = prefix("172.30.1.9/255.255.255.0");
+	check(&w, &n, NULL);
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd00:0:0:1::/64");
+	n.subnets[n.n_subnets++] =
+		(struct docker_subnet){ prefix("fd00:0000:0:1:0::/64"), addr("fd00:0:0:1::1") };
+	check(&w, &n, NULL);
+}
+
+static void test_each_difference(void **state)
+{
+	struct docker_wanted w = wanted();
+	struct docker_network n = same();
+
+	(void)state;
+	n.bridge = "br-0123456789ab";
+	check(&w, &n, "its bridge is br-0123456789ab in Docker, ds-a in the configuration");
+	n = same();
+	n.driver = "macvlan";
+	n.bridge = ""; /* what a driver without bridge has is no further difference */
+	check(&w, &n, "its driver is macvlan in Docker, bridge in the configuration");
+	n = same();
+	n.subnets[0].prefix = prefix("172.30.1.0/25");
+	n.subnets[0].gateway = addr("172.30.1.77");
+	check(&w, &n, "its subnet is 172.30.1.0/25 in Docker, 172.30.1.0/24 in the configuration");
+	n = same();
+	n.subnets[0].gateway = addr("172.30.1.9");
+	check(&w, &n, "its gateway is 172.30.1.9 in Docker, 172.30.1.1 in the configuration");
+	n = same();
+	n.n_subnets = 0;
+	check(&w, &n, "its subnet is none in Docker, 172.30.1.0/24 in the configuration");
+	n = same();
+	n.subnets[n.n_subnets++] = (struct docker_subnet){ prefix("fd00::/64"), addr("fd00::1") };
+	check(&w, &n, "its IPv6 subnet is fd00::/64 in Docker, none in the configuration");
+	n = same();
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd00::/64");
+	check(&w, &n, "its IPv6 subnet is none in Docker, fd00::/64 in the configuration");
+}
+
+static void test_mtu(void **state)
+{
+	struct docker_wanted w = wanted();
+	struct docker_network n = same();
+
+	(void)state;
+	n.has_mtu = true;
+	n.mtu = 1500;
+	check(&w, &n, NULL);
+	n.mtu = 9000;
+	check(&w, &n, "its MTU is 9000 in Docker, 1500 in the configuration");
+	w.has_mtu = true;
+	w.mtu = 9000;
+	check(&w, &n, NULL);
+	n.has_mtu = false;
+	check(&w, &n, "its MTU is the default in Docker, 9000 in the configuration");
+	w.mtu = 1500;
+	check(&w, &n, NULL);
+}
+
+static void check_creation(const struct docker_wanted *w, const char *expected)
+{
+	char *body = docker_wanted_creation(w);
+
+	assert_string_equal(body, expected);
+	free(body);
+}
+
+static void test_creation(void **state)
+{
+	struct docker_wanted w = wanted();
+
+	(void)state;
+#define OPTIONS                                                        \
+	"\"Options\":{\"com.docker.network.bridge.name\":\"ds-a\","    \
+	"\"com.docker.network.bridge.enable_icc\":\"true\","           \
+	"\"com.docker.network.bridge.enable_ip_masquerade\":\"true\"," \
+	"\"com.docker.network.bridge.host_binding_ipv4\":\"0.0.0.0\"," \
+	"\"com.docker.network.driver.mtu\":\"1500\"}}"
+	check_creation(&w, "{\"Name\":\"ds-A\",\"CheckDuplicate\":true,\"Driver\":\"bridge\","
+			   "\"EnableIPv6\":false,\"IPAM\":{\"Driver\":\"default\",\"Config\":["
+			   "{\"Subnet\":\"172.30.1.0/24\",\"Gateway\":\"172.30.1.1\"}]}," OPTIONS);
+	w.has_mtu = true;
+	w.mtu = 1500;
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd00::/64");
+	check_creation(&w, "{\"Name\":\"ds-A\",\"CheckDuplicate\":true,\"Driver\":\"bridge\","
+			   "\"EnableIPv6\":true,\"IPAM\":{\"Driver\":\"default\",\"Config\":["
+			   "{\"Subnet\":\"172.30.1.0/24\",\"Gateway\":\"172.30.1.1\"},"
+			   "{\"Subnet\":\"fd00::/64\"}]}," OPTIONS);
+}
+
+static void test_orphans(void **state)
+{
+	struct docker_wanted items[] = { wanted() };
+	struct docker_wanted_list list = { .items = items, .n = 1 };
+	struct docker_network n = same();
+
+	(void)state;
+	assert_false(docker_wanted_orphan(&list, &n));
+	n.name = "ds-a"; /* Docker's names have letter case */
+	assert_true(docker_wanted_orphan(&list, &n));
+	n.name = "ds-x";
+	assert_true(docker_wanted_orphan(&list, &n));
+	n.name = "dsx";
+	assert_false(docker_wanted_orphan(&list, &n));
+	n.name = "my-ds-x";
+	assert_false(docker_wanted_orphan(&list, &n));
+}
+
+static void test_attached(void **state)
+{
+	struct docker_container items[] = {
+		{ .has_ip = true, .ip = addr("172.30.1.2"), .has_mac = true, .mac = { 2, 1 } },
+		{ .has_ip = true, .ip = addr("172.30.1.11"), .has_mac = true, .mac = { 2, 2 } },
+	};
+	struct docker_containers containers = { .items = items, .n = 2 };
+	struct docker_wanted_identity identity = { .has_ip = true, .ip = addr("172.30.1.2") };
+
+	(void)state;
+	assert_int_equal(docker_wanted_count_attached(&containers, NULL), 2);
+	assert_int_equal(
+		docker_wanted_count_attached(&containers, &(struct docker_wanted_identity){ 0 }),
+		2);
+	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 1);
+	identity.policed = true;
+	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 2);
+	identity.policed = false;
+	identity.has_mac = true; /* every one that is configured has to be its */
+	identity.mac[0] = 2;
+	identity.mac[1] = 9;
+	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 2);
+	identity.mac[1] = 1;
+	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 1);
+	identity.has_ip6 = true;
+	identity.ip6 = addr("fd00::2");
+	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 2);
+	containers.n = 0;
+	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 0);
+}
+
+static void assert_other_mac(const struct docker_wanted_identity *identity, const char *expected)
+{
+	struct docker_container items[] = {
+		{ .name = "other", .has_ip = true, .ip = addr("172.30.1.11") },
+		{ .name = "proxy",
+		  .has_ip = true,
+		  .ip = addr("172.30.1.2"),
+		  .has_ip6 = true,
+		  .ip6 = addr("fd00::2"),
+		  .has_mac = true,
+		  .mac = { 0x92, 1, 2, 3, 4, 5 } },
+	};
+	struct docker_containers containers = { .items = items, .n = 2 };
+	char *text = docker_wanted_other_mac(identity, &containers);
+
+	if (expected)
+		assert_ptr_equal(strstr(text, expected), text);
+	else
+		assert_null(text);
+	free(text);
+}
+
+static void test_other_mac(void **state)
+{
+	struct docker_wanted_identity identity = {
+		.has_ip = true,
+		.ip = addr("172.30.1.2"),
+		.has_mac = true,
+		.mac = { 0x02, 0x42, 172, 30, 1, 2 },
+	};
+
+	(void)state;
+	assert_other_mac(&identity,
+			 "dockside_mac is 02:42:ac:1e:01:02, but proxy, the container with "
+			 "172.30.1.2, has the MAC address 92:01:02:03:04:05: the rules treat it "
+			 "like any other; start it with the MAC address 02:42:ac:1e:01:02 ");
+	memcpy(identity.mac, (uint8_t[]){ 0x92, 1, 2, 3, 4, 5 }, 6);
+	assert_other_mac(&identity, NULL);
+	identity.mac[5]++;
+	identity.has_ip = false; /* nobody knows whose it should be */
+	assert_other_mac(&identity, NULL);
+	identity.has_ip6 = true;
+	identity.ip6 = addr("fd00::2");
+	assert_other_mac(&identity, "dockside_mac is 92:01:02:03:04:06, but proxy, the container "
+				    "with fd00::2, has the MAC address 92:01:02:03:04:05: ");
+	identity.has_mac = false;
+	assert_other_mac(&identity, NULL);
+	identity.has_mac = true;
+	identity.ip6 = addr("fd00::3"); /* it is not started yet */
+	assert_other_mac(&identity, NULL);
+	identity.has_ip = true;
+	identity.ip = addr("172.30.1.11"); /* Docker does not tell its MAC address */
+	assert_other_mac(&identity, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_each_difference),
+		cmocka_unit_test(test_creation),
+		cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_attached),
+		cmocka_unit_test(test_other_mac),
+	};
+
+	return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
+}
