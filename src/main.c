@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/suggest.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
 #include "dockside/daemon/daemon.h"

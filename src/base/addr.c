@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/base/util.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
 
 #define LABEL_MAX 63
 

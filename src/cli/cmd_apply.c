@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"

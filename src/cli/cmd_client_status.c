@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/cmd_client.h"
 
 #define ADDRESSES_SHOWN 4

@@ -2,6 +2,8 @@
 /* compile, check: what needs no change of the kernel. */
 #include <stdio.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/log.h"

@@ -12,6 +12,10 @@
 #include <time.h>
 
 #include "cmd_since.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/cli/term.h"
 #include "dockside/ctl/ctl_server.h"

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"

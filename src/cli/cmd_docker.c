@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/cli/term.h"
 #include "dockside/docker/docker_provide.h"

@@ -6,6 +6,9 @@
  */
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/cli/command.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/system/log.h"

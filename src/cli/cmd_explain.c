@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"

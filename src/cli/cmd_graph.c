@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* graph: the policy of the files as a drawing. */
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/cli/command.h"
 #include "dockside/report/graph.h"
 #include "dockside/system/log.h"

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/cli/term.h"
 #include "dockside/ctl/ctl_server.h"

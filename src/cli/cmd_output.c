@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/system/disk.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 #define DAY_MS 86400000

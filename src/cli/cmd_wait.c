@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"

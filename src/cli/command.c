@@ -3,6 +3,11 @@
 
 #include <errno.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/term.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/dns.h"

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 #define GAP 2

@@ -5,6 +5,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/system/clock.h"
 

@@ -5,6 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/ctl/ctl_server.h"
 
 /* Whether somebody answers there: 1, 0 if the file is left over from somebody who died, -errno. */

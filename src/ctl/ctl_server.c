@@ -16,6 +16,10 @@
 
 #include "ctl_frame.h"
 #include "ctl_log.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/system/log.h"
 
 #define CHUNK 65536

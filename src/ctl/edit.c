@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "dockside/base/addr.h"
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/fields.h"
 

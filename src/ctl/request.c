@@ -4,6 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
 
 /* What a value says is judged by whoever acts on it, above all by config_parse(). */

@@ -10,6 +10,11 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/names/alarms.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/clock.h"

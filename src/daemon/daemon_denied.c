@@ -15,6 +15,12 @@
  * are rewritten. They are read when somebody asks; and before another policy is enforced, if something was
  * refused since they were read.
  */
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/report/denied.h"
 #include "dockside/system/clock.h"
 

@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/system/log.h"
 
 #define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_DOCKER_H
 #define DOCKSIDE_DAEMON_DAEMON_DOCKER_H
 
+#include "dockside/base/err.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/docker/docker_provide.h"
 

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/system/log.h"
 
 #define INSPECT_AT_ONCE 4

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/ctl/edit.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/policy/config.h"

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The socket's `explain`: by the plan that runs, with the addresses that its sets have now. */
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 
 #include <errno.h>

@@ -3,6 +3,9 @@
  * Whether the packets of the policy's networks reach the rules (judged.h). Docker's events and passes, the
  * kernel's events of interfaces, and another policy lead to a look each; what has changed is logged.
  */
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 
 #include <stdlib.h>

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/names/alarms.h"
 

@@ -7,6 +7,8 @@
  * what we know of the name; sets_timer, a moment after the first of them, gives the kernel all of it
  * in one transaction. tick_timer looks every second whether /etc/hosts or resolv.conf has changed.
  */
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/daemon/daemon.h"
 
 #include <sys/epoll.h>

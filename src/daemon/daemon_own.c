@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "dockside/base/err.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/system/link_watch.h"
 #include "dockside/system/log.h"

@@ -9,6 +9,10 @@
  * only Docker's tables is followed by a look at the shim. Connections that were opened while the table was
  * gone end after the repair (daemon_unjudged.c).
  */
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 
 #include <errno.h>

@@ -5,6 +5,9 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/kernel/xtables_legacy.h"
 #include "dockside/names/alarms.h"

@@ -19,6 +19,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/kernel/conntrack.h"
 #include "dockside/system/clock.h"

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 
 #define UNRESOLVED_MAX 100

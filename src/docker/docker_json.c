@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 #define DEPTH_MAX 32
 #define ID_MAX 64
 

@@ -8,6 +8,8 @@
 
 #include <json-c/json.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
 #include "dockside/docker/docker_parse.h"
 
 int docker_json_nonsense(struct err *err, const char *what);

@@ -7,6 +7,11 @@
 
 #include "docker_json.h"
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 #define DERIVED_ID 12 /* "br-" and so much of the id is the name of a bridge that nobody named */
 
 /* ---- GET /version, GET /info ---- */

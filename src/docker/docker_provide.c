@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
 struct pass {
 	struct docker *docker;
 	enum docker_provide_mode mode;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
 #define DNS_PORT 53

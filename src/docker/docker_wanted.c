@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 
 #define OUR_PREFIX "ds-"

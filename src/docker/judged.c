@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/util.h"
+
 const char *judged_state_name(enum judged_state state)
 {
 	static const char *const names[] = { "enforced", "audit",   "unmanaged", "draining",

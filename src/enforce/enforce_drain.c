@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/util.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/enforce/enforcer.h"
 #include "dockside/system/log.h"

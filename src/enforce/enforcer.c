@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/table/compile.h"
 
 #define TEXTS_MAX (4u << 20) /* bytes */
@@ -228,8 +231,8 @@ static void adopt_set(struct names *names, const struct plan_set *set, const str
 
 		for (size_t k = 0; k < set->n_names; k++)
 			if (elem_is_of(elem, set->names[k]->name))
-				names_adopt(names, set->names[k]->name, &addr,
-					    remaining_ms(elem), now_ms);
+				names_adopt(names, set->names[k]->name, &addr, remaining_ms(elem),
+					    now_ms);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/util.h"
 #include "dockside/system/link.h"
 #include "dockside/system/link_addrs.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
 
+#include "dockside/base/file.h"
+#include "dockside/base/util.h"
 #include "dockside/docker/docker_resolver.h"
 #include "dockside/enforce/judge.h"
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/system/log.h"
 
 /* Somebody else changing our table between our reading and our writing makes us look again. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/enforce/reconcile_shim.h"
 
+#include "dockside/base/err.h"
 #include "dockside/system/log.h"
 
 int reconcile_shim_compare(struct nft_reader *reader, const struct plan *plan, unsigned was_accept,

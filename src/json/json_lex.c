@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/suggest.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 static int peek_at(const struct lexer *lex, size_t pos)
 {
 	return pos < lex->src->len ? (unsigned char)lex->src->text[pos] : LEX_END;

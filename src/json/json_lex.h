@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
 #define LEX_END (-1) /* what stands at the end of the file */

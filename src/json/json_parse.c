@@ -14,6 +14,12 @@
 
 #include "json_lex.h"
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/file.h"
+#include "dockside/base/util.h"
+
 #define FEW_MEMBERS 16
 
 struct parser {

@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define COLUMNS 100
 #define INDENT 2

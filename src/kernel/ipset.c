@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/kernel/nft_read.h"
 #include "nft_attr.h"

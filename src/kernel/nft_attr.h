@@ -8,6 +8,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include "dockside/base/arena.h"
 #include "dockside/table/actual.h"
 
 #define ATTRS_MAX 32

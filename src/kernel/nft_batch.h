@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dockside/base/err.h"
+
 struct err;
 struct nft_batch;
 struct nlmsghdr;

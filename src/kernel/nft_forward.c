@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/kernel/nft_read_shim.h"
 #include "nft_batch.h"
 

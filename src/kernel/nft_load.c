@@ -9,6 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/table/rule_text.h"
 
 struct nft_loader {

@@ -24,6 +24,10 @@
 #include "nft_attr.h"
 #include "nft_talk.h"
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
 /* Somebody who changes the ruleset all the time must not keep us here for ever. */
 #define READ_TRIES 50
 

@@ -20,6 +20,10 @@
 #include "nft_attr.h"
 #include "nft_talk.h"
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
 #define DOCKER_TABLE "docker-bridges" /* FACTS §14 */
 #define N_REGISTERS 20 /* NFT_REG_1 … and the 4-byte ones; more than iptables uses */
 

@@ -34,6 +34,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/nft_text.h"
 #include "nft_attr.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/kernel/nft_read.h"
 

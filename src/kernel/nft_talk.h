@@ -6,6 +6,8 @@
 #include <libmnl/libmnl.h>
 #include <stdint.h>
 
+#include "dockside/base/err.h"
+
 struct err;
 
 #define REQUEST_SIZE 1024 /* bytes; a request is two headers and two names */

@@ -10,6 +10,7 @@
 /* After netinet/in.h: it defines what that has, too. */
 #include <linux/netfilter_ipv4/ip_tables.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 
 #define OLD_PREFIX "DOCKSIDE-"	/* of every chain of the iptables version */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/names/alarms.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+
 struct teller {
 	const struct names *names;
 	alarm_fn on_alarm;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 
 #define METADATA "a cloud's metadata address"

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
+
 /* Borrowed names, in any order and perhaps twice. */
 struct name_list {
 	const char **items;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
 #define PORT_DNS 53

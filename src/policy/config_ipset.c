@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
 
 static int string_cmp(const void *a, const void *b)

@@ -4,6 +4,9 @@
  */
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
 
 static bool read_nat_proto(struct reader *r, const struct field *field,

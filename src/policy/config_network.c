@@ -5,6 +5,10 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
 
 /* Of an interface with IPv4 (ETH_MIN_MTU, linux/if_ether.h) and with IPv6 (IPV6_MIN_MTU, linux/ipv6.h): with

@@ -7,6 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 #include "dockside/policy/fields.h"
 

@@ -15,6 +15,12 @@
 
 #include "dockside/policy/fields.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/suggest.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 bool key_is_free_text(const char *key)
 {
 	return key[0] == '_' || strcmp(key, "comment") == 0;

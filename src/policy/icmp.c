@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dockside/base/suggest.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
 struct icmp_name {

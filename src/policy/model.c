@@ -8,6 +8,12 @@
 
 #include "dockside/policy/model.h"
 
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/suggest.h"
+#include "dockside/base/util.h"
+
 static const char *const proto_names[] = {
 	[PROTO_ANY] = "any",
 	[PROTO_TCP] = "tcp",

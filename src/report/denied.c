@@ -6,6 +6,10 @@
 #include <strings.h>
 #include <time.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
+
 #define QUIET_MS 1000 /* longer than the kernel collects events, by far */
 
 /* ------------------------------------------------------------------ which rule */

@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/names/allowed.h"
 #include "dockside/table/nft_text.h"

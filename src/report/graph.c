@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 #define PORTS_SHOWN 6
 #define LINES_SHOWN 8	 /* rules on one arrow */
 #define COMMENT_SHOWN 40 /* characters */

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
 

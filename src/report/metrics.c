@@ -12,6 +12,9 @@
 
 #include "metrics_family.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
+
 #define PREFIX "dsfw_nft_"
 
 /* ------------------------------------------------------------------ numbers of samples */

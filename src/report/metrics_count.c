@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/util.h"
 #include "dockside/report/metrics.h"
 
 static void add_traffic(struct traffic *traffic, const struct actual_rule *rule)

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "dockside/base/buf.h"
+
 static void put_escaped(struct buf *b, const char *s)
 {
 	for (; *s; s++) {

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_REPORT_METRICS_FAMILY_H
 #define DOCKSIDE_REPORT_METRICS_FAMILY_H
 
+#include "dockside/base/buf.h"
 #include "dockside/report/metrics.h"
 
 struct metrics_family {

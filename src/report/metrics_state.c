@@ -4,6 +4,8 @@
 
 #include "metrics_family.h"
 
+#include "dockside/base/buf.h"
+
 static void put_us(struct buf *b, uint64_t us)
 {
 	buf_printf(b, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);

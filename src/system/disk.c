@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
 int disk_before(const struct disk_hook *hook, const char *operation)
 {
 	int code = hook ? hook->before(hook->data, operation) : 0;

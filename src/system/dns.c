@@ -17,6 +17,8 @@
 
 #include "dns_client.h"
 #include "dns_files.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/system/clock.h"
 

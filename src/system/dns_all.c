@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/dns.h"

@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #include "dns_attempt.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/system/clock.h"
 

@@ -8,6 +8,7 @@
 
 #include "dns_conf.h"
 #include "dns_message.h"
+#include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 
 struct dns_client;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 #define NDOTS 1

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "dockside/base/util.h"
+#include "dockside/base/file.h"
 #include "dockside/system/disk.h"
 
 #define HOSTS_FILE "/etc/hosts"

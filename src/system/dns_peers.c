@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dockside/base/util.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
 
 #define DNS_PORT 53
 

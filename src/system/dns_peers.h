@@ -8,6 +8,8 @@
 #include "dns_conf.h"
 #include "dns_pace.h"
 
+#include "dockside/base/buf.h"
+
 struct buf;
 
 struct dns_peer {

@@ -23,6 +23,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
 #define HEAD "dsfw-nft last-good 1\n"

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 
 #define LINKS_TRIES 10

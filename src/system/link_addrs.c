@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 
 /* The length of a netmask, whose ones come first. */

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dockside/base/err.h"
+
 int link_watch(unsigned what, struct err *err)
 {
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK };

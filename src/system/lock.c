@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dockside/base/err.h"
+
 #define LOCK_POLL_MS 20
 #define PATH_SIZE 64
 

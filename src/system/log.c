@@ -11,6 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 static enum log_level max_level = LOG_LEVEL_INFO;
 
 /* sd-daemon(3), syslog(3) */

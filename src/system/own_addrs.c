@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/system/link_addrs.h"
 

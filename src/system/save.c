@@ -23,6 +23,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/file.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/system/disk.h"
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 /* Paths below /proc/sys, which shows the network namespace of whoever reads it. */

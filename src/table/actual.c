@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+
 static int cmp_chain_name(const void *key, const void *item)
 {
 	return strcmp(key, ((const struct actual_chain *)item)->name);

@@ -36,6 +36,11 @@
 #include "compile_log.h"
 #include "compile_sets.h"
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/text.h"
+
 struct compiler {
 	struct plan *plan;
 	struct compile_sets sets;

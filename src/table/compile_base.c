@@ -4,6 +4,8 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 
+#include "dockside/base/util.h"
+
 struct base {
 	struct plan *plan;
 	const struct origin *built_in;

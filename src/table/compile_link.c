@@ -7,6 +7,8 @@
 
 #include "compile_log.h"
 
+#include "dockside/base/util.h"
+
 /* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
 #define MLD2_REPORT 143
 

@@ -18,6 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+
 #define OBJECTS_OF_NETWORK 5 /* a limit, and a counter each of OUT, ING, HOST, SRC */
 
 static uint64_t hash_text(uint64_t hash, const char *text)

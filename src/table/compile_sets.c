@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/table/compile.h"
 
 /* A set name made of ports stays readable up to here; a longer list is hashed. */
@@ -232,8 +237,8 @@ const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
 		struct plan_set *set = sets->sets[kind];
 
 		set->opens = never_opens_ipset(c->policy, index);
-		set->names = arena_alloc(
-			&c->plan->arena, ipset->n_hostnames * sizeof(const struct resolved_name *));
+		set->names = arena_alloc(&c->plan->arena,
+					 ipset->n_hostnames * sizeof(const struct resolved_name *));
 		for (size_t i = 0; i < ipset->n_hostnames; i++)
 			set->names[set->n_names++] =
 				resolved_find(c->resolved, ipset->hostnames[i]);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/util.h"
 #include "dockside/table/diff.h"
 
 /* Whether a name is that of a draining network's chain or map of one of these kinds. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/util.h"
 #include "dockside/table/diff.h"
 
 static void add_change(struct changes *changes, enum change_kind kind,

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/nft_script.h"
 

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/table/nft_script.h"
 
 #define TABLE "inet " TABLE_NAME

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/table/nft_script.h"
 
 /* Elements of a plain set share a line, up to this many. */

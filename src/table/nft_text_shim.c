@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/base/buf.h"
 #include "dockside/table/nft_script.h"
 
 /*

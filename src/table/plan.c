@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/model.h"
 
 /* nft's data types by number (nftables, include/datatype.h) and how it joins two of them. */

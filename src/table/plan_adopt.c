@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/table/plan.h"
 
 struct adoption {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 
 void rule_texts_add(struct rule_texts *texts, const char *text, size_t len)

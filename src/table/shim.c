@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/util.h"
+
 #define DOCKER_CHAIN "DOCKER"
 
 const char *shim_table_name(enum shim_table table)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
 #define SEPARATOR 0xff

@@ -9,6 +9,10 @@
 #include <string.h>
 
 #include "ctl/ctl_frame.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/ctl/edit.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"

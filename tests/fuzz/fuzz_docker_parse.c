@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/util.h"
 #include "dockside/docker/docker_parse.h"
 #include "dockside/docker/docker_wanted.h"
 

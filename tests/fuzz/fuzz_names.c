@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/names/names.h"
 #include "dockside/policy/config.h"
 #include "dockside/table/compile.h"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
 #include "dockside/kernel/nflog.h"
 #include "dockside/report/denied.h"
 #include "dockside/system/dns_reply.h"

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/system/dns.h"
 

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/kernel/nft_load.h"
 #include "dockside/table/nft_script.h"
 

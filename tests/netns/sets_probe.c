@@ -25,6 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/kernel/nft_events.h"
 #include "dockside/kernel/nft_read.h"

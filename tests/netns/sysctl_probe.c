@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/base/util.h"
+#include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/system/link.h"
 #include "dockside/system/sysctl.h"
 

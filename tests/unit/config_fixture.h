@@ -5,6 +5,10 @@
 
 #include "policy_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
+
 struct fixture {
 	struct policy policy;
 	struct diags diags;

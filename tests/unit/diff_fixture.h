@@ -8,6 +8,9 @@
 
 #include "policy_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/table/compile.h"
 #include "dockside/table/diff.h"
 #include "dockside/table/nft_text.h"

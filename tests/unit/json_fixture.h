@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
 struct fixture {

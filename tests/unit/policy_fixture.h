@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
 static inline struct src text_src(const char *name, const char *text)

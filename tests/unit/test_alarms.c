@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/names/alarms.h"
 
 static const char network_text[] =

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/names/allowed.h"
 #include "dockside/policy/config.h"
 

@@ -8,6 +8,8 @@
 
 #include "ctl_fixture.h"
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
 

@@ -5,6 +5,9 @@
  */
 #include "config_fixture.h"
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
+
 /* ---- network-config ---- */
 
 static void test_empty(void **state)

@@ -2,6 +2,10 @@
 /* The same for what firewall-config says: rules of all kinds, and ipsets. */
 #include "config_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
+
 /* ---- egress rules ---- */
 
 static void test_rule_defaults(void **state)

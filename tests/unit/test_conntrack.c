@@ -17,6 +17,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/kernel/conntrack.h"
 #include "dockside/table/plan.h"
 

@@ -6,6 +6,11 @@
 
 #include "ctl_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
 /* ---- the socket file ---- */
 
 static void test_mode(void **state)

@@ -8,6 +8,9 @@
 
 #include "ctl_fixture.h"
 
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+
 #define NOBODY 65534
 
 /* ---- clients that go away ---- */

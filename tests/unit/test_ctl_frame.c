@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "ctl/ctl_frame.h"
-#include "dockside/base/util.h"
+#include "dockside/base/buf.h"
 
 #define NEVER SIZE_MAX
 

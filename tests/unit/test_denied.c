@@ -3,6 +3,10 @@
 #include "policy_fixture.h"
 #include <netinet/in.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/report/denied.h"
 #include "dockside/table/compile.h"
 

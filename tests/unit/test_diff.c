@@ -2,6 +2,8 @@
 /* What is written where the kernel holds something else than the plan; the names' part is test_diff_names.c. */
 #include "diff_fixture.h"
 
+#include "dockside/base/util.h"
+
 #define TABLE(chains) "table inet dockside {\n" chains "}\n"
 #define CHAIN(name, rules) "chain " name " {\n" rules "}\n"
 #define INVALID "ct state invalid counter drop comment \"part of no connection\"\n"

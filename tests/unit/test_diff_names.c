@@ -2,6 +2,8 @@
 /* Sets and NAT maps of names against what the kernel holds of them, and what a daemon made of that. */
 #include "diff_fixture.h"
 
+#include "dockside/base/util.h"
+
 #define NAMES                                          \
 	RULES("\"s\": [\"a.example\", \"b.example\"]", \
 	      "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}")

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "system/dns_conf.h"
 #include "system/dns_hosts.h"

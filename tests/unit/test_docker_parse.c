@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/err.h"
 #include "dockside/docker/docker_parse.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

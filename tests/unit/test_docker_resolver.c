@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/base/util.h"
 #include "dockside/docker/docker_resolver.h"
 #include "policy_fixture.h"
 

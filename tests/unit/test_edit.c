@@ -5,6 +5,9 @@
  */
 #include "policy_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/ctl/edit.h"
 
 #define NETWORKS                                                                        \

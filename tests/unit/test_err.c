@@ -9,7 +9,11 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/suggest.h"
+#include "dockside/base/util.h"
 
 #define FFFD "\xef\xbf\xbd"
 #define DOTS "\xe2\x80\xa6"

@@ -3,6 +3,10 @@
 #include "policy_fixture.h"
 #include <errno.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
 #include "dockside/report/explain_json.h"
 #include "dockside/table/compile.h"
 

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
 /* "set type[/code]" of both families as text: "8 128", "3/3 1/4", "13 -", "any any". */

@@ -2,6 +2,10 @@
 /* What is wrong in a text, where, and what is said of it. */
 #include "json_fixture.h"
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
+
 /* "LINE:COL+LEN message; hint (pointer) | LINE:COL+LEN other\n" per diagnostic */
 static char *summary(const struct diags *diags)
 {

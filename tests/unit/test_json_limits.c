@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
 struct fixture {

@@ -3,6 +3,9 @@
 
 #include "json_fixture.h"
 
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
+
 static void parse_good(struct fixture *f, const char *s)
 {
 	parse_bytes(f, s, strlen(s));

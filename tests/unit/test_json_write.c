@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 
 static void test_values(void **state)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/docker/judged.h"
 
 static struct docker_wanted wanted = { .name = "ds-A", .bridge = "ds-a", .managed = true };

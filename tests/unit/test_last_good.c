@@ -19,6 +19,11 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
+#include "dockside/base/file.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/system/last_good.h"
 
 #define NETWORK "/etc/dockside/network-config.json"

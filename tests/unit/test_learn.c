@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 #include "dockside/report/learn.h"
 

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "dockside/base/util.h"
 #include "dockside/names/lookups.h"
 
 static struct ipaddr address(const char *text)

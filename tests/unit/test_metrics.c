@@ -6,6 +6,9 @@
 #include "policy_fixture.h"
 #include <ctype.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/table/compile.h"
 

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/names/alarms.h"
 #include "dockside/names/never.h"
 #include "dockside/table/compile.h"

@@ -17,6 +17,7 @@
 #include <linux/netfilter/nfnetlink_log.h>
 #include <netinet/in.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/kernel/nflog.h"
 

@@ -11,6 +11,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/table/nft_text.h"
 #include "kernel/nft_attr.h"
 

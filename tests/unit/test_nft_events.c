@@ -16,6 +16,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/kernel/nft_events.h"
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/names/resolved.h"
 

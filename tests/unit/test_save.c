@@ -19,6 +19,9 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/err.h"
+#include "dockside/base/file.h"
+#include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/system/save.h"
 

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/util.h"
 #include "dockside/table/nft_text.h"
 #include "dockside/table/shim.h"
 

@@ -13,7 +13,11 @@
 
 #include <cmocka.h>
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
 #include "dockside/base/err.h"
+#include "dockside/base/file.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 static void test_allocators(void **state)

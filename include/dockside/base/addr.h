@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dockside/base/buf.h"
+
 struct buf;
 struct sockaddr;
 

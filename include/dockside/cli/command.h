@@ -3,6 +3,8 @@
 #ifndef DOCKSIDE_CLI_COMMAND_H
 #define DOCKSIDE_CLI_COMMAND_H
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/actual.h"

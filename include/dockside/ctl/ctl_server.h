@@ -180,6 +180,9 @@
 #include <sys/stat.h>
 #include <systemd/sd-event.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
 #include "dockside/ctl/request.h"
 #include "dockside/json/json_write.h"
 

@@ -7,6 +7,7 @@
 #ifndef DOCKSIDE_CTL_EDIT_H
 #define DOCKSIDE_CTL_EDIT_H
 
+#include "dockside/base/diag.h"
 #include "dockside/ctl/request.h"
 
 struct edit {

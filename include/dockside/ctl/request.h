@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "dockside/base/diag.h"
 #include "dockside/json/json_parse.h"
 
 #define REQUEST_MAX (1u << 20) /* bytes of a request, and of an answer */

@@ -14,6 +14,9 @@
 
 #include <systemd/sd-event.h>
 
+#include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
 #include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/daemon/repair_limit.h"

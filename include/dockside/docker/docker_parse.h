@@ -8,8 +8,8 @@
 #define DOCKSIDE_DOCKER_DOCKER_PARSE_H
 
 #include "dockside/base/addr.h"
+#include "dockside/base/arena.h"
 #include "dockside/base/err.h"
-#include "dockside/base/util.h"
 
 /* Versions of the API that we speak: all that is used exists since the oldest (Docker 1.12), and
  * FirewallBackend of /info since 1.49. */

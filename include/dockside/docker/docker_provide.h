@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_DOCKER_DOCKER_PROVIDE_H
 #define DOCKSIDE_DOCKER_DOCKER_PROVIDE_H
 
+#include "dockside/base/err.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/docker/docker_wanted.h"
 

@@ -5,6 +5,7 @@
 #ifndef DOCKSIDE_DOCKER_DOCKER_WANTED_H
 #define DOCKSIDE_DOCKER_DOCKER_WANTED_H
 
+#include "dockside/base/arena.h"
 #include "dockside/docker/docker_parse.h"
 #include "dockside/policy/model.h"
 

@@ -8,6 +8,8 @@
 #ifndef DOCKSIDE_ENFORCE_ENFORCER_H
 #define DOCKSIDE_ENFORCE_ENFORCER_H
 
+#include "dockside/base/diag.h"
+#include "dockside/base/err.h"
 #include "dockside/enforce/known.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/kernel/nft_sets.h"

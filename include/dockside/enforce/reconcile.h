@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_ENFORCE_RECONCILE_H
 #define DOCKSIDE_ENFORCE_RECONCILE_H
 
+#include "dockside/base/err.h"
 #include "dockside/enforce/reconcile_shim.h"
 #include "dockside/kernel/nft_load.h"
 #include "dockside/kernel/nft_read.h"

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_ENFORCE_RECONCILE_SHIM_H
 #define DOCKSIDE_ENFORCE_RECONCILE_SHIM_H
 
+#include "dockside/base/err.h"
 #include "dockside/kernel/nft_load.h"
 #include "dockside/kernel/nft_read_shim.h"
 

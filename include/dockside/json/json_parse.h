@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dockside/base/err.h"
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
 
 #define JSON_DEPTH_MAX 32
 #define JSON_SIZE_MAX (16u << 20)  /* bytes of one file */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dockside/base/buf.h"
 #include "dockside/json/json_parse.h"
 
 /*

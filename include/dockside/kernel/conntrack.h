@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dockside/base/err.h"
 #include "dockside/table/unjudged.h"
 
 struct err;

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "dockside/base/err.h"
+
 struct err;
 
 /* The names of all sets; the caller frees them and the array. A kernel without ipset has none. Returns 0

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "dockside/base/addr.h"
+#include "dockside/base/err.h"
 
 struct err;
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dockside/base/err.h"
+
 struct err;
 
 #define TOUCHED_MAX 64

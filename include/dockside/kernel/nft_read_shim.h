@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_KERNEL_NFT_READ_SHIM_H
 #define DOCKSIDE_KERNEL_NFT_READ_SHIM_H
 
+#include "dockside/base/err.h"
 #include "dockside/kernel/nft_read.h"
 #include "dockside/table/shim.h"
 

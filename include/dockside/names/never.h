@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "dockside/base/addr.h"
+#include "dockside/base/buf.h"
 #include "dockside/policy/model.h"
 
 struct buf;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "dockside/base/addr.h"
-#include "dockside/base/util.h"
+#include "dockside/base/buf.h"
 #include "dockside/names/never.h"
 #include "dockside/policy/model.h"
 

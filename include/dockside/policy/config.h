@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "dockside/base/diag.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/policy/model.h"
 

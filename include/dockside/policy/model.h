@@ -8,8 +8,9 @@
 #define DOCKSIDE_POLICY_MODEL_H
 
 #include "dockside/base/addr.h"
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
 #include "dockside/base/err.h"
-#include "dockside/base/util.h"
 
 #define BRIDGE_NAME_MAX 15 /* IFNAMSIZ - 1, linux/if.h */
 #define IPSET_NAME_MAX 31

@@ -28,6 +28,7 @@
 #define DOCKSIDE_REPORT_DENIED_H
 
 #include "dockside/base/addr.h"
+#include "dockside/base/buf.h"
 #include "dockside/json/json_write.h"
 #include "dockside/names/allowed.h"
 #include "dockside/names/names.h"

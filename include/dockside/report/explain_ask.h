@@ -6,6 +6,8 @@
 #ifndef DOCKSIDE_REPORT_EXPLAIN_ASK_H
 #define DOCKSIDE_REPORT_EXPLAIN_ASK_H
 
+#include "dockside/base/arena.h"
+#include "dockside/base/err.h"
 #include "dockside/ctl/request.h"
 #include "dockside/report/explain.h"
 

@@ -3,6 +3,8 @@
 #ifndef DOCKSIDE_REPORT_EXPLAIN_JSON_H
 #define DOCKSIDE_REPORT_EXPLAIN_JSON_H
 
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
 #include "dockside/report/explain_ask.h"
 
 /* Appends a whole answer. Returns 0 or -errno as explain_ask() does; nothing is appended then. */

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_REPORT_GRAPH_H
 #define DOCKSIDE_REPORT_GRAPH_H
 
+#include "dockside/base/buf.h"
 #include "dockside/policy/model.h"
 
 /*

@@ -3,6 +3,8 @@
 #ifndef DOCKSIDE_REPORT_LEARN_H
 #define DOCKSIDE_REPORT_LEARN_H
 
+#include "dockside/base/arena.h"
+#include "dockside/base/buf.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/policy/model.h"
 

@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_REPORT_METRICS_H
 #define DOCKSIDE_REPORT_METRICS_H
 
+#include "dockside/base/buf.h"
 #include "dockside/docker/judged.h"
 #include "dockside/names/names.h"
 #include "dockside/report/denied.h"

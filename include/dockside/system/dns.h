@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_SYSTEM_DNS_H
 #define DOCKSIDE_SYSTEM_DNS_H
 
+#include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/names/resolved.h"
 

@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_SYSTEM_LAST_GOOD_H
 #define DOCKSIDE_SYSTEM_LAST_GOOD_H
 
+#include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/system/disk.h"
 

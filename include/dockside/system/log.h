@@ -6,6 +6,8 @@
 #ifndef DOCKSIDE_SYSTEM_LOG_H
 #define DOCKSIDE_SYSTEM_LOG_H
 
+#include <stdbool.h>
+
 #include "dockside/base/util.h"
 
 enum log_level {

@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_TABLE_ACTUAL_H
 #define DOCKSIDE_TABLE_ACTUAL_H
 
+#include "dockside/base/arena.h"
 #include "dockside/table/plan.h"
 
 struct actual_rule {

@@ -11,6 +11,7 @@
 #ifndef DOCKSIDE_TABLE_DIFF_H
 #define DOCKSIDE_TABLE_DIFF_H
 
+#include "dockside/base/arena.h"
 #include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_TABLE_NFT_SCRIPT_H
 #define DOCKSIDE_TABLE_NFT_SCRIPT_H
 
+#include "dockside/base/buf.h"
 #include "dockside/table/nft_text.h"
 
 /* Ends the line that was being written, noting where it came from. */

@@ -6,6 +6,7 @@
 #ifndef DOCKSIDE_TABLE_NFT_TEXT_H
 #define DOCKSIDE_TABLE_NFT_TEXT_H
 
+#include "dockside/base/buf.h"
 #include "dockside/table/diff.h"
 #include "dockside/table/plan.h"
 #include "dockside/table/shim.h"

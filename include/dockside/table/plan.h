@@ -8,8 +8,8 @@
 #define DOCKSIDE_TABLE_PLAN_H
 
 #include "dockside/base/addr.h"
-#include "dockside/base/err.h"
-#include "dockside/base/util.h"
+#include "dockside/base/arena.h"
+#include "dockside/base/diag.h"
 #include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
 

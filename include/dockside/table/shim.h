@@ -11,6 +11,7 @@
 #ifndef DOCKSIDE_TABLE_SHIM_H
 #define DOCKSIDE_TABLE_SHIM_H
 
+#include "dockside/base/arena.h"
 #include "dockside/table/plan.h"
 
 #define SHIM_CHAIN "DOCKSIDE-DISPATCH"
