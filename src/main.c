@@ -92,6 +92,24 @@ static int ask_daemon(const struct options *options)
 	return client.wait ? client_wait_networks(&client) : cmd_client(&client);
 }
 
+static int cmd_daemon(const struct options *options)
+{
+	struct daemon_options daemon = {
+		.network_config = options->network_config,
+		.firewall_config = options->firewall_config,
+		.plan = options->plan,
+		.stale_ttl_s = options->stale_ttl_s,
+		.refresh_s = options->refresh_s,
+		.socket = options->socket,
+		.docker = options->docker,
+		.state_directory = options->state_directory,
+		.denied_log = options->denied_log,
+		.reset = options->reset,
+	};
+
+	return daemon_run(&daemon);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct options *options);

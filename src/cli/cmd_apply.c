@@ -7,6 +7,8 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/old_install.h"
+#include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
@@ -127,7 +129,7 @@ static int apply(const struct options *options, const struct policy *policy, str
 
 	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
 		return -EBUSY;
-	r = check_bridges(policy, err);
+	r = preflight_bridges(policy, err);
 	if (r < 0)
 		return r;
 	s = make_settings(&setting);
@@ -154,7 +156,7 @@ static int recover_locked(const struct options *options, struct err *err)
 
 	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &lock, err);
 	if (r >= 0)
-		r = recover_files(options, err);
+		r = preflight_recover_files(options->network_config, options->firewall_config, err);
 	lock_give(lock);
 	return r;
 }

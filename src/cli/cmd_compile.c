@@ -5,6 +5,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/log.h"
 #include "dockside/table/compile.h"
@@ -61,7 +62,7 @@ static int check_in_kernel(const struct options *options, const struct policy *p
 	struct plan plan = { 0 };
 	int r;
 
-	r = check_bridges(policy, err);
+	r = preflight_bridges(policy, err);
 	if (r < 0)
 		return r;
 	r = nft_reader_open(&reader, err);

@@ -13,6 +13,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
@@ -372,7 +373,7 @@ int cmd_diff(const struct options *options)
 
 	if (!load_policy(options, &policy))
 		return EXIT_CONFIG;
-	r = check_bridges(&policy, &err);
+	r = preflight_bridges(&policy, &err);
 	if (r >= 0)
 		r = diff(options, &policy, &different, &err);
 	if (r < 0) {

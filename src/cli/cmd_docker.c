@@ -9,6 +9,7 @@
 #include "dockside/cli/term.h"
 #include "dockside/docker/docker_provide.h"
 #include "dockside/enforce/judge.h"
+#include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
 struct outcome {
@@ -80,7 +81,7 @@ static void judge(struct outcome *outcome, const struct docker_provide_result *r
 		outcome->code = EREMOTEIO;
 	}
 	if (docker.legs)
-		judged_legs(wanted, judged.items, docker.legs, warn_leg, NULL);
+		judge_network_legs(wanted, judged.items, docker.legs, warn_leg, NULL);
 	judge_result_free(&judged);
 	dns = docker.networks ? judge_dns(outcome->policy) : NULL;
 	if (dns)
@@ -118,7 +119,7 @@ static int ask(const struct options *options, const struct policy *policy,
 {
 	struct docker_wanted_list wanted;
 	struct docker *docker = NULL;
-	int r = docker_open(options->docker, &docker, err);
+	int r = docker_open(options->docker, monotonic_ms, &docker, err);
 
 	if (r < 0)
 		return r;

@@ -11,6 +11,7 @@
 #include "dockside/base/err.h"
 #include "dockside/cli/command.h"
 #include "dockside/docker/docker_client.h"
+#include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
 struct query {
@@ -114,7 +115,7 @@ int find_draining(const struct options *options, const struct policy *policy,
 		if (policy_find_bridge(policy, bridge))
 			continue;
 		if (!docker) {
-			r = docker_open(options->docker, &docker, err);
+			r = docker_open(options->docker, monotonic_ms, &docker, err);
 			if (r >= 0)
 				ask_networks(docker, &query);
 		}

@@ -12,6 +12,7 @@
 #include "dockside/cli/cmd_client.h"
 #include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
+#include "dockside/ctl/explain_request.h"
 #include "dockside/report/explain_json.h"
 #include "dockside/system/log.h"
 #include "dockside/table/compile.h"
@@ -72,7 +73,7 @@ static bool read_request(const char *text, struct request *request,
 	};
 	ok = request_parse(request, 0, &diags);
 	diags_print(&diags, stderr);
-	if (ok && explain_question_read(request, ret_question, &err) < 0) {
+	if (ok && explain_request_read(request, ret_question, &err) < 0) {
 		log_error("explain: %s; see dsfw-nft help", err.text);
 		ok = false;
 	}

@@ -11,26 +11,12 @@
 #include "dockside/cli/term.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/dns.h"
-#include "dockside/system/link.h"
 #include "dockside/system/log.h"
 #include "dockside/system/own_addrs.h"
 #include "dockside/system/save.h"
 
 /* Long enough for a resolver's second try; SPEC §6 waits no longer for DNS either. */
 #define RESOLVE_TIMEOUT_MS 5000
-
-int recover_files(const struct options *options, struct err *err)
-{
-	enum save_recovery recovery;
-	int r = save_recover(options->network_config, options->firewall_config, NULL, &recovery,
-			     err);
-
-	if (r >= 0 && recovery == SAVE_FINISHED)
-		log_warning("finished a save of the configuration that was interrupted");
-	else if (r >= 0 && recovery == SAVE_UNDONE)
-		log_warning("undid a save of the configuration that was interrupted");
-	return r;
-}
 
 bool load_policy(const struct options *options, struct policy *ret_policy)
 {
@@ -131,26 +117,5 @@ int resolve_name(const char *name, struct resolved *ret_resolved, struct err *er
 	r = dns_resolve_all(ret_resolved, RESOLVE_TIMEOUT_MS, err);
 	if (r >= 0)
 		warn_of_host(host, RESOLVE_FOR_TEXT);
-	return r;
-}
-
-int check_bridges(const struct policy *policy, struct err *err)
-{
-	struct links links;
-	int r = links_read(&links, err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r >= 0 && i < policy->n_networks; i++) {
-		const struct network *network = &policy->networks[i];
-
-		if (network_managed(network) && links_kind(&links, network->bridge) == LINK_OTHER)
-			r = err_set(err, EEXIST,
-				    "network %s: interface %s exists and is not a bridge; its "
-				    "policy would be enforced on that interface: rename the "
-				    "network",
-				    network->name, network->bridge);
-	}
-	links_free(&links);
 	return r;
 }

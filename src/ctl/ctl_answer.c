@@ -72,13 +72,6 @@ char *ctl_add_ignored(const char *json, const struct request *request)
 	return buf_steal(&b);
 }
 
-void ctl_answer_ok(struct ctl_request *request, const char *message)
-{
-	cleanup(cleanup_free) char *json = ctl_ok_json(message, NULL);
-
-	ctl_answer(request, json);
-}
-
 char *ctl_sum_up(const struct diags *diags)
 {
 	size_t n = diags ? diags->count[SEVERITY_ERROR] : 0;

@@ -135,6 +135,13 @@ void ctl_answer(struct ctl_request *c, const char *json)
 		ctl_answer_error(c, "the answer is longer than an answer may be", NULL);
 }
 
+void ctl_answer_ok(struct ctl_request *request, const char *message)
+{
+	cleanup(cleanup_free) char *json = ctl_ok_json(message, NULL);
+
+	ctl_answer(request, json);
+}
+
 void ctl_answer_error(struct ctl_request *c, const char *message, const struct diags *diags)
 {
 	cleanup(cleanup_free) char *json = ctl_error_json(message, diags);

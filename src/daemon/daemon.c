@@ -13,8 +13,11 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/exit_status.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/enforce/old_install.h"
+#include "dockside/enforce/preflight.h"
 #include "dockside/names/alarms.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/clock.h"
@@ -189,7 +192,7 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	struct reconcile_result result;
 	int r;
 
-	r = check_bridges(&candidate->policy, err);
+	r = preflight_bridges(&candidate->policy, err);
 	if (r >= 0) {
 		daemon_denied_before(d);
 		daemon_repair_catch_up(d);
@@ -234,7 +237,7 @@ static bool nothing_new(struct daemon *d, const struct running *candidate)
 	if (!running || !running->from_files ||
 	    !same_src(&running->policy.network_src, &candidate->policy.network_src) ||
 	    !same_src(&running->policy.firewall_src, &candidate->policy.firewall_src) ||
-	    check_bridges(&running->policy, NULL) < 0)
+	    preflight_bridges(&running->policy, NULL) < 0)
 		return false;
 	daemon_repair_catch_up(d);
 	/* Nor does the shim wait to be put right. */
@@ -263,7 +266,8 @@ int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *
 	struct policy *policy = &candidate->policy;
 	struct diags *diags = &candidate->diags;
 	bool read;
-	int r = recover_files(d->options, err);
+	int r = preflight_recover_files(d->options->network_config, d->options->firewall_config,
+					err);
 
 	*ret_diags = &none;
 	if (r < 0) {
@@ -527,7 +531,7 @@ static void stop(struct daemon *d)
 	free(d->last_load.message);
 }
 
-int cmd_daemon(const struct options *options)
+int daemon_run(const struct daemon_options *options)
 {
 	struct daemon d = { .options = options, .lock = -1 };
 	struct err err = { 0 };

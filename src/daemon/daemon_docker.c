@@ -22,6 +22,7 @@
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+#include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
 #define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */
@@ -541,7 +542,7 @@ int daemon_docker_start(struct daemon *d, struct err *err)
 	k->daemon = d;
 	/* The last accepted configuration is no reason to remove networks. */
 	k->reset_due = d->options->reset && !daemon_files_alarm(d);
-	r = docker_open(d->options->docker, &k->client, err);
+	r = docker_open(d->options->docker, monotonic_ms, &k->client, err);
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(d->event, &k->io, docker_fd(k->client), EPOLLIN, on_io, k);

@@ -4,6 +4,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/ctl/explain_request.h"
 #include "dockside/daemon/daemon.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ static int answer(struct daemon *d, const struct request *request, struct buf *r
 	struct explain_question question;
 	cleanup(cleanup_free) char *unjudged = NULL;
 	struct resolved_addrs addrs = { 0 };
-	int r = explain_question_read(request, &question, err);
+	int r = explain_request_read(request, &question, err);
 
 	if (r >= 0)
 		r = draining_of(d, question.from, &world.draining, err);

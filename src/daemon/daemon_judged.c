@@ -96,7 +96,7 @@ static void look_at_legs(struct daemon_judged *j, const struct judge_docker *doc
 	struct legs legs = { .n = 0 };
 
 	if (docker->legs)
-		judged_legs(&j->list, j->result.items, docker->legs, take_leg, &legs);
+		judge_network_legs(&j->list, j->result.items, docker->legs, take_leg, &legs);
 	for (size_t i = 0; i < named(legs.n); i++)
 		if (!was_told(j, legs.texts[i]))
 			log_warning("%s", legs.texts[i]);
@@ -209,15 +209,16 @@ void daemon_judged_stop(struct daemon *d)
 
 /* ------------------------------------------------------------------ what others ask */
 
-static enum judged_rules rules_of(const struct daemon *d, const struct actual *actual,
-				  const char *bridge)
+static enum judge_rules rules_of(const struct daemon *d, const struct actual *actual,
+				 const char *bridge)
 {
 	if (!actual)
-		return JUDGED_RULES_THERE;
+		return JUDGE_RULES_THERE;
 	if (d->counters_failed)
-		return JUDGED_RULES_UNKNOWN;
-	return judged_dispatched(&d->enforcer.running->plan, actual, bridge) ? JUDGED_RULES_THERE
-									     : JUDGED_RULES_MISSING;
+		return JUDGE_RULES_UNKNOWN;
+	return judge_network_dispatched(&d->enforcer.running->plan, actual, bridge)
+		       ? JUDGE_RULES_THERE
+		       : JUDGE_RULES_MISSING;
 }
 
 /* Most often they are in the policy's order: so an answer about 1,000 networks does not take long. */
@@ -241,8 +242,8 @@ void daemon_judged_now(const struct daemon *d, const struct actual *actual,
 		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
 									 : JUDGED_UNMANAGED };
 
-		judged_with_rules(last ? last : &none, rules_of(d, actual, network->bridge),
-				  &ret->items[i]);
+		judge_network_with_rules(last ? last : &none, rules_of(d, actual, network->bridge),
+					 &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
 }

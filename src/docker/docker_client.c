@@ -23,7 +23,6 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/system/clock.h"
 
 #define CONNECT_MS 2000L
 #define HEADERS_MAX (64u << 10)	     /* bytes */
@@ -54,6 +53,7 @@ struct transfer {
 
 struct docker {
 	char *path;
+	docker_clock_fn now_ms;
 	CURLM *multi;
 	int epoll;
 	unsigned api;	  /* 1.api; 0: not known yet */
@@ -154,7 +154,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
 	struct docker *docker = data;
 
 	(void)multi;
-	docker->wake_ms = timeout_ms < 0 ? UINT64_MAX : monotonic_ms() + (uint64_t)timeout_ms;
+	docker->wake_ms = timeout_ms < 0 ? UINT64_MAX : docker->now_ms() + (uint64_t)timeout_ms;
 	return 0;
 }
 
@@ -387,7 +387,7 @@ void docker_follow(struct docker *docker, const struct docker_events *handler, v
 	t = request(docker, EVENTS_PATH, NULL, DOCKER_ASK_MS, "follow its events");
 	t->events = handler;
 	t->data = data;
-	t->open_by_ms = monotonic_ms() + DOCKER_ASK_MS;
+	t->open_by_ms = docker->now_ms() + DOCKER_ASK_MS;
 	docker->stream = t;
 	start(docker, t, "GET", EVENTS_PATH);
 }
@@ -404,7 +404,8 @@ void docker_unfollow(struct docker *docker)
 
 /* ---- for event loops ---- */
 
-int docker_open(const char *path, struct docker **ret_docker, struct err *err)
+int docker_open(const char *path, docker_clock_fn now_ms, struct docker **ret_docker,
+		struct err *err)
 {
 	struct docker *docker;
 
@@ -413,6 +414,7 @@ int docker_open(const char *path, struct docker **ret_docker, struct err *err)
 		return err_set(err, ENOMEM, "start libcurl");
 	docker = xcalloc(1, sizeof(*docker));
 	docker->path = xstrdup(path);
+	docker->now_ms = now_ms;
 	docker->wake_ms = UINT64_MAX;
 	docker->multi = curl_multi_init();
 	if (!docker->multi)
@@ -454,7 +456,7 @@ int docker_fd(const struct docker *docker)
 
 int docker_wait_ms(const struct docker *docker)
 {
-	uint64_t now = monotonic_ms(), at = docker->wake_ms;
+	uint64_t now = docker->now_ms(), at = docker->wake_ms;
 
 	if (docker->stream && docker->stream->open_by_ms < at)
 		at = docker->stream->open_by_ms;
@@ -495,7 +497,7 @@ static void process_stream(struct docker *docker)
 	}
 	if (docker->stream == t && t->opened)
 		hand_over_lines(docker, t);
-	if (docker->stream == t && monotonic_ms() >= t->open_by_ms)
+	if (docker->stream == t && docker->now_ms() >= t->open_by_ms)
 		fail(docker, t, ETIMEDOUT, "no answer in time: it hangs or is overloaded");
 }
 
@@ -516,7 +518,7 @@ void docker_process(struct docker *docker)
 			mask |= CURL_CSELECT_ERR;
 		curl_multi_socket_action(docker->multi, events[i].data.fd, mask, &running);
 	}
-	if (monotonic_ms() >= docker->wake_ms) {
+	if (docker->now_ms() >= docker->wake_ms) {
 		docker->wake_ms = UINT64_MAX;
 		curl_multi_socket_action(docker->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}

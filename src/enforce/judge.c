@@ -14,21 +14,21 @@ struct place {
 	const struct link_addrs *addrs;
 };
 
-static enum judged_link link_of(const struct links *links, const char *bridge,
-				const char **ret_master)
+static enum judge_link link_of(const struct links *links, const char *bridge,
+			       const char **ret_master)
 {
 	const struct link *link = links ? links_find(links, bridge) : NULL;
 
 	if (!links)
-		return JUDGED_LINK_UNKNOWN;
+		return JUDGE_LINK_UNKNOWN;
 	if (!link)
-		return JUDGED_LINK_MISSING;
+		return JUDGE_LINK_MISSING;
 	if (!link->bridge)
-		return JUDGED_LINK_OTHER;
+		return JUDGE_LINK_OTHER;
 	if (link->master == 0)
-		return JUDGED_LINK_BRIDGE;
+		return JUDGE_LINK_BRIDGE;
 	*ret_master = links_name(links, link->master);
-	return JUDGED_LINK_ENSLAVED;
+	return JUDGE_LINK_ENSLAVED;
 }
 
 /* The bridge that has the address, unless the one that is meant has it. */
@@ -72,17 +72,17 @@ void judge_networks(const struct docker_wanted_list *list, const struct judge_do
 
 	*ret = (struct judge_result){ xcalloc(list->n + 1, sizeof(*ret->items)), list->n, 0 };
 	for (size_t i = 0; i < list->n; i++) {
-		struct judged_facts facts = {
+		struct judge_facts facts = {
 			.wanted = &list->items[i],
 			.docker = docker->networks,
 			.docker_failed = docker->failed,
 			.legs = docker->legs,
-			.rules = JUDGED_RULES_THERE,
+			.rules = JUDGE_RULES_THERE,
 		};
 
 		facts.link = link_of(place.links, facts.wanted->bridge, &facts.master);
 		facts.gateway_on = gateway_elsewhere(&place, facts.wanted, facts.docker);
-		judged_of(&facts, &ret->items[i]);
+		judge_network(&facts, &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
 	links_free(&links);

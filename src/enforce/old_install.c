@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the iptables version leaves besides its rules, which go with the shim's operations (shim.h). */
+#include "dockside/enforce/old_install.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/command.h"
 #include "dockside/kernel/ipset.h"
 #include "dockside/kernel/xtables_legacy.h"
 #include "dockside/system/log.h"

@@ -7,6 +7,7 @@
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+#include "dockside/ctl/explain_request.h"
 #include "dockside/report/explain_json.h"
 #include "dockside/table/compile.h"
 
@@ -96,7 +97,7 @@ static int ask(struct fixture *f, const char *members, char **ret_answer)
 	request.src.text = xasprintf("{\"action\": \"explain\", %s}", members);
 	request.src.len = strlen(request.src.text);
 	assert_true(request_parse(&request, 0, &diags));
-	r = explain_question_read(&request, &question, &err);
+	r = explain_request_read(&request, &question, &err);
 	if (r >= 0)
 		r = explain_answer(&question, &world, &b, &err);
 	*ret_answer = r < 0 ? xstrdup(err.text) : buf_steal(&b);

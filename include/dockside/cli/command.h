@@ -5,19 +5,11 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
+#include "dockside/base/exit_status.h"
 #include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
-
-/* Exit statuses (SPEC §5). */
-enum {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_DIFFERENT = 1, /* of diff */
-	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3,
-};
 
 /* Of explain: what was given, as it was given; NULL: not. */
 struct explain_options {
@@ -69,10 +61,6 @@ int output_text(const struct options *options, const struct buf *text, struct er
  * caller frees *ret_policy. */
 bool load_policy(const struct options *options, struct policy *ret_policy);
 
-/* Repairs what an interrupted save has left, and logs it; to be called before the files are read, with
- * the lock. Returns 0 or -errno. */
-int recover_files(const struct options *options, struct err *err);
-
 /* What becomes of a name that does not answer. */
 enum resolve_for {
 	RESOLVE_FOR_KERNEL, /* it keeps the addresses that the kernel has for it */
@@ -86,16 +74,6 @@ int resolve_names(const struct policy *policy, enum resolve_for what, struct res
 
 /* The same for one name, in letters of either case; the only one of *ret_resolved. */
 int resolve_name(const char *name, struct resolved *ret_resolved, struct err *err);
-
-/*
- * Destroys the ipsets of the iptables version, NAME and NAME--seen, if two of these hold: both are there;
- * NAME is an ipset of the policy; its chains were just taken over. Failures are logged: nothing depends
- * on them.
- */
-void old_install_remove_ipsets(const struct policy *policy, bool took_over);
-
-/* Logs what the iptables version has in the tables of iptables-legacy, which nf_tables does not reach. */
-void old_install_warn_of_legacy(void);
 
 /*
  * Has Docker make the networks that are missing, or with RESET=1 all of them anew; prints what was
@@ -115,9 +93,5 @@ int judge_networks_now(const struct options *options, const struct policy *polic
  */
 int find_draining(const struct options *options, const struct policy *policy,
 		  const struct actual *kernel, struct plan *plan, struct err *err);
-
-/* Refuses a managed network whose interface name exists and is no bridge: its policy would be
- * enforced on, say, the uplink (SPEC §3). Returns 0 or -errno. */
-int check_bridges(const struct policy *policy, struct err *err);
 
 #endif

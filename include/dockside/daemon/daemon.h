@@ -17,7 +17,6 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
-#include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/daemon/repair_limit.h"
 #include "dockside/enforce/enforcer.h"
@@ -29,8 +28,20 @@
 
 #define DAEMON_ACCURACY_US 1000
 
-/* Runs until SIGTERM or SIGINT; returns an exit status. */
-int cmd_daemon(const struct options *options);
+/* Borrowed. */
+struct daemon_options {
+	const char *network_config, *firewall_config;
+	struct plan_options plan;
+	unsigned stale_ttl_s, refresh_s;
+	const char *socket;	     /* NULL: none */
+	const char *docker;	     /* path of Docker's socket */
+	const char *state_directory; /* colon-separated; the first counts */
+	const char *denied_log;	     /* NULL: none */
+	bool reset;		     /* make Docker's networks anew */
+};
+
+/* Runs until SIGTERM or SIGINT; returns an exit status (exit_status.h). */
+int daemon_run(const struct daemon_options *options);
 
 /* How the last reload, apply or start went. */
 struct last_load {
@@ -67,7 +78,7 @@ struct listing {
 };
 
 struct daemon {
-	const struct options *options;
+	const struct daemon_options *options;
 	sd_event *event;
 	struct enforcer enforcer;
 	int lock;

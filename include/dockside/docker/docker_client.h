@@ -51,8 +51,12 @@ bool docker_socket_listens(const char *path);
  * the request has returned. May start further ones, must not close the client. */
 typedef void (*docker_answer_fn)(void *data, const struct docker_answer *answer);
 
+/* A clock that never goes back, in milliseconds. */
+typedef uint64_t (*docker_clock_fn)(void);
+
 /* path is copied. Touches no socket. Returns 0 or -errno. */
-int docker_open(const char *path, struct docker **ret_docker, struct err *err);
+int docker_open(const char *path, docker_clock_fn now_ms, struct docker **ret_docker,
+		struct err *err);
 /* Open requests end with ECANCELED; those that they start in turn are dropped unanswered. */
 void docker_close(struct docker *docker);
 

@@ -3,7 +3,7 @@
 #ifndef DOCKSIDE_ENFORCE_JUDGE_H
 #define DOCKSIDE_ENFORCE_JUDGE_H
 
-#include "dockside/docker/judged.h"
+#include "dockside/enforce/judge_network.h"
 
 /* By network of the list; zero-initialise, judge_result_free(). */
 struct judge_result {

@@ -8,12 +8,11 @@
 
 #include "dockside/base/arena.h"
 #include "dockside/base/err.h"
-#include "dockside/ctl/request.h"
 #include "dockside/report/explain.h"
 
 #define EXPLAIN_CASES_MAX 64 /* addresses of a name */
 
-/* Strings are the request's. */
+/* Strings are borrowed. */
 struct explain_question {
 	const char *from; /* Docker's name of the network */
 	const char *to;	  /* an address, a name, or "host" */
@@ -66,16 +65,14 @@ struct explain_cases {
 	size_t n_notes;
 };
 
-/* Reads an `explain` request that request_parse() has accepted. Returns 0 or -EINVAL. */
-int explain_question_read(const struct request *request, struct explain_question *ret_question,
-			  struct err *err);
-
 /*
  * Returns 0 or -errno: -ENOENT where the question is right, but nothing is known of the name that it
  * is about (explain_world.resolved may help); -EINVAL.
  */
 int explain_ask(const struct explain_question *question, const struct explain_world *world,
 		struct explain_cases *ret_cases, struct err *err);
+/* The error that a question to many receivers, or to oneself, is. Returns -EINVAL. */
+int explain_one_receiver(const char *to, struct err *err);
 void explain_cases_free(struct explain_cases *cases);
 
 #endif

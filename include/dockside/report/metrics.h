@@ -7,9 +7,9 @@
 #define DOCKSIDE_REPORT_METRICS_H
 
 #include "dockside/base/buf.h"
-#include "dockside/docker/judged.h"
 #include "dockside/names/names.h"
 #include "dockside/report/denied.h"
+#include "dockside/report/judged.h"
 #include "dockside/table/actual.h"
 
 struct traffic {

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "dockside/base/buf.h"
-#include "dockside/docker/judged.h"
+#include "dockside/enforce/judge_network.h"
 
 static struct docker_wanted wanted = { .name = "ds-A", .bridge = "ds-a", .managed = true };
 
@@ -22,25 +22,25 @@ static struct docker_network right(void)
 }
 
 /* Docker has the network, and the kernel its bridge. */
-static struct judged_facts good(struct docker_networks *docker, struct docker_network *network)
+static struct judge_facts good(struct docker_networks *docker, struct docker_network *network)
 {
 	*network = right();
 	*docker = (struct docker_networks){ .items = network, .n = 1 };
-	return (struct judged_facts){
+	return (struct judge_facts){
 		.wanted = &wanted,
 		.docker = docker,
-		.link = JUDGED_LINK_BRIDGE,
-		.rules = JUDGED_RULES_THERE,
+		.link = JUDGE_LINK_BRIDGE,
+		.rules = JUDGE_RULES_THERE,
 	};
 }
 
 /* reason, mend: a part of it; NULL: there is none. */
-static void expect(const struct judged_facts *facts, enum judged_state state, const char *reason,
+static void expect(const struct judge_facts *facts, enum judged_state state, const char *reason,
 		   const char *mend)
 {
 	struct judged judged;
 
-	judged_of(facts, &judged);
+	judge_network(facts, &judged);
 	if (judged.state != state)
 		fail_msg("it is %s, wanted %s", judged_state_name(judged.state),
 			 judged_state_name(state));
@@ -56,7 +56,7 @@ static void test_good(void **state)
 {
 	struct docker_networks docker;
 	struct docker_network network;
-	struct judged_facts facts = good(&docker, &network);
+	struct judge_facts facts = good(&docker, &network);
 
 	(void)state;
 	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
@@ -73,7 +73,7 @@ static void test_docker(void **state)
 {
 	struct docker_networks docker;
 	struct docker_network network, two[2];
-	struct judged_facts facts = good(&docker, &network);
+	struct judge_facts facts = good(&docker, &network);
 
 	(void)state;
 	network.bridge = "br-0123456789ab";
@@ -98,11 +98,11 @@ static void test_default_bridge(void **state)
 	struct docker_wanted predefined = { .name = "bridge", .bridge = "bridge", .managed = true };
 	struct docker_networks docker;
 	struct docker_network network;
-	struct judged_facts facts = good(&docker, &network);
+	struct judge_facts facts = good(&docker, &network);
 
 	(void)state;
 	facts.wanted = &predefined;
-	facts.link = JUDGED_LINK_MISSING;
+	facts.link = JUDGE_LINK_MISSING;
 	network.name = "bridge";
 	network.bridge = "docker0";
 	expect(&facts, JUDGED_NOT, "its bridge is docker0 in Docker", "another name");
@@ -111,18 +111,18 @@ static void test_default_bridge(void **state)
 static void test_absent(void **state)
 {
 	struct docker_networks none = { 0 };
-	struct judged_facts facts = { .wanted = &wanted, .link = JUDGED_LINK_MISSING };
+	struct judge_facts facts = { .wanted = &wanted, .link = JUDGE_LINK_MISSING };
 
 	(void)state;
 	expect(&facts, JUDGED_PENDING, NULL, NULL); /* no Docker: the kernel's word */
 	facts.docker = &none;
 	expect(&facts, JUDGED_PENDING, NULL, NULL);
-	facts.link = JUDGED_LINK_BRIDGE;
+	facts.link = JUDGE_LINK_BRIDGE;
 	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
 	facts.docker = NULL;
 	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
 	facts.docker_failed = true;
-	facts.link = JUDGED_LINK_MISSING;
+	facts.link = JUDGE_LINK_MISSING;
 	expect(&facts, JUDGED_PENDING, "Docker does not answer", NULL);
 }
 
@@ -132,23 +132,23 @@ static void test_link(void **state)
 	struct docker_legs legs = { .items = &leg, .n = 1 };
 	struct docker_networks docker;
 	struct docker_network network;
-	struct judged_facts facts = good(&docker, &network);
+	struct judge_facts facts = good(&docker, &network);
 
 	(void)state;
-	facts.link = JUDGED_LINK_OTHER;
+	facts.link = JUDGE_LINK_OTHER;
 	expect(&facts, JUDGED_NOT, "ds-a is not a bridge", "rename");
-	facts.link = JUDGED_LINK_UNKNOWN;
+	facts.link = JUDGE_LINK_UNKNOWN;
 	expect(&facts, JUDGED_NOT, "does not say", "log");
-	facts.link = JUDGED_LINK_ENSLAVED;
+	facts.link = JUDGE_LINK_ENSLAVED;
 	facts.master = "vrf0";
 	expect(&facts, JUDGED_NOT, "part of vrf0", "ip link set ds-a nomaster");
-	facts.link = JUDGED_LINK_MISSING;
+	facts.link = JUDGE_LINK_MISSING;
 	expect(&facts, JUDGED_PENDING, "Docker has it", NULL);
 	facts.legs = &legs; /* then their packets go somewhere */
 	expect(&facts, JUDGED_NOT, "1 container is attached", "restart");
 	facts.gateway_on = "foo";
 	expect(&facts, JUDGED_NOT, "on bridge foo", "ip link set foo name ds-a");
-	facts.link = JUDGED_LINK_BRIDGE; /* somebody's, beside the renamed one */
+	facts.link = JUDGE_LINK_BRIDGE; /* somebody's, beside the renamed one */
 	expect(&facts, JUDGED_NOT, "on bridge foo", "ip link set foo name ds-a");
 }
 
@@ -156,12 +156,12 @@ static void test_rules(void **state)
 {
 	struct docker_networks docker;
 	struct docker_network network;
-	struct judged_facts facts = good(&docker, &network);
+	struct judge_facts facts = good(&docker, &network);
 
 	(void)state;
-	facts.rules = JUDGED_RULES_MISSING;
+	facts.rules = JUDGE_RULES_MISSING;
 	expect(&facts, JUDGED_NOT, "does not have its rules", "reconcile");
-	facts.rules = JUDGED_RULES_UNKNOWN;
+	facts.rules = JUDGE_RULES_UNKNOWN;
 	expect(&facts, JUDGED_NOT, "cannot be read", "reconcile");
 	network.driver = "macvlan"; /* comes first */
 	expect(&facts, JUDGED_NOT, "macvlan", "RESET=1");
@@ -204,9 +204,9 @@ static void expect_legs(const struct docker_wanted_list *list, const struct judg
 {
 	struct texts texts = { 0 };
 
-	assert_int_equal(judged_legs(list, judged, legs, collect, &texts), n);
+	assert_int_equal(judge_network_legs(list, judged, legs, collect, &texts), n);
 	assert_string_equal(buf_str(&texts.all), wanted_texts);
-	assert_int_equal(judged_legs(list, judged, legs, NULL, NULL), n);
+	assert_int_equal(judge_network_legs(list, judged, legs, NULL, NULL), n);
 	buf_free(&texts.all);
 }
 
@@ -274,23 +274,23 @@ static void test_dispatched(void **state)
 	memcpy(want->key, "ds-a", 4);
 	want->target = "ds-a-OUT";
 	plan_finish(&plan);
-	assert_true(judged_dispatched(&plan, &actual, "ds-a"));
-	assert_false(judged_dispatched(&plan, &actual, "ds-b"));
+	assert_true(judge_network_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &actual, "ds-b"));
 	elem.target = "ds-b-OUT";
-	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &actual, "ds-a"));
 	elem.target = "ds-a-OUT";
 	actual.dormant = true;
-	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &actual, "ds-a"));
 	actual.dormant = false;
 	chains[0].n_rules = 0;
-	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &actual, "ds-a"));
 	chains[0].n_rules = 1;
 	chains[1].base = false;
-	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &actual, "ds-a"));
 	chains[1].base = true;
 	set.set.n_elems = 0;
-	assert_false(judged_dispatched(&plan, &actual, "ds-a"));
-	assert_false(judged_dispatched(&plan, &(struct actual){ 0 }, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &actual, "ds-a"));
+	assert_false(judge_network_dispatched(&plan, &(struct actual){ 0 }, "ds-a"));
 	plan_free(&plan);
 }
 

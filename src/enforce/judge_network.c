@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dockside/docker/judged.h"
+#include "dockside/enforce/judge_network.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/util.h"
-
-const char *judged_state_name(enum judged_state state)
-{
-	static const char *const names[] = { "enforced", "audit",   "unmanaged", "draining",
-					     "closed",	 "pending", "not judged" };
-
-	static_assert(ARRAY_SIZE(names) == JUDGED_STATES, "a name for each state");
-	return names[state];
-}
 
 /* ------------------------------------------------------------------ one network */
 
@@ -40,7 +30,7 @@ static bool is_predefined(const char *name)
 }
 
 /* The network of that name that is on another bridge, and how many there are of that name. */
-static const struct docker_network *find_wrong(const struct judged_facts *f, size_t *ret_n)
+static const struct docker_network *find_wrong(const struct judge_facts *f, size_t *ret_n)
 {
 	const struct docker_network *wrong = NULL;
 
@@ -76,7 +66,7 @@ static char *mend_docker(const struct docker_wanted *wanted, const struct docker
 }
 
 /* By what Docker has. */
-static bool judge_docker(const struct judged_facts *f, struct judged *j)
+static bool judge_docker(const struct judge_facts *f, struct judged *j)
 {
 	size_t n = 0;
 	const struct docker_network *wrong = find_wrong(f, &n);
@@ -95,7 +85,7 @@ static bool judge_docker(const struct judged_facts *f, struct judged *j)
 	return true;
 }
 
-static size_t count_attached(const struct judged_facts *f)
+static size_t count_attached(const struct judge_facts *f)
 {
 	size_t n = 0;
 
@@ -104,7 +94,7 @@ static size_t count_attached(const struct judged_facts *f)
 	return n;
 }
 
-static void judge_missing(const struct judged_facts *f, bool docker_has_it, struct judged *j)
+static void judge_missing(const struct judge_facts *f, bool docker_has_it, struct judged *j)
 {
 	const char *bridge = f->wanted->bridge;
 	size_t n = docker_has_it ? count_attached(f) : 0;
@@ -128,7 +118,7 @@ static void judge_missing(const struct judged_facts *f, bool docker_has_it, stru
 }
 
 /* By what the kernel has of the bridge's name. */
-static void judge_link(const struct judged_facts *f, bool docker_has_it, struct judged *j)
+static void judge_link(const struct judge_facts *f, bool docker_has_it, struct judged *j)
 {
 	const char *bridge = f->wanted->bridge;
 
@@ -141,16 +131,16 @@ static void judge_link(const struct judged_facts *f, bool docker_has_it, struct 
 		return;
 	}
 	switch (f->link) {
-	case JUDGED_LINK_UNKNOWN:
+	case JUDGE_LINK_UNKNOWN:
 		not_judged(j, xasprintf("the kernel does not say what interface %s is", bridge),
 			   xstrdup("see the log for the reason"));
 		break;
-	case JUDGED_LINK_MISSING:
+	case JUDGE_LINK_MISSING:
 		judge_missing(f, docker_has_it, j);
 		break;
-	case JUDGED_LINK_BRIDGE:
+	case JUDGE_LINK_BRIDGE:
 		break;
-	case JUDGED_LINK_ENSLAVED:
+	case JUDGE_LINK_ENSLAVED:
 		not_judged(
 			j,
 			xasprintf("its bridge %s is part of %s, and the kernel gives its packets "
@@ -158,19 +148,19 @@ static void judge_link(const struct judged_facts *f, bool docker_has_it, struct 
 				  bridge, f->master ? f->master : "another interface"),
 			xasprintf("\"ip link set %s nomaster\"", bridge));
 		break;
-	case JUDGED_LINK_OTHER:
+	case JUDGE_LINK_OTHER:
 		not_judged(j, xasprintf("interface %s is not a bridge", bridge),
 			   xstrdup("rename that interface, and restart Docker"));
 		break;
 	}
 }
 
-static void judge_rules(enum judged_rules rules, struct judged *j)
+static void judge_rules(enum judge_rules rules, struct judged *j)
 {
-	if (j->state == JUDGED_NOT || j->state == JUDGED_UNMANAGED || rules == JUDGED_RULES_THERE)
+	if (j->state == JUDGED_NOT || j->state == JUDGED_UNMANAGED || rules == JUDGE_RULES_THERE)
 		return;
 	judged_free(j);
-	if (rules == JUDGED_RULES_MISSING)
+	if (rules == JUDGE_RULES_MISSING)
 		not_judged(j,
 			   xstrdup("the kernel does not have its rules, or does not dispatch to "
 				   "them"),
@@ -181,7 +171,7 @@ static void judge_rules(enum judged_rules rules, struct judged *j)
 			   xstrdup("\"dsfw-nft reconcile\" says why"));
 }
 
-void judged_of(const struct judged_facts *f, struct judged *ret)
+void judge_network(const struct judge_facts *f, struct judged *ret)
 {
 	bool docker_has_it = f->docker && docker_find_network(f->docker, f->wanted->name);
 
@@ -193,7 +183,8 @@ void judged_of(const struct judged_facts *f, struct judged *ret)
 	judge_rules(f->rules, ret);
 }
 
-void judged_with_rules(const struct judged *judged, enum judged_rules rules, struct judged *ret)
+void judge_network_with_rules(const struct judged *judged, enum judge_rules rules,
+			      struct judged *ret)
 {
 	*ret = *judged;
 	ret->reason = judged->reason ? xstrdup(judged->reason) : NULL;
@@ -201,32 +192,10 @@ void judged_with_rules(const struct judged *judged, enum judged_rules rules, str
 	judge_rules(rules, ret);
 }
 
-void judged_free(struct judged *judged)
-{
-	free(judged->reason);
-	free(judged->mend);
-	*judged = (struct judged){ .state = JUDGED_PENDING };
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-bool judged_equal(const struct judged *a, const struct judged *b)
-{
-	return a->state == b->state && same_text(a->reason, b->reason);
-}
-
-char *judged_sentence(const char *network, const struct judged *judged)
-{
-	return xasprintf("network %s: %s: its packets are NOT JUDGED; to mend it: %s", network,
-			 judged->reason, judged->mend);
-}
-
 /* ------------------------------------------------------------------ the table */
 
-bool judged_dispatched(const struct plan *plan, const struct actual *actual, const char *bridge)
+bool judge_network_dispatched(const struct plan *plan, const struct actual *actual,
+			      const char *bridge)
 {
 	const struct elem *wanted = set_find_bridge(plan_find_set(plan, "dispatch"), bridge);
 	const struct actual_set *map = actual_find_set(actual, "dispatch");
@@ -281,7 +250,7 @@ static bool is_judged(const struct docker_wanted_list *list, const struct judged
 
 static size_t tell_legs_of(const struct docker_wanted_list *list, const struct judged *judged,
 			   const struct docker_legs *legs, const struct docker_leg *leg,
-			   judged_leg_fn fn, void *data)
+			   judge_network_leg_fn fn, void *data)
 {
 	size_t n = 0;
 
@@ -305,8 +274,8 @@ static size_t tell_legs_of(const struct docker_wanted_list *list, const struct j
 	return n;
 }
 
-size_t judged_legs(const struct docker_wanted_list *list, const struct judged *judged,
-		   const struct docker_legs *legs, judged_leg_fn fn, void *data)
+size_t judge_network_legs(const struct docker_wanted_list *list, const struct judged *judged,
+			  const struct docker_legs *legs, judge_network_leg_fn fn, void *data)
 {
 	size_t n = 0;
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How the program ends; dsfw-nft(8) tells users the same. */
+#ifndef DOCKSIDE_BASE_EXIT_STATUS_H
+#define DOCKSIDE_BASE_EXIT_STATUS_H
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_DIFFERENT = 1, /* of diff */
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 3,
+};
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What has to be in order before a policy is read and enforced. */
+#ifndef DOCKSIDE_ENFORCE_PREFLIGHT_H
+#define DOCKSIDE_ENFORCE_PREFLIGHT_H
+
+#include "dockside/base/err.h"
+#include "dockside/policy/model.h"
+
+/* Repairs what an interrupted save has left, and logs it. The caller holds the lock and reads the files
+ * afterwards. Returns 0 or -errno. */
+int preflight_recover_files(const char *network_config, const char *firewall_config,
+			    struct err *err);
+
+/* Refuses a managed network whose interface name exists and is no bridge: its policy would be enforced on,
+ * say, the uplink. Returns 0 or -errno. */
+int preflight_bridges(const struct policy *policy, struct err *err);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dockside/report/judged.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/base/util.h"
+
+const char *judged_state_name(enum judged_state state)
+{
+	static const char *const names[] = { "enforced", "audit",   "unmanaged", "draining",
+					     "closed",	 "pending", "not judged" };
+
+	static_assert(ARRAY_SIZE(names) == JUDGED_STATES, "a name for each state");
+	return names[state];
+}
+
+void judged_free(struct judged *judged)
+{
+	free(judged->reason);
+	free(judged->mend);
+	*judged = (struct judged){ .state = JUDGED_PENDING };
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool judged_equal(const struct judged *a, const struct judged *b)
+{
+	return a->state == b->state && same_text(a->reason, b->reason);
+}
+
+char *judged_sentence(const char *network, const struct judged *judged)
+{
+	return xasprintf("network %s: %s: its packets are NOT JUDGED; to mend it: %s", network,
+			 judged->reason, judged->mend);
+}
