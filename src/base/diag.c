@@ -48,7 +48,7 @@ static size_t next_column(const char *s, size_t len, bool *ret_plain)
 	return n > 0 ? n : 1;
 }
 
-/* Where in src's text the line of off begins and ends (without its line feed). */
+/* Finds the line of src's text that off is in: its first byte, and the byte behind its last (no line feed). */
 static void line_bounds(const struct src *src, size_t off, size_t *ret_start, size_t *ret_end)
 {
 	const char *before = off ? memrchr(src->text, '\n', off) : NULL;
@@ -68,7 +68,7 @@ static size_t columns_between(const char *text, size_t from, size_t to)
 	return n;
 }
 
-/* Where in the text the nth column begins; len if there are fewer. */
+/* Returns the offset at which the nth column of the text begins; len if there are fewer. */
 static size_t column_offset(const char *text, size_t len, size_t n)
 {
 	size_t i = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where a request ends. An object may span lines, and ends with the first line
+ * Finds the end of a request. An object may span lines, and ends with the first line
  * feed after its closing brace; whatever else a client sends is one line. Pure, and fed as bytes arrive. It
  * judges no JSON: what cannot be the object's continuation ends with its line, and the parser says why.
  */

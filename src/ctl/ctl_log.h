@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many lines the users of the socket may have in the log. Root has no limit: it
+ * Limits the lines that users of the socket may cause in the log. Root has no limit: it
  * can write there anyway. Lines of others beyond the limit are counted. struct ctl_log is pure; its
  * writer logs the counts.
  */

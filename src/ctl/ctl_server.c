@@ -195,7 +195,7 @@ static void log_request(const struct ctl_request *c)
 	const char *name = request_string(&c->request, "name");
 	struct buf found = { 0 };
 
-	/* Who follows what is refused asks all the time: the first time will do. */
+	/* A client that follows refusals asks all the time: the first time will do. */
 	if (c->request.action == REQUEST_DENIED && request_field(&c->request, "after"))
 		return;
 	if (!ctl_log_may(&c->ctl->log, c->peer.uid))
@@ -448,7 +448,7 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* What cannot be accepted stays in the queue, and the loop would spin on it. */
+/* A connection that cannot be accepted stays in the queue, and the loop would spin on it. */
 static void pause_accepting(struct ctl *ctl, int code)
 {
 	log_warning("socket: accept: %s", strerror(code));

@@ -11,7 +11,7 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
 
-/* What a value says is judged by whoever acts on it, above all by config_parse(). */
+/* The values are checked where they are used, above all by config_parse(). */
 static bool accept_any(struct reader *r, const struct field *field, const struct json_node *value,
 		       void *object)
 {
@@ -160,7 +160,7 @@ static void unknown_action(struct reader *r, const struct json_node *value)
 	diag->hint = did_you_mean(value->u.string.s, names, ARRAY_SIZE(names));
 }
 
-/* Who may not ask does not learn more than that. */
+/* A user who may not ask does not learn more than that. */
 static bool check_who(struct reader *r, const struct action_info *action, uid_t uid,
 		      const struct json_node *value)
 {

@@ -208,7 +208,7 @@ static int judge(const struct transfer *t, CURLcode result, long status, struct 
 {
 	cleanup(cleanup_free) char *refusal = NULL;
 
-	/* What a stream that has opened says is events, and its end is one too many. */
+	/* A stream that has opened sends events alone, so its end is a failure. */
 	if (result != CURLE_OK || t->opened)
 		return transport_failure(t, result, err);
 	if (is_success(status))

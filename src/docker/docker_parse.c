@@ -94,7 +94,7 @@ static bool parse_address(struct json_object *string, struct ipaddr *ret)
 	return ipaddr_parse(s, strcspn(s, "/"), ret);
 }
 
-/* What cannot be read is none of ours, and shows as a difference. */
+/* A subnet that cannot be read is none of ours, and shows as a difference. */
 static int take_subnet(struct docker_network *network, struct json_object *config, struct err *err)
 {
 	struct json_object *subnet = NULL, *gateway = NULL;

@@ -311,7 +311,7 @@ static void on_list(void *data, const struct docker_answer *answer)
 	}
 }
 
-/* What it says is for `status`; networks can do without. */
+/* The answer is for `status`; networks can do without. */
 static void on_info(void *data, const struct docker_answer *answer)
 {
 	struct pass *p = data;

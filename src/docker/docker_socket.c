@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where Docker listens. */
+/* Finds the socket that Docker listens on. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

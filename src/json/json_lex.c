@@ -66,7 +66,7 @@ struct diag *lex_fault(struct lexer *lex, struct loc loc, const char *fmt, ...)
 			buf_str(&message));
 }
 
-/* What a number or a name consists of, and what people write for them: NaN, +1, 0x1F, True. */
+/* Characters of numbers and names, right ones and those that people write for them: NaN, +1, 0x1F, True. */
 static bool is_word_char(int c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -80,7 +80,7 @@ static size_t word_end(const struct lexer *lex, size_t pos)
 	return pos;
 }
 
-/* Where a quoted text ends, for messages: after the closing quote or at the end of the line. */
+/* Finds the end of a quoted text, for messages: after the closing quote or at the end of the line. */
 static size_t quoted_end(const struct lexer *lex, size_t pos)
 {
 	int quote = peek_at(lex, pos++);
@@ -429,7 +429,7 @@ static size_t skip_digits(const char *s, size_t len, size_t i)
 	return i;
 }
 
-/* What follows the whole number is a fraction or an exponent or both. */
+/* A fraction or an exponent or both follow the whole number. */
 static bool is_fraction(const char *s, size_t len)
 {
 	size_t i = 0, start;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What concerns several objects of a policy. Everything sorts, so that thousands of networks cost
+ * These checks concern several objects of a policy. Everything sorts, so that thousands of networks cost
  * n log n; then neighbours are compared, and the one that stands later in the file is reported with
  * the earlier one as the second place.
  */
@@ -259,7 +259,7 @@ static void warn_loopback(const struct network *network, struct diags *diags)
 	}
 }
 
-/* What "to any address" cannot mean (SPEC §2): there is no translation between families. */
+/* "to any address" cannot mean both families: there is no translation between them. */
 static void note_other_family(const struct network *network, struct diags *diags)
 {
 	for (size_t i = 0; i < network->n_nat; i++) {
@@ -297,7 +297,7 @@ static void note_gateway(const struct policy *policy, const struct network *netw
 				 "it is \"dockside_ip\" now");
 }
 
-/* One note for all networks: a reminder, not a fault of any one of them (DEVIATIONS D13). */
+/* One note for all networks: a reminder, not a fault of any one of them. */
 static void note_open_host(const struct policy *policy, struct diags *diags)
 {
 	const struct network *first = NULL;

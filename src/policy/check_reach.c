@@ -37,7 +37,7 @@ struct checker {
 	bool *ipset_seen;
 };
 
-/* Where a destination is. */
+/* The place of a destination. */
 struct place {
 	enum reach reach;
 	const struct network *network; /* REACH_HOST, REACH_SAME, REACH_NETWORK: whose subnet */

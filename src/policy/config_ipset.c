@@ -94,7 +94,7 @@ static void read_entry(struct reader *r, const struct json_node *entry, struct i
 		ipset->prefixes[ipset->n_prefixes++] = endpoint.prefix;
 }
 
-/* What to write instead; owned, or NULL. */
+/* The text to write instead; owned, or NULL. */
 static char *ipset_hint(const struct json_node *node)
 {
 	if (node->kind == JSON_STRING)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The NAT rules of one network in firewall-config (SPEC §2).
+ * The NAT rules of one network in firewall-config.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One network of network-config (SPEC §2).
+ * One network of network-config.
  */
 #include <ctype.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The egress and host rules of one network in firewall-config (SPEC §2).
+ * The egress and host rules of one network in firewall-config.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 /* ---- values ---- */
 
-/* How other firewalls call it; owned, or NULL. */
+/* The name that other firewalls have for it; owned, or NULL. */
 static char *action_hint(const char *s)
 {
 	static const struct {

@@ -25,7 +25,7 @@
 /* A question may wait for room, and mean several names: for all of that it has this many times the
  * time-out. */
 #define TIMEOUTS 4u
-/* What a server that blocks a name answers; what it has, that does not say. */
+/* A server that blocks a name answers so; that says nothing about what addresses the name has. */
 #define NO_ADDRESS "no address"
 
 struct question {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What resolv.conf(5) says, as glibc reads it, and which names its search domains make of one. Pure.
+ * Reads resolv.conf(5) as glibc does, and makes of one name those that its search domains add. Pure.
  * Not taken: `rotate` (the client itself spares a server that is busy or dead), `sortlist`, EDNS and the other
  * options; and $LOCALDOMAIN, $RES_OPTIONS and $HOSTALIASES, as an environment is not the policy.
  */
@@ -35,7 +35,7 @@ struct dns_conf {
 void dns_conf_parse(const char *text, size_t len, const char *hostname, struct dns_conf *ret_conf);
 void dns_conf_free(struct dns_conf *conf);
 
-/* How many names may be meant by one, and the i-th that is tried; the caller's. */
+/* The number of names that one may mean, and the i-th that is tried; the caller owns it. */
 size_t dns_conf_candidates(const struct dns_conf *conf);
 char *dns_conf_candidate(const struct dns_conf *conf, const char *name, size_t i);
 

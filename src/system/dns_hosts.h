@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What hosts(5) says: the addresses of a name are those of the lines that have it, as its first name
+ * Reads hosts(5): the addresses of a name are those of the lines that have it, as its first name
  * or as an alias; other names of these lines have nothing to do with it. Pure.
  */
 #ifndef DOCKSIDE_SYSTEM_DNS_HOSTS_H

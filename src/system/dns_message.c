@@ -267,7 +267,7 @@ static bool take_addresses(struct search *s, struct dns_answer *answer)
 	return true;
 }
 
-/* How long it may be believed that there is nothing: the SOA's TTL or its last field, the smaller. */
+/* A negative answer holds for the SOA's TTL or for its last field, whichever is smaller. */
 static uint32_t negative_ttl(struct dns_reader r, const struct dns_header *header)
 {
 	struct dns_record record;

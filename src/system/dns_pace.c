@@ -70,7 +70,7 @@ static void limit_rate(struct dns_pace *pace, uint64_t now_ms)
 {
 	unsigned n = answered_of_late(pace, now_ms) / 4 * 3;
 
-	/* What it refuses to the first questions after a pause is still the same minute's. */
+	/* A refusal of the first questions after a pause still counts for the same minute. */
 	if (pace->per_minute > 0 && now_ms < pace->rate_ms + MINUTE_MS)
 		return;
 	if (n < RATE_MIN || (pace->per_minute > 0 && n >= pace->per_minute))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How much one name server is asked. Pure: time is a parameter, in milliseconds.
+ * Limits how much one name server is asked. Pure: time is a parameter, in milliseconds.
  *
  * Theory of operation. A single name that fails, or gets no answer, says nothing about the server: DNS_PACE_ROW
  * of them in a row do, with no answer in between. Then there are three limits:
@@ -45,9 +45,9 @@ struct dns_pace {
 };
 
 void dns_pace_init(struct dns_pace *pace);
-/* When it may be asked the next question: now or earlier; UINT64_MAX: not before it has answered one. */
+/* The time from which it may be asked the next question; UINT64_MAX: not before it has answered one. */
 uint64_t dns_pace_when(const struct dns_pace *pace);
-/* How many questions it may be asked now. */
+/* The number of questions that it may be asked now. */
 unsigned dns_pace_room(const struct dns_pace *pace, uint64_t now_ms);
 
 /* A question is put for the first time; or again, while the first is under way. */

@@ -36,7 +36,7 @@ unsigned dns_peers_room(const struct dns_peers *peers, uint64_t now_ms);
 uint64_t dns_peers_when(const struct dns_peers *peers, uint64_t now_ms);
 /* Whether questions that can wait should: see dns_pace.h. */
 bool dns_peers_scarce(const struct dns_peers *peers, uint64_t now_ms);
-/* Which servers are spared and why, or an empty text. */
+/* Appends which servers are spared and why, or nothing. */
 void dns_peers_trouble(const struct dns_peers *peers, struct buf *ret_text);
 
 #endif

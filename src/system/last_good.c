@@ -271,7 +271,7 @@ int last_good_keep(struct last_good *state, const struct last_good_pair *pair, s
 
 /* ---- reading ---- */
 
-/* What is left of a file's text. */
+/* The rest of a file's text. */
 struct rest {
 	const char *s;
 	size_t len;
@@ -288,7 +288,7 @@ static bool take(struct rest *rest, const char *word)
 	return true;
 }
 
-/* What comes before the next such byte, which goes too. */
+/* Takes the text before the next such byte, and that byte. */
 static bool take_until(struct rest *rest, char end, const char **ret_s, size_t *ret_len)
 {
 	const char *at = rest->len > 0 ? memchr(rest->s, end, rest->len) : NULL;

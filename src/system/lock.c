@@ -54,7 +54,7 @@ static int busy_daemon(pid_t pid, struct err *err)
 	return err_set(err, EBUSY, "the daemon (pid %d) is running: stop it first", (int)pid);
 }
 
-/* Who gives the lock back removes its file, so that a lock on a file without a name is worth
+/* The process that gives the lock back removes its file, so that a lock on a file without a name is worth
  * nothing. Returns the descriptor, -EWOULDBLOCK, or another -errno with a message. */
 static int try_lock(const char *path, enum lock_role role, struct err *err)
 {

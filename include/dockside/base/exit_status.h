@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How the program ends; dsfw-nft(8) tells users the same. */
+/* The program's exit statuses, as dsfw-nft(8) explains them. */
 #ifndef DOCKSIDE_BASE_EXIT_STATUS_H
 #define DOCKSIDE_BASE_EXIT_STATUS_H
 

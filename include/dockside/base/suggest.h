@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a misspelt word was meant to be. */
+/* Guesses what a misspelt word was meant to be. */
 #ifndef DOCKSIDE_BASE_SUGGEST_H
 #define DOCKSIDE_BASE_SUGGEST_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The socket of the daemon (SPEC §7), its server on sd-event and its client.
+ * The socket of the daemon, its server on sd-event and its client.
  *
- * What the daemon answers; "status" and, when that is "error", "message" are always there:
+ * The daemon's answers; "status" and, when that is "error", "message" are always there:
  *
  * any failure     {"status":"error", "message":"…", "errors":[ERROR…]}; the faults of a configuration
  *                 or request are in errors, which may be empty or absent.
@@ -16,7 +16,7 @@
  * reload, apply, set-network, remove-network, set-ipset, remove-ipset, refresh
  *                 The answer waits for DNS. apply, set-network and remove-network have "networks":
  *                 [NAME…], those of the configuration now; remove-network "draining": true where
- *                 containers are still attached (SPEC §8); reload, apply, set-network and set-ipset, of that
+ *                 containers are still attached; reload, apply, set-network and set-ipset, of that
  *                 ipset, "unresolved":[{"name":"…", "message":"…", "addresses":0}…]: names that DNS
  *                 has no answer for, why, and how many addresses they keep; absent if there are none.
  *                 All but refresh have "not_judged": [NAME…] where the packets of networks reach no rule, and
@@ -222,13 +222,13 @@ int ctl_open(sd_event *event, const char *path, const struct ctl_handler *handle
  * once, and removes the socket file if it is still ours. Not from within the handler's functions.
  */
 void ctl_close(struct ctl *ctl);
-/* How long a client may take for its whole request, and again for taking the answer; the time that
+/* The time that a client may take for its whole request, and again for taking the answer; the time that
  * the handler takes does not count. CTL_TIMEOUT_MS but in tests. */
 void ctl_set_timeout(struct ctl *ctl, unsigned timeout_ms);
 /* The number of open connections. */
 size_t ctl_connections(const struct ctl *ctl);
 
-/* What was asked, and by whom. Borrowed until the request is answered. */
+/* The question, and who asks it. Borrowed until the request is answered. */
 const struct request *ctl_request_get(const struct ctl_request *request);
 const struct ucred *ctl_request_peer(const struct ctl_request *request);
 

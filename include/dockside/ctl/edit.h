@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a request of the socket makes of the two configuration files. Pure: texts in, texts
+ * Applies a request of the socket to the two configuration files. Pure: texts in, texts
  * out. What a request says ends as JSON values in the texts and nowhere else, and the caller gives
  * these to config_parse(), so that it can say what the files could say and nothing more.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an `explain` request asks. */
+/* Reads the question of an `explain` request. */
 #ifndef DOCKSIDE_CTL_EXPLAIN_REQUEST_H
 #define DOCKSIDE_CTL_EXPLAIN_REQUEST_H
 

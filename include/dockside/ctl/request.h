@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A request of the socket (SPEC §7) as a checked JSON object. The one table of actions is
+ * A request of the socket as a checked JSON object. The one table of actions is
  * in request.c.
  */
 #ifndef DOCKSIDE_CTL_REQUEST_H
@@ -13,7 +13,7 @@
 #include "dockside/json/json_parse.h"
 
 #define REQUEST_MAX (1u << 20) /* bytes of a request, and of an answer */
-/* Who is not root can only ask for status, metrics and refresh, which say nothing more. */
+/* A user other than root can only ask for status, metrics and refresh, which say nothing more. */
 #define REQUEST_MAX_OTHERS 4096u
 
 enum request_action {

@@ -24,7 +24,7 @@ int docker_socket_path(const char *value, const char **ret_path, struct err *err
 struct docker;
 
 /*
- * What came of a request. error.code tells failures apart:
+ * The outcome of a request. error.code tells failures apart:
  *   ENOENT, ECONNREFUSED  there is no socket, or nothing listens there: no Docker runs
  *   EACCES                no permission
  *   ETIMEDOUT             no answer in time

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Docker's Engine API says, as data. Answers are texts of somebody else's: each is
+ * The answers of Docker's Engine API, as data. Somebody else writes them: each is
  * checked for what is used of it, and the parse functions return 0 or -EPROTO with a message that
  * says what makes no sense. Whatever they return holds no control characters.
  */
@@ -71,7 +71,7 @@ struct docker_container {
 	struct ipaddr ip, ip6;
 };
 
-/* Who is attached to a network: Containers of GET /networks/ID. Zero-initialise;
+/* The containers that are attached to a network: Containers of GET /networks/ID. Zero-initialise;
  * docker_containers_free(). */
 struct docker_containers {
 	struct arena arena;
@@ -120,7 +120,7 @@ struct docker_event {
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err);
 void docker_event_free(struct docker_event *event);
 
-/* What an answer that refuses says ("message"); else its beginning. The caller frees it. */
+/* The reason that a refusing answer gives ("message"); else its beginning. The caller frees it. */
 char *docker_refusal(const char *text, size_t len);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One pass over Docker's networks (SPEC §9): asks what Docker is and has, makes what is
+ * One pass over Docker's networks: asks what Docker is and has, makes what is
  * missing, and says what is other than wanted. Does not wait and does not log.
  */
 #ifndef DOCKSIDE_DOCKER_DOCKER_PROVIDE_H
@@ -24,7 +24,7 @@ enum docker_provide_kind {
 	DOCKER_PROVIDE_FAILED,	/* Docker refused to create or remove it */
 };
 
-/* What was done to, or is wrong with, a network. */
+/* Something that was done to a network, or is wrong with it. */
 struct docker_provide_note {
 	enum docker_provide_kind kind;
 	const char *network; /* its name, in the list of wanted ones */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy's networks against those that Docker has (SPEC §9).
+ * The policy's networks against those that Docker has.
  */
 #ifndef DOCKSIDE_DOCKER_DOCKER_WANTED_H
 #define DOCKSIDE_DOCKER_DOCKER_WANTED_H
@@ -9,7 +9,7 @@
 #include "dockside/docker/docker_parse.h"
 #include "dockside/policy/model.h"
 
-/* Who is the dockside container on a network. */
+/* Identifies the dockside container on a network. */
 struct docker_wanted_identity {
 	bool has_ip, has_ip6, has_mac;
 	struct ipaddr ip, ip6;
@@ -58,7 +58,7 @@ struct docker_wanted_difference {
 	char *text; /* "its subnet is 10.0.0.0/24 in Docker, 172.20.2.0/24 in the configuration" */
 };
 
-/* What is other in Docker; returns how many, and the caller frees the texts. */
+/* Lists the differences in Docker; returns their number, and the caller frees the texts. */
 size_t docker_wanted_compare(const struct docker_wanted *wanted,
 			     const struct docker_network *network,
 			     struct docker_wanted_difference ret[DOCKER_WANTED_PROPERTIES]);
@@ -82,7 +82,7 @@ char *docker_wanted_other_mac(const struct docker_wanted_identity *identity,
 			      const struct docker_containers *containers);
 
 /*
- * How many containers keep a removed network's policy in force (SPEC §8): all but the dockside
+ * How many containers keep a removed network's policy in force: all but the dockside
  * container, which sits on every network for good and whose traffic the policy does not judge. It
  * is the one that has every address that is configured for it, by Docker's word; where it is
  * policed, or nothing is known of it (NULL), it counts like any other.

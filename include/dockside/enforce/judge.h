@@ -12,7 +12,7 @@ struct judge_result {
 	size_t n_not; /* that are JUDGED_NOT */
 };
 
-/* What Docker says; all of it may be absent (judged.h). */
+/* Docker's answers; all of them may be absent (judged.h). */
 struct judge_docker {
 	const struct docker_networks *networks;
 	const struct docker_legs *legs;

@@ -24,7 +24,7 @@ enum judge_rules {
 	JUDGE_RULES_UNKNOWN, /* they could not be read */
 };
 
-/* What is known of a configured network. Borrowed. */
+/* The facts about a configured network. Borrowed. */
 struct judge_facts {
 	const struct docker_wanted *wanted;
 	const struct docker_networks *docker; /* Docker's last word; NULL: it has never said */

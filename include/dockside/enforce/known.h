@@ -15,7 +15,7 @@ struct known {
 	uint32_t genid; /* the last of the ruleset's generations that is accounted for */
 };
 
-/* What a transaction did to our table. */
+/* The effect of a transaction on our table. */
 enum deed {
 	DEED_NOTHING,
 	DEED_NOTED,   /* ours, of elements, and what is known was changed with them */
@@ -24,7 +24,7 @@ enum deed {
 
 /* Our table is known, as it was at this generation. */
 void known_begin(struct known *trust, uint32_t genid);
-/* What happened may have gone unseen, or is not in what is known. */
+/* Something may have happened unseen, or is not in what is known. */
 void known_end(struct known *trust);
 /* An event: a transaction made this generation. In the order of the events. */
 void known_transaction(struct known *trust, uint32_t genid, enum deed deed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an installation of the iptables version leaves besides its rules. */
+/* Removes what an installation of the iptables version leaves besides its rules. */
 #ifndef DOCKSIDE_ENFORCE_OLD_INSTALL_H
 #define DOCKSIDE_ENFORCE_OLD_INSTALL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What has to be in order before a policy is read and enforced. */
+/* Checks and repairs that come before a policy is read and enforced. */
 #ifndef DOCKSIDE_ENFORCE_PREFLIGHT_H
 #define DOCKSIDE_ENFORCE_PREFLIGHT_H
 

@@ -19,7 +19,7 @@ struct chain_texts {
 	struct rule_texts have;
 };
 
-/* What the kernel holds against a plan. Borrows the plan; reconcile_comparison_free() when done. */
+/* The difference between the kernel and a plan. Borrows the plan; reconcile_comparison_free() when done. */
 struct comparison {
 	struct actual actual;
 	struct changes changes;

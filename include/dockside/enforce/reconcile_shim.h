@@ -19,7 +19,7 @@ int reconcile_shim_compare(struct nft_reader *reader, const struct plan *plan, u
 void reconcile_shim_comparison_free(struct reconcile_shim_comparison *comparison);
 bool reconcile_shim_comparison_empty(const struct reconcile_shim_comparison *comparison);
 
-/* What is to be done about the FORWARD policies, once the operations are loaded; logs that one is DROP now.
+/* Changes the FORWARD policies as needed, once the operations are loaded; logs that one is DROP now.
  * Returns 0 or -errno. */
 int reconcile_shim_set_forward(struct nft_reader *reader, const struct shim_changes *changes,
 			       struct err *err);

@@ -71,7 +71,7 @@ const struct json_node *json_get(const struct json_node *object, const char *key
  * as they are read, such as a daemon's answer. */
 const struct json_node *json_member(const struct json_node *object, const char *key,
 				    enum json_kind kind);
-/* What a member says that is a string, or otherwise; and whether one is true. */
+/* The text of a member that is a string, or otherwise; and whether a member is true. */
 const char *json_text(const struct json_node *object, const char *key, const char *otherwise);
 bool json_is_true(const struct json_node *object, const char *key);
 /* RFC 6901 pointer of a node; the caller owns it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who changes what of nf_tables (libmnl): the kernel's notifications, summed up to one
+ * Follows changes of nf_tables (libmnl): the kernel's notifications, summed up to one
  * struct per transaction. Summaries are bounded, however much a transaction changes.
  */
 #ifndef DOCKSIDE_KERNEL_NFT_EVENTS_H

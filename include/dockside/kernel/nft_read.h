@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel holds of our table, by netlink dumps (libmnl, libnftnl). */
+/* Reads what the kernel holds of our table, by netlink dumps (libmnl, libnftnl). */
 #ifndef DOCKSIDE_KERNEL_NFT_READ_H
 #define DOCKSIDE_KERNEL_NFT_READ_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel holds of the tables of iptables-nft (libmnl), and the FORWARD policy. */
+/* Reads what the kernel holds of the tables of iptables-nft (libmnl), and the FORWARD policy. */
 #ifndef DOCKSIDE_KERNEL_NFT_READ_SHIM_H
 #define DOCKSIDE_KERNEL_NFT_READ_SHIM_H
 

@@ -8,7 +8,7 @@
 
 #define SET_OPS_MAX (1u << 17) /* in one call; netlink wants up to 720 bytes for each at once */
 
-/* How an element that is there gets a new timeout. */
+/* The way in which an element that is there gets a new timeout. */
 enum renewal {
 	RENEWAL_PROBE,	  /* nft_sets_open() finds out */
 	RENEWAL_IN_PLACE, /* Linux 6.12 and later: the element stays, comment and counter included */

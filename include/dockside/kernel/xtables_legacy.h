@@ -9,7 +9,7 @@
  * nobody has; false also where it cannot be known. */
 bool xtables_legacy_has_chain(const char *name);
 
-/* What the iptables version has in the legacy tables `filter` and `nat`, and the command that removes it: a
+/* Finds what the iptables version has in the legacy tables `filter` and `nat`, and the command that removes it: a
  * line, which the caller frees; NULL where there is nothing, or where it cannot be known. */
 char *xtables_legacy_leftovers(void);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What somebody must look at, as it is not as safe as the files read: rules that do nothing, since no
- * address is known of a name (SPEC §2). An allow rule is closed then, which its containers notice; what a
- * drop rule is to stop passes, and what a nat rule is to redirect goes to where it must not. And names that have
- * addresses which no name opens (never.h): somebody tried, or DNS is not what it was taken for.
+ * Alarms: the operator must look, as something is not as safe as the files read. A rule
+ * does nothing while no address is known of its name. An allow rule is closed then, which its containers notice; a
+ * drop rule stops nothing, and a nat rule redirects nothing. And a name may have addresses that no name
+ * opens (never.h): somebody tried, or DNS is not what it was taken for.
  */
 #ifndef DOCKSIDE_NAMES_ALARMS_H
 #define DOCKSIDE_NAMES_ALARMS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which rule a connection would meet if its destination were known to be of a name. DNS gives names
+ * Finds the rule that a connection would meet if its destination were known to be of a name. DNS gives names
  * with many addresses (pools, content networks) others at each answer: a container may have one that the
  * daemon does not know, and its connection is refused although the name is allowed. Pure; for people only.
  */

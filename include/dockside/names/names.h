@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the daemon remembers of each name over time (SPEC §4): its addresses, when each was last
+ * The daemon's memory of each name over time: its addresses, when each was last
  * vouched for, and when to ask again. Pure: the time is a parameter, in milliseconds of one clock
  * that never goes back.
  */
@@ -22,7 +22,7 @@ struct known_addr {
 	bool told;	  /* the caller's: the log has that */
 };
 
-/* What has come of asking for one family of a name. */
+/* The outcome of asking for one family of a name. */
 struct name_family {
 	enum resolved_state state; /* of the last answer */
 	struct {
@@ -50,7 +50,7 @@ struct name {
 	bool local; /* the caller's: /etc/hosts has it, so that asking costs nothing */
 };
 
-/* What is wrong with a name, as bits. */
+/* The troubles of a name, as bits. */
 enum name_trouble {
 	NAME_IPV4_FAILS = 1 << FAMILY_IPV4,
 	NAME_IPV6_FAILS = 1 << FAMILY_IPV6,
@@ -69,7 +69,7 @@ struct names {
 	bool configured;	   /* names_configure() says so to its caller, who takes it back */
 };
 
-/* How much the servers may be asked. */
+/* The number of questions that the servers may be asked. */
 enum names_room {
 	NAMES_FULL,   /* nothing: only what is local */
 	NAMES_SCARCE, /* not what still holds by its TTL */
@@ -78,7 +78,7 @@ enum names_room {
 
 /* An address must be vouched for again before its time is up, so that the interval is shortened to
  * half the stale time where it is longer. Each family of a name is asked for by itself, fails by
- * itself, and keeps its addresses by itself (SPEC §4). */
+ * itself, and keeps its addresses by itself. */
 void names_init(struct names *names, unsigned refresh_s, unsigned stale_s);
 void names_free(struct names *names);
 
@@ -95,7 +95,7 @@ void names_adopt(struct names *names, const char *name, const struct ipaddr *add
 void names_adopt_target(struct names *names, const char *name, const struct ipaddr *addr,
 			uint64_t now_ms);
 
-/* When the next question is due; UINT64_MAX when none is. */
+/* The time at which the next question is due; UINT64_MAX: none is. */
 uint64_t names_due(const struct names *names);
 /* The next name that a question is due for, marked as being asked; NULL when there is none. Those that never
  * resolved come first, for their first NAME_TRIES questions. The others take turns: *cursor is whose turn it is,
@@ -127,7 +127,7 @@ struct name *names_answer(struct names *names, const struct answer *answer, uint
  * address for which that changes are touched; whether there are any. */
 bool names_set_never(struct names *names, const struct never *never, uint64_t now_ms);
 
-/* How many addresses of a name are refused: those that open nothing, where a rule would open them. */
+/* Counts the addresses of a name that are refused: a rule would open them, and they never open anything. */
 size_t name_refused(const struct name *name, const struct policy *policy);
 
 /* Bits of enum name_trouble. */
@@ -138,7 +138,7 @@ bool name_asking(const struct name *name);
 /* Forgets addresses whose time is up; whether there were any. */
 bool names_expire(struct names *names, uint64_t now_ms);
 
-/* What compile_policy() wants to know, for the names of a policy (resolved_collect()), timeouts
+/* Fills in what compile_policy() needs about the names of a policy (resolved_collect()), timeouts
  * included: of all of them, or of those that were touched since then. */
 void names_fill_resolved(const struct names *names, struct resolved *resolved, uint64_t since_ms);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known of the names that a policy mentions. Pure: who asked DNS, and when, is the
- * caller's affair.
+ * The known addresses of the names that a policy mentions. Pure: the caller
+ * asks DNS.
  */
 #ifndef DOCKSIDE_NAMES_RESOLVED_H
 #define DOCKSIDE_NAMES_RESOLVED_H
@@ -23,7 +23,7 @@ enum resolved_state {
 	RESOLVED_STATIC, /* /etc/hosts has: others go at once, the grace is for DNS only */
 };
 
-/* What came of asking for one family of a name. Everything is borrowed. */
+/* The outcome of asking for one family of a name. Everything is borrowed. */
 struct answer {
 	const char *name;
 	enum family family;
@@ -68,7 +68,7 @@ struct resolved_name *resolved_find(const struct resolved *resolved, const char 
 void resolved_answer(struct resolved_name *host, const struct answer *answer);
 /* From now on these addresses open nothing; no target is one of them. */
 void resolved_set_never(struct resolved *resolved, const struct never *never);
-/* What went wrong, of one family ("IPv6: ...") or of both; empty when nothing did. */
+/* Appends what went wrong, of one family ("IPv6: ...") or of both; nothing when nothing did. */
 void answers_error(char *const errors[N_FAMILIES], struct buf *ret_text);
 void resolved_free(struct resolved *resolved);
 

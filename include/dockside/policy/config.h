@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two JSON files to a policy (SPEC §2). Every fault of both files ends in diags; warnings
+ * Two JSON files to a policy. Every fault of both files ends in diags; warnings
  * and notes too. config.c reads each object by a table of its fields; check.c judges what concerns
  * several objects.
  */
@@ -25,7 +25,7 @@ bool config_load(const char *network_path, const char *firewall_path, struct pol
  * fuzzers' way in. */
 bool config_parse(struct policy *policy, struct diags *diags);
 
-/* What concerns more than one object of a policy that config.c accepted field by field: overlapping
+/* Checks more than one object of a policy that config.c accepted field by field: overlapping
  * subnets, names equal after case folding, duplicate NAT ports, … */
 void policy_check(const struct policy *policy, struct diags *diags);
 

@@ -64,7 +64,7 @@ struct fields {
 	size_t n;
 };
 
-/* What one walk found, by position in the table. */
+/* The result of one walk, by position in the table. */
 struct seen {
 	const struct json_node *node[FIELDS_MAX]; /* NULL: not given */
 	bool good[FIELDS_MAX];			  /* given and valid */
@@ -108,7 +108,7 @@ bool value_error_hint(struct reader *r, const struct field *field, const struct 
 bool reader_is_full(const struct reader *r);
 /* 'did you mean "WORD"?' as an owned string, or NULL; letter case counts little. */
 char *did_you_mean(const char *s, const char *const *words, size_t n);
-/* What might be wrong with text that is no address, network or hostname: an owned hint, or NULL. */
+/* Guesses why text is no address, network or hostname: an owned hint, or NULL. */
 char *address_hint(const char *s);
 
 void name_index_sort(struct name_index *index);

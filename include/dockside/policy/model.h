@@ -118,7 +118,7 @@ struct policy {
 	size_t n_ipsets;
 };
 
-/* Whether a network gets chains (SPEC §2). */
+/* Whether a network gets chains. */
 bool network_managed(const struct network *network);
 /* Whether a rule matches every packet, and whether a network's last egress rule drops every packet. */
 bool rule_matches_everything(const struct rule *rule);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes of a packet: a plan's chains walked as nf_tables walks them, step by step.
+ * Explains the fate of a packet: walks a plan's chains as nf_tables walks them, step by step.
  * Pure, and computed from the plan that is loaded, not from the policy that it was made of.
  */
 #ifndef DOCKSIDE_REPORT_EXPLAIN_H
@@ -8,7 +8,7 @@
 
 #include "dockside/table/plan.h"
 
-/* What conntrack says of a packet that is the first of its connection. */
+/* The state that conntrack gives a packet that is the first of its connection. */
 enum explain_ct {
 	EXPLAIN_NEW,
 	EXPLAIN_INVALID,   /* an ICMP type that begins nothing */
@@ -26,7 +26,7 @@ struct explain_packet {
 	uint8_t icmp_type, icmp_code;
 };
 
-/* Where a destination is. */
+/* The place of a destination. */
 struct explain_route {
 	struct prefix to;
 	const char *bridge; /* NULL: the host itself */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What people ask ("why can a container of ds-prod not reach db.example.com?") as packets: a
+ * Turns people's questions ("why can a container of ds-prod not reach db.example.com?") into packets: a
  * name as each of its addresses, a source where none is given, and where destinations are. Pure.
  */
 #ifndef DOCKSIDE_REPORT_EXPLAIN_ASK_H
@@ -27,7 +27,7 @@ struct explain_question {
 	const char *type; /* NULL: echo-request */
 };
 
-/* What a question is judged by. Borrowed. */
+/* Everything that a question is judged by. Borrowed. */
 struct explain_world {
 	const struct policy *policy;
 	const struct plan *plan;	/* made of that policy, and what is draining */

@@ -33,7 +33,7 @@ struct learn {
 	size_t n_allowed, cap_allowed;
 };
 
-/* What a rule that is there allows already. */
+/* Connections that an existing rule allows already. */
 struct learn_allowed {
 	const char *rule; /* "egress[1]" */
 	const char *dest; /* a name, or an address */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What time it is. Below, time is a parameter. */
+/* Reads the clocks. Folders to the left get the time as a parameter. */
 #ifndef DOCKSIDE_SYSTEM_CLOCK_H
 #define DOCKSIDE_SYSTEM_CLOCK_H
 

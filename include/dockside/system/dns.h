@@ -40,7 +40,7 @@ bool dns_follow(struct dns *dns);
 /* Whether /etc/hosts has the name, as it was last read: asking for it costs no server anything. */
 bool dns_is_local(const struct dns *dns, const char *name);
 
-/* How many questions the servers would be asked at once; further ones wait in the resolver until there is room.
+/* The number of questions that the servers take at once; further ones wait in the resolver until there is room.
  * If none, in how many milliseconds one may be, unless an answer makes room before; -1: only that does. */
 unsigned dns_room(const struct dns *dns);
 int dns_room_ms(const struct dns *dns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a DNS reply that somebody else has asked for says. Pure.
+ * Reads a DNS reply that somebody else has asked for. Pure.
  *
  * Nothing of it is to be believed. A container chooses whom it asks, and that one what it answers: a
  * name from here says what a container may have meant by an address, is shown to people as such, and

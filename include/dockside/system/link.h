@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the interfaces of this network namespace are, by rtnetlink(7). */
+/* Lists the interfaces of this network namespace, by rtnetlink(7). */
 #ifndef DOCKSIDE_SYSTEM_LINK_H
 #define DOCKSIDE_SYSTEM_LINK_H
 
@@ -36,7 +36,7 @@ const struct link *links_find(const struct links *links, const char *name);
 const char *links_name(const struct links *links, unsigned index);
 void links_free(struct links *links);
 
-/* How many interfaces are ports of the bridge; 0 where there is no such interface. Returns 0 or
+/* Counts the interfaces that are ports of the bridge; 0 where there is no such interface. Returns 0 or
  * -errno. */
 int link_ports(const char *bridge, size_t *ret_n, struct err *err);
 

@@ -16,7 +16,7 @@ enum log_level {
 	LOG_LEVEL_INFO,
 };
 
-/* What is logged: this level and the more severe ones; LOG_LEVEL_INFO but in tests. */
+/* This level and the more severe ones are logged; LOG_LEVEL_INFO but in tests. */
 void log_set_level(enum log_level level);
 
 /* Whether standard error goes to the journal. */
@@ -25,7 +25,7 @@ bool log_is_journal(void);
 void log_error(const char *fmt, ...) printf_like(1, 2);
 void log_warning(const char *fmt, ...) printf_like(1, 2);
 void log_info(const char *fmt, ...) printf_like(1, 2);
-/* What ended a command that works on the kernel, as -errno and as text, and what it may lack for that. */
+/* Logs the error, as -errno and as text, that ended a command that works on the kernel, and what it may lack. */
 void log_failure(const char *command, int r, const char *text);
 
 #endif

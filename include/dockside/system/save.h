@@ -9,11 +9,11 @@
 #include "dockside/base/err.h"
 #include "dockside/system/disk.h"
 
-/* What is to become of one file. */
+/* The future of one file. */
 struct save_file {
 	const char *path; /* symbolic links are followed, so that they stay */
 	const char *text; /* NULL: leave the file alone */
-	/* What the new text was made of: a file that no longer says this is not overwritten
+	/* The new text was made of this one: a file that no longer says it is not overwritten
 	 * (-ESTALE), as somebody's edit would be lost. NULL: overwrite whatever is there. */
 	const char *old_text;
 };

@@ -10,7 +10,7 @@
 #include "dockside/base/err.h"
 
 /*
- * Makes bridged packets pass the inet hooks (SPEC §3): net.bridge.bridge-nf-call-iptables, -ip6tables and
+ * Makes bridged packets pass the inet hooks: net.bridge.bridge-nf-call-iptables, -ip6tables and
  * -filter-vlan-tagged become 1 and are read back. Returns 0, *ret_changed telling whether one was
  * written; or -errno with a message that names the setting and what to do ("load the module
  * br_netfilter").

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the kernel holds of our table, as data. nft_read.c fills it in. Rules come back as
+ * The table as the kernel actually holds it, as data. nft_read.c fills it in. Rules come back as
  * expressions, not text; each is kept as a hash of them.
  */
 #ifndef DOCKSIDE_TABLE_ACTUAL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Policy to plan (SPEC §3). */
+/* Policy to plan. */
 #ifndef DOCKSIDE_TABLE_COMPILE_H
 #define DOCKSIDE_TABLE_COMPILE_H
 

@@ -21,7 +21,7 @@ const char *text_object_word(enum object_kind kind);
 void text_object_spec(struct buf *b, enum object_kind kind);
 /* "type ipv4_addr; flags timeout; comment "…"" */
 void text_set_spec(struct buf *b, const struct plan_set *set);
-/* What names an element in a `delete element`. */
+/* Writes the text that names an element in a `delete element`. */
 void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What we have in the tables of iptables-nft, beside Docker's own rules (SPEC §9), and what the
+ * Our rules in the tables of iptables-nft, beside Docker's own rules, and what the
  * iptables version left there: what the kernel holds × what is wanted → operations. Pure.
  *
  * The shim is one jump, first in DOCKER-USER, to DOCKSIDE-DISPATCH, which lets pass what carries the mark
@@ -101,7 +101,7 @@ struct shim_op {
 	size_t seq; /* of several of a kind */
 };
 
-/* What there is to do about the FORWARD policy; by netlink messages (nft_forward.h). */
+/* Changes of the FORWARD policy that are to be made, by netlink messages (nft_forward.h). */
 enum shim_forward {
 	FORWARD_LEAVE,
 	FORWARD_DROP,	/* the accept for known connections, then the policy */
@@ -127,7 +127,7 @@ struct shim_changes {
  */
 void shim_diff(const struct plan *plan, const struct shim_kernel *actual, unsigned was_accept,
 	       struct shim_changes *ret_changes);
-/* What it takes to remove everything of ours; the iptables version's is not. */
+/* Lists what removes everything of ours; what the iptables version left stays. */
 void shim_diff_teardown(const struct shim_kernel *actual, unsigned was_accept,
 			struct shim_changes *ret_changes);
 /* Whether no FORWARD policy is to be changed, nor what goes with it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which connections were opened while nothing judged them. Pure: connections and interfaces are
+ * Finds the connections that were opened while nothing judged them. Pure: connections and interfaces are
  * parameters.
  */
 #ifndef DOCKSIDE_TABLE_UNJUDGED_H
@@ -23,7 +23,7 @@ struct unjudged_network {
 	bool host_rules;
 };
 
-/* Where managed networks and the host itself are. Zero-initialise. */
+/* The addresses of managed networks and of the host itself. Zero-initialise. */
 struct unjudged {
 	struct unjudged_network *networks; /* after unjudged_finish() sorted and disjoint */
 	size_t n_networks, cap_networks;
