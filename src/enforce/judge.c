@@ -8,7 +8,7 @@
 #include "dockside/system/link.h"
 #include "dockside/system/link_addrs.h"
 
-/* What the kernel says; links NULL: it could not be asked. */
+/* The kernel's interfaces and addresses; links NULL: it could not be asked. */
 struct place {
 	const struct links *links;
 	const struct link_addrs *addrs;

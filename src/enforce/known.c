@@ -3,10 +3,10 @@
  * Theory of operation
  *
  * Every commit of anybody raises the ruleset's generation by one, and the kernel tells of each of
- * them, in order. What is known of the table at one generation is true at the next if that
+ * them, in order. Our knowledge of the table at one generation holds at the next if that
  * generation's transaction touched nothing of ours, or was one of our own whose changes are in what
  * is known. So trust moves on from generation to generation as the events come in, one by one;
- * whatever else is told, and a generation that is left out, ends it for good: only reading the
+ * any other event, and a generation that is left out, ends it for good: only reading the
  * table begins it again.
  *
  * It holds if the last generation that is accounted for is the ruleset's own. The kernel counts

@@ -135,7 +135,7 @@ static struct nlmsghdr *put_header(char *buf, int type, uint16_t flags, uint8_t 
 	return nlh;
 }
 
-/* What has no room is left out: then the kernel refuses the request. */
+/* An attribute without room is left out: then the kernel refuses the request. */
 static void put_copy(struct nlmsghdr *nlh, const struct nlattr *attr)
 {
 	if (attr)

@@ -47,7 +47,7 @@ static int on_set(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* What nfnetlink says where nobody has registered the subsystem. */
+/* The error of nfnetlink where nobody has registered the subsystem. */
 static bool no_ipset(int r)
 {
 	return r == -EINVAL || r == -EOPNOTSUPP || r == -ENOENT;

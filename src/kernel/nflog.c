@@ -4,7 +4,7 @@
  *
  * The kernel collects packets for a group and sends them on when there are a hundred, or a tenth of a
  * second after the first. It does so from the path of a packet: a queue that is full loses
- * packets there, and holds up nobody. What comes is a datagram of messages, one per packet, whose
+ * packets there, and holds up nobody. It sends datagrams of messages, one per packet, whose
  * payload are the first bytes from the IP header on: written by whoever sent the packet.
  */
 #include "dockside/kernel/nflog.h"
@@ -198,7 +198,7 @@ static void parse_time(struct nflog_packet *packet, const struct nlattr *attr)
 		packet->time_ms = sec * 1000 + usec / 1000;
 }
 
-/* Whether it is a packet that can be told of. *packet points into the message. */
+/* Whether the message is about a packet that we can show. *packet points into the message. */
 static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh)
 {
 	const struct nlattr *payload;
@@ -306,7 +306,7 @@ int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
 	nflog->group = group;
 	r = set_up(nflog, group);
 	if (r < 0) {
-		/* What the kernel says of both. */
+		/* The kernel's words for both. */
 		if (r == -EPERM)
 			r = err_set(err, EPERM,
 				    "listen to nflog group %u: another program does, or "

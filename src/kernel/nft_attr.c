@@ -302,7 +302,7 @@ static const char *get_goto(const struct nlattr *attr, struct arena *arena)
 	return arena_strdup(arena, mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
 }
 
-/* What a bridge's name may be, or FINGERPRINT_BASE; anything else cannot be quoted for nft
+/* Whether it is a possible bridge name, or FINGERPRINT_BASE; anything else cannot be quoted for nft
  * or means something to it. */
 static bool bridge_key_safe(const uint8_t key[ELEM_KEY_MAX])
 {

@@ -39,7 +39,7 @@ int attr_left(const struct nlattr *nest, const struct nlattr *pos);
 void read_base_chain(const struct attrs *a, struct actual_chain *chain);
 /* Hash of a rule's expressions and user data. */
 uint64_t hash_rule(const struct attrs *a);
-/* What its first counter has counted, and whether it accepts. */
+/* Reads what its first counter has counted, and whether it accepts. */
 void rule_counter(const struct attrs *a, struct actual_rule *rule);
 /* Type, flags and comment. */
 void read_set(const struct attrs *a, struct actual_set *set);

@@ -7,7 +7,7 @@
  * number. Transactions do not mix, as the kernel holds its commit lock meanwhile. There are no
  * messages for what expires, for what failed, and for transactions that changed nothing.
  *
- * A reader that falls behind is told so once (ENOBUFS), and then misses messages until it has
+ * The kernel tells a reader that falls behind once (ENOBUFS), and then misses messages until it has
  * emptied its queue, without being told again. So a loss lasts until then: only a comparison made
  * with the queue empty is sure to have seen what was lost. As a second safety generations are
  * counted: each commit adds one.

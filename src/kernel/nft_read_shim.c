@@ -4,7 +4,7 @@
  *
  * Rules are read for what our own could say: interface name, mark, verdict, comment. Both spellings of
  * each are understood, nft's and that of iptables-nft, which takes the place of ours after a save
- * and restore. Whatever else a rule has makes it somebody else's.
+ * and restore. Anything else in a rule makes it somebody else's.
  */
 #include "dockside/kernel/nft_read_shim.h"
 
@@ -45,7 +45,7 @@ struct reading {
 
 /* ------------------------------------------------------------------ one rule */
 
-/* What the registers hold while a rule's expressions are read. */
+/* The contents of the registers while a rule's expressions are read. */
 enum content {
 	CONTENT_UNKNOWN,
 	CONTENT_IIFNAME,

@@ -69,7 +69,7 @@ struct nft_sets {
 
 /* ------------------------------------------------------------------ elements */
 
-/* What a message says of its elements. */
+/* Reads the elements of a message. */
 enum detail {
 	DETAIL_KEY,
 	DETAIL_DATA,	/* key, and data in maps */

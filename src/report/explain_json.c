@@ -190,7 +190,7 @@ static void put_step(struct json_writer *out, const struct explain_step *step)
 
 /* ------------------------------------------------------------------ what comes then */
 
-/* What the question says of the destination. */
+/* The question's destination. */
 struct explain_asked {
 	const struct policy *policy;
 	const struct network *network; /* of that policy, or NULL */

@@ -42,7 +42,7 @@ int dns_attempt_use_tcp(struct dns_attempt *attempt, const struct dns_peer *peer
 			const struct dns_name *name, enum dns_type type);
 
 /* When epoll says something of a socket: the length of a reply to just this question, 0 if there is none yet, or
- * -errno where none will come from there. Whatever else has come is passed over. */
+ * -errno where none will come from there. Everything else that comes is passed over. */
 ssize_t dns_attempt_receive(struct dns_attempt *attempt, struct dns_endpoint *endpoint, int epoll,
 			    uint8_t message[DNS_MESSAGE_MAX]);
 

@@ -8,8 +8,8 @@
  * the query lives, which is until the deadline: of late answers none is lost, and the first one wins.
  *
  * To each server a query has a socket of its own, connected, so that the kernel takes packets of just this address
- * and port; its own port is one that the kernel draws, and the id is random. Whatever else comes is passed over and
- * changes nothing: a forger has to guess both. What does not fit into a datagram is asked for again over TCP.
+ * and port; its own port is one that the kernel draws, and the id is random. Everything else is passed over and
+ * changes nothing: a forger has to guess both. An answer that does not fit into a datagram is asked for again over TCP.
  *
  * A query that is done is freed at the end of dns_client_process(), as more events of it may be in the same bunch.
  */

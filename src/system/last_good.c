@@ -191,7 +191,7 @@ static void render(const struct last_good_pair *pair, struct buf *b)
 	buf_free(&body);
 }
 
-/* Whatever a daemon that was killed, or somebody else, has left by that name goes. */
+/* A killed daemon, or somebody else, may have left something by that name: it goes. */
 static int write_new(const struct last_good *state, const struct buf *text)
 {
 	cleanup(cleanup_close) int fd = -1;

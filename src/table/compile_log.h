@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is refused is told of, and in audit mode it passes. */
+/* A refused packet is reported, and in audit mode it passes. */
 #ifndef DOCKSIDE_TABLE_COMPILE_LOG_H
 #define DOCKSIDE_TABLE_COMPILE_LOG_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A network's part of one plan, copied into another. Nothing of the copy points into the plan that it
- * is from. What both need is the plan's own where it has it, such as a set of the same name: a draining
+ * is from. An object that both need is the plan's own where it has it, such as a set of the same name: a draining
  * network's rules go by what an ipset is now.
  */
 #include <search.h>

@@ -92,7 +92,7 @@ static bool is_local(const struct unjudged *u, const struct ipaddr *addr)
 	       bsearch(addr, u->locals, u->n_locals, sizeof(*u->locals), ipaddr_order) != NULL;
 }
 
-/* What is for everybody on the network has an entry because the host took it. */
+/* A packet for everybody on the network has an entry because the host took it. */
 static bool is_for_host(const struct unjudged *u, const struct unjudged_network *from,
 			const struct ipaddr *dst)
 {

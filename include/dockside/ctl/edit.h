@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Applies a request of the socket to the two configuration files. Pure: texts in, texts
- * out. What a request says ends as JSON values in the texts and nowhere else, and the caller gives
+ * out. The contents of a request end as JSON values in the texts and nowhere else, and the caller gives
  * these to config_parse(), so that it can say what the files could say and nothing more.
  */
 #ifndef DOCKSIDE_CTL_EDIT_H

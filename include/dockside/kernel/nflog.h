@@ -17,7 +17,7 @@ struct err;
 
 #define NFLOG_PREFIX_SIZE 128 /* with the NUL: NF_LOG_PREFIXLEN, linux/netfilter/nf_log.h */
 
-/* A packet. What it does not tell is zero. */
+/* A packet. Unknown fields are zero. */
 struct nflog_packet {
 	char prefix[NFLOG_PREFIX_SIZE]; /* of the rule; printable */
 	struct ipaddr src, dst;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layer 3: `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
- * that it came from. What the kernel holds is described by the same set and base chain structs, so
- * that the two can be compared; see actual.h.
+ * The wanted `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
+ * that it came from. What the kernel actually holds has the same set and base chain structs (actual.h), so
+ * that the two can be compared.
  */
 #ifndef DOCKSIDE_TABLE_PLAN_H
 #define DOCKSIDE_TABLE_PLAN_H
