@@ -4,6 +4,7 @@
 # README's first steps by the letter: its blocks with the mark "first-steps", one after the other, as root on a host
 # with Docker. What stands in for the rest of a host: the examples where the package puts them, an image called
 # busybox that needs no registry, and systemctl, which starts what the unit starts. TAP.
+# shellcheck disable=SC2086,SC2317 # README's blocks and until_true call functions
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -31,7 +32,6 @@ systemctl()
 	[[ "$*" == "enable --now dsfw-nft" ]] || { echo "systemctl $*: not known here"; return 1; }
 	start=$(sed -nE 's,^ExecStart=[^ ]*/dsfw-nft (.*),\1,p' "$top/scripts/dsfw-nft.service")
 	mkdir -p /run/dockside
-	# shellcheck disable=SC2086 # its words
 	NOTIFY_SOCKET=$t/notify dsfw-nft $start >$t/daemon-log 2>&1 &
 	daemon_pid=$!
 	until_true 15 ready || cat $t/daemon-log
@@ -60,14 +60,15 @@ step()
 
 denied_has()
 {
-	dsfw-nft denied 2>&1 | grep -q '203\.0\.113\.9'
+	prints 203.0.113.9 dsfw-nft denied
 }
 
 outside 203.0.113.9/32 || bail "cannot build the network"
 set_up_files || bail "cannot set up the files"
 python3 "$here/notify.py" $t/notify $t/told &
 dockerd_start
-busybox_image && docker tag bb:1 busybox || bail "no image"
+busybox_image || bail "no image"
+docker tag bb:1 busybox || bail "no image"
 python3 "$here/examples.py" blocks $t/blocks "$top/README.md" || bail "cannot read README.md"
 for block in "$t"/blocks/*.text; do
 	IFS=$'\t' read -r place mark <"${block%.text}.mark"

@@ -111,11 +111,13 @@ faults() # TEXT KIND [ARGUMENT]
 }
 
 # Metrics are the words in the first column that have no capitals.
+# shellcheck disable=SC2016,SC2317 # Markdown; beside_daemon calls it
 documented_metrics()
 {
 	sed -nE 's/^\| (`[^|]*) \|.*/\1/p' "$top/doc/metrics.md" | grep -oE '`[a-z_]+`' | tr -d '`'
 }
 
+# shellcheck disable=SC2086,SC2317
 metrics_faults()
 {
 	local name
