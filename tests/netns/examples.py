@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The examples of documents, for examples.sh. A code block has a mark before it: in README.md an indented block
-# after <!-- test: KIND [ARGUMENT] -->, in a manual page .Bd -literal after .\" test: KIND [ARGUMENT].
+# The examples of documents, for examples.sh. A code block has a mark before it: in Markdown an indented block after
+# <!-- test: KIND [ARGUMENT] -->, in a manual page .Bd -literal after .\" test: KIND [ARGUMENT].
 #
 #   blocks DIRECTORY FILE…     each as DIRECTORY/NNN.text and NNN.mark (place, tab, mark; none: no mark)
 #   shown TEXT OUTPUT          prints the lines of TEXT that are not in OUTPUT, in their order: "…" is anything,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Every example of README.md, CONTRIBUTING.md and the manual pages, as its mark says (see examples.py):
+# Every example of README.md, CONTRIBUTING.md, doc/ and the manual pages, as its mark says (see examples.py):
 #
 #   run                  a script of the shell that has to succeed, where rulesets/ai-sandbox is in force
 #   daemon, request      the same beside a daemon; requests to its socket, one a line
@@ -9,9 +9,11 @@
 #   same-as DIRECTORY    members of a firewall-config that compile to DIRECTORY/ruleset.nft
 #   network-config, firewall-config   a file, checked with the last one of the other kind
 #   egress, nat, host    a list of such rules
+#   first-steps          tests/docker/first_steps.sh runs it
 #   not, WHY             it cannot be tried
 #
-# A block without a mark is a failure. TAP.
+# A block without a mark is a failure. So is a metric that doc/metrics.md does not have, or has and the program has
+# not. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -108,17 +110,38 @@ faults() # TEXT KIND [ARGUMENT]
 	esac
 }
 
+# Metrics are the words in the first column that have no capitals.
+# shellcheck disable=SC2016,SC2317 # Markdown; beside_daemon calls it
+documented_metrics()
+{
+	sed -nE 's/^\| (`[^|]*) \|.*/\1/p' "$top/doc/metrics.md" | grep -oE '`[a-z_]+`' | tr -d '`'
+}
+
+# shellcheck disable=SC2086,SC2317
+metrics_faults()
+{
+	local name
+	dsfw-nft metrics >$t/metrics || return
+	sed -nE 's/^# TYPE dsfw_nft_([a-z_]+) .*/\1/p' $t/metrics | sort | comm -23 - <(documented_metrics | sort) |
+		sed 's/^/doc\/metrics.md has no /'
+	# Some are absent where nothing has happened.
+	for name in $(documented_metrics); do
+		grep -qaF "$name" "$DSFW_NFT" || echo "doc/metrics.md has $name, the program has not"
+	done
+}
+
 set_up || bail "cannot set up the host"
 cd $t || exit 1
-python3 "$here/examples.py" blocks $t/blocks "$top"/{README,CONTRIBUTING}.md "$top"/man/dsfw-nft.{8,conf.5} ||
+python3 "$here/examples.py" blocks $t/blocks "$top"/{README,CONTRIBUTING}.md "$top"/doc/*.md "$top"/man/dsfw-nft.{8,conf.5} ||
 	bail "cannot read the documents"
 for block in "$t"/blocks/*.text; do
 	IFS=$'\t' read -r place mark <"${block%.text}.mark"
-	if [[ $mark == "not, "* ]]; then
+	if [[ $mark == "not, "* || $mark == first-steps* ]]; then
 		comment <<<"$place: ${mark}"
 		continue
 	fi
 	read -ra words <<<"${mark:-none}"
 	result "$place: ${mark:-no mark}" "$(faults "$block" "${words[@]}")"
 done
+result "every metric is in doc/metrics.md, and no other" "$(beside_daemon metrics_faults)"
 finish
