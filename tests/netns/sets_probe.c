@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -313,19 +314,36 @@ static void print_events(void)
 struct heard {
 	const struct nft_sets *sets;
 	uint32_t genid; /* that the transaction has made */
+	uint32_t pid;	/* ours, as the kernel numbers us; 0 until it has said so */
 	size_t own, foreign, wrong;
 };
 
+/*
+ * Our pid as the kernel's messages have it, which is that of the first pid namespace: getpid() where
+ * we are in that one, otherwise 0, as a process in another namespace cannot know it. The inode of the
+ * first one is a constant of the kernel's, PROC_PID_INIT_INO.
+ */
+static uint32_t pid_of_messages(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xEFFFFFFCu ? (uint32_t)getpid()
+									       : 0;
+}
+
+/* All transactions here are of this process, by one socket or another. */
 static void on_heard(void *data, const struct nft_transaction *t)
 {
 	struct heard *heard = data;
 
-	if (t->portid != nft_sets_portid(heard->sets))
-		heard->foreign++;
-	else if (t->genid == heard->genid && (pid_t)t->pid == getpid())
-		heard->own++;
-	else
+	if (heard->pid == 0)
+		heard->pid = t->pid;
+	if (t->genid != heard->genid || t->pid == 0 || t->pid != heard->pid)
 		heard->wrong++;
+	else if (t->portid != nft_sets_portid(heard->sets))
+		heard->foreign++;
+	else
+		heard->own++;
 }
 
 static void own(const char *renewal)
@@ -333,9 +351,10 @@ static void own(const char *renewal)
 	struct nft_events *events = open_events();
 	struct nft_sets *sets = open_sets(renewal), *other = open_sets(renewal);
 	struct ops ops = { 0 };
+	uint32_t pid = pid_of_messages();
 
 	for (bool others = false; read_ops(&ops); others = !others) {
-		struct heard heard = { .sets = sets };
+		struct heard heard = { .sets = sets, .pid = pid };
 		struct nft_events_state state = { 0 };
 		struct err err = { 0 };
 
@@ -346,6 +365,7 @@ static void own(const char *renewal)
 			fail(&err);
 		printf("%zu own, %zu foreign, %zu wrong%s\n", heard.own, heard.foreign, heard.wrong,
 		       state.lost ? ", lost" : "");
+		pid = heard.pid;
 	}
 	nft_events_close(events);
 	nft_sets_close(sets);

@@ -5,7 +5,7 @@
   zone.py serve ZONE LOG [ADDRESS]
                              answers on 127.0.0.1:53; ZONE is read at each question and has lines
                              NAME [ADDRESS...] [ttl=S] [delay=S] [rotate=N], or NAME fail|silent;
-                             other names do not exist. A=fail|silent|missing: so for that family
+                             other names do not exist. delay: over UDP. A=fail|silent|missing: so for that family
                              alone, likewise AAAA. rotate: every question gets the next N
                              addresses. LOG gets "SECONDS NAME A|AAAA ADDRESS..." of each answer
                              that has addresses. NAME refuse: REFUSED; cname=NAME: an alias;
@@ -179,7 +179,7 @@ class Server:
         text = f"{name} {'A' if kind == 1 else 'AAAA'} {' '.join(known)}\n" if known else None
         if "forge" in (words or []) and known and udp:
             self.forge(answer, peer, at + 5)
-        if "delay" in options and not refused:
+        if "delay" in options and udp and not refused:
             with self.lock:
                 self.under_way += 1
             threading.Timer(float(options["delay"]), self.send_late, (answer, peer, text)).start()

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "between.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/file.h"
@@ -239,7 +240,7 @@ static void test_failures(void **state)
 		assert_kept(f, new_pair());
 		err_free(&err);
 	}
-	assert_in_range(at, 5, OPERATIONS_MAX - 1);
+	assert_between(at, 5, OPERATIONS_MAX - 1);
 }
 
 static bool dies_keeping(const struct fixture *f, int at)
@@ -285,7 +286,7 @@ static void test_deaths(void **state)
 			last_good_pair_free(&pair);
 		}
 	}
-	assert_in_range(at, 5, OPERATIONS_MAX - 1);
+	assert_between(at, 5, OPERATIONS_MAX - 1);
 }
 
 /* A write that fails half-way, as on a full disk. */

@@ -48,9 +48,9 @@ struct touched {
 };
 
 struct nft_transaction {
-	uint32_t genid;			 /* the generation that it made */
-	uint32_t portid;		 /* of the netlink socket that it came from */
-	uint32_t pid;			 /* of the process, 0 if unknown */
+	uint32_t genid;	 /* the generation that it made */
+	uint32_t portid; /* of the netlink socket that it came from */
+	uint32_t pid;	 /* of the process in the first pid namespace; 0 if unknown */
 	char process[PROCESS_NAME_SIZE]; /* its name, printable ASCII, "" if unknown */
 	unsigned tables[N_WATCHED];	 /* enum touch: what happened to the tables themselves */
 	struct touched touched[TOUCHED_MAX]; /* each chain, set and so on once */
