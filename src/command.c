@@ -81,7 +81,7 @@ static void warn_of_refused(const struct policy *policy, const struct hosts *hos
 	}
 }
 
-/* What names never open. Without knowing this host's addresses they might open these. */
+/* What names never open, and who no container is. Without knowing this host's addresses they might. */
 static int find_never(const struct policy *policy, struct hosts *hosts, struct err *err)
 {
 	struct own_addrs own;
@@ -102,13 +102,14 @@ int resolve_names(const struct policy *policy, enum resolve_for what, struct hos
 	int r;
 
 	hosts_collect(policy, ret_hosts);
-	if (ret_hosts->n == 0)
-		return 0;
+	r = find_never(policy, ret_hosts, err);
+	if (r < 0 || ret_hosts->n == 0)
+		return r;
 	term_progress("waiting for DNS");
 	r = dns_resolve_all(ret_hosts, RESOLVE_TIMEOUT_MS, err);
 	term_progress_end();
-	if (r >= 0)
-		r = find_never(policy, ret_hosts, err);
+	if (r >= 0) /* targets of NAT are found anew */
+		hosts_set_never(ret_hosts, ret_hosts->never);
 	for (size_t i = 0; r >= 0 && i < ret_hosts->n; i++) {
 		warn_of_host(&ret_hosts->items[i], what);
 		warn_of_refused(policy, ret_hosts, &ret_hosts->items[i]);

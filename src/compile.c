@@ -321,7 +321,7 @@ static void emit_source(struct compiler *c, const struct network *network)
 {
 	struct plan_chain *chain = network_chain(c, network, "SRC");
 
-	compile_source(c->plan, chain, network, &c->docksides);
+	compile_source(c->plan, chain, network, &c->docksides, c->sets.hosts->never);
 	dispatch_to(c->base.dispatch_source, chain);
 }
 
@@ -499,6 +499,16 @@ static void label_judged(struct plan_chain *chain)
 	}
 }
 
+uint64_t compile_own_hash(const struct policy *policy, const struct never *never)
+{
+	uint64_t hash = HASH_SEED;
+
+	for (size_t i = 0; never && i < policy->n_networks; i++)
+		if (network_managed(&policy->networks[i]))
+			hash = compile_source_hash(hash, &policy->networks[i], never);
+	return hash;
+}
+
 void compile_policy(const struct policy *policy, const struct hosts *hosts,
 		    const struct plan_options *options, struct plan *ret_plan)
 {
@@ -507,6 +517,7 @@ void compile_policy(const struct policy *policy, const struct hosts *hosts,
 
 	*ret_plan = (struct plan){ .options = *options };
 	compile_sets_init(&c.sets, policy, hosts, ret_plan);
+	ret_plan->own_hash = compile_own_hash(policy, hosts->never);
 	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		any_host |= policy->networks[i].n_host > 0;

@@ -115,6 +115,10 @@ int enforce_compare(struct enforcer *enforcer, uint64_t now_ms, struct compariso
  * an address for which that changes something: the kernel learns of it with the next enforce_names(). */
 bool enforce_own(struct enforcer *enforcer, const struct ipaddr *addrs, size_t n, uint64_t now_ms);
 
+/* Whether the host's addresses in the running policy's networks, those of the gateways left out, are others than the
+ * running rules know, which drop what claims to come from them: enforce_again() is called for. */
+bool enforce_own_differs(const struct enforcer *enforcer);
+
 /* An answer of the resolver. The kernel learns of it with the next enforce_names(). */
 void enforce_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);
 

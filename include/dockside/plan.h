@@ -259,6 +259,7 @@ struct plan {
 	struct arena arena;
 	struct plan_options options;
 	const struct never *never; /* borrowed from the hosts; or NULL */
+	uint64_t own_hash;	   /* compile_own_hash() of what it was made with */
 	struct plan_set **sets;	   /* in the order in which they are printed */
 	size_t n_sets;
 	size_t cap_sets;
