@@ -72,7 +72,8 @@ static void warn_of_refused(const struct policy *policy, const struct resolved *
 	}
 }
 
-/* What names never open. Without knowing this host's addresses they might open these. */
+/* Finds the addresses that names never open and that no container has. It fails closed: without this host's
+ * addresses a name might open them. */
 static int find_never(const struct policy *policy, struct resolved *resolved, struct err *err)
 {
 	struct own_addrs own;
@@ -93,13 +94,14 @@ int resolve_names(const struct policy *policy, enum resolve_for what, struct res
 	int r;
 
 	resolved_collect(policy, ret_resolved);
-	if (ret_resolved->n == 0)
-		return 0;
+	r = find_never(policy, ret_resolved, err);
+	if (r < 0 || ret_resolved->n == 0)
+		return r;
 	term_progress("waiting for DNS");
 	r = dns_resolve_all(ret_resolved, RESOLVE_TIMEOUT_MS, err);
 	term_progress_end();
-	if (r >= 0)
-		r = find_never(policy, ret_resolved, err);
+	if (r >= 0) /* targets of NAT are found anew */
+		resolved_set_never(ret_resolved, ret_resolved->never);
 	for (size_t i = 0; r >= 0 && i < ret_resolved->n; i++) {
 		warn_of_host(&ret_resolved->items[i], what);
 		warn_of_refused(policy, ret_resolved, &ret_resolved->items[i]);

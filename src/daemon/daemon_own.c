@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Keeps what names never open true to the addresses that this host has. */
+/* Keeps what names never open, and what containers may not send as, true to the addresses that this host has. */
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -11,6 +11,27 @@
 
 #define COLLECT_MS 20  /* addresses come and go in bunches */
 #define AGAIN_MS 1000u /* where they could not be read */
+
+/* What claims to come from an address that a network's gateway does not have is dropped, too. */
+static void follow_sources(struct daemon *d)
+{
+	struct reconcile_result result;
+	struct err err = { 0 };
+
+	if (!enforcer_own_differs(&d->enforcer))
+		return;
+	daemon_denied_count(d);
+	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
+		log_error("%s; containers may send as new addresses of this host, trying again",
+			  err.text);
+		daemon_repair_soon(d, "this host has other addresses in managed networks");
+	} else {
+		log_info("this host has other addresses in managed networks: no container sends as "
+			 "one of these");
+	}
+	daemon_denied_count(d);
+	err_free(&err);
+}
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -30,6 +51,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	if (enforcer_own(&d->enforcer, own.items, own.n, daemon_now_ms(d)))
 		daemon_names_changed(d);
 	own_addrs_free(&own);
+	follow_sources(d);
 	return 0;
 }
 

@@ -3,8 +3,10 @@
  * Theory of operation
  *
  * While the table is gone, containers open connections that no rule has judged, and afterwards `forward` takes
- * them for known. A rule that accepts leaves a label on the connection (compile.c); after a repair those of
- * managed networks that have none lose their conntrack entry. What they send next is judged as new.
+ * them for known. A rule that accepts leaves a label on the connection (compile.c), and so do rules for what
+ * others open to a container (compile_base.c); after a repair those of managed networks that have none lose their
+ * conntrack entry. What is sent next is judged as new. Addresses tell nothing of who has opened a connection:
+ * a container can send itself what claims to come from elsewhere, and be the one that answers.
  *
  * One pass over all entries follows the repair at once, and a second one a moment later: a packet that passed
  * before the rules were back makes its entry when it leaves, perhaps where the first pass had been already.
@@ -134,9 +136,10 @@ static void fail(struct daemon *d, const struct err *err)
 static void tell(struct daemon_unjudged *u)
 {
 	if (u->n_ended > 0)
-		log_warning("ended %zu connection%s that %s opened without our rules; what comes "
-			    "next is judged",
-			    u->n_ended, plural(u->n_ended), u->n_ended == 1 ? "was" : "were");
+		log_warning(
+			"ended %zu connection%s that %s opened without our rules, or before them; "
+			"what comes next is judged",
+			u->n_ended, plural(u->n_ended), u->n_ended == 1 ? "was" : "were");
 	if (u->n_failed > 0)
 		log_error("%zu connection%s opened without our rules: the kernel does not end %s "
 			  "(a flowtable forwards %s?)",

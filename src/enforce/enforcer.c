@@ -385,6 +385,12 @@ bool enforcer_own(struct enforcer *e, const struct ipaddr *addrs, size_t n, uint
 	return names_set_never(&e->names, &e->never, now_ms);
 }
 
+bool enforcer_own_differs(const struct enforcer *e)
+{
+	return e->running &&
+	       compile_own_hash(&e->running->policy, &e->never) != e->running->plan.own_hash;
+}
+
 void enforcer_answer(struct enforcer *e, const struct answer *answer, uint64_t now_ms)
 {
 	names_answer(&e->names, answer, now_ms);

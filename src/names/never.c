@@ -64,6 +64,25 @@ void never_set_own(struct never *never, const struct ipaddr *own, size_t n)
 	qsort(never->own, n, sizeof(*never->own), ipaddr_order);
 }
 
+size_t never_own_in(const struct never *never, const struct prefix *prefix,
+		    const struct ipaddr **ret_first)
+{
+	size_t from = 0, to = never->n_own, n = 0;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (ipaddr_cmp(&never->own[middle], &prefix->addr) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	while (from + n < never->n_own && prefix_contains(prefix, &never->own[from + n]))
+		n++;
+	*ret_first = never->own + from;
+	return n;
+}
+
 static int cmp_subnet(const void *a, const void *b)
 {
 	return prefix_cmp(a, b);

@@ -236,7 +236,8 @@ static void warn_audit(const struct network *network, struct diags *diags)
 	cleanup(cleanup_free) char *pointer = xasprintf("/networks/%s/mode", network->name);
 
 	diag_add(diags, SEVERITY_WARNING, network->mode_loc, pointer,
-		 "network %s is in audit mode: nothing is refused; would-be refusals are only recorded",
+		 "network %s is in audit mode: nothing is refused; would-be refusals are only "
+		 "recorded",
 		 network->name);
 }
 

@@ -182,7 +182,7 @@ static bool match_ct(const struct walk *w, unsigned states)
 {
 	switch (w->e->ct) {
 	case EXPLAIN_NEW:
-		return false;
+		return states & CT_NEW;
 	case EXPLAIN_INVALID:
 		return states & CT_INVALID;
 	case EXPLAIN_UNTRACKED:
@@ -229,6 +229,8 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return w->e->oif && strcmp(w->e->oif, match->u.name) == 0;
 	case MATCH_OIFNAME_SET:
 		return w->e->oif && look_up_bridge(step, match->u.set, w->e->oif);
+	case MATCH_IIFNAME_SET:
+		return (look_up_bridge(step, match->u.set, packet->iif) != NULL) != match->negated;
 	case MATCH_IIF_BRIDGE:
 		return true; /* it comes from a container */
 	case MATCH_DNS_REPLY:

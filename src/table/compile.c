@@ -28,7 +28,10 @@
  */
 #include "dockside/table/compile.h"
 
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compile_base.h"
@@ -190,6 +193,61 @@ static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct
 	}
 }
 
+static bool is_error_type(const struct match *match)
+{
+	if (match->u.icmp.family == FAMILY_IPV6)
+		return !(match->u.icmp.type & ICMP6_INFOMSG_MASK);
+	return match->u.icmp.type == ICMP_DEST_UNREACH ||
+	       match->u.icmp.type == ICMP_SOURCE_QUENCH || match->u.icmp.type == ICMP_REDIRECT ||
+	       match->u.icmp.type == ICMP_TIME_EXCEEDED || match->u.icmp.type == ICMP_PARAMPROB;
+}
+
+static bool accepts_errors(const struct plan_rule *rule)
+{
+	if (rule->verdict != VERDICT_ACCEPT)
+		return false;
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct match *match = &rule->matches[i];
+
+		if (match->kind == MATCH_DPORT || match->kind == MATCH_DPORT_SET ||
+		    (match->kind == MATCH_L4PROTO && match->u.l4proto != IPPROTO_ICMP &&
+		     match->u.l4proto != IPPROTO_ICMPV6) ||
+		    (match->kind == MATCH_ICMP && !is_error_type(match)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * An ICMP error belongs to the connection that it quotes, which no rule may have accepted, so a rule that accepts
+ * errors is preceded by one of RELATED packets, which label nothing. Not in audit mode, where the rule before
+ * it tells of the packet.
+ */
+static void split_errors(struct plan_chain *chain, size_t first)
+{
+	size_t n = chain->n_rules - first;
+	struct plan_rule *rules = xcalloc(n + 1, sizeof(*rules));
+
+	memcpy(rules, chain->rules + first, n * sizeof(*rules));
+	chain->n_rules = first;
+	for (size_t i = 0; i < n; i++) {
+		bool told = i > 0 && rules[i - 1].verdict == VERDICT_LOG;
+
+		if (accepts_errors(&rules[i]) && !told) {
+			struct plan_rule *out = chain_add_rule(chain, rules[i].origin);
+
+			*out = rules[i];
+			out->n_matches = 0;
+			rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_RELATED;
+			for (size_t k = 0; k < rules[i].n_matches; k++)
+				*rule_add_match(out, rules[i].matches[k].kind) =
+					rules[i].matches[k];
+		}
+		*chain_add_rule(chain, rules[i].origin) = rules[i];
+	}
+	free(rules);
+}
+
 static bool rule_is_final(const struct rule *rule)
 {
 	return rule->proto == PROTO_ANY && rule->to == DEST_ALL;
@@ -268,7 +326,7 @@ static void emit_source(struct compiler *c, const struct network *network)
 {
 	struct plan_chain *chain = network_chain(c, network, "SRC");
 
-	compile_source(c->plan, chain, network, &c->docksides);
+	compile_source(c->plan, chain, network, &c->docksides, c->sets.resolved->never);
 	dispatch_to(c->base.dispatch_source, chain);
 }
 
@@ -292,6 +350,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 {
 	struct plan_chain *chain = network_chain(c, network, "OUT");
 	struct plan_rule *out = chain_add_rule(chain, chain->origin);
+	size_t first;
 
 	rule_add_match(out, MATCH_OIFNAME)->u.name = network->bridge;
 	out->verdict = VERDICT_GOTO;
@@ -299,9 +358,12 @@ static void emit_out(struct compiler *c, const struct network *network)
 	if (!network->dockside_policed)
 		compile_dockside(chain, network, false);
 	emit_no_connection(chain, CT_INVALID);
+	first = chain->n_rules;
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
+	split_errors(chain, first);
 	dispatch_to(c->base.dispatch, chain);
+	set_add_bridge(c->base.managed, chain->bridge, chain->origin);
 	if (c->base.lookups)
 		set_add_bridge(c->base.lookups, chain->bridge, chain->origin);
 }
@@ -442,6 +504,16 @@ static void label_judged(struct plan_chain *chain)
 	}
 }
 
+uint64_t compile_own_hash(const struct policy *policy, const struct never *never)
+{
+	uint64_t hash = HASH_SEED;
+
+	for (size_t i = 0; never && i < policy->n_networks; i++)
+		if (network_managed(&policy->networks[i]))
+			hash = compile_source_hash(hash, &policy->networks[i], never);
+	return hash;
+}
+
 void compile_policy(const struct policy *policy, const struct resolved *resolved,
 		    const struct plan_options *options, struct plan *ret_plan)
 {
@@ -450,6 +522,7 @@ void compile_policy(const struct policy *policy, const struct resolved *resolved
 
 	*ret_plan = (struct plan){ .options = *options };
 	compile_sets_init(&c.sets, policy, resolved, ret_plan);
+	ret_plan->own_hash = compile_own_hash(policy, resolved->never);
 	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		any_host |= policy->networks[i].n_host_rules > 0;

@@ -71,16 +71,40 @@ static void emit_forward(struct base *c)
 	out->comment = "from no managed network";
 }
 
-/* The proof of judgement is for the shim alone, whose chain is between forward and this one: a mark leaves as it
- * came, and what others save of it with the connection does not hold our bit. */
+/* The connection was not opened by a container. What a container sends while somebody has its bridge taken out of the
+ * dispatch is not labelled: that is why the bridges are in a set as well. */
+static struct plan_rule *emit_from_elsewhere(struct base *c, struct plan_chain *chain)
+{
+	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+
+	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_NEW;
+	rule_add_match(out, MATCH_OIFNAME_SET)->u.set = c->chains.managed;
+	out->judged = true;
+	out->verdict = VERDICT_CONTINUE;
+	return out;
+}
+
+/*
+ * The proof of judgement is for the shim alone, whose chain is between forward and this one: a mark leaves as it
+ * came, and what others save of it with the connection does not hold our bit.
+ *
+ * What has the mark is known, or judged. The rest is of no container; what goes to one, and Docker lets pass, is
+ * labelled, so that after a time without our table what has no label was opened meanwhile.
+ */
 static void emit_forward_end(struct base *c)
 {
 	struct plan_chain *chain = base_chain(c, "forward-end", BASE_FORWARD_END);
 	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+	struct match *match;
 
 	rule_add_match(out, MATCH_MARK)->u.mark = c->plan->options.mark_bit;
 	out->unmark = c->plan->options.mark_bit;
-	out->verdict = VERDICT_CONTINUE;
+	out->verdict = VERDICT_ACCEPT;
+	out = emit_from_elsewhere(c, chain);
+	match = rule_add_match(out, MATCH_IIFNAME_SET);
+	match->u.set = c->chains.managed;
+	match->negated = true;
+	out->comment = "from elsewhere to a container";
 }
 
 /*
@@ -123,6 +147,7 @@ static void emit_output(struct base *c)
 		out->verdict = VERDICT_DROP;
 		out->comment = "about hop-by-hop options";
 	}
+	emit_from_elsewhere(c, chain)->comment = "from the host to a container";
 }
 
 static void emit_input(struct base *c)
@@ -150,6 +175,8 @@ struct base_chains compile_base(struct plan *plan, const struct origin *built_in
 {
 	struct base c = { .plan = plan, .built_in = built_in };
 
+	c.chains.managed = plan_add_set(plan, SET_BRIDGES, MANAGED_SET, built_in);
+	c.chains.managed->comment = "bridges of managed networks";
 	emit_raw(&c);
 	emit_forward(&c);
 	emit_forward_end(&c);

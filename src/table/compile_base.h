@@ -11,7 +11,7 @@ struct base_chains {
 	struct plan_set *dispatch_host;	  /* input: HOST */
 	struct plan_set *dispatch_nat;	  /* prerouting: NAT */
 	struct plan_set *dispatch_source; /* raw: SRC */
-	struct plan_set
+	struct plan_set *managed,	  /* the bridges that the policy is about */
 		*lookups; /* the bridges whose DNS replies the daemon hears; NULL: of none */
 };
 

@@ -7,6 +7,7 @@
 
 #include "compile_log.h"
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 /* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
@@ -231,6 +232,71 @@ static void step(struct ipaddr *addr, int by)
 	}
 }
 
+/* The next address of the host in the subnet that is not the gateway's, from number *at on; NULL: no more. */
+static const struct ipaddr *next_own(const struct never *never, const struct prefix *subnet,
+				     const struct ipaddr *gateway, size_t *at)
+{
+	const struct ipaddr *own;
+	size_t n = never_own_in(never, subnet, &own);
+
+	for (; *at < n; ++*at)
+		if (ipaddr_cmp(&own[*at], gateway) != 0 &&
+		    (*at == 0 || ipaddr_cmp(&own[*at], &own[*at - 1]) != 0))
+			return &own[(*at)++];
+	return NULL;
+}
+
+/* The network's subnets, and in each the address that the bridge has. */
+static size_t subnets_of(const struct network *network, struct prefix ret_subnets[N_FAMILIES],
+			 struct ipaddr ret_gateways[N_FAMILIES])
+{
+	ret_subnets[0] = network->subnet;
+	ret_gateways[0] = network->gateway;
+	if (!network->has_subnet6)
+		return 1;
+	ret_subnets[1] = network->subnet6;
+	ret_gateways[1] = prefix_first_host(&network->subnet6);
+	return 2;
+}
+
+/* Only a host that has more addresses in the subnets than the gateways' pays for these. */
+static void drop_own(struct plan *plan, struct plan_chain *chain, const struct network *network,
+		     const struct never *never)
+{
+	struct prefix subnets[N_FAMILIES];
+	struct ipaddr gateways[N_FAMILIES];
+	size_t n = subnets_of(network, subnets, gateways);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ipaddr *own;
+		size_t at = 0;
+
+		while ((own = next_own(never, &subnets[i], &gateways[i], &at)) != NULL) {
+			struct match match = { .kind = MATCH_SADDR };
+
+			match.u.prefix = prefix_of_address(own);
+			drop_forged(plan, chain, network, &match, "an address of the host");
+		}
+	}
+}
+
+uint64_t compile_source_hash(uint64_t hash, const struct network *network,
+			     const struct never *never)
+{
+	struct prefix subnets[N_FAMILIES];
+	struct ipaddr gateways[N_FAMILIES];
+	size_t n = subnets_of(network, subnets, gateways);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ipaddr *own;
+		size_t at = 0;
+
+		while ((own = next_own(never, &subnets[i], &gateways[i], &at)) != NULL)
+			hash = hash64(hash, own->b, family_bytes(own->family));
+	}
+	return hash;
+}
+
 /* Nearly every packet leaves here. The subnet without its own address, its broadcast address, and the bridge's: a
  * host answers those who have one of them as a source with what concerns all neighbours, or itself. */
 static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
@@ -265,13 +331,12 @@ static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
 
 static void accept_subnets(struct plan_chain *chain, const struct network *network)
 {
-	struct ipaddr gateway6;
+	struct prefix subnets[N_FAMILIES];
+	struct ipaddr gateways[N_FAMILIES];
+	size_t n = subnets_of(network, subnets, gateways);
 
-	accept_subnet(chain, &network->subnet, &network->gateway);
-	if (!network->has_subnet6)
-		return;
-	gateway6 = prefix_first_host(&network->subnet6);
-	accept_subnet(chain, &network->subnet6, &gateway6);
+	for (size_t i = 0; i < n; i++)
+		accept_subnet(chain, &subnets[i], &gateways[i]);
 }
 
 /* From a link-local address, as they have to be, so that none of a subnet's packets meets these rules. A host that
@@ -326,8 +391,10 @@ static void accept_dockside(struct plan_chain *chain, const struct network *netw
 }
 
 void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
-		    const struct dockside_sets *docksides)
+		    const struct dockside_sets *docksides, const struct never *never)
 {
+	if (never)
+		drop_own(plan, chain, network, never);
 	accept_subnets(chain, network);
 	drop_forged(plan, chain, network,
 		    &(struct match){ .kind = MATCH_DADDR, .u.prefix = loopback },

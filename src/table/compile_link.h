@@ -22,10 +22,15 @@ struct dockside_sets compile_dockside_sets(struct plan *plan, const struct polic
 /*
  * Fills a network's SRC chain, which packets meet as they enter by the bridge, before conntrack and routing: those
  * whose source does not route back over the bridge, and those for the host's loopback, are dropped. Packets from
- * the subnet pass by one comparison.
+ * the subnet pass by one comparison, and by one more for each address besides the gateway's that the host has in it.
+ * never, which may be NULL, knows these.
  */
 void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
-		    const struct dockside_sets *docksides);
+		    const struct dockside_sets *docksides, const struct never *never);
+
+/* Adds to a hash the host's addresses for which compile_source() has rules. */
+uint64_t compile_source_hash(uint64_t hash, const struct network *network,
+			     const struct never *never);
 
 /* Adds rules that accept the dockside container's packets, or its TCP alone: those that match every identity that
  * is configured for their family. */

@@ -235,8 +235,8 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 	       host_unanswered(want->name, set);
 }
 
-/* The dispatch of a network that is draining stays, and is marked; so does its place among those whose
- * DNS replies are heard. Returns whether it is one. */
+/* The dispatch of a network that is draining stays, and is marked; so does its place in the sets
+ * of bridges. Returns whether it is one. */
 static bool keep_draining(const struct plan *plan, const struct plan_set *set,
 			  const struct elem *have, struct set_change *change)
 {
@@ -247,7 +247,7 @@ static bool keep_draining(const struct plan *plan, const struct plan_set *set,
 	if (!plan_drains(plan, bridge))
 		return false;
 	if (set->type != MAP_DISPATCH)
-		return strcmp(set->name, LOOKUPS_SET) == 0;
+		return set_has_bridges(set);
 	marked.comment = DRAINING_COMMENT;
 	if (!same_text(have->comment, marked.comment))
 		add_elem_change(change, ELEM_RENEW, &marked);
@@ -422,7 +422,9 @@ static bool uses_replaced(const struct changes *changes, const struct plan_chain
 		for (size_t k = 0; k < rule->n_matches; k++) {
 			const struct match *match = &rule->matches[k];
 
-			if ((match->kind == MATCH_DADDR_SET || match->kind == MATCH_OIFNAME_SET) &&
+			if ((match->kind == MATCH_DADDR_SET || match->kind == MATCH_SADDR_SET ||
+			     match->kind == MATCH_OIFNAME_SET ||
+			     match->kind == MATCH_IIFNAME_SET) &&
 			    set_replaced(changes, match->u.set))
 				return true;
 			if (match->kind == MATCH_DPORT_SET &&

@@ -30,7 +30,8 @@
 
 static void text_ct_states(struct buf *b, unsigned states)
 {
-	static const char *const names[] = { "established", "related", "untracked", "invalid" };
+	static const char *const names[] = { "established", "related", "untracked", "invalid",
+					     "new" };
 	const char *separator = "ct state ";
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -78,6 +79,9 @@ static void text_match(struct buf *b, const struct match *match)
 		break;
 	case MATCH_OIFNAME_SET:
 		buf_printf(b, "oifname @%s", match->u.set->name);
+		break;
+	case MATCH_IIFNAME_SET:
+		buf_printf(b, "iifname %s@%s", match->negated ? "!= " : "", match->u.set->name);
 		break;
 	case MATCH_IIF_BRIDGE:
 		buf_puts(b, "meta iifkind \"bridge\"");

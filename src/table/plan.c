@@ -249,6 +249,11 @@ struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const stru
 	return elem;
 }
 
+bool set_has_bridges(const struct plan_set *set)
+{
+	return strcmp(set->name, LOOKUPS_SET) == 0 || strcmp(set->name, MANAGED_SET) == 0;
+}
+
 static int cmp_key(const void *key, const void *elem)
 {
 	return memcmp(key, ((const struct elem *)elem)->key, ELEM_KEY_MAX);

@@ -104,10 +104,10 @@ static void copy_elem(struct adoption *a, struct plan_set *set, const struct ele
 	copy->comment = copy_text(a, elem->comment);
 }
 
-/* A dispatch map, or those whose DNS replies are heard. */
+/* Its elements are bridges of networks. */
 static bool is_of_bridges(const struct plan_set *set)
 {
-	return set->type == MAP_DISPATCH || strcmp(set->name, LOOKUPS_SET) == 0;
+	return set->type == MAP_DISPATCH || set_has_bridges(set);
 }
 
 /* A set of bridges comes without elements: its others are none of this network's. */
@@ -150,7 +150,7 @@ static void copy_rule(struct adoption *a, struct plan_chain *chain, const struct
 		if (match->kind == MATCH_OIFNAME)
 			match->u.name = copy_text(a, match->u.name);
 		else if (match->kind == MATCH_DADDR_SET || match->kind == MATCH_SADDR_SET ||
-			 match->kind == MATCH_OIFNAME_SET)
+			 match->kind == MATCH_OIFNAME_SET || match->kind == MATCH_IIFNAME_SET)
 			match->u.set = adopt_set(a, match->u.set);
 		else if (match->kind == MATCH_DPORT_SET)
 			match->u.dport_set.set = adopt_set(a, match->u.dport_set.set);

@@ -101,12 +101,12 @@ static bool is_for_host(const struct unjudged *u, const struct unjudged_network 
 
 bool unjudged_is(const struct unjudged *u, const struct flow *flow)
 {
-	const struct unjudged_network *from;
+	const struct unjudged_network *from = is_local(u, &flow->src) ? NULL : find(u, &flow->src);
+	const struct unjudged_network *to = is_local(u, &flow->dst) ? NULL : find(u, &flow->dst);
 
 	if (flow->judged)
 		return false;
-	from = find(u, &flow->src);
-	if (!from || is_local(u, &flow->src))
-		return false;
-	return from->host_rules || !is_for_host(u, from, &flow->dst);
+	if (from && is_for_host(u, from, &flow->dst))
+		return from->host_rules;
+	return from || to;
 }

@@ -233,6 +233,19 @@ like "apply and diff say so" "$status $err" "warning: ds-a, ds-b: containers can
 : >$t/resolv.conf
 client reload
 is "until there is none" "$(leak)" 0
+# refused_out: packets that ds-a's rules have refused
+refused_out()
+{
+	nft list chain inet dockside ds-a-OUT | sed -nE 's/.*counter packets ([0-9]+) .*goto refuse.*/\1/p'
+}
+# Without any resolver Docker has its default ones, which it asks from within the container's network.
+dockerd_restart TERM
+docker restart -t 0 c1 >/dev/null
+before=$(refused_out)
+timeout 10 docker exec c1 nslookup nobody.example >/dev/null 2>&1
+is "an empty resolv.conf: nobody is asked on the host's loopback" "$(grep -c nobody $t/asked)" 0
+like "but others, by whom the rules stand" "$(($(refused_out) - before))" '^[1-9]'
+is "which is no alarm" "$(leak)" 0
 
 # ---- when Docker is gone -------------------------------------------------------------------------------
 

@@ -372,6 +372,7 @@ static void test_network_gone(void **state)
 		      "delete element inet dockside dispatch { \"amber\" }\n"
 		      "delete element inet dockside dispatch-source { \"amber\" }\n"
 		      "delete element inet dockside lookups { \"amber\" }\n"
+		      "delete element inet dockside managed { \"amber\" }\n"
 		      "delete chain inet dockside amber-ING\n"
 		      "delete chain inet dockside amber-OUT\n"
 		      "delete chain inet dockside amber-SRC\n"

@@ -334,31 +334,32 @@ static void test_lines(void **state)
 	assert_line(&text, "dsfw_nft_event_loop_busy_seconds_bucket{le=\"+Inf\"} 3");
 	assert_line(&text, "dsfw_nft_event_loop_busy_seconds_sum 2.000201");
 	assert_line(&text, "dsfw_nft_event_loop_busy_longest_seconds 2.000000");
-	/* OUT: dockside (v4, v6), invalid, the ipset (v4, v6, its network), udp, the rest */
+	/* OUT: dockside (v4, v6), invalid, the ipset (v4, v6, its network, each with
+	 * one for ICMP errors), udp, the rest */
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
 			   "\"built-in\",verdict=\"passed\",comment=\"dockside container\"} 1");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
 			   "\"built-in\",verdict=\"refused\",comment=\"part of no connection\"} 2");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
-			   "\"egress[0]\",verdict=\"passed\",comment=\"back\\\\slash\"} 28");
+			   "\"egress[0]\",verdict=\"passed\",comment=\"back\\\\slash\"} 252");
 	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"OUT\",rule="
-			   "\"egress[1]\",verdict=\"passed\",comment=\"egress[1]\"} 3200");
+			   "\"egress[1]\",verdict=\"passed\",comment=\"egress[1]\"} 25600");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"OUT\",rule="
-			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 64");
+			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 512");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
-			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 524288");
+			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 4194304");
 	/* Of a name in the maps of both families; udp sorts after tcp. */
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[0]\",verdict=\"redirected\",comment=\"a.example: nat[0]\"} 2");
 	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[1]\",verdict=\"redirected\",comment=\"x\"} 120");
-	/* ING: invalid 128, dockside 256, the rest 512; HOST: dockside 1024, untracked 2048, related
-	 * 4096, invalid 8192, DHCP 16384 to 262144, host[0] 524288, the rest 1048576; SRC: 2097152 to
-	 * 16777216. */
+	/* ING: invalid 1024, dockside 2048, the rest 4096; HOST: dockside 8192, untracked 16384, related
+	 * 32768, invalid 65536, DHCP 131072 to 2097152, host[0] 4194304, the rest 8388608; SRC: 16777216 to
+	 * 134217728. */
 	assert_line(&text, "dsfw_nft_network_packets_total{network=\"Amber\",verdict=\"passed\"} "
-			   "2086205");
+			   "16689661");
 	assert_line(&text, "dsfw_nft_network_bytes_total{network=\"Amber\",verdict=\"refused\"} "
-			   "3146822600");
+			   "25174579400");
 	assert_line(&text, "dsfw_nft_dns_answers_total{name=\"a.example\",family=\"ipv4\"} 2");
 	assert_line(&text, "dsfw_nft_dns_failures_total{name=\"a.example\",family=\"ipv6\"} 1");
 	assert_line(&text,

@@ -341,12 +341,57 @@ static void test_one_shot(void **state)
 	assert_int_equal(ipaddr_cmp(host->targets[FAMILY_IPV4], &addrs[1]), 0);
 }
 
+static size_t drops_of_own(const struct fixture *f)
+{
+	const struct plan_chain *chain = plan_find_chain(&f->plan, "ds-a-SRC");
+	size_t n = 0;
+
+	assert_non_null(chain);
+	for (size_t i = 0; i < chain->n_rules; i++)
+		n += chain->rules[i].verdict == VERDICT_DROP && chain->rules[i].comment &&
+		     strcmp(chain->rules[i].comment, "an address of the host") == 0;
+	return n;
+}
+
+/* No container has an address that the host has, of which the gateway's is known anyway. */
+static void test_own_sources(void **state)
+{
+	struct fixture *f = *state;
+	const struct ipaddr many[] = { addr("172.30.1.200"), addr("fd00:30:1::5"),
+				       addr("172.30.1.1"),   addr("172.30.1.200"),
+				       addr("172.30.3.7"),   addr("fd00:30:1::1"),
+				       addr("10.0.0.1"),     addr("172.30.1.255") };
+	const struct ipaddr *first;
+	struct prefix subnet;
+
+	never_set_own(&f->never, many, 8);
+	assert_true(prefix_parse("172.30.1.0/24", 13, &subnet));
+	assert_int_equal(never_own_in(&f->never, &subnet, &first), 4);
+	assert_int_equal(first->b[3], 1);
+	assert_true(prefix_parse("172.30.4.0/24", 13, &subnet));
+	assert_int_equal(never_own_in(&f->never, &subnet, &first), 0);
+	plan_free(&f->plan);
+	resolved_set_never(&f->resolved, &f->never);
+	compile_policy(&f->policy, &f->resolved, &(struct plan_options){ .mark_bit = 1 }, &f->plan);
+	assert_int_equal(drops_of_own(f), 3);
+	assert_int_equal(f->plan.own_hash, compile_own_hash(&f->policy, &f->never));
+	/* A gateway, or an address elsewhere, makes no other rules. */
+	never_set_own(&f->never, many, 2);
+	assert_int_not_equal(f->plan.own_hash, compile_own_hash(&f->policy, &f->never));
+	plan_free(&f->plan);
+	compile_policy(&f->policy, &f->resolved, &(struct plan_options){ .mark_bit = 1 }, &f->plan);
+	assert_int_equal(drops_of_own(f), 2);
+	never_set_own(&f->never, many, 7);
+	assert_int_equal(f->plan.own_hash, compile_own_hash(&f->policy, &f->never));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_reasons), TEST(test_many_subnets), TEST(test_sets),	  TEST(test_own),
-		TEST(test_adopted), TEST(test_alarms),	     TEST(test_one_shot),
+		TEST(test_reasons),  TEST(test_many_subnets), TEST(test_sets),
+		TEST(test_own),	     TEST(test_adopted),      TEST(test_alarms),
+		TEST(test_one_shot), TEST(test_own_sources),
 	};
 
 	return cmocka_run_group_tests_name("never", tests, NULL, NULL);

@@ -118,6 +118,10 @@ int enforcer_compare(struct enforcer *enforcer, uint64_t now_ms, struct comparis
  * an address for which that changes something: the kernel learns of it with the next enforcer_names(). */
 bool enforcer_own(struct enforcer *enforcer, const struct ipaddr *addrs, size_t n, uint64_t now_ms);
 
+/* Whether the host's addresses in the running policy's networks, those of the gateways left out, are others than the
+ * running rules know, which drop what claims to come from them: enforcer_again() is called for. */
+bool enforcer_own_differs(const struct enforcer *enforcer);
+
 /* An answer of the resolver. The kernel learns of it with the next enforcer_names(). */
 void enforcer_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);
 

@@ -26,6 +26,9 @@ struct never {
 /* Copies what it is given, in place of what was there; never_free() when done. */
 void never_set_own(struct never *never, const struct ipaddr *own, size_t n);
 void never_set_policy(struct never *never, const struct policy *policy);
+/* The host's addresses in a prefix: their number, and the first of them in *ret_first. */
+size_t never_own_in(const struct never *never, const struct prefix *prefix,
+		    const struct ipaddr **ret_first);
 void never_free(struct never *never);
 
 /* Why names do not open the address, as in "... is REASON"; NULL: they may. */

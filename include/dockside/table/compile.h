@@ -13,6 +13,10 @@
 void compile_policy(const struct policy *policy, const struct resolved *resolved,
 		    const struct plan_options *options, struct plan *ret_plan);
 
+/* Of the host's addresses in managed networks' subnets that are no gateways, from which no packet of a container comes:
+ * another hash, other rules. never may be NULL. */
+uint64_t compile_own_hash(const struct policy *policy, const struct never *never);
+
 /* Makes a set's elements again of its literals and of what its hosts say now; timeout_s as in struct
  * hosts. */
 void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeout_s);

@@ -24,6 +24,8 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
  * as the conntrack entry, so a connection without it was opened while nobody judged. The number is nft's.
  */
 #define JUDGED_LABEL 127
+/* The bridges of managed networks: what goes into one of them, and comes from none, gets JUDGED_LABEL as well. */
+#define MANAGED_SET "managed"
 /* The chain that answers TCP with a reset and drops the rest. */
 #define PLAN_REFUSE "refuse"
 #define FINGERPRINT_SET "fingerprint"
@@ -49,6 +51,7 @@ struct origin {
 enum match_kind {
 	MATCH_OIFNAME,	   /* u.name */
 	MATCH_OIFNAME_SET, /* u.set */
+	MATCH_IIFNAME_SET, /* u.set; negated as well */
 	MATCH_IIF_BRIDGE,  /* the incoming interface is some bridge: cheaper than a lookup */
 	MATCH_DNS_REPLY,   /* UDP from port 53, to who has opened the connection */
 	MATCH_CT_STATE,	   /* u.ct_states */
@@ -77,11 +80,12 @@ enum ct_state {
 	CT_RELATED = 2,
 	CT_UNTRACKED = 4,
 	CT_INVALID = 8,
+	CT_NEW = 16,
 };
 
 struct match {
 	enum match_kind kind;
-	bool negated; /* MATCH_SADDR, MATCH_DADDR */
+	bool negated; /* MATCH_SADDR, MATCH_DADDR, MATCH_IIFNAME_SET */
 	union {
 		const char *name;
 		unsigned ct_states;
@@ -256,6 +260,7 @@ struct plan {
 	struct arena arena;
 	struct plan_options options;
 	const struct never *never; /* borrowed from the hosts; or NULL */
+	uint64_t own_hash;	   /* compile_own_hash() of what it was made with */
 	struct plan_set **sets;	   /* in the order in which they are printed */
 	size_t n_sets;
 	size_t cap_sets;
@@ -337,6 +342,8 @@ struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
 /* The same with the name of an interface, of less than ELEM_KEY_MAX bytes, for a key. */
 struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
+/* Whether its elements are bridges of networks: LOOKUPS_SET, MANAGED_SET. */
+bool set_has_bridges(const struct plan_set *set);
 /* The element of a sorted set or map whose key is that name; NULL for none, and for a set that is NULL. */
 const struct elem *set_find_bridge(const struct plan_set *set, const char *bridge);
 /* A port in an element's key or data. */

@@ -15,7 +15,7 @@
 struct flow {
 	struct ipaddr src; /* who has opened it */
 	struct ipaddr dst; /* where its packets go, after a translation */
-	bool judged;	   /* a rule of ours has accepted it: JUDGED_LABEL */
+	bool judged;	   /* a rule of ours has let it pass: JUDGED_LABEL */
 };
 
 struct unjudged_network {
@@ -40,8 +40,9 @@ void unjudged_finish(struct unjudged *u);
 void unjudged_free(struct unjudged *u);
 
 /*
- * Whether rules of ours should have judged the connection and have not. No rule judges connections from elsewhere,
- * to published ports for instance, nor those to the host from networks without host rules.
+ * Whether rules of ours should have seen the connection and have not: one end, whichever, is a container of a managed
+ * network. Who has opened it does not matter, as a container can forge that. No rule sees what goes to the host from
+ * networks without host rules.
  */
 bool unjudged_is(const struct unjudged *u, const struct flow *flow);
 
