@@ -101,7 +101,8 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 /*
  * The last resort: the table goes and is made anew in one transaction. Anything that somebody has put into it
  * may have a name that no script can say, or be tied together in ways that we do not know. It is the
- * last because a packet may slip through while both tables' chains are hooked (FACTS §2).
+ * last because a packet may slip through while both tables' chains are hooked (doc/kernel.md, "Replacing rules
+ * without losing packets").
  */
 static void plan_anew(struct plan *plan, struct comparison *c)
 {

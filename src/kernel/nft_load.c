@@ -184,7 +184,7 @@ static int run_script(struct nft_ctx *ctx, int fd, const struct script *script, 
 	nft_ctx_output_set_debug(ctx, on_rule ? NFT_DEBUG_NETLINK : 0);
 	errno = 0;
 	r = nft_run_cmd_from_filename(ctx, path);
-	/* Reading them empties them; unread they pile up (FACTS §8). */
+	/* Reading them empties them; unread they pile up (doc/kernel.md, "Errors pile up"). */
 	output = nft_ctx_get_output_buffer(ctx);
 	errors = nft_ctx_get_error_buffer(ctx);
 	nft_ctx_output_set_debug(ctx, 0);

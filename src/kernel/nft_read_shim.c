@@ -24,7 +24,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 
-#define DOCKER_TABLE "docker-bridges" /* FACTS §14 */
+#define DOCKER_TABLE "docker-bridges" /* doc/kernel.md, "Docker's own rules" */
 #define N_REGISTERS 20 /* NFT_REG_1 … and the 4-byte ones; more than iptables uses */
 
 static const struct {

@@ -145,7 +145,7 @@ static bool make_source(const struct asking *a, const struct ipaddr *dst, struct
 	return false;
 }
 
-/* As SPEC §3 has it: by every identity that is configured for the family. */
+/* A packet is the dockside container's if it has every identity that is configured for the family. */
 static bool is_dockside(const struct asking *a, const struct explain_packet *packet)
 {
 	const struct network *network = a->network;

@@ -204,7 +204,7 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 	}
 }
 
-/* nft has no escapes in strings: a quote cannot be in one (FACTS §2). The config layer has replaced
+/* nft has no escapes in strings: a quote cannot be in one (doc/kernel.md, "Comments"). The config layer has replaced
  * those and refused control characters; what an element in the kernel says is not ours to trust. */
 void text_comment(struct buf *b, const char *comment)
 {

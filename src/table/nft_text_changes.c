@@ -5,7 +5,8 @@
  * Within the transaction the kernel carries out the lines in order and refuses to delete what is
  * still referred to. So: empty the chains that change or go; take away elements, chains, sets and
  * objects; then add objects, sets, chains, elements and rules; the dispatch elements last, as they refer to chains.
- * Chains that stay keep their place and are filled in place: no packet passes between (FACTS §2).
+ * Chains that stay keep their place and are filled in place: no packet passes between (doc/kernel.md, "Replacing rules
+ * without losing packets").
  */
 #include <string.h>
 
@@ -42,7 +43,7 @@ static void flush_chains(struct script *s, const struct changes *changes)
 }
 
 /* Every deletion has an addition before it where the element may have expired meanwhile: deleting a
- * missing element would fail the whole transaction (FACTS §1). */
+ * missing element would fail the whole transaction (doc/kernel.md, "Deleting what may be missing"). */
 static void delete_elem(struct script *s, const struct set_change *change, const struct elem *elem)
 {
 	const struct plan_set *set = change->want;

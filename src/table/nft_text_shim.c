@@ -4,8 +4,8 @@
 
 /*
  * Only what iptables-nft 1.8.9 can print, save and restore: counters, interface names, a masked mark,
- * comments (FACTS §7). A set, a verdict map or conntrack here would break `iptables -S` or, worse,
- * be left out by iptables-save.
+ * comments (doc/kernel.md, "What iptables-nft can print"). A set, a verdict map or conntrack here would
+ * break `iptables -S` or, worse, be left out by iptables-save.
  */
 static void print_op(struct buf *b, const struct shim_op *op, uint32_t mark_bit)
 {

@@ -23,7 +23,8 @@
 #define NFT_TYPE_VERDICT 0xffffff00u /* NFT_DATA_VERDICT, linux/netfilter/nf_tables.h */
 #define NFT_TYPE_JOIN(a, b) ((a) << 6 | (b))
 
-/* Set names stay far below the 255 bytes that nft allows (FACTS §3); a longer name is hashed. */
+/* Set names stay far below the 255 bytes that nft allows (doc/kernel.md, "Names that nft takes"); a longer name
+ * is hashed. */
 #define SET_NAME_MAX 200
 
 const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
@@ -308,7 +309,7 @@ static bool ranges_join(const struct elem *a, const struct elem *b, size_t len)
 }
 
 /* nft refuses an interval set with overlapping elements unless it merges them itself, which does
- * not go with timeouts (FACTS §4); and touching ones read back ambiguously. */
+ * not go with timeouts (doc/kernel.md, "Interval sets"); and touching ones read back ambiguously. */
 static void merge_intervals(struct plan_set *set)
 {
 	size_t len = set_type_info(set->type)->key_len, n = 0;

@@ -141,8 +141,8 @@ static bool dispatches(const struct shim_chain *chain, uint32_t mark_bit,
 	return true;
 }
 
-/* What nft's grammar takes for a chain's name (FACTS §3). Of what else the iptables version took, ':', no
- * interface can have a name, so that no packet ever came to such a chain. */
+/* Whether nft's grammar takes it for a chain's name (doc/kernel.md, "Names that nft takes"). The iptables version also
+ * took ':', which no interface's name has, so that no packet ever came to such a chain. */
 static bool nameable(const char *name)
 {
 	return name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

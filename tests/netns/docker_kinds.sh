@@ -53,7 +53,7 @@ matrix()
 	PROBES
 }
 
-# Each has the layout of FACTS; "flush" is what an upgrade to another kind leaves.
+# doc/kernel.md, "Docker's own rules", has their layouts; "flush" is what an upgrade to another kind leaves.
 iptables_docker() # TOOL4 TOOL6 28|classic
 {
 	local tool bridge

@@ -28,7 +28,7 @@ firewall_config <<'CONFIG'
 	"ds-2": {"egress": [{"action": "drop"}]}}}
 CONFIG
 
-# docker COMMAND: "start" makes its chains as Docker does (FACTS: 20.10 to 27), in both families; "network"
+# docker COMMAND: "start" makes its chains as Docker does (20.10 to 27), in both families; "network"
 # is what it does for a network: the jump to DOCKER-USER goes away and comes back; "stop" flushes.
 docker_forward()
 {

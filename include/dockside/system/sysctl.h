@@ -21,8 +21,8 @@ int sysctl_bridge_netfilter(bool *ret_changed, struct err *err);
 int sysctl_bridge_netfilter_check(struct err *err);
 
 /*
- * Raises /proc/sys/PATH (slashes) to at least value, never lowers it. Returns 0, or -errno (which
- * SPEC §9 makes a warning).
+ * Raises /proc/sys/PATH (slashes) to at least value, never lowers it. Returns 0, or -errno, of which
+ * callers only warn.
  */
 int sysctl_raise(const char *path, uint64_t value, struct err *err);
 

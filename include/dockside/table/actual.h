@@ -71,8 +71,8 @@ struct actual_set *actual_find_set(const struct actual *actual, const char *name
 struct actual_object *actual_find_object(const struct actual *actual, enum object_kind kind,
 					 const char *name);
 /*
- * Whether every name in the table is one that nft's grammar takes (FACTS §3). Others can only have been
- * made by netlink messages of somebody's own; none of them may reach a script.
+ * Whether every name in the table is one that nft's grammar takes (doc/kernel.md, "Names that
+ * nft takes"). Other programs can make others, by netlink messages of their own; none of them may reach a script.
  */
 bool actual_names_safe(const struct actual *actual);
 /* Sorts chains, sets, objects and elements once everything is in. */

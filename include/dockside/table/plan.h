@@ -368,7 +368,7 @@ void plan_free(struct plan *plan);
 bool plan_drains(const struct plan *plan, const char *bridge);
 
 /* Names of chains and sets that belong to something in the config; safe for nft's grammar
- * (FACTS: [A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes). Owned by the arena. */
+ * ([A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes; doc/kernel.md, "Names that nft takes"). Owned by the arena. */
 const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind);
 const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
 			  const char *suffix);

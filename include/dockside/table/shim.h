@@ -6,7 +6,7 @@
  * The shim is one jump, first in DOCKER-USER, to DOCKSIDE-DISPATCH, which lets pass what carries the mark
  * of `table inet dockside` and drops the rest of what comes from a managed bridge. Without
  * DOCKER-USER there is no shim: Docker makes that chain itself, and up to version 27 leaves out its
- * own jump to it where it finds one made (FACTS §14).
+ * own jump to it where it finds one made (doc/kernel.md, "Docker's own rules").
  */
 #ifndef DOCKSIDE_TABLE_SHIM_H
 #define DOCKSIDE_TABLE_SHIM_H
