@@ -196,7 +196,8 @@ static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct
 static bool is_error_type(const struct match *match)
 {
 	if (match->u.icmp.family == FAMILY_IPV6)
-		return !(match->u.icmp.type & ICMP6_INFOMSG_MASK);
+		return !(match->u.icmp.type & ICMP6_INFOMSG_MASK) ||
+		       match->u.icmp.type == ND_REDIRECT;
 	return match->u.icmp.type == ICMP_DEST_UNREACH ||
 	       match->u.icmp.type == ICMP_SOURCE_QUENCH || match->u.icmp.type == ICMP_REDIRECT ||
 	       match->u.icmp.type == ICMP_TIME_EXCEEDED || match->u.icmp.type == ICMP_PARAMPROB;
