@@ -146,15 +146,27 @@ static void put_policy(const struct forward_batch *f, uint32_t policy)
 	nft_batch_end_message(f->batch, nlh);
 }
 
+static void put_record(const struct forward_batch *f, int type, int flags)
+{
+	struct nlmsghdr *nlh = put(f, type, flags);
+
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, FILTER);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, SHIM_FORWARD_CHAIN);
+	nft_batch_end_message(f->batch, nlh);
+}
+
+/* user: DOCKER-USER, which ip6 filter does not have before Docker 23. */
 static void put_changes(const struct forward_batch *f, enum shim_forward forward,
-			const struct shim_chain *user)
+			const struct shim_chain *user, bool recorded)
 {
 	switch (forward) {
 	case FORWARD_LEAVE:
 		break;
 	case FORWARD_DROP:
-		if (user) /* there is none in ip6 filter before Docker 23 */
+		if (user)
 			put_accept(f, user);
+		else
+			put_record(f, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 		put_policy(f, NF_DROP);
 		break;
 	case FORWARD_ACCEPT:
@@ -163,6 +175,8 @@ static void put_changes(const struct forward_batch *f, enum shim_forward forward
 	case FORWARD_RESTORE:
 		if (user)
 			delete_accept(f, user);
+		if (recorded)
+			put_record(f, NFT_MSG_DELCHAIN, 0);
 		put_policy(f, NF_ACCEPT);
 		break;
 	}
@@ -185,7 +199,7 @@ int nft_set_forward(enum shim_table table, enum shim_forward forward,
 	if (r < 0)
 		return r;
 	nft_batch_begin(f.batch);
-	put_changes(&f, forward, user);
+	put_changes(&f, forward, user, shim_find_chain(actual, table, SHIM_FORWARD_CHAIN) != NULL);
 	r = nft_batch_send(f.batch, NULL, NULL, &answers);
 	if (r >= 0 && answers.error)
 		r = -answers.error;

@@ -284,14 +284,15 @@ static enum shim_forward forward_wanted(const struct plan *plan, const struct sh
 	return was_accept && user && !shim_has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
 }
 
-/* Which FORWARD policies were ACCEPT, by the rules that go with them. */
+/* Which FORWARD policies were ACCEPT, by the rules that go with them, or the chains. */
 static unsigned has_forward_rules(const struct shim_kernel *actual)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < N_SHIM_FILTERS; i++)
 		if (shim_has_forward_rule(
-			    shim_find_chain(actual, (enum shim_table)i, SHIM_USER_CHAIN)))
+			    shim_find_chain(actual, (enum shim_table)i, SHIM_USER_CHAIN)) ||
+		    shim_find_chain(actual, (enum shim_table)i, SHIM_FORWARD_CHAIN))
 			bits |= 1u << i;
 	return bits;
 }

@@ -238,6 +238,31 @@ like "IPv6: teardown gives the policy back" "$status $(policy6) $out" \
 is "IPv6: and leaves IPv4's" "$(iptables-nft -S FORWARD | head -1)" "-P FORWARD DROP"
 ip6tables-nft -F DOCKER-USER
 
+# Up to Docker 22 ip6 filter has no DOCKER-USER: what tells of the policy is beside it, and outlives our table.
+iptables-nft -P FORWARD DROP
+ip6tables-nft-save >$t/saved6
+ip6tables-nft -F && ip6tables-nft -X && ip6tables-nft -N DOCKER
+ip6tables-nft -P FORWARD ACCEPT
+ip6tables-nft -S >$t/before
+dsfw apply
+is "IPv6 without DOCKER-USER: drop" "$status $(ip6tables-nft -S FORWARD | head -1)" "0 -P FORWARD DROP"
+dsfw apply
+like "and then nothing" "$status $out" "^0 nothing to change"
+nft delete table inet dockside
+dsfw teardown
+is "teardown gives the policy back, whatever has become of our table" \
+	"$status $(ip6tables-nft -S | diff - $t/before)" "0 "
+dsfw apply
+nft delete table inet dockside
+dsfw apply
+dsfw teardown
+is "so it does after an apply that finds it changed" "$status $(ip6tables-nft -S | diff - $t/before)" "0 "
+ip6tables-nft -P FORWARD DROP
+dsfw apply
+dsfw teardown
+is "a policy that others have set stays" "$status $(ip6tables-nft -S FORWARD | head -1)" "0 -P FORWARD DROP"
+ip6tables-nft-restore <$t/saved6
+
 # ---- from the iptables version, and back ---------------------------------------------------------
 
 iptables-nft -P FORWARD DROP
