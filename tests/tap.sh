@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Sourced by the scripts that are tests: what they say, as TAP.
+export PYTHONDONTWRITEBYTECODE=1 # nothing stays in the source tree
 n=0
 failed=0
 
@@ -24,6 +25,26 @@ is()
 	local faults=
 	[[ $2 == "$3" ]] || faults=$(printf 'got:\n%s\nwanted:\n%s\n' "$2" "$3")
 	result "$1" "$faults"
+}
+
+# calm: milliseconds of a clock that stands still while any process waits for a processor. Limits of time go by it, so
+# that a busy machine breaks none. Where the kernel does not tell, it goes at a fifth of the speed. tests/netns/calm.py
+# has the same clock.
+calm()
+{
+	local now=${EPOCHREALTIME/[.,]/} waited=
+	{ read -r _ _ _ _ waited </proc/pressure/cpu; } 2>/dev/null
+	if [[ $waited == total=* ]]; then
+		echo $(((now - ${waited#total=}) / 1000))
+	else
+		echo $((now / 5000))
+	fi
+}
+
+# calm_since BEGIN: milliseconds since that moment of `calm`
+calm_since()
+{
+	echo $(($(calm) - $1))
 }
 
 finish()

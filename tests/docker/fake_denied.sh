@@ -64,9 +64,9 @@ client denied
 like "for people" "$out" 'ds-A +web-1 \(172.30.1.10\) +198.51.100.1 +udp/1001'
 
 fake_tell disconnect ds-A web-1
+until_true 5 attached 1
 fake_tell connect ds-A new-1 02:42:ac:1e:01:0d 172.30.1.10
 until_true 5 attached 2
-sleep 0.5
 try a1 1004
 until_true 5 told_of 1004
 is "the address has a new owner" "$(container_of 1004)" new-1

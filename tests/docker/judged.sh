@@ -48,14 +48,13 @@ shows() # STATE
 	prints "ds-a +$1 " "$DSFW_NFT" status --socket "$socket"
 }
 
-# Milliseconds until ds-a has the state, at most 3 s; what made it so has just happened.
+# Calm milliseconds until ds-a has the state, at most 3 s; what made it so has just happened.
 ms_until()
 {
-	local from to
-	from=$(date +%s%3N)
+	local from
+	from=$(calm)
 	until_true 3 shows "$1" || { echo 99999; return; }
-	to=$(date +%s%3N)
-	echo $((to - from))
+	calm_since "$from"
 }
 
 # told_everywhere DESCRIPTION REASON: of ds-a alone

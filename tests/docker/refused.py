@@ -3,7 +3,7 @@
 """Connections that are refused, each to a port of its own, and what is told of them when.
 
 usage: refused.py send SENT RATE COUNT FIRST-PORT FROM:PROTO:ADDRESS...     from namespaces, in turn
-       refused.py hear HEARD        standard input's JSON lines, with the time when each came
+       refused.py hear HEARD        standard input's JSON lines, with the time when each came, by calm.py
        refused.py judge SENT HEARD WANTED      prints what is wrong
 
 A line of WANTED is "FROM PROTO ADDRESS KEY=VALUE...": what the events of such connections have to say.
@@ -14,6 +14,9 @@ import os
 import socket
 import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns"))
+from calm import calm  # noqa: E402  # pylint: disable=wrong-import-position
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PATIENCE_MS = 1000
@@ -42,7 +45,7 @@ def send(path, rate, count, first, targets):
     with open(path, "w", encoding="ascii") as sent:
         for i in range(count):
             target = targets[i % len(targets)].split(":", 2)
-            now = time.time_ns() // 1000000
+            now = round(calm() * 1000)
             sockets.append(connect(*target, first + i))
             print(*target, first + i, now, file=sent)
             time.sleep(max(0, start + (i + 1) / rate - time.monotonic()))
@@ -53,7 +56,7 @@ def hear(path):
     with open(path, "w", encoding="utf-8", buffering=1) as heard:
         for line in sys.stdin:
             event = json.loads(line)
-            event["heard_ms"] = time.time_ns() // 1000000
+            event["heard_ms"] = round(calm() * 1000)
             print(json.dumps(event), file=heard)
 
 

@@ -10,7 +10,7 @@ has been sent once, and ends when "stop" is there. Then each probe has a line
 
   NAME TRIED ARRIVED MS
 
-of numbers: how many were sent; how many of them the witness saw; within how many ms, from the last that did
+of numbers: how many were sent; how many of them the witness saw; within how many calm ms, from the last that did
 not arrive before the first that did, to the last that did. Every probe has a port of its own, since the
 witness cannot know it by its source after masquerading. A namespace may be replaced by one of the same name,
 and what cannot be sent meanwhile was not tried. FROM "-": somebody else sends it; TRIED is "-".
@@ -23,6 +23,9 @@ import socket
 import sys
 import threading
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns"))
+from calm import calm  # noqa: E402  # pylint: disable=wrong-import-position
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 INTERVAL = 0.02
@@ -43,7 +46,7 @@ class Probe:
         kind = socket.SOCK_STREAM if self.kind == "tcp" else socket.SOCK_DGRAM
         s = socket.socket(self.family, kind)
         s.setblocking(False)
-        now = time.monotonic()
+        now, sent = time.monotonic(), calm()
         try:
             if self.kind == "udp":
                 s.sendto(b"x", self.where)
@@ -54,7 +57,7 @@ class Probe:
         except OSError:     # no route: the container is being restarted
             s.close()
             return
-        self.sent.append(now)
+        self.sent.append(sent)
 
     def report(self):
         tried = "-" if self.source == "-" else len(self.sent)
@@ -116,7 +119,7 @@ def listen(name, probes, family):
                 if family == socket.AF_INET:
                     data = data[(data[0] & 15) * 4:]
                 if probe := ports.get(port_of(data)):
-                    probe.arrived.append(time.monotonic())
+                    probe.arrived.append(calm())
 
     def port_of_syn(data):
         return int.from_bytes(data[2:4], "big") if data[13] & (SYN | ACK) == SYN else None

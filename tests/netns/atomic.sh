@@ -110,10 +110,17 @@ result "$i loads by nft -f" "$faults"
 judge "nft -f"
 
 # It would have been seen.
+nsenter --net=/run/netns/outside nft 'table inet arrived { chain input {
+	type filter hook input priority -10; ip daddr 198.51.100.1 tcp dport 443 counter; }; }'
+# shellcheck disable=SC2317 # until_true calls it
+some_arrived()
+{
+	nsenter --net=/run/netns/outside nft list table inet arrived | matches 'packets [1-9][0-9]'
+}
 start_flood 1000
 until_true 10 test -e $t/enough
 nft delete table inet dockside
-sleep 0.1
+until_true 10 some_arrived
 nft -f $t/policy.0.nft
 end_flood
 result "without a table for a moment, packets do get through" \

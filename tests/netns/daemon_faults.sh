@@ -52,8 +52,8 @@ repair_failed()
 write_rules 80
 start_listening
 start_daemon
-# The daemon's first questions to DNS and Docker.
-sleep 1
+# The daemon's first questions are answered.
+until_true 5 prints '^absent$' of docker state
 
 # ---- reconcile -----------------------------------------------------------------------------------
 

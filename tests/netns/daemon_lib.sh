@@ -80,6 +80,7 @@ launch()
 	told_before=$(wc -l <$told)
 	log_before=$(wc -l <$log)
 	launched=$(monotonic)
+	launched_calm=$(calm)
 	(
 		exec env NOTIFY_SOCKET=$t/notify WATCHDOG_PID=$BASHPID "$@" \
 			"$DSFW_NFT" daemon "${files[@]}" --socket $socket >>$log 2>&1
@@ -88,11 +89,13 @@ launch()
 }
 
 # shellcheck disable=SC2120
-# start_daemon [NAME=VALUE…]: and waits until it is ready
+# start_daemon [NAME=VALUE…]: and waits until it is ready, which is so after $ready_after calm milliseconds
 start_daemon()
 {
 	launch "$@"
 	until_true 15 told 1 READY=1 || bail "the daemon does not become ready: $(tail $log)"
+	# shellcheck disable=SC2034 # for those who source this
+	ready_after=$(calm_since "$launched_calm")
 }
 
 # end_daemon SIGNAL: $status, which is 0 after a good end

@@ -186,11 +186,12 @@ zone "good.example 198.51.100.2 2001:db8:51::2" "nat.example 198.51.100.7" \
 kill -HUP "$daemon_pid"
 until_true 5 logged '^reloaded$'
 use 0
-before=$SECONDS
+begin=$(calm)
 client reload
 result "a reload does not wait for a name that it has deleted" "$(
-	[[ $status -eq 0 && $((SECONDS - before)) -lt 10 ]] || echo "$status after $((SECONDS - before)) s: $out$err")"
-timeout 10 env IPSET_STALE_TTL=9 "$DSFW_NFT" daemon "${files[@]}" >$t/out 2>&1
+	took=$(calm_since "$begin")
+	[[ $status -eq 0 && $took -lt 10000 ]] || echo "$status after $took ms: $out$err")"
+timeout 60 env IPSET_STALE_TTL=9 "$DSFW_NFT" daemon "${files[@]}" >$t/out 2>&1
 is "a stale TTL too short to be renewed in is refused" "$? $(grep -c 'IPSET_STALE_TTL is 9, wanted 10' $t/out)" "2 1"
 for signal in TERM INT KILL TERM; do
 	end_daemon $signal

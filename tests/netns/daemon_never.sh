@@ -71,7 +71,17 @@ probes "nor can a packet tell otherwise" <<-'PROBES'
 	c1 tcp [fd00:ec2::254]:80 = reset
 	c1 tcp 198.51.100.1:3306 = open outside 198.51.100.2:80
 PROBES
-sleep 7 # an interval, in which all is answered anew
+# answered_anew: all has been, since $asked_before lines of the server's
+# shellcheck disable=SC2317 # until_true calls it
+answered_anew()
+{
+	[[ $(tail -n +$((asked_before + 1)) $t/answers | awk '{ print $2 }' | sort -u |
+		grep -cE '^(api|more|clone|bad)\.example$') -eq 4 ]]
+}
+asked_before=$(wc -l <$t/answers)
+until_true 15 answered_anew || bail "names are not asked again: $(tail $t/answers)"
+asked_before=$(wc -l <$t/answers)
+until_true 15 answered_anew # by then the daemon has looked at the answers before
 is "each is logged once" "$(life | grep -c 'which no name opens')" 12
 client status
 is "status has an ALARM for each" "$(grep -c 'ALARM.*which no name opens' <<<"$out")" 12

@@ -157,16 +157,27 @@ limited()
 {
 	[[ $(drift limited) == True ]]
 }
+# shellcheck disable=SC2317
+repaired_or_limited()
+{
+	nft list chain "$table" ds-1-OUT | matches 'egress\[0\]' || limited
+}
 for _ in {1..12}; do
 	nft flush chain "$table" ds-1-OUT
-	until_true 1 limited && break
+	until_true 3 repaired_or_limited
+	limited && break
 done
 is "repairs are slow now" "$(drift limited)" True
 
 if command -v strace >/dev/null; then
 	is "put right before" "$(reload_faults)" ""
-	nft insert rule "$table" ds-2-OUT accept
-	count=$(dumps)
+	# On a busy machine the next repair may be due, and come first.
+	for _ in {1..5}; do
+		repairs=$(drift repairs)
+		nft insert rule "$table" ds-2-OUT accept
+		count=$(dumps)
+		[[ $(drift repairs) != "$repairs" ]] || break
+	done
 	result "a reload after others changed ours reads" "$([[ $count -ge 9 ]] || echo "$count dumps")"
 fi
 

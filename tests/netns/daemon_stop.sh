@@ -48,9 +48,14 @@ for _ in {1..10}; do
 	until_true 3 there || bail "it is not put back"
 done
 until_true 3 logged "at most one every 5 s"
-nft flush ruleset
-sleep 0.3
-is "it does not put it back all the time" "$(there && echo "the chain")" ""
+# held_back: it is not put back at once; on a slow machine it may just have been due
+held_back()
+{
+	nft flush ruleset
+	sleep 0.3
+	! there
+}
+result "it does not put it back all the time" "$(held_back || held_back || held_back || echo "the chain is there")"
 end_daemon TERM
 is "but when it stops" "$status $(left)" "0 $everything"
 

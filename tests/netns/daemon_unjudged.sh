@@ -86,10 +86,10 @@ gone()
 ended()
 {
 	local begin took
-	begin=${EPOCHREALTIME/./}
+	begin=$(calm)
 	kill -CONT "$daemon_pid"
 	until_true 5 logged "$1" || life | tail -5
-	took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	took=$(calm_since "$begin")
 	((took < 1000)) || echo "it took $took ms"
 }
 

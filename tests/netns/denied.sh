@@ -54,9 +54,20 @@ have() # FILE COUNT
 {
 	events "$1" && [[ $(wc -l <"$1") -ge $2 ]]
 }
+# ask_counts FILE: an answer in which all refused packets are events or suppressed: the kernel is late with events
 ask_counts()
 {
-	sleep 0.5 # the kernel collects for a tenth of a second
+	until_true 5 all_counted "$1"
+}
+all_counted() # FILE
+{
+	local packets events suppressed
+	ask_once "$1"
+	read -r packets events suppressed < <(python3 "$here/denied.py" sum "$1" OUT)
+	[[ $((events + suppressed)) -eq $packets ]]
+}
+ask_once() # FILE
+{
 	timeout 20 python3 - $socket >"$1" <<-'PYTHON'
 		import socket, sys
 		s = socket.socket(socket.AF_UNIX)
@@ -146,7 +157,7 @@ until_true 5 followed 207
 is "what comes while following" "$(wc -l <$t/followed) $(count $t/followed port=162)" "207 7"
 before_follow=$(life | grep -c 'socket: denied')
 end_daemon TERM
-sleep 1.2
+until_true 5 grep -q waiting $t/followed
 start_daemon
 python3 "$here/denied.py" try 100 3 b1:udp:192.0.2.1:163 >/dev/null
 until_true 5 followed 211
@@ -292,16 +303,24 @@ kill -STOP "$daemon_pid"
 python3 "$here/denied.py" try 100 3 a1:udp:198.51.100.1:10 >/dev/null
 kill -HUP "$daemon_pid"
 kill -CONT "$daemon_pid"
-sleep 1
-events $t/events --since 3s
-is "an older rule is not taken for another" \
-	"$(($(count $t/events port=10 rule=None) + $(count $t/events port=10 rule='egress[1]')))" 3
+# told_of_older: how many, of whichever rule may be named
+told_of_older()
+{
+	events $t/events --since 10m
+	echo $(($(count $t/events port=10 rule=None) + $(count $t/events port=10 rule='egress[1]')))
+}
+until_true 5 prints '^3$' told_of_older
+is "an older rule is not taken for another" "$(told_of_older)" 3
 comment <<<"$(count $t/events port=10 rule=None) of 3 are of older rules"
 is "the daemon still knows the newer ones" "$(python3 "$here/denied.py" try 100 2 a1:udp:203.0.113.1:11)" \
 	"answered 0 reset 0 neither 2"
-sleep 0.5
-events $t/events --since 3s
-is "which are told of" "$(count $t/events port=11 rule='egress[1]')" 2
+told_of_newer()
+{
+	events $t/events --since 10m
+	count $t/events port=11 rule='egress[1]'
+}
+until_true 5 prints '^2$' told_of_newer
+is "which are told of" "$(told_of_newer)" 2
 
 # ---- who answers is no daemon ---------------------------------------------------------------------
 
@@ -318,7 +337,7 @@ python3 - $t/other <<-'PYTHON' &
 PYTHON
 other=$!
 until_true 5 test -S $t/other
-timeout 5 "$DSFW_NFT" denied --json --socket $t/other >$t/out 2>&1
+timeout 60 "$DSFW_NFT" denied --json --socket $t/other >$t/out 2>&1
 is "an answer that leads nowhere is the last" "$? $(<$t/out)" "0 "
 kill "$other"
 
@@ -332,22 +351,26 @@ start_daemon
 python3 "$here/denied.py" try 200 60 a1:udp:203.0.113.1:13 >/dev/null
 until_true 5 logged '^error: write to .*denied.log: No space left' ||
 	result "a full disk" "$(life)"
-sleep 0.5
+until_true 5 have $t/events 60
 mount -o remount,size=64k $t/small
 python3 "$here/denied.py" try 100 2 a1:udp:203.0.113.1:14 >/dev/null
-sleep 0.5
+# in_log: how many lines are torn, and how many are of port 14
+in_log()
+{
+	python3 - $t/small/denied.log <<-'PYTHON'
+		import json, sys
+		torn = later = 0
+		for line in open(sys.argv[1]):
+		    try:
+		        later += json.loads(line)["port"] == 14
+		    except ValueError:
+		        torn += 1
+		print(torn, later)
+	PYTHON
+}
+until_true 5 prints '^1 2$' in_log
 # The line for which there was no room is lost, and no other.
-is "what comes after a full disk is whole" "$(python3 - $t/small/denied.log <<-'PYTHON'
-	import json, sys
-	torn = later = 0
-	for line in open(sys.argv[1]):
-	    try:
-	        later += json.loads(line)["port"] == 14
-	    except ValueError:
-	        torn += 1
-	print(torn, later)
-PYTHON
-)" "1 2"
+is "what comes after a full disk is whole" "$(in_log)" "1 2"
 files[-1]=$t/denied.log
 
 # ---- another has the group -----------------------------------------------------------------------

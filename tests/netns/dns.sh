@@ -23,7 +23,7 @@ here=$(dirname "$(realpath "$0")")
 faster()
 {
 	local took
-	took=$(sed -n 's/ ms$//p' "$dir/stderr")
+	took=$(<"$dir/took")
 	is "$1" "$([[ -n $took && $took -lt $2 ]] && echo yes || echo "no: $took ms")" yes
 }
 
@@ -44,7 +44,10 @@ server()
 
 probe()
 {
-	"$probe" "$@" 2>"$dir/stderr"
+	local begin
+	begin=$(calm)
+	"$probe" "$@"
+	calm_since "$begin" >"$dir/took"
 }
 
 # resolv_conf LINE…: the name servers and such

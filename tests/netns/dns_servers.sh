@@ -52,19 +52,18 @@ resolv_conf()
 
 probe()
 {
+	local begin
+	begin=$(calm)
 	"$probe" "$@" 2>"$dir/stderr"
+	calm_since "$begin" >"$dir/took"
 }
 
-# took: milliseconds of the last probe
-took()
-{
-	sed -n 's/ ms$//p' "$dir/stderr"
-}
-
-# between DESCRIPTION FROM TO: so long it took
+# between DESCRIPTION FROM TO: so many milliseconds the last probe took, calm ones at most
 between()
 {
-	result "$1" "$([[ $(took) -ge $2 && $(took) -le $3 ]] || echo "$(took) ms")"
+	local took
+	took=$(sed -n 's/ ms$//p' "$dir/stderr")
+	result "$1" "$([[ $took -ge $2 && $(<"$dir/took") -le $3 ]] || echo "$took ms, of which calm: $(<"$dir/took")")"
 }
 
 cp -a /etc "$dir/etc" && mount --bind "$dir/etc" /etc || exit 1

@@ -3,7 +3,8 @@
 """hostile.py SOCKET DAEMON_PID SCENARIO [ARGUMENT…]: clients that wish the daemon no good.
 
 Prints what went wrong; nothing is good. While a scenario runs, a well-behaved client of root asks
-for the status all the time, and must be answered within a second.
+for the status all the time, and must be answered within a calm second. On a busy machine the daemon
+may run out of the 5 seconds that it gives a connection, and then it hangs up in mid-answer.
 """
 import errno
 import json
@@ -14,8 +15,12 @@ import socket
 import sys
 import time
 
-PATIENCE = 1.0  # seconds, of the well-behaved client
-LIMIT = 9.0  # seconds that the daemon may keep a connection: 5 to ask, and some for the machine
+from calm import calm
+
+PATIENCE = 1.0  # calm seconds, of the well-behaved client
+LIMIT = 9.0  # calm seconds that the daemon may keep a connection: 5 to ask, and some for the machine
+HANGS_UP = 5.0  # seconds after which it hangs up
+BUSY = 5  # times as long takes what waits for a processor
 NOBODY = 65534
 MIB = 1 << 20
 
@@ -100,14 +105,16 @@ def check_error(what, data, message=""):
 def well_behaved(stop, results):
     worst, n, faults = 0.0, 0, []
     while not stop.is_set() or n < 10:
-        start = time.monotonic()
+        start, start_calm = time.monotonic(), calm()
         try:
             data = ask_raw(b'{"action":"status"}\n', timeout=30)
             if json.loads(data)["status"] != "ok":
                 faults.append(f"refused: {data[:200]!r}")
         except (OSError, ValueError) as e:
-            faults.append(f"after {time.monotonic() - start:.2f} s: {e!r}")
-        worst = max(worst, time.monotonic() - start)
+            took = time.monotonic() - start
+            if took < HANGS_UP or calm() - start_calm > PATIENCE:
+                faults.append(f"after {took:.2f} s: {e!r}")
+        worst = max(worst, calm() - start_calm)
         n += 1
         time.sleep(0.01)
     if worst > PATIENCE:
@@ -147,13 +154,15 @@ def open_many(count, data=b""):
 
 def all_end(sockets):
     """Each is answered or hung up on before long."""
-    deadline = time.monotonic() + LIMIT
+    start, deadline = calm(), time.monotonic() + BUSY * LIMIT
     for s in sockets:
         s.settimeout(max(deadline - time.monotonic(), 0.01))
         try:
             read_answer(s)
         except TimeoutError:
             raise Trouble("a connection is still open after its time") from None
+        if calm() - start > LIMIT:
+            raise Trouble("a connection was open for longer than its time")
         s.close()
 
 
@@ -176,12 +185,12 @@ def slow():
     """Thirty that send a byte now and then."""
     sockets = open_many(30)
     request = b'{"action":"status","comment":"' + b"x" * 100
-    start = time.monotonic()
+    start = calm()
     for byte in request:
         sockets = [s for s in sockets if drip(s, byte)]
         if not sockets:
             return
-        if time.monotonic() - start > LIMIT:
+        if calm() - start > LIMIT:
             raise Trouble(f"{len(sockets)} slow ones are still there")
         time.sleep(0.1)
     raise Trouble(f"{len(sockets)} slow ones are still there at the end")

@@ -53,13 +53,14 @@ like()
 	result "$1" "$faults"
 }
 
-# until_true SECONDS COMMAND…: polls; fails when the time is over
+# until_true SECONDS COMMAND…: polls; fails when so many calm seconds are over, or five times as many on a busy machine
 until_true()
 {
-	local deadline=$((SECONDS + $1 + 1))
+	local begin deadline=$((SECONDS + 5 * $1 + 1)) limit=$((($1 + 1) * 1000))
 	shift
+	begin=$(calm)
 	until "$@"; do
-		((SECONDS < deadline)) || return 1
+		((SECONDS < deadline && $(calm_since "$begin") <= limit)) || return 1
 		sleep 0.02
 	done
 }

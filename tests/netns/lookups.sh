@@ -139,8 +139,9 @@ is "an unmanaged network's" \
 	"$(say ask x1:172.30.3.10:4004 outside:198.51.100.54:53 evil.example 198.51.100.71; refused a1 198.51.100.71)" \
 	'null null'
 is "the daemon heard of none of these" "$(metric lookup_replies_total'{result="read"}')" "$before"
-is "what makes no sense" \
-	"$(say garble a1:172.30.1.10:4005 outside:198.51.100.54:53 5; sleep 0.3; metric lookup_replies_total'{result="malformed"}')" 5
+say garble a1:172.30.1.10:4005 outside:198.51.100.54:53 5
+until_true 5 prints '^5$' metric 'lookup_replies_total{result="malformed"}'
+is "what makes no sense" "$(metric 'lookup_replies_total{result="malformed"}')" 5
 is "an odd name" "$(say ask a1:172.30.1.10:4006 outside:198.51.100.54:53 $'a\e[2Jb.example' 198.51.100.72
 	refused a1 198.51.100.72)" 'null null'
 is "the memory has them all" "$(metric lookup_addresses)" 49

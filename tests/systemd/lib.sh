@@ -81,15 +81,15 @@ init()
 		/lib/systemd/systemd --unit=multi-user.target --show-status=no
 }
 
-# poll SECONDS COMMAND…: fails when the time is over
+# poll SECONDS COMMAND…: fails when so many calm seconds are over, or five times as many on a busy machine
 poll()
 {
-	local left
-	for ((left = $1 * 20; left > 0; left--)); do
-		! "${@:2}" || return 0
+	local begin deadline=$((SECONDS + 5 * $1 + 1))
+	begin=$(calm)
+	until "${@:2}"; do
+		((SECONDS < deadline && $(calm_since "$begin") <= $1 * 1000)) || return 1
 		sleep 0.05
 	done
-	return 1
 }
 
 ended()
