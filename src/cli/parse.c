@@ -91,7 +91,7 @@ static void known_make(const struct program *program, struct known *ret)
 									 : no_argument,
 			.val = FIRST_LONG + (int)i,
 		};
-	ret->longs[ret->n] = (struct option){ .name = "help", .val = 'h' };
+	ret->longs[ret->n] = (struct option){ .name = "help", .val = FIRST_LONG + (int)ret->n };
 }
 
 static void known_free(struct known *known)
@@ -101,11 +101,17 @@ static void known_free(struct known *known)
 	buf_free(&known->letters);
 }
 
-/* The option that getopt_long() means; NULL: none. */
+/* -h, or --help, which stands after all others. */
+static bool is_help(const struct known *known, int option)
+{
+	return option == 'h' || option == FIRST_LONG + (int)known->n;
+}
+
+/* The option that getopt_long() means; NULL: none, or help. */
 static const struct option_row *known_row(const struct known *known, int option)
 {
 	if (option >= FIRST_LONG)
-		return known->rows[option - FIRST_LONG];
+		return is_help(known, option) ? NULL : known->rows[option - FIRST_LONG];
 	for (size_t i = 0; option > 0 && i < known->n; i++)
 		if (known->rows[i]->letter == option)
 			return known->rows[i];
@@ -190,31 +196,38 @@ static bool refuse_option(const struct call *call, const struct parse_rows *rows
 {
 	cleanup(cleanup_free) char *given = given_option(known, argv);
 	const struct option_row *row = known_row(known, optopt);
+	size_t i = row ? find_row(rows, row->name) : rows->n;
 	cleanup(buf_free) struct buf b = { 0 };
 
-	if (!row && optopt != 'h')
+	if (!row && !is_help(known, optopt))
 		return refuse_unknown(call, rows, given);
-	if (row && find_row(rows, row->name) == rows->n)
+	if (row && i == rows->n)
 		return refuse_foreign(call, rows, row->name);
 	if (row && row->argument && !parse_argument_optional(row))
-		buf_printf(&b, "%s needs an argument: %s %s", given, given, row->argument);
+		buf_printf(&b, "%s needs an argument: %s %s", given, given,
+			   rows->items[i].row->argument);
 	else
 		buf_printf(&b, "%s takes no argument", given);
 	return refuse(call->command, &b);
 }
 
-static bool refuse_operands(const struct call *call)
+static bool check_operands(const struct call *call, const struct parse_rows *rows)
 {
 	const struct command *command = call->command;
+	const char *wanted = command->operands.wanted;
 	cleanup(buf_free) struct buf b = { 0 };
+	size_t max = command->operands.max;
 
-	if (call->n_operands >= command->operands.min && call->n_operands <= command->operands.max)
+	if (call->n_operands >= command->operands.min && call->n_operands <= max)
 		return true;
-	if (call->n_operands > command->operands.max)
-		buf_printf(&b, "unexpected argument \"%s\"; ",
-			   call->operands[command->operands.max]);
-	buf_printf(&b, "%s takes %s", command->name,
-		   command->operands.wanted ? command->operands.wanted : "options alone");
+	if (call->n_operands > max) {
+		buf_puts(&b, "unexpected argument ");
+		quote_found(&b, call->operands[max], strlen(call->operands[max]));
+		buf_puts(&b, "; ");
+	}
+	if (!wanted)
+		wanted = rows->n > 0 ? "options alone" : "no arguments";
+	buf_printf(&b, "%s takes %s", command->name, wanted);
 	return refuse(command, &b);
 }
 
@@ -238,36 +251,41 @@ static bool set_option(const struct call *call, const struct option_row *row, vo
 	return set(row, field, optarg, where);
 }
 
+static bool read_option(const struct call *call, const struct parse_rows *rows,
+			const struct known *known, int option, char *options, bool *given)
+{
+	const struct option_row *row = known_row(known, option);
+	size_t i = find_row(rows, row->name);
+
+	if (i == rows->n)
+		return refuse_foreign(call, rows, row->name);
+	given[i] = true;
+	return set_option(call, rows->items[i].row, options + rows->items[i].offset);
+}
+
 static enum parse_result read_options(const struct call *call, const struct parse_rows *rows,
 				      int argc, char **argv, char *options, bool *given)
 {
 	enum parse_result result = PARSE_DONE;
 	struct known known;
-	int option;
 
 	known_make(call->program, &known);
 	opterr = 0;
 	optind = 0; /* from the start, even if there was another line before */
-	while (result == PARSE_DONE && (option = getopt_long(argc, argv, buf_str(&known.letters),
-							     known.longs, NULL)) != -1) {
-		const struct option_row *row = known_row(&known, option);
-		size_t i = row ? find_row(rows, row->name) : rows->n;
-		bool ok;
+	while (result == PARSE_DONE) {
+		int option = getopt_long(argc, argv, buf_str(&known.letters), known.longs, NULL);
+		bool ok = true;
 
-		if (option == 'h') {
-			result = PARSE_HELP;
+		if (option == -1)
 			break;
-		}
-		if (!row)
+		if (is_help(&known, option))
+			result = PARSE_HELP;
+		else if (option == '?' || option == ':')
 			ok = refuse_option(call, rows, &known, argv);
-		else if (i == rows->n)
-			ok = refuse_foreign(call, rows, row->name);
 		else
-			ok = set_option(call, rows->items[i].row, options + rows->items[i].offset);
+			ok = read_option(call, rows, &known, option, options, given);
 		if (!ok)
 			result = PARSE_BAD;
-		else
-			given[i] = true;
 	}
 	known_free(&known);
 	return result;
@@ -329,7 +347,7 @@ enum parse_result parse_call(struct call *call, int argc, char **argv, void *opt
 	call->options = options;
 	call->operands = argv + optind;
 	call->n_operands = (size_t)(argc - optind);
-	if (!refuse_operands(call) || !check_required(call, &rows, given) ||
+	if (!check_operands(call, &rows) || !check_required(call, &rows, given) ||
 	    !read_environment(&rows, options, given))
 		return PARSE_BAD;
 	return PARSE_DONE;
