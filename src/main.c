@@ -3,7 +3,6 @@
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/daemon/daemon.h"
-#include "dockside/system/last_good.h"
 
 struct daemon_command {
 	struct enforce_options enforce;
@@ -11,13 +10,6 @@ struct daemon_command {
 	unsigned refresh_s;
 	bool reset;
 };
-
-static bool set_directory(void *field, const char *path)
-{
-	if (path[0])
-		*(const char **)field = path;
-	return !path[0] || path[0] == '/';
-}
 
 static const struct option_row daemon_options[] = {
 	{ .name = "socket",
@@ -38,12 +30,6 @@ static const struct option_row daemon_options[] = {
 	  .wanted = OPTION_INTERVAL_WANTED,
 	  .set = option_set_interval,
 	  .offset = offsetof(struct daemon_command, refresh_s) },
-	{ .variable = "STATE_DIRECTORY",
-	  .fallback = LAST_GOOD_DIRECTORY,
-	  .help = "where the daemon keeps the last accepted configuration",
-	  .wanted = "an absolute path",
-	  .set = set_directory,
-	  .offset = offsetof(struct daemon_command, state_directory) },
 	{ 0 },
 };
 
@@ -72,7 +58,8 @@ static const struct command cmd_daemon = {
 	.takes = { TAKES_ENFORCE_OPTIONS(struct daemon_command, enforce),
 		   { daemon_options, 0 },
 		   { docker_option, offsetof(struct daemon_command, docker) },
-		   { reset_option, offsetof(struct daemon_command, reset) } },
+		   { reset_option, offsetof(struct daemon_command, reset) },
+		   { state_directory_option, offsetof(struct daemon_command, state_directory) } },
 	.size = sizeof(struct daemon_command),
 	.run = run_daemon,
 };

@@ -9,6 +9,7 @@
 #include "dockside/base/text.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/docker/docker_client.h"
+#include "dockside/system/last_good.h"
 
 #define INTERVAL_MAX (30 * 86400) /* OPTION_INTERVAL_WANTED says so, too */
 
@@ -96,6 +97,13 @@ static bool set_reset(void *field, const char *argument)
 	return *(bool *)field || !argument[0] || strcmp(argument, "0") == 0;
 }
 
+static bool set_directory(void *field, const char *argument)
+{
+	if (argument[0])
+		*(const char **)field = argument;
+	return !argument[0] || argument[0] == '/';
+}
+
 /* ---- what several commands take ---- */
 
 const struct option_row files_options[] = {
@@ -173,6 +181,15 @@ const struct option_row reset_option[] = {
 	  .help = "1: remove the Docker networks of the configuration, and make them anew",
 	  .wanted = "1 or 0",
 	  .set = set_reset },
+	{ 0 },
+};
+
+const struct option_row state_directory_option[] = {
+	{ .variable = "STATE_DIRECTORY",
+	  .fallback = LAST_GOOD_DIRECTORY,
+	  .help = "where the daemon keeps the last accepted configuration",
+	  .wanted = "an absolute path",
+	  .set = set_directory },
 	{ 0 },
 };
 

@@ -64,6 +64,8 @@ extern const struct option_row stale_ttl_option[];
 
 extern const struct option_row docker_option[]; /* const char *: the path of Docker's socket */
 extern const struct option_row reset_option[];	/* bool */
+extern const struct option_row
+	state_directory_option[];		/* const char *, colons may separate several */
 extern const struct option_row output_option[]; /* const char *; NULL: standard output */
 extern const struct option_row socket_option[]; /* const char *: where the daemon listens */
 
