@@ -216,6 +216,7 @@ const struct command cmd_explain = {
 		   { files_options, offsetof(struct explain_options, files) },
 		   { mark_bit_option, offsetof(struct explain_options, plan) } },
 	.size = sizeof(struct explain_options),
-	.initial = &(const struct explain_options){ .ask = { .action = REQUEST_EXPLAIN } },
+	.initial = &(const struct explain_options){ .ask = { .action = REQUEST_EXPLAIN },
+						    .plan = { .log_group = LOG_GROUP_DEFAULT } },
 	.run = run,
 };

@@ -11,6 +11,9 @@
 #include "dockside/docker/docker_client.h"
 #include "dockside/system/last_good.h"
 
+#define AS_TEXT(number) AS_TEXT_UNEXPANDED(number)
+#define AS_TEXT_UNEXPANDED(number) #number
+
 #define INTERVAL_MAX (30 * 86400) /* OPTION_INTERVAL_WANTED says so, too */
 
 /* ---- kinds of field ---- */
@@ -148,7 +151,7 @@ const struct option_row forward_policy_option[] = {
 const struct option_row log_group_option[] = {
 	{ .name = "log-group",
 	  .argument = "NUMBER",
-	  .fallback = "20",
+	  .fallback = AS_TEXT(LOG_GROUP_DEFAULT),
 	  .help = "the nflog group by which the kernel tells the daemon what was refused; "
 		  "none: it tells nothing",
 	  .wanted = "a number from 1 to 65535, or none",

@@ -44,6 +44,7 @@ extern const struct option_row files_options[];
 extern const struct option_row mark_bit_option[];
 extern const struct option_row forward_policy_option[];
 extern const struct option_row log_group_option[];
+#define LOG_GROUP_DEFAULT 20 /* for commands that do not take the option */
 
 /* Of the commands that compare the kernel with the files. */
 struct enforce_options {
