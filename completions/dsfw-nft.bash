@@ -113,6 +113,7 @@ _dsfw_nft()
 		mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_options "$command")" -- "$cur")
 	elif [[ $(_dsfw_nft_count_operands) -eq 0 ]]; then
 		case $command in
+		help) mapfile -t COMPREPLY < <(compgen -W "$_dsfw_nft_commands" -- "$cur") ;;
 		set-network | remove-network | learn)
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
 			;;

@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "apply_docker.h"
+#include "apply_drain.h"
 #include "dockside/base/buf.h"
-#include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/old_install.h"
@@ -16,8 +17,15 @@
 #include "dockside/system/sysctl.h"
 #include "dockside/table/compile.h"
 #include "dockside/table/nft_script.h"
+#include "inputs.h"
 
 #define LOCK_TIMEOUT_MS 30000
+
+struct apply_options {
+	struct enforce_options enforce;
+	const char *docker; /* the path of its socket */
+	bool reset;	    /* make its networks anew */
+};
 
 /* What it takes to change the kernel. */
 struct session {
@@ -70,7 +78,8 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
 }
 
-static int apply_rules(const struct options *options, const struct policy *policy, struct err *err)
+static int apply_rules(const struct apply_options *options, const struct policy *policy,
+		       struct err *err)
 {
 	struct reconcile_result result = { 0 };
 	struct actual actual = { 0 };
@@ -81,15 +90,15 @@ static int apply_rules(const struct options *options, const struct policy *polic
 
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
-		compile_policy(policy, &resolved, &options->plan, &plan);
+		compile_policy(policy, &resolved, &options->enforce.plan, &plan);
 		r = session_open(&session, err);
 		if (r >= 0)
 			r = nft_read_table(session.sockets.reader, &actual, err);
 		if (r >= 0)
-			r = find_draining(options, policy, &actual, &plan, err);
+			r = find_draining(options->docker, policy, &actual, &plan, err);
 		if (r >= 0)
-			r = reconcile_apply(&session.sockets, &plan, options->stale_ttl_s, &actual,
-					    &result, err);
+			r = reconcile_apply(&session.sockets, &plan, options->enforce.stale_ttl_s,
+					    &actual, &result, err);
 		session_close(&session);
 	}
 	if (r >= 0) {
@@ -122,7 +131,7 @@ static int make_settings(struct err *err)
  * after the rules, which go by the bridges' names: no container can join a network before its policy is in
  * force. Making one may have brought br_netfilter, and with it the settings.
  */
-static int apply(const struct options *options, const struct policy *policy, struct err *err)
+static int apply(const struct apply_options *options, const struct policy *policy, struct err *err)
 {
 	struct err setting = { 0 };
 	int r, s;
@@ -135,7 +144,7 @@ static int apply(const struct options *options, const struct policy *policy, str
 	s = make_settings(&setting);
 	r = apply_rules(options, policy, err);
 	if (r >= 0)
-		r = apply_networks(options, policy, err);
+		r = apply_docker_networks(options->docker, options->reset, policy, err);
 	if (s < 0)
 		s = make_settings(&setting);
 	if (r >= 0 && s < 0)
@@ -150,13 +159,13 @@ static int apply(const struct options *options, const struct policy *policy, str
 }
 
 /* Under the lock, as whoever saves has it. */
-static int recover_locked(const struct options *options, struct err *err)
+static int recover_locked(const struct files_options *files, struct err *err)
 {
 	int lock = -1, r;
 
 	r = lock_take(LOCK_ONE_SHOT, LOCK_TIMEOUT_MS, &lock, err);
 	if (r >= 0)
-		r = preflight_recover_files(options->network_config, options->firewall_config, err);
+		r = preflight_recover_files(files->network_config, files->firewall_config, err);
 	lock_give(lock);
 	return r;
 }
@@ -169,15 +178,17 @@ static void report_failure(int r, const struct err *err)
 		log_failure("apply", r, err->text);
 }
 
-int cmd_apply(const struct options *options)
+static int run_apply(const struct call *call)
 {
+	const struct apply_options *options = call->options;
+	const struct files_options *files = &options->enforce.files;
 	struct policy policy = { 0 };
 	struct err err = { 0 };
 	int r = 0;
 
-	if (save_pending(options->network_config, options->firewall_config))
-		r = recover_locked(options, &err);
-	if (r >= 0 && !load_policy(options, &policy))
+	if (save_pending(files->network_config, files->firewall_config))
+		r = recover_locked(files, &err);
+	if (r >= 0 && !load_policy(files, &policy))
 		return EXIT_CONFIG;
 	if (r >= 0)
 		r = apply(options, &policy, &err);
@@ -187,6 +198,16 @@ int cmd_apply(const struct options *options)
 	policy_free(&policy);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
+
+const struct command cmd_apply = {
+	.name = "apply",
+	.summary = "make the kernel enforce both files, once",
+	.takes = { TAKES_ENFORCE_OPTIONS(struct apply_options, enforce),
+		   { docker_option, offsetof(struct apply_options, docker) },
+		   { reset_option, offsetof(struct apply_options, reset) } },
+	.size = sizeof(struct apply_options),
+	.run = run_apply,
+};
 
 /* Table and shim in one transaction, so that the shim does not close the networks in between. */
 static int remove_rules(struct session *session, const struct actual *actual,
@@ -242,13 +263,13 @@ static int teardown(struct removed *ret_removed, struct err *err)
 	return r;
 }
 
-int cmd_teardown(const struct options *options)
+static int run_teardown(const struct call *call)
 {
 	struct err err = { 0 };
 	struct removed removed = { 0 };
 	int r;
 
-	(void)options; /* works without config files, and with broken ones */
+	(void)call; /* works without config files, and with broken ones */
 	r = teardown(&removed, &err);
 	if (r < 0)
 		log_failure("teardown", r, err.text);
@@ -265,3 +286,11 @@ int cmd_teardown(const struct options *options)
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
+
+const struct command cmd_teardown = {
+	.name = "teardown",
+	.summary = "remove everything that apply has added",
+	.takes = { { files_options, 0 } },
+	.size = sizeof(struct files_options),
+	.run = run_teardown,
+};

@@ -2,7 +2,6 @@
 /* compile, check: what needs no change of the kernel. */
 #include <stdio.h>
 
-#include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/preflight.h"
@@ -10,8 +9,27 @@
 #include "dockside/system/log.h"
 #include "dockside/table/compile.h"
 #include "dockside/table/nft_text.h"
+#include "inputs.h"
+#include "output.h"
 
-static int compile_and_write(const struct options *options, const struct policy *policy,
+/* ---- compile ---- */
+
+struct compile_options {
+	struct files_options files;
+	struct plan_options plan;
+	const char *output; /* NULL: standard output */
+	bool resolve;
+};
+
+static const struct option_row compile_options[] = {
+	{ .name = "resolve",
+	  .help = "fill the sets of hostnames from DNS",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct compile_options, resolve) },
+	{ 0 },
+};
+
+static int compile_and_write(const struct compile_options *options, const struct policy *policy,
 			     struct err *err)
 {
 	struct script script = { 0 };
@@ -26,7 +44,7 @@ static int compile_and_write(const struct options *options, const struct policy 
 	if (r >= 0) {
 		compile_policy(policy, &resolved, &options->plan, &plan);
 		nft_text_plan(&plan, &script);
-		r = output_text(options, &script.text, err);
+		r = output_text(options->output, &script.text, err);
 	}
 	script_free(&script);
 	plan_free(&plan);
@@ -34,13 +52,14 @@ static int compile_and_write(const struct options *options, const struct policy 
 	return r;
 }
 
-int cmd_compile(const struct options *options)
+static int compile(const struct call *call)
 {
+	const struct compile_options *options = call->options;
 	struct policy policy = { 0 };
 	struct err err = { 0 };
 	int r;
 
-	if (!load_policy(options, &policy))
+	if (!load_policy(&options->files, &policy))
 		return EXIT_CONFIG;
 	r = compile_and_write(options, &policy, &err);
 	if (r < 0)
@@ -50,8 +69,35 @@ int cmd_compile(const struct options *options)
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+const struct command cmd_compile = {
+	.name = "compile",
+	.summary = "write the nft script of both files to standard output",
+	.takes = { { files_options, offsetof(struct compile_options, files) },
+		   { mark_bit_option, offsetof(struct compile_options, plan) },
+		   { log_group_option, offsetof(struct compile_options, plan) },
+		   { output_option, offsetof(struct compile_options, output) },
+		   { compile_options, 0 } },
+	.size = sizeof(struct compile_options),
+	.run = compile,
+};
+
+/* ---- check ---- */
+
+struct check_options {
+	struct enforce_options enforce;
+	bool kernel;
+};
+
+static const struct option_row check_options[] = {
+	{ .name = "kernel",
+	  .help = "have the kernel validate the transaction, too",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct check_options, kernel) },
+	{ 0 },
+};
+
 /* Has the kernel validate the transaction that apply would commit now. */
-static int check_in_kernel(const struct options *options, const struct policy *policy,
+static int check_in_kernel(const struct enforce_options *options, const struct policy *policy,
 			   struct err *err)
 {
 	struct nft_loader *loader = NULL;
@@ -103,16 +149,17 @@ static void print_summary(const struct policy *policy, bool kernel)
 	       kernel ? "; the kernel accepts them" : "");
 }
 
-int cmd_check(const struct options *options)
+static int check(const struct call *call)
 {
+	const struct check_options *options = call->options;
 	struct policy policy = { 0 };
 	struct err err = { 0 };
 	int r = 0;
 
-	if (!load_policy(options, &policy))
+	if (!load_policy(&options->enforce.files, &policy))
 		return EXIT_CONFIG;
 	if (options->kernel)
-		r = check_in_kernel(options, &policy, &err);
+		r = check_in_kernel(&options->enforce, &policy, &err);
 	if (r < 0)
 		log_failure("check", r, err.text);
 	else
@@ -121,3 +168,11 @@ int cmd_check(const struct options *options)
 	policy_free(&policy);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
+
+const struct command cmd_check = {
+	.name = "check",
+	.summary = "validate both files",
+	.takes = { TAKES_ENFORCE_OPTIONS(struct check_options, enforce), { check_options, 0 } },
+	.size = sizeof(struct check_options),
+	.run = check,
+};

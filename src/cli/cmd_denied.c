@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * denied, learn: ask the daemon for what was refused; the shapes of request, answer and events are in
- * ctl_server.h and denied.h. An answer has a limited size, and a connection one answer: so both ask again
- * from where the last answer ended, and `--follow` goes on doing so twice a second.
- */
+/* denied: what was refused, as a table or as JSON; with --follow it asks again twice a second. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,105 +7,19 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd_since.h"
+#include "ask_denied.h"
 #include "dockside/base/buf.h"
-#include "dockside/base/diag.h"
-#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
-#include "dockside/cli/term.h"
-#include "dockside/ctl/ctl_server.h"
-#include "dockside/policy/model.h"
-#include "dockside/report/learn.h"
+#include "dockside/json/json_write.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
+#include "since.h"
+#include "term.h"
 
-#define TIMEOUT_MS 10000
 #define FOLLOW_MS \
 	500 /* with the tenth of a second that the kernel collects for, all is told within one */
 #define UNRECORDED_MS 10000 /* of an ever-growing number, while following */
-#define AFTER_NONE UINT64_MAX
-
-/* ------------------------------------------------------------------ asking */
-
-struct question {
-	const char *command, *socket, *network;
-	uint64_t since_ms;
-	uint64_t after; /* or AFTER_NONE */
-	bool follow;	/* a daemon that goes away may come back */
-	bool waiting;	/* for that, and it was said */
-};
-
-/* The daemon's answer, parsed. Locations point into src. */
-struct answer_text {
-	struct src src;
-	struct json_tree tree;
-	struct diags diags;
-};
-
-static void answer_free(struct answer_text *answer)
-{
-	json_tree_free(&answer->tree);
-	diags_free(&answer->diags);
-	src_free(&answer->src);
-}
-
-static char *request_text(const struct question *q)
-{
-	struct buf b = { 0 };
-	struct json_writer out = { .b = &b };
-
-	json_write_open(&out, NULL, '{');
-	json_write_string(&out, "action", request_action_name(REQUEST_DENIED));
-	if (q->network)
-		json_write_string(&out, "network", q->network);
-	if (q->since_ms > 0)
-		json_write_int(&out, "since_ms", (int64_t)q->since_ms);
-	if (q->after != AFTER_NONE)
-		json_write_int(&out, "after", (int64_t)q->after);
-	json_write_close(&out, '}');
-	return buf_steal(&b);
-}
-
-static int64_t number_of(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_member(object, key, JSON_INT);
-
-	return node ? node->u.integer : 0;
-}
-
-/* Returns 0, or -errno after saying why; -EAGAIN: it may be there again later. */
-static int ask(struct question *q, struct answer_text *ret)
-{
-	cleanup(cleanup_free) char *request = request_text(q);
-	struct err err = { 0 };
-	char *text = NULL;
-	const char *status = NULL;
-	int r;
-
-	term_progress("waiting for the daemon");
-	r = ctl_call(q->socket, request, TIMEOUT_MS, &text, &err);
-	term_progress_end();
-	if (r < 0) {
-		if (!q->waiting)
-			log_error("%s: %s%s", q->command, err.text,
-				  q->follow ? "; waiting for it" : "");
-		q->waiting = q->follow;
-		err_free(&err);
-		return q->follow ? -EAGAIN : r;
-	}
-	q->waiting = false;
-	ret->src = (struct src){ .text = text, .len = strlen(text) };
-	if (json_parse(&ret->src, &ret->tree, &ret->diags) && ret->tree.root &&
-	    ret->tree.root->kind == JSON_OBJECT)
-		status = json_text(ret->tree.root, "status", NULL);
-	if (status && strcmp(status, "ok") == 0)
-		return 0;
-	log_error("%s: %s", q->command,
-		  status ? json_text(ret->tree.root, "message", "the daemon does not say why")
-			 : "what answers at the socket is no dsfw-nft daemon");
-	return -EPROTO;
-}
 
 /* ------------------------------------------------------------------ printing */
 
@@ -174,7 +84,7 @@ static void put_column(struct buf *b, const struct view *view, int column, const
 
 static void put_local_time(struct buf *b, const struct view *view, const struct json_node *event)
 {
-	time_t seconds = (time_t)(number_of(event, "time_ms") / 1000);
+	time_t seconds = (time_t)(ask_denied_number(event, "time_ms") / 1000);
 	bool clock = view->width[TIME] < TIME_WIDTH;
 	char text[64] = "";
 	struct tm tm;
@@ -199,9 +109,9 @@ static void put_port(struct buf *b, const struct view *view, const struct json_n
 	const char *protocol = json_text(event, "protocol", "?");
 
 	if (json_member(event, "port", JSON_INT))
-		text = xasprintf("%s/%" PRId64, protocol, number_of(event, "port"));
+		text = xasprintf("%s/%" PRId64, protocol, ask_denied_number(event, "port"));
 	else if (json_member(event, "icmp_type", JSON_INT))
-		text = xasprintf("%s %" PRId64, protocol, number_of(event, "icmp_type"));
+		text = xasprintf("%s %" PRId64, protocol, ask_denied_number(event, "icmp_type"));
 	put_column(b, view, PROTOCOL, text ? text : protocol);
 }
 
@@ -217,9 +127,9 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 	if (!rule)
 		buf_puts(b, "older rules");
 	else if (file && rule_is_short(view))
-		buf_printf(b, "%s:%" PRId64, rule, number_of(event, "line"));
+		buf_printf(b, "%s:%" PRId64, rule, ask_denied_number(event, "line"));
 	else if (file)
-		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, number_of(event, "line"));
+		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, ask_denied_number(event, "line"));
 	else
 		buf_puts(b, strcmp(kind, "ING") == 0   ? "between containers"
 			    : strcmp(kind, "SRC") == 0 ? "forged source, or the host's loopback"
@@ -363,7 +273,7 @@ static void note_unrecorded(struct unrecorded_list *list, const struct json_node
 			continue;
 		item = find_unrecorded(list, json_text(count, "network", "?"),
 				       json_text(count, "kind", ""));
-		n = number_of(count, "suppressed");
+		n = ask_denied_number(count, "suppressed");
 		if (n < item->n) /* another daemon's */
 			item->said = 0;
 		if (n > item->said &&
@@ -373,67 +283,8 @@ static void note_unrecorded(struct unrecorded_list *list, const struct json_node
 		}
 		item->n = n;
 	}
-	say_lost(list, number_of(answer, "lost"), json);
+	say_lost(list, ask_denied_number(answer, "lost"), json);
 	list->begun = true;
-}
-
-/* ------------------------------------------------------------------ going through the events */
-
-/* What is done with an answer: take() with the whole of it first, then event() with each event; end(),
- * unless NULL, after the last event that there is for the moment. */
-struct taker {
-	void (*take)(void *data, const struct json_node *answer);
-	void (*event)(void *data, const struct json_node *event);
-	void (*end)(void *data, const struct json_node *answer);
-};
-
-/* Where to go on after an answer. Its numbers are smaller where it is another daemon's. */
-static void go_on(struct question *q, const struct json_node *answer, bool *ret_more)
-{
-	bool first = q->after == AFTER_NONE;
-	int64_t number = number_of(answer, "next");
-	uint64_t next = number > 0 ? (uint64_t)number : 0;
-	bool restarted = !first && next < q->after;
-
-	*ret_more = restarted || (json_is_true(answer, "more") && (first || next > q->after));
-	q->after = restarted ? 0 : next;
-}
-
-/* One answer; *ret_more: there are further events already. Returns 0, or -errno after saying why. */
-static int take_answer(struct question *q, const struct taker *taker, void *data, bool *ret_more)
-{
-	cleanup(answer_free) struct answer_text answer = { 0 };
-	const struct json_node *events, *root;
-	bool first = q->after == AFTER_NONE;
-	int r = ask(q, &answer);
-
-	if (r < 0)
-		return r;
-	root = answer.tree.root;
-	events = json_member(root, "events", JSON_ARRAY);
-	if (first && !json_is_true(root, "listening"))
-		log_warning("%s: the daemon is not told what is refused (--log-group)", q->command);
-	if (!first && number_of(root, "missed") > 0)
-		log_warning("%s: %" PRId64 " events came and went unseen", q->command,
-			    number_of(root, "missed"));
-	taker->take(data, root);
-	for (size_t i = 0; events && i < events->u.children.n; i++)
-		if (events->u.children.items[i].kind == JSON_OBJECT)
-			taker->event(data, &events->u.children.items[i]);
-	go_on(q, root, ret_more);
-	if (!*ret_more && taker->end)
-		taker->end(data, root);
-	return 0;
-}
-
-static int take_all(struct question *q, const struct taker *taker, void *data)
-{
-	bool more = true;
-	int r = 0;
-
-	while (r >= 0 && more)
-		r = take_answer(q, taker, data, &more);
-	return r;
 }
 
 /* ------------------------------------------------------------------ denied */
@@ -459,116 +310,61 @@ static void on_end(void *data, const struct json_node *answer)
 	note_unrecorded(&view->unrecorded, answer, view->json);
 }
 
-static const struct taker viewer = { on_answer, on_event, on_end };
+static const struct denied_taker viewer = { on_answer, on_event, on_end };
 
-static bool begin(const struct options *options, struct question *ret)
+struct denied_options {
+	const char *socket, *network; /* network NULL: all */
+	uint64_t since_ms;	      /* 0: all that is remembered */
+	bool json, follow;
+};
+
+static const struct option_row denied_options[] = {
+	{ .name = "follow",
+	  .help = "go on, until interrupted",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct denied_options, follow) },
+	{ .name = "network",
+	  .argument = "NAME",
+	  .help = "of that network only",
+	  .set = option_set_text,
+	  .offset = offsetof(struct denied_options, network) },
+	{ .name = "json",
+	  .help = "print an object a line",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct denied_options, json) },
+	{ 0 },
+};
+
+static int denied(const struct call *call)
 {
-	*ret = (struct question){
-		.command = options->command,
-		.socket = options->socket ? options->socket : CTL_DEFAULT_PATH,
+	const struct denied_options *options = call->options;
+	struct denied_question q = {
+		.command = "denied",
+		.socket = options->socket,
+		.network = options->network,
+		.since_ms = options->since_ms,
 		.after = AFTER_NONE,
 	};
-	if (options->since && !since_parse(options->since, unix_ms(), &ret->since_ms)) {
-		log_error("%s: --since is \"%s\": wanted " SINCE_ALLOWED, options->command,
-			  options->since);
-		return false;
-	}
-	return true;
-}
-
-int cmd_denied(const struct options *options)
-{
-	struct question q;
 	struct view view;
 	int r;
 
-	if (!begin(options, &q))
-		return EXIT_USAGE;
-	q.network = options->network;
 	begin_view(&view, options->json);
-	r = take_all(&q, &viewer, &view);
+	r = ask_denied(&q, &viewer, &view);
 	q.follow = r >= 0 && options->follow;
 	while ((r >= 0 || r == -EAGAIN) && q.follow && fflush(stdout) == 0) {
 		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_MS * 1000000l }, NULL);
-		r = take_all(&q, &viewer, &view);
+		r = ask_denied(&q, &viewer, &view);
 	}
 	unrecorded_free(&view.unrecorded);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* ------------------------------------------------------------------ learn */
-
-/* It goes into JSON, and into the name of an ipset. */
-static bool network_named(const char *name)
-{
-	static const char set[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	if (name[0] && strlen(name) <= BRIDGE_NAME_MAX && strspn(name, set) == strlen(name))
-		return true;
-	log_error("learn: no network can have that name");
-	return false;
-}
-
-/* The network's name as the files have it: older daemons do not say. */
-struct learner {
-	struct learn learn;
-	char *network;
+const struct command cmd_denied = {
+	.name = "denied",
+	.summary = "what was refused of late: whose, to where, by which rule",
+	.takes = { { denied_options, 0 },
+		   { since_option, offsetof(struct denied_options, since_ms) },
+		   { socket_option, offsetof(struct denied_options, socket) } },
+	.size = sizeof(struct denied_options),
+	.run = denied,
 };
-
-static void on_learn_answer(void *data, const struct json_node *answer)
-{
-	const char *network = json_text(answer, "network", NULL);
-	struct learner *learner = data;
-
-	if (!network || !network_named(network))
-		return;
-	free(learner->network);
-	learner->network = xstrdup(network);
-}
-
-static void on_learn(void *data, const struct json_node *event)
-{
-	learn_add(&((struct learner *)data)->learn, event);
-}
-
-static const struct taker pupil = { on_learn_answer, on_learn, NULL };
-
-static void print_left_out(uint64_t n, const char *what)
-{
-	if (n > 0)
-		log_warning("learn: %" PRIu64 " packet%s %s", n, n == 1 ? "" : "s", what);
-}
-
-int cmd_learn(const struct options *options)
-{
-	struct learner learner = { 0 };
-	struct buf b = { 0 };
-	struct question q;
-	int r;
-
-	if (options->n_operands != 1) {
-		log_error("learn takes one NETWORK; see dsfw-nft help");
-		return EXIT_USAGE;
-	}
-	if (!begin(options, &q) || !network_named(options->operands[0]))
-		return EXIT_USAGE;
-	q.network = options->operands[0];
-	learner.network = xstrdup(q.network);
-	r = take_all(&q, &pupil, &learner);
-	if (r >= 0) {
-		learn_print(&learner.learn, learner.network, &b);
-		printf("%s", buf_str(&b));
-		print_left_out(learner.learn.between,
-			       "between containers: no rule can allow these");
-		print_left_out(learner.learn.forged,
-			       "with a forged source, or to the host's loopback: no rule can allow "
-			       "these");
-		print_left_out(learner.learn.unsayable,
-			       "of protocols that no rule can name: left out");
-	}
-	buf_free(&b);
-	free(learner.network);
-	learn_free(&learner.learn);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
-}

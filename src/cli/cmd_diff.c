@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply_docker.h"
+#include "apply_drain.h"
 #include "dockside/base/buf.h"
-#include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/preflight.h"
@@ -19,6 +20,7 @@
 #include "dockside/system/log.h"
 #include "dockside/system/sysctl.h"
 #include "dockside/table/compile.h"
+#include "inputs.h"
 
 #define LCS_MAX 4000000 /* entries of the table */
 
@@ -322,8 +324,13 @@ static void print_shim(const struct shim_changes *changes)
 	}
 }
 
-static int diff(const struct options *options, const struct policy *policy, bool *ret_different,
-		struct err *err)
+struct diff_options {
+	struct enforce_options enforce;
+	const char *docker; /* the path of its socket */
+};
+
+static int diff(const struct diff_options *options, const struct policy *policy,
+		bool *ret_different, struct err *err)
 {
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
@@ -339,15 +346,15 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	nft_loader_open(&loader);
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
-		compile_policy(policy, &resolved, &options->plan, &plan);
+		compile_policy(policy, &resolved, &options->enforce.plan, &plan);
 		plan.beside_daemon = lock_has_daemon(NULL);
 		r = nft_read_table(reader, &actual, err);
 	}
 	if (r >= 0)
-		r = find_draining(options, policy, &actual, &plan, err);
+		r = find_draining(options->docker, policy, &actual, &plan, err);
 	if (r >= 0) {
-		r = reconcile_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
-				      &comparison, err);
+		r = reconcile_compare(reader, loader, &plan, options->enforce.stale_ttl_s,
+				      COMPARE_RULES, &comparison, err);
 	}
 	if (r >= 0) {
 		*ret_different = !reconcile_comparison_empty(&comparison);
@@ -364,14 +371,15 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	return r;
 }
 
-int cmd_diff(const struct options *options)
+static int run(const struct call *call)
 {
+	const struct diff_options *options = call->options;
 	struct policy policy = { 0 };
 	bool different = false, settings = false, judged = true;
 	struct err err = { 0 };
 	int r;
 
-	if (!load_policy(options, &policy))
+	if (!load_policy(&options->enforce.files, &policy))
 		return EXIT_CONFIG;
 	r = preflight_bridges(&policy, &err);
 	if (r >= 0)
@@ -382,7 +390,7 @@ int cmd_diff(const struct options *options)
 		printf("host settings\n    %s\n", err.text);
 		settings = true;
 	}
-	if (r >= 0 && judge_networks_now(options, &policy, &judged, &err) < 0)
+	if (r >= 0 && apply_docker_judge(options->docker, &policy, &judged, &err) < 0)
 		log_failure("diff", r = -err.code, err.text);
 	if (r >= 0 && !different && !settings && judged)
 		printf("no differences\n");
@@ -390,3 +398,12 @@ int cmd_diff(const struct options *options)
 	policy_free(&policy);
 	return r < 0 ? EXIT_FAILED : different || settings || !judged ? EXIT_DIFFERENT : EXIT_DONE;
 }
+
+const struct command cmd_diff = {
+	.name = "diff",
+	.summary = "show what apply would change; exit status 1 if anything",
+	.takes = { TAKES_ENFORCE_OPTIONS(struct diff_options, enforce),
+		   { docker_option, offsetof(struct diff_options, docker) } },
+	.size = sizeof(struct diff_options),
+	.run = run,
+};

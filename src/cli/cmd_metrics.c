@@ -10,9 +10,10 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
-#include "dockside/cli/term.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
+#include "output.h"
+#include "term.h"
 
 #define TIMEOUT_MS 10000
 #define TRIES 5 /* the policy may change between two answers */
@@ -107,21 +108,35 @@ static int gather(const char *path, struct gathered *g, struct err *err)
 	return r;
 }
 
-int cmd_metrics(const struct options *options)
+struct metrics_options {
+	const char *socket;
+	const char *output; /* NULL: standard output */
+};
+
+static int metrics(const struct call *call)
 {
-	const char *path = options->socket ? options->socket : CTL_DEFAULT_PATH;
+	const struct metrics_options *options = call->options;
 	struct gathered gathered = { 0 };
 	struct err err = { 0 };
 	int r;
 
 	term_progress("waiting for the daemon");
-	r = gather(path, &gathered, &err);
+	r = gather(options->socket, &gathered, &err);
 	term_progress_end();
 	if (r >= 0)
-		r = output_text(options, &gathered.text, &err);
+		r = output_text(options->output, &gathered.text, &err);
 	if (r < 0)
 		log_error("metrics: %s", err.text);
 	forget(&gathered);
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
+
+const struct command cmd_metrics = {
+	.name = "metrics",
+	.summary = "what the daemon has measured, in Prometheus' text format",
+	.takes = { { socket_option, offsetof(struct metrics_options, socket) },
+		   { output_option, offsetof(struct metrics_options, output) } },
+	.size = sizeof(struct metrics_options),
+	.run = metrics,
+};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dockside/cli/term.h"
+#include "term.h"
 
 #include <assert.h>
 #include <errno.h>

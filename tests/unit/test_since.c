@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/cmd_since.h"
+#include "cli/since.h"
 
 #define NOW_MS 1767323045000ull /* 2026-01-02T03:04:05Z */
 #define HOUR_MS 3600000ull

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
+#include "cli/term.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/term.h"
 
 static void assert_table(struct term term, unsigned right, const char *const *cells, size_t n,
 			 size_t columns, const char *expected)

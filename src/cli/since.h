@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Layer 7: --since, of the commands that show what has been refused. */
-#ifndef DOCKSIDE_CLI_CMD_SINCE_H
-#define DOCKSIDE_CLI_CMD_SINCE_H
+/* --since, of the commands that show what was refused. */
+#ifndef DOCKSIDE_CLI_SINCE_H
+#define DOCKSIDE_CLI_SINCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "dockside/cli/options.h"
 
 /* For messages. */
 #define SINCE_ALLOWED                                                                        \
@@ -17,5 +19,7 @@
  * since 1970. False: it is none of these.
  */
 bool since_parse(const char *text, uint64_t now_ms, uint64_t *ret_ms);
+
+extern const struct option_row since_option[]; /* uint64_t: milliseconds since 1970 */
 
 #endif

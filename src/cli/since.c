@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cmd_since.h"
+#include "since.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/system/clock.h"
 
 #define DAY_MS 86400000
 
@@ -84,3 +85,18 @@ bool since_parse(const char *text, uint64_t now_ms, uint64_t *ret_ms)
 	return read_ago(text, now_ms, ret_ms) || read_utc(text, ret_ms) ||
 	       read_local(text, ret_ms) || read_clock(text, now_ms, ret_ms);
 }
+
+static bool set_since(void *field, const char *argument)
+{
+	return since_parse(argument, unix_ms(), field);
+}
+
+const struct option_row since_option[] = {
+	{ .name = "since",
+	  .argument = "TIME",
+	  .help = "from then on: 30s, 10m, 2h or 1d ago, or a time as denied shows it or as "
+		  "2026-01-02T03:04:05Z",
+	  .wanted = SINCE_ALLOWED,
+	  .set = set_since },
+	{ 0 },
+};

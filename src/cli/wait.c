@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status --wait-networks: for units that start containers once their networks are there. */
+#include "wait.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/exit_status.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/cmd_client.h"
-#include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
+#include "dockside/json/json_parse.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
+#include "term.h"
 
 #define ASK_TIMEOUT_MS 5000
 #define PAUSE_MS 100
@@ -82,24 +85,22 @@ static char *ask(const char *path)
 	return why;
 }
 
-int client_wait_networks(const struct client_options *options)
+int wait_networks(const char *socket, unsigned seconds)
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
-	const char *path = options->socket ? options->socket : CTL_DEFAULT_PATH;
-	uint64_t end_ms = monotonic_ms() + options->wait_s * 1000ull;
+	uint64_t end_ms = monotonic_ms() + seconds * 1000ull;
 	cleanup(cleanup_free) char *why = NULL;
 
 	term_progress("waiting for the networks");
 	for (;;) {
 		free(why);
-		why = ask(path);
+		why = ask(socket);
 		if (!why || monotonic_ms() >= end_ms)
 			break;
 		nanosleep(&pause, NULL);
 	}
 	term_progress_end();
 	if (why)
-		log_error("status: not all networks are there after %u s: %s", options->wait_s,
-			  why);
+		log_error("status: not all networks are there after %u s: %s", seconds, why);
 	return why ? EXIT_FAILED : EXIT_DONE;
 }

@@ -4,12 +4,12 @@
  * attached, by Docker's word, the policy that the kernel holds for them stays, until a later run finds
  * none. Docker not answering counts as attached; where none runs, the files are obeyed at once.
  */
+#include "apply_drain.h"
+
 #include <string.h>
 
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
-#include "dockside/base/err.h"
-#include "dockside/cli/command.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
@@ -96,8 +96,8 @@ static bool attached(struct docker *docker, struct query *query, const char *bri
 	return any;
 }
 
-int find_draining(const struct options *options, const struct policy *policy,
-		  const struct actual *actual, struct plan *plan, struct err *err)
+int find_draining(const char *socket, const struct policy *policy, const struct actual *actual,
+		  struct plan *plan, struct err *err)
 {
 	const struct actual_set *map = actual_find_set(actual, "dispatch");
 	struct docker *docker = NULL;
@@ -115,7 +115,7 @@ int find_draining(const struct options *options, const struct policy *policy,
 		if (policy_find_bridge(policy, bridge))
 			continue;
 		if (!docker) {
-			r = docker_open(options->docker, monotonic_ms, &docker, err);
+			r = docker_open(socket, monotonic_ms, &docker, err);
 			if (r >= 0)
 				ask_networks(docker, &query);
 		}

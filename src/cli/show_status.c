@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status for people; the shape of the answer is in ctl_server.h. */
+#include "show_status.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/cmd_client.h"
 
 #define ADDRESSES_SHOWN 4
 
@@ -344,7 +345,7 @@ static void print_alarms(const struct json_node *answer, const struct term *term
 	}
 }
 
-void client_print_status(const struct json_node *answer, const struct term *term, FILE *out)
+void show_status(const struct json_node *answer, const struct term *term, FILE *out)
 {
 	const struct json_node *networks = json_member(answer, "networks", JSON_ARRAY);
 	const struct json_node *versions = json_member(answer, "versions", JSON_OBJECT);

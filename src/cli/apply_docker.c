@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What apply does with Docker's networks. */
+#include "apply_docker.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/command.h"
-#include "dockside/cli/term.h"
 #include "dockside/docker/docker_provide.h"
 #include "dockside/enforce/judge.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
+#include "term.h"
 
 struct outcome {
 	bool reset;
@@ -113,13 +113,12 @@ static void on_done(void *data, struct docker_provide_result *result)
 }
 
 /* A pass over Docker, to its end. */
-static int ask(const struct options *options, const struct policy *policy,
-	       enum docker_provide_mode mode, docker_provide_done_fn done, struct outcome *outcome,
-	       struct err *err)
+static int ask(const char *socket, const struct policy *policy, enum docker_provide_mode mode,
+	       docker_provide_done_fn done, struct outcome *outcome, struct err *err)
 {
 	struct docker_wanted_list wanted;
 	struct docker *docker = NULL;
-	int r = docker_open(options->docker, monotonic_ms, &docker, err);
+	int r = docker_open(socket, monotonic_ms, &docker, err);
 
 	if (r < 0)
 		return r;
@@ -132,17 +131,16 @@ static int ask(const struct options *options, const struct policy *policy,
 	return r;
 }
 
-int apply_networks(const struct options *options, const struct policy *policy, struct err *err)
+int apply_docker_networks(const char *socket, bool reset, const struct policy *policy,
+			  struct err *err)
 {
-	struct outcome outcome = { .reset = options->reset,
-				   .policy = policy,
-				   .tell = log_unjudged };
+	struct outcome outcome = { .reset = reset, .policy = policy, .tell = log_unjudged };
 	int r;
 
 	if (policy->n_networks == 0)
 		return 0;
-	r = ask(options, policy, options->reset ? DOCKER_PROVIDE_RESET : DOCKER_PROVIDE_CREATE,
-		on_done, &outcome, err);
+	r = ask(socket, policy, reset ? DOCKER_PROVIDE_RESET : DOCKER_PROVIDE_CREATE, on_done,
+		&outcome, err);
 	if (r >= 0 && outcome.code)
 		r = err_set(err, outcome.code,
 			    "the rules are in force, but not every network is as configured: see "
@@ -155,14 +153,14 @@ static void on_asked(void *data, struct docker_provide_result *result)
 	judge(data, result);
 }
 
-int judge_networks_now(const struct options *options, const struct policy *policy, bool *ret_judged,
+int apply_docker_judge(const char *socket, const struct policy *policy, bool *ret_judged,
 		       struct err *err)
 {
 	struct outcome outcome = { .policy = policy, .tell = print_unjudged };
 	int r = 0;
 
 	if (policy->n_networks > 0)
-		r = ask(options, policy, DOCKER_PROVIDE_ASK, on_asked, &outcome, err);
+		r = ask(socket, policy, DOCKER_PROVIDE_ASK, on_asked, &outcome, err);
 	*ret_judged = outcome.code == 0;
 	return r;
 }

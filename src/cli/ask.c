@@ -1,126 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dockside/cli/cmd_client.h"
+#include "ask.h"
 
 #include <string.h>
 
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/exit_status.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
+#include "show_explain.h"
+#include "show_status.h"
+#include "term.h"
 
 #define STATUS_TIMEOUT_MS 10000
 #define TIMEOUT_MS 120000 /* the daemon may have to wait for Docker, DNS and its lock */
 
-/* ---- the request ---- */
-
-struct usage {
-	size_t min, max; /* operands */
-	const char *operands;
+const struct option_row ask_options[] = {
+	{ .name = "socket",
+	  .argument = "PATH",
+	  .variable = "DOCKSIDE_FIREWALL_SOCKET",
+	  .fallback = CTL_DEFAULT_PATH,
+	  .help = "where the daemon listens",
+	  .set = option_set_text,
+	  .offset = offsetof(struct ask_options, socket) },
+	{ .name = "json",
+	  .help = "print the daemon's answer as it came",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct ask_options, json) },
+	{ 0 },
 };
-
-static struct usage usage_of(enum request_action action)
-{
-	switch (action) {
-	case REQUEST_SET_NETWORK:
-	case REQUEST_REMOVE_NETWORK:
-	case REQUEST_REMOVE_IPSET:
-		return (struct usage){ 1, 1, "one NAME" };
-	case REQUEST_SET_IPSET:
-		/* A forgotten member must not empty the set: that is for `apply` and the files. */
-		return (struct usage){ 2, SIZE_MAX, "a NAME and its members" };
-	case REQUEST_STATUS:
-	case REQUEST_RELOAD:
-	case REQUEST_APPLY:
-	case REQUEST_REFRESH:
-	case REQUEST_RECONCILE:
-	case REQUEST_EXPLAIN:
-	case REQUEST_METRICS: /* cmd_metrics.c */
-	case REQUEST_DENIED:  /* is asked by cmd_denied() */
-		break;
-	}
-	return (struct usage){ 0, 0, "no operands" };
-}
-
-static bool check_usage(const struct client_options *options)
-{
-	struct usage usage = usage_of(options->action);
-	const char *name = request_action_name(options->action);
-
-	if (options->n_operands < usage.min || options->n_operands > usage.max) {
-		log_error("%s takes %s; see dsfw-nft help", name, usage.operands);
-		return false;
-	}
-	if (options->action == REQUEST_SET_NETWORK && !options->network && !options->firewall) {
-		log_error("%s needs --network or --firewall; see dsfw-nft help", name);
-		return false;
-	}
-	return true;
-}
-
-/* Checked here too, so that its faults are shown where they are; and written anew on one line. */
-static bool put_json(struct json_writer *out, const char *key, const char *argument)
-{
-	cleanup(json_tree_free) struct json_tree tree = { 0 };
-	struct diags diags = { 0 };
-	struct src src = { 0 };
-	bool ok;
-
-	if (argument[0] == '@') {
-		ok = src_read(argument + 1, &src, &diags);
-	} else {
-		src = (struct src){ xasprintf("--%s", key), xstrdup(argument), strlen(argument) };
-		ok = true;
-	}
-	ok = ok && json_parse(&src, &tree, &diags);
-	if (ok)
-		json_write_node(out, key, tree.root);
-	diags_print(&diags, stderr);
-	diags_free(&diags);
-	src_free(&src);
-	return ok;
-}
-
-static void put_hostnames(struct json_writer *out, const struct client_options *options)
-{
-	json_write_open(out, "hostnames", '[');
-	for (size_t i = 1; i < options->n_operands; i++)
-		json_write_string(out, NULL, options->operands[i]);
-	json_write_close(out, ']');
-}
-
-char *client_request(const struct client_options *options)
-{
-	struct buf b = { 0 };
-	struct json_writer out = { .b = &b };
-	bool ok = true;
-
-	if (options->request)
-		return xstrdup(options->request);
-	if (!check_usage(options))
-		return NULL;
-	json_write_open(&out, NULL, '{');
-	json_write_string(&out, "action", request_action_name(options->action));
-	if (options->n_operands > 0)
-		json_write_string(&out, "name", options->operands[0]);
-	if (options->action == REQUEST_SET_IPSET)
-		put_hostnames(&out, options);
-	if (options->force)
-		json_write_bool(&out, "force", true);
-	if (options->network)
-		ok = put_json(&out, "network", options->network);
-	if (options->firewall)
-		ok = put_json(&out, "firewall", options->firewall) && ok;
-	json_write_close(&out, '}');
-	if (ok)
-		return buf_steal(&b);
-	buf_free(&b);
-	return NULL;
-}
-
-/* ---- the answer ---- */
 
 static void put_place(struct buf *b, const struct json_node *item)
 {
@@ -256,11 +166,11 @@ static void print_success(enum request_action action, const struct json_node *an
 	if (action == REQUEST_STATUS) {
 		struct term term = term_of(stdout);
 
-		client_print_status(answer, &term, stdout);
+		show_status(answer, &term, stdout);
 		return;
 	}
 	if (action == REQUEST_EXPLAIN) {
-		client_print_explanations(answer, stdout);
+		show_explain(answer, stdout);
 		return;
 	}
 	printf("%s\n", message ? message : success_text(action, answer));
@@ -272,7 +182,7 @@ static void print_success(enum request_action action, const struct json_node *an
 		   "Docker networks that the configuration does not have (left alone)");
 }
 
-int client_print_answer(const struct client_options *options, const char *text)
+int ask_show_answer(const struct ask_options *options, const char *text)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
 	struct src src = { .text = xstrdup(text), .len = strlen(text) };
@@ -300,22 +210,18 @@ int client_print_answer(const struct client_options *options, const char *text)
 	return r;
 }
 
-int cmd_client(const struct client_options *options)
+int ask_daemon(const struct ask_options *options, const char *request)
 {
 	unsigned timeout_ms = options->action == REQUEST_STATUS ? STATUS_TIMEOUT_MS : TIMEOUT_MS;
-	cleanup(cleanup_free) char *request = client_request(options);
 	cleanup(cleanup_free) char *answer = NULL;
-	const char *path = options->socket ? options->socket : CTL_DEFAULT_PATH;
 	struct err err = { 0 };
 	int r;
 
-	if (!request)
-		return EXIT_USAGE;
 	term_progress("waiting for the daemon");
-	r = ctl_call(path, request, timeout_ms, &answer, &err);
+	r = ctl_call(options->socket, request, timeout_ms, &answer, &err);
 	term_progress_end();
 	if (r < 0)
 		log_error("%s: %s", request_action_name(options->action), err.text);
 	err_free(&err);
-	return r < 0 ? EXIT_FAILED : client_print_answer(options, answer);
+	return r < 0 ? EXIT_FAILED : ask_show_answer(options, answer);
 }

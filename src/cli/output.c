@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --output: where the commands that write a text put it. */
+#include "output.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -7,10 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dockside/base/buf.h"
-#include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/cli/command.h"
 #include "dockside/system/disk.h"
 
 /* Write a sibling, flush it to the disk, rename: a reader sees the old file or the new one. */
@@ -66,9 +65,9 @@ static int write_file(const char *path, const struct buf *text, struct err *err)
 	return write_stream(special, path, text, err);
 }
 
-int output_text(const struct options *options, const struct buf *text, struct err *err)
+int output_text(const char *path, const struct buf *text, struct err *err)
 {
-	if (options->output)
-		return write_file(options->output, text, err);
+	if (path)
+		return write_file(path, text, err);
 	return write_stream(stdout, "standard output", text, err);
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Asking the daemon what was refused. An answer has a limited size, and a connection one answer: so this asks again
+ * from where the last answer ended. The shapes of request, answer and events are in ctl_server.h and denied.h.
+ */
+#ifndef DOCKSIDE_CLI_ASK_DENIED_H
+#define DOCKSIDE_CLI_ASK_DENIED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dockside/json/json_parse.h"
+
+#define AFTER_NONE UINT64_MAX
+
+/* ask_denied() keeps in it where to go on. */
+struct denied_question {
+	const char *command, *socket, *network;
+	uint64_t since_ms;
+	uint64_t after; /* or AFTER_NONE */
+	bool follow;	/* a daemon that goes away may come back */
+	bool waiting;	/* for that, and it was said */
+};
+
+/* What is done with an answer: take() with the whole of it first, then event() with each event; end(),
+ * unless NULL, after the last event that there is for the moment. */
+struct denied_taker {
+	void (*take)(void *data, const struct json_node *answer);
+	void (*event)(void *data, const struct json_node *event);
+	void (*end)(void *data, const struct json_node *answer);
+};
+
+/* Goes through all that there is. Returns 0, or -errno after saying why; -EAGAIN: the daemon may be there again
+ * later. */
+int ask_denied(struct denied_question *q, const struct denied_taker *taker, void *data);
+
+/* A member of an object; 0 if it has none. */
+int64_t ask_denied_number(const struct json_node *object, const char *key);
+
+#endif

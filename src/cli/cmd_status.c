@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status, reload, refresh, reconcile: requests that have a name and nothing more. */
+#include <string.h>
+
+#include "ask.h"
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+#include "dockside/cli/command.h"
+#include "wait.h"
+
+#define WAIT_DEFAULT 60 /* seconds */
+#define WAIT_MAX 86400
+
+struct wait_option {
+	bool given;
+	unsigned seconds;
+};
+
+struct status_options {
+	struct ask_options ask;
+	struct wait_option wait;
+};
+
+static bool set_wait(void *field, const char *argument)
+{
+	uint64_t seconds = WAIT_DEFAULT;
+
+	if (argument && !parse_uint(argument, strlen(argument), 0, WAIT_MAX, &seconds))
+		return false;
+	*(struct wait_option *)field = (struct wait_option){ true, (unsigned)seconds };
+	return true;
+}
+
+static const struct option_row status_options[] = {
+	{ .name = "wait-networks",
+	  .argument = "[=SECONDS]",
+	  .help = "print nothing; wait until Docker has all networks, and they are judged "
+		  "(default 60)",
+	  .wanted = "a number of seconds from 0 to 86400",
+	  .set = set_wait,
+	  .offset = offsetof(struct status_options, wait) },
+	{ 0 },
+};
+
+static int ask(const struct call *call)
+{
+	const struct ask_options *options = call->options;
+	cleanup(cleanup_free) char *request =
+		xasprintf("{\"action\":\"%s\"}", request_action_name(options->action));
+
+	return ask_daemon(options, request);
+}
+
+static int status(const struct call *call)
+{
+	const struct status_options *options = call->options;
+
+	return options->wait.given ? wait_networks(options->ask.socket, options->wait.seconds)
+				   : ask(call);
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.summary = "what the daemon enforces, and how it fares",
+	.takes = { { status_options, 0 }, { ask_options, offsetof(struct status_options, ask) } },
+	.size = sizeof(struct status_options),
+	.initial = &(const struct status_options){ .ask = { .action = REQUEST_STATUS } },
+	.run = status,
+};
+
+const struct command cmd_reload = {
+	.name = "reload",
+	.summary = "have the daemon read both files again",
+	.takes = { { ask_options, 0 } },
+	.size = sizeof(struct ask_options),
+	.initial = &(const struct ask_options){ .action = REQUEST_RELOAD },
+	.run = ask,
+};
+
+const struct command cmd_refresh = {
+	.name = "refresh",
+	.summary = "have the daemon ask DNS for every name now",
+	.takes = { { ask_options, 0 } },
+	.size = sizeof(struct ask_options),
+	.initial = &(const struct ask_options){ .action = REQUEST_REFRESH },
+	.run = ask,
+};
+
+const struct command cmd_reconcile = {
+	.name = "reconcile",
+	.summary = "have the daemon compare the kernel with its policy",
+	.takes = { { ask_options, 0 } },
+	.size = sizeof(struct ask_options),
+	.initial = &(const struct ask_options){ .action = REQUEST_RECONCILE },
+	.run = ask,
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DOCKSIDE_CLI_SHOW_STATUS_H
+#define DOCKSIDE_CLI_SHOW_STATUS_H
+
+#include <stdio.h>
+
+#include "dockside/json/json_parse.h"
+#include "term.h"
+
+/* An answer to status as text for people. What it does not have is left out. */
+void show_status(const struct json_node *answer, const struct term *term, FILE *out);
+
+#endif
