@@ -15,7 +15,8 @@
 #include "dockside/system/save.h"
 #include "term.h"
 
-/* Long enough for a resolver's second try; the daemon waits no longer for DNS before it is ready (doc/design.md, "Ready without DNS"). */
+/* Long enough for a resolver's second try; the daemon waits no longer before it is ready, either (doc/design.md,
+ * "Ready without DNS"). */
 #define RESOLVE_TIMEOUT_MS 5000
 
 bool load_policy(const struct files_options *files, struct policy *ret_policy)
