@@ -362,7 +362,7 @@ void daemon_status_forget(struct daemon *daemon);
 /* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */
 const struct actual *daemon_counters(struct daemon *daemon);
 
-/* The answer to `metrics`, from line `from` on. */
-void daemon_metrics(struct daemon *daemon, uint64_t from, struct json_writer *out);
+/* Appends to b the text that answers `metrics`. */
+void daemon_metrics(struct daemon *daemon, struct buf *b);
 
 #endif
