@@ -64,7 +64,8 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),
 		.loop = &d->loop,
-		.denied = daemon_denied_counts(d),
+		.denied = d->denied != NULL,
+		.denied_events = daemon_denied_events(d),
 		.denied_lost = daemon_denied_lost(d),
 		.lookups = daemon_denied_lookups(d),
 	};
@@ -80,7 +81,6 @@ void daemon_metrics(struct daemon *d, struct buf *b)
 	struct utsname name;
 
 	daemon_judged_now(d, counters, &judged);
-	daemon_denied_count(d);
 	state = collect_state(d, uname(&name) == 0 ? name.release : NULL, &judged);
 	state.draining = draining;
 	state.n_draining = d->enforcer.n_draining;

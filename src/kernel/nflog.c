@@ -364,29 +364,6 @@ uint64_t nflog_lost(const struct nflog *nflog)
 	return nflog->lost;
 }
 
-uint64_t nflog_collected(const struct nflog *nflog)
-{
-	cleanup(cleanup_fclose) FILE *file = fopen("/proc/self/net/netfilter/nfnetlink_log", "re");
-	uint32_t portid = mnl_socket_get_portid(nflog->socket);
-	unsigned group, owner;
-	uint64_t n;
-	char line[128];
-
-	/* group, port, queued, …; nobody else's can have our group and our port. */
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%u %u %" SCNu64, &group, &owner, &n) == 3 &&
-		    group == nflog->group && owner == portid)
-			return n;
-	return UINT64_MAX;
-}
-
-bool nflog_is_drained(const struct nflog *nflog)
-{
-	struct pollfd fd = { .fd = nflog_fd(nflog), .events = POLLIN };
-
-	return poll(&fd, 1, 0) == 0;
-}
-
 /* ------------------------------------------------------------------ reading */
 
 int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,

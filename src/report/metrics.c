@@ -41,28 +41,26 @@ static void put_draining(const struct metrics_counts *m, struct buf *b)
 static void put_denied(const struct metrics_counts *m, const struct metrics_state *state,
 		       struct buf *b)
 {
-	struct metrics_family events =
-		metrics_family(b, "denied_events_total", "counter",
-			       "Packets that rules have refused since the daemon's start and "
-			       "`denied` tells of, by network.");
-	struct metrics_family suppressed =
-		metrics_family(b, "denied_suppressed_total", "counter",
-			       "Those that it does not tell of: there were too many at once.");
+	struct metrics_family packets = metrics_family(
+		b, "denied_packets_total", "counter",
+		"Packets that rules have refused, or would have in audit mode, by network; they "
+		"count on when rules are rewritten.");
 
 	if (!state->denied)
 		return;
 	for (size_t i = 0; i < m->n_networks; i++) {
-		metrics_family_label(&events, "network", m->networks[i].name);
-		metrics_family_value(&events, m->networks[i].denied.told);
+		if (!m->networks[i].tallied)
+			continue;
+		metrics_family_label(&packets, "network", m->networks[i].name);
+		metrics_family_value(&packets, m->networks[i].denied);
 	}
-	for (size_t i = 0; i < m->n_networks; i++) {
-		metrics_family_label(&suppressed, "network", m->networks[i].name);
-		metrics_family_value(&suppressed, m->networks[i].denied.suppressed);
-	}
-	metrics_family_counter(
-		b, "denied_lost_total",
-		"Those of the latter, of all networks, that the daemon was too slow for.",
-		state->denied_lost);
+	metrics_family_counter(b, "denied_events_total",
+			       "Those of all networks that `denied` has had since the daemon's "
+			       "start; the kernel limits them.",
+			       state->denied_events);
+	metrics_family_counter(b, "denied_lost_total",
+			       "Those that the kernel sent and the daemon was too slow for.",
+			       state->denied_lost);
 }
 
 static void put_rules(struct metrics_family *family, const struct metrics_counts *m, bool bytes)

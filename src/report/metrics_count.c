@@ -7,6 +7,7 @@
 
 #include "dockside/base/arena.h"
 #include "dockside/base/util.h"
+#include "dockside/report/denied.h"
 
 static void add_traffic(struct traffic *traffic, const struct actual_rule *rule)
 {
@@ -136,9 +137,8 @@ static void collect_nat(struct metrics_counts *m, const char *network,
 }
 
 static struct metrics_network *collect_network(struct metrics_counts *m, const struct plan *plan,
-					       const struct actual *actual,
-					       const struct denied_counts *denied,
-					       const char *network, const char *bridge)
+					       const struct actual *actual, const char *network,
+					       const char *bridge)
 {
 	const struct actual_set *have_maps[N_FAMILIES];
 	const struct plan_set *maps[N_FAMILIES];
@@ -149,8 +149,7 @@ static struct metrics_network *collect_network(struct metrics_counts *m, const s
 		.name = network,
 		.traffic = network_count(plan, actual, bridge),
 	};
-	if (denied)
-		item->denied = denied_counts_sum(denied, bridge);
+	item->tallied = denied_packets(actual, bridge, &item->denied);
 	m->n_networks += item->traffic.known;
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
 		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
@@ -181,10 +180,10 @@ void metrics_count(const struct policy *policy, const struct plan *plan,
 
 	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&m, plan, actual, state->denied, policy->networks[i].name,
+		collect_network(&m, plan, actual, policy->networks[i].name,
 				policy->networks[i].bridge);
 	for (size_t i = 0; i < state->n_draining; i++)
-		collect_network(&m, plan, actual, state->denied, state->draining[i].name,
+		collect_network(&m, plan, actual, state->draining[i].name,
 				state->draining[i].bridge)
 			->draining = true;
 	*ret_counts = m;

@@ -9,7 +9,8 @@ struct metrics_network {
 	const char *name;
 	bool draining;
 	struct network_traffic traffic;
-	struct denied_sum denied;
+	bool tallied;
+	uint64_t denied; /* packets, if tallied */
 };
 
 /* One rule of the kernel, or several of one entry of the configuration. */

@@ -329,6 +329,9 @@ static void test_lookups(void **state)
 	const struct metrics_state numbers = {
 		.version = "1",
 		.judged = judged,
+		.denied = true,
+		.denied_events = 5,
+		.denied_lost = 6,
 		.loop = &loop,
 		.lookups = { .listening = true, .n = 3, .replies = 17, .malformed = 2 },
 	};
@@ -339,6 +342,8 @@ static void test_lookups(void **state)
 	open_world(&w, NETWORK, FIREWALL);
 	metrics_write(&w.running->policy, &w.running->plan, &w.d.counters, &w.d.enforcer.names,
 		      &numbers, &text);
+	assert_line(&text, "dsfw_nft_denied_events_total 5");
+	assert_line(&text, "dsfw_nft_denied_lost_total 6");
 	assert_line(&text, "dsfw_nft_lookup_addresses 3");
 	assert_line(&text, "dsfw_nft_lookup_replies_total{result=\"read\"} 17");
 	assert_line(&text, "dsfw_nft_lookup_replies_total{result=\"malformed\"} 2");

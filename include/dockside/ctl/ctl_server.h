@@ -40,15 +40,9 @@
  *  "next": 17,                             seq of the last event that was looked at
  *  "more": false,                          there are later ones already
  *  "missed": 0,                            events after "after" that are no longer in memory
- *  "lost": 0,                              packets that the kernel would have told of, and the daemon had
- *                                          fallen behind so far that it could not: known with the next one
- *  "counts": [                             since the daemon's start; those that are not all zero
- *      {"network": "ds-prod",
- *       "kind": "OUT",                     or "ING", between containers; "HOST", to the host itself;
- *                                         "SRC", a source that is not of the bridge
- *       "packets": 100,                    refused by rules, as the kernel counts
- *       "events": 90,                      told of
- *       "suppressed": 10}]}                the others: not told of by the kernel's limit, or lost
+ *  "packets": {"ds-prod": 100}}            all that the network's rules have refused, or would have in audit mode,
+ *                                          as the kernel counts: there are events of some of them; absent where
+ *                                          it is 0
  *
  * status:
  * {"status": "ok",
@@ -77,8 +71,6 @@
  *      "mode": "enforce",                  or "audit": nothing is refused
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
- *      "events": 90, "suppressed": 10,     since the daemon's start: what was refused and is told of by
- *                                          `denied`, and what is not; absent with --log-group none
  *      "docker": "present",                or "absent", "differs", "unknown"
  *      "containers": 2,                    attached, the dockside container among them; null: unknown
  *      "docker_message": "…"}},            what differs (as the dockside container's MAC address), or why it

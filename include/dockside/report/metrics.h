@@ -8,7 +8,6 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/names/names.h"
-#include "dockside/report/denied.h"
 #include "dockside/report/judged.h"
 #include "dockside/table/actual.h"
 
@@ -85,8 +84,8 @@ struct metrics_state {
 	size_t alarms;
 	struct state_of shim_ip, shim_ip6, docker;
 	const struct loop_times *loop;
-	const struct denied_counts *denied; /* NULL: nobody is told */
-	uint64_t denied_lost;
+	bool denied; /* what is refused is recorded */
+	uint64_t denied_events, denied_lost;
 	struct metrics_lookups lookups;
 };
 
