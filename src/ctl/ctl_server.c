@@ -596,8 +596,3 @@ const struct request *ctl_request_get(const struct ctl_request *c)
 {
 	return &c->request;
 }
-
-const struct ucred *ctl_request_peer(const struct ctl_request *c)
-{
-	return &c->peer;
-}

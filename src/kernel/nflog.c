@@ -44,7 +44,6 @@
 
 struct nflog {
 	struct mnl_socket *socket;
-	uint16_t group;
 	uint32_t next; /* number of the packet that is to come: the kernel counts them from 0 */
 	uint64_t lost;
 	alignas(struct nlmsghdr) char datagram[DATAGRAM_SIZE];
@@ -303,7 +302,6 @@ int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
 	nflog->socket = socket;
 	/* Without the privilege it stays small, and losses are noticed. */
 	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	nflog->group = group;
 	r = set_up(nflog, group);
 	if (r < 0) {
 		/* What the kernel says of both. */

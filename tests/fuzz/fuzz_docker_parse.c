@@ -74,7 +74,6 @@ static void try_event(const char *text, size_t len)
 	must(event.action == DOCKER_OTHER || event.id[0]);
 	if (event.id[0])
 		check_id(event.id);
-	check_text(event.name);
 	docker_event_free(&event);
 }
 

@@ -41,8 +41,6 @@ struct fixture {
 	const struct buf *text;	     /* instead of an answer; or NULL */
 	struct ctl_request *pending; /* the last one that was kept */
 	size_t n_requests, n_gone;
-	uid_t uid;
-	pid_t pid;
 	char action[32];
 };
 
@@ -52,8 +50,6 @@ static inline void take_request(struct ctl_request *request, void *data)
 	struct fixture *f = data;
 
 	f->n_requests++;
-	f->uid = ctl_request_peer(request)->uid;
-	f->pid = ctl_request_peer(request)->pid;
 	snprintf(f->action, sizeof(f->action), "%s", request_action_name(r->action));
 	if (f->later)
 		f->pending = request;

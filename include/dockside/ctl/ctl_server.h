@@ -221,9 +221,8 @@ void ctl_set_timeout(struct ctl *ctl, unsigned timeout_ms);
 /* The number of open connections. */
 size_t ctl_connections(const struct ctl *ctl);
 
-/* What was asked, and by whom. Borrowed until the request is answered. */
+/* What was asked. Borrowed until the request is answered. */
 const struct request *ctl_request_get(const struct ctl_request *request);
-const struct ucred *ctl_request_peer(const struct ctl_request *request);
 
 /* Answers with a JSON object as json_out makes it: without line feeds. One that is too long becomes
  * an error. The request is not to be used any more. */
@@ -242,9 +241,6 @@ char *ctl_ok_json(const char *message, const struct diags *diags);
 void ctl_reopen(struct buf *json, struct json_writer *ret_out);
 /* The same answer, and what of the request was ignored. The caller frees it. */
 char *ctl_add_ignored(const char *json, const struct request *request);
-/* For building answers: the list of the diagnostics of a severity, as a member "errors", … */
-void ctl_put_diags(struct json_writer *out, const char *key, const struct diags *diags,
-		   enum severity severity);
 
 /* ---- client ---- */
 
