@@ -225,7 +225,6 @@ static void test_legs_nonsense(void **state)
 		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":[]}}]",
 		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":{\"a\":1}}}]",
 		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":{\"a\":{\"IPAddress\":1}}}}]",
-		"[{\"Id\":\"aa\",\"NetworkSettings\":{\"Networks\":{\"a\":{\"IPAddress\":1}}}}]",
 	};
 
 	(void)state;
