@@ -364,24 +364,31 @@ uint64_t nflog_lost(const struct nflog *nflog)
 
 /* ------------------------------------------------------------------ reading */
 
+struct reading {
+	struct nflog *nflog;
+	nflog_packet_fn on_packet;
+	void *data;
+};
+
+static int on_datagram(void *data, const void *datagram, size_t len)
+{
+	const struct reading *reading = data;
+	struct nflog *nflog = reading->nflog;
+
+	nflog->lost += nflog_gaps(datagram, len, &nflog->next);
+	return nflog_parse(datagram, len, reading->on_packet, reading->data) ? 1 : -EBADMSG;
+}
+
 int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
 	       struct err *err)
 {
-	*ret_lost = false;
-	for (int i = 0; i < READ_MAX; i++) {
-		ssize_t n = mnl_socket_recvfrom(nflog->socket, nflog->datagram,
-						sizeof(nflog->datagram));
+	struct reading reading = { nflog, on_packet, data };
+	int r;
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (n < 0 && errno != ENOBUFS)
-			return err_errno(err, errno, "read what was refused");
-		if (n > 0)
-			nflog->lost += nflog_gaps(nflog->datagram, (size_t)n, &nflog->next);
-		if (n < 0)
-			*ret_lost = true;
-		else if (!nflog_parse(nflog->datagram, (size_t)n, on_packet, data))
-			return err_set(err, EBADMSG, "read what was refused: malformed message");
-	}
-	return 0;
+	*ret_lost = false;
+	r = netlink_read(nflog->socket, nflog->datagram, sizeof(nflog->datagram), READ_MAX,
+			 on_datagram, &reading, ret_lost);
+	if (r == -EBADMSG)
+		return err_set(err, EBADMSG, "read what was refused: malformed message");
+	return r < 0 ? err_errno(err, -r, "read what was refused") : 0;
 }
