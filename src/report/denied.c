@@ -8,6 +8,7 @@
 
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
 
 /* ------------------------------------------------------------------ which rule */
@@ -157,20 +158,15 @@ const char *denied_name(const struct names *names, const char *looked_up, const 
 
 /* ------------------------------------------------------------------ the memory */
 
+static int cmp_network(const void *name, const void *network)
+{
+	return strcmp(name, (*(struct denied_network *const *)network)->name);
+}
+
 /* Where the network is or would be among the sorted ones. */
 static size_t find_network(const struct denied_ring *ring, const char *name)
 {
-	size_t lo = 0, hi = ring->n_networks;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(ring->networks[mid]->name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return sorted_before(&SORTED_ARRAY(ring->networks, ring->n_networks), name, cmp_network);
 }
 
 /* Made at the first use. */
