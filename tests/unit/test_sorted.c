@@ -50,7 +50,9 @@ static void assert_walk(size_t n_left, const struct right *rights, size_t n_righ
 			 !left	  ? '>'
 			 : !right ? '<'
 				  : '=',
-			 left ? *left : right->number);
+			 left	 ? *left
+			 : right ? right->number
+				 : -1);
 		if (left && right)
 			assert_int_equal(*left, right->number);
 	}
