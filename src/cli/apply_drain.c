@@ -11,6 +11,7 @@
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/docker/docker_client.h"
+#include "dockside/docker/docker_wanted.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
@@ -18,6 +19,7 @@ struct query {
 	struct err error;
 	struct docker_networks networks;
 	struct docker_containers containers;
+	size_t restarting;
 };
 
 static void keep_error(struct query *query, const struct err *error)
@@ -58,6 +60,18 @@ static void on_containers(void *data, const struct docker_answer *answer)
 	err_free(&err);
 }
 
+static void on_restarting(void *data, const struct docker_answer *answer)
+{
+	struct query *query = data;
+	struct err err = { 0 };
+
+	if (answer->error.code)
+		keep_error(query, &answer->error);
+	else if (docker_parse_count(answer->body, answer->len, &query->restarting, &err) < 0)
+		keep_error(query, &err);
+	err_free(&err);
+}
+
 static void ask_networks(struct docker *docker, struct query *query)
 {
 	docker_ask_version(docker, on_version, query);
@@ -67,24 +81,42 @@ static void ask_networks(struct docker *docker, struct query *query)
 	docker_wait(docker, &query->error);
 }
 
-/* Whether containers are attached to a bridge's network; says who. */
+static void ask_attached(struct docker *docker, struct query *query, const char *bridge)
+{
+	for (size_t i = 0; query->error.code == 0 && i < query->networks.n; i++) {
+		const char *id = query->networks.items[i].id;
+
+		if (strcmp(query->networks.items[i].bridge, bridge) != 0)
+			continue;
+		docker_inspect(docker, id, on_containers, query);
+		docker_wait(docker, &query->error);
+		docker_list_restarting(docker, id, on_restarting, query);
+		docker_wait(docker, &query->error);
+	}
+}
+
+static void put_names(struct buf *b, const struct query *query)
+{
+	if (query->containers.n == 0)
+		buf_puts(b, "containers restart");
+	for (size_t i = 0; i < query->containers.n; i++)
+		buf_printf(b, "%s%s", i == 0 ? "containers are attached: " : ", ",
+			   query->containers.items[i].name);
+}
+
+/* Whether containers are attached to a bridge's network; says who. Which of them is the dockside container is
+ * not known any more. */
 static bool attached(struct docker *docker, struct query *query, const char *bridge)
 {
 	struct buf who = { 0 };
 	bool any;
 
-	for (size_t i = 0; query->error.code == 0 && i < query->networks.n; i++) {
-		if (strcmp(query->networks.items[i].bridge, bridge) != 0)
-			continue;
-		docker_inspect(docker, query->networks.items[i].id, on_containers, query);
-		docker_wait(docker, &query->error);
-	}
+	ask_attached(docker, query, bridge);
 	if (query->error.code)
 		buf_printf(&who, "whether containers are attached is not known: %s",
 			   query->error.text);
-	for (size_t i = 0; query->error.code == 0 && i < query->containers.n; i++)
-		buf_printf(&who, "%s%s", i == 0 ? "containers are attached: " : ", ",
-			   query->containers.items[i].name);
+	else if (docker_wanted_count_attached(&query->containers, query->restarting, NULL) > 0)
+		put_names(&who, query);
 	any = who.len > 0;
 	if (any)
 		log_warning(
@@ -92,6 +124,7 @@ static bool attached(struct docker *docker, struct query *query, const char *bri
 			bridge, buf_str(&who));
 	docker_containers_free(&query->containers);
 	query->containers = (struct docker_containers){ 0 };
+	query->restarting = 0;
 	buf_free(&who);
 	return any;
 }

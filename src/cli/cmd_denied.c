@@ -19,24 +19,25 @@
 
 #define FOLLOW_MS \
 	500 /* with the tenth of a second that the kernel collects for, all is told within one */
-#define UNRECORDED_MS 10000 /* of an ever-growing number, while following */
+#define PACKETS_MS 10000 /* between two numbers of packets, while following */
 
 /* ------------------------------------------------------------------ printing */
 
 enum { TIME, NETWORK, FROM, TO, PROTOCOL, RULE, N_COLUMNS };
 
-/* Of one chain of a network. */
-struct unrecorded {
-	char *network, *kind;
-	int64_t n, said; /* since the daemon's start; of which so many were told of */
-	uint64_t said_ms;
+/* The packets of a network, events or not. */
+struct packets {
+	char *network;
+	int64_t n;	/* of the last answer */
+	int64_t said;	/* of those so many were said, */
+	uint64_t at_ms; /* then, */
+	int64_t events; /* and since then so many events shown */
 };
 
-/* unrecorded_free() when done. */
-struct unrecorded_list {
-	struct unrecorded *items;
+/* packets_free() when done. */
+struct packets_list {
+	struct packets *items;
 	size_t n, cap;
-	int64_t lost;
 	bool begun;
 };
 
@@ -44,7 +45,7 @@ struct unrecorded_list {
 struct view {
 	bool json;
 	bool titled; /* the titles are written */
-	struct unrecorded_list unrecorded;
+	struct packets_list packets;
 	struct term term;
 	size_t width[N_COLUMNS];
 };
@@ -178,29 +179,25 @@ static void print_titles(struct view *view)
 	view->titled = true;
 }
 
-/* ------------------------------------------------------------------ what is not among the events */
+/* ------------------------------------------------------------------ how many there were in all */
 
-static void unrecorded_free(struct unrecorded_list *list)
+static void packets_free(struct packets_list *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
+	for (size_t i = 0; i < list->n; i++)
 		free(list->items[i].network);
-		free(list->items[i].kind);
-	}
 	free(list->items);
 }
 
-static struct unrecorded *find_unrecorded(struct unrecorded_list *list, const char *network,
-					  const char *kind)
+static struct packets *find_packets(struct packets_list *list, const char *network)
 {
-	struct unrecorded *item;
+	struct packets *item;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->items[i].network, network) == 0 &&
-		    strcmp(list->items[i].kind, kind) == 0)
+		if (strcmp(list->items[i].network, network) == 0)
 			return &list->items[i];
 	list->items = array_grow(list->items, &list->cap, list->n, sizeof(*list->items));
 	item = &list->items[list->n++];
-	*item = (struct unrecorded){ .network = xstrdup(network), .kind = xstrdup(kind) };
+	*item = (struct packets){ .network = xstrdup(network) };
 	return item;
 }
 
@@ -217,73 +214,37 @@ static void put_grouped(struct buf *b, int64_t number)
 	}
 }
 
-/* Where only events are wanted on standard output, beside it. */
-static void say_more(const char *network, const struct buf *text, bool json)
+static void say_packets(struct packets *item)
 {
-	if (json)
-		log_info("%s%s%s", network, network[0] ? ": " : "", text->data);
-	else
-		printf("…%-18s  %-15s  %s\n", "", network, text->data);
-	fflush(stdout);
-}
-
-static void say_unrecorded(struct unrecorded *item, bool begun, bool json)
-{
-	const char *where = strcmp(item->kind, "ING") == 0    ? " between containers"
-			    : strcmp(item->kind, "HOST") == 0 ? " to the host itself"
-			    : strcmp(item->kind, "SRC") == 0  ? " with a forged source"
-							      : "";
 	struct buf b = { 0 };
 
-	put_grouped(&b, item->n - item->said);
-	buf_printf(&b, " more%s were not recorded (limit)%s", where,
-		   begun ? "" : " since the daemon's start");
-	say_more(item->network, &b, json);
+	put_grouped(&b, item->n);
+	printf("…%-18s  %-15s  %s packet%s in all\n", "", item->network, buf_str(&b),
+	       item->n == 1 ? "" : "s");
 	buf_free(&b);
 	item->said = item->n;
-	item->said_ms = unix_ms();
+	item->at_ms = unix_ms();
+	item->events = 0;
 }
 
-static void say_lost(struct unrecorded_list *list, int64_t lost, bool json)
+/* In the end; while following now and then, where the events shown do not say it. What the answer before has counted
+ * has become events by now, if it ever does. */
+static void note_packets(struct packets_list *list, const struct json_node *answer)
 {
-	struct buf b = { 0 };
+	const struct json_node *packets = json_member(answer, "packets", JSON_OBJECT);
 
-	if (lost < list->lost) /* another daemon's */
-		list->lost = 0;
-	if (lost == list->lost)
-		return;
-	put_grouped(&b, lost - list->lost);
-	buf_puts(&b, " of these were lost on the way to the daemon");
-	say_more("", &b, json);
-	buf_free(&b);
-	list->lost = lost;
-}
+	for (size_t i = 0; packets && i < packets->u.children.n; i++) {
+		const char *network = packets->u.children.items[i].key;
+		struct packets *item = find_packets(list, network);
+		int64_t before = item->n;
 
-/* When it comes to an end, that is when there are no more than a moment ago; or now and then. */
-static void note_unrecorded(struct unrecorded_list *list, const struct json_node *answer, bool json)
-{
-	const struct json_node *counts = json_member(answer, "counts", JSON_ARRAY);
-
-	for (size_t i = 0; counts && i < counts->u.children.n; i++) {
-		const struct json_node *count = &counts->u.children.items[i];
-		struct unrecorded *item;
-		int64_t n;
-
-		if (count->kind != JSON_OBJECT)
-			continue;
-		item = find_unrecorded(list, json_text(count, "network", "?"),
-				       json_text(count, "kind", ""));
-		n = ask_denied_number(count, "suppressed");
-		if (n < item->n) /* another daemon's */
-			item->said = 0;
-		if (n > item->said &&
-		    (!list->begun || n == item->n || unix_ms() - item->said_ms >= UNRECORDED_MS)) {
-			item->n = n;
-			say_unrecorded(item, list->begun, json);
-		}
-		item->n = n;
+		item->n = ask_denied_number(packets, network);
+		if (item->n < before) /* the counters have begun anew */
+			item->said = before = 0;
+		if (!list->begun ||
+		    (before - item->said > item->events && unix_ms() - item->at_ms >= PACKETS_MS))
+			say_packets(item);
 	}
-	say_lost(list, ask_denied_number(answer, "lost"), json);
 	list->begun = true;
 }
 
@@ -300,14 +261,18 @@ static void on_answer(void *data, const struct json_node *answer)
 
 static void on_event(void *data, const struct json_node *event)
 {
-	print_event(data, event);
+	struct view *view = data;
+
+	print_event(view, event);
+	find_packets(&view->packets, json_text(event, "network", "?"))->events++;
 }
 
 static void on_end(void *data, const struct json_node *answer)
 {
 	struct view *view = data;
 
-	note_unrecorded(&view->unrecorded, answer, view->json);
+	if (!view->json)
+		note_packets(&view->packets, answer);
 }
 
 static const struct denied_taker viewer = { on_answer, on_event, on_end };
@@ -355,7 +320,7 @@ static int denied(const struct call *call)
 		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_MS * 1000000l }, NULL);
 		r = ask_denied(&q, &viewer, &view);
 	}
-	unrecorded_free(&view.unrecorded);
+	packets_free(&view.packets);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

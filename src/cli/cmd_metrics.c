@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* metrics: asks the daemon for as many answers as it takes. */
+/* metrics: writes what the daemon answers as it comes; a file is replaced once all of it is there. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,95 +15,54 @@
 #include "term.h"
 
 #define TIMEOUT_MS 10000
-#define TRIES 5 /* the policy may change between two answers */
 
-/* What the answers so far have said. */
 struct gathered {
-	struct buf text;
-	char *of; /* the version of the lines */
-	int64_t next;
-	bool more;
+	const char *output; /* NULL: standard output */
+	struct buf text;    /* that is not written yet */
+	size_t len;	    /* of all of it */
 };
 
-static void forget(struct gathered *g)
+static int take(void *data, const char *text, size_t len, struct err *err)
 {
-	buf_free(&g->text);
-	free(g->of);
-	*g = (struct gathered){ 0 };
-}
+	struct gathered *g = data;
+	int r = 0;
 
-static int not_ours(struct err *err)
-{
-	return err_set(err, EPROTO,
-		       "what answers at the socket is no dsfw-nft daemon that can tell");
-}
-
-static int read_lines(const struct json_node *lines, struct buf *text, struct err *err)
-{
-	for (size_t i = 0; i < lines->u.children.n; i++) {
-		const struct json_node *line = &lines->u.children.items[i];
-
-		if (line->kind != JSON_STRING)
-			return not_ours(err);
-		buf_puts(text, line->u.string.s);
-		buf_putc(text, '\n');
-	}
-	return 0;
-}
-
-/* -EAGAIN: the lines are of another policy than those before. */
-static int read_answer(const struct json_node *answer, struct gathered *g, struct err *err)
-{
-	const struct json_node *message = json_member(answer, "message", JSON_STRING);
-	const struct json_node *lines = json_member(answer, "metrics", JSON_ARRAY);
-	const struct json_node *of = json_member(answer, "of", JSON_STRING);
-	const struct json_node *next = json_member(answer, "next", JSON_INT);
-
-	if (!lines && message)
-		return err_set(err, EIO, "%s", message->u.string.s);
-	if (!lines || !of || (next && next->u.integer <= g->next))
-		return not_ours(err);
-	if (g->of && strcmp(g->of, of->u.string.s) != 0)
-		return err_set(err, EAGAIN, "the policy keeps changing");
-	if (!g->of)
-		g->of = xstrdup(of->u.string.s);
-	g->more = next != NULL;
-	if (next)
-		g->next = next->u.integer;
-	return read_lines(lines, &g->text, err);
-}
-
-static int ask(const char *path, struct gathered *g, struct err *err)
-{
-	cleanup(cleanup_free) char *request =
-		xasprintf("{\"action\":\"metrics\",\"from\":%" PRId64 "}", g->next);
-	cleanup(json_tree_free) struct json_tree tree = { 0 };
-	struct diags diags = { 0 };
-	struct src src = { 0 };
-	int r = ctl_call(path, request, TIMEOUT_MS, &src.text, err);
-
-	if (r < 0)
-		return r;
-	src.len = strlen(src.text);
-	if (json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT)
-		r = read_answer(tree.root, g, err);
-	else
-		r = not_ours(err);
-	diags_free(&diags);
-	src_free(&src);
+	buf_add(&g->text, text, len);
+	g->len += len;
+	if (g->output)
+		return 0;
+	term_progress_end();
+	r = output_text(g->output, &g->text, err);
+	buf_reset(&g->text);
 	return r;
 }
 
-static int gather(const char *path, struct gathered *g, struct err *err)
+/* The line before the text says how long that is. */
+static int check_answer(const struct json_node *answer, size_t len, struct err *err)
 {
-	int r = -EAGAIN;
+	const struct json_node *message = json_member(answer, "message", JSON_STRING);
+	const struct json_node *length = json_member(answer, "length", JSON_INT);
 
-	for (int i = 0; r == -EAGAIN && i < TRIES; i++) {
-		forget(g);
-		do {
-			r = ask(path, g, err);
-		} while (r >= 0 && g->more);
-	}
+	if (!length && message)
+		return err_set(err, EIO, "%s", message->u.string.s);
+	if (!length)
+		return err_set(err, EPROTO,
+			       "what answers at the socket is no dsfw-nft daemon that can tell");
+	if (length->u.integer != (int64_t)len)
+		return err_set(err, ECONNRESET, "the daemon hung up in the middle of its answer");
+	return 0;
+}
+
+static int check_line(char *line, size_t len, struct err *err)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct src src = { .text = line, .len = strlen(line) };
+	struct diags diags = { 0 };
+	int r;
+
+	json_parse(&src, &tree, &diags);
+	r = check_answer(tree.root && tree.root->kind == JSON_OBJECT ? tree.root : NULL, len, err);
+	diags_free(&diags);
 	return r;
 }
 
@@ -116,18 +74,22 @@ struct metrics_options {
 static int metrics(const struct call *call)
 {
 	const struct metrics_options *options = call->options;
-	struct gathered gathered = { 0 };
+	struct gathered gathered = { .output = options->output };
+	cleanup(cleanup_free) char *line = NULL;
 	struct err err = { 0 };
 	int r;
 
 	term_progress("waiting for the daemon");
-	r = gather(options->socket, &gathered, &err);
+	r = ctl_call_text(options->socket, "{\"action\":\"metrics\"}", TIMEOUT_MS, take, &gathered,
+			  &line, &err);
 	term_progress_end();
 	if (r >= 0)
+		r = check_line(line, gathered.len, &err);
+	if (r >= 0 && options->output)
 		r = output_text(options->output, &gathered.text, &err);
 	if (r < 0)
 		log_error("metrics: %s", err.text);
-	forget(&gathered);
+	buf_free(&gathered.text);
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -125,12 +125,12 @@ static void print_reason(const struct json_node *network, FILE *out)
 
 static void print_networks(const struct json_node *answer, const struct term *term, FILE *out)
 {
-	static const char *const titles[] = { "NETWORK", "STATE",      "RULES",	 "PASSED",
-					      "REFUSED", "SUPPRESSED", "DOCKER", "CONTAINERS" };
-	static const char *const numbers[] = { "rules", "passed", "refused", "suppressed" };
+	static const char *const titles[] = { "NETWORK", "STATE",  "RULES",	"PASSED",
+					      "REFUSED", "DOCKER", "CONTAINERS" };
+	static const char *const numbers[] = { "rules", "passed", "refused" };
 	const struct json_node *networks = json_member(answer, "network_details", JSON_OBJECT);
 	struct term_table table = { .columns = ARRAY_SIZE(titles),
-				    .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 };
+				    .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
 
 	add_titles(&table, titles, ARRAY_SIZE(titles));
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {

@@ -17,8 +17,14 @@
 struct call {
 	const char *path;
 	int fd;
+	unsigned timeout_ms;
 	uint64_t deadline_ms;
 };
+
+static void start_time(struct call *call)
+{
+	call->deadline_ms = monotonic_ms() + call->timeout_ms;
+}
 
 /* Milliseconds until the deadline, 0 if it is over. */
 static int left_ms(const struct call *call)
@@ -105,56 +111,92 @@ static int send_request(const struct call *call, const char *request, size_t len
 	return 0;
 }
 
-/* Until the line feed, or the end. */
-static int read_answer(const struct call *call, struct buf *answer, struct err *err)
+/* Some of what the daemon sends. *ret_n is 0 at the end. */
+static int receive(const struct call *call, char *chunk, size_t size, size_t *ret_n,
+		   struct err *err)
 {
-	char chunk[CHUNK];
-
 	for (;;) {
-		ssize_t n = recv(call->fd, chunk, sizeof(chunk), 0);
+		ssize_t n = recv(call->fd, chunk, size, 0);
 		int r = 0;
 
-		if (n > 0) {
-			const char *end = memchr(chunk, '\n', (size_t)n);
-
-			buf_add(answer, chunk, end ? (size_t)(end - chunk) : (size_t)n);
-			if (answer->len > REQUEST_MAX)
-				return err_set(err, EMSGSIZE, "the answer from %s is too long",
-					       call->path);
-			if (end)
-				return 0;
-		} else if (n == 0 || errno == ECONNRESET) {
-			return answer->len ? 0
-					   : err_set(err, ECONNRESET,
-						     "the daemon at %s hung up without an answer",
-						     call->path);
-		} else if (errno == EAGAIN) {
-			r = wait_for(call, POLLIN, err);
-		} else if (errno != EINTR) {
-			r = err_errno(err, errno, "receive from %s", call->path);
+		if (n >= 0 || errno == ECONNRESET) {
+			*ret_n = n > 0 ? (size_t)n : 0;
+			return 0;
 		}
+		if (errno == EAGAIN)
+			r = wait_for(call, POLLIN, err);
+		else if (errno != EINTR)
+			r = err_errno(err, errno, "receive from %s", call->path);
 		if (r < 0)
 			return r;
 	}
 }
 
-int ctl_call(const char *path, const char *request, unsigned timeout_ms, char **ret_answer,
-	     struct err *err)
+/* Until the line feed, or the end; then the text, if anybody takes it. */
+static int read_answer(struct call *call, struct buf *answer,
+		       int (*take)(void *data, const char *text, size_t len, struct err *err),
+		       void *data, struct err *err)
 {
-	struct call call = { .path = path, .fd = -1, .deadline_ms = monotonic_ms() + timeout_ms };
+	bool whole = false; /* the line */
+	char chunk[CHUNK];
+
+	for (;;) {
+		const char *text = chunk;
+		size_t n;
+		int r = receive(call, chunk, sizeof(chunk), &n, err);
+
+		if (r < 0)
+			return r;
+		if (n == 0 && answer->len == 0)
+			return err_set(err, ECONNRESET,
+				       "the daemon at %s hung up without an answer", call->path);
+		if (n == 0)
+			return 0;
+		if (!whole) {
+			const char *feed = memchr(chunk, '\n', n);
+
+			whole = feed != NULL;
+			text = feed ? feed + 1 : chunk + n;
+			buf_add(answer, chunk, (size_t)((feed ? feed : text) - chunk));
+		}
+		if (answer->len > REQUEST_MAX)
+			return err_set(err, EMSGSIZE, "the answer from %s is too long", call->path);
+		if (whole && !take)
+			return 0;
+		n -= (size_t)(text - chunk);
+		r = n > 0 ? take(data, text, n, err) : 0;
+		if (r < 0)
+			return r;
+		if (whole)
+			start_time(call);
+	}
+}
+
+int ctl_call_text(const char *path, const char *request, unsigned timeout_ms,
+		  int (*take)(void *data, const char *text, size_t len, struct err *err),
+		  void *data, char **ret_answer, struct err *err)
+{
+	struct call call = { .path = path, .fd = -1, .timeout_ms = timeout_ms };
 	cleanup(cleanup_free) char *line = xasprintf("%s\n", request);
 	struct buf answer = { 0 };
 	int r;
 
+	start_time(&call);
 	r = open_connection(&call, err);
 	if (r >= 0)
 		r = send_request(&call, line, strlen(line), err);
 	if (r >= 0)
-		r = read_answer(&call, &answer, err);
+		r = read_answer(&call, &answer, take, data, err);
 	if (call.fd >= 0)
 		close(call.fd);
 	if (r >= 0)
 		*ret_answer = buf_steal(&answer);
 	buf_free(&answer);
 	return r;
+}
+
+int ctl_call(const char *path, const char *request, unsigned timeout_ms, char **ret_answer,
+	     struct err *err)
+{
+	return ctl_call_text(path, request, timeout_ms, NULL, NULL, ret_answer, err);
 }

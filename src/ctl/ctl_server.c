@@ -49,8 +49,9 @@ struct ctl_request {
 	size_t discarded;
 	bool unfinished; /* the client is still sending */
 	struct request request;
-	char *out;
-	size_t out_len, sent;
+	struct buf out;
+	size_t sent;
+	bool is_text; /* it counts for ctl->texts */
 };
 
 struct ctl {
@@ -65,6 +66,7 @@ struct ctl {
 	struct ctl_request *slots[CTL_CONNECTIONS_MAX];
 	size_t n;
 	uint64_t serial;
+	size_t texts; /* bytes that wait for users other than root */
 	unsigned timeout_ms;
 	bool full; /* and said so */
 };
@@ -79,13 +81,14 @@ static void request_close(struct ctl_request *c)
 		ctl->handler->gone(c, ctl->data);
 	ctl->slots[c->slot] = NULL;
 	ctl->n--;
+	ctl->texts -= c->is_text ? c->out.len : 0;
 	ctl->full = false;
 	sd_event_source_disable_unref(c->io);
 	sd_event_source_disable_unref(c->timer);
 	close(c->fd);
 	request_free(&c->request);
 	buf_free(&c->in);
-	free(c->out);
+	buf_free(&c->out);
 	free(c);
 }
 
@@ -111,15 +114,17 @@ static bool start_timer(struct ctl_request *c)
 	       sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) >= 0;
 }
 
-static void store_answer(struct ctl_request *c, const char *json)
+static void store_answer(struct ctl_request *c, const char *json, const struct buf *text)
 {
 	assert(c->state == STATE_PENDING || c->state == STATE_READING); /* once */
 	cleanup(cleanup_free) char *more =
 		c->request.n_ignored > 0 ? ctl_add_ignored(json, &c->request) : NULL;
 
 	/* The answer is worth more than the note. */
-	c->out = xasprintf("%s\n", more && strlen(more) < REQUEST_MAX ? more : json);
-	c->out_len = strlen(c->out);
+	buf_puts(&c->out, more && strlen(more) < REQUEST_MAX ? more : json);
+	buf_putc(&c->out, '\n');
+	if (text)
+		buf_add(&c->out, text->data, text->len);
 	c->state = STATE_WRITING;
 	buf_free(&c->in);
 	/* Should this fail, the client waits until it gives up or the socket closes. */
@@ -130,9 +135,23 @@ static void store_answer(struct ctl_request *c, const char *json)
 void ctl_answer(struct ctl_request *c, const char *json)
 {
 	if (strlen(json) < REQUEST_MAX)
-		store_answer(c, json);
+		store_answer(c, json, NULL);
 	else
 		ctl_answer_error(c, "the answer is longer than an answer may be", NULL);
+}
+
+void ctl_answer_text(struct ctl_request *c, const struct buf *text)
+{
+	cleanup(cleanup_free) char *json =
+		xasprintf("{\"status\":\"ok\",\"length\":%zu}", text->len);
+
+	if (c->peer.uid != 0 && c->ctl->texts + text->len > CTL_TEXTS_MAX) {
+		ctl_answer_error(c, "too many long answers wait to be read: try again later", NULL);
+		return;
+	}
+	store_answer(c, json, text);
+	c->is_text = c->peer.uid != 0;
+	c->ctl->texts += c->is_text ? c->out.len : 0;
 }
 
 void ctl_answer_ok(struct ctl_request *request, const char *message)
@@ -146,13 +165,19 @@ void ctl_answer_error(struct ctl_request *c, const char *message, const struct d
 {
 	cleanup(cleanup_free) char *json = ctl_error_json(message, diags);
 
-	store_answer(c, json);
+	store_answer(c, json, NULL);
+}
+
+static ssize_t send_some(const struct ctl_request *c)
+{
+	return send(c->fd, c->out.data + c->sent, c->out.len - c->sent,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void write_answer(struct ctl_request *c)
 {
-	ssize_t n =
-		send(c->fd, c->out + c->sent, c->out_len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	size_t before = c->sent / REQUEST_MAX;
+	ssize_t n = send_some(c);
 
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -160,8 +185,11 @@ static void write_answer(struct ctl_request *c)
 		return;
 	}
 	c->sent += (size_t)n;
-	if (c->sent < c->out_len)
+	if (c->sent < c->out.len) {
+		if (c->sent / REQUEST_MAX > before && !start_timer(c))
+			request_close(c);
 		return;
+	}
 	if (!c->unfinished) {
 		drain_some(c->fd);
 		request_close(c);
@@ -537,8 +565,7 @@ void ctl_close(struct ctl *ctl)
 		if (!c)
 			continue;
 		if (c->state == STATE_WRITING) {
-			send(c->fd, c->out + c->sent, c->out_len - c->sent,
-			     MSG_NOSIGNAL | MSG_DONTWAIT);
+			send_some(c);
 			drain_some(c->fd);
 		}
 		request_close(c);
@@ -568,9 +595,4 @@ size_t ctl_connections(const struct ctl *ctl)
 const struct request *ctl_request_get(const struct ctl_request *c)
 {
 	return &c->request;
-}
-
-const struct ucred *ctl_request_peer(const struct ctl_request *c)
-{
-	return &c->peer;
 }

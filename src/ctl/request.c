@@ -65,11 +65,6 @@ static const struct field set_ipset_fields[] = {
 	      KIND(JSON_ARRAY), true),
 };
 
-static const struct field metrics_fields[] = {
-	FIELD_ACTION,
-	FIELD("from", "the number of a line", KIND(JSON_INT), false),
-};
-
 static const struct field remove_ipset_fields[] = { FIELD_ACTION, FIELD_IPSET_NAME };
 
 static const struct field explain_fields[] = {
@@ -118,7 +113,7 @@ static const struct action_info {
 	[REQUEST_REMOVE_IPSET] = ACTION("remove-ipset", ROOT_ONLY, remove_ipset_fields),
 	[REQUEST_RECONCILE] = ACTION("reconcile", ROOT_ONLY, plain_fields),
 	[REQUEST_EXPLAIN] = ACTION("explain", ROOT_ONLY, explain_fields),
-	[REQUEST_METRICS] = ACTION("metrics", ANYBODY, metrics_fields),
+	[REQUEST_METRICS] = ACTION("metrics", ANYBODY, plain_fields),
 	[REQUEST_DENIED] = ACTION("denied", ROOT_ONLY, denied_fields),
 };
 static_assert(ARRAY_SIZE(actions) == REQUEST_DENIED + 1, "every action has its entry");

@@ -207,8 +207,6 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 		return r;
 	}
 	daemon_status_forget(d);
-	if (result.n_objects > 0)
-		daemon_denied_count(d);
 	d->n_policies++;
 	if (result.changed)
 		log_info("changed %zu chains, %zu sets, %zu elements%s", result.n_chains,

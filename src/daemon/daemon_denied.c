@@ -11,11 +11,9 @@
  * container was told is known before it connects there. These names are hearsay, see dns_reply.h; events
  * show them, and nothing else is made of them.
  *
- * What the limits in the kernel suppress is counted all the same, by named counters that stay when rules
- * are rewritten. They are read when somebody asks; and before another policy is enforced, if something was
- * refused since they were read.
+ * What the limits in the kernel keep from being an event is counted all the same, by named counters that stay
+ * when rules are rewritten. They are read when somebody asks.
  */
-#include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
@@ -45,7 +43,6 @@
 #define RULES_CACHED 256
 #define ANSWER_MAX (900u << 10) /* bytes of events: what surrounds them fits in an answer, too */
 #define LOSS_TOLD_MS 60000	/* one line a minute */
-#define DRAIN_TRIES 16
 
 /* What there is to say about a prefix. */
 struct denied_rule {
@@ -64,12 +61,9 @@ struct daemon_denied {
 	struct buf lines; /* for the file */
 	bool file_failed; /* and it was said */
 	bool torn;	  /* only the beginning of its last line was written */
-	bool begun;	  /* the counters' beginnings are known */
-	bool uncounted;	  /* there were events since the counters were read */
 	uint64_t lost;	  /* before nflog was opened again */
 	uint64_t loss_until_ms;
 	struct denied_ring ring;
-	struct denied_counts counts;
 	struct lookups lookups;
 	uint64_t replies[2]; /* of DNS: those that make no sense, and the others */
 	struct denied_rule rules[RULES_CACHED];
@@ -243,8 +237,6 @@ static void on_refused(struct daemon *d, const struct nflog_packet *packet,
 
 	event.name = denied_name(&d->enforcer.names, looked_up, &packet->dst, &event.looked_up);
 	json = denied_ring_add(&k->ring, &event);
-	denied_count_of(&k->counts, event.bridge, event.kind)->told++;
-	k->uncounted = true;
 	if (k->fd >= 0) {
 		buf_puts(&k->lines, json);
 		buf_putc(&k->lines, '\n');
@@ -311,91 +303,13 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ counters */
-
-/* One that is gone begins anew when it comes back. */
-static void count_chain(struct daemon *d, const struct actual *actual, const char *bridge,
-			const char *kind)
-{
-	struct denied_count *count = denied_count_of(&d->denied->counts, bridge, kind);
-	struct arena arena = { 0 };
-	const struct actual_object *tally =
-		actual_find_object(actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kind));
-
-	arena_free(&arena);
-	denied_count_update(count, tally ? tally->packets : 0, daemon_now_ms(d));
-}
-
-static void count_all(struct daemon *d, const struct actual *actual)
-{
-	const struct denied_counts *counts = &d->denied->counts;
-
-	for (size_t i = 0; i < actual->n_objects; i++) {
-		char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
-
-		/* Others than are known by now. */
-		if (actual->objects[i].kind == OBJECT_COUNTER &&
-		    denied_tally_parse(actual->objects[i].name, bridge, kind))
-			denied_count_of(&d->denied->counts, bridge, kind);
-	}
-	for (size_t i = 0; i < counts->n; i++)
-		count_chain(d, actual, counts->items[i].bridge, counts->items[i].kind);
-}
-
-/* First the counters, then what they have counted that was told of: so it cannot be less than was told. */
-void daemon_denied_count(struct daemon *d)
-{
-	struct daemon_denied *k = d->denied;
-	uint64_t collected = 0;
-	struct actual actual;
-
-	if (!k || !d->enforcer.running || nft_read_objects(d->enforcer.reader, &actual, NULL) < 0)
-		return;
-	count_all(d, &actual);
-	actual_free(&actual);
-	if (k->nflog) {
-		collected = nflog_collected(k->nflog);
-		for (int i = 0; k->nflog && !nflog_is_drained(k->nflog) && i < DRAIN_TRIES; i++)
-			read_packets(d);
-		if (k->nflog && !nflog_is_drained(k->nflog))
-			return; /* next time */
-	}
-	for (size_t i = 0; i < k->counts.n; i++)
-		denied_count_settle(&k->counts.items[i], collected);
-	k->uncounted = false;
-}
-
-/* What was counted before we listened. */
-static void begin_counts(struct daemon *d)
-{
-	struct daemon_denied *k = d->denied;
-	struct actual actual;
-
-	if (k->begun || nft_read_objects(d->enforcer.reader, &actual, NULL) < 0)
-		return;
-	k->begun = true;
-	for (size_t i = 0; i < actual.n_objects; i++) {
-		const struct actual_object *object = &actual.objects[i];
-		char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
-
-		if (object->kind == OBJECT_COUNTER &&
-		    denied_tally_parse(object->name, bridge, kind))
-			denied_count_begin(denied_count_of(&k->counts, bridge, kind),
-					   object->packets);
-	}
-	actual_free(&actual);
-}
+/* ------------------------------------------------------------------ another policy */
 
 void daemon_denied_before(struct daemon *d)
 {
-	if (!d->denied || !d->enforcer.running)
-		return;
 	/* What is here is of the rules that go; what the kernel still collects comes as of older ones. */
-	if (d->denied->nflog)
+	if (d->denied && d->denied->nflog && d->enforcer.running)
 		read_packets(d);
-	/* Nor do the counters of a network that goes stay. */
-	if (d->denied->uncounted)
-		daemon_denied_count(d);
 }
 
 void daemon_denied_enforced(struct daemon *d)
@@ -404,9 +318,9 @@ void daemon_denied_enforced(struct daemon *d)
 		forget_rules(d->denied);
 }
 
-const struct denied_counts *daemon_denied_counts(const struct daemon *d)
+uint64_t daemon_denied_events(const struct daemon *d)
 {
-	return d->denied ? &d->denied->counts : NULL;
+	return d->denied ? d->denied->ring.n_added : 0;
 }
 
 uint64_t daemon_denied_lost(const struct daemon *d)
@@ -414,18 +328,6 @@ uint64_t daemon_denied_lost(const struct daemon *d)
 	const struct daemon_denied *k = d->denied;
 
 	return !k ? 0 : k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
-}
-
-static void put_count(struct json_writer *out, const struct daemon *d,
-		      const struct denied_count *count)
-{
-	json_write_open(out, NULL, '{');
-	json_write_string(out, "network", network_of(d, count->bridge));
-	json_write_string(out, "kind", count->kind);
-	json_write_int(out, "packets", (int64_t)(count->told + count->suppressed));
-	json_write_int(out, "events", (int64_t)count->told);
-	json_write_int(out, "suppressed", (int64_t)count->suppressed);
-	json_write_close(out, '}');
 }
 
 /* ------------------------------------------------------------------ the answer */
@@ -454,23 +356,35 @@ static void put_network(struct json_writer *out, const struct policy *policy, co
 	json_write_string(out, "network", network ? network->name : name);
 }
 
-/* Who follows asks all the time: what is nothing is left out. As many as leave room for events. */
-static void put_counts(struct daemon *d, const struct denied_query *query, struct json_writer *out)
+static void put_packets(const struct daemon *d, const struct actual *actual,
+			const struct denied_query *query, const char *bridge,
+			struct json_writer *out)
 {
-	const struct denied_counts *counts = &d->denied->counts;
+	const char *name = network_of(d, bridge);
+	uint64_t packets;
 
-	daemon_denied_count(d);
-	json_write_int(out, "lost", (int64_t)daemon_denied_lost(d));
-	json_write_open(out, "counts", '[');
-	for (size_t i = 0; i < counts->n && out->b->len < ANSWER_MAX / 2; i++) {
-		const struct denied_count *count = &counts->items[i];
+	if ((query->network && strcasecmp(query->network, name) != 0) ||
+	    !denied_packets(actual, bridge, &packets) || packets == 0 ||
+	    out->b->len >= ANSWER_MAX / 2) /* the rest is for events */
+		return;
+	json_write_int(out, name, (int64_t)packets);
+}
 
-		if (count->told + count->suppressed > 0 &&
-		    (!query->network ||
-		     strcasecmp(query->network, network_of(d, count->bridge)) == 0))
-			put_count(out, d, count);
-	}
-	json_write_close(out, ']');
+static void put_all_packets(const struct daemon *d, const struct denied_query *query,
+			    struct json_writer *out)
+{
+	const struct policy *policy = &d->enforcer.running->policy;
+	struct actual actual;
+
+	if (nft_read_objects(d->enforcer.reader, &actual, NULL) < 0)
+		return;
+	json_write_open(out, "packets", '{');
+	for (size_t i = 0; i < policy->n_networks; i++)
+		put_packets(d, &actual, query, policy->networks[i].bridge, out);
+	for (size_t i = 0; i < d->enforcer.n_draining; i++)
+		put_packets(d, &actual, query, d->enforcer.draining[i].bridge, out);
+	json_write_close(out, '}');
+	actual_free(&actual);
 }
 
 void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_writer *out)
@@ -488,7 +402,7 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 	if (query.network)
 		put_network(out, &d->enforcer.running->policy, query.network);
 	if (k)
-		put_counts(d, &query, out);
+		put_all_packets(d, &query, out);
 	query.max = ANSWER_MAX - out->b->len;
 	denied_ring_json(k ? &k->ring : &nothing, &query, out);
 	json_write_close(out, '}');
@@ -530,7 +444,6 @@ static int listen_to_group(struct daemon *d, struct err *err)
 	struct daemon_denied *k = d->denied;
 	int r;
 
-	begin_counts(d);
 	r = nflog_open(d->options->plan.log_group, &k->nflog, err);
 	if (r < 0)
 		return r;
@@ -573,7 +486,6 @@ void daemon_denied_stop(struct daemon *d)
 		close(k->fd);
 	buf_free(&k->lines);
 	denied_ring_free(&k->ring);
-	denied_counts_free(&k->counts);
 	lookups_free(&k->lookups);
 	free(k);
 }

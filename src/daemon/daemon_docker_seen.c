@@ -291,9 +291,8 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 		return ATTACHED_NONE;
 	if (!seen->known)
 		return ATTACHED_UNKNOWN;
-	return seen->restarting > 0 || docker_wanted_count_attached(
-					       &seen->containers,
-					       seen->has_identity ? &seen->identity : NULL) > 0
+	return docker_wanted_count_attached(&seen->containers, seen->restarting,
+					    seen->has_identity ? &seen->identity : NULL) > 0
 		       ? ATTACHED_SOME
 		       : ATTACHED_NONE;
 }

@@ -59,14 +59,12 @@ static void release(struct daemon *d, const char *bridge, const char *why)
 	struct reconcile_result result;
 	struct err err = { 0 };
 
-	daemon_denied_count(d);
 	enforce_drained(&d->enforcer, name);
 	log_info("network with bridge %s %s: its policy goes", name, why);
 	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
 		log_error("%s; trying again", err.text);
 		daemon_repair_soon(d, "a drained network was not removed");
 	}
-	daemon_denied_count(d);
 	err_free(&err);
 }
 

@@ -20,7 +20,6 @@ static void follow_sources(struct daemon *d)
 
 	if (!enforcer_own_differs(&d->enforcer))
 		return;
-	daemon_denied_count(d);
 	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
 		log_error("%s; containers may send as new addresses of this host, trying again",
 			  err.text);
@@ -29,7 +28,6 @@ static void follow_sources(struct daemon *d)
 		log_info("this host has other addresses in managed networks: no container sends as "
 			 "one of these");
 	}
-	daemon_denied_count(d);
 	err_free(&err);
 }
 

@@ -139,8 +139,6 @@ static void repair(struct daemon *d)
 		buf_reset(&d->damage);
 		return;
 	}
-	if (result.n_objects > 0)
-		daemon_denied_count(d);
 	repair_limit_note(&d->repairs, now_ms);
 	d->repair_unix_ms = unix_ms();
 	free(d->last_damage);

@@ -22,12 +22,10 @@ static void answer_status(struct daemon *d, struct ctl_request *request)
 
 static void answer_metrics(struct daemon *d, struct ctl_request *request)
 {
-	const struct json_node *from = request_field(ctl_request_get(request), "from");
 	struct buf b = { 0 };
-	struct json_writer out = { .b = &b };
 
-	daemon_metrics(d, from && from->u.integer > 0 ? (uint64_t)from->u.integer : 0, &out);
-	ctl_answer(request, buf_str(&b));
+	daemon_metrics(d, &b);
+	ctl_answer_text(request, &b);
 	buf_free(&b);
 }
 

@@ -155,19 +155,6 @@ static bool put_ipsets(struct json_writer *out, const struct running *running,
 
 /* ------------------------------------------------------------------ networks */
 
-/* How much of what was refused `denied` knows, and how much more there was. */
-static void put_denied(struct json_writer *out, const struct daemon *d, const char *bridge)
-{
-	const struct denied_counts *counts = daemon_denied_counts(d);
-	struct denied_sum sum;
-
-	if (!counts)
-		return;
-	sum = denied_counts_sum(counts, bridge);
-	json_write_int(out, "events", (int64_t)sum.told);
-	json_write_int(out, "suppressed", (int64_t)sum.suppressed);
-}
-
 static void put_network(struct json_writer *out, struct daemon *d, const struct actual *actual,
 			const struct network *network, const struct judged *judged)
 {
@@ -185,7 +172,6 @@ static void put_network(struct json_writer *out, struct daemon *d, const struct 
 		       (int64_t)(network->n_egress + network->n_nat + network->n_host_rules));
 	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_write_int(out, "refused", (int64_t)traffic.refused.packets);
-	put_denied(out, d, network->bridge);
 	daemon_docker_status_network(d, out, network->bridge, judged);
 	json_write_close(out, '}');
 }
@@ -211,7 +197,6 @@ static void put_draining(struct json_writer *out, struct daemon *d, const struct
 		json_write_int(out, "passed", (int64_t)traffic.passed.packets);
 		json_write_int(out, "refused", (int64_t)traffic.refused.packets);
 	}
-	put_denied(out, d, bridge);
 }
 
 static bool put_networks(struct json_writer *out, struct daemon *d, const struct actual *actual,
@@ -455,16 +440,12 @@ void daemon_status(struct daemon *d, struct json_writer *out)
 {
 	const struct running *running = d->enforcer.running;
 	uint64_t now_ms = daemon_now_ms(d);
-	/* What is refused is counted as of the same moment. */
-	bool fresh = monotonic_ms() >= d->counters_until_ms;
 	/* Without these the rest is as true. */
 	const struct actual *counters = daemon_counters(d);
 	struct judge_result judged;
 	bool truncated;
 
 	daemon_judged_now(d, counters, &judged);
-	if (fresh)
-		daemon_denied_count(d);
 	json_write_open(out, NULL, '{');
 	json_write_string(out, "status", "ok");
 	json_write_bool(out, "ready", !d->settings_error && judged.n_not == 0);

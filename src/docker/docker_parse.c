@@ -331,19 +331,13 @@ static int take_leg(struct docker_legs *legs, const char *container_id, const ch
 		    const char *network, struct json_object *endpoint, struct err *err)
 {
 	cleanup(cleanup_free) char *clean = docker_json_clean_text(network, strlen(network));
-	struct json_object *id = NULL;
 	struct docker_leg *leg;
-	int r;
 
 	if (!json_object_is_type(endpoint, json_type_object))
 		return docker_json_nonsense(err, "an endpoint is not an object");
-	r = docker_json_member(endpoint, "NetworkID", json_type_string, &id, err);
-	if (r < 0)
-		return r;
 	legs->items = array_grow(legs->items, &legs->cap, legs->n, sizeof(*legs->items));
 	leg = &legs->items[legs->n++];
-	*leg = (struct docker_leg){ .network = arena_strdup(&legs->arena, clean),
-				    .network_id = docker_json_text(&legs->arena, id) };
+	*leg = (struct docker_leg){ .network = arena_strdup(&legs->arena, clean) };
 	leg->container.id = container_id;
 	leg->container.name = container;
 	return take_addresses(&leg->container, endpoint, "IPAddress", "GlobalIPv6Address", err);
@@ -436,7 +430,7 @@ static enum docker_action action_of(const char *action)
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err)
 {
 	cleanup(docker_json_put) struct json_object *root = NULL;
-	struct json_object *type, *action, *actor = NULL, *id, *attributes = NULL, *name = NULL;
+	struct json_object *type, *action, *actor = NULL, *id;
 	int r = docker_json_parse(text, len, json_type_object, &root, err);
 
 	if (r >= 0)
@@ -444,7 +438,7 @@ int docker_parse_event(const char *text, size_t len, struct docker_event *ret, s
 	if (r < 0)
 		return r;
 	if (strcmp(json_object_get_string(type), "network") != 0) {
-		*ret = (struct docker_event){ DOCKER_OTHER, xstrdup(""), xstrdup("") };
+		*ret = (struct docker_event){ DOCKER_OTHER, xstrdup("") };
 		return 0;
 	}
 	r = docker_json_needed(root, "Action", &action, err);
@@ -454,22 +448,16 @@ int docker_parse_event(const char *text, size_t len, struct docker_event *ret, s
 		r = docker_json_nonsense(err, "it has no Actor");
 	if (r >= 0)
 		r = docker_json_id(actor, "ID", &id, err);
-	if (r >= 0)
-		r = docker_json_member(actor, "Attributes", json_type_object, &attributes, err);
-	if (r >= 0 && attributes)
-		r = docker_json_member(attributes, "name", json_type_string, &name, err);
 	if (r < 0)
 		return r;
 	ret->action = action_of(json_object_get_string(action));
 	ret->id = xstrdup(json_object_get_string(id));
-	ret->name = name ? docker_json_clean(name) : xstrdup("");
 	return 0;
 }
 
 void docker_event_free(struct docker_event *event)
 {
 	free(event->id);
-	free(event->name);
 	*event = (struct docker_event){ .action = DOCKER_OTHER };
 }
 

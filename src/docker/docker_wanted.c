@@ -249,10 +249,10 @@ char *docker_wanted_other_mac(const struct docker_wanted_identity *id,
 		wanted);
 }
 
-size_t docker_wanted_count_attached(const struct docker_containers *containers,
+size_t docker_wanted_count_attached(const struct docker_containers *containers, size_t restarting,
 				    const struct docker_wanted_identity *identity)
 {
-	size_t n = 0;
+	size_t n = restarting;
 
 	for (size_t i = 0; i < containers->n; i++)
 		n += !identity || identity->policed ||

@@ -14,13 +14,13 @@
  */
 #include "dockside/enforce/enforcer.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
 #include "dockside/table/compile.h"
 
@@ -445,7 +445,7 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 {
 	struct plan_set old = *set;
 	struct vouched vouched = { 0 };
-	size_t i = 0, k = 0;
+	struct sorted_walk walk = { .cmp = elem_cmp };
 
 	collect_vouched(e, set, since_ms, &vouched);
 	set->elems = NULL;
@@ -453,17 +453,14 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 	for (size_t n = 0; n < old.n_elems; n++)
 		*set_add_elem(set, NULL) = old.elems[n];
 	compile_host_elems(&e->running->plan, set, e->stale_s);
-	while (i < set->n_elems || k < old.n_elems) {
-		const struct elem *want = i < set->n_elems ? &set->elems[i] : NULL;
-		const struct elem *had = k < old.n_elems ? &old.elems[k] : NULL;
-		int order = !want ? 1 : !had ? -1 : elem_cmp(want, had);
+	walk.lefts = SORTED_ARRAY(set->elems, set->n_elems);
+	walk.rights = SORTED_ARRAY(old.elems, old.n_elems);
+	while (sorted_walk_next(&walk)) {
+		const struct elem *want = walk.left, *had = walk.right;
 
-		assert(want || had);
-		i += order <= 0;
-		k += order >= 0;
-		if (order > 0)
+		if (!want)
 			add_op(ops, set, SET_OP_ABSENT, had);
-		else if (order < 0 || !same_comment(want, had))
+		else if (!had || !same_comment(want, had))
 			add_op(ops, set, SET_OP_PRESENT, want);
 		else if (want->timeout_ms != 0 && is_vouched(&vouched, set, want))
 			add_op(ops, set, SET_OP_RENEW, want);

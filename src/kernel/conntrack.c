@@ -151,29 +151,28 @@ struct pass {
 	int error;
 };
 
-/* What the kernel could not do of the requests; it has answered all of them by now. */
-static size_t count_failures(struct conntrack *ct, struct conntrack_pass *done)
+struct failures {
+	size_t n, n_failed; /* those that were there are among the former alone */
+};
+
+static int on_failure(void *data, const void *datagram, size_t len)
 {
-	alignas(struct nlmsghdr) char answer[2048];
-	size_t gone = 0;
+	const struct nlmsghdr *nlh = datagram;
+	struct failures *failures = data;
 
-	for (int i = 0; i < FAILURES_READ; i++) {
-		ssize_t n = mnl_socket_recvfrom(ct->requests, answer, sizeof(answer));
-		const struct nlmsghdr *nlh = (const void *)answer;
-
-		if (n < 0 && errno != ENOBUFS && errno != EINTR)
-			break;
-		if (n <= 0 || !message_fits(nlh, (int)n) || nlh->nlmsg_type != NLMSG_ERROR)
-			continue;
-		gone++;
-		done->n_failed += error_code(nlh) != -ENOENT;
+	if (message_fits(nlh, (int)len) && nlh->nlmsg_type == NLMSG_ERROR) {
+		failures->n++;
+		failures->n_failed += error_code(nlh) != -ENOENT;
 	}
-	return gone;
+	return 1;
 }
 
 static int send_batch(struct conntrack *ct, struct conntrack_pass *done)
 {
-	size_t n = ct->n_batch, failed;
+	alignas(struct nlmsghdr) char answer[2048];
+	struct failures failures = { 0 };
+	size_t n = ct->n_batch;
+	bool lost = false; /* then some are taken for ended */
 	ssize_t r;
 
 	if (n == 0)
@@ -182,8 +181,11 @@ static int send_batch(struct conntrack *ct, struct conntrack_pass *done)
 	ct->n_batch = ct->batch_len = 0;
 	if (r < 0)
 		return -errno;
-	failed = count_failures(ct, done);
-	done->n_ended += failed < n ? n - failed : 0;
+	/* What it could not do; it has answered all of them by now. */
+	netlink_read(ct->requests, answer, sizeof(answer), FAILURES_READ, on_failure, &failures,
+		     &lost);
+	done->n_failed += failures.n_failed;
+	done->n_ended += failures.n < n ? n - failures.n : 0;
 	return 0;
 }
 
@@ -256,24 +258,29 @@ int conntrack_begin(struct conntrack *ct, struct err *err)
 	return 0;
 }
 
+static int on_entries(void *data, const void *datagram, size_t len)
+{
+	struct pass *pass = data;
+	int r = conntrack_parse(datagram, len, on_entry, pass);
+
+	pass->done->done = r == 0;
+	return r >= 0 && pass->error < 0 ? pass->error : r;
+}
+
 int conntrack_read(struct conntrack *ct, conntrack_ends_fn ends, void *data,
 		   struct conntrack_pass *done, struct err *err)
 {
 	struct pass pass = { ct, ends, data, done, 0 };
-	int r = 1;
+	bool lost = false;
+	int r;
 
-	for (int i = 0; r > 0 && i < READ_MAX; i++) {
-		ssize_t n = mnl_socket_recvfrom(ct->dump, ct->datagram, sizeof(ct->datagram));
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		r = n < 0 ? -errno : conntrack_parse(ct->datagram, (size_t)n, on_entry, &pass);
-		if (r >= 0 && pass.error < 0)
-			r = pass.error;
-	}
+	done->done = false;
+	r = netlink_read(ct->dump, ct->datagram, sizeof(ct->datagram), READ_MAX, on_entries, &pass,
+			 &lost);
+	if (r >= 0 && lost)
+		r = -ENOBUFS;
 	if (r < 0)
 		return err_errno(err, -r, "read the kernel's connections");
-	done->done = r == 0;
 	r = send_batch(ct, done);
 	return r < 0 ? err_errno(err, -r, "end connections") : 0;
 }

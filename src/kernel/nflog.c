@@ -44,7 +44,6 @@
 
 struct nflog {
 	struct mnl_socket *socket;
-	uint16_t group;
 	uint32_t next; /* number of the packet that is to come: the kernel counts them from 0 */
 	uint64_t lost;
 	alignas(struct nlmsghdr) char datagram[DATAGRAM_SIZE];
@@ -303,7 +302,6 @@ int nflog_open(uint16_t group, struct nflog **ret_nflog, struct err *err)
 	nflog->socket = socket;
 	/* Without the privilege it stays small, and losses are noticed. */
 	(void)setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	nflog->group = group;
 	r = set_up(nflog, group);
 	if (r < 0) {
 		/* The kernel's words for both. */
@@ -364,49 +362,33 @@ uint64_t nflog_lost(const struct nflog *nflog)
 	return nflog->lost;
 }
 
-uint64_t nflog_collected(const struct nflog *nflog)
-{
-	cleanup(cleanup_fclose) FILE *file = fopen("/proc/self/net/netfilter/nfnetlink_log", "re");
-	uint32_t portid = mnl_socket_get_portid(nflog->socket);
-	unsigned group, owner;
-	uint64_t n;
-	char line[128];
-
-	/* group, port, queued, …; nobody else's can have our group and our port. */
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%u %u %" SCNu64, &group, &owner, &n) == 3 &&
-		    group == nflog->group && owner == portid)
-			return n;
-	return UINT64_MAX;
-}
-
-bool nflog_is_drained(const struct nflog *nflog)
-{
-	struct pollfd fd = { .fd = nflog_fd(nflog), .events = POLLIN };
-
-	return poll(&fd, 1, 0) == 0;
-}
-
 /* ------------------------------------------------------------------ reading */
+
+struct reading {
+	struct nflog *nflog;
+	nflog_packet_fn on_packet;
+	void *data;
+};
+
+static int on_datagram(void *data, const void *datagram, size_t len)
+{
+	const struct reading *reading = data;
+	struct nflog *nflog = reading->nflog;
+
+	nflog->lost += nflog_gaps(datagram, len, &nflog->next);
+	return nflog_parse(datagram, len, reading->on_packet, reading->data) ? 1 : -EBADMSG;
+}
 
 int nflog_read(struct nflog *nflog, nflog_packet_fn on_packet, void *data, bool *ret_lost,
 	       struct err *err)
 {
-	*ret_lost = false;
-	for (int i = 0; i < READ_MAX; i++) {
-		ssize_t n = mnl_socket_recvfrom(nflog->socket, nflog->datagram,
-						sizeof(nflog->datagram));
+	struct reading reading = { nflog, on_packet, data };
+	int r;
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (n < 0 && errno != ENOBUFS)
-			return err_errno(err, errno, "read what was refused");
-		if (n > 0)
-			nflog->lost += nflog_gaps(nflog->datagram, (size_t)n, &nflog->next);
-		if (n < 0)
-			*ret_lost = true;
-		else if (!nflog_parse(nflog->datagram, (size_t)n, on_packet, data))
-			return err_set(err, EBADMSG, "read what was refused: malformed message");
-	}
-	return 0;
+	*ret_lost = false;
+	r = netlink_read(nflog->socket, nflog->datagram, sizeof(nflog->datagram), READ_MAX,
+			 on_datagram, &reading, ret_lost);
+	if (r == -EBADMSG)
+		return err_set(err, EBADMSG, "read what was refused: malformed message");
+	return r < 0 ? err_errno(err, -r, "read what was refused") : 0;
 }

@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <limits.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -226,28 +227,14 @@ static void on_answer(const struct reading *reading, const struct nlmsghdr *nlh)
 	}
 }
 
-/* All that are there, which is all that will come. */
-static int read_answers(struct nft_batch *batch, const struct reading *reading)
+static int on_answers(void *data, const void *datagram, size_t len)
 {
-	for (;;) {
-		ssize_t n =
-			mnl_socket_recvfrom(batch->socket, batch->answer, sizeof(batch->answer));
-		const struct nlmsghdr *nlh = (const void *)batch->answer;
-		int left = (int)n;
+	const struct nlmsghdr *nlh = datagram;
 
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != ENOBUFS && errno != ENOSPC)
-			return -errno;
-		if (n < 0) {
-			reading->answers->lost = true; /* yet what is in the queue counts */
-			continue;
-		}
-		for (; left > 0 && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
-			on_answer(reading, nlh);
-	}
+	for (int left = (int)len; left > 0 && mnl_nlmsg_ok(nlh, left);
+	     nlh = mnl_nlmsg_next(nlh, &left))
+		on_answer(data, nlh);
+	return 1;
 }
 
 /* A datagram has to fit the send buffer whole. Where that cannot be had, sending will tell. */
@@ -277,7 +264,9 @@ int nft_batch_send(struct nft_batch *batch, nft_batch_fn on_message, void *data,
 	make_room(batch);
 	if (mnl_socket_sendto(batch->socket, batch->data, batch->len) < 0)
 		return -errno;
-	r = read_answers(batch, &reading);
+	/* All that are there, which is all that will come. */
+	r = netlink_read(batch->socket, batch->answer, sizeof(batch->answer), UINT_MAX, on_answers,
+			 &reading, &answers.lost);
 	if (r < 0)
 		return r;
 	if (answers.error == 0 && (answers.lost || !answers.done))

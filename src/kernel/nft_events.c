@@ -324,22 +324,12 @@ static void on_pending(void *data, const struct nft_transaction *transaction)
 	reading->on_transaction(reading->data, transaction);
 }
 
-/* One datagram. Returns 1, 0 when there is none, or -errno. */
-static int read_one(struct reading *reading)
+static int on_datagram(void *data, const void *datagram, size_t len)
 {
+	struct reading *reading = data;
 	struct nft_events *events = reading->events;
-	ssize_t n;
 
-	n = mnl_socket_recvfrom(events->socket, events->datagram, sizeof(events->datagram));
-	if (n < 0 && errno == EAGAIN)
-		return 0;
-	if (n < 0 && errno == EINTR)
-		return 1;
-	/* ENOSPC: larger than the kernel makes them. */
-	if (n < 0 && errno != ENOBUFS && errno != ENOSPC)
-		return -errno;
-	if (n < 0 ||
-	    !nft_events_parse(&events->pending, events->datagram, (size_t)n, on_pending, reading))
+	if (!nft_events_parse(&events->pending, datagram, len, on_pending, reading))
 		events->lost = true;
 	return 1;
 }
@@ -348,10 +338,9 @@ int nft_events_read(struct nft_events *events, nft_transaction_fn on_transaction
 		    struct nft_events_state *ret_state, struct err *err)
 {
 	struct reading reading = { events, on_transaction, data };
-	int r = 1;
+	int r = netlink_read(events->socket, events->datagram, sizeof(events->datagram), READ_MAX,
+			     on_datagram, &reading, &events->lost);
 
-	for (int i = 0; r > 0 && i < READ_MAX; i++)
-		r = read_one(&reading);
 	if (r < 0)
 		return err_errno(err, -r, "read what happens to nf_tables");
 	*ret_state = (struct nft_events_state){ .lost = events->lost, .more = r > 0 };

@@ -148,7 +148,6 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 		array_grow(chain->rules, &chain->cap_rules, chain->n_rules, sizeof(*chain->rules));
 	rule = &chain->rules[chain->n_rules++];
 	*rule = (struct actual_rule){ 0 };
-	rule->handle = attr_u64(a.at[NFTA_RULE_HANDLE]);
 	rule->hash = hash_rule(&a);
 	rule_counter(&a, rule);
 	return MNL_CB_OK;

@@ -26,6 +26,26 @@ int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err)
 	return 0;
 }
 
+int netlink_read(struct mnl_socket *socket, void *buf, size_t size, unsigned max, netlink_fn fn,
+		 void *data, bool *ret_lost)
+{
+	int r = 1;
+
+	for (unsigned i = 0; r > 0 && i < max; i++) {
+		ssize_t n = mnl_socket_recvfrom(socket, buf, size);
+
+		if (n >= 0)
+			r = fn(data, buf, (size_t)n);
+		else if (errno == EAGAIN)
+			r = 0;
+		else if (errno == ENOBUFS || errno == ENOSPC) /* the latter: larger than buf */
+			*ret_lost = true;
+		else if (errno != EINTR)
+			r = -errno;
+	}
+	return r;
+}
+
 int nft_reader_open(struct nft_reader **ret_reader, struct err *err)
 {
 	struct mnl_socket *socket = NULL;

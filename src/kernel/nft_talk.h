@@ -4,6 +4,8 @@
 #define DOCKSIDE_KERNEL_NFT_TALK_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dockside/base/err.h"
@@ -21,6 +23,16 @@ struct nft_reader {
 
 /* A socket to netfilter, bound; flags: SOCK_NONBLOCK, or 0. Returns 0 or -errno. */
 int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err);
+
+/* A datagram. Returns 1 to go on, 0 to stop, or -errno. */
+typedef int (*netlink_fn)(void *data, const void *datagram, size_t len);
+/*
+ * Hands what has come on a socket with SOCK_NONBLOCK to fn, up to max datagrams. Sets *ret_lost where the kernel
+ * could not queue some of it; what is in the queue comes all the same. Returns 1 where there may be more, 0
+ * where there is none or fn has stopped, or -errno.
+ */
+int netlink_read(struct mnl_socket *socket, void *buf, size_t size, unsigned max, netlink_fn fn,
+		 void *data, bool *ret_lost);
 
 /* The headers of a request to nf_tables (NFT_MSG_*) in a zeroed buf of REQUEST_SIZE; family NFPROTO_*. */
 struct nlmsghdr *nft_request(struct nft_reader *reader, char *buf, uint8_t family, int type,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dockside/base/diag.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
@@ -72,18 +73,11 @@ static void list_subnets(struct checker *c)
 /* The subnet that has all of prefix, or NULL. */
 static const struct subnet *find_subnet(const struct checker *c, const struct prefix *prefix)
 {
-	size_t lo = 0, hi = c->n_subnets;
+	const struct subnet key = { .prefix = *prefix };
+	size_t n = sorted_up_to(&SORTED_ARRAY(c->subnets, c->n_subnets), &key, subnet_cmp);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (prefix_cmp(&c->subnets[mid].prefix, prefix) <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo > 0 && prefix_covers(&c->subnets[lo - 1].prefix, prefix) ? &c->subnets[lo - 1]
-									   : NULL;
+	return n > 0 && prefix_covers(&c->subnets[n - 1].prefix, prefix) ? &c->subnets[n - 1]
+									 : NULL;
 }
 
 static bool is_loopback(const struct prefix *prefix)

@@ -17,6 +17,7 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/suggest.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
@@ -387,21 +388,11 @@ void name_index_sort(struct name_index *index)
 
 const struct named *name_index_find(const struct name_index *index, const char *name)
 {
-	size_t lo = 0;
-	size_t hi = index->n;
-
 	/* The first of equal names, so that the answer does not depend on the input's size. */
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	const struct named key = { .name = name, .index = 0 };
+	size_t i = sorted_before(&SORTED_ARRAY(index->items, index->n), &key, named_cmp);
 
-		if (strcmp(index->items[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == index->n || strcmp(index->items[lo].name, name) != 0)
-		return NULL;
-	return &index->items[lo];
+	return i < index->n && strcmp(index->items[i].name, name) == 0 ? &index->items[i] : NULL;
 }
 
 char *name_index_suggest(const struct name_index *index, const char *name)

@@ -8,9 +8,8 @@
 
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
-
-#define QUIET_MS 1000 /* longer than the kernel collects events, by far */
 
 /* ------------------------------------------------------------------ which rule */
 
@@ -159,20 +158,15 @@ const char *denied_name(const struct names *names, const char *looked_up, const 
 
 /* ------------------------------------------------------------------ the memory */
 
+static int cmp_network(const void *name, const void *network)
+{
+	return strcmp(name, (*(struct denied_network *const *)network)->name);
+}
+
 /* Where the network is or would be among the sorted ones. */
 static size_t find_network(const struct denied_ring *ring, const char *name)
 {
-	size_t lo = 0, hi = ring->n_networks;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(ring->networks[mid]->name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return sorted_before(&SORTED_ARRAY(ring->networks, ring->n_networks), name, cmp_network);
 }
 
 /* Made at the first use. */
@@ -352,111 +346,23 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 	json_write_int(out, "missed", (int64_t)(next - after - n));
 }
 
-/* ------------------------------------------------------------------ what was not told */
+/* ------------------------------------------------------------------ how many there were */
 
-bool denied_tally_parse(const char *name, char ret_bridge[BRIDGE_NAME_MAX + 1],
-			char ret_kind[DENIED_KIND_MAX + 1])
+bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets)
 {
-	const char *bridge = name + (name[0] == '_');
-	size_t len = strlen(bridge);
-	char tail[32];
+	struct arena arena = { 0 };
+	uint64_t packets = 0;
+	bool any = false;
 
 	for (size_t i = 0; i < N_JUDGING_KINDS; i++) {
-		size_t n = (size_t)snprintf(tail, sizeof(tail), "-%s-denied", judging_kinds[i]);
+		const struct actual_object *tally = actual_find_object(
+			actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, judging_kinds[i]));
 
-		if (len <= n || len - n > BRIDGE_NAME_MAX || strcmp(bridge + len - n, tail) != 0)
-			continue;
-		snprintf(ret_bridge, BRIDGE_NAME_MAX + 1, "%.*s", (int)(len - n), bridge);
-		snprintf(ret_kind, DENIED_KIND_MAX + 1, "%s", judging_kinds[i]);
-		return true;
+		any |= tally != NULL;
+		packets += tally ? tally->packets : 0;
 	}
-	return false;
-}
-
-/* The first that is not before it. */
-static size_t find_count(const struct denied_counts *counts, const char *bridge, const char *kind,
-			 bool *ret_found)
-{
-	size_t lo = 0, hi = counts->n;
-
-	*ret_found = false;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int order = strcmp(counts->items[mid].bridge, bridge);
-
-		if (order == 0)
-			order = strcmp(counts->items[mid].kind, kind);
-		*ret_found |= order == 0;
-		if (order < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-struct denied_count *denied_count_of(struct denied_counts *counts, const char *bridge,
-				     const char *kind)
-{
-	struct denied_count *count;
-	bool found;
-	size_t i = find_count(counts, bridge, kind, &found);
-
-	if (found)
-		return &counts->items[i];
-	counts->items = array_grow(counts->items, &counts->cap, counts->n, sizeof(*counts->items));
-	count = &counts->items[i];
-	memmove(count + 1, count, (counts->n++ - i) * sizeof(*count));
-	*count = (struct denied_count){ 0 };
-	snprintf(count->bridge, sizeof(count->bridge), "%s", bridge);
-	snprintf(count->kind, sizeof(count->kind), "%s", kind);
-	return count;
-}
-
-void denied_count_update(struct denied_count *count, uint64_t counter, uint64_t now_ms)
-{
-	count->refused += counter >= count->counter ? counter - count->counter : counter;
-	if (counter != count->counter)
-		count->changed_ms = now_ms;
-	count->quiet = now_ms - count->changed_ms >= QUIET_MS;
-	count->counter = counter;
-}
-
-void denied_count_begin(struct denied_count *count, uint64_t counter)
-{
-	count->counter = counter;
-}
-
-/*
- * What is neither told nor on its way to us. Any of those on their way may be of this chain: so this may be
- * too few for a moment, but never too many, as readers of a counter take a smaller one for a new one.
- */
-void denied_count_settle(struct denied_count *count, uint64_t queued)
-{
-	uint64_t left = count->refused > count->told ? count->refused - count->told : 0;
-
-	if (count->quiet)
-		queued = 0;
-	left = left > queued ? left - queued : 0;
-	if (left > count->suppressed)
-		count->suppressed = left;
-}
-
-struct denied_sum denied_counts_sum(const struct denied_counts *counts, const char *bridge)
-{
-	struct denied_sum sum = { 0 };
-	bool found;
-
-	for (size_t i = find_count(counts, bridge, "", &found);
-	     i < counts->n && strcmp(counts->items[i].bridge, bridge) == 0; i++) {
-		sum.told += counts->items[i].told;
-		sum.suppressed += counts->items[i].suppressed;
-	}
-	return sum;
-}
-
-void denied_counts_free(struct denied_counts *counts)
-{
-	free(counts->items);
-	*counts = (struct denied_counts){ 0 };
+	arena_free(&arena);
+	if (any)
+		*ret_packets = packets;
+	return any;
 }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/sorted.h"
+
 /* linux/icmpv6.h has more of them than netinet/icmp6.h. */
 #define MLD2_REPORT 143
 #define MRDISC_ADV 151
@@ -83,23 +85,29 @@ static enum explain_ct conntrack(const struct explain_packet *packet)
 
 /* ------------------------------------------------------------------ sets */
 
+struct elem_key {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+static int cmp_key(const void *key, const void *elem)
+{
+	const struct elem_key *k = key;
+
+	return memcmp(k->bytes, ((const struct elem *)elem)->key, k->len);
+}
+
 /* The element that has the key, whether it is one value or a range: they are sorted and disjoint. */
 static const struct elem *find_elem(const struct plan_set *set, const uint8_t key[ELEM_KEY_MAX])
 {
-	size_t len = set_type_info(set->type)->key_len, lo = 0, hi = set->n_elems;
+	size_t len = set_type_info(set->type)->key_len;
+	const struct elem_key wanted = { key, len };
+	size_t n = sorted_up_to(&SORTED_ARRAY(set->elems, set->n_elems), &wanted, cmp_key);
 	const struct elem *elem;
 
-	while (lo < hi) {
-		size_t middle = lo + (hi - lo) / 2;
-
-		if (memcmp(set->elems[middle].key, key, len) <= 0)
-			lo = middle + 1;
-		else
-			hi = middle;
-	}
-	if (lo == 0)
+	if (n == 0)
 		return NULL;
-	elem = &set->elems[lo - 1];
+	elem = &set->elems[n - 1];
 	/* Without an address its name has no element in the kernel. */
 	return !elem->unresolved && memcmp(key, elem->last, len) <= 0 ? elem : NULL;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A counter that cannot be read is left out: as a zero it would look like traffic when it comes back. */
+#include "metrics_count.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/arena.h"
 #include "dockside/base/util.h"
-#include "dockside/report/metrics.h"
+#include "dockside/report/denied.h"
 
 static void add_traffic(struct traffic *traffic, const struct actual_rule *rule)
 {
@@ -57,7 +59,7 @@ struct network_traffic network_count(const struct plan *plan, const struct actua
 }
 
 /* An entry of the configuration may be several rules of the kernel, one after the other. */
-static void collect_chain(struct metrics *m, const char *network, const char *kind,
+static void collect_chain(struct metrics_counts *m, const char *network, const char *kind,
 			  const struct plan_chain *chain, const struct actual_chain *have)
 {
 	const struct origin *origin = NULL;
@@ -100,7 +102,7 @@ static void add_elem(struct traffic *traffic, const struct actual_set *have,
 }
 
 /* NAT rules are elements of two maps, both sorted; a name has its port in both. */
-static void collect_nat(struct metrics *m, const char *network,
+static void collect_nat(struct metrics_counts *m, const char *network,
 			const struct plan_set *const maps[N_FAMILIES],
 			const struct actual_set *const have[N_FAMILIES])
 {
@@ -134,7 +136,7 @@ static void collect_nat(struct metrics *m, const char *network,
 	}
 }
 
-static struct metrics_network *collect_network(struct metrics *m, const struct plan *plan,
+static struct metrics_network *collect_network(struct metrics_counts *m, const struct plan *plan,
 					       const struct actual *actual, const char *network,
 					       const char *bridge)
 {
@@ -147,8 +149,7 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 		.name = network,
 		.traffic = network_count(plan, actual, bridge),
 	};
-	if (m->state.denied)
-		item->denied = denied_counts_sum(m->state.denied, bridge);
+	item->tallied = denied_packets(actual, bridge, &item->denied);
 	m->n_networks += item->traffic.known;
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
 		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
@@ -171,34 +172,13 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 	return item;
 }
 
-/* Of addresses alone: those of ports are part of their rules. */
-static void collect_set(struct metrics *m, const struct actual *actual, const struct plan_set *set)
+void metrics_count(const struct policy *policy, const struct plan *plan,
+		   const struct actual *actual, const struct metrics_state *state,
+		   struct metrics_counts *ret_counts)
 {
-	const struct actual_set *have = actual_find_set(actual, set->name);
-
-	if (!have || (set->type != SET_IPV4 && set->type != SET_IPV6))
-		return;
-	m->sets[m->n_sets++] = (struct metrics_set){
-		.name = set->name,
-		.entry = set->origin ? set->origin->entry : "",
-		.v4 = set->type == SET_IPV4,
-		.n = have->set.n_elems,
-	};
-}
-
-void metrics_collect(const struct policy *policy, const struct plan *plan,
-		     const struct actual *actual, const struct names *names,
-		     const struct metrics_state *state, struct metrics *ret_metrics)
-{
-	struct metrics m = { .policy = policy, .names = names, .state = *state };
+	struct metrics_counts m = { 0 };
 
 	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
-	m.managed = xcalloc(policy->n_networks + 1, sizeof(*m.managed));
-	for (size_t i = 0; i < policy->n_networks; i++)
-		if (network_managed(&policy->networks[i]))
-			m.managed[m.n_managed++] = i;
-	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
-	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
 	for (size_t i = 0; i < policy->n_networks; i++)
 		collect_network(&m, plan, actual, policy->networks[i].name,
 				policy->networks[i].bridge);
@@ -206,29 +186,14 @@ void metrics_collect(const struct policy *policy, const struct plan *plan,
 		collect_network(&m, plan, actual, state->draining[i].name,
 				state->draining[i].bridge)
 			->draining = true;
-	for (size_t i = 0; i < plan->n_sets; i++)
-		collect_set(&m, actual, plan->sets[i]);
-	for (size_t i = 0; i < names->n; i++)
-		for (int k = 0; k < N_FAMILIES; k++)
-			m.answers[m.n_answers++] = (struct metrics_answers){
-				.name = &names->items[i],
-				.family = &names->items[i].families[k],
-				.v4 = k == FAMILY_IPV4,
-			};
-	m.n_lines = metrics_count_lines(&m);
-	*ret_metrics = m;
+	*ret_counts = m;
 }
 
-void metrics_free(struct metrics *m)
+void metrics_counts_free(struct metrics_counts *m)
 {
-	if (!m)
-		return;
-	free(m->managed);
 	free(m->networks);
 	free(m->rules);
-	free(m->sets);
-	free(m->answers);
-	*m = (struct metrics){ 0 };
+	*m = (struct metrics_counts){ 0 };
 }
 
 const unsigned loop_limits[LOOP_BUCKETS] = { 100,   500,    1000,   5000,   10000,

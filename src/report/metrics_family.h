@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The families of metrics.c and metrics_state.c, and the parts of their lines. */
+/* A family of metrics: its samples, and before the first of them its HELP and TYPE lines. */
 #ifndef DOCKSIDE_REPORT_METRICS_FAMILY_H
 #define DOCKSIDE_REPORT_METRICS_FAMILY_H
 
+#include <stdbool.h>
+
 #include "dockside/base/buf.h"
-#include "dockside/report/metrics.h"
 
 struct metrics_family {
+	struct buf *b;
 	const char *name, *type, *help;
-	size_t (*count)(const struct metrics *m); /* its samples */
-	/* Appends to b what follows the name in sample i. */
-	void (*put)(const struct metrics *m, size_t i, struct buf *b);
+	const char *suffix; /* of the next samples of a histogram; or NULL */
+	bool titled;	    /* HELP and TYPE are written: a family without samples has neither */
+	bool open;	    /* a sample is begun, with a label */
 };
 
-/* The daemon's own state: they come first. */
-#define METRICS_STATE_FAMILIES 19
-extern const struct metrics_family metrics_state_families[METRICS_STATE_FAMILIES];
+/* Before its first sample. Everything is borrowed. */
+struct metrics_family metrics_family(struct buf *b, const char *name, const char *type,
+				     const char *help);
+/* A sample is any number of labels, then a value. */
+void metrics_family_label(struct metrics_family *family, const char *name, const char *value);
+void metrics_family_value(struct metrics_family *family, uint64_t value);
+void metrics_family_ms(struct metrics_family *family, uint64_t ms); /* as seconds */
+void metrics_family_us(struct metrics_family *family, uint64_t us); /* as seconds */
+/* Prometheus has NaN for a number that does not exist. */
+void metrics_family_nan(struct metrics_family *family);
 
-/* The first one opens the braces; metrics_family_value() closes them. */
-void metrics_family_label(struct buf *b, const char *name, const char *value, bool first);
-void metrics_family_value(struct buf *b, uint64_t value);
-/* The value of a sample without labels. */
-void metrics_family_plain(struct buf *b, uint64_t value);
-/* Seconds. */
-void metrics_family_ms(struct buf *b, uint64_t ms);
+/* A whole family, of one sample without labels. */
+void metrics_family_gauge(struct buf *b, const char *name, const char *help, uint64_t value);
+void metrics_family_counter(struct buf *b, const char *name, const char *help, uint64_t value);
+void metrics_family_time(struct buf *b, const char *name, const char *help, uint64_t ms);
 
 #endif

@@ -1,269 +1,166 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the daemon says of its own state. */
-#include <inttypes.h>
+#include "metrics_state.h"
+
+#include <stdio.h>
 
 #include "metrics_family.h"
 
 #include "dockside/base/buf.h"
 
-static void put_us(struct buf *b, uint64_t us)
+static void put_build(const struct metrics_state *s, struct buf *b)
 {
-	buf_printf(b, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+	struct metrics_family family = metrics_family(b, "build_info", "gauge",
+						      "The running program and kernel; always 1.");
+
+	metrics_family_label(&family, "version", s->version);
+	metrics_family_label(&family, "kernel", s->kernel ? s->kernel : "");
+	metrics_family_value(&family, 1);
 }
 
-/* ------------------------------------------------------------------ numbers of samples */
-
-static size_t one(const struct metrics *m)
+static void put_networks(const struct policy *policy, const struct metrics_state *s, struct buf *b)
 {
-	(void)m;
-	return 1;
+	uint64_t n[JUDGED_STATES] = { [JUDGED_DRAINING] = s->n_draining };
+	struct metrics_family family =
+		metrics_family(b, "networks", "gauge",
+			       "Networks by state: enforced, audit (what its rules refuse passes), "
+			       "unmanaged, draining (removed, with containers still attached), "
+			       "closed (draining, and everything is refused), pending (there is "
+			       "none yet), or not judged (no packet reaches its rules).");
+
+	for (size_t i = 0; i < policy->n_networks; i++)
+		n[s->judged[i].state]++;
+	for (size_t i = 0; i < JUDGED_STATES; i++) {
+		metrics_family_label(&family, "state", judged_state_name((enum judged_state)i));
+		metrics_family_value(&family, n[i]);
+	}
 }
 
-static size_t two(const struct metrics *m)
+static void put_judged(const struct policy *policy, const struct metrics_state *s, struct buf *b)
 {
-	(void)m;
-	return 2;
+	struct metrics_family family = metrics_family(
+		b, "network_not_judged", "gauge",
+		"Whether the packets of a network do not reach its rules; `status` says why.");
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		if (!network_managed(&policy->networks[i]))
+			continue;
+		metrics_family_label(&family, "network", policy->networks[i].name);
+		metrics_family_value(&family, s->judged[i].state == JUDGED_NOT);
+	}
 }
 
-static size_t network_states(const struct metrics *m)
+static void put_reloads(const struct metrics_state *s, struct buf *b)
 {
-	(void)m;
-	return JUDGED_STATES;
+	struct metrics_family family =
+		metrics_family(b, "reloads_total", "counter",
+			       "Times that a configuration was loaded, by result; the start and "
+			       "changes over the socket count.");
+
+	metrics_family_label(&family, "result", "ok");
+	metrics_family_value(&family, s->loads_ok);
+	metrics_family_label(&family, "result", "error");
+	metrics_family_value(&family, s->loads_failed);
+	metrics_family_gauge(b, "last_reload_successful", "Whether the last of these succeeded.",
+			     !s->load_failed);
+	metrics_family_time(b, "last_reload_timestamp_seconds",
+			    "When it was, in seconds since 1970.", s->load_ms);
 }
 
-static size_t one_if_repaired(const struct metrics *m)
+static void put_repairs(const struct metrics_state *s, struct buf *b)
 {
-	return m->state.repaired;
+	metrics_family_counter(b, "repairs_total",
+			       "Times that what others had changed was put back.", s->repairs);
+	metrics_family_counter(b, "unjudged_connections_ended_total",
+			       "Connections that were opened while our rules were gone, and that a "
+			       "repair has ended.",
+			       s->ended);
+	if (s->repaired)
+		metrics_family_time(
+			b, "last_repair_timestamp_seconds",
+			"When that was last, in seconds since 1970; absent if it never was.",
+			s->repair_ms);
+	metrics_family_gauge(
+		b, "repairs_limited",
+		"Whether repairs are too many, so that they are made every 5 seconds at most.",
+		s->repair_limit_limited);
+	metrics_family_gauge(
+		b, "drift",
+		"Whether somebody has changed the ruleset and that is not put back yet.",
+		s->repair_waiting);
 }
 
-static size_t shim_states(const struct metrics *m)
+static void put_states(struct metrics_family *family, const char *table,
+		       const struct state_of *state)
 {
-	return m->state.shim_ip.n + m->state.shim_ip6.n;
+	for (size_t i = 0; i < state->n; i++) {
+		if (table)
+			metrics_family_label(family, "table", table);
+		metrics_family_label(family, "state", state->names[i]);
+		metrics_family_value(family, i == state->current);
+	}
 }
 
-static size_t docker_states(const struct metrics *m)
+static void put_neighbours(const struct metrics_state *s, struct buf *b)
 {
-	return m->state.docker.n;
+	struct metrics_family shim = metrics_family(
+		b, "shim_state", "gauge",
+		"The second layer in DOCKER-USER: 1 for the state that it is in, by table.");
+	struct metrics_family docker =
+		metrics_family(b, "docker_state", "gauge",
+			       "Whether Docker answers: 1 for the state that it is in.");
+
+	put_states(&shim, "ip filter", &s->shim_ip);
+	put_states(&shim, "ip6 filter", &s->shim_ip6);
+	put_states(&docker, NULL, &s->docker);
 }
 
-static size_t loop_lines(const struct metrics *m)
+static void put_loop(const struct loop_times *loop, struct buf *b)
 {
-	(void)m;
-	return LOOP_BUCKETS + 3;
-}
-
-static size_t networks_managed(const struct metrics *m)
-{
-	return m->n_managed;
-}
-
-/* ------------------------------------------------------------------ samples */
-
-static void put_build(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_label(b, "version", m->state.version, true);
-	metrics_family_label(b, "kernel", m->state.kernel ? m->state.kernel : "", false);
-	metrics_family_value(b, 1);
-}
-
-static void put_start(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	buf_putc(b, ' ');
-	metrics_family_ms(b, m->state.started_ms);
-}
-
-static void put_ready(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.ready);
-}
-
-static void put_settings(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.settings);
-}
-
-static void put_networks(const struct metrics *m, size_t i, struct buf *b)
-{
-	uint64_t n = i == JUDGED_DRAINING ? m->state.n_draining : 0;
-
-	for (size_t k = 0; k < m->policy->n_networks; k++)
-		n += (size_t)m->state.judged[k].state == i;
-	metrics_family_label(b, "state", judged_state_name((enum judged_state)i), true);
-	metrics_family_value(b, n);
-}
-
-static void put_judged(const struct metrics *m, size_t i, struct buf *b)
-{
-	size_t network = m->managed[i];
-
-	metrics_family_label(b, "network", m->policy->networks[network].name, true);
-	metrics_family_value(b, m->state.judged[network].state == JUDGED_NOT);
-}
-
-static void put_reloads(const struct metrics *m, size_t i, struct buf *b)
-{
-	metrics_family_label(b, "result", i == 0 ? "ok" : "error", true);
-	metrics_family_value(b, i == 0 ? m->state.loads_ok : m->state.loads_failed);
-}
-
-static void put_reload_ok(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, !m->state.load_failed);
-}
-
-static void put_reload_time(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	buf_putc(b, ' ');
-	metrics_family_ms(b, m->state.load_ms);
-}
-
-static void put_repairs(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.repairs);
-}
-
-static void put_ended(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.ended);
-}
-
-static void put_repair_time(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	buf_putc(b, ' ');
-	metrics_family_ms(b, m->state.repair_ms);
-}
-
-static void put_limited(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.repair_limit_limited);
-}
-
-static void put_drift(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.repair_waiting);
-}
-
-static void put_alarms(const struct metrics *m, size_t i, struct buf *b)
-{
-	(void)i;
-	metrics_family_plain(b, m->state.alarms);
-}
-
-static void put_shim(const struct metrics *m, size_t i, struct buf *b)
-{
-	bool ip6 = i >= m->state.shim_ip.n;
-	const struct state_of *state = ip6 ? &m->state.shim_ip6 : &m->state.shim_ip;
-
-	i -= ip6 ? m->state.shim_ip.n : 0;
-	metrics_family_label(b, "table", ip6 ? "ip6 filter" : "ip filter", true);
-	metrics_family_label(b, "state", state->names[i], false);
-	metrics_family_value(b, i == state->current);
-}
-
-static void put_docker(const struct metrics *m, size_t i, struct buf *b)
-{
-	metrics_family_label(b, "state", m->state.docker.names[i], true);
-	metrics_family_value(b, i == m->state.docker.current);
-}
-
-static void put_loop(const struct metrics *m, size_t i, struct buf *b)
-{
-	const struct loop_times *loop = m->state.loop;
+	struct metrics_family busy = metrics_family(
+		b, "event_loop_busy_seconds", "histogram",
+		"How long the daemon was busy with one event, so that others had to wait.");
+	struct metrics_family longest =
+		metrics_family(b, "event_loop_busy_longest_seconds", "gauge",
+			       "The longest of these since the start.");
+	char limit[16];
 	uint64_t n = 0;
 
-	if (i == LOOP_BUCKETS + 1) {
-		buf_puts(b, "_sum ");
-		put_us(b, loop->sum_us);
-		return;
+	busy.suffix = "_bucket";
+	for (size_t i = 0; i <= LOOP_BUCKETS; i++) {
+		n += loop->buckets[i];
+		if (i < LOOP_BUCKETS)
+			snprintf(limit, sizeof(limit), "%g", loop_limits[i] / 1e6);
+		metrics_family_label(&busy, "le", i < LOOP_BUCKETS ? limit : "+Inf");
+		metrics_family_value(&busy, n);
 	}
-	if (i == LOOP_BUCKETS + 2) {
-		buf_puts(b, "_count");
-		metrics_family_plain(b, loop->n);
-		return;
-	}
-	for (size_t k = 0; k <= i; k++)
-		n += loop->buckets[k];
-	buf_puts(b, "_bucket{le=\"");
-	if (i < LOOP_BUCKETS)
-		buf_printf(b, "%g", loop_limits[i] / 1e6);
-	else
-		buf_puts(b, "+Inf");
-	buf_putc(b, '"');
-	metrics_family_value(b, n);
+	busy.suffix = "_sum";
+	metrics_family_us(&busy, loop->sum_us);
+	busy.suffix = "_count";
+	metrics_family_value(&busy, loop->n);
+	metrics_family_us(&longest, loop->max_us);
 }
 
-static void put_loop_max(const struct metrics *m, size_t i, struct buf *b)
+void metrics_state_write(const struct policy *policy, const struct metrics_state *s, struct buf *b)
 {
-	(void)i;
-	buf_putc(b, ' ');
-	put_us(b, m->state.loop->max_us);
+	put_build(s, b);
+	metrics_family_time(b, "start_time_seconds",
+			    "When the daemon started, in seconds since 1970.", s->started_ms);
+	metrics_family_gauge(
+		b, "ready",
+		"Whether the policy is enforced, between containers of one network, too.",
+		s->ready);
+	metrics_family_gauge(
+		b, "host_settings_ok",
+		"Whether the host has the settings by which bridged packets pass the rules.",
+		s->settings);
+	put_networks(policy, s, b);
+	put_judged(policy, s, b);
+	put_reloads(s, b);
+	put_repairs(s, b);
+	metrics_family_gauge(b, "alarms",
+			     "What is not as safe as the files read, such as networks whose "
+			     "packets are not judged; `status` lists it.",
+			     s->alarms);
+	put_neighbours(s, b);
+	put_loop(s->loop, b);
 }
-
-/* ------------------------------------------------------------------ families */
-
-const struct metrics_family metrics_state_families[METRICS_STATE_FAMILIES] = {
-	{ "build_info", "gauge", "The running program and kernel; always 1.", one, put_build },
-	{ "start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.", one,
-	  put_start },
-	{ "ready", "gauge",
-	  "Whether the policy is enforced, between containers of one network, too.", one,
-	  put_ready },
-	{ "host_settings_ok", "gauge",
-	  "Whether the host has the settings by which bridged packets pass the rules.", one,
-	  put_settings },
-	{ "networks", "gauge",
-	  "Networks by state: enforced, audit (what its rules refuse passes), unmanaged, draining "
-	  "(removed, with containers still attached), closed (draining, and everything is "
-	  "refused), pending (there is none yet), or not judged (no packet reaches its rules).",
-	  network_states, put_networks },
-	{ "network_not_judged", "gauge",
-	  "Whether the packets of a network do not reach its rules; `status` says why.",
-	  networks_managed, put_judged },
-	{ "reloads_total", "counter",
-	  "Times that a configuration was loaded, by result; the start and changes over the socket "
-	  "count.",
-	  two, put_reloads },
-	{ "last_reload_successful", "gauge", "Whether the last of these succeeded.", one,
-	  put_reload_ok },
-	{ "last_reload_timestamp_seconds", "gauge", "When it was, in seconds since 1970.", one,
-	  put_reload_time },
-	{ "repairs_total", "counter", "Times that what others had changed was put back.", one,
-	  put_repairs },
-	{ "unjudged_connections_ended_total", "counter",
-	  "Connections that were opened while our rules were gone, and that a repair has ended.",
-	  one, put_ended },
-	{ "last_repair_timestamp_seconds", "gauge",
-	  "When that was last, in seconds since 1970; absent if it never was.", one_if_repaired,
-	  put_repair_time },
-	{ "repairs_limited", "gauge",
-	  "Whether repairs are too many, so that they are made every 5 seconds at most.", one,
-	  put_limited },
-	{ "drift", "gauge",
-	  "Whether somebody has changed the ruleset and that is not put back yet.", one,
-	  put_drift },
-	{ "alarms", "gauge",
-	  "What is not as safe as the files read, such as networks whose packets are not judged; "
-	  "`status` lists it.",
-	  one, put_alarms },
-	{ "shim_state", "gauge",
-	  "The second layer in DOCKER-USER: 1 for the state that it is in, by table.", shim_states,
-	  put_shim },
-	{ "docker_state", "gauge", "Whether Docker answers: 1 for the state that it is in.",
-	  docker_states, put_docker },
-	{ "event_loop_busy_seconds", "histogram",
-	  "How long the daemon was busy with one event, so that others had to wait.", loop_lines,
-	  put_loop },
-	{ "event_loop_busy_longest_seconds", "gauge", "The longest of these since the start.", one,
-	  put_loop_max },
-};

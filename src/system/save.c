@@ -510,12 +510,3 @@ void save_cancel(struct save *save)
 		undo(&save->job, NULL);
 	save_free(save);
 }
-
-int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
-	       struct err *err)
-{
-	struct save *save;
-	int r = save_prepare(files, hook, &save, err);
-
-	return r < 0 ? r : save_commit(save, err);
-}

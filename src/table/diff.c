@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dockside/base/arena.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/policy/model.h"
@@ -258,27 +259,26 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 		       const struct plan_set *have, uint64_t stale_ms, struct arena *arena,
 		       struct set_change *change)
 {
-	size_t i = 0, k = 0;
+	struct sorted_walk walk = {
+		.lefts = SORTED_ARRAY(want->elems, want->n_elems),
+		.rights = SORTED_ARRAY(have->elems, have->n_elems),
+		.cmp = elem_cmp,
+	};
 
-	while (i < want->n_elems || k < have->n_elems) {
-		const struct elem *w = i < want->n_elems ? &want->elems[i] : NULL;
-		const struct elem *h = k < have->n_elems ? &have->elems[k] : NULL;
-		int order = !w ? 1 : !h ? -1 : elem_cmp(w, h);
+	while (sorted_walk_next(&walk)) {
+		const struct elem *w = walk.left, *h = walk.right;
 
-		assert(w || h);
-		i += order <= 0;
-		k += order >= 0;
-		if (order > 0 && keep_draining(plan, want, h, change))
+		if (!w && keep_draining(plan, want, h, change))
 			continue;
-		if (order > 0 && want->n_names > 0)
+		if (!w && want->n_names > 0)
 			diff_stray(plan, want, h, stale_ms, change);
-		else if (order > 0)
+		else if (!w)
 			add_elem_change(change, ELEM_DELETE, h);
-		else if (order < 0 && !w->unresolved)
+		else if (!h && !w->unresolved)
 			add_elem_change(change, ELEM_ADD, w);
-		else if (order == 0 && w->unresolved && !unresolved_same(want, w, h))
+		else if (h && w->unresolved && !unresolved_same(want, w, h))
 			add_elem_change(change, ELEM_DELETE, h);
-		else if (order == 0 && !w->unresolved)
+		else if (h && !w->unresolved)
 			diff_elem(plan, want, w, h, arena, change);
 	}
 }
@@ -354,23 +354,29 @@ static void diff_kept_set(struct changes *changes, const struct actual_set *have
 		changes->n_sets--;
 }
 
+static int cmp_sets(const void *want, const void *have)
+{
+	return strcmp((*(struct plan_set *const *)want)->name,
+		      ((const struct actual_set *)have)->set.name);
+}
+
 static void diff_sets(struct changes *changes, uint64_t stale_ms)
 {
 	const struct actual *actual = changes->actual;
 	const struct plan *plan = changes->plan;
-	size_t i = 0, k = 0;
+	struct sorted_walk walk = {
+		.lefts = SORTED_ARRAY(plan->sets_by_name, plan->n_sets),
+		.rights = SORTED_ARRAY(actual->sets, actual->n_sets),
+		.cmp = cmp_sets,
+	};
 
-	while (i < plan->n_sets || k < actual->n_sets) {
-		const struct plan_set *want = i < plan->n_sets ? plan->sets_by_name[i] : NULL;
-		const struct actual_set *have = k < actual->n_sets ? &actual->sets[k] : NULL;
-		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->set.name);
+	while (sorted_walk_next(&walk)) {
+		const struct plan_set *want = sorted_pointer(walk.left);
+		const struct actual_set *have = walk.right;
 
-		assert(want || have);
-		i += order <= 0;
-		k += order >= 0;
-		if (order < 0)
+		if (!have)
 			add_set_change(changes, CHANGE_ADD, want, NULL);
-		else if (order == 0)
+		else if (want)
 			diff_set(changes, want, have, stale_ms);
 		else if (plan->n_draining > 0)
 			diff_kept_set(changes, have);
@@ -448,23 +454,29 @@ static void diff_chain(struct changes *changes, const struct plan_chain *want,
 		add_chain_change(changes, CHANGE_REWRITE, want, have)->certain = ours;
 }
 
+static int cmp_chains(const void *want, const void *have)
+{
+	return strcmp((*(struct plan_chain *const *)want)->name,
+		      ((const struct actual_chain *)have)->name);
+}
+
 static void diff_chains(struct changes *changes)
 {
 	const struct actual *actual = changes->actual;
 	const struct plan *plan = changes->plan;
-	size_t i = 0, k = 0;
+	struct sorted_walk walk = {
+		.lefts = SORTED_ARRAY(plan->chains_by_name, plan->n_chains),
+		.rights = SORTED_ARRAY(actual->chains, actual->n_chains),
+		.cmp = cmp_chains,
+	};
 
-	while (i < plan->n_chains || k < actual->n_chains) {
-		const struct plan_chain *want = i < plan->n_chains ? plan->chains_by_name[i] : NULL;
-		const struct actual_chain *have = k < actual->n_chains ? &actual->chains[k] : NULL;
-		int order = !want ? 1 : !have ? -1 : strcmp(want->name, have->name);
+	while (sorted_walk_next(&walk)) {
+		const struct plan_chain *want = sorted_pointer(walk.left);
+		const struct actual_chain *have = walk.right;
 
-		assert(want || have);
-		i += order <= 0;
-		k += order >= 0;
-		if (order < 0)
+		if (!have)
 			add_chain_change(changes, CHANGE_ADD, want, NULL);
-		else if (order == 0)
+		else if (want)
 			diff_chain(changes, want, have);
 		else if (!diff_keeps_chain(plan, have->name))
 			add_chain_change(changes, CHANGE_DELETE, NULL, have);

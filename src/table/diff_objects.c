@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/arena.h"
+#include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
 #include "dockside/table/diff.h"
 
@@ -39,29 +39,33 @@ static bool is_kept(const struct plan *plan, const struct actual_object *have)
 	return kept;
 }
 
+static int cmp_objects(const void *want, const void *have)
+{
+	const struct plan_object *w = *(struct plan_object *const *)want;
+	const struct actual_object *h = have;
+
+	return object_cmp(w->kind, w->name, h->kind, h->name);
+}
+
 void diff_objects(struct changes *changes)
 {
 	const struct actual *actual = changes->actual;
 	const struct plan *plan = changes->plan;
-	size_t i = 0, k = 0;
+	struct sorted_walk walk = {
+		.lefts = SORTED_ARRAY(plan->objects_by_name, plan->n_objects),
+		.rights = SORTED_ARRAY(actual->objects, actual->n_objects),
+		.cmp = cmp_objects,
+	};
 
-	while (i < plan->n_objects || k < actual->n_objects) {
-		const struct plan_object *want =
-			i < plan->n_objects ? plan->objects_by_name[i] : NULL;
-		const struct actual_object *have =
-			k < actual->n_objects ? &actual->objects[k] : NULL;
-		int order = !want   ? 1
-			    : !have ? -1
-				    : object_cmp(want->kind, want->name, have->kind, have->name);
+	while (sorted_walk_next(&walk)) {
+		const struct plan_object *want = sorted_pointer(walk.left);
+		const struct actual_object *have = walk.right;
 
-		assert(want || have);
-		i += order <= 0;
-		k += order >= 0;
-		if (order < 0)
+		if (!have)
 			add_change(changes, CHANGE_ADD, want, NULL);
-		else if (order == 0 && !have->as_ours)
+		else if (want && !have->as_ours)
 			add_change(changes, CHANGE_REPLACE, want, have);
-		else if (order > 0 && !is_kept(plan, have))
+		else if (!want && !is_kept(plan, have))
 			add_change(changes, CHANGE_DELETE, NULL, have);
 	}
 }

@@ -89,6 +89,32 @@ com.docker.network.bridge.name=ds-a
 com.docker.network.driver.mtu=1500'
 is "with a given MTU" "$(curl_created plain | grep mtu)" com.docker.network.driver.mtu=9000
 
+# ---- draining -----------------------------------------------------------------------------------
+
+# without_a: an apply of files that have no ds-A any more
+without_a()
+{
+	mv $t/network.json $t/network.all
+	mv $t/firewall.json $t/firewall.all
+	network_config <<<'{"networks": [{"name": "plain", "subnet": "172.30.2.0/24"}]}'
+	firewall_config <<<'{"networks": {}}'
+	dsfw apply
+	mv $t/network.all $t/network.json
+	mv $t/firewall.all $t/firewall.json
+}
+fake_tell connect ds-A c1 02:42:ac:1e:01:0b 172.30.1.11
+without_a
+like "a network with containers keeps its policy" "$status $(said)" "its policy stays, as containers are attached: c1"
+fake_tell disconnect ds-A c1
+fake_tell restart c1 ds-A
+without_a
+like "so does one whose container is about to be started again" "$status $(said) $(has_rules && echo rules)" \
+	"its policy stays, as containers restart.* rules$"
+fake_tell restart
+without_a
+is "else it goes" "$status $(has_rules || echo no rules)" "0 no rules"
+dsfw apply
+
 # ---- differences --------------------------------------------------------------------------------
 
 fake_tell remove plain

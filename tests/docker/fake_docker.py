@@ -20,6 +20,7 @@ LOG has a line for every request: METHOD PATH. Commands of `tell`, on what Docke
 
     connect NETWORK CONTAINER MAC IP [IP6]    disconnect NETWORK CONTAINER
     create NETWORK SUBNET BRIDGE [DRIVER]     remove NETWORK
+    restart [CONTAINER NETWORK]               the one that is about to be started again, attached to nothing
     about KEY VALUE                           of /version; backend VALUE: of /info
 """
 import copy
@@ -52,6 +53,7 @@ class Engine:
         self.about = {"Version": "99.1", "ApiVersion": "1.50", "MinAPIVersion": "1.24"}
         self.backend = "iptables"
         self.serial = 0
+        self.restart = []
         for name, driver in ("bridge", "bridge"), ("host", "host"), ("none", "null"):
             self.add(name, driver, [], {}, quiet=True)
 
@@ -106,6 +108,8 @@ class Engine:
                      {"com.docker.network.bridge.name": arguments[2]} if arguments[2] else {})
         elif name == "remove":
             self.remove(arguments[0])
+        elif name == "restart":
+            self.restart = [(arguments[0], arguments[1])] if arguments else []
         elif name == "about":
             self.about[arguments[0]] = arguments[1]
         elif name == "backend":
@@ -127,6 +131,11 @@ class Engine:
                     "IPAddress": endpoint["IPv4Address"].split("/")[0],
                     "GlobalIPv6Address": endpoint["IPv6Address"].split("/")[0]}
         return list(found.values())
+
+    def restarting(self, query):
+        """Of the network that the filter names by its id."""
+        return [{"Id": name, "Names": ["/" + name]} for name, network in self.restart
+                if self.find(network)["Id"] in query]
 
     def answer(self, method, path, query, body, lie):
         """Returns (status, value)."""
@@ -153,7 +162,7 @@ class Engine:
             network["EnableIPv6"] = wanted["EnableIPv6"]
             return 201, {"Id": network["Id"], "Warning": ""}
         if path == "/containers/json":
-            return 200, [] if "restarting" in query else self.containers()
+            return 200, self.restarting(query) if "restarting" in query else self.containers()
         match = re.fullmatch(r"/networks/([^/]+)", path)
         network = match and self.find(match[1])
         if not network:

@@ -16,5 +16,5 @@ ends() # PART PATTERN: of its last line
 ends control '^diff, nothing changed +[0-9.]+'
 ends packets '^refused, TCP +[0-9.]+'
 ends daemon '[0-9.]+ MiB resident, [0-9]+ wake-ups a minute'
-ends flood '^recorded and suppressed are all that were sent'
+ends flood '^all that were sent are counted'
 finish

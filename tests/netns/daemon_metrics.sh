@@ -169,15 +169,38 @@ os.setgid(65534)
 os.setuid(65534)
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.sendall(b'{"action": "metrics", "from": 999999999}\n')
-print(s.makefile().read())
+s.sendall(b'{"action": "metrics"}\n')
+line, text = s.makefile().read().split("\n", 1)
+print(line.replace(str(len(text)), "RIGHT"), text.split()[1])
 PYTHON
-like "it is for whoever may connect; past the end there is nothing" "$(<$t/out)" \
-	'^\{"status":"ok","of":"[0-9.]+","metrics":\[\],"next":null\}'
+is "it is for whoever may connect: a line, and the text" "$(<$t/out)" \
+	'{"status":"ok","length":RIGHT} HELP'
 end_daemon TERM
 echo old >$t/dsfw.prom
 client metrics -o $t/dsfw.prom
 is "without a daemon the file stays" "$status $(<$t/dsfw.prom)" "1 old"
 like "and the reason is told" "$err" "^error: metrics: no daemon answers at $socket"
+
+# ---- who answers is no daemon, or dies while it does ------------------------------------------------
+
+for text in '{"status":"ok"}\n' '{"status":"ok","length":8}\ntext\n'; do
+	rm -f $t/other
+	python3 - $t/other "$text" <<-'PYTHON' &
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.bind(sys.argv[1])
+		s.listen()
+		c = s.accept()[0]
+		c.recv(4096)
+		c.sendall(sys.argv[2].encode().decode("unicode_escape").encode())
+		c.close()
+	PYTHON
+	until_true 5 test -S $t/other
+	timeout 5 "$DSFW_NFT" metrics --socket $t/other -o $t/dsfw.prom >$t/out 2>&1
+	echo "$? $(<$t/dsfw.prom) $(<$t/out)"
+	wait $!
+done >$t/answers
+is "half an answer is none" "$(<$t/answers)" "1 old error: metrics: what answers at the socket is no dsfw-nft daemon that can tell
+1 old error: metrics: the daemon hung up in the middle of its answer"
 stop_peers
 finish

@@ -8,7 +8,6 @@ usage: denied.py try RATE COUNT TARGET…      TARGET: NAMESPACE:PROTO:ADDRESS:P
        denied.py serve NAMESPACE PORT…       TCP servers, until its standard input ends
        denied.py occupy GROUP                listens to an nflog group, until its standard input ends
        denied.py judge FILE KEY=VALUE…       how many events in a file of JSON lines are so
-       denied.py sum FILE KIND               "packets events suppressed" of an answer's counts
 """
 import ctypes
 import errno
@@ -132,12 +131,6 @@ def judge(path, wanted):
     print(n)
 
 
-def sum_counts(path, kind):
-    with open(path, encoding="utf-8") as file:
-        counts = [c for c in json.load(file)["counts"] if c["kind"] == kind]
-    print(*(sum(c[key] for c in counts) for key in ("packets", "events", "suppressed")))
-
-
 def main():
     what, arguments = sys.argv[1], sys.argv[2:]
     if what == "try":
@@ -150,8 +143,6 @@ def main():
         occupy(int(arguments[0]))
     elif what == "judge":
         judge(arguments[0], arguments[1:])
-    elif what == "sum":
-        sum_counts(arguments[0], arguments[1])
 
 
 main()

@@ -38,10 +38,9 @@ struct fixture {
 	/* What the handler does and has seen. */
 	bool later;		     /* keep requests instead of answering */
 	const char *answer;	     /* NULL: {"status":"ok"} */
+	const struct buf *text;	     /* instead of an answer; or NULL */
 	struct ctl_request *pending; /* the last one that was kept */
 	size_t n_requests, n_gone;
-	uid_t uid;
-	pid_t pid;
 	char action[32];
 };
 
@@ -51,11 +50,11 @@ static inline void take_request(struct ctl_request *request, void *data)
 	struct fixture *f = data;
 
 	f->n_requests++;
-	f->uid = ctl_request_peer(request)->uid;
-	f->pid = ctl_request_peer(request)->pid;
 	snprintf(f->action, sizeof(f->action), "%s", request_action_name(r->action));
 	if (f->later)
 		f->pending = request;
+	else if (f->text)
+		ctl_answer_text(request, f->text);
 	else if (f->answer)
 		ctl_answer(request, f->answer);
 	else
@@ -250,6 +249,17 @@ static inline char *long_request(size_t len)
 		buf_putc(&b, 'x');
 	buf_puts(&b, "\"}");
 	return buf_steal(&b);
+}
+
+/* Of so many bytes. The caller frees it. */
+static inline struct buf text_of(size_t len)
+{
+	struct buf text = { 0 };
+
+	buf_reserve(&text, len);
+	while (text.len < len)
+		buf_putc(&text, text.len % 64 == 63 ? '\n' : (char)('a' + text.len / 64 % 26));
+	return text;
 }
 
 static inline char *answer_of(size_t len)

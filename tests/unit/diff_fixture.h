@@ -104,9 +104,9 @@ static inline void kernel_load(struct plan *plan, struct actual *ret)
 			nft_text_rule(&b, &from->rules[k]);
 			to->rules = array_grow(to->rules, &to->cap_rules, to->n_rules,
 					       sizeof(*to->rules));
-			to->rules[to->n_rules++] = (struct actual_rule){
-				.handle = k, .hash = hash64(HASH_SEED, buf_str(&b), b.len)
-			};
+			to->rules[to->n_rules++] =
+				(struct actual_rule){ .hash = hash64(HASH_SEED, buf_str(&b),
+								     b.len) };
 			buf_free(&b);
 		}
 	}

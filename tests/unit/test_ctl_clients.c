@@ -3,6 +3,7 @@
  * The socket and its clients: those that leave, are slow, come in crowds or are somebody else; and
  * ours. Clients of other users and blocking ones are child processes.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -140,6 +141,36 @@ static void test_slow_reader(void **state)
 	close(fd);
 }
 
+/* Each MiB of a text has the time anew. */
+static void test_slow_reader_of_text(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = text_of(5 * REQUEST_MAX), got = { 0 };
+	int fd = open_client(f);
+	char chunk[4096];
+
+	f->text = &text;
+	put(f, fd, STATUS, strlen(STATUS));
+	ctl_set_timeout(f->ctl, 2000);
+	wait_until(f, &f->n_requests, 1);
+	for (size_t next = REQUEST_MAX; got.len < text.len;) {
+		ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
+
+		if (n > 0)
+			buf_add(&got, chunk, (size_t)n);
+		assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+		turn(f);
+		if (got.len >= next) {
+			usleep(700000);
+			next += REQUEST_MAX;
+		}
+	}
+	close(fd);
+	settle(f);
+	buf_free(&text);
+	buf_free(&got);
+}
+
 /* ---- many ---- */
 
 static void test_full(void **state)
@@ -261,7 +292,6 @@ static void test_not_root(void **state)
 		skip();
 	assert_int_equal(in_child(f, NOBODY, run_nobody), 0);
 	assert_int_equal(f->n_requests, 2);
-	assert_int_equal(f->uid, NOBODY);
 }
 
 /* Takes all connections, and holds them until it is killed. */
@@ -279,6 +309,39 @@ static pid_t hold_connections(struct fixture *f)
 			usleep(1000);
 	for (;;)
 		pause();
+}
+
+/* Of two that wait nothing is read but the first byte. */
+static int run_greedy(const char *path)
+{
+	for (int i = 0; i < 2; i++) {
+		int fd = try_connect(path);
+		char first;
+
+		fcntl(fd, F_SETFL, 0);
+		if (send(fd, STATUS, strlen(STATUS), MSG_NOSIGNAL) < 0 ||
+		    recv(fd, &first, 1, 0) != 1)
+			return 1;
+	}
+	return call_says(path, "{\"action\":\"status\"}", "too many long answers wait") ? 0 : 2;
+}
+
+/* What others leave waiting is bounded. It is not when they are gone, and not for root. */
+static void test_texts_that_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = text_of(CTL_TEXTS_MAX / 2 - 100);
+
+	if (!let_others_in(f))
+		skip();
+	f->text = &text;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(in_child(f, 65534, run_greedy), 0);
+		settle(f);
+		assert_int_equal(ctl_connections(f->ctl), 0);
+	}
+	assert_int_equal(in_child(f, 0, run_greedy), 2);
+	buf_free(&text);
 }
 
 static void test_root_is_not_locked_out(void **state)
@@ -336,6 +399,43 @@ static void test_call(void **state)
 	assert_int_equal(in_child(f, getuid(), run_long_calls), 0);
 }
 
+static int take_some(void *data, const char *text, size_t len, struct err *err)
+{
+	struct buf *got = data;
+
+	buf_add(got, text, len);
+	return got->len > 2 * REQUEST_MAX ? err_set(err, EFBIG, "enough") : 0;
+}
+
+/* The line and the text, or as much of it as is wanted. */
+static int run_call_text(const char *path)
+{
+	cleanup(cleanup_free) char *line = NULL, *line2 = NULL;
+	struct buf got = { 0 }, expected = text_of(2 * REQUEST_MAX);
+	struct err err = { 0 };
+
+	if (ctl_call_text(path, "{\"action\":\"status\"}", LONG_ENOUGH_MS, take_some, &got, &line,
+			  NULL) < 0 ||
+	    strcmp(line, "{\"status\":\"ok\",\"length\":2097152}") != 0)
+		return 1;
+	if (got.len != expected.len || memcmp(got.data, expected.data, got.len) != 0)
+		return 2;
+	if (ctl_call_text(path, "{\"action\":\"status\"}", LONG_ENOUGH_MS, take_some, &got, &line2,
+			  &err) != -EFBIG)
+		return 3;
+	return strcmp(err.text, "enough") == 0 ? 0 : 4;
+}
+
+static void test_call_text(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = text_of(2 * REQUEST_MAX);
+
+	f->text = &text;
+	assert_int_equal(in_child(f, getuid(), run_call_text), 0);
+	buf_free(&text);
+}
+
 static void assert_call_fails(const char *path, int code, const char *part)
 {
 	char *answer = NULL;
@@ -375,11 +475,14 @@ int main(void)
 		TEST(test_slow_request),
 		TEST(test_drip),
 		TEST(test_slow_reader),
+		TEST(test_slow_reader_of_text),
 		TEST(test_full),
 		TEST(test_interleaved),
 		TEST(test_not_root),
+		TEST(test_texts_that_wait),
 		TEST(test_root_is_not_locked_out),
 		TEST(test_call),
+		TEST(test_call_text),
 		TEST(test_call_fails),
 	};
 

@@ -460,90 +460,36 @@ static void test_ring_is_shared(void **state)
 	denied_ring_free(&ring);
 }
 
-/* ------------------------------------------------------------------ what was not told */
+/* ------------------------------------------------------------------ how many there were */
 
-static void test_counts(void **state)
+static void test_packets(void **state)
 {
-	struct denied_counts counts = { 0 };
-	struct denied_count *count = denied_count_of(&counts, "amber", "OUT");
+	static const struct actual_object objects[] = {
+		{ .kind = OBJECT_COUNTER, .name = "_1st-OUT-denied", .packets = 16 },
+		{ .kind = OBJECT_COUNTER, .name = "amber--OUT-denied", .packets = 8 },
+		{ .kind = OBJECT_COUNTER, .name = "amber-HOST-denied", .packets = 1 },
+		{ .kind = OBJECT_COUNTER, .name = "amber-NAT-denied", .packets = 4 },
+		{ .kind = OBJECT_COUNTER, .name = "amber-OUT-denied", .packets = 2 },
+		{ .kind = OBJECT_COUNTER, .name = "zinc-SRC-denied", .packets = 0 },
+	};
+	struct actual actual = { .exists = true };
+	uint64_t packets = 99;
 
 	(void)state;
-	denied_count_begin(count, 100); /* before our time */
-	denied_count_update(count, 100, 5000);
-	assert_int_equal(count->refused, 0);
-	denied_count_update(count, 107, 5000);
-	assert_int_equal(count->refused, 7);
-	/* Removed by somebody and put back. */
-	denied_count_update(count, 3, 5000);
-	assert_int_equal(count->refused, 10);
-	denied_count_update(count, 5, 5000);
-	assert_int_equal(count->refused, 12);
-	/* A chain of its own, and networks in any order. */
-	denied_count_update(denied_count_of(&counts, "amber", "ING"), 4, 5000);
-	denied_count_update(denied_count_of(&counts, "zinc", "OUT"), 1, 5000);
-	denied_count_update(denied_count_of(&counts, "aqua", "OUT"), 2, 5000);
-	denied_count_update(denied_count_of(&counts, "amber-", "OUT"), 3, 5000);
-	assert_int_equal(counts.n, 5);
-	assert_int_equal(denied_count_of(&counts, "amber", "ING")->refused, 4);
-	assert_int_equal(denied_count_of(&counts, "amber", "OUT")->refused, 12);
-	for (size_t i = 0; i < counts.n; i++)
-		denied_count_settle(&counts.items[i], 0);
-	assert_int_equal(denied_counts_sum(&counts, "amber").suppressed, 16);
-	assert_int_equal(denied_counts_sum(&counts, "zinc").suppressed, 1);
-	assert_int_equal(denied_counts_sum(&counts, "blue").suppressed, 0);
-	assert_int_equal(counts.n, 5);
-	denied_counts_free(&counts);
-}
-
-/* Never more than there are, never less than before, and in the end just as many. */
-static void test_suppressed(void **state)
-{
-	struct denied_count count = { .bridge = "amber" };
-
-	(void)state;
-	denied_count_update(&count, 100, 5000);
-	count.told = 60;
-	denied_count_settle(&count, 30);
-	assert_int_equal(count.suppressed, 10);
-	count.told = 70; /* of these 30 */
-	denied_count_settle(&count, 20);
-	assert_int_equal(count.suppressed, 10);
-	denied_count_settle(&count, UINT64_MAX);
-	assert_int_equal(count.suppressed, 10);
-	denied_count_settle(&count, 0);
-	assert_int_equal(count.suppressed, 30);
-	/* Those in the kernel are of others, or it does not say. */
-	denied_count_update(&count, 150, 6000);
-	denied_count_settle(&count, 50);
-	assert_int_equal(count.suppressed, 30);
-	denied_count_update(&count, 150, 7000);
-	denied_count_settle(&count, UINT64_MAX);
-	assert_int_equal(count.suppressed, 80);
-	/* Told of before it is counted. */
-	count.told = 160;
-	denied_count_settle(&count, 0);
-	assert_int_equal(count.suppressed, 80);
-}
-
-static void test_tallies(void **state)
-{
-	static const char *const bridges[] = { "amber", "1st", "a.b-c", "abcdefghijklmno",
-					       "OUT-denied" };
-	static const char *const others[] = { "amber-OUT", "-OUT-denied", "amber-NAT-denied",
-					      "abcdefghijklmnop-OUT-denied", "" };
-	char bridge[BRIDGE_NAME_MAX + 1], kind[DENIED_KIND_MAX + 1];
-	struct arena arena = { 0 };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bridges); i++) {
-		assert_true(denied_tally_parse(plan_tally_name(&arena, bridges[i], "HOST"), bridge,
-					       kind));
-		assert_string_equal(bridge, bridges[i]);
-		assert_string_equal(kind, "HOST");
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		assert_false(denied_tally_parse(others[i], bridge, kind));
-	arena_free(&arena);
+	actual.objects = xcalloc(ARRAY_SIZE(objects), sizeof(objects[0]));
+	memcpy(actual.objects, objects, sizeof(objects));
+	actual.n_objects = ARRAY_SIZE(objects);
+	actual_finish(&actual);
+	assert_false(denied_packets(&actual, "blue", &packets));
+	assert_int_equal(packets, 99);
+	/* Of all its chains, and no other network's. */
+	assert_true(denied_packets(&actual, "amber", &packets));
+	assert_int_equal(packets, 3);
+	assert_true(denied_packets(&actual, "1st", &packets));
+	assert_int_equal(packets, 16);
+	assert_true(denied_packets(&actual, "zinc", &packets));
+	assert_int_equal(packets, 0);
+	actual_free(&actual);
 }
 
 int main(void)
@@ -559,9 +505,7 @@ int main(void)
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_ring_is_bounded),
 		cmocka_unit_test(test_ring_is_shared),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_suppressed),
-		cmocka_unit_test(test_tallies),
+		cmocka_unit_test(test_packets),
 	};
 
 	return cmocka_run_group_tests_name("denied", tests, NULL, NULL);

@@ -191,25 +191,26 @@ static void test_attached(void **state)
 	struct docker_wanted_identity identity = { .has_ip = true, .ip = addr("172.30.1.2") };
 
 	(void)state;
-	assert_int_equal(docker_wanted_count_attached(&containers, NULL), 2);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, NULL), 2);
 	assert_int_equal(
-		docker_wanted_count_attached(&containers, &(struct docker_wanted_identity){ 0 }),
+		docker_wanted_count_attached(&containers, 0, &(struct docker_wanted_identity){ 0 }),
 		2);
-	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 1);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, &identity), 1);
 	identity.policed = true;
-	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 2);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, &identity), 2);
 	identity.policed = false;
 	identity.has_mac = true; /* every one that is configured has to be its */
 	identity.mac[0] = 2;
 	identity.mac[1] = 9;
-	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 2);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, &identity), 2);
 	identity.mac[1] = 1;
-	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 1);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, &identity), 1);
 	identity.has_ip6 = true;
 	identity.ip6 = addr("fd00::2");
-	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 2);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, &identity), 2);
 	containers.n = 0;
-	assert_int_equal(docker_wanted_count_attached(&containers, &identity), 0);
+	assert_int_equal(docker_wanted_count_attached(&containers, 0, &identity), 0);
+	assert_int_equal(docker_wanted_count_attached(&containers, 2, &identity), 2);
 }
 
 static void assert_other_mac(const struct docker_wanted_identity *identity, const char *expected)

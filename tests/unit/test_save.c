@@ -133,6 +133,15 @@ static void reset(struct fixture *f)
 	put_file(f->firewall, OLD_FIREWALL, 0604);
 }
 
+static int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
+		      struct err *err)
+{
+	struct save *save;
+	int r = save_prepare(files, hook, &save, err);
+
+	return r < 0 ? r : save_commit(save, err);
+}
+
 static int save(const struct fixture *f, const struct disk_hook *hook, struct err *err)
 {
 	const struct save_file files[SAVE_FILES] = {

@@ -26,10 +26,8 @@
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
  * explain         see below, behind status.
  *
- * metrics         {"status":"ok", "of":"…", "next":5000, "metrics":["…", …]}: lines in Prometheus' text
- *                 format, each without its line feed: as many as an answer holds. The next ones begin at
- *                 "next" (null: there are none) and are asked for with "from": 5000; if "of" is another
- *                 one then, the policy has changed meanwhile: begin again.
+ * metrics         {"status":"ok", "length":70000}, a line feed, and that many bytes in Prometheus' text
+ *                 format. It is the only answer that may be longer than 1 MiB.
  *
  * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
  * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. Who wants
@@ -42,15 +40,9 @@
  *  "next": 17,                             seq of the last event that was looked at
  *  "more": false,                          there are later ones already
  *  "missed": 0,                            events after "after" that are no longer in memory
- *  "lost": 0,                              packets that the kernel would have told of, and the daemon had
- *                                          fallen behind so far that it could not: known with the next one
- *  "counts": [                             since the daemon's start; those that are not all zero
- *      {"network": "ds-prod",
- *       "kind": "OUT",                     or "ING", between containers; "HOST", to the host itself;
- *                                         "SRC", a source that is not of the bridge
- *       "packets": 100,                    refused by rules, as the kernel counts
- *       "events": 90,                      told of
- *       "suppressed": 10}]}                the others: not told of by the kernel's limit, or lost
+ *  "packets": {"ds-prod": 100}}            all that the network's rules have refused, or would have in audit mode,
+ *                                          as the kernel counts: there are events of some of them; absent where
+ *                                          it is 0
  *
  * status:
  * {"status": "ok",
@@ -79,8 +71,6 @@
  *      "mode": "enforce",                  or "audit": nothing is refused
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
- *      "events": 90, "suppressed": 10,     since the daemon's start: what was refused and is told of by
- *                                          `denied`, and what is not; absent with --log-group none
  *      "docker": "present",                or "absent", "differs", "unknown"
  *      "containers": 2,                    attached, the dockside container among them; null: unknown
  *      "docker_message": "…"}},            what differs (as the dockside container's MAC address), or why it
@@ -188,6 +178,9 @@
 
 #define CTL_CONNECTIONS_MAX 32
 #define CTL_TIMEOUT_MS 5000
+/* Bytes of texts that users other than root may leave waiting, of all of them together: 1,000 networks of 20 rules
+ * with the longest comments have 17 MB. */
+#define CTL_TEXTS_MAX (64u << 20)
 #define CTL_DEFAULT_PATH "/run/dockside/firewall.sock"
 
 /* ---- server ---- */
@@ -222,19 +215,21 @@ int ctl_open(sd_event *event, const char *path, const struct ctl_handler *handle
  * once, and removes the socket file if it is still ours. Not from within the handler's functions.
  */
 void ctl_close(struct ctl *ctl);
-/* The time that a client may take for its whole request, and again for taking the answer; the time that
- * the handler takes does not count. CTL_TIMEOUT_MS but in tests. */
+/* The time that a client may take for its whole request, and again for taking each MiB of the answer; the time
+ * that the handler takes does not count. CTL_TIMEOUT_MS but in tests. */
 void ctl_set_timeout(struct ctl *ctl, unsigned timeout_ms);
 /* The number of open connections. */
 size_t ctl_connections(const struct ctl *ctl);
 
-/* The question, and who asks it. Borrowed until the request is answered. */
+/* The question. Borrowed until the request is answered. */
 const struct request *ctl_request_get(const struct ctl_request *request);
-const struct ucred *ctl_request_peer(const struct ctl_request *request);
 
 /* Answers with a JSON object as json_out makes it: without line feeds. One that is too long becomes
  * an error. The request is not to be used any more. */
 void ctl_answer(struct ctl_request *request, const char *json);
+/* Answers with {"status":"ok","length":N} and, behind its line feed, a text of N bytes, which may be longer than
+ * other answers. */
+void ctl_answer_text(struct ctl_request *request, const struct buf *text);
 /* {"status":"ok"}, with a message unless that is NULL. */
 void ctl_answer_ok(struct ctl_request *request, const char *message);
 /* message NULL: the first error of diags, which may be NULL otherwise. */
@@ -246,9 +241,6 @@ char *ctl_ok_json(const char *message, const struct diags *diags);
 void ctl_reopen(struct buf *json, struct json_writer *ret_out);
 /* The same answer, and what of the request was ignored. The caller frees it. */
 char *ctl_add_ignored(const char *json, const struct request *request);
-/* For building answers: the list of the diagnostics of a severity, as a member "errors", … */
-void ctl_put_diags(struct json_writer *out, const char *key, const struct diags *diags,
-		   enum severity severity);
 
 /* ---- client ---- */
 
@@ -259,6 +251,11 @@ void ctl_put_diags(struct json_writer *out, const char *key, const struct diags 
  */
 int ctl_call(const char *path, const char *request, unsigned timeout_ms, char **ret_answer,
 	     struct err *err);
+/* The same where a text follows the line: take() gets it as it comes, and ends the call with -errno. The daemon
+ * may be silent for timeout_ms; how long take() takes does not count. */
+int ctl_call_text(const char *path, const char *request, unsigned timeout_ms,
+		  int (*take)(void *data, const char *text, size_t len, struct err *err),
+		  void *data, char **ret_answer, struct err *err);
 
 /* ---- private to ctl*.c ---- */
 

@@ -300,11 +300,8 @@ void daemon_denied_reload(struct daemon *daemon);
 /* A policy is about to be enforced, and has been. */
 void daemon_denied_before(struct daemon *daemon);
 void daemon_denied_enforced(struct daemon *daemon);
-/* Brings up to date what was refused, as far as it was told of and not: to be called before asking for it,
- * and after the kernel's counters have come or gone. */
-void daemon_denied_count(struct daemon *daemon);
-/* Borrowed; NULL: --log-group none. */
-const struct denied_counts *daemon_denied_counts(const struct daemon *daemon);
+/* How many there were since the start. */
+uint64_t daemon_denied_events(const struct daemon *daemon);
 /* Packets that the kernel could not hand over, see nflog_lost(). */
 uint64_t daemon_denied_lost(const struct daemon *daemon);
 /* Whether a network has or can have events; if not, err says what may have been meant. */
@@ -362,7 +359,7 @@ void daemon_status_forget(struct daemon *daemon);
 /* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */
 const struct actual *daemon_counters(struct daemon *daemon);
 
-/* The answer to `metrics`, from line `from` on. */
-void daemon_metrics(struct daemon *daemon, uint64_t from, struct json_writer *out);
+/* Appends to b the text that answers `metrics`. */
+void daemon_metrics(struct daemon *daemon, struct buf *b);
 
 #endif

@@ -86,7 +86,7 @@ void docker_containers_free(struct docker_containers *containers);
 /* A running container on a network. */
 struct docker_leg {
 	struct docker_container container;
-	const char *network, *network_id; /* the id is "" where Docker does not have it (yet) */
+	const char *network;
 };
 
 /* GET /containers/json: one for each network of each container. Zero-initialise; docker_legs_free(). */
@@ -113,8 +113,7 @@ enum docker_action {
 /* A line of GET /events; docker_event_free(). */
 struct docker_event {
 	enum docker_action action;
-	char *id;   /* the network's */
-	char *name; /* the network's; "" where it is not told */
+	char *id; /* the network's */
 };
 
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err);

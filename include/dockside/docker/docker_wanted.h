@@ -82,12 +82,13 @@ char *docker_wanted_other_mac(const struct docker_wanted_identity *identity,
 			      const struct docker_containers *containers);
 
 /*
- * How many containers keep a removed network's policy in force: all but the dockside
- * container, which sits on every network for good and whose traffic the policy does not judge. It
- * is the one that has every address that is configured for it, by Docker's word; where it is
- * policed, or nothing is known of it (NULL), it counts like any other.
+ * How many containers keep a removed network's policy in force: all that are attached but the dockside
+ * container, which sits on every network for good and whose traffic the policy does not judge, and those
+ * that Docker is about to start again (docker_list_restarting()), which are attached to nothing
+ * meanwhile. The dockside container is the one that has every address that is configured for it, by
+ * Docker's word; where it is policed, or nothing is known of it (NULL), it counts like any other.
  */
-size_t docker_wanted_count_attached(const struct docker_containers *containers,
+size_t docker_wanted_count_attached(const struct docker_containers *containers, size_t restarting,
 				    const struct docker_wanted_identity *identity);
 
 #endif

@@ -53,10 +53,6 @@ int nflog_fd(const struct nflog *nflog);
 /* Packets that the kernel has had for us since nflog_open() and could not queue, as far as is known: what was
  * lost shows when the next one comes. */
 uint64_t nflog_lost(const struct nflog *nflog);
-/* Packets that the kernel still collects for us; UINT64_MAX: it does not say. */
-uint64_t nflog_collected(const struct nflog *nflog);
-/* Whether nothing can be read now. */
-bool nflog_is_drained(const struct nflog *nflog);
 /* How many are missing by their numbers in a datagram, given the number of the first one to come, which
  * it moves on. */
 uint64_t nflog_gaps(const void *datagram, size_t len, uint32_t *next);

@@ -32,6 +32,7 @@
 #include "dockside/json/json_write.h"
 #include "dockside/names/allowed.h"
 #include "dockside/names/names.h"
+#include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 
 /* ---- which rule ---- */
@@ -139,50 +140,13 @@ struct denied_query {
 void denied_ring_json(const struct denied_ring *ring, const struct denied_query *query,
 		      struct json_writer *out);
 
-/* ---- what was not told ---- */
+/* ---- how many there were ---- */
 
-/* Of the rules of one chain that refuse. All but the last three since the daemon's start. */
-struct denied_count {
-	char bridge[BRIDGE_NAME_MAX + 1];
-	char kind[DENIED_KIND_MAX + 1];
-	uint64_t refused;    /* packets; or passed, in audit mode */
-	uint64_t told;	     /* events */
-	uint64_t suppressed; /* the others; never less than it was */
-	uint64_t counter;    /* the kernel's, when it was last asked */
-	uint64_t changed_ms; /* when it was last seen to be another than before */
-	bool quiet;	     /* it had been the same long enough for all events to have come */
-};
-
-struct denied_counts {
-	struct denied_count *items; /* sorted by bridge, then kind */
-	size_t n, cap;
-};
-
-/* Whose counter that is, by its name (plan_tally_name()); false: nobody's. */
-bool denied_tally_parse(const char *name, char ret_bridge[BRIDGE_NAME_MAX + 1],
-			char ret_kind[DENIED_KIND_MAX + 1]);
-/* Of the chain, made at the first use; the pointer lasts until the next one is made. */
-struct denied_count *denied_count_of(struct denied_counts *counts, const char *bridge,
-				     const char *kind);
 /*
- * The kernel's counter for a chain is at this now. Where somebody had removed it, it has begun anew, at
- * zero.
+ * Packets that the rules of a bridge have refused, or would have in audit mode, as the kernel's counters have it: they
+ * stay when rules are rewritten, and count what the limits keep from being an event. False where the kernel has
+ * none.
  */
-void denied_count_update(struct denied_count *count, uint64_t counter, uint64_t now_ms);
-/* What it had counted before the daemon listened is not its affair. */
-void denied_count_begin(struct denied_count *count, uint64_t counter);
-/*
- * Every event that had left the kernel since the last update is told. queued: events that were still
- * in the kernel then, of whatever chain; UINT64_MAX: unknown.
- */
-void denied_count_settle(struct denied_count *count, uint64_t queued);
-
-struct denied_sum {
-	uint64_t told, suppressed;
-};
-
-/* Of all chains of a bridge. */
-struct denied_sum denied_counts_sum(const struct denied_counts *counts, const char *bridge);
-void denied_counts_free(struct denied_counts *counts);
+bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets);
 
 #endif

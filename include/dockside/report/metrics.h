@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is measured, as lines of Prometheus' text format (version 0.0.4). Pure: kernel, names,
+ * What is measured, in Prometheus' text format (version 0.0.4). Pure: kernel, names,
  * state and time are parameters.
  */
 #ifndef DOCKSIDE_REPORT_METRICS_H
@@ -8,7 +8,6 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/names/names.h"
-#include "dockside/report/denied.h"
 #include "dockside/report/judged.h"
 #include "dockside/table/actual.h"
 
@@ -44,7 +43,7 @@ extern const unsigned loop_limits[LOOP_BUCKETS]; /* microseconds */
 
 void loop_note(struct loop_times *times, uint64_t us);
 
-/* ---- lines ---- */
+/* ---- the text ---- */
 
 /* One of several states. */
 struct state_of {
@@ -85,66 +84,17 @@ struct metrics_state {
 	size_t alarms;
 	struct state_of shim_ip, shim_ip6, docker;
 	const struct loop_times *loop;
-	const struct denied_counts *denied; /* NULL: nobody is told */
-	uint64_t denied_lost;
+	bool denied; /* what is refused is recorded */
+	uint64_t denied_events, denied_lost;
 	struct metrics_lookups lookups;
 };
 
-struct metrics_network {
-	const char *name;
-	bool draining;
-	struct network_traffic traffic;
-	struct denied_sum denied;
-};
-
-struct metrics_rule {
-	const char *network, *chain, *entry, *comment, *verdict;
-	struct traffic traffic;
-};
-
-struct metrics_set {
-	const char *name, *entry;
-	bool v4;
-	size_t n;
-};
-
-struct metrics_answers {
-	const struct name *name;
-	const struct name_family *family;
-	bool v4;
-};
-
-/* Everything is borrowed but the arrays. */
-struct metrics {
-	const struct policy *policy;
-	const struct names *names;
-	struct metrics_state state;
-	size_t *managed; /* indices of the policy's managed networks */
-	size_t n_managed;
-	struct metrics_network *networks;
-	size_t n_networks;
-	struct metrics_rule
-		*rules; /* or several of the kernel's, of one entry of the configuration */
-	size_t n_rules, cap_rules;
-	struct metrics_set *sets;
-	size_t n_sets;
-	struct metrics_answers *answers; /* of one family of a name each */
-	size_t n_answers;
-	size_t n_lines;
-};
-
-/* metrics_free() when done. */
-void metrics_collect(const struct policy *policy, const struct plan *plan,
-		     const struct actual *actual, const struct names *names,
-		     const struct metrics_state *state, struct metrics *ret_metrics);
-void metrics_free(struct metrics *metrics);
-
-#define METRICS_LINE_MAX 2048
-
-/* How many lines there are, for metrics_collect(). */
-size_t metrics_count_lines(const struct metrics *metrics);
-
-/* Line number i of metrics->n_lines, of less than METRICS_LINE_MAX bytes and without its line feed. Appends to b. */
-void metrics_line(const struct metrics *metrics, size_t i, struct buf *b);
+/*
+ * Appends to b everything that is measured, line by line. What the kernel's table does not have is left out: as
+ * zeros it would look like traffic when it comes back.
+ */
+void metrics_write(const struct policy *policy, const struct plan *plan,
+		   const struct actual *actual, const struct names *names,
+		   const struct metrics_state *state, struct buf *b);
 
 #endif

@@ -27,14 +27,10 @@ enum save_file_index {
 /*
  * Writes the files that have a text. Mode and owner stay; the old file, whose comments and layout
  * cannot survive, is kept as NAME.orig unless there is one already. Blocks on the disk. hook is NULL but in
- * tests. Returns 0, and then both files are on the disk; or -errno, and then both are what they
- * were. A process or machine that dies in between leaves what save_recover() repairs.
- */
-int save_files(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,
-	       struct err *err);
-
-/*
- * The same in two steps. What can be foreseen to fail (a full disk, a missing permission, somebody's edit)
+ * tests. Both functions return 0 or -errno, and after -errno both files are what they were. A process or
+ * machine that dies in between leaves what save_recover() repairs.
+ *
+ * What can be foreseen to fail (a full disk, a missing permission, somebody's edit)
  * fails in the first, which leaves both files as they are; the second, or save_cancel(), is to follow, and
  * consumes save.
  */

@@ -10,7 +10,6 @@
 #include "dockside/table/plan.h"
 
 struct actual_rule {
-	uint64_t handle;
 	uint64_t hash;		 /* of its expressions without counter values, and its user data */
 	bool counts;		 /* it has a counter */
 	uint64_t packets, bytes; /* of that */
