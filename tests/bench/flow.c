@@ -31,8 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 1000   /* for what should be there at once */
-#define PAYLOAD 64     /* bytes */
+#define WAIT_MS 1000 /* for what should be there at once */
+#define PAYLOAD 64   /* bytes */
 #define PAYLOAD_MTU 1400
 #define CHECK_EVERY 32 /* units between two looks at the clock */
 
@@ -43,7 +43,7 @@ struct flow {
 	struct in_addr address;
 	struct sockaddr_in to;
 	int client, server; /* of the established flow, or the server's alone */
-	size_t payload;     /* bytes a packet */
+	size_t payload;	    /* bytes a packet */
 };
 
 struct kind {
