@@ -232,6 +232,9 @@ class Server:
             return
         elif how == "slow":
             time.sleep(1.5)
+        elif how == "raced":  # somebody else makes it just before
+            with self.engine.lock:
+                self.engine.command(["create", "ds-A", "172.30.1.0/24", "ds-a"])
         elif how == "garbage":
             connection.sendall(b"\x00\x01SSH-2.0-OpenSSH_9.2\r\n" * 3)
             return
