@@ -15,6 +15,7 @@ without the API version) fit counts, "*" fits any method; without one the answer
     broken          JSON that ends too early          types     JSON of another shape
     lines           events without line feeds         noise     events that make no sense
     NUMBER          that status, with a message       lie       200 or 201, and nothing is done
+    raced           the good answer, when somebody else has just made network ds-A
 
 LOG has a line for every request: METHOD PATH. Commands of `tell`, on what Docker has:
 
@@ -241,6 +242,9 @@ class Server:
             return
         elif how == "slow":
             time.sleep(1.5)
+        elif how == "raced":  # somebody else makes it just before
+            with self.engine.lock:
+                self.engine.command(["create", "ds-A", "172.30.1.0/24", "ds-a"])
         elif how == "garbage":
             connection.sendall(b"\x00\x01SSH-2.0-OpenSSH_9.2\r\n" * 3)
             return

@@ -9,7 +9,7 @@ export BENCH_NETWORKS=3 BENCH_RUNS=1 BENCH_ROUNDS=1 BENCH_IDLE=1 BENCH_FLOOD=300
 
 ends() # PART PATTERN: of its last line
 {
-	timeout 100 "$here/../bench/run" "$1" >$t/out 2>&1
+	timeout 600 "$here/../bench/run" "$1" >$t/out 2>&1
 	is "$1" "$? $(grep . $t/out | tail -n 1 | grep -coE "$2")" "0 1"
 	tail -n 3 $t/out | comment
 }

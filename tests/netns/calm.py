@@ -7,8 +7,8 @@ def calm():
     """Seconds; where the kernel does not tell who waits, a fifth of the speed of other clocks."""
     now = time.time()
     try:
-        with open("/proc/pressure/cpu", encoding="ascii") as pressure:
-            waited = pressure.readline().rpartition("total=")[2]
+        with open("/proc/pressure/cpu", "rb") as pressure:
+            waited = pressure.readline().rpartition(b"total=")[2]
         return now - int(waited) / 1e6
     except (OSError, ValueError):
         return now / 5

@@ -12,6 +12,8 @@
 set -u -o pipefail
 
 lab=$(dirname "$(realpath "$0")")
+# shellcheck source=tests/tap.sh
+. "$lab/../tap.sh" # outside, too: for its clock
 rebooting=99 # exit status of a script that wants another boot
 
 # ---- outside -------------------------------------------------------------------------------------

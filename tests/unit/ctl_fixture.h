@@ -28,7 +28,7 @@
 #define STATUS "{\"action\":\"status\"}\n"
 #define REFRESH "{\"action\":\"refresh\"}\n"
 #define LONG_ENOUGH_MS 20000 /* for what has to happen, also under valgrind */
-#define SHORT_MS 40	     /* the server's patience where a test waits for its end */
+#define SHORT_MS 150 /* the server's patience where a test waits for its end, or asks within it */
 
 struct fixture {
 	char dir[32];

@@ -104,7 +104,7 @@ static void test_slow_request(void **state)
 	answer = get(f, fd);
 	assert_string_equal(answer,
 			    "{\"status\":\"error\",\"message\":\"no complete request within "
-			    "40 ms: its object is not closed\",\"errors\":[]}\n");
+			    "150 ms: its object is not closed\",\"errors\":[]}\n");
 	assert_int_equal(ctl_connections(f->ctl), 0);
 	close(fd);
 }
