@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Command lines, by the commands' tables. */
+/* Reads command lines, by the tables of the commands. */
 #ifndef DOCKSIDE_CLI_PARSE_H
 #define DOCKSIDE_CLI_PARSE_H
 

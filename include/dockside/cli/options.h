@@ -40,13 +40,13 @@ struct files_options {
 };
 extern const struct option_row files_options[];
 
-/* Of struct plan_options. */
+/* These fill fields of a struct plan_options. */
 extern const struct option_row mark_bit_option[];
 extern const struct option_row forward_policy_option[];
 extern const struct option_row log_group_option[];
 #define LOG_GROUP_DEFAULT 20 /* for commands that do not take the option */
 
-/* Of the commands that compare the kernel with the files. */
+/* The commands that compare the kernel with the files take these. */
 struct enforce_options {
 	struct files_options files;
 	struct plan_options plan;
