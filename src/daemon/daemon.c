@@ -32,29 +32,7 @@
 #define STALE_TTL_MIN_S 10
 #define INOTIFY "fs/inotify/"
 
-uint64_t daemon_now_ms(const struct daemon *d)
-{
-	uint64_t us = 0;
-
-	if (sd_event_now(d->event, CLOCK_MONOTONIC, &us) < 0)
-		abort(); /* the event loop has no clock */
-	return us / 1000;
-}
-
-int daemon_arm(struct daemon *d, sd_event_source **timer, uint64_t at_ms,
-	       sd_event_time_handler_t handler)
-{
-	uint64_t us = at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000;
-	int r;
-
-	if (!*timer)
-		return sd_event_add_time(d->event, timer, CLOCK_MONOTONIC, us, DAEMON_ACCURACY_US,
-					 handler, d);
-	r = sd_event_source_set_time(*timer, us);
-	return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
-}
-
-void daemon_notify_status(struct daemon *d)
+static void notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
 	cleanup(cleanup_free) char *not_judged = daemon_judged_names(d);
@@ -88,7 +66,7 @@ void daemon_notify_status(struct daemon *d)
 		   d->repair_failed ? "; the ruleset could not be put right" : "", audit, alarms,
 		   d->last_load.failed ? "; the last change of the configuration failed" : "",
 		   d->settings_error ? "; host settings are missing" : "",
-		   repair_limit_limited(&d->repairs, daemon_now_ms(d))
+		   repair_limit_limited(&d->repairs, loop_now_ms(d->loop))
 			   ? "; somebody keeps changing the ruleset"
 			   : "");
 }
@@ -106,13 +84,13 @@ void daemon_note_load(struct daemon *d, bool failed, const char *message)
 	free(d->last_load.message);
 	d->last_load.message = message ? xstrdup(message) : NULL;
 	d->last_load.failed = failed;
-	d->last_load.at_ms = daemon_now_ms(d);
+	d->last_load.at_ms = loop_now_ms(d->loop);
 	d->last_load.unix_ms = unix_ms();
 	if (failed)
 		d->last_load.n_failed++;
 	else
 		d->last_load.n_ok++;
-	daemon_notify_status(d);
+	loop_post(d->loop, NOTE_STATUS);
 }
 
 /* ------------------------------------------------------------------ loading */
@@ -174,7 +152,7 @@ static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
 /* What follows when a policy has been enforced. */
 static void enforced(struct daemon *d)
 {
-	daemon_arm(d, &d->trim_timer, daemon_now_ms(d) + TRIM_WAIT_MS, on_trim_timer);
+	loop_arm(d->loop, &d->trim_timer, loop_now_ms(d->loop) + TRIM_WAIT_MS, on_trim_timer, d);
 	warn_audit(&d->enforcer.running->policy);
 	old_install_warn_of_legacy();
 	daemon_denied_enforced(d);
@@ -183,7 +161,7 @@ static void enforced(struct daemon *d)
 	daemon_drain_watch(d);
 	daemon_docker_policy(d);
 	daemon_judged_look(d);
-	daemon_notify_status(d);
+	loop_post(d->loop, NOTE_STATUS);
 }
 
 int daemon_enforce(struct daemon *d, struct running *candidate, struct running **ret_before,
@@ -196,8 +174,8 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 	if (r >= 0) {
 		daemon_denied_before(d);
 		daemon_repair_catch_up(d);
-		r = enforcer_policy(&d->enforcer, candidate, daemon_now_ms(d), ret_before, &result,
-				    err);
+		r = enforcer_policy(&d->enforcer, candidate, loop_now_ms(d->loop), ret_before,
+				    &result, err);
 	}
 	if (r < 0) {
 		running_free(candidate);
@@ -241,7 +219,7 @@ static bool nothing_new(struct daemon *d, const struct running *candidate)
 		return false;
 	daemon_repair_catch_up(d);
 	/* Nor does the shim wait to be put right. */
-	return !d->repair_waiting && enforcer_holds(&d->enforcer, daemon_now_ms(d));
+	return !d->repair_waiting && enforcer_holds(&d->enforcer, loop_now_ms(d->loop));
 }
 
 /* Consumes candidate, whose sources have been read. */
@@ -305,7 +283,7 @@ int daemon_reload(struct daemon *d, const struct diags **ret_diags, struct err *
 		daemon_files_accepted(d);
 	}
 	/* Who reloads may have changed /etc/hosts, too. */
-	names_refresh(&d->enforcer.names, daemon_now_ms(d));
+	names_refresh(&d->enforcer.names, loop_now_ms(d->loop));
 	daemon_names_ask(d);
 	daemon_note_load(d, r < 0, r < 0 ? err->text : NULL);
 	return r;
@@ -327,6 +305,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 		log_error("reload: %s", err.text);
 	else
 		log_info("reloaded");
+	notify_status(d);
 	sd_notify(0, "READY=1");
 	daemon_forget_rejected(d);
 	err_free(&err);
@@ -340,7 +319,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 	(void)source;
 	log_info("stopping on signal %u; rules and sets stay", info->ssi_signo);
 	d->stopping = true;
-	return sd_event_exit(d->event, 0);
+	return sd_event_exit(loop_event(d->loop), 0);
 }
 
 static int add_signals(struct daemon *d)
@@ -358,9 +337,9 @@ static int add_signals(struct daemon *d)
 		return -errno;
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(stop); i++)
-		r = sd_event_add_signal(d->event, NULL, stop[i], on_stop_signal, d);
+		r = sd_event_add_signal(loop_event(d->loop), NULL, stop[i], on_stop_signal, d);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(reload); i++)
-		r = sd_event_add_signal(d->event, NULL, reload[i], on_reload_signal, d);
+		r = sd_event_add_signal(loop_event(d->loop), NULL, reload[i], on_reload_signal, d);
 	return r;
 }
 
@@ -426,7 +405,7 @@ static void become_ready(struct daemon *d)
 		return;
 	d->ready = true;
 	sd_notify(0, "READY=1");
-	daemon_notify_status(d);
+	notify_status(d);
 	log_info("ready");
 }
 
@@ -438,11 +417,28 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-void daemon_settled(struct daemon *d)
+/* Perhaps ready at the start; and whoever waits for names and for Docker is answered. */
+static void settled(struct daemon *d)
 {
-	if (daemon_names_settled(d, daemon_now_ms(d)) && daemon_docker_ready(d))
+	if (daemon_names_settled(d, loop_now_ms(d->loop)) && daemon_docker_ready(d))
 		become_ready(d);
 	daemon_wait_settled(d);
+}
+
+static void on_note(void *data, enum note note)
+{
+	struct daemon *d = data;
+
+	switch (note) {
+	case NOTE_SETTLED:
+		settled(d);
+		break;
+	case NOTE_STATUS:
+		notify_status(d);
+		break;
+	case N_NOTES:
+		break;
+	}
 }
 
 void daemon_forget_rejected(struct daemon *d)
@@ -451,35 +447,14 @@ void daemon_forget_rejected(struct daemon *d)
 	d->rejected = NULL;
 }
 
-/* sd_event_loop(), and how long each event takes: the others wait for so long. */
-static int loop(struct daemon *d)
-{
-	int r = 0;
-
-	while (r >= 0 && sd_event_get_state(d->event) != SD_EVENT_FINISHED) {
-		uint64_t begin_us;
-
-		r = sd_event_prepare(d->event);
-		if (r == 0)
-			r = sd_event_wait(d->event, UINT64_MAX);
-		if (r <= 0)
-			continue;
-		begin_us = monotonic_us();
-		r = sd_event_dispatch(d->event);
-		loop_note(&d->loop, monotonic_us() - begin_us);
-	}
-	return r < 0 ? r : 0;
-}
-
 static int run(struct daemon *d, struct err *err)
 {
-	int r = sd_event_new(&d->event);
+	int r = loop_open(on_note, d, &d->loop, err);
 
 	d->started_ms = unix_ms();
-	if (r >= 0)
-		r = sd_event_set_watchdog(d->event, true);
-	if (r >= 0)
-		r = add_signals(d);
+	if (r < 0)
+		return r;
+	r = add_signals(d);
 	if (r < 0)
 		return err_errno(err, -r, "event loop");
 	r = lock_take(LOCK_DAEMON, LOCK_TIMEOUT_MS, &d->lock, err);
@@ -487,13 +462,13 @@ static int run(struct daemon *d, struct err *err)
 		r = start(d, err);
 	if (r < 0)
 		return r;
-	if (daemon_names_settled(d, daemon_now_ms(d)) && daemon_docker_ready(d))
+	if (daemon_names_settled(d, loop_now_ms(d->loop)) && daemon_docker_ready(d))
 		become_ready(d);
 	else
-		r = daemon_arm(d, &d->ready_timer, daemon_now_ms(d) + READY_WAIT_MS,
-			       on_ready_timer);
+		r = loop_arm(d->loop, &d->ready_timer, loop_now_ms(d->loop) + READY_WAIT_MS,
+			     on_ready_timer, d);
 	if (r >= 0)
-		r = loop(d);
+		r = loop_run(d->loop);
 	return r < 0 ? err_errno(err, -r, "event loop") : 0;
 }
 
@@ -506,6 +481,7 @@ static void stop(struct daemon *d)
 	sd_notify(0, "STOPPING=1");
 	if (d->stopping)
 		daemon_repair_last(d);
+	loop_handle_notes(d->loop);
 	if (d->stopping)
 		daemon_unjudged_last(d);
 	daemon_requests_stop(d);
@@ -520,13 +496,13 @@ static void stop(struct daemon *d)
 	daemon_settings_stop(d);
 	daemon_files_stop(d);
 	daemon_status_forget(d);
-	if (d->stopping && enforcer_release(&d->enforcer, daemon_now_ms(d), &err) < 0)
+	if (d->stopping && enforcer_release(&d->enforcer, loop_now_ms(d->loop), &err) < 0)
 		log_error("%s; they will run out", err.text);
 	enforcer_close(&d->enforcer);
 	err_free(&err);
 	sd_event_source_unref(d->ready_timer);
 	sd_event_source_unref(d->trim_timer);
-	sd_event_unref(d->event);
+	loop_close(d->loop);
 	lock_give(d->lock);
 	free(d->last_load.message);
 }

@@ -201,7 +201,7 @@ static void write_lines(struct daemon *d)
 static void on_dns_reply(struct daemon *d, const struct nflog_packet *packet)
 {
 	struct daemon_denied *k = d->denied;
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 	struct dns_reply reply = { .n_addrs = 0 };
 	char bridge[IF_NAMESIZE] = "";
 	bool good = packet->data && dns_reply_parse(packet->data, packet->n_data, &reply);
@@ -218,7 +218,7 @@ static void on_refused(struct daemon *d, const struct nflog_packet *packet,
 {
 	struct daemon_denied *k = d->denied;
 	const char *json, *looked_up = lookups_find(&k->lookups, rule->parsed.bridge, &packet->dst,
-						    daemon_now_ms(d));
+						    loop_now_ms(d->loop));
 	struct denied_event event = {
 		.time_ms = packet->time_ms ? packet->time_ms : unix_ms(),
 		.audit = rule->audit,
@@ -267,7 +267,7 @@ static void on_packet(void *data, const struct nflog_packet *packet)
 
 static void tell_loss(struct daemon *d)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 
 	if (now_ms < d->denied->loss_until_ms)
 		return;
@@ -323,7 +323,7 @@ static void count_chain(struct daemon *d, const struct actual *actual, const cha
 		actual_find_object(actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kind));
 
 	arena_free(&arena);
-	denied_count_update(count, tally ? tally->packets : 0, daemon_now_ms(d));
+	denied_count_update(count, tally ? tally->packets : 0, loop_now_ms(d->loop));
 }
 
 static void count_all(struct daemon *d, const struct actual *actual)
@@ -497,13 +497,14 @@ void daemon_denied_answer(struct daemon *d, const struct request *request, struc
 const char *daemon_denied_looked_up(const struct daemon *d, const char *bridge,
 				    const struct ipaddr *addr)
 {
-	return d->denied ? lookups_find(&d->denied->lookups, bridge, addr, daemon_now_ms(d)) : NULL;
+	return d->denied ? lookups_find(&d->denied->lookups, bridge, addr, loop_now_ms(d->loop))
+			 : NULL;
 }
 
 size_t daemon_denied_looked_up_name(const struct daemon *d, const char *bridge, const char *name,
 				    struct ipaddr *ret_addrs, size_t max)
 {
-	return d->denied ? lookups_of_name(&d->denied->lookups, bridge, name, daemon_now_ms(d),
+	return d->denied ? lookups_of_name(&d->denied->lookups, bridge, name, loop_now_ms(d->loop),
 					   ret_addrs, max)
 			 : 0;
 }
@@ -514,7 +515,7 @@ struct metrics_lookups daemon_denied_lookups(const struct daemon *d)
 
 	if (!k || !k->nflog)
 		return (struct metrics_lookups){ 0 };
-	lookups_expire(&k->lookups, daemon_now_ms(d));
+	lookups_expire(&k->lookups, loop_now_ms(d->loop));
 	return (struct metrics_lookups){
 		.listening = true,
 		.n = k->lookups.n,
@@ -534,7 +535,7 @@ static int listen_to_group(struct daemon *d, struct err *err)
 	r = nflog_open(d->options->plan.log_group, &k->nflog, err);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &k->io, nflog_fd(k->nflog), EPOLLIN, on_io, d);
+	r = sd_event_add_io(loop_event(d->loop), &k->io, nflog_fd(k->nflog), EPOLLIN, on_io, d);
 	/* After everything that keeps the policy in force. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_NORMAL + 5);

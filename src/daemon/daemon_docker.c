@@ -66,9 +66,9 @@ void daemon_docker_arm(struct daemon_docker *k)
 {
 	int wait_ms = docker_wait_ms(k->client);
 
-	daemon_arm(k->daemon, &k->timer,
-		   wait_ms < 0 ? UINT64_MAX : daemon_now_ms(k->daemon) + (uint64_t)wait_ms,
-		   on_timer);
+	loop_arm(k->daemon->loop, &k->timer,
+		 wait_ms < 0 ? UINT64_MAX : loop_now_ms(k->daemon->loop) + (uint64_t)wait_ms,
+		 on_timer, k->daemon);
 }
 
 /* ------------------------------------------------------------------ coming and going */
@@ -93,8 +93,8 @@ static int on_absent(sd_event_source *source, uint64_t usec, void *data)
 	if (docker_socket_listens(d->options->docker))
 		begin_pass(d->docker, DOCKER_PROVIDE_CREATE);
 	else
-		daemon_arm(d, &d->docker->absent_timer, daemon_now_ms(d) + ABSENT_LOOK_MS,
-			   on_absent);
+		loop_arm(d->loop, &d->docker->absent_timer, loop_now_ms(d->loop) + ABSENT_LOOK_MS,
+			 on_absent, d);
 	return 0;
 }
 
@@ -121,23 +121,25 @@ static void lengthen_backoff(struct daemon_docker *k)
 
 static void retry_later(struct daemon_docker *k)
 {
-	uint64_t now_ms = daemon_now_ms(k->daemon);
+	uint64_t now_ms = loop_now_ms(k->daemon->loop);
 
 	if (docker_socket_absent(k->error.code)) {
-		daemon_arm(k->daemon, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent);
-		daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+		loop_arm(k->daemon->loop, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent,
+			 k->daemon);
+		loop_arm(k->daemon->loop, &k->retry_timer, UINT64_MAX, on_retry, k->daemon);
 	} else {
 		lengthen_backoff(k);
-		daemon_arm(k->daemon, &k->retry_timer, now_ms + k->backoff_ms, on_retry);
+		loop_arm(k->daemon->loop, &k->retry_timer, now_ms + k->backoff_ms, on_retry,
+			 k->daemon);
 	}
-	daemon_arm(k->daemon, &k->look_timer, UINT64_MAX, on_look);
+	loop_arm(k->daemon->loop, &k->look_timer, UINT64_MAX, on_look, k->daemon);
 	k->looking_soon = false;
 }
 
 /* Once for each reason; one that may be a restart only when it has lasted. */
 static void log_lost(struct daemon_docker *k)
 {
-	uint64_t now_ms = daemon_now_ms(k->daemon);
+	uint64_t now_ms = loop_now_ms(k->daemon->loop);
 
 	if (k->away && now_ms - k->away_since_ms < PATIENCE_MS)
 		return;
@@ -152,7 +154,7 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
 {
 	if (k->error.code == 0 && k->asked) {
 		k->away = true;
-		k->away_since_ms = daemon_now_ms(k->daemon);
+		k->away_since_ms = loop_now_ms(k->daemon->loop);
 	}
 	err_set(&k->error, error->code, "%s", error->text);
 	k->asked = true;
@@ -161,12 +163,12 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
 	log_lost(k);
 	retry_later(k);
 	daemon_judged_look(k->daemon);
-	daemon_settled(k->daemon);
+	loop_post(k->daemon->loop, NOTE_SETTLED);
 }
 
 static void log_found(struct daemon_docker *k, bool first)
 {
-	uint64_t now_ms = daemon_now_ms(k->daemon);
+	uint64_t now_ms = loop_now_ms(k->daemon->loop);
 	char *firewall = k->backend ? xasprintf(", firewall %s", k->backend) : xstrdup("");
 
 	if (k->away)
@@ -215,7 +217,8 @@ static void look_soon(struct daemon_docker *k, uint64_t ms)
 	if (k->looking_soon)
 		return;
 	k->looking_soon = true;
-	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + ms, on_look);
+	loop_arm(k->daemon->loop, &k->look_timer, loop_now_ms(k->daemon->loop) + ms, on_look,
+		 k->daemon);
 }
 
 static void on_destroyed(struct daemon_docker *k, const char *id)
@@ -274,7 +277,7 @@ static void on_opened(void *data)
 	struct daemon_docker *k = data;
 
 	k->following = true;
-	k->opened_ms = daemon_now_ms(k->daemon);
+	k->opened_ms = loop_now_ms(k->daemon->loop);
 	daemon_docker_all_stale(k);
 	begin_pass(k, DOCKER_PROVIDE_LOOK);
 }
@@ -287,7 +290,7 @@ static void on_end(void *data, const struct docker_answer *answer)
 	if (answer->error.code == ECANCELED)
 		return;
 	k->stream = k->following = false;
-	if (was_open && daemon_now_ms(k->daemon) - k->opened_ms >= STABLE_MS) {
+	if (was_open && loop_now_ms(k->daemon->loop) - k->opened_ms >= STABLE_MS) {
 		k->backoff_ms = 0;
 		k->stream_complained = false;
 	}
@@ -300,7 +303,8 @@ static void on_end(void *data, const struct docker_answer *answer)
 		log_warning("%s; looking every %d s instead", answer->error.text, LOOK_MS / 1000);
 	k->stream_complained = true;
 	lengthen_backoff(k);
-	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + k->backoff_ms, on_look);
+	loop_arm(k->daemon->loop, &k->look_timer, loop_now_ms(k->daemon->loop) + k->backoff_ms,
+		 on_look, k->daemon);
 }
 
 static void follow(struct daemon_docker *k)
@@ -408,7 +412,7 @@ static void take_result(struct daemon_docker *k, struct docker_provide_result *r
 		log_found(k, first);
 	err_free(&k->error);
 	k->asked = true;
-	daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+	loop_arm(k->daemon->loop, &k->retry_timer, UINT64_MAX, on_retry, k->daemon);
 	if (!k->following)
 		daemon_docker_all_stale(k);
 }
@@ -432,8 +436,8 @@ static void on_pass(void *data, struct docker_provide_result *result)
 		keep_notes(k, result);
 		daemon_docker_see(k);
 		if (!k->looking_soon)
-			daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS,
-				   on_look);
+			loop_arm(k->daemon->loop, &k->look_timer,
+				 loop_now_ms(k->daemon->loop) + LOOK_MS, on_look, k->daemon);
 		daemon_judged_look(k->daemon);
 	}
 	if (created) /* Docker may have loaded br_netfilter for it */
@@ -446,7 +450,7 @@ static void on_pass(void *data, struct docker_provide_result *result)
 		daemon_docker_inspect(k);
 	}
 	daemon_docker_arm(k);
-	daemon_settled(k->daemon);
+	loop_post(k->daemon->loop, NOTE_SETTLED);
 }
 
 static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
@@ -529,7 +533,7 @@ static int on_start_timer(sd_event_source *source, uint64_t usec, void *data)
 	if (!d->docker->asked)
 		log_warning("Docker does not answer yet; not waiting for it");
 	d->docker->start_over = true;
-	daemon_settled(d);
+	loop_post(d->loop, NOTE_SETTLED);
 	return 0;
 }
 
@@ -545,12 +549,13 @@ int daemon_docker_start(struct daemon *d, struct err *err)
 	r = docker_open(d->options->docker, monotonic_ms, &k->client, err);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &k->io, docker_fd(k->client), EPOLLIN, on_io, k);
+	r = sd_event_add_io(loop_event(d->loop), &k->io, docker_fd(k->client), EPOLLIN, on_io, k);
 	/* After repairs and clients: a Docker that floods us keeps nobody waiting. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_IDLE);
 	if (r >= 0)
-		r = daemon_arm(d, &k->start_timer, daemon_now_ms(d) + START_MS, on_start_timer);
+		r = loop_arm(d->loop, &k->start_timer, loop_now_ms(d->loop) + START_MS,
+			     on_start_timer, d);
 	if (r < 0)
 		return err_errno(err, -r, "watch Docker");
 	daemon_docker_policy(d);

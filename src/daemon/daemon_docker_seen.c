@@ -164,7 +164,7 @@ static void take_known(struct daemon_docker *k, struct seen *seen)
 {
 	/* Something may have happened since it was asked. */
 	seen->known = !seen->stale || seen->known;
-	seen->known_ms = daemon_now_ms(k->daemon);
+	seen->known_ms = loop_now_ms(k->daemon->loop);
 }
 
 static void take_containers(struct daemon_docker *k, struct seen *seen,
@@ -253,7 +253,7 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 	if (k->error.code == 0)
 		daemon_docker_inspect(k);
 	daemon_drain_look(k->daemon);
-	daemon_settled(k->daemon);
+	loop_post(k->daemon->loop, NOTE_SETTLED);
 	daemon_docker_arm(k);
 }
 
@@ -314,9 +314,9 @@ void daemon_docker_renew(struct daemon *d, const char *bridge)
 {
 	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
 
-	if (!seen || d->docker->error.code || daemon_now_ms(d) < seen->known_ms + RENEW_MS)
+	if (!seen || d->docker->error.code || loop_now_ms(d->loop) < seen->known_ms + RENEW_MS)
 		return;
-	seen->known_ms = daemon_now_ms(d); /* not again before that is over */
+	seen->known_ms = loop_now_ms(d->loop); /* not again before that is over */
 	seen->stale = true;
 	daemon_docker_inspect(d->docker);
 }

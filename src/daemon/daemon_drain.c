@@ -33,7 +33,7 @@ static bool has_ports(const char *bridge)
 
 static bool has_drained(struct daemon *d, struct draining *network)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 
 	switch (daemon_docker_attached(d, network->bridge)) {
 	case ATTACHED_NO_DOCKER:
@@ -62,7 +62,7 @@ static void release(struct daemon *d, const char *bridge, const char *why)
 	daemon_denied_count(d);
 	enforce_drained(&d->enforcer, name);
 	log_info("network with bridge %s %s: its policy goes", name, why);
-	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
+	if (enforcer_again(&d->enforcer, loop_now_ms(d->loop), &result, &err) < 0) {
 		log_error("%s; trying again", err.text);
 		daemon_repair_soon(d, "a drained network was not removed");
 	}
@@ -74,7 +74,8 @@ void daemon_drain_watch(struct daemon *d)
 {
 	bool any = d->enforcer.n_draining > 0;
 
-	daemon_arm(d, &d->drain_timer, any ? daemon_now_ms(d) + LOOK_MS : UINT64_MAX, on_look);
+	loop_arm(d->loop, &d->drain_timer, any ? loop_now_ms(d->loop) + LOOK_MS : UINT64_MAX,
+		 on_look, d);
 }
 
 void daemon_drain_look(struct daemon *d)

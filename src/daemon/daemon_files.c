@@ -170,13 +170,13 @@ static void sound_alarm(struct daemon *d, uint64_t accepted_s, const char *why)
 	format_time(accepted, accepted_s);
 	format_time(now, unix_ms() / 1000);
 	f->fallen_back = true;
-	f->since_ms = daemon_now_ms(d);
+	f->since_ms = loop_now_ms(d->loop);
 	f->alarm = xasprintf("since %s the last accepted configuration, of %s, is enforced instead "
 			     "of the files, which could not be enforced (%s): correct them, then "
 			     "reload",
 			     now, accepted, why);
 	log_error("ALARM: %s", f->alarm);
-	daemon_notify_status(d);
+	loop_post(d->loop, NOTE_STATUS);
 }
 
 int daemon_files_fall_back(struct daemon *d, const char *why)
@@ -313,7 +313,7 @@ void daemon_files_status(struct daemon *d, struct json_writer *out)
 	json_write_string(out, "message", f->message);
 	json_write_bool(out, "last_accepted_enforced", f->fallen_back);
 	if (f->fallen_back)
-		json_write_int(out, "age", (int64_t)((daemon_now_ms(d) - f->since_ms) / 1000));
+		json_write_int(out, "age", (int64_t)((loop_now_ms(d->loop) - f->since_ms) / 1000));
 	else
 		json_write_string(out, "age", NULL);
 	json_write_bool(out, "kept", !f->trouble);

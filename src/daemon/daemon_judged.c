@@ -143,7 +143,7 @@ void daemon_judged_look(struct daemon *d)
 	look_at_legs(j, &docker);
 	changed |= look_at_dns(d, &docker);
 	if (changed)
-		daemon_notify_status(d);
+		loop_post(d->loop, NOTE_STATUS);
 }
 
 /* ------------------------------------------------------------------ interfaces */
@@ -168,7 +168,8 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 	(void)revents;
 	link_watch_drain(fd);
 	if (!j->waiting)
-		daemon_arm(d, &j->links_timer, daemon_now_ms(d) + LINKS_WAIT_MS, on_links_timer);
+		loop_arm(d->loop, &j->links_timer, loop_now_ms(d->loop) + LINKS_WAIT_MS,
+			 on_links_timer, d);
 	j->waiting = true;
 	return 0;
 }
@@ -182,7 +183,7 @@ int daemon_judged_start(struct daemon *d, struct err *err)
 	j->links_fd = link_watch(LINK_WATCH_LINKS | LINK_WATCH_ADDRS, err);
 	if (j->links_fd < 0)
 		return j->links_fd;
-	r = sd_event_add_io(d->event, &j->links_io, j->links_fd, EPOLLIN, on_links, d);
+	r = sd_event_add_io(loop_event(d->loop), &j->links_io, j->links_fd, EPOLLIN, on_links, d);
 	if (r < 0)
 		return err_errno(err, -r, "watch this host's interfaces");
 	daemon_judged_look(d);

@@ -40,7 +40,7 @@ static struct metrics_draining *collect_draining(const struct daemon *d)
 static struct metrics_state collect_state(const struct daemon *d, const char *release,
 					  const struct judge_result *judged)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 
 	return (struct metrics_state){
 		.version = PACKAGE_VERSION,
@@ -67,7 +67,7 @@ static struct metrics_state collect_state(const struct daemon *d, const char *re
 		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(d),
-		.loop = &d->loop,
+		.loop = loop_times(d->loop),
 		.denied = daemon_denied_counts(d),
 		.denied_lost = daemon_denied_lost(d),
 		.lookups = daemon_denied_lookups(d),

@@ -95,7 +95,7 @@ static void tell_trouble(struct daemon *d)
 	for (size_t i = 0; i < names->n; i++)
 		tell_refused(d, &names->items[i]);
 	if (alarms_tell(&d->enforcer.running->policy, names, NULL, NULL) != d->told_alarms)
-		daemon_notify_status(d);
+		loop_post(d->loop, NOTE_STATUS);
 }
 
 /* ------------------------------------------------------------------ answers to sets */
@@ -109,24 +109,24 @@ static int on_sets(sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	d->answers_waiting = false;
 	tell_trouble(d);
-	if (enforcer_names(&d->enforcer, d->answers_since_ms, daemon_now_ms(d), &err) < 0) {
+	if (enforcer_names(&d->enforcer, d->answers_since_ms, loop_now_ms(d->loop), &err) < 0) {
 		log_error("update sets: %s; comparing everything", err.text);
 		daemon_repair_soon(d, "an update of the sets failed");
 	}
 	err_free(&err);
-	daemon_settled(d);
+	loop_post(d->loop, NOTE_SETTLED);
 	return 0;
 }
 
 static void sets_soon(struct daemon *d)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 
 	if (d->answers_waiting)
 		return;
 	d->answers_waiting = true;
 	d->answers_since_ms = now_ms;
-	daemon_arm(d, &d->sets_timer, now_ms + COLLECT_MS, on_sets);
+	loop_arm(d->loop, &d->sets_timer, now_ms + COLLECT_MS, on_sets, d);
 }
 
 void daemon_names_changed(struct daemon *d)
@@ -138,7 +138,7 @@ static void on_answer(void *data, const struct answer *answer)
 {
 	struct daemon *d = data;
 
-	enforcer_answer(&d->enforcer, answer, daemon_now_ms(d));
+	enforcer_answer(&d->enforcer, answer, loop_now_ms(d->loop));
 	sets_soon(d); /* also for a name no longer configured: somebody may wait for it */
 }
 
@@ -152,7 +152,7 @@ static int on_dns_io(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)fd;
 	(void)revents;
 	dns_process(d->dns);
-	if (names_due(&d->enforcer.names) <= daemon_now_ms(d) && dns_room(d->dns) > 0) {
+	if (names_due(&d->enforcer.names) <= loop_now_ms(d->loop) && dns_room(d->dns) > 0) {
 		daemon_names_ask(d);
 		return 0;
 	}
@@ -171,8 +171,8 @@ static void arm_dns(struct daemon *d)
 {
 	int wait = dns_wait_ms(d->dns);
 
-	daemon_arm(d, &d->dns_timer, wait < 0 ? UINT64_MAX : daemon_now_ms(d) + (uint64_t)wait,
-		   on_dns_timer);
+	loop_arm(d->loop, &d->dns_timer,
+		 wait < 0 ? UINT64_MAX : loop_now_ms(d->loop) + (uint64_t)wait, on_dns_timer, d);
 }
 
 /* ------------------------------------------------------------------ questions */
@@ -181,7 +181,7 @@ static void arm_dns(struct daemon *d)
 static int on_ask(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *d = data;
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 
 	(void)source;
 	(void)usec;
@@ -204,7 +204,7 @@ static uint64_t room_from_ms(const struct daemon *d, uint64_t now_ms)
 /* By a clock that goes on while the machine sleeps. */
 static void arm_ask(struct daemon *d)
 {
-	uint64_t due_ms = names_due(&d->enforcer.names), now_ms = daemon_now_ms(d);
+	uint64_t due_ms = names_due(&d->enforcer.names), now_ms = loop_now_ms(d->loop);
 	uint64_t from_ms = due_ms > now_ms ? 0 : room_from_ms(d, now_ms);
 	uint64_t at_ms = due_ms > d->ask_from_ms ? due_ms : d->ask_from_ms;
 	uint64_t wait_us;
@@ -214,8 +214,8 @@ static void arm_ask(struct daemon *d)
 	if (due_ms == UINT64_MAX)
 		d->ask_timer = sd_event_source_disable_unref(d->ask_timer);
 	else if (!d->ask_timer)
-		sd_event_add_time_relative(d->event, &d->ask_timer, CLOCK_BOOTTIME, wait_us,
-					   DAEMON_ACCURACY_US, on_ask, d);
+		sd_event_add_time_relative(loop_event(d->loop), &d->ask_timer, CLOCK_BOOTTIME,
+					   wait_us, LOOP_ACCURACY_US, on_ask, d);
 	else if (sd_event_source_set_time_relative(d->ask_timer, wait_us) >= 0)
 		sd_event_source_set_enabled(d->ask_timer, SD_EVENT_ONESHOT);
 }
@@ -230,7 +230,7 @@ static void find_local(struct daemon *d, bool changed)
 		bool local = dns_is_local(d->dns, name->name);
 
 		if (changed && (local || name->local))
-			name_due(names, name, daemon_now_ms(d));
+			name_due(names, name, loop_now_ms(d->loop));
 		name->local = local;
 	}
 	names->configured = false;
@@ -268,7 +268,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	tell_servers(d);
 	daemon_names_ask(d);
-	daemon_settled(d);
+	loop_post(d->loop, NOTE_SETTLED);
 	return 0;
 }
 
@@ -281,25 +281,26 @@ void daemon_names_ask(struct daemon *d)
 
 	if (changed || d->enforcer.names.configured)
 		find_local(d, changed);
-	if (names_vouch(&d->enforcer.names, daemon_now_ms(d)))
+	if (names_vouch(&d->enforcer.names, loop_now_ms(d->loop)))
 		sets_soon(d);
 	/* Addresses whose time is up leave the sets of the plan, too. */
-	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
+	if (names_expire(&d->enforcer.names, loop_now_ms(d->loop)))
 		sets_soon(d);
 	while (monotonic_ms() < end_ms &&
-	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), find_room(d),
+	       (name = names_take_due(&d->enforcer.names, loop_now_ms(d->loop), find_room(d),
 				      &d->ask_cursor, &family)))
 		dns_ask(d->dns, name, family);
 	if (monotonic_ms() >= end_ms)
-		d->ask_from_ms = daemon_now_ms(d) + 2 * ASK_SLICE_MS;
+		d->ask_from_ms = loop_now_ms(d->loop) + 2 * ASK_SLICE_MS;
 	arm_dns(d);
 	arm_ask(d);
-	daemon_arm(d, &d->tick_timer, daemon_now_ms(d) + TICK_MS, on_tick);
+	loop_arm(d->loop, &d->tick_timer, loop_now_ms(d->loop) + TICK_MS, on_tick, d);
 }
 
 bool daemon_names_settled(const struct daemon *d, uint64_t until_ms)
 {
-	return !d->answers_waiting && !names_asking(&d->enforcer.names, until_ms, daemon_now_ms(d));
+	return !d->answers_waiting &&
+	       !names_asking(&d->enforcer.names, until_ms, loop_now_ms(d->loop));
 }
 
 int daemon_names_start(struct daemon *d, struct err *err)
@@ -308,7 +309,7 @@ int daemon_names_start(struct daemon *d, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &d->dns_io, dns_fd(d->dns), EPOLLIN, on_dns_io, d);
+	r = sd_event_add_io(loop_event(d->loop), &d->dns_io, dns_fd(d->dns), EPOLLIN, on_dns_io, d);
 	return r < 0 ? err_errno(err, -r, "watch the resolver") : 0;
 }
 

@@ -23,11 +23,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	d->own_waiting = false;
 	if (own_addrs_read(&own, &err) < 0) {
 		log_error("%s; names may open some of them, trying again", err.text);
-		daemon_arm(d, &d->own_timer, daemon_now_ms(d) + AGAIN_MS, on_timer);
+		loop_arm(d->loop, &d->own_timer, loop_now_ms(d->loop) + AGAIN_MS, on_timer, d);
 		err_free(&err);
 		return 0;
 	}
-	if (enforcer_own(&d->enforcer, own.items, own.n, daemon_now_ms(d)))
+	if (enforcer_own(&d->enforcer, own.items, own.n, loop_now_ms(d->loop)))
 		daemon_names_changed(d);
 	own_addrs_free(&own);
 	return 0;
@@ -41,7 +41,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	(void)revents;
 	link_watch_drain(fd);
 	if (!d->own_waiting)
-		daemon_arm(d, &d->own_timer, daemon_now_ms(d) + COLLECT_MS, on_timer);
+		loop_arm(d->loop, &d->own_timer, loop_now_ms(d->loop) + COLLECT_MS, on_timer, d);
 	d->own_waiting = true;
 	return 0;
 }
@@ -53,7 +53,7 @@ int daemon_own_start(struct daemon *d, struct err *err)
 
 	if (fd < 0)
 		return fd;
-	r = sd_event_add_io(d->event, &d->own_io, fd, EPOLLIN, on_io, d);
+	r = sd_event_add_io(loop_event(d->loop), &d->own_io, fd, EPOLLIN, on_io, d);
 	if (r < 0) {
 		close(fd);
 		return err_errno(err, -r, "watch this host's addresses");
@@ -62,7 +62,7 @@ int daemon_own_start(struct daemon *d, struct err *err)
 	r = own_addrs_read(&own, err);
 	if (r < 0)
 		return r;
-	enforcer_own(&d->enforcer, own.items, own.n, daemon_now_ms(d));
+	enforcer_own(&d->enforcer, own.items, own.n, loop_now_ms(d->loop));
 	own_addrs_free(&own);
 	return 0;
 }

@@ -68,7 +68,7 @@ static void repair_at(struct daemon *d, uint64_t at_ms)
 		return;
 	d->repair_waiting = true;
 	d->repair_at_ms = at_ms;
-	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
+	loop_arm(d->loop, &d->repair_timer, at_ms, on_repair, d);
 }
 
 /* Everything, or the shim alone if nothing else was touched: that is what Docker does all the time. */
@@ -107,12 +107,12 @@ static void note_failure(struct daemon *d, bool failed)
 	if (failed == d->repair_failed)
 		return;
 	d->repair_failed = failed;
-	daemon_notify_status(d);
+	loop_post(d->loop, NOTE_STATUS);
 }
 
 static void repair(struct daemon *d)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 	struct reconcile_result result;
 	struct err err = { 0 };
 
@@ -151,7 +151,7 @@ static void repair(struct daemon *d)
 			  "at most one every %d s",
 			  (unsigned long long)d->repairs.total, REPAIR_LIMIT_SLOW_MS / 1000);
 	buf_reset(&d->damage);
-	daemon_notify_status(d);
+	loop_post(d->loop, NOTE_STATUS);
 }
 
 static int on_repair(sd_event_source *source, uint64_t usec, void *data)
@@ -176,7 +176,7 @@ static void note_damage(struct daemon *d, const char *what)
 void daemon_repair_soon(struct daemon *d, const char *why)
 {
 	note_damage(d, why);
-	repair_at(d, repair_limit_when(&d->repairs, daemon_now_ms(d)));
+	repair_at(d, repair_limit_when(&d->repairs, loop_now_ms(d->loop)));
 }
 
 static bool is_ours(struct daemon *d, const struct nft_transaction *t)
@@ -244,7 +244,7 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 	known_transaction(&d->enforcer.trust, t->genid, deed_of(d, t));
 	if (is_ours(d, t) || (!table && !touches_shim(t)))
 		return;
-	now_ms = daemon_now_ms(d);
+	now_ms = loop_now_ms(d->loop);
 	d->repair_table |= table;
 	d->opened |= opens(t);
 	describe(&d->damage, t);
@@ -265,7 +265,7 @@ static bool read_events(struct daemon *d)
 		sd_event_source_set_enabled(d->events_io, SD_EVENT_OFF);
 		log_error("%s; comparing everything", err.text);
 		note_damage(d, "the kernel's events could not be read");
-		repair_at(d, daemon_now_ms(d) + RETRY_MS);
+		repair_at(d, loop_now_ms(d->loop) + RETRY_MS);
 	} else if (state.lost && !state.more) {
 		daemon_repair_soon(d, "events were lost");
 	}
@@ -281,7 +281,7 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)fd;
 	(void)revents;
 	/* Not by the timer, which comes up to a millisecond late: the network is open meanwhile. */
-	if (!read_events(d) && d->repair_waiting && d->repair_at_ms <= daemon_now_ms(d))
+	if (!read_events(d) && d->repair_waiting && d->repair_at_ms <= loop_now_ms(d->loop))
 		repair(d);
 	return 0;
 }
@@ -305,8 +305,8 @@ int daemon_repair_start(struct daemon *d, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &d->events_io, nft_events_fd(d->events), EPOLLIN, on_events,
-			    d);
+	r = sd_event_add_io(loop_event(d->loop), &d->events_io, nft_events_fd(d->events), EPOLLIN,
+			    on_events, d);
 	/* Before names and clients: an open network is the worst that can wait. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(d->events_io, SD_EVENT_PRIORITY_IMPORTANT);

@@ -66,7 +66,7 @@ static void answer_reload(struct daemon *d, struct ctl_request *request)
 
 static void answer_refresh(struct daemon *d, struct ctl_request *request)
 {
-	names_refresh(&d->enforcer.names, daemon_now_ms(d));
+	names_refresh(&d->enforcer.names, loop_now_ms(d->loop));
 	daemon_wait_answer(
 		d, (struct waiter){ .request = request, .answer = ctl_ok_json(NULL, NULL) });
 }
@@ -140,13 +140,13 @@ static void answer_reconcile(struct daemon *d, struct ctl_request *request)
 	int r;
 
 	*listing = (struct listing){ .daemon = d, .request = request };
-	r = enforcer_compare(&d->enforcer, daemon_now_ms(d), &comparison, &err);
+	r = enforcer_compare(&d->enforcer, loop_now_ms(d->loop), &comparison, &err);
 	if (r >= 0) {
 		json_write_open(&out, NULL, '{');
 		json_write_string(&out, "status", "ok");
 		put_removed(&out, &comparison.changes);
 		reconcile_comparison_free(&comparison);
-		r = enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err);
+		r = enforcer_again(&d->enforcer, loop_now_ms(d->loop), &result, &err);
 	}
 	if (r >= 0) {
 		ask_orphans(d, listing);
@@ -213,7 +213,7 @@ int daemon_requests_start(struct daemon *d, struct err *err)
 
 	if (!d->options->socket)
 		return 0;
-	return ctl_open(d->event, d->options->socket, &handler, d, &d->ctl, err);
+	return ctl_open(loop_event(d->loop), d->options->socket, &handler, d, &d->ctl, err);
 }
 
 void daemon_requests_stop(struct daemon *d)

@@ -31,7 +31,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 
 static void tell_made(struct daemon *d)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 
 	if (!d->settings_made) {
 		log_info("set net.bridge.bridge-nf-call-* and -filter-vlan-tagged to 1");
@@ -59,9 +59,9 @@ void daemon_settings_make(struct daemon *d)
 	d->settings_error = r < 0 ? xstrdup(err.text) : NULL;
 	err_free(&err);
 	if (missing != (r < 0))
-		daemon_notify_status(d);
+		loop_post(d->loop, NOTE_STATUS);
 	d->settings_made |= r >= 0;
-	daemon_arm(d, &d->settings_timer, daemon_now_ms(d) + LOOK_MS, on_look);
+	loop_arm(d->loop, &d->settings_timer, loop_now_ms(d->loop) + LOOK_MS, on_look, d);
 	sd_event_source_set_time_accuracy(d->settings_timer, LOOK_ACCURACY_US);
 }
 

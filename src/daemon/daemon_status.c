@@ -454,7 +454,7 @@ const struct actual *daemon_counters(struct daemon *d)
 void daemon_status(struct daemon *d, struct json_writer *out)
 {
 	const struct running *running = d->enforcer.running;
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(d->loop);
 	/* What is refused is counted as of the same moment. */
 	bool fresh = monotonic_ms() >= d->counters_until_ms;
 	/* Without these the rest is as true. */

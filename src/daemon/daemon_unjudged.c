@@ -110,7 +110,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data);
 
 static void wait_until(struct daemon *d, uint64_t at_ms)
 {
-	daemon_arm(d, &d->unjudged->timer, at_ms, on_timer);
+	loop_arm(d->loop, &d->unjudged->timer, at_ms, on_timer, d);
 }
 
 static void fail(struct daemon *d, const struct err *err)
@@ -128,7 +128,7 @@ static void fail(struct daemon *d, const struct err *err)
 	u->io = NULL;
 	conntrack_close(u->conntrack);
 	u->conntrack = NULL;
-	wait_until(d, daemon_now_ms(d) + RETRY_MS);
+	wait_until(d, loop_now_ms(d->loop) + RETRY_MS);
 }
 
 static void tell(struct daemon_unjudged *u)
@@ -155,7 +155,7 @@ static void done(struct daemon *d)
 	u->n_failed = u->pass.n_failed; /* the next pass meets them again */
 	u->passes--;
 	if (u->passes > 0)
-		wait_until(d, daemon_now_ms(d) + NEXT_PASS_MS);
+		wait_until(d, loop_now_ms(d->loop) + NEXT_PASS_MS);
 	else
 		tell(u);
 }
@@ -191,7 +191,8 @@ static int open_conntrack(struct daemon *d, struct err *err)
 	r = conntrack_open(&u->conntrack, err);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &u->io, conntrack_fd(u->conntrack), EPOLLIN, on_io, d);
+	r = sd_event_add_io(loop_event(d->loop), &u->io, conntrack_fd(u->conntrack), EPOLLIN, on_io,
+			    d);
 	return r < 0 ? err_errno(err, -r, "watch the kernel's connections") : 0;
 }
 

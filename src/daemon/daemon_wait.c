@@ -162,7 +162,7 @@ static void forget_waiter(struct waiter *waiter)
 void daemon_wait_answer(struct daemon *d, struct waiter waiter)
 {
 	daemon_names_ask(d);
-	waiter.since_ms = daemon_now_ms(d);
+	waiter.since_ms = loop_now_ms(d->loop);
 	for (size_t i = 0; !settled(d, waiter.since_ms) && i < ARRAY_SIZE(d->waiters); i++) {
 		if (d->waiters[i].request)
 			continue;

@@ -86,10 +86,10 @@ static void open_world(struct world *w, const char *network, const char *firewal
 	resolved_collect(&w->running->policy, &w->running->resolved);
 	compile_policy(&w->running->policy, &w->running->resolved, &options, &w->running->plan);
 	load(w);
-	assert_true(sd_event_new(&w->d.event) >= 0);
+	assert_int_equal(loop_open(NULL, NULL, &w->d.loop, NULL), 0);
 	w->d.enforcer.running = w->running;
 	names_init(&w->d.enforcer.names, 60, 300);
-	names_configure(&w->d.enforcer.names, &w->running->resolved, daemon_now_ms(&w->d));
+	names_configure(&w->d.enforcer.names, &w->running->resolved, loop_now_ms(w->d.loop));
 	w->d.counters = w->actual;
 	w->d.counters_until_ms = UINT64_MAX; /* the kernel is not asked */
 }
@@ -99,7 +99,7 @@ static void close_world(struct world *w)
 	names_free(&w->d.enforcer.names);
 	actual_free(&w->d.counters);
 	running_free(w->running);
-	sd_event_unref(w->d.event);
+	loop_close(w->d.loop);
 }
 
 /* ---- reading ---- */
@@ -295,7 +295,7 @@ static void answer(struct world *w, enum family family, enum resolved_state stat
 						       .addrs = &addr,
 						       .n_addrs = family == FAMILY_IPV4,
 						       .ttl_s = 60 },
-				     daemon_now_ms(&w->d)));
+				     loop_now_ms(w->d.loop)));
 }
 
 static void test_lines(void **state)
@@ -310,9 +310,9 @@ static void test_lines(void **state)
 	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
 	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
 	answer(&w, FAMILY_IPV6, RESOLVED_FAILED);
-	loop_note(&w.d.loop, 100);
-	loop_note(&w.d.loop, 101);
-	loop_note(&w.d.loop, 2000000);
+	loop_note((struct loop_times *)loop_times(w.d.loop), 100);
+	loop_note((struct loop_times *)loop_times(w.d.loop), 101);
+	loop_note((struct loop_times *)loop_times(w.d.loop), 2000000);
 	w.d.repair_waiting = true;
 	assert_int_equal(read_answers(&w, &text), 1);
 	/* Nobody has looked whether there is a bridge. */

@@ -14,6 +14,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/loop.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
@@ -25,8 +26,6 @@
 #include "dockside/report/denied.h"
 #include "dockside/report/metrics.h"
 #include "dockside/system/dns.h"
-
-#define DAEMON_ACCURACY_US 1000
 
 /* Borrowed. */
 struct daemon_options {
@@ -79,7 +78,7 @@ struct listing {
 
 struct daemon {
 	const struct daemon_options *options;
-	sd_event *event;
+	struct loop *loop;
 	struct enforcer enforcer;
 	int lock;
 	struct running *rejected; /* the last configuration that had errors, until they are told */
@@ -154,16 +153,8 @@ struct daemon {
 	uint64_t started_ms; /* since 1970 */
 	uint64_t n_policies; /* that were enforced since */
 	uint64_t repair_unix_ms;
-	struct loop_times loop;
 };
 
-/* Milliseconds of CLOCK_MONOTONIC: see enforcer.h. */
-uint64_t daemon_now_ms(const struct daemon *daemon);
-/* (Re)arms a one-shot timer at a time of daemon_now_ms(); UINT64_MAX disarms it. */
-int daemon_arm(struct daemon *daemon, sd_event_source **timer, uint64_t at_ms,
-	       sd_event_time_handler_t handler);
-/* STATUS= for systemd: what is enforced, and what is not well. */
-void daemon_notify_status(struct daemon *daemon);
 /*
  * Reads both files again and enforces them. *ret_diags is what there is to say about the files, until
  * the next load or daemon_forget_rejected(). Returns 0 or -errno; what ran before goes on after an
@@ -178,9 +169,6 @@ void daemon_note_load(struct daemon *daemon, bool failed, const char *message);
 
 /* Frees what the diagnostics of the last daemon_reload() point into. */
 void daemon_forget_rejected(struct daemon *daemon);
-/* The sets have every answer that there is: perhaps ready at the start, and whoever waits for names
- * that have theirs is answered. */
-void daemon_settled(struct daemon *daemon);
 
 int daemon_names_start(struct daemon *daemon, struct err *err);
 /* Asks the names that are due and waits for the next. */
