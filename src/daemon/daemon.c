@@ -35,7 +35,7 @@
 static void notify_status(struct daemon *d)
 {
 	const struct running *running = d->enforcer.running;
-	cleanup(cleanup_free) char *not_judged = daemon_judged_names(d);
+	cleanup(cleanup_free) char *not_judged = daemon_judged_names(d->judged);
 	size_t managed = 0, audited = 0, n_alarms;
 	const bool fallen_back = daemon_files_alarm(d) != NULL;
 	char audit[64] = "", alarms[64] = "";
@@ -43,7 +43,7 @@ static void notify_status(struct daemon *d)
 
 	if (!running)
 		return;
-	daemon_judged_now(d, NULL, &judged);
+	daemon_judged_now(d->judged, NULL, &judged);
 	for (size_t i = 0; i < judged.n; i++) {
 		enum judged_state state = judged.items[i].state;
 
@@ -54,7 +54,7 @@ static void notify_status(struct daemon *d)
 	if (audited > 0)
 		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
 	d->told_alarms = alarms_tell(&running->policy, &d->enforcer.names, NULL, NULL);
-	n_alarms = d->told_alarms + fallen_back + (daemon_judged_dns(d) != NULL);
+	n_alarms = d->told_alarms + fallen_back + (daemon_judged_dns(d->judged) != NULL);
 	if (n_alarms > 0)
 		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status", n_alarms,
 			 n_alarms == 1 ? "" : "S");
@@ -64,8 +64,8 @@ static void notify_status(struct daemon *d)
 			       : "",
 		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,
 		   d->repair_failed ? "; the ruleset could not be put right" : "", audit, alarms,
-		   d->last_load.failed ? "; the last change of the configuration failed" : "",
-		   d->settings_error ? "; host settings are missing" : "",
+		   d->load.failed ? "; the last change of the configuration failed" : "",
+		   daemon_settings_error(d->settings) ? "; host settings are missing" : "",
 		   repair_limit_limited(&d->repairs, loop_now_ms(d->loop))
 			   ? "; somebody keeps changing the ruleset"
 			   : "");
@@ -81,15 +81,15 @@ static uint64_t monotonic_us(void)
 
 void daemon_note_load(struct daemon *d, bool failed, const char *message)
 {
-	free(d->last_load.message);
-	d->last_load.message = message ? xstrdup(message) : NULL;
-	d->last_load.failed = failed;
-	d->last_load.at_ms = loop_now_ms(d->loop);
-	d->last_load.unix_ms = unix_ms();
+	free((char *)d->load.message);
+	d->load.message = message ? xstrdup(message) : NULL;
+	d->load.failed = failed;
+	d->load.at_ms = loop_now_ms(d->loop);
+	d->load.unix_ms = unix_ms();
 	if (failed)
-		d->last_load.n_failed++;
+		d->load.n_failed++;
 	else
-		d->last_load.n_ok++;
+		d->load.n_ok++;
 	loop_post(d->loop, NOTE_STATUS);
 }
 
@@ -149,6 +149,13 @@ static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static void judge(struct daemon *d)
+{
+	const struct judge_docker docker = daemon_docker_word(d);
+
+	daemon_judged_look(d->judged, &docker);
+}
+
 /* What follows when a policy has been enforced. */
 static void enforced(struct daemon *d)
 {
@@ -157,10 +164,10 @@ static void enforced(struct daemon *d)
 	old_install_warn_of_legacy();
 	daemon_denied_enforced(d);
 	daemon_names_ask(d);
-	daemon_settings_make(d);
+	daemon_settings_make(d->settings);
 	daemon_drain_watch(d);
 	daemon_docker_policy(d);
-	daemon_judged_look(d);
+	judge(d);
 	loop_post(d->loop, NOTE_STATUS);
 }
 
@@ -184,10 +191,9 @@ int daemon_enforce(struct daemon *d, struct running *candidate, struct running *
 			daemon_repair_soon(d, "a policy could not be enforced");
 		return r;
 	}
-	daemon_status_forget(d);
+	daemon_counters_forget(d->counters);
 	if (result.n_objects > 0)
 		daemon_denied_count(d);
-	d->n_policies++;
 	if (result.changed)
 		log_info("changed %zu chains, %zu sets, %zu elements%s", result.n_chains,
 			 result.n_sets, result.n_elems,
@@ -385,14 +391,15 @@ static int start(struct daemon *d, struct err *err)
 	if (r >= 0)
 		r = daemon_names_start(d, err);
 	if (r >= 0)
-		r = daemon_own_start(d, err);
+		r = daemon_own_open(d->loop, &d->enforcer, &d->own, err);
 	if (r < 0)
 		return r;
 	raise_inotify_limits();
 	daemon_files_start(d);
 	r = load_first(d, err);
 	if (r >= 0)
-		r = daemon_judged_start(d, err);
+		r = daemon_judged_start(d->judged, err);
+	judge(d);
 	if (r >= 0)
 		r = daemon_requests_start(d, err);
 	/* After the rules, which go by the bridges' names: no container can join before them. */
@@ -430,6 +437,13 @@ static void on_note(void *data, enum note note)
 	struct daemon *d = data;
 
 	switch (note) {
+	case NOTE_OWN:
+		daemon_names_changed(d);
+		break;
+	case NOTE_LINKS:
+	case NOTE_DOCKER:
+		judge(d);
+		break;
 	case NOTE_SETTLED:
 		settled(d);
 		break;
@@ -454,6 +468,10 @@ static int run(struct daemon *d, struct err *err)
 	d->started_ms = unix_ms();
 	if (r < 0)
 		return r;
+	d->settings = daemon_settings_open(d->loop);
+	d->counters = daemon_counters_open(&d->enforcer);
+	d->unjudged = daemon_unjudged_open(d->loop, &d->enforcer);
+	d->judged = daemon_judged_open(d->loop, &d->enforcer);
 	r = add_signals(d);
 	if (r < 0)
 		return err_errno(err, -r, "event loop");
@@ -483,19 +501,19 @@ static void stop(struct daemon *d)
 		daemon_repair_last(d);
 	loop_handle_notes(d->loop);
 	if (d->stopping)
-		daemon_unjudged_last(d);
+		daemon_unjudged_last(d->unjudged);
 	daemon_requests_stop(d);
 	daemon_docker_stop(d);
-	daemon_judged_stop(d);
+	daemon_judged_close(d->judged);
 	daemon_denied_stop(d);
-	daemon_own_stop(d);
+	daemon_own_close(d->own);
 	daemon_names_stop(d);
 	daemon_repair_stop(d);
-	daemon_unjudged_stop(d);
+	daemon_unjudged_close(d->unjudged);
 	daemon_drain_stop(d);
-	daemon_settings_stop(d);
+	daemon_settings_close(d->settings);
 	daemon_files_stop(d);
-	daemon_status_forget(d);
+	daemon_counters_close(d->counters);
 	if (d->stopping && enforcer_release(&d->enforcer, loop_now_ms(d->loop), &err) < 0)
 		log_error("%s; they will run out", err.text);
 	enforcer_close(&d->enforcer);
@@ -504,7 +522,7 @@ static void stop(struct daemon *d)
 	sd_event_source_unref(d->trim_timer);
 	loop_close(d->loop);
 	lock_give(d->lock);
-	free(d->last_load.message);
+	free((char *)d->load.message);
 }
 
 int daemon_run(const struct daemon_options *options)

@@ -265,6 +265,11 @@ static void on_packet(void *data, const struct nflog_packet *packet)
 		on_refused(d, packet, rule);
 }
 
+static uint64_t count_lost(const struct daemon_denied *k)
+{
+	return k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
+}
+
 static void tell_loss(struct daemon *d)
 {
 	uint64_t now_ms = loop_now_ms(d->loop);
@@ -274,12 +279,12 @@ static void tell_loss(struct daemon *d)
 	d->denied->loss_until_ms = now_ms + LOSS_TOLD_MS;
 	log_warning("more packets were refused than could be told of, %" PRIu64
 		    " of them by now; they are counted",
-		    daemon_denied_lost(d));
+		    count_lost(d->denied));
 }
 
 static void stop_listening(struct daemon *d)
 {
-	d->denied->lost = daemon_denied_lost(d);
+	d->denied->lost = count_lost(d->denied);
 	sd_event_source_disable_unref(d->denied->io);
 	nflog_close(d->denied->nflog);
 	d->denied->io = NULL;
@@ -404,18 +409,6 @@ void daemon_denied_enforced(struct daemon *d)
 		forget_rules(d->denied);
 }
 
-const struct denied_counts *daemon_denied_counts(const struct daemon *d)
-{
-	return d->denied ? &d->denied->counts : NULL;
-}
-
-uint64_t daemon_denied_lost(const struct daemon *d)
-{
-	const struct daemon_denied *k = d->denied;
-
-	return !k ? 0 : k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
-}
-
 static void put_count(struct json_writer *out, const struct daemon *d,
 		      const struct denied_count *count)
 {
@@ -460,7 +453,7 @@ static void put_counts(struct daemon *d, const struct denied_query *query, struc
 	const struct denied_counts *counts = &d->denied->counts;
 
 	daemon_denied_count(d);
-	json_write_int(out, "lost", (int64_t)daemon_denied_lost(d));
+	json_write_int(out, "lost", (int64_t)count_lost(d->denied));
 	json_write_open(out, "counts", '[');
 	for (size_t i = 0; i < counts->n && out->b->len < ANSWER_MAX / 2; i++) {
 		const struct denied_count *count = &counts->items[i];
@@ -509,18 +502,22 @@ size_t daemon_denied_looked_up_name(const struct daemon *d, const char *bridge, 
 			 : 0;
 }
 
-struct metrics_lookups daemon_denied_lookups(const struct daemon *d)
+struct denied_view daemon_denied_view(struct daemon *d)
 {
 	struct daemon_denied *k = d->denied;
 
-	if (!k || !k->nflog)
-		return (struct metrics_lookups){ 0 };
+	if (!k)
+		return (struct denied_view){ 0 };
 	lookups_expire(&k->lookups, loop_now_ms(d->loop));
-	return (struct metrics_lookups){
-		.listening = true,
-		.n = k->lookups.n,
-		.replies = k->replies[true],
-		.malformed = k->replies[false],
+	return (struct denied_view){
+		.counts = &k->counts,
+		.lost = count_lost(d->denied),
+		.lookups = {
+			.listening = k->nflog != NULL,
+			.n = k->lookups.n,
+			.replies = k->replies[true],
+			.malformed = k->replies[false],
+		},
 	};
 }
 

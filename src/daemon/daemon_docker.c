@@ -162,7 +162,7 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
 	k->stream = k->following = false;
 	log_lost(k);
 	retry_later(k);
-	daemon_judged_look(k->daemon);
+	loop_post(k->daemon->loop, NOTE_DOCKER);
 	loop_post(k->daemon->loop, NOTE_SETTLED);
 }
 
@@ -438,10 +438,10 @@ static void on_pass(void *data, struct docker_provide_result *result)
 		if (!k->looking_soon)
 			loop_arm(k->daemon->loop, &k->look_timer,
 				 loop_now_ms(k->daemon->loop) + LOOK_MS, on_look, k->daemon);
-		daemon_judged_look(k->daemon);
+		loop_post(k->daemon->loop, NOTE_DOCKER);
 	}
 	if (created) /* Docker may have loaded br_netfilter for it */
-		daemon_settings_make(k->daemon);
+		daemon_settings_make(k->daemon->settings);
 	if (k->again) {
 		k->again = false;
 		begin_pass(k, k->again_mode);

@@ -75,7 +75,8 @@ void daemon_docker_lost(struct daemon_docker *k, const struct err *error);
 /* Makes the list of seen ones anew, from policy, draining networks and Docker's last list; what is known of
  * who is attached stays. */
 void daemon_docker_see(struct daemon_docker *k);
-struct seen *daemon_docker_seen_id(struct daemon_docker *k, const char *id);
+struct seen *daemon_docker_seen_id(const struct daemon_docker *k, const char *id);
+struct seen *daemon_docker_seen_bridge(const struct daemon_docker *k, const char *bridge);
 void daemon_docker_all_stale(struct daemon_docker *k);
 /* Asks for what is stale, a few at a time. */
 void daemon_docker_inspect(struct daemon_docker *k);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is attached to our networks, and what `status` and `reconcile` say of Docker. */
+/* Who is attached to our networks, and what `reconcile` says of Docker. */
 #include "daemon_docker.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 
 /* ------------------------------------------------------------------ the list */
 
-struct seen *daemon_docker_seen_id(struct daemon_docker *k, const char *id)
+struct seen *daemon_docker_seen_id(const struct daemon_docker *k, const char *id)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		if (k->seen[i].id && strcmp(k->seen[i].id, id) == 0)
@@ -25,7 +24,7 @@ struct seen *daemon_docker_seen_id(struct daemon_docker *k, const char *id)
 	return NULL;
 }
 
-static struct seen *seen_bridge(struct daemon_docker *k, const char *bridge)
+struct seen *daemon_docker_seen_bridge(const struct daemon_docker *k, const char *bridge)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		if (strcmp(k->seen[i].bridge, bridge) == 0)
@@ -118,7 +117,7 @@ static void add_configured(struct daemon_docker *k, struct seen *seen,
 static void add_draining(struct daemon_docker *k, struct seen *seen, const char *bridge)
 {
 	const struct docker_network *network = find_bridge(&k->networks, bridge);
-	const struct seen *old = seen_bridge(k, bridge);
+	const struct seen *old = daemon_docker_seen_bridge(k, bridge);
 
 	*seen = (struct seen){
 		.name = xstrdup(old ? old->name : bridge),
@@ -286,7 +285,7 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 	if (k->error.code) /* one that has been here will come back, and its containers with it */
 		return docker_socket_absent(k->error.code) && !k->about.version ? ATTACHED_NO_DOCKER
 										: ATTACHED_UNKNOWN;
-	seen = seen_bridge(k, bridge);
+	seen = daemon_docker_seen_bridge(k, bridge);
 	if (!seen || !seen->id)
 		return ATTACHED_NONE;
 	if (!seen->known)
@@ -300,7 +299,7 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 
 void daemon_docker_doubt(struct daemon *d, const char *bridge)
 {
-	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
 
 	if (!seen)
 		return;
@@ -312,7 +311,7 @@ void daemon_docker_doubt(struct daemon *d, const char *bridge)
 
 void daemon_docker_renew(struct daemon *d, const char *bridge)
 {
-	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
 
 	if (!seen || d->docker->error.code || loop_now_ms(d->loop) < seen->known_ms + RENEW_MS)
 		return;
@@ -330,7 +329,7 @@ static bool is_container(const struct docker_container *container, const struct 
 const char *daemon_docker_container(struct daemon *d, const char *bridge, const struct ipaddr *addr,
 				    const uint8_t *mac)
 {
-	struct seen *seen = d->docker ? seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
 	const struct docker_containers *containers;
 
 	if (!seen || !seen->id)
@@ -401,69 +400,4 @@ void daemon_docker_orphans(struct daemon *d, daemon_orphans_fn fn, void *data)
 	*q = (struct orphans_question){ d, fn, data };
 	docker_list(k->client, on_orphans, q);
 	daemon_docker_arm(k);
-}
-
-/* ------------------------------------------------------------------ status */
-
-enum docker_state { UNKNOWN, CONNECTED, ABSENT, REFUSED, FAILING };
-
-static const char *const state_names[] = { "unknown", "connected", "absent", "refused", "failing" };
-static_assert(ARRAY_SIZE(state_names) == FAILING + 1, "a name for each state");
-
-static enum docker_state docker_state(const struct daemon_docker *k)
-{
-	if (!k || !k->asked)
-		return UNKNOWN;
-	if (k->error.code == 0)
-		return CONNECTED;
-	if (docker_socket_absent(k->error.code))
-		return ABSENT;
-	return k->error.code == EACCES ? REFUSED : FAILING;
-}
-
-struct state_of daemon_docker_state(const struct daemon *d)
-{
-	return (struct state_of){ state_names, ARRAY_SIZE(state_names), docker_state(d->docker) };
-}
-
-void daemon_docker_status(struct daemon *d, struct json_writer *out)
-{
-	const struct daemon_docker *k = d->docker;
-	bool connected = k && k->asked && k->error.code == 0;
-	cleanup(cleanup_free) char *api = connected ? xasprintf("1.%u", k->about.api) : NULL;
-
-	json_write_open(out, "docker", '{');
-	json_write_string(out, "state", state_names[docker_state(k)]);
-	json_write_string(out, "message", k && k->error.code ? k->error.text : NULL);
-	json_write_string(out, "version", connected ? k->about.version : NULL);
-	json_write_string(out, "api", api);
-	json_write_string(out, "backend", connected ? k->backend : NULL);
-	json_write_bool(out, "events", k && k->following);
-	json_write_close(out, '}');
-}
-
-void daemon_docker_status_network(struct daemon *d, struct json_writer *out, const char *bridge,
-				  const struct judged *judged)
-{
-	struct daemon_docker *k = d->docker;
-	const struct seen *seen = k ? seen_bridge(k, bridge) : NULL;
-	bool connected = k && k->asked && k->error.code == 0;
-	struct buf b = { 0 };
-
-	for (size_t i = 0; seen && i < k->n_notes; i++)
-		if (strcmp(k->notes[i].network, seen->name) == 0)
-			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i].text);
-	if (seen && seen->other_mac)
-		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen->name, seen->other_mac);
-	json_write_string(out, "docker",
-			  !seen || !connected				    ? "unknown"
-			  : !seen->id					    ? "absent"
-			  : b.len > 0 || (judged && judged->docker_differs) ? "differs"
-									    : "present");
-	if (seen && connected && seen->id && seen->known)
-		json_write_int(out, "containers", (int64_t)seen->containers.n);
-	else
-		json_write_string(out, "containers", NULL);
-	json_write_string(out, "docker_message", b.len ? buf_str(&b) : NULL);
-	buf_free(&b);
 }

@@ -90,12 +90,14 @@ static char *not_judged(struct daemon *d, const char *name)
 {
 	const struct policy *policy = &d->enforcer.running->policy;
 	const struct network *network = policy_find_network(policy, name, NULL);
+	struct counters_view counters;
 	struct judge_result judged;
 	char *text = NULL;
 
 	if (!network)
 		return NULL;
-	daemon_judged_now(d, daemon_counters(d), &judged);
+	counters = daemon_counters_read(d->counters);
+	daemon_judged_now(d->judged, &counters, &judged);
 	if (judged.items[network - policy->networks].state == JUDGED_NOT)
 		text = judged_sentence(network->name, &judged.items[network - policy->networks]);
 	judge_result_free(&judged);

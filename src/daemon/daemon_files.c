@@ -210,7 +210,7 @@ const char *daemon_files_alarm(const struct daemon *d)
 static bool untouched(struct daemon *d)
 {
 	struct daemon_files *f = d->files;
-	bool same = f->looked && f->n_policies == d->n_policies;
+	bool same = f->looked && f->n_policies == d->enforcer.n_policies;
 	time_t now = time(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(f->paths); i++) {
@@ -222,7 +222,7 @@ static bool untouched(struct daemon *d)
 		f->stats[i] = st;
 	}
 	f->looked = true;
-	f->n_policies = d->n_policies;
+	f->n_policies = d->enforcer.n_policies;
 	return same;
 }
 
@@ -277,17 +277,6 @@ static void compare(struct daemon *d, struct running *files)
 	}
 }
 
-static void look(struct daemon *d)
-{
-	struct running *files;
-
-	if (untouched(d))
-		return;
-	files = running_new();
-	compare(d, files);
-	running_free(files);
-}
-
 static const char *state_name(enum files_state state)
 {
 	switch (state) {
@@ -301,32 +290,31 @@ static const char *state_name(enum files_state state)
 	abort();
 }
 
-void daemon_files_status(struct daemon *d, struct json_writer *out)
+void daemon_files_look(struct daemon *d)
 {
-	struct daemon_files *f = d->files;
+	struct running *files;
 
-	if (!f)
+	if (untouched(d))
 		return;
-	look(d);
-	json_write_open(out, "files", '{');
-	json_write_string(out, "state", state_name(f->files_state));
-	json_write_string(out, "message", f->message);
-	json_write_bool(out, "last_accepted_enforced", f->fallen_back);
-	if (f->fallen_back)
-		json_write_int(out, "age", (int64_t)((loop_now_ms(d->loop) - f->since_ms) / 1000));
-	else
-		json_write_string(out, "age", NULL);
-	json_write_bool(out, "kept", !f->trouble);
-	json_write_string(out, "not_kept", f->trouble);
-	json_write_close(out, '}');
+	files = running_new();
+	compare(d, files);
+	running_free(files);
 }
 
-const char *daemon_files_drift(const struct daemon *d)
+struct files_view daemon_files_view(const struct daemon *d)
 {
 	const struct daemon_files *f = d->files;
 
-	return f && f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
-								 : NULL;
+	return (struct files_view){
+		.known = true,
+		.state = state_name(f->files_state),
+		.message = f->message,
+		.drift = f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
+								      : NULL,
+		.alarm = f->alarm,
+		.since_ms = f->since_ms,
+		.trouble = f->trouble,
+	};
 }
 
 void daemon_files_stop(struct daemon *d)

@@ -132,7 +132,7 @@ static void repair(struct daemon *d)
 	}
 	note_failure(d, false);
 	if (d->opened || (d->repair_table && result.n_chains + result.n_sets > 0))
-		daemon_unjudged_end(d);
+		daemon_unjudged_end(d->unjudged);
 	d->opened = false;
 	d->repair_table = false;
 	if (!result.changed) {
@@ -297,6 +297,21 @@ void daemon_repair_last(struct daemon *d)
 	daemon_repair_catch_up(d);
 	if (d->repair_waiting)
 		repair(d);
+}
+
+struct repair_state daemon_repair_state(const struct daemon *d)
+{
+	struct repair_state state = {
+		.n = d->repairs.total,
+		.unix_ms = d->repair_unix_ms,
+		.limited = repair_limit_limited(&d->repairs, loop_now_ms(d->loop)),
+		.waiting = d->repair_waiting,
+		.failed = d->repair_failed,
+		.damage = d->last_damage,
+	};
+
+	repair_limit_last(&d->repairs, &state.last_ms);
+	return state;
 }
 
 int daemon_repair_start(struct daemon *d, struct err *err)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The requests of the socket. */
+#include "daemon/daemon_metrics.h"
+#include "daemon/daemon_status.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
@@ -10,13 +12,52 @@
 
 /* ------------------------------------------------------------------ status, reload, refresh */
 
+static char *find_resolver(const struct daemon *d)
+{
+	struct buf text = { 0 };
+
+	dns_trouble(d->dns, &text);
+	return text.len > 0 ? buf_steal(&text) : NULL;
+}
+
+/* What is refused is counted as of the same moment as what the table holds. */
+static void take_view(struct daemon *d, struct daemon_view *ret)
+{
+	*ret = (struct daemon_view){
+		.now_ms = loop_now_ms(d->loop),
+		.started_ms = d->started_ms,
+		.enforcer = &d->enforcer,
+		.counters = daemon_counters_read(d->counters),
+		.dns_alarm = daemon_judged_dns(d->judged),
+		.legs = daemon_judged_legs(d->judged),
+		.settings_error = daemon_settings_error(d->settings),
+		.resolver = find_resolver(d),
+		.load = d->load,
+		.repair = daemon_repair_state(d),
+		.files = daemon_files_view(d),
+		.denied = daemon_denied_view(d),
+		.n_ended = daemon_unjudged_ended(d->unjudged),
+		.docker = d->docker,
+		.loop = loop_times(d->loop),
+	};
+	daemon_judged_now(d->judged, &ret->counters, &ret->judged);
+}
+
 static void answer_status(struct daemon *d, struct ctl_request *request)
 {
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
+	bool fresh = daemon_counters_stale(d->counters);
+	struct daemon_view view;
 
-	daemon_status(d, &out);
+	daemon_counters_read(d->counters);
+	if (fresh)
+		daemon_denied_count(d);
+	daemon_files_look(d);
+	take_view(d, &view);
+	daemon_status(&view, &out);
 	ctl_answer(request, buf_str(&b));
+	daemon_view_free(&view);
 	buf_free(&b);
 }
 
@@ -25,9 +66,14 @@ static void answer_metrics(struct daemon *d, struct ctl_request *request)
 	const struct json_node *from = request_field(ctl_request_get(request), "from");
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
+	struct daemon_view view;
 
-	daemon_metrics(d, from && from->u.integer > 0 ? (uint64_t)from->u.integer : 0, &out);
+	daemon_counters_read(d->counters);
+	daemon_denied_count(d);
+	take_view(d, &view);
+	daemon_metrics(&view, from && from->u.integer > 0 ? (uint64_t)from->u.integer : 0, &out);
 	ctl_answer(request, buf_str(&b));
+	daemon_view_free(&view);
 	buf_free(&b);
 }
 

@@ -115,7 +115,7 @@ static void answer_policy(const struct daemon *d, const struct waiter *waiter, c
 	struct judge_result judged;
 	struct buf b = { 0 };
 
-	daemon_judged_now(d, NULL, &judged);
+	daemon_judged_now(d->judged, NULL, &judged);
 	if (judged.n_not > 0 && waiter->kind == WAITER_RELOAD) {
 		put_reload_error(&b, policy, &judged);
 		good = buf_str(&b);

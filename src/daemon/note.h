@@ -8,6 +8,9 @@
  * follows from it, and the answers to requests come after all that they tell.
  */
 enum note {
+	NOTE_OWN,     /* this host has other addresses, and names have some of them */
+	NOTE_LINKS,   /* interfaces have changed */
+	NOTE_DOCKER,  /* what Docker says is another */
 	NOTE_SETTLED, /* a question was answered that READY or a request may wait for */
 	NOTE_STATUS,  /* STATUS= is no longer true */
 	N_NOTES,

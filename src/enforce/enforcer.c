@@ -334,6 +334,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	names_configure(&e->names, &candidate->resolved, now_ms);
 	*ret_before = e->running;
 	e->running = candidate;
+	e->n_policies++;
 	enforce_drain_configured(e);
 	keep(e, &candidate->plan);
 	return 0;

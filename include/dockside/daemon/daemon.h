@@ -14,6 +14,12 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/daemon_counters.h"
+#include "daemon/daemon_judged.h"
+#include "daemon/daemon_own.h"
+#include "daemon/daemon_settings.h"
+#include "daemon/daemon_unjudged.h"
+#include "daemon/daemon_view.h"
 #include "daemon/loop.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
@@ -41,14 +47,6 @@ struct daemon_options {
 
 /* Runs until SIGTERM or SIGINT; returns an exit status (exit_status.h). */
 int daemon_run(const struct daemon_options *options);
-
-/* How the last reload, apply or start went. */
-struct last_load {
-	uint64_t at_ms, unix_ms;
-	bool failed;
-	char *message;
-	uint64_t n_ok, n_failed; /* since the start */
-};
 
 /* The kinds of request that wait for their answer. */
 enum waiter_kind {
@@ -82,7 +80,7 @@ struct daemon {
 	struct enforcer enforcer;
 	int lock;
 	struct running *rejected; /* the last configuration that had errors, until they are told */
-	struct last_load last_load;
+	struct load_state load;
 	bool bad_config; /* the last files that were read had errors */
 	sd_event_source *trim_timer;
 	bool ready;
@@ -102,9 +100,7 @@ struct daemon {
 	uint64_t answers_since_ms;
 	sd_event_source *ready_timer; /* DNS has that long at the start */
 
-	/* daemon_own.c */
-	sd_event_source *own_io, *own_timer;
-	bool own_waiting;
+	struct daemon_own *own;
 
 	/* daemon_repair.c */
 	struct nft_events *events;
@@ -119,23 +115,19 @@ struct daemon {
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
 
-	struct daemon_unjudged *unjudged; /* daemon_unjudged.c; NULL: there was no need yet */
+	struct daemon_unjudged *unjudged;
 
 	sd_event_source *drain_timer; /* daemon_drain.c */
 
 	struct daemon_docker *docker; /* daemon_docker.c */
 
-	struct daemon_judged *judged; /* daemon_judged.c */
+	struct daemon_judged *judged;
 
 	struct daemon_denied *denied; /* daemon_denied.c; NULL: --log-group none */
 
 	struct daemon_files *files; /* daemon_files.c */
 
-	/* daemon_settings.c */
-	sd_event_source *settings_timer;
-	char *settings_error;	   /* NULL: they are as they must be */
-	bool settings_made;	   /* they were so once */
-	uint64_t settings_told_ms; /* until then the log has enough about their being turned off */
+	struct daemon_settings *settings;
 
 	/* daemon_requests.c */
 	struct ctl *ctl;
@@ -143,15 +135,10 @@ struct daemon {
 
 	struct waiter waiters[CTL_CONNECTIONS_MAX]; /* daemon_wait.c */
 
-	/* daemon_status.c */
-	struct actual counters;
-	bool counters_failed; /* they could not be read */
-	struct reconcile_shim_comparison shim;
-	uint64_t counters_until_ms; /* they are good enough until then */
+	struct daemon_counters *counters;
 
 	/* daemon_metrics.c */
 	uint64_t started_ms; /* since 1970 */
-	uint64_t n_policies; /* that were enforced since */
 	uint64_t repair_unix_ms;
 };
 
@@ -179,13 +166,10 @@ void daemon_names_stop(struct daemon *daemon);
 /* The names' addresses have changed otherwise than by an answer: the sets follow soon. */
 void daemon_names_changed(struct daemon *daemon);
 
-/* This host's addresses are known from now on, to be called before a policy is enforced. */
-int daemon_own_start(struct daemon *daemon, struct err *err);
-void daemon_own_stop(struct daemon *daemon);
-
 /* To be opened before anything is loaded, so that nothing that others do goes unseen. */
 int daemon_repair_start(struct daemon *daemon, struct err *err);
 void daemon_repair_stop(struct daemon *daemon);
+struct repair_state daemon_repair_state(const struct daemon *daemon);
 /* Reads the events that are there, for enforcer_holds() and enforcer_policy() to know of them. Where
  * there are too many of them, what is known of the table is just not trusted. */
 void daemon_repair_catch_up(struct daemon *daemon);
@@ -193,18 +177,6 @@ void daemon_repair_catch_up(struct daemon *daemon);
 void daemon_repair_last(struct daemon *daemon);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon *daemon, const char *why);
-
-/* The rules are back: connections that were opened without them end, soon. */
-void daemon_unjudged_end(struct daemon *daemon);
-/* Connections that it has ended. */
-uint64_t daemon_unjudged_ended(const struct daemon *daemon);
-/* Ends those that are still to end at once: nobody will later. */
-void daemon_unjudged_last(struct daemon *daemon);
-void daemon_unjudged_stop(struct daemon *daemon);
-
-/* Makes the host's settings, now and from then on. */
-void daemon_settings_make(struct daemon *daemon);
-void daemon_settings_stop(struct daemon *daemon);
 
 /* Looks from now on whether the draining networks' containers have left. */
 void daemon_drain_watch(struct daemon *daemon);
@@ -254,34 +226,8 @@ void daemon_docker_orphans(struct daemon *daemon, daemon_orphans_fn fn, void *da
  * is not known. */
 const char *daemon_docker_container(struct daemon *daemon, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
-void daemon_docker_status(struct daemon *daemon, struct json_writer *out);
-struct state_of daemon_docker_state(const struct daemon *daemon);
-/* Members of a network's object; judged NULL: of one that is draining. */
-void daemon_docker_status_network(struct daemon *daemon, struct json_writer *out,
-				  const char *bridge, const struct judged *judged);
 /* Docker's last word. Borrowed until it is asked again. */
 struct judge_docker daemon_docker_word(const struct daemon *daemon);
-
-/* Listens to changes of interfaces from now on, and judges (judged.h) the networks of the running policy. */
-int daemon_judged_start(struct daemon *daemon, struct err *err);
-void daemon_judged_stop(struct daemon *daemon);
-/* Docker or the policy may have changed: judges anew, and logs what has changed. */
-void daemon_judged_look(struct daemon *daemon);
-/* The running policy's networks as of that look; with kernel, also by their rules in it (NULL: it was not read).
- * judge_result_free(). */
-void daemon_judged_now(const struct daemon *daemon, const struct actual *actual,
-		       struct judge_result *ret);
-/* Those of them whose packets are not judged: a list of names, the member "not_judged" of an answer. */
-void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
-		       struct json_writer *out);
-/* Names of networks whose packets are not judged, as of the last look: "ds-a, ds-b"; "" for none. The
- * caller frees it. */
-char *daemon_judged_names(const struct daemon *daemon);
-/* An alarm, as of the last look: names leave networks as DNS questions (docker_resolver.h); NULL: none. Borrowed
- * until the next look. */
-const char *daemon_judged_dns(const struct daemon *daemon);
-/* Containers that are on other networks, too: a list of lines, the member "legs" of `status`. */
-void daemon_judged_status_legs(const struct daemon *daemon, struct json_writer *out);
 
 /* Listens to what is refused, if it does not yet, and opens the file for it anew. */
 void daemon_denied_reload(struct daemon *daemon);
@@ -291,10 +237,7 @@ void daemon_denied_enforced(struct daemon *daemon);
 /* Brings up to date what was refused, as far as it was told of and not: to be called before asking for it,
  * and after the kernel's counters have come or gone. */
 void daemon_denied_count(struct daemon *daemon);
-/* Borrowed; NULL: --log-group none. */
-const struct denied_counts *daemon_denied_counts(const struct daemon *daemon);
-/* Packets that the kernel could not hand over, see nflog_lost(). */
-uint64_t daemon_denied_lost(const struct daemon *daemon);
+struct denied_view daemon_denied_view(struct daemon *daemon);
 /* Whether a network has or can have events; if not, err says what may have been meant. */
 bool daemon_denied_knows(const struct daemon *daemon, const char *network, struct err *err);
 /* The answer to `denied`. */
@@ -306,7 +249,6 @@ const char *daemon_denied_looked_up(const struct daemon *daemon, const char *bri
 				    const struct ipaddr *addr);
 size_t daemon_denied_looked_up_name(const struct daemon *daemon, const char *bridge,
 				    const char *name, struct ipaddr *ret_addrs, size_t max);
-struct metrics_lookups daemon_denied_lookups(const struct daemon *daemon);
 void daemon_denied_stop(struct daemon *daemon);
 
 /* Opens the state directory, where accepted files are kept. */
@@ -319,9 +261,9 @@ int daemon_files_fall_back(struct daemon *daemon, const char *why);
 /* The alarm's text while the last accepted configuration is enforced instead of the files; else NULL.
  * Borrowed. */
 const char *daemon_files_alarm(const struct daemon *daemon);
-void daemon_files_status(struct daemon *daemon, struct json_writer *out);
-/* How the files differ from what runs, by the last daemon_files_status(): "edited", "faulty"; NULL: not. */
-const char *daemon_files_drift(const struct daemon *daemon);
+/* Compares the files on the disk with what runs. */
+void daemon_files_look(struct daemon *daemon);
+struct files_view daemon_files_view(const struct daemon *daemon);
 void daemon_files_stop(struct daemon *daemon);
 
 int daemon_requests_start(struct daemon *daemon, struct err *err);
@@ -342,15 +284,5 @@ void daemon_wait_gone(struct daemon *daemon, const struct ctl_request *request);
 
 /* Answers `explain`. */
 void daemon_explain(struct daemon *daemon, struct ctl_request *request);
-
-/* The answer to `status`. */
-void daemon_status(struct daemon *daemon, struct json_writer *out);
-/* Forgets what it has read for that: another policy runs, or none. */
-void daemon_status_forget(struct daemon *daemon);
-/* What the table holds now, or did a moment ago, with its counters; daemon->shim is of then, too. */
-const struct actual *daemon_counters(struct daemon *daemon);
-
-/* The answer to `metrics`, from line `from` on. */
-void daemon_metrics(struct daemon *daemon, uint64_t from, struct json_writer *out);
 
 #endif

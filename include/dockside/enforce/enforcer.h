@@ -57,6 +57,7 @@ struct enforcer {
 	struct known trust;  /* in known */
 	struct actual known; /* what the kernel holds, but see enforcer.c */
 	unsigned known_uses;
+	uint64_t n_policies; /* that were enforced */
 };
 
 /* Borrows docker, the path of its socket. Returns 0 or -errno. */
