@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
-#include "daemon/daemon_docker_status.h"
+#include "daemon/daemon_docker.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/request.h"

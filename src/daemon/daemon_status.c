@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "daemon/daemon_docker_status.h"
+#include "daemon/daemon_docker.h"
 #include "daemon/daemon_judged.h"
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"

@@ -72,6 +72,10 @@ struct daemon_view {
 	const struct loop_times *loop;
 };
 
+struct services;
+
+/* daemon_view_free() when done. */
+void daemon_view_take(const struct services *s, struct daemon_view *ret);
 void daemon_view_free(struct daemon_view *view);
 
 #endif

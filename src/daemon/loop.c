@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "dockside/base/util.h"
+#include "dockside/system/clock.h"
 
 static_assert(N_NOTES <= 32, "a bit for each note");
 
@@ -93,14 +93,6 @@ void loop_handle_notes(struct loop *loop)
 }
 
 /* ------------------------------------------------------------------ events */
-
-static uint64_t monotonic_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* sd_event_loop(), and how long each event takes: the others wait for so long. */
 int loop_run(struct loop *loop)

@@ -8,11 +8,18 @@
  * follows from it, and the answers to requests come after all that they tell.
  */
 enum note {
-	NOTE_OWN,     /* this host has other addresses, and names have some of them */
-	NOTE_LINKS,   /* interfaces have changed */
-	NOTE_DOCKER,  /* what Docker says is another */
-	NOTE_SETTLED, /* a question was answered that READY or a request may wait for */
-	NOTE_STATUS,  /* STATUS= is no longer true */
+	NOTE_OPENED,	   /* packets may have passed that nobody judged; the rules are back */
+	NOTE_OBJECTS,	   /* counters of the table have come or gone */
+	NOTE_SETS_FAILED,  /* the kernel did not take addresses of names */
+	NOTE_DRAIN_FAILED, /* it did not let go of a network that has drained */
+	NOTE_OWN,	   /* this host has other addresses, and names have some of them */
+	NOTE_DOCKER_LOST,  /* Docker was asked who is attached, and did not answer */
+	NOTE_ATTACHED,	   /* who is attached to a network is known, or known anew */
+	NOTE_DOCKER_MADE,  /* Docker has made networks */
+	NOTE_DOCKER,	   /* what Docker says is another */
+	NOTE_LINKS,	   /* interfaces have changed */
+	NOTE_SETTLED,	   /* a question was answered that READY or a request may wait for */
+	NOTE_STATUS,	   /* STATUS= is no longer true */
 	N_NOTES,
 };
 

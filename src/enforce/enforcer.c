@@ -79,6 +79,34 @@ void enforcer_close(struct enforcer *e)
 	*e = (struct enforcer){ 0 };
 }
 
+/* ------------------------------------------------------------------ the observer */
+
+void enforcer_observe(struct enforcer *e, const struct enforcer_observer *observer)
+{
+	e->observer = observer;
+}
+
+static void tell_before(const struct enforcer *e, enum enforcement enforcement)
+{
+	if (e->observer)
+		e->observer->before(e->observer->data, enforcement);
+}
+
+static void tell_after(const struct enforcer *e, enum enforcement enforcement,
+		       const struct reconcile_result *result)
+{
+	if (e->observer)
+		e->observer->after(e->observer->data, enforcement, result);
+}
+
+void enforcer_confirm(struct enforcer *e)
+{
+	const struct reconcile_result nothing = { 0 };
+
+	tell_before(e, ENFORCE_HELD);
+	tell_after(e, ENFORCE_HELD, &nothing);
+}
+
 /* ------------------------------------------------------------------ what the kernel is known to hold */
 
 static void forget(struct enforcer *e)
@@ -311,6 +339,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 {
 	int r = 0;
 
+	tell_before(e, ENFORCE_POLICY);
 	resolved_free(&candidate->resolved); /* it may have run before */
 	resolved_collect_all(&candidate->policy, &candidate->resolved);
 	names_expire(&e->names, now_ms);
@@ -337,6 +366,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	e->n_policies++;
 	enforce_drain_configured(e);
 	keep(e, &candidate->plan);
+	tell_after(e, ENFORCE_POLICY, ret_result);
 	return 0;
 }
 
@@ -345,13 +375,16 @@ int enforcer_again(struct enforcer *e, uint64_t now_ms, struct reconcile_result 
 {
 	int r;
 
+	tell_before(e, ENFORCE_AGAIN);
 	forget(e);
 	names_expire(&e->names, now_ms);
 	enforcer_compile(e, e->running);
 	r = apply(e, &e->running->plan, ret_result, err);
-	if (r >= 0)
-		keep(e, &e->running->plan);
-	return r;
+	if (r < 0)
+		return r;
+	keep(e, &e->running->plan);
+	tell_after(e, ENFORCE_AGAIN, ret_result);
+	return 0;
 }
 
 int enforcer_shim(struct enforcer *e, bool *ret_changed, struct err *err)

@@ -42,6 +42,22 @@ const struct network *draining_network(const struct draining *draining);
 /* Docker's name, or where nobody knows it the bridge's. */
 const char *draining_name(const struct draining *draining);
 
+enum enforcement {
+	ENFORCE_POLICY, /* enforcer_policy() */
+	ENFORCE_AGAIN,	/* enforcer_again() */
+	ENFORCE_HELD,	/* enforcer_confirm() */
+};
+
+/* Who follows what is enforced. Borrowed. */
+struct enforcer_observer {
+	/* The kernel is about to be compared with a policy; nothing has changed yet. */
+	void (*before)(void *data, enum enforcement enforcement);
+	/* It holds the running policy. */
+	void (*after)(void *data, enum enforcement enforcement,
+		      const struct reconcile_result *result);
+	void *data;
+};
+
 struct enforcer {
 	struct nft_reader *reader;
 	struct nft_loader *loader;
@@ -57,7 +73,8 @@ struct enforcer {
 	struct known trust;  /* in known */
 	struct actual known; /* what the kernel holds, but see enforcer.c */
 	unsigned known_uses;
-	uint64_t n_policies; /* that were enforced */
+	uint64_t n_policies;			  /* that were enforced */
+	const struct enforcer_observer *observer; /* or NULL */
 };
 
 /* Borrows docker, the path of its socket. Returns 0 or -errno. */
@@ -70,6 +87,11 @@ void enforcer_close(struct enforcer *enforcer);
  * events of the kernel have been told to trust.
  */
 bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
+
+/* From now on; NULL: nobody. */
+void enforcer_observe(struct enforcer *enforcer, const struct enforcer_observer *observer);
+/* The running policy was to be enforced anew, and enforcer_holds(): the observer follows it as if it had been. */
+void enforcer_confirm(struct enforcer *enforcer);
 
 /*
  * Makes the kernel hold a checked policy, which takes the place of the running one; at the start

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is attached to our networks, and what `reconcile` says of Docker. */
-#include "daemon_docker.h"
+#include "daemon/daemon_attached.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +13,35 @@
 #define INSPECT_AT_ONCE 4
 #define RENEW_MS 5000
 
+/* A network that is configured, or draining. */
+struct seen {
+	char *name, *bridge; /* a draining network's name may be its bridge's */
+	char *id;	     /* NULL: Docker does not have it */
+	bool draining;
+	bool has_identity; /* lost over a restart while draining */
+	struct docker_wanted_identity identity;
+	bool stale;  /* who is attached is to be asked */
+	bool asking; /* is being asked */
+	bool known;  /* has been answered */
+	uint64_t known_ms;
+	struct docker_containers containers;
+	char *other_mac;   /* docker_wanted_other_mac() */
+	size_t restarting; /* of a draining network: containers that Docker will start again */
+};
+
+struct daemon_attached {
+	struct loop_docker *docker;
+	const struct enforcer *enforcer;
+	struct seen *seen;
+	size_t n_seen;
+	size_t inspecting; /* requests */
+	bool answers;
+	struct err lost;
+};
+
 /* ------------------------------------------------------------------ the list */
 
-struct seen *daemon_docker_seen_id(const struct daemon_docker *k, const char *id)
+static struct seen *seen_id(const struct daemon_attached *k, const char *id)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		if (k->seen[i].id && strcmp(k->seen[i].id, id) == 0)
@@ -24,7 +49,7 @@ struct seen *daemon_docker_seen_id(const struct daemon_docker *k, const char *id
 	return NULL;
 }
 
-struct seen *daemon_docker_seen_bridge(const struct daemon_docker *k, const char *bridge)
+static struct seen *seen_bridge(const struct daemon_attached *k, const char *bridge)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		if (strcmp(k->seen[i].bridge, bridge) == 0)
@@ -32,7 +57,7 @@ struct seen *daemon_docker_seen_bridge(const struct daemon_docker *k, const char
 	return NULL;
 }
 
-void daemon_docker_all_stale(struct daemon_docker *k)
+void daemon_attached_all_stale(struct daemon_attached *k)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		k->seen[i].stale = true;
@@ -60,7 +85,7 @@ static void look_at_mac(struct seen *seen)
 	seen->other_mac = text;
 }
 
-void daemon_docker_forget(struct daemon_docker *k)
+static void forget_seen(struct daemon_attached *k)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
 		free_seen(&k->seen[i]);
@@ -79,9 +104,9 @@ static const struct docker_network *find_bridge(const struct docker_networks *ne
 }
 
 /* What was known of the same network of Docker's. */
-static void carry_over(struct daemon_docker *k, struct seen *seen)
+static void carry_over(struct daemon_attached *k, struct seen *seen)
 {
-	struct seen *old = seen->id ? daemon_docker_seen_id(k, seen->id) : NULL;
+	struct seen *old = seen->id ? seen_id(k, seen->id) : NULL;
 
 	seen->stale = true;
 	if (!old || strcmp(old->bridge, seen->bridge) != 0)
@@ -98,10 +123,11 @@ static void carry_over(struct daemon_docker *k, struct seen *seen)
 	look_at_mac(seen); /* another one may be configured now */
 }
 
-static void add_configured(struct daemon_docker *k, struct seen *seen,
-			   const struct docker_wanted *wanted)
+static void add_configured(struct daemon_attached *k, struct seen *seen,
+			   const struct docker_wanted *wanted,
+			   const struct docker_networks *networks)
 {
-	const struct docker_network *network = docker_find_network(&k->networks, wanted->name);
+	const struct docker_network *network = docker_find_network(networks, wanted->name);
 
 	*seen = (struct seen){
 		.name = xstrdup(wanted->name),
@@ -114,10 +140,11 @@ static void add_configured(struct daemon_docker *k, struct seen *seen,
 }
 
 /* Its name in Docker and its identity are known only as long as we have run since it was configured. */
-static void add_draining(struct daemon_docker *k, struct seen *seen, const char *bridge)
+static void add_draining(struct daemon_attached *k, struct seen *seen, const char *bridge,
+			 const struct docker_networks *networks)
 {
-	const struct docker_network *network = find_bridge(&k->networks, bridge);
-	const struct seen *old = daemon_docker_seen_bridge(k, bridge);
+	const struct docker_network *network = find_bridge(networks, bridge);
+	const struct seen *old = seen_bridge(k, bridge);
 
 	*seen = (struct seen){
 		.name = xstrdup(old ? old->name : bridge),
@@ -132,41 +159,50 @@ static void add_draining(struct daemon_docker *k, struct seen *seen, const char 
 	carry_over(k, seen);
 }
 
-void daemon_docker_see(struct daemon_docker *k)
+void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_list *wanted,
+			 const struct docker_networks *networks)
 {
-	const struct enforcer *enforcer = &k->daemon->enforcer;
-	struct seen *all = xcalloc(k->wanted.n + enforcer->n_draining, sizeof(*all));
+	const struct enforcer *enforcer = k->enforcer;
+	struct seen *all = xcalloc(wanted->n + enforcer->n_draining, sizeof(*all));
 	size_t n = 0;
 
-	for (size_t i = 0; i < k->wanted.n; i++)
-		add_configured(k, &all[n++], &k->wanted.items[i]);
+	for (size_t i = 0; i < wanted->n; i++)
+		add_configured(k, &all[n++], &wanted->items[i], networks);
 	for (size_t i = 0; i < enforcer->n_draining; i++)
-		add_draining(k, &all[n++], enforcer->draining[i].bridge);
-	daemon_docker_forget(k);
+		add_draining(k, &all[n++], enforcer->draining[i].bridge, networks);
+	forget_seen(k);
 	k->seen = all;
 	k->n_seen = n;
 	if (enforcer->n_draining > 0)
-		daemon_drain_look(k->daemon);
+		loop_post(k->docker->loop, NOTE_ATTACHED);
 }
 
 /* ------------------------------------------------------------------ who is attached */
 
 struct inspection {
-	struct daemon_docker *docker;
+	struct daemon_attached *attached;
 	char *id;
 	bool restarting; /* the second question */
 };
 
 static void on_inspected(void *data, const struct docker_answer *answer);
 
-static void take_known(struct daemon_docker *k, struct seen *seen)
+/* Docker does not answer: who asks it for its networks, too, hears of that. */
+static void lose(struct daemon_attached *k, const struct err *error)
+{
+	err_set(&k->lost, error->code, "%s", error->text);
+	k->answers = false;
+	loop_post(k->docker->loop, NOTE_DOCKER_LOST);
+}
+
+static void take_known(struct daemon_attached *k, struct seen *seen)
 {
 	/* Something may have happened since it was asked. */
 	seen->known = !seen->stale || seen->known;
-	seen->known_ms = loop_now_ms(k->daemon->loop);
+	seen->known_ms = loop_now_ms(k->docker->loop);
 }
 
-static void take_containers(struct daemon_docker *k, struct seen *seen,
+static void take_containers(struct daemon_attached *k, struct seen *seen,
 			    const struct docker_answer *answer)
 {
 	struct docker_containers containers = { 0 };
@@ -174,7 +210,7 @@ static void take_containers(struct daemon_docker *k, struct seen *seen,
 
 	if (docker_parse_containers(answer->body, answer->len, &containers, &err) < 0) {
 		err_prefix(&err, "ask Docker who is attached to network %s", seen->name);
-		daemon_docker_lost(k, &err);
+		lose(k, &err);
 		err_free(&err);
 		return;
 	}
@@ -184,14 +220,14 @@ static void take_containers(struct daemon_docker *k, struct seen *seen,
 	take_known(k, seen);
 }
 
-static void take_restarting(struct daemon_docker *k, struct seen *seen,
+static void take_restarting(struct daemon_attached *k, struct seen *seen,
 			    const struct docker_answer *answer)
 {
 	struct err err = { 0 };
 
 	if (docker_parse_count(answer->body, answer->len, &seen->restarting, &err) < 0) {
 		err_prefix(&err, "ask Docker who restarts in network %s", seen->name);
-		daemon_docker_lost(k, &err);
+		lose(k, &err);
 	} else {
 		take_known(k, seen);
 	}
@@ -200,7 +236,7 @@ static void take_restarting(struct daemon_docker *k, struct seen *seen,
 
 /* Whether another question is needed to know who is attached: a container that Docker is about to start
  * again is attached to nothing meanwhile. */
-static bool ask_restarting(struct daemon_docker *k, struct seen *seen,
+static bool ask_restarting(struct daemon_attached *k, struct seen *seen,
 			   struct inspection *inspection)
 {
 	if (!seen || !seen->draining || !seen->id || inspection->restarting)
@@ -208,7 +244,7 @@ static bool ask_restarting(struct daemon_docker *k, struct seen *seen,
 	inspection->restarting = true;
 	seen->asking = true;
 	k->inspecting++;
-	docker_list_restarting(k->client, seen->id, on_inspected, inspection);
+	docker_list_restarting(k->docker->client, seen->id, on_inspected, inspection);
 	return true;
 }
 
@@ -221,8 +257,8 @@ static void forget_inspection(struct inspection *inspection)
 static void on_inspected(void *data, const struct docker_answer *answer)
 {
 	struct inspection *inspection = data;
-	struct daemon_docker *k = inspection->docker;
-	struct seen *seen = daemon_docker_seen_id(k, inspection->id);
+	struct daemon_attached *k = inspection->attached;
+	struct seen *seen = seen_id(k, inspection->id);
 	bool asked = false;
 
 	if (answer->error.code == ECANCELED) {
@@ -237,7 +273,7 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 		free(seen->id); /* gone, and the next list will say so */
 		seen->id = NULL;
 	} else if (answer->error.code && answer->error.code != EREMOTEIO) {
-		daemon_docker_lost(k, &answer->error);
+		lose(k, &answer->error);
 	} else if (answer->error.code == 0 && seen && inspection->restarting) {
 		take_restarting(k, seen, answer);
 	} else if (answer->error.code == 0 && seen) {
@@ -249,14 +285,14 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 	}
 	if (!asked)
 		forget_inspection(inspection);
-	if (k->error.code == 0)
-		daemon_docker_inspect(k);
-	daemon_drain_look(k->daemon);
-	loop_post(k->daemon->loop, NOTE_SETTLED);
-	daemon_docker_arm(k);
+	if (k->answers)
+		daemon_attached_inspect(k);
+	loop_post(k->docker->loop, NOTE_ATTACHED);
+	loop_post(k->docker->loop, NOTE_SETTLED);
+	loop_docker_arm(k->docker);
 }
 
-void daemon_docker_inspect(struct daemon_docker *k)
+void daemon_attached_inspect(struct daemon_attached *k)
 {
 	for (size_t i = 0; i < k->n_seen && k->inspecting < INSPECT_AT_ONCE; i++) {
 		struct seen *seen = &k->seen[i];
@@ -268,24 +304,61 @@ void daemon_docker_inspect(struct daemon_docker *k)
 		seen->asking = true;
 		k->inspecting++;
 		inspection = xcalloc(1, sizeof(*inspection));
-		inspection->docker = k;
+		inspection->attached = k;
 		inspection->id = xstrdup(seen->id);
-		docker_inspect(k->client, seen->id, on_inspected, inspection);
+		docker_inspect(k->docker->client, seen->id, on_inspected, inspection);
 	}
-	daemon_docker_arm(k);
+	loop_docker_arm(k->docker);
 }
 
-enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge)
+void daemon_attached_changed(struct daemon_attached *k, const char *id)
 {
-	struct daemon_docker *k = d->docker;
-	const struct seen *seen;
+	struct seen *seen = seen_id(k, id);
 
-	if (!k || !k->asked)
-		return ATTACHED_UNKNOWN;
-	if (k->error.code) /* one that has been here will come back, and its containers with it */
-		return docker_socket_absent(k->error.code) && !k->about.version ? ATTACHED_NO_DOCKER
-										: ATTACHED_UNKNOWN;
-	seen = daemon_docker_seen_bridge(k, bridge);
+	if (seen)
+		seen->stale = true;
+	daemon_attached_inspect(k);
+}
+
+const char *daemon_attached_destroyed(struct daemon_attached *k, const char *id)
+{
+	struct seen *seen = seen_id(k, id);
+
+	if (!seen)
+		return NULL;
+	free(seen->id);
+	seen->id = NULL;
+	return seen->draining ? NULL : seen->name;
+}
+
+void daemon_attached_set_answers(struct daemon_attached *k, bool answers)
+{
+	k->answers = answers;
+	err_free(&k->lost);
+}
+
+const struct err *daemon_attached_lost(const struct daemon_attached *k)
+{
+	return &k->lost;
+}
+
+/* ------------------------------------------------------------------ what others ask */
+
+bool daemon_attached_settled(const struct daemon_attached *k)
+{
+	for (size_t i = 0; i < k->n_seen && k->answers; i++) {
+		const struct seen *seen = &k->seen[i];
+
+		if (seen->draining && seen->id && !seen->known && (seen->stale || seen->asking))
+			return false;
+	}
+	return true;
+}
+
+enum attached daemon_attached_is(const struct daemon_attached *k, const char *bridge)
+{
+	const struct seen *seen = seen_bridge(k, bridge);
+
 	if (!seen || !seen->id)
 		return ATTACHED_NONE;
 	if (!seen->known)
@@ -297,27 +370,31 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 		       : ATTACHED_NONE;
 }
 
-void daemon_docker_doubt(struct daemon *d, const char *bridge)
+void daemon_attached_doubt(struct daemon_attached *k, const char *bridge)
 {
-	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = seen_bridge(k, bridge);
 
 	if (!seen)
 		return;
 	seen->known = false;
 	seen->stale = true;
-	if (d->docker->error.code == 0)
-		daemon_docker_inspect(d->docker);
+	if (k->answers)
+		daemon_attached_inspect(k);
 }
 
-void daemon_docker_renew(struct daemon *d, const char *bridge)
+void daemon_attached_renew(struct daemon_attached *k, const char *bridge)
 {
-	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	struct seen *seen = seen_bridge(k, bridge);
+	uint64_t now_ms;
 
-	if (!seen || d->docker->error.code || loop_now_ms(d->loop) < seen->known_ms + RENEW_MS)
+	if (!seen || !k->answers)
 		return;
-	seen->known_ms = loop_now_ms(d->loop); /* not again before that is over */
+	now_ms = loop_now_ms(k->docker->loop);
+	if (now_ms < seen->known_ms + RENEW_MS)
+		return;
+	seen->known_ms = now_ms; /* not again before that is over */
 	seen->stale = true;
-	daemon_docker_inspect(d->docker);
+	daemon_attached_inspect(k);
 }
 
 static bool is_container(const struct docker_container *container, const struct ipaddr *addr)
@@ -326,10 +403,10 @@ static bool is_container(const struct docker_container *container, const struct 
 	       (container->has_ip6 && ipaddr_cmp(&container->ip6, addr) == 0);
 }
 
-const char *daemon_docker_container(struct daemon *d, const char *bridge, const struct ipaddr *addr,
-				    const uint8_t *mac)
+const char *daemon_attached_container(struct daemon_attached *k, const char *bridge,
+				      const struct ipaddr *addr, const uint8_t *mac)
 {
-	struct seen *seen = d->docker ? daemon_docker_seen_bridge(d->docker, bridge) : NULL;
+	const struct seen *seen = seen_bridge(k, bridge);
 	const struct docker_containers *containers;
 
 	if (!seen || !seen->id)
@@ -342,62 +419,43 @@ const char *daemon_docker_container(struct daemon *d, const char *bridge, const 
 		if (containers->items[i].has_mac &&
 		    memcmp(containers->items[i].mac, mac, sizeof(containers->items[i].mac)) == 0)
 			return containers->items[i].name;
-	daemon_docker_renew(d, bridge);
+	daemon_attached_renew(k, bridge);
 	return NULL;
 }
 
-/* ------------------------------------------------------------------ orphans */
-
-struct orphans_question {
-	struct daemon *daemon;
-	daemon_orphans_fn fn;
-	void *data;
-};
-
-static void tell_orphans(const struct orphans_question *q, const struct docker_networks *networks)
+bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
+			  struct attached_view *ret)
 {
-	const char **names = xcalloc(networks->n, sizeof(*names));
-	size_t n = 0;
+	const struct seen *seen = seen_bridge(k, bridge);
 
-	for (size_t i = 0; i < networks->n; i++)
-		if (docker_wanted_orphan(&q->daemon->docker->wanted, &networks->items[i]))
-			names[n++] = networks->items[i].name;
-	q->fn(q->data, names, n, NULL);
-	free(names);
+	if (!seen)
+		return false;
+	*ret = (struct attached_view){
+		.name = seen->name,
+		.there = seen->id != NULL,
+		.known = seen->known,
+		.n = seen->containers.n,
+		.other_mac = seen->other_mac,
+	};
+	return true;
 }
 
-static void on_orphans(void *data, const struct docker_answer *answer)
-{
-	struct docker_networks networks = { 0 };
-	struct orphans_question *q = data;
-	struct err err = { 0 };
+/* ------------------------------------------------------------------ start and stop */
 
-	if (answer->error.code)
-		q->fn(q->data, NULL, 0, answer->error.text);
-	else if (docker_parse_networks(answer->body, answer->len, &networks, &err) < 0)
-		q->fn(q->data, NULL, 0, err.text);
-	else
-		tell_orphans(q, &networks);
-	docker_networks_free(&networks);
-	err_free(&err);
-	free(q);
+struct daemon_attached *daemon_attached_open(struct loop_docker *docker,
+					     const struct enforcer *enforcer)
+{
+	struct daemon_attached *k = xcalloc(1, sizeof(*k));
+
+	*k = (struct daemon_attached){ .docker = docker, .enforcer = enforcer, .answers = true };
+	return k;
 }
 
-void daemon_docker_orphans(struct daemon *d, daemon_orphans_fn fn, void *data)
+void daemon_attached_close(struct daemon_attached *k)
 {
-	struct daemon_docker *k = d->docker;
-	struct orphans_question *q;
-
-	if (!k || (k->error.code && docker_socket_absent(k->error.code))) {
-		fn(data, NULL, 0, NULL);
+	if (!k)
 		return;
-	}
-	if (k->error.code) {
-		fn(data, NULL, 0, k->error.text);
-		return;
-	}
-	q = xcalloc(1, sizeof(*q));
-	*q = (struct orphans_question){ d, fn, data };
-	docker_list(k->client, on_orphans, q);
-	daemon_docker_arm(k);
+	forget_seen(k);
+	err_free(&k->lost);
+	free(k);
 }
