@@ -259,7 +259,7 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 	struct daemon_repair *k = data;
 	uint64_t now_ms;
 
-	known_transaction(&k->enforcer->trust, t->genid, deed_of(k, t));
+	known_transaction(&k->enforcer->known, t->genid, deed_of(k, t));
 	if (is_ours(k, t) || (!table && !touches_shim(t)))
 		return;
 	now_ms = loop_now_ms(k->loop);
@@ -277,7 +277,7 @@ static bool read_events(struct daemon_repair *k)
 	int r = nft_events_read(k->events, on_transaction, k, &state, &err);
 
 	if (r < 0 || state.lost)
-		known_end(&k->enforcer->trust);
+		known_end(&k->enforcer->known);
 	if (r < 0) {
 		/* Until then: what cannot be read stays there, and nobody else would have a turn. */
 		sd_event_source_set_enabled(k->io, SD_EVENT_OFF);

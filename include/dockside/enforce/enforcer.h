@@ -12,22 +12,10 @@
 #include "dockside/base/err.h"
 #include "dockside/enforce/known.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/enforce/running.h"
 #include "dockside/kernel/nft_sets.h"
 #include "dockside/names/names.h"
 #include "dockside/table/plan.h"
-
-/* A policy with the plan that it makes. On the heap: its parts point into each other. */
-struct running {
-	unsigned refs;	      /* of draining networks */
-	struct policy policy; /* config_load() or config_parse() fills it in */
-	bool from_files;      /* as they are, not from a request */
-	struct diags diags;   /* what there was to say about them */
-	struct resolved resolved;
-	struct plan plan;
-};
-
-struct running *running_new(void);
-void running_free(struct running *running);
 
 /* A network that is no longer configured and still enforced (SPEC §8). */
 struct draining {
@@ -70,9 +58,7 @@ struct enforcer {
 	const char *docker; /* where it would listen */
 	struct draining *draining;
 	size_t n_draining;
-	struct known trust;  /* in known */
-	struct actual known; /* what the kernel holds, but see enforcer.c */
-	unsigned known_uses;
+	struct known known;			  /* what the kernel holds */
 	uint64_t n_policies;			  /* that were enforced */
 	const struct enforcer_observer *observer; /* or NULL */
 };
@@ -84,7 +70,7 @@ void enforcer_close(struct enforcer *enforcer);
 
 /*
  * Whether the kernel surely holds what the running policy says, without having to be read: if all
- * events of the kernel have been told to trust.
+ * events of the kernel have been told to known.
  */
 bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
 
