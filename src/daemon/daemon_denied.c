@@ -62,7 +62,7 @@ struct daemon_denied {
 	struct loop *loop;
 	const struct enforcer *enforcer;
 	struct daemon_docker *docker;
-	uint16_t log_group; /* 0: none */
+	uint16_t log_group;  /* 0: none */
 	const char *path;    /* of the file, or NULL */
 	struct nflog *nflog; /* NULL: nobody tells */
 	sd_event_source *io;
