@@ -38,9 +38,8 @@
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
-#include "daemon/daemon_own.h"
-#include "daemon/daemon_requests.h"
-#include "daemon/services.h"
+#include "daemon_own.h"
+#include "daemon_requests.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/exit_status.h"
@@ -51,6 +50,7 @@
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 #include "dockside/system/sysctl.h"
+#include "services.h"
 
 #define LOCK_TIMEOUT_MS 10000
 #define READY_WAIT_MS 5000 /* for DNS and Docker, SPEC §6 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/daemon_attached.h"
+#include "daemon_attached.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-#include "daemon/loop_docker.h"
 #include "dockside/docker/docker_wanted.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop_docker.h"
 
 /*
  * Who is attached to the networks that are configured, or draining, by Docker's last word. Posts NOTE_ATTACHED and

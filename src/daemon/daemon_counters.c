@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/daemon_counters.h"
+#include "daemon_counters.h"
 
 #include <stdlib.h>
 

@@ -15,7 +15,7 @@
  * are rewritten. They are read when somebody asks; and before another policy is enforced, if something was
  * refused since they were read.
  */
-#include "daemon/daemon_denied.h"
+#include "daemon_denied.h"
 
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"

@@ -4,12 +4,12 @@
 
 #include <stdbool.h>
 
-#include "daemon/daemon_docker.h"
-#include "daemon/daemon_view.h"
-#include "daemon/loop.h"
+#include "daemon_docker.h"
+#include "daemon_view.h"
 #include "dockside/ctl/request.h"
 #include "dockside/enforce/enforcer.h"
 #include "dockside/json/json_write.h"
+#include "loop.h"
 
 /* Hears what was refused, and what containers have looked up. */
 struct daemon_denied;

@@ -13,7 +13,7 @@
  *
  * Nothing here keeps rules from being in force.
  */
-#include "daemon/daemon_docker_state.h"
+#include "daemon_docker_state.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-#include "daemon/daemon_attached.h"
-#include "daemon/loop.h"
+#include "daemon_attached.h"
 #include "dockside/enforce/judge.h"
 #include "dockside/json/json_write.h"
 #include "dockside/report/metrics.h"
+#include "loop.h"
 
 /*
  * Has Docker make the networks that it lacks, and knows what it has. Posts NOTE_DOCKER, NOTE_DOCKER_MADE and NOTE_SETTLED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What others ask of what is known of Docker. */
-#include "daemon/daemon_docker_state.h"
+#include "daemon_docker_state.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,10 +3,10 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_DOCKER_STATE_H
 #define DOCKSIDE_DAEMON_DAEMON_DOCKER_STATE_H
 
-#include "daemon/daemon_docker.h"
-#include "daemon/loop_docker.h"
+#include "daemon_docker.h"
 #include "dockside/base/err.h"
 #include "dockside/docker/docker_provide.h"
+#include "loop_docker.h"
 
 /* What is wrong with a network. */
 struct docker_note {

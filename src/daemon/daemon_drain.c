@@ -4,7 +4,7 @@
  * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
  * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
  */
-#include "daemon/daemon_drain.h"
+#include "daemon_drain.h"
 
 #include <stdlib.h>
 #include <string.h>

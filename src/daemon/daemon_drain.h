@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-#include "daemon/daemon_denied.h"
-#include "daemon/daemon_docker.h"
-#include "daemon/loop.h"
+#include "daemon_denied.h"
+#include "daemon_docker.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /* Networks that are taken out of the configuration while containers are attached. Posts NOTE_DRAIN_FAILED. */
 struct daemon_drain;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Requests that change the files: apply, set and remove. */
-#include "daemon/daemon_edit.h"
+#include "daemon_edit.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The socket's `explain`: by the plan that runs, with the addresses that its sets have now. */
-#include "daemon/daemon_explain.h"
+#include "daemon_explain.h"
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"

@@ -2,8 +2,8 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_EXPLAIN_H
 #define DOCKSIDE_DAEMON_DAEMON_EXPLAIN_H
 
-#include "daemon/services.h"
 #include "dockside/ctl/ctl_server.h"
+#include "services.h"
 
 /* Answers `explain`. */
 void daemon_explain(const struct services *s, struct ctl_request *request);

@@ -4,7 +4,7 @@
  * (last_good.h) and enforced where the files have errors at the start; and whether the files on the disk
  * still say what runs. A state directory that we cannot use stops nothing; the log and `status` say why.
  */
-#include "daemon/daemon_files.h"
+#include "daemon_files.h"
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"

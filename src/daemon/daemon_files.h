@@ -2,10 +2,10 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_FILES_H
 #define DOCKSIDE_DAEMON_DAEMON_FILES_H
 
-#include "daemon/daemon_view.h"
-#include "daemon/loop.h"
+#include "daemon_view.h"
 #include "dockside/enforce/enforcer.h"
 #include "dockside/system/last_good.h"
+#include "loop.h"
 
 /* The two configuration files over time, on the disk and as they were last accepted. Posts NOTE_STATUS. */
 struct daemon_files;

@@ -3,7 +3,7 @@
  * Whether the packets of the policy's networks reach the rules (judged.h). Docker's events and passes, the
  * kernel's events of interfaces, and another policy lead to a look each; what has changed is logged.
  */
-#include "daemon/daemon_judged.h"
+#include "daemon_judged.h"
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"

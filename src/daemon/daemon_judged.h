@@ -2,11 +2,11 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_JUDGED_H
 #define DOCKSIDE_DAEMON_DAEMON_JUDGED_H
 
-#include "daemon/daemon_counters.h"
-#include "daemon/daemon_view.h"
-#include "daemon/loop.h"
+#include "daemon_counters.h"
+#include "daemon_view.h"
 #include "dockside/enforce/judge.h"
 #include "dockside/json/json_write.h"
+#include "loop.h"
 
 /* Whether the packets of the running policy's networks reach its rules (judged.h). Posts NOTE_STATUS. */
 struct daemon_judged;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/daemon_load.h"
+#include "daemon_load.h"
 
 #include <errno.h>
 #include <malloc.h>

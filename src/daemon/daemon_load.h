@@ -2,15 +2,15 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_LOAD_H
 #define DOCKSIDE_DAEMON_DAEMON_LOAD_H
 
-#include "daemon/daemon_denied.h"
-#include "daemon/daemon_drain.h"
-#include "daemon/daemon_files.h"
-#include "daemon/daemon_names.h"
-#include "daemon/daemon_repair.h"
-#include "daemon/daemon_view.h"
-#include "daemon/loop.h"
+#include "daemon_denied.h"
+#include "daemon_drain.h"
+#include "daemon_files.h"
+#include "daemon_names.h"
+#include "daemon_repair.h"
+#include "daemon_view.h"
 #include "dockside/base/diag.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /* Enforces what the files say, or a request. Posts NOTE_STATUS. */
 struct daemon_load;

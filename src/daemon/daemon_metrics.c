@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The answer to `metrics`; its shape is in ctl_server.h, the lines are made by metrics.c. */
-#include "daemon/daemon_metrics.h"
+#include "daemon_metrics.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
-#include "daemon/daemon_docker.h"
+#include "daemon_docker.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/request.h"

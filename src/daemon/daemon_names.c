@@ -7,7 +7,7 @@
  * what we know of the name; sets_timer, a moment after the first of them, gives the kernel all of it
  * in one transaction. tick_timer looks every second whether /etc/hosts or resolv.conf has changed.
  */
-#include "daemon/daemon_names.h"
+#include "daemon_names.h"
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "daemon/loop.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /*
  * Asks DNS for the names of the running policy, and gives the sets their addresses. Posts NOTE_SETTLED, NOTE_STATUS,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/daemon_own.h"
+#include "daemon_own.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_OWN_H
 #define DOCKSIDE_DAEMON_DAEMON_OWN_H
 
-#include "daemon/loop.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /* Keeps what names never open true to the addresses that this host has. Posts NOTE_OWN. */
 struct daemon_own;

@@ -9,7 +9,7 @@
  * only Docker's tables is followed by a look at the shim. Connections that were opened while the table was
  * gone end after the repair (daemon_unjudged.c).
  */
-#include "daemon/daemon_repair.h"
+#include "daemon_repair.h"
 
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"

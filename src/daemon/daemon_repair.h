@@ -2,9 +2,9 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_REPAIR_H
 #define DOCKSIDE_DAEMON_DAEMON_REPAIR_H
 
-#include "daemon/daemon_view.h"
-#include "daemon/loop.h"
+#include "daemon_view.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /* Watches what others do to the ruleset, and puts back what they take. Posts NOTE_OPENED and NOTE_STATUS. */
 struct daemon_repair;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The requests of the socket. */
-#include "daemon/daemon_requests.h"
+#include "daemon_requests.h"
 
-#include "daemon/daemon_edit.h"
-#include "daemon/daemon_explain.h"
-#include "daemon/daemon_metrics.h"
-#include "daemon/daemon_status.h"
+#include "daemon_edit.h"
+#include "daemon_explain.h"
+#include "daemon_metrics.h"
+#include "daemon_status.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
@@ -33,13 +33,14 @@ static void answer_status(const struct services *s, struct ctl_request *request)
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
 	bool fresh = daemon_counters_stale(s->counters);
+	struct counters_view counters = daemon_counters_read(s->counters);
 	struct daemon_view view;
 
-	daemon_counters_read(s->counters);
+	/* What was refused as of the same moment. */
 	if (fresh)
 		daemon_denied_count(s->denied);
 	daemon_files_look(s->files);
-	daemon_view_take(s, &view);
+	daemon_view_take(s, &counters, &view);
 	daemon_status(&view, &out);
 	ctl_answer(request, buf_str(&b));
 	daemon_view_free(&view);
@@ -51,11 +52,11 @@ static void answer_metrics(const struct services *s, struct ctl_request *request
 	const struct json_node *from = request_field(ctl_request_get(request), "from");
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
+	struct counters_view counters = daemon_counters_read(s->counters);
 	struct daemon_view view;
 
-	daemon_counters_read(s->counters);
 	daemon_denied_count(s->denied);
-	daemon_view_take(s, &view);
+	daemon_view_take(s, &counters, &view);
 	daemon_metrics(&view, from && from->u.integer > 0 ? (uint64_t)from->u.integer : 0, &out);
 	ctl_answer(request, buf_str(&b));
 	daemon_view_free(&view);

@@ -2,7 +2,7 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_REQUESTS_H
 #define DOCKSIDE_DAEMON_DAEMON_REQUESTS_H
 
-#include "daemon/services.h"
+#include "services.h"
 
 /* The requests of the socket. */
 struct daemon_requests;

@@ -8,7 +8,7 @@
  * Nothing stays open from then: without the settings bridged packets make no conntrack entries, and with them
  * the next packet of a connection is a new one.
  */
-#include "daemon/daemon_settings.h"
+#include "daemon_settings.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_SETTINGS_H
 #define DOCKSIDE_DAEMON_DAEMON_SETTINGS_H
 
-#include "daemon/loop.h"
+#include "loop.h"
 
 /* The settings without which bridged packets do not pass the rules. Posts NOTE_STATUS. */
 struct daemon_settings;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The answer to `status`; its shape is in ctl_server.h. */
-#include "daemon/daemon_status.h"
+#include "daemon_status.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "daemon/daemon_docker.h"
-#include "daemon/daemon_judged.h"
+#include "daemon_docker.h"
+#include "daemon_judged.h"
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"

@@ -2,7 +2,7 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_STATUS_H
 #define DOCKSIDE_DAEMON_DAEMON_STATUS_H
 
-#include "daemon/daemon_view.h"
+#include "daemon_view.h"
 #include "dockside/json/json_write.h"
 
 /* The answer to `status`. */

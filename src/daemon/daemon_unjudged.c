@@ -13,7 +13,7 @@
  * Nothing ends when the daemon starts: what is open when the rules come for the first time has no label
  * either, and stays open (see README.md). Only a daemon that has seen them and sees them missing knows better.
  */
-#include "daemon/daemon_unjudged.h"
+#include "daemon_unjudged.h"
 
 #include <inttypes.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_UNJUDGED_H
 #define DOCKSIDE_DAEMON_DAEMON_UNJUDGED_H
 
-#include "daemon/loop.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /* Ends connections that were opened while the rules were gone. */
 struct daemon_unjudged;

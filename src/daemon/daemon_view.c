@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/daemon_view.h"
+#include "daemon_view.h"
 
 #include <stdlib.h>
 
-#include "daemon/services.h"
+#include "services.h"
 
-void daemon_view_take(const struct services *s, struct daemon_view *ret)
+void daemon_view_take(const struct services *s, const struct counters_view *counters,
+		      struct daemon_view *ret)
 {
 	*ret = (struct daemon_view){
 		.now_ms = loop_now_ms(s->loop),
 		.started_ms = s->started_ms,
 		.enforcer = s->enforcer,
-		.counters = daemon_counters_read(s->counters),
+		.counters = *counters,
 		.dns_alarm = daemon_judged_dns(s->judged),
 		.legs = daemon_judged_legs(s->judged),
 		.settings_error = daemon_settings_error(s->settings),

@@ -3,7 +3,7 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_VIEW_H
 #define DOCKSIDE_DAEMON_DAEMON_VIEW_H
 
-#include "daemon/daemon_counters.h"
+#include "daemon_counters.h"
 #include "dockside/enforce/judge.h"
 #include "dockside/report/metrics.h"
 
@@ -75,7 +75,8 @@ struct daemon_view {
 struct services;
 
 /* daemon_view_free() when done. */
-void daemon_view_take(const struct services *s, struct daemon_view *ret);
+void daemon_view_take(const struct services *s, const struct counters_view *counters,
+		      struct daemon_view *ret);
 void daemon_view_free(struct daemon_view *view);
 
 #endif

@@ -3,7 +3,7 @@
  * Answers that wait until DNS and Docker have answered what a request made the daemon ask: they say which
  * names did not resolve, and which networks' packets are not judged.
  */
-#include "daemon/daemon_wait.h"
+#include "daemon_wait.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_WAIT_H
 #define DOCKSIDE_DAEMON_DAEMON_WAIT_H
 
-#include "daemon/daemon_docker.h"
-#include "daemon/daemon_judged.h"
-#include "daemon/daemon_names.h"
+#include "daemon_docker.h"
+#include "daemon_judged.h"
+#include "daemon_names.h"
 #include "dockside/ctl/ctl_server.h"
 
 /* The kinds of request that wait for their answer. */

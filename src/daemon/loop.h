@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "daemon/note.h"
 #include "dockside/base/err.h"
 #include "dockside/report/metrics.h"
+#include "note.h"
 
 #define LOOP_ACCURACY_US 1000
 

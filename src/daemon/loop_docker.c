@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/loop_docker.h"
+#include "loop_docker.h"
 
 #include <sys/epoll.h>
 

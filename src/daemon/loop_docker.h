@@ -3,8 +3,8 @@
 #ifndef DOCKSIDE_DAEMON_LOOP_DOCKER_H
 #define DOCKSIDE_DAEMON_LOOP_DOCKER_H
 
-#include "daemon/loop.h"
 #include "dockside/docker/docker_client.h"
+#include "loop.h"
 
 /* Zero-initialise. */
 struct loop_docker {

@@ -3,20 +3,20 @@
 #ifndef DOCKSIDE_DAEMON_SERVICES_H
 #define DOCKSIDE_DAEMON_SERVICES_H
 
-#include "daemon/daemon_counters.h"
-#include "daemon/daemon_denied.h"
-#include "daemon/daemon_docker.h"
-#include "daemon/daemon_drain.h"
-#include "daemon/daemon_files.h"
-#include "daemon/daemon_judged.h"
-#include "daemon/daemon_load.h"
-#include "daemon/daemon_names.h"
-#include "daemon/daemon_repair.h"
-#include "daemon/daemon_settings.h"
-#include "daemon/daemon_unjudged.h"
-#include "daemon/daemon_wait.h"
-#include "daemon/loop.h"
+#include "daemon_counters.h"
+#include "daemon_denied.h"
+#include "daemon_docker.h"
+#include "daemon_drain.h"
+#include "daemon_files.h"
+#include "daemon_judged.h"
+#include "daemon_load.h"
+#include "daemon_names.h"
+#include "daemon_repair.h"
+#include "daemon_settings.h"
+#include "daemon_unjudged.h"
+#include "daemon_wait.h"
 #include "dockside/enforce/enforcer.h"
+#include "loop.h"
 
 /* Borrowed. */
 struct services {
