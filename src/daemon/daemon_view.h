@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `status` and `metrics` tell, as values that the services give out: neither sees a service. */
+/* What `status` and `metrics` tell, as values that the services give out. Only Docker writes its members itself. */
 #ifndef DOCKSIDE_DAEMON_DAEMON_VIEW_H
 #define DOCKSIDE_DAEMON_DAEMON_VIEW_H
 
@@ -28,7 +28,7 @@ struct repair_state {
 
 /* The files on the disk, and the last accepted pair. */
 struct files_view {
-	bool known;	     /* false: nobody has looked after them */
+	bool known;	     /* false: nothing is told of them */
 	const char *state;   /* "current", "edited", "faulty" */
 	const char *message; /* what was edited, or the first error; or NULL */
 	const char *drift;   /* the state, unless it is "current"; NULL */

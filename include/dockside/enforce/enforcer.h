@@ -36,7 +36,7 @@ enum enforcement {
 	ENFORCE_HELD,	/* enforcer_confirm() */
 };
 
-/* Who follows what is enforced. Borrowed. */
+/* Somebody who follows what is enforced. Borrowed. */
 struct enforcer_observer {
 	/* The kernel is about to be compared with a policy; nothing has changed yet. */
 	void (*before)(void *data, enum enforcement enforcement);
