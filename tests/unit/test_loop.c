@@ -160,5 +160,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_disarmed, setup, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }
