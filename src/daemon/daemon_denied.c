@@ -14,6 +14,8 @@
  * What the limits in the kernel keep from being an event is counted all the same, by named counters that stay
  * when rules are rewritten. They are read when somebody asks.
  */
+#include "daemon_denied.h"
+
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
@@ -34,7 +36,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dockside/daemon/daemon.h"
 #include "dockside/kernel/nflog.h"
 #include "dockside/names/lookups.h"
 #include "dockside/system/dns_reply.h"
@@ -55,6 +56,11 @@ struct denied_rule {
 };
 
 struct daemon_denied {
+	struct loop *loop;
+	const struct enforcer *enforcer;
+	struct daemon_docker *docker;
+	uint16_t log_group;  /* 0: none */
+	const char *path;    /* of the file, or NULL */
 	struct nflog *nflog; /* NULL: nobody tells */
 	sd_event_source *io;
 	int fd;		  /* of the file, or -1 */
@@ -79,27 +85,27 @@ static void forget_rule(struct denied_rule *rule)
 	*rule = (struct denied_rule){ 0 };
 }
 
-static const char *network_of(const struct daemon *d, const char *bridge)
+static const char *network_of(const struct daemon_denied *k, const char *bridge)
 {
-	const struct network *network = policy_find_bridge(&d->enforcer.running->policy, bridge);
+	const struct network *network = policy_find_bridge(&k->enforcer->running->policy, bridge);
 	const struct draining *draining;
 
 	if (network)
 		return network->name;
-	draining = enforce_draining(&d->enforcer, bridge);
+	draining = enforce_draining(k->enforcer, bridge);
 	return draining ? draining_name(draining) : bridge;
 }
 
 /* Of a draining network that only the kernel has there is just what the prefix itself says. */
-static void describe_rule(const struct daemon *d, struct denied_rule *rule)
+static void describe_rule(const struct daemon_denied *k, struct denied_rule *rule)
 {
-	const struct running *running = d->enforcer.running;
+	const struct running *running = k->enforcer->running;
 	const struct plan_rule *found =
 		denied_find_rule(&running->plan, rule->prefix, &rule->parsed);
 	const struct origin *origin = found ? found->origin : NULL;
 	unsigned column;
 
-	rule->network = xstrdup(network_of(d, rule->parsed.bridge));
+	rule->network = xstrdup(network_of(k, rule->parsed.bridge));
 	if (!origin && plan_drains(&running->plan, rule->parsed.bridge))
 		rule->entry = denied_prefix_entry(&rule->parsed);
 	if (!origin)
@@ -113,10 +119,10 @@ static void describe_rule(const struct daemon *d, struct denied_rule *rule)
 }
 
 /* NULL for a packet that no rule of ours told of. */
-static const struct denied_rule *rule_of(struct daemon *d, const char *prefix)
+static const struct denied_rule *rule_of(struct daemon_denied *k, const char *prefix)
 {
 	struct denied_rule *rule =
-		&d->denied->rules[hash64(HASH_SEED, prefix, strlen(prefix)) % RULES_CACHED];
+		&k->rules[hash64(HASH_SEED, prefix, strlen(prefix)) % RULES_CACHED];
 
 	if (strcmp(rule->prefix, prefix) == 0)
 		return rule;
@@ -124,7 +130,7 @@ static const struct denied_rule *rule_of(struct daemon *d, const char *prefix)
 	if (!denied_prefix_parse(prefix, &rule->parsed))
 		return NULL;
 	snprintf(rule->prefix, sizeof(rule->prefix), "%s", prefix);
-	describe_rule(d, rule);
+	describe_rule(k, rule);
 	return rule;
 }
 
@@ -144,10 +150,9 @@ static void file_failed(struct daemon_denied *k, const char *path, const char *w
 	k->file_failed = true;
 }
 
-static void open_file(struct daemon *d)
+static void open_file(struct daemon_denied *k)
 {
-	struct daemon_denied *k = d->denied;
-	const char *path = d->options->denied_log;
+	const char *path = k->path;
 	struct stat st;
 
 	if (!path)
@@ -171,10 +176,8 @@ static bool end_torn_line(struct daemon_denied *k)
 	return !k->torn;
 }
 
-static void write_lines(struct daemon *d)
+static void write_lines(struct daemon_denied *k)
 {
-	struct daemon_denied *k = d->denied;
-
 	if (k->lines.len > 0 && k->fd >= 0) {
 		ssize_t n = end_torn_line(k) ? write(k->fd, k->lines.data, k->lines.len) : -1;
 
@@ -183,7 +186,7 @@ static void write_lines(struct daemon *d)
 		if (n >= 0 && (size_t)n < k->lines.len)
 			errno = ENOSPC;
 		if (n < 0 || (size_t)n < k->lines.len)
-			file_failed(k, d->options->denied_log, "write to");
+			file_failed(k, k->path, "write to");
 		else
 			k->file_failed = false;
 	}
@@ -192,10 +195,9 @@ static void write_lines(struct daemon *d)
 
 /* ------------------------------------------------------------------ events */
 
-static void on_dns_reply(struct daemon *d, const struct nflog_packet *packet)
+static void on_dns_reply(struct daemon_denied *k, const struct nflog_packet *packet)
 {
-	struct daemon_denied *k = d->denied;
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(k->loop);
 	struct dns_reply reply = { .n_addrs = 0 };
 	char bridge[IF_NAMESIZE] = "";
 	bool good = packet->data && dns_reply_parse(packet->data, packet->n_data, &reply);
@@ -207,19 +209,18 @@ static void on_dns_reply(struct daemon *d, const struct nflog_packet *packet)
 		lookups_add(&k->lookups, bridge, &reply.addrs[i], reply.name, now_ms);
 }
 
-static void on_refused(struct daemon *d, const struct nflog_packet *packet,
+static void on_refused(struct daemon_denied *k, const struct nflog_packet *packet,
 		       const struct denied_rule *rule)
 {
-	struct daemon_denied *k = d->denied;
 	const char *json, *looked_up = lookups_find(&k->lookups, rule->parsed.bridge, &packet->dst,
-						    daemon_now_ms(d));
+						    loop_now_ms(k->loop));
 	struct denied_event event = {
 		.time_ms = packet->time_ms ? packet->time_ms : unix_ms(),
 		.audit = rule->audit,
 		.network = rule->network,
 		.bridge = rule->parsed.bridge,
 		.kind = rule->parsed.kind,
-		.container = daemon_docker_container(d, rule->parsed.bridge, &packet->src,
+		.container = daemon_docker_container(k->docker, rule->parsed.bridge, &packet->src,
 						     packet->has_mac ? packet->mac : NULL),
 		.src = packet->src,
 		.dst = packet->dst,
@@ -235,7 +236,7 @@ static void on_refused(struct daemon *d, const struct nflog_packet *packet,
 		.line = rule->line,
 	};
 
-	event.name = denied_name(&d->enforcer.names, looked_up, &packet->dst, &event.looked_up);
+	event.name = denied_name(&k->enforcer->names, looked_up, &packet->dst, &event.looked_up);
 	json = denied_ring_add(&k->ring, &event);
 	if (k->fd >= 0) {
 		buf_puts(&k->lines, json);
@@ -246,50 +247,55 @@ static void on_refused(struct daemon *d, const struct nflog_packet *packet,
 static void on_packet(void *data, const struct nflog_packet *packet)
 {
 	const struct denied_rule *rule;
-	struct daemon *d = data;
+	struct daemon_denied *k = data;
 
 	if (strcmp(packet->prefix, LOOKUPS_PREFIX) == 0) {
-		on_dns_reply(d, packet);
+		on_dns_reply(k, packet);
 		return;
 	}
-	rule = rule_of(d, packet->prefix);
+	rule = rule_of(k, packet->prefix);
 	if (rule)
-		on_refused(d, packet, rule);
+		on_refused(k, packet, rule);
 }
 
-static void tell_loss(struct daemon *d)
+static uint64_t count_lost(const struct daemon_denied *k)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	return k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
+}
 
-	if (now_ms < d->denied->loss_until_ms)
+static void tell_loss(struct daemon_denied *k)
+{
+	uint64_t now_ms = loop_now_ms(k->loop);
+
+	if (now_ms < k->loss_until_ms)
 		return;
-	d->denied->loss_until_ms = now_ms + LOSS_TOLD_MS;
+	k->loss_until_ms = now_ms + LOSS_TOLD_MS;
 	log_warning("more packets were refused than could be told of, %" PRIu64
 		    " of them by now; they are counted",
-		    daemon_denied_lost(d));
+		    count_lost(k));
 }
 
-static void stop_listening(struct daemon *d)
+static void stop_listening(struct daemon_denied *k)
 {
-	d->denied->lost = daemon_denied_lost(d);
-	sd_event_source_disable_unref(d->denied->io);
-	nflog_close(d->denied->nflog);
-	d->denied->io = NULL;
-	d->denied->nflog = NULL;
+	k->lost = count_lost(k);
+	sd_event_source_disable_unref(k->io);
+	nflog_close(k->nflog);
+	k->io = NULL;
+	k->nflog = NULL;
 }
 
-static void read_packets(struct daemon *d)
+static void read_packets(struct daemon_denied *k)
 {
 	struct err err = { 0 };
 	bool lost = false;
-	int r = nflog_read(d->denied->nflog, on_packet, d, &lost, &err);
+	int r = nflog_read(k->nflog, on_packet, k, &lost, &err);
 
-	write_lines(d);
+	write_lines(k);
 	if (lost)
-		tell_loss(d);
+		tell_loss(k);
 	if (r < 0 && r != -EBADMSG) {
 		log_error("%s; what is refused is not told of any more", err.text);
-		stop_listening(d);
+		stop_listening(k);
 	}
 	err_free(&err);
 }
@@ -305,29 +311,16 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 
 /* ------------------------------------------------------------------ another policy */
 
-void daemon_denied_before(struct daemon *d)
+void daemon_denied_before(struct daemon_denied *k)
 {
 	/* What is here is of the rules that go; what the kernel still collects comes as of older ones. */
-	if (d->denied && d->denied->nflog && d->enforcer.running)
-		read_packets(d);
+	if (k->nflog && k->enforcer->running)
+		read_packets(k);
 }
 
-void daemon_denied_enforced(struct daemon *d)
+void daemon_denied_enforced(struct daemon_denied *k)
 {
-	if (d->denied)
-		forget_rules(d->denied);
-}
-
-uint64_t daemon_denied_events(const struct daemon *d)
-{
-	return d->denied ? d->denied->ring.n_added : 0;
-}
-
-uint64_t daemon_denied_lost(const struct daemon *d)
-{
-	const struct daemon_denied *k = d->denied;
-
-	return !k ? 0 : k->lost + (k->nflog ? nflog_lost(k->nflog) : 0);
+	forget_rules(k);
 }
 
 /* ------------------------------------------------------------------ the answer */
@@ -340,12 +333,11 @@ static uint64_t number_of(const struct request *request, const char *key)
 								     : 0;
 }
 
-bool daemon_denied_knows(const struct daemon *d, const char *network, struct err *err)
+bool daemon_denied_knows(const struct daemon_denied *k, const char *network, struct err *err)
 {
-	if (enforce_draining(&d->enforcer, network) ||
-	    (d->denied && denied_ring_knows(&d->denied->ring, network)))
+	if (enforce_draining(k->enforcer, network) || denied_ring_knows(&k->ring, network))
 		return true;
-	return policy_find_network(&d->enforcer.running->policy, network, err);
+	return policy_find_network(&k->enforcer->running->policy, network, err);
 }
 
 /* As the files spell it. */
@@ -356,11 +348,11 @@ static void put_network(struct json_writer *out, const struct policy *policy, co
 	json_write_string(out, "network", network ? network->name : name);
 }
 
-static void put_packets(const struct daemon *d, const struct actual *actual,
+static void put_packets(const struct daemon_denied *k, const struct actual *actual,
 			const struct denied_query *query, const char *bridge,
 			struct json_writer *out)
 {
-	const char *name = network_of(d, bridge);
+	const char *name = network_of(k, bridge);
 	uint64_t packets;
 
 	if ((query->network && strcasecmp(query->network, name) != 0) ||
@@ -370,117 +362,125 @@ static void put_packets(const struct daemon *d, const struct actual *actual,
 	json_write_int(out, name, (int64_t)packets);
 }
 
-static void put_all_packets(const struct daemon *d, const struct denied_query *query,
+static void put_all_packets(const struct daemon_denied *k, const struct denied_query *query,
 			    struct json_writer *out)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct policy *policy = &k->enforcer->running->policy;
 	struct actual actual;
 
-	if (nft_read_objects(d->enforcer.reader, &actual, NULL) < 0)
+	if (nft_read_objects(k->enforcer->reader, &actual, NULL) < 0)
 		return;
 	json_write_open(out, "packets", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		put_packets(d, &actual, query, policy->networks[i].bridge, out);
-	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		put_packets(d, &actual, query, d->enforcer.draining[i].bridge, out);
+		put_packets(k, &actual, query, policy->networks[i].bridge, out);
+	for (size_t i = 0; i < k->enforcer->n_draining; i++)
+		put_packets(k, &actual, query, k->enforcer->draining[i].bridge, out);
 	json_write_close(out, '}');
 	actual_free(&actual);
 }
 
-void daemon_denied_answer(struct daemon *d, const struct request *request, struct json_writer *out)
+void daemon_denied_answer(struct daemon_denied *k, const struct request *request,
+			  struct json_writer *out)
 {
-	struct daemon_denied *k = d->denied;
 	struct denied_query query = { .after = number_of(request, "after"),
 				      .since_ms = number_of(request, "since_ms"),
 				      .network = request_string(request, "network"),
-				      .policy = &d->enforcer.running->policy };
-	static const struct denied_ring nothing = { 0 };
+				      .policy = &k->enforcer->running->policy };
 
 	json_write_open(out, NULL, '{');
 	json_write_string(out, "status", "ok");
-	json_write_bool(out, "listening", k && k->nflog);
+	json_write_bool(out, "listening", k->nflog != NULL);
 	if (query.network)
-		put_network(out, &d->enforcer.running->policy, query.network);
-	if (k)
-		put_all_packets(d, &query, out);
+		put_network(out, &k->enforcer->running->policy, query.network);
+	if (k->log_group != 0)
+		put_all_packets(k, &query, out);
 	query.max = ANSWER_MAX - out->b->len;
-	denied_ring_json(k ? &k->ring : &nothing, &query, out);
+	denied_ring_json(&k->ring, &query, out);
 	json_write_close(out, '}');
 }
 
-const char *daemon_denied_looked_up(const struct daemon *d, const char *bridge,
+const char *daemon_denied_looked_up(const struct daemon_denied *k, const char *bridge,
 				    const struct ipaddr *addr)
 {
-	return d->denied ? lookups_find(&d->denied->lookups, bridge, addr, daemon_now_ms(d)) : NULL;
+	return lookups_find(&k->lookups, bridge, addr, loop_now_ms(k->loop));
 }
 
-size_t daemon_denied_looked_up_name(const struct daemon *d, const char *bridge, const char *name,
-				    struct ipaddr *ret_addrs, size_t max)
+size_t daemon_denied_looked_up_name(const struct daemon_denied *k, const char *bridge,
+				    const char *name, struct ipaddr *ret_addrs, size_t max)
 {
-	return d->denied ? lookups_of_name(&d->denied->lookups, bridge, name, daemon_now_ms(d),
-					   ret_addrs, max)
-			 : 0;
+	return lookups_of_name(&k->lookups, bridge, name, loop_now_ms(k->loop), ret_addrs, max);
 }
 
-struct metrics_lookups daemon_denied_lookups(const struct daemon *d)
+struct denied_view daemon_denied_view(struct daemon_denied *k)
 {
-	struct daemon_denied *k = d->denied;
-
-	if (!k || !k->nflog)
-		return (struct metrics_lookups){ 0 };
-	lookups_expire(&k->lookups, daemon_now_ms(d));
-	return (struct metrics_lookups){
-		.listening = true,
-		.n = k->lookups.n,
-		.replies = k->replies[true],
-		.malformed = k->replies[false],
+	if (k->log_group == 0)
+		return (struct denied_view){ 0 };
+	lookups_expire(&k->lookups, loop_now_ms(k->loop));
+	return (struct denied_view){
+		.listens = true,
+		.n_events = k->ring.n_added,
+		.lost = count_lost(k),
+		.lookups = {
+			.listening = k->nflog != NULL,
+			.n = k->lookups.n,
+			.replies = k->replies[true],
+			.malformed = k->replies[false],
+		},
 	};
 }
 
 /* ------------------------------------------------------------------ start and stop */
 
-static int listen_to_group(struct daemon *d, struct err *err)
+static int listen_to_group(struct daemon_denied *k, struct err *err)
 {
-	struct daemon_denied *k = d->denied;
 	int r;
 
-	r = nflog_open(d->options->plan.log_group, &k->nflog, err);
+	r = nflog_open(k->log_group, &k->nflog, err);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &k->io, nflog_fd(k->nflog), EPOLLIN, on_io, d);
+	r = sd_event_add_io(loop_event(k->loop), &k->io, nflog_fd(k->nflog), EPOLLIN, on_io, k);
 	/* After everything that keeps the policy in force. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_NORMAL + 5);
 	return r < 0 ? err_errno(err, -r, "event loop") : 0;
 }
 
-void daemon_denied_reload(struct daemon *d)
+void daemon_denied_reload(struct daemon_denied *k)
 {
 	struct err err = { 0 };
 
-	if (d->options->plan.log_group == 0)
+	if (k->log_group == 0)
 		return;
-	if (!d->denied) {
-		d->denied = xcalloc(1, sizeof(*d->denied));
-		d->denied->fd = -1;
-	}
-	open_file(d);
-	if (d->denied->nflog)
+	open_file(k);
+	if (k->nflog)
 		return;
-	if (listen_to_group(d, &err) < 0) {
+	if (listen_to_group(k, &err) < 0) {
 		log_warning("%s; what is refused is not told of (--log-group)", err.text);
-		stop_listening(d);
+		stop_listening(k);
 	}
 	err_free(&err);
 }
 
-void daemon_denied_stop(struct daemon *d)
+struct daemon_denied *daemon_denied_open(struct loop *loop, const struct enforcer *enforcer,
+					 struct daemon_docker *docker, uint16_t log_group,
+					 const char *path)
 {
-	struct daemon_denied *k = d->denied;
+	struct daemon_denied *k = xcalloc(1, sizeof(*k));
 
+	k->loop = loop;
+	k->enforcer = enforcer;
+	k->docker = docker;
+	k->log_group = log_group;
+	k->path = path;
+	k->fd = -1;
+	return k;
+}
+
+void daemon_denied_close(struct daemon_denied *k)
+{
 	if (!k)
 		return;
-	stop_listening(d);
+	stop_listening(k);
 	forget_rules(k);
 	if (k->fd >= 0)
 		close(k->fd);

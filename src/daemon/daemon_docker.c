@@ -13,16 +13,14 @@
  *
  * Nothing here keeps rules from being in force.
  */
-#include "daemon_docker.h"
+#include "daemon_docker_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
 #define START_MS 2000 /* READY waits so long at most: at boot, Docker starts when we are ready */
@@ -37,75 +35,41 @@
 
 static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode);
 
-/* ------------------------------------------------------------------ the client */
-
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct daemon_docker *k = data;
-
-	(void)source;
-	(void)fd;
-	(void)revents;
-	docker_process(k->client);
-	daemon_docker_arm(k);
-	return 0;
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct daemon *d = data;
-
-	(void)source;
-	(void)usec;
-	docker_process(d->docker->client);
-	daemon_docker_arm(d->docker);
-	return 0;
-}
-
-void daemon_docker_arm(struct daemon_docker *k)
-{
-	int wait_ms = docker_wait_ms(k->client);
-
-	daemon_arm(k->daemon, &k->timer,
-		   wait_ms < 0 ? UINT64_MAX : daemon_now_ms(k->daemon) + (uint64_t)wait_ms,
-		   on_timer);
-}
-
 /* ------------------------------------------------------------------ coming and going */
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_docker *k = data;
 
 	(void)source;
 	(void)usec;
-	begin_pass(d->docker, DOCKER_PROVIDE_CREATE);
+	begin_pass(k, DOCKER_PROVIDE_CREATE);
 	return 0;
 }
 
 /* Units that have waited for Docker wait for its networks, too. */
 static int on_absent(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_docker *k = data;
 
 	(void)source;
 	(void)usec;
-	if (docker_socket_listens(d->options->docker))
-		begin_pass(d->docker, DOCKER_PROVIDE_CREATE);
+	if (docker_socket_listens(k->path))
+		begin_pass(k, DOCKER_PROVIDE_CREATE);
 	else
-		daemon_arm(d, &d->docker->absent_timer, daemon_now_ms(d) + ABSENT_LOOK_MS,
-			   on_absent);
+		loop_arm(k->loop, &k->absent_timer, loop_now_ms(k->loop) + ABSENT_LOOK_MS,
+			 on_absent, k);
 	return 0;
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_docker *k = data;
 
 	(void)source;
 	(void)usec;
-	d->docker->looking_soon = false;
-	begin_pass(d->docker, DOCKER_PROVIDE_LOOK);
+	k->looking_soon = false;
+	begin_pass(k, DOCKER_PROVIDE_LOOK);
 	return 0;
 }
 
@@ -121,23 +85,23 @@ static void lengthen_backoff(struct daemon_docker *k)
 
 static void retry_later(struct daemon_docker *k)
 {
-	uint64_t now_ms = daemon_now_ms(k->daemon);
+	uint64_t now_ms = loop_now_ms(k->loop);
 
 	if (docker_socket_absent(k->error.code)) {
-		daemon_arm(k->daemon, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent);
-		daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+		loop_arm(k->loop, &k->absent_timer, now_ms + ABSENT_LOOK_MS, on_absent, k);
+		loop_arm(k->loop, &k->retry_timer, UINT64_MAX, on_retry, k);
 	} else {
 		lengthen_backoff(k);
-		daemon_arm(k->daemon, &k->retry_timer, now_ms + k->backoff_ms, on_retry);
+		loop_arm(k->loop, &k->retry_timer, now_ms + k->backoff_ms, on_retry, k);
 	}
-	daemon_arm(k->daemon, &k->look_timer, UINT64_MAX, on_look);
+	loop_arm(k->loop, &k->look_timer, UINT64_MAX, on_look, k);
 	k->looking_soon = false;
 }
 
 /* Once for each reason; one that may be a restart only when it has lasted. */
 static void log_lost(struct daemon_docker *k)
 {
-	uint64_t now_ms = daemon_now_ms(k->daemon);
+	uint64_t now_ms = loop_now_ms(k->loop);
 
 	if (k->away && now_ms - k->away_since_ms < PATIENCE_MS)
 		return;
@@ -148,25 +112,26 @@ static void log_lost(struct daemon_docker *k)
 	k->logged_error = xstrdup(k->error.text);
 }
 
-void daemon_docker_lost(struct daemon_docker *k, const struct err *error)
+static void lose(struct daemon_docker *k, const struct err *error)
 {
 	if (k->error.code == 0 && k->asked) {
 		k->away = true;
-		k->away_since_ms = daemon_now_ms(k->daemon);
+		k->away_since_ms = loop_now_ms(k->loop);
 	}
 	err_set(&k->error, error->code, "%s", error->text);
 	k->asked = true;
-	docker_unfollow(k->client);
+	daemon_attached_set_answers(k->attached, false);
+	docker_unfollow(k->client.client);
 	k->stream = k->following = false;
 	log_lost(k);
 	retry_later(k);
-	daemon_judged_look(k->daemon);
-	daemon_settled(k->daemon);
+	loop_post(k->loop, NOTE_DOCKER);
+	loop_post(k->loop, NOTE_SETTLED);
 }
 
 static void log_found(struct daemon_docker *k, bool first)
 {
-	uint64_t now_ms = daemon_now_ms(k->daemon);
+	uint64_t now_ms = loop_now_ms(k->loop);
 	char *firewall = k->backend ? xasprintf(", firewall %s", k->backend) : xstrdup("");
 
 	if (k->away)
@@ -215,34 +180,29 @@ static void look_soon(struct daemon_docker *k, uint64_t ms)
 	if (k->looking_soon)
 		return;
 	k->looking_soon = true;
-	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + ms, on_look);
+	loop_arm(k->loop, &k->look_timer, loop_now_ms(k->loop) + ms, on_look, k);
 }
 
 static void on_destroyed(struct daemon_docker *k, const char *id)
 {
-	struct seen *seen = daemon_docker_seen_id(k, id);
+	const char *name = daemon_attached_destroyed(k->attached, id);
 
-	if (!seen)
-		return;
-	free(seen->id);
-	seen->id = NULL;
-	if (seen->draining)
+	if (!name)
 		return;
 	log_warning("network %s was removed from Docker by somebody; its rules stay, and a reload "
 		    "makes it again",
-		    seen->name);
-	let_go(k, seen->name);
+		    name);
+	let_go(k, name);
 }
 
 static void on_event(void *data, const char *text, size_t len)
 {
 	struct daemon_docker *k = data;
 	struct docker_event event = { 0 };
-	struct seen *seen;
 
 	/* What makes no sense may have been one of ours. */
 	if (docker_parse_event(text, len, &event, NULL) < 0) {
-		daemon_docker_all_stale(k);
+		daemon_attached_all_stale(k->attached);
 		look_soon(k, EVENT_LOOK_MS);
 		return;
 	}
@@ -256,10 +216,7 @@ static void on_event(void *data, const char *text, size_t len)
 		break;
 	case DOCKER_CONNECT:
 	case DOCKER_DISCONNECT:
-		seen = daemon_docker_seen_id(k, event.id);
-		if (seen)
-			seen->stale = true;
-		daemon_docker_inspect(k);
+		daemon_attached_changed(k->attached, event.id);
 		look_soon(k, LEGS_LOOK_MS);
 		break;
 	case DOCKER_OTHER:
@@ -274,8 +231,8 @@ static void on_opened(void *data)
 	struct daemon_docker *k = data;
 
 	k->following = true;
-	k->opened_ms = daemon_now_ms(k->daemon);
-	daemon_docker_all_stale(k);
+	k->opened_ms = loop_now_ms(k->loop);
+	daemon_attached_all_stale(k->attached);
 	begin_pass(k, DOCKER_PROVIDE_LOOK);
 }
 
@@ -287,12 +244,12 @@ static void on_end(void *data, const struct docker_answer *answer)
 	if (answer->error.code == ECANCELED)
 		return;
 	k->stream = k->following = false;
-	if (was_open && daemon_now_ms(k->daemon) - k->opened_ms >= STABLE_MS) {
+	if (was_open && loop_now_ms(k->loop) - k->opened_ms >= STABLE_MS) {
 		k->backoff_ms = 0;
 		k->stream_complained = false;
 	}
 	if (was_open && answer->error.code == ECONNRESET) {
-		daemon_docker_lost(k, &answer->error);
+		lose(k, &answer->error);
 		return;
 	}
 	/* It answers questions, but does not tell by itself. */
@@ -300,7 +257,7 @@ static void on_end(void *data, const struct docker_answer *answer)
 		log_warning("%s; looking every %d s instead", answer->error.text, LOOK_MS / 1000);
 	k->stream_complained = true;
 	lengthen_backoff(k);
-	daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + k->backoff_ms, on_look);
+	loop_arm(k->loop, &k->look_timer, loop_now_ms(k->loop) + k->backoff_ms, on_look, k);
 }
 
 static void follow(struct daemon_docker *k)
@@ -314,7 +271,7 @@ static void follow(struct daemon_docker *k)
 	if (k->stream)
 		return;
 	k->stream = true;
-	docker_follow(k->client, &handler, k);
+	docker_follow(k->client.client, &handler, k);
 }
 
 /* ------------------------------------------------------------------ passes */
@@ -408,9 +365,10 @@ static void take_result(struct daemon_docker *k, struct docker_provide_result *r
 		log_found(k, first);
 	err_free(&k->error);
 	k->asked = true;
-	daemon_arm(k->daemon, &k->retry_timer, UINT64_MAX, on_retry);
+	daemon_attached_set_answers(k->attached, true);
+	loop_arm(k->loop, &k->retry_timer, UINT64_MAX, on_retry, k);
 	if (!k->following)
-		daemon_docker_all_stale(k);
+		daemon_attached_all_stale(k->attached);
 }
 
 static void on_pass(void *data, struct docker_provide_result *result)
@@ -426,27 +384,27 @@ static void on_pass(void *data, struct docker_provide_result *result)
 	for (size_t i = 0; i < result->n_notes; i++)
 		log_note(k, &result->notes[i]);
 	if (result->error.code) {
-		daemon_docker_lost(k, &result->error);
+		lose(k, &result->error);
 	} else {
 		take_result(k, result);
 		keep_notes(k, result);
-		daemon_docker_see(k);
+		daemon_attached_see(k->attached, &k->wanted, &k->networks);
 		if (!k->looking_soon)
-			daemon_arm(k->daemon, &k->look_timer, daemon_now_ms(k->daemon) + LOOK_MS,
-				   on_look);
-		daemon_judged_look(k->daemon);
+			loop_arm(k->loop, &k->look_timer, loop_now_ms(k->loop) + LOOK_MS, on_look,
+				 k);
+		loop_post(k->loop, NOTE_DOCKER);
 	}
 	if (created) /* Docker may have loaded br_netfilter for it */
-		daemon_settings_make(k->daemon);
+		loop_post(k->loop, NOTE_DOCKER_MADE);
 	if (k->again) {
 		k->again = false;
 		begin_pass(k, k->again_mode);
 	} else if (result->error.code == 0) {
 		follow(k);
-		daemon_docker_inspect(k);
+		daemon_attached_inspect(k->attached);
 	}
-	daemon_docker_arm(k);
-	daemon_settled(k->daemon);
+	loop_docker_arm(&k->client);
+	loop_post(k->loop, NOTE_SETTLED);
 }
 
 static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
@@ -463,114 +421,100 @@ static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
 	k->mode = k->reset_due	  ? DOCKER_PROVIDE_RESET
 		  : k->error.code ? DOCKER_PROVIDE_CREATE
 				  : mode;
-	docker_wanted_list_make(&k->daemon->enforcer.running->policy, &wanted);
+	docker_wanted_list_make(&k->enforcer->running->policy, &wanted);
 	for (size_t i = 0; i < wanted.n; i++)
 		if (!is_let_go(k, wanted.items[i].name))
 			wanted.items[n++] = wanted.items[i];
 	wanted.n = n;
-	docker_provide_start(k->client, &wanted, k->mode, on_pass, k);
-	daemon_docker_arm(k);
+	docker_provide_start(k->client.client, &wanted, k->mode, on_pass, k);
+	loop_docker_arm(&k->client);
 }
 
 /* ------------------------------------------------------------------ for the daemon */
 
-void daemon_docker_policy(struct daemon *d)
+void daemon_docker_policy(struct daemon_docker *k)
 {
-	struct daemon_docker *k = d->docker;
-
-	if (!k)
+	if (!k->client.client)
 		return;
 	forget_let_go(k);
 	docker_wanted_list_free(&k->wanted);
-	docker_wanted_list_make(&d->enforcer.running->policy, &k->wanted);
-	daemon_docker_see(k);
+	docker_wanted_list_make(&k->enforcer->running->policy, &k->wanted);
+	daemon_attached_see(k->attached, &k->wanted, &k->networks);
 	begin_pass(k, DOCKER_PROVIDE_CREATE);
 }
 
-bool daemon_docker_settled(const struct daemon *d)
+/* Unless it has answered meanwhile. */
+void daemon_docker_check(struct daemon_docker *k)
 {
-	const struct daemon_docker *k = d->docker;
+	const struct err *error = daemon_attached_lost(k->attached);
 
-	if (!k)
-		return true;
+	if (error->code)
+		lose(k, error);
+}
+
+bool daemon_docker_settled(const struct daemon_docker *k)
+{
 	if (k->passing && (k->mode != DOCKER_PROVIDE_LOOK || k->again))
 		return false;
-	for (size_t i = 0; i < k->n_seen && k->error.code == 0; i++) {
-		const struct seen *seen = &k->seen[i];
-
-		if (seen->draining && seen->id && !seen->known && (seen->stale || seen->asking))
-			return false;
-	}
-	return true;
+	return daemon_attached_settled(k->attached);
 }
 
-struct judge_docker daemon_docker_word(const struct daemon *d)
+bool daemon_docker_ready(const struct daemon_docker *k)
 {
-	const struct daemon_docker *k = d->docker;
-
-	return (struct judge_docker){
-		.networks = k && k->listed ? &k->networks : NULL,
-		.legs = k && k->has_legs ? &k->legs : NULL,
-		.failed = k && k->error.code && !docker_socket_absent(k->error.code),
-	};
+	return k->start_over || k->asked;
 }
 
-bool daemon_docker_ready(const struct daemon *d)
-{
-	return !d->docker || d->docker->start_over || d->docker->asked;
-}
+/* ------------------------------------------------------------------ start and stop */
 
 static int on_start_timer(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_docker *k = data;
 
 	(void)source;
 	(void)usec;
-	if (!d->docker->asked)
+	if (!k->asked)
 		log_warning("Docker does not answer yet; not waiting for it");
-	d->docker->start_over = true;
-	daemon_settled(d);
+	k->start_over = true;
+	loop_post(k->loop, NOTE_SETTLED);
 	return 0;
 }
 
-int daemon_docker_start(struct daemon *d, struct err *err)
+struct daemon_docker *daemon_docker_open(struct loop *loop, const struct enforcer *enforcer,
+					 const char *path)
 {
 	struct daemon_docker *k = xcalloc(1, sizeof(*k));
-	int r;
 
-	d->docker = k;
-	k->daemon = d;
-	/* The last accepted configuration is no reason to remove networks. */
-	k->reset_due = d->options->reset && !daemon_files_alarm(d);
-	r = docker_open(d->options->docker, monotonic_ms, &k->client, err);
+	k->loop = loop;
+	k->enforcer = enforcer;
+	k->path = path;
+	k->attached = daemon_attached_open(&k->client, enforcer);
+	return k;
+}
+
+int daemon_docker_start(struct daemon_docker *k, bool reset, struct err *err)
+{
+	int r = loop_docker_open(&k->client, k->loop, k->path, err);
+
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &k->io, docker_fd(k->client), EPOLLIN, on_io, k);
-	/* After repairs and clients: a Docker that floods us keeps nobody waiting. */
-	if (r >= 0)
-		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_IDLE);
-	if (r >= 0)
-		r = daemon_arm(d, &k->start_timer, daemon_now_ms(d) + START_MS, on_start_timer);
+	k->reset_due = reset;
+	r = loop_arm(k->loop, &k->start_timer, loop_now_ms(k->loop) + START_MS, on_start_timer, k);
 	if (r < 0)
 		return err_errno(err, -r, "watch Docker");
-	daemon_docker_policy(d);
+	daemon_docker_policy(k);
 	return 0;
 }
 
-void daemon_docker_stop(struct daemon *d)
+void daemon_docker_close(struct daemon_docker *k)
 {
-	struct daemon_docker *k = d->docker;
-
 	if (!k)
 		return;
-	docker_close(k->client);
-	sd_event_source_disable_unref(k->io);
-	sd_event_source_disable_unref(k->timer);
+	loop_docker_close(&k->client);
 	sd_event_source_disable_unref(k->retry_timer);
 	sd_event_source_disable_unref(k->absent_timer);
 	sd_event_source_disable_unref(k->look_timer);
 	sd_event_source_disable_unref(k->start_timer);
-	daemon_docker_forget(k);
+	daemon_attached_close(k->attached);
 	forget_let_go(k);
 	for (size_t i = 0; i < k->n_notes; i++)
 		free_note(&k->notes[i]);
@@ -583,5 +527,4 @@ void daemon_docker_stop(struct daemon *d)
 	free(k->logged_error);
 	err_free(&k->error);
 	free(k);
-	d->docker = NULL;
 }

@@ -1,84 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the daemon knows of Docker. Private to daemon_docker*.c. */
 #ifndef DOCKSIDE_DAEMON_DAEMON_DOCKER_H
 #define DOCKSIDE_DAEMON_DAEMON_DOCKER_H
 
-#include "dockside/base/err.h"
-#include "dockside/daemon/daemon.h"
-#include "dockside/docker/docker_provide.h"
+#include <stdbool.h>
 
-/* A network that is configured, or draining. */
-struct seen {
-	char *name, *bridge; /* a draining network's name may be its bridge's */
-	char *id;	     /* NULL: Docker does not have it */
-	bool draining;
-	bool has_identity; /* lost over a restart while draining */
-	struct docker_wanted_identity identity;
-	bool stale;  /* who is attached is to be asked */
-	bool asking; /* is being asked */
-	bool known;  /* has been answered */
-	uint64_t known_ms;
-	struct docker_containers containers;
-	char *other_mac;   /* docker_wanted_other_mac() */
-	size_t restarting; /* of a draining network: containers that Docker will start again */
-};
+#include "daemon_attached.h"
+#include "dockside/enforce/judge.h"
+#include "dockside/json/json_write.h"
+#include "dockside/report/metrics.h"
+#include "loop.h"
 
-/* What is wrong with a network. */
-struct docker_note {
-	char *network, *text;
-};
+/*
+ * Has Docker make the networks that it lacks, and knows what it has. Posts NOTE_DOCKER, NOTE_DOCKER_MADE and NOTE_SETTLED;
+ * besides what daemon_attached.h posts, which is part of it.
+ */
+struct daemon_docker;
 
-struct daemon_docker {
-	struct daemon *daemon;
-	struct docker *client;
-	sd_event_source *io, *timer;
-	sd_event_source *retry_timer, *absent_timer, *look_timer, *start_timer;
+/* Borrows path, that of Docker's socket. Asks nothing before daemon_docker_start().
+ * daemon_docker_close(NULL) is valid. */
+struct daemon_docker *daemon_docker_open(struct loop *loop, const struct enforcer *enforcer,
+					 const char *path);
+void daemon_docker_close(struct daemon_docker *k);
+/* Asks Docker for what it has, has it make what is missing, or with reset make all of it anew, and follows its
+ * events. A policy has to run. Returns 0 or -errno. */
+int daemon_docker_start(struct daemon_docker *k, bool reset, struct err *err);
 
-	struct err error;	   /* why Docker cannot be asked; code 0: it answers */
-	bool asked;		   /* the first pass has ended */
-	bool start_over;	   /* READY waits for it no longer */
-	struct docker_about about; /* of the last that answered */
-	char *backend;
-	char *logged_error; /* the last one */
-	uint64_t away_since_ms, backoff_ms;
-	bool away;
+/* Another policy runs: networks that Docker lacks are to be made. */
+void daemon_docker_policy(struct daemon_docker *k);
+/* For NOTE_DOCKER_LOST. */
+void daemon_docker_check(struct daemon_docker *k);
 
-	bool stream, following; /* asked for; open */
-	bool stream_complained;
-	uint64_t opened_ms;
+/* Whether READY has to wait for it no longer: it was asked, or has taken too long. */
+bool daemon_docker_ready(const struct daemon_docker *k);
+/* Whether all that the policy wants of Docker has been asked for, and of who is attached to networks that
+ * are to go. */
+bool daemon_docker_settled(const struct daemon_docker *k);
 
-	bool passing, again;
-	enum docker_provide_mode mode, again_mode; /* of the pass; of the next one */
-	bool reset_due;
-	char **let_go; /* names of networks that somebody removed from Docker while we looked */
-	size_t n_let_go;
+/* ---- daemon_docker_ask.c: what others ask ---- */
 
-	struct docker_wanted_list wanted;
-	struct docker_networks networks; /* the last list */
-	bool listed;			 /* there has been one */
-	struct docker_legs legs;	 /* who is on which network */
-	bool has_legs;
-	bool looking_soon;	   /* a look is due soon: not later for what happens meanwhile */
-	struct docker_note *notes; /* of the last pass, without what it did */
-	size_t n_notes;
+/* Docker's last word. Borrowed until it is asked again. */
+struct judge_docker daemon_docker_word(const struct daemon_docker *k);
 
-	struct seen *seen;
-	size_t n_seen;
-	size_t inspecting; /* requests */
-};
+/* Whether containers are attached to a network, by Docker's last word. */
+enum attached daemon_docker_attached(const struct daemon_docker *k, const char *bridge);
+/* See daemon_attached.h. */
+void daemon_docker_doubt(struct daemon_docker *k, const char *bridge);
+void daemon_docker_renew(struct daemon_docker *k, const char *bridge);
+const char *daemon_docker_container(struct daemon_docker *k, const char *bridge,
+				    const struct ipaddr *addr, const uint8_t *mac);
 
-/* Arms the timer of the client; after everything that starts a request. */
-void daemon_docker_arm(struct daemon_docker *k);
-/* Docker did not answer, or its stream ended. */
-void daemon_docker_lost(struct daemon_docker *k, const struct err *error);
+/* The list of networks that are named like ours and not configured; calls fn once, perhaps at once, with
+ * names NULL and why where Docker does not say. */
+typedef void (*daemon_orphans_fn)(void *data, const char *const *names, size_t n, const char *why);
+void daemon_docker_orphans(struct daemon_docker *k, daemon_orphans_fn fn, void *data);
 
-/* Makes the list of seen ones anew, from policy, draining networks and Docker's last list; what is known of
- * who is attached stays. */
-void daemon_docker_see(struct daemon_docker *k);
-struct seen *daemon_docker_seen_id(struct daemon_docker *k, const char *id);
-void daemon_docker_all_stale(struct daemon_docker *k);
-/* Asks for what is stale, a few at a time. */
-void daemon_docker_inspect(struct daemon_docker *k);
-void daemon_docker_forget(struct daemon_docker *k);
+/* The rest is for `status` and `metrics`; k may be NULL: nothing is known of Docker. */
+struct state_of daemon_docker_state(const struct daemon_docker *k);
+/* The member "docker". */
+void daemon_docker_status(const struct daemon_docker *k, struct json_writer *out);
+/* Members of a network's object; judged NULL: of one that is draining. */
+void daemon_docker_status_network(const struct daemon_docker *k, struct json_writer *out,
+				  const char *bridge, const struct judged *judged);
 
 #endif

@@ -4,17 +4,25 @@
  * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
  * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
  */
+#include "daemon_drain.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 #include "dockside/system/link.h"
 #include "dockside/system/log.h"
 
 #define LOOK_MS 1000
 #define EMPTY_MS 2000 /* a container that is being restarted is nowhere for a moment */
+
+struct daemon_drain {
+	struct loop *loop;
+	struct enforcer *enforcer;
+	struct daemon_docker *docker;
+	sd_event_source *timer;
+};
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data);
 
@@ -31,11 +39,11 @@ static bool has_ports(const char *bridge)
 	return n > 0;
 }
 
-static bool has_drained(struct daemon *d, struct draining *network)
+static bool has_drained(struct daemon_drain *k, struct draining *network)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(k->loop);
 
-	switch (daemon_docker_attached(d, network->bridge)) {
+	switch (daemon_docker_attached(k->docker, network->bridge)) {
 	case ATTACHED_NO_DOCKER:
 		return !has_ports(network->bridge);
 	case ATTACHED_SOME:
@@ -53,71 +61,71 @@ static bool has_drained(struct daemon *d, struct draining *network)
 	return !network->occupied || now_ms - network->empty_ms >= EMPTY_MS;
 }
 
-static void release(struct daemon *d, const char *bridge, const char *why)
+static void release(struct daemon_drain *k, const char *bridge, const char *why)
 {
 	cleanup(cleanup_free) char *name = xstrdup(bridge); /* the enforcer's goes */
 	struct reconcile_result result;
 	struct err err = { 0 };
 
-	enforce_drained(&d->enforcer, name);
+	enforce_drained(k->enforcer, name);
 	log_info("network with bridge %s %s: its policy goes", name, why);
-	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
+	if (enforcer_again(k->enforcer, loop_now_ms(k->loop), &result, &err) < 0) {
 		log_error("%s; trying again", err.text);
-		daemon_repair_soon(d, "a drained network was not removed");
+		loop_post(k->loop, NOTE_DRAIN_FAILED);
 	}
 	err_free(&err);
 }
 
-void daemon_drain_watch(struct daemon *d)
+void daemon_drain_watch(struct daemon_drain *k)
 {
-	bool any = d->enforcer.n_draining > 0;
+	bool any = k->enforcer->n_draining > 0;
 
-	daemon_arm(d, &d->drain_timer, any ? daemon_now_ms(d) + LOOK_MS : UINT64_MAX, on_look);
+	loop_arm(k->loop, &k->timer, any ? loop_now_ms(k->loop) + LOOK_MS : UINT64_MAX, on_look, k);
 }
 
-void daemon_drain_look(struct daemon *d)
+void daemon_drain_look(struct daemon_drain *k)
 {
-	for (size_t i = d->enforcer.n_draining; i-- > 0;)
-		if (has_drained(d, &d->enforcer.draining[i]))
-			release(d, d->enforcer.draining[i].bridge, "has drained");
-	daemon_drain_watch(d);
+	for (size_t i = k->enforcer->n_draining; i-- > 0;)
+		if (has_drained(k, &k->enforcer->draining[i]))
+			release(k, k->enforcer->draining[i].bridge, "has drained");
+	daemon_drain_watch(k);
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_drain *k = data;
 
 	(void)source;
 	(void)usec;
-	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		daemon_docker_renew(d, d->enforcer.draining[i].bridge);
-	daemon_drain_look(d);
+	for (size_t i = 0; i < k->enforcer->n_draining; i++)
+		daemon_docker_renew(k->docker, k->enforcer->draining[i].bridge);
+	daemon_drain_look(k);
 	return 0;
 }
 
 /* What Docker said last may be a moment old: it is asked anew, and until it has said that nobody is
  * attached the network drains. */
-static bool may_be_attached(struct daemon *d, const char *bridge)
+static bool may_be_attached(struct daemon_drain *k, const char *bridge)
 {
-	if (daemon_docker_attached(d, bridge) == ATTACHED_NO_DOCKER)
+	if (daemon_docker_attached(k->docker, bridge) == ATTACHED_NO_DOCKER)
 		return has_ports(bridge);
-	daemon_docker_doubt(d, bridge);
-	return daemon_docker_attached(d, bridge) != ATTACHED_NONE;
+	daemon_docker_doubt(k->docker, bridge);
+	return daemon_docker_attached(k->docker, bridge) != ATTACHED_NONE;
 }
 
-bool daemon_drain_network(struct daemon *d, const char *name)
+bool daemon_drain_network(struct daemon_drain *k, const char *name)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct policy *policy = &k->enforcer->running->policy;
 
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
 		if (strcmp(network->name, name) != 0 || !network_managed(network) ||
-		    !may_be_attached(d, network->bridge))
+		    !may_be_attached(k, network->bridge))
 			continue;
 		log_info("network %s is removed; its policy stays until no container is attached",
 			 name);
-		enforce_drain(&d->enforcer, network->bridge);
+		enforce_drain(k->enforcer, network->bridge);
 		return true;
 	}
 	return false;
@@ -140,16 +148,16 @@ static const char **collect_bridges(const struct policy *policy)
 }
 
 /* Where no Docker runs, whoever edits the files is obeyed. */
-static bool may_be_occupied(struct daemon *d, const char *bridge)
+static bool may_be_occupied(struct daemon_drain *k, const char *bridge)
 {
-	enum daemon_attached attached_now = daemon_docker_attached(d, bridge);
+	enum attached attached_now = daemon_docker_attached(k->docker, bridge);
 
 	return attached_now == ATTACHED_SOME || attached_now == ATTACHED_UNKNOWN;
 }
 
-void daemon_drain_missing(struct daemon *d, const struct policy *policy)
+void daemon_drain_missing(struct daemon_drain *k, const struct policy *policy)
 {
-	const struct running *running = d->enforcer.running;
+	const struct running *running = k->enforcer->running;
 	cleanup(cleanup_free) const char **kept = collect_bridges(policy);
 
 	for (size_t i = 0; running && i < running->policy.n_networks; i++) {
@@ -158,25 +166,39 @@ void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 		if (!network_managed(network) ||
 		    bsearch(&network->bridge, kept, policy->n_networks, sizeof(*kept),
 			    cmp_bridges) ||
-		    !may_be_occupied(d, network->bridge))
+		    !may_be_occupied(k, network->bridge))
 			continue;
 		log_info("network %s is no longer configured; its policy stays until no container "
 			 "is attached",
 			 network->name);
-		enforce_drain(&d->enforcer, network->bridge);
+		enforce_drain(k->enforcer, network->bridge);
 	}
 }
 
-bool daemon_drain_release(struct daemon *d, const char *name)
+bool daemon_drain_release(struct daemon_drain *k, const char *name)
 {
-	const struct draining *draining = enforce_draining(&d->enforcer, name);
+	const struct draining *draining = enforce_draining(k->enforcer, name);
 
 	if (draining)
-		release(d, draining->bridge, "is released by force");
+		release(k, draining->bridge, "is released by force");
 	return draining != NULL;
 }
 
-void daemon_drain_stop(struct daemon *d)
+struct daemon_drain *daemon_drain_open(struct loop *loop, struct enforcer *enforcer,
+				       struct daemon_docker *docker)
 {
-	sd_event_source_disable_unref(d->drain_timer);
+	struct daemon_drain *k = xcalloc(1, sizeof(*k));
+
+	k->loop = loop;
+	k->enforcer = enforcer;
+	k->docker = docker;
+	return k;
+}
+
+void daemon_drain_close(struct daemon_drain *k)
+{
+	if (!k)
+		return;
+	sd_event_source_disable_unref(k->timer);
+	free(k);
 }

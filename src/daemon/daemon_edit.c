@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Requests that change the files: apply, set and remove. */
+#include "daemon_edit.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,6 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/edit.h"
-#include "dockside/daemon/daemon.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
@@ -30,15 +31,15 @@ static const char *text_to_save(const char *edited, const struct src *running, b
 }
 
 /* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
-static int prepare_save(struct daemon *d, const struct edit *edit, bool replace,
+static int prepare_save(const struct services *s, const struct edit *edit, bool replace,
 			struct save **ret_save, struct err *err)
 {
-	const struct policy *before = &d->enforcer.running->policy;
+	const struct policy *before = &s->enforcer->running->policy;
 	const struct save_file files[SAVE_FILES] = {
-		[SAVE_NETWORK] = { d->options->network_config,
+		[SAVE_NETWORK] = { s->network_config,
 				   text_to_save(edit->network_text, &before->network_src, replace),
 				   replace ? NULL : before->network_src.text },
-		[SAVE_FIREWALL] = { d->options->firewall_config,
+		[SAVE_FIREWALL] = { s->firewall_config,
 				    text_to_save(edit->firewall_text, &before->firewall_src,
 						 replace),
 				    replace ? NULL : before->firewall_src.text },
@@ -52,19 +53,19 @@ static int prepare_save(struct daemon *d, const struct edit *edit, bool replace,
  * a price, as what was known of names that only that has is forgotten, and Docker may be making networks
  * that it does not have: so whether they can be written is found out before.
  */
-static int enforce_and_save(struct daemon *d, struct running *candidate, const struct edit *edit,
-			    bool replace, struct err *err)
+static int enforce_and_save(const struct services *s, struct running *candidate,
+			    const struct edit *edit, bool replace, struct err *err)
 {
 	struct running *before = NULL, *rejected = NULL;
 	struct err again = { 0 };
 	struct save *save = NULL;
-	int r = prepare_save(d, edit, replace, &save, err);
+	int r = prepare_save(s, edit, replace, &save, err);
 
 	if (r < 0) {
 		running_free(candidate);
 		return r;
 	}
-	r = daemon_enforce(d, candidate, &before, err);
+	r = daemon_load_enforce(s->load, candidate, &before, err);
 	if (r < 0) {
 		save_cancel(save);
 		return r;
@@ -72,10 +73,10 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 	r = save_commit(save, err);
 	if (r >= 0) {
 		running_free(before);
-		daemon_files_accepted(d);
+		daemon_files_accepted(s->files);
 		return 0;
 	}
-	if (daemon_enforce(d, before, &rejected, &again) < 0)
+	if (daemon_load_enforce(s->load, before, &rejected, &again) < 0)
 		log_error("going back to the configuration on the disk: %s", again.text);
 	err_free(&again);
 	running_free(rejected);
@@ -83,21 +84,21 @@ static int enforce_and_save(struct daemon *d, struct running *candidate, const s
 }
 
 /* remove-network: whether its policy stays for now, or is let go of without the files having it. */
-static bool release_forced(struct daemon *d, struct ctl_request *ctl_request)
+static bool release_forced(const struct services *s, struct ctl_request *ctl_request)
 {
 	const struct request *request = ctl_request_get(ctl_request);
 
 	if (request->action != REQUEST_REMOVE_NETWORK || !request_flag(request, "force") ||
-	    !daemon_drain_release(d, request_string(request, "name")))
+	    !daemon_drain_release(s->drain, request_string(request, "name")))
 		return false;
 	ctl_answer_ok(ctl_request, "released");
 	return true;
 }
 
-static bool drains(struct daemon *d, const struct request *request)
+static bool drains(const struct services *s, const struct request *request)
 {
 	return request->action == REQUEST_REMOVE_NETWORK && !request_flag(request, "force") &&
-	       daemon_drain_network(d, request_string(request, "name"));
+	       daemon_drain_network(s->drain, request_string(request, "name"));
 }
 
 /* Takes over the answer; adds the names of the networks that there are now. */
@@ -124,13 +125,13 @@ static bool changes_networks(enum request_action action)
 }
 
 /* Whether it drains is known when Docker has been asked. */
-static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_request, bool draining,
-				 const struct diags *diags)
+static struct waiter edit_waiter(const struct services *s, struct ctl_request *ctl_request,
+				 bool draining, const struct diags *diags)
 {
 	const struct request *request = ctl_request_get(ctl_request);
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct policy *policy = &s->enforcer->running->policy;
 	const char *name = request_string(request, "name");
-	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
+	const struct draining *network = draining ? enforce_draining(s->enforcer, name) : NULL;
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
@@ -156,9 +157,9 @@ static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_reque
 
 /* While the last accepted configuration is enforced: a change of it is no change of the files, which have
  * errors still, unless it replaces both. */
-static bool refuse_edit(struct daemon *d, struct ctl_request *ctl_request)
+static bool refuse_edit(const struct services *s, struct ctl_request *ctl_request)
 {
-	if (!daemon_files_alarm(d) || ctl_request_get(ctl_request)->action == REQUEST_APPLY)
+	if (!daemon_files_alarm(s->files) || ctl_request_get(ctl_request)->action == REQUEST_APPLY)
 		return false;
 	ctl_answer_error(ctl_request,
 			 "the configuration files have errors, and the last accepted ones are "
@@ -167,10 +168,10 @@ static bool refuse_edit(struct daemon *d, struct ctl_request *ctl_request)
 	return true;
 }
 
-static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
+static void answer_edit(const struct services *s, struct ctl_request *ctl_request)
 {
 	const struct request *request = ctl_request_get(ctl_request);
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct policy *policy = &s->enforcer->running->policy;
 	struct running *candidate = running_new();
 	struct diags diags = { 0 };
 	struct edit edit = { 0 };
@@ -179,10 +180,10 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 	int r = -EINVAL;
 
 	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
-		set_source(&candidate->policy.network_src, d->options->network_config,
-			   edit.network_text, &policy->network_src);
-		set_source(&candidate->policy.firewall_src, d->options->firewall_config,
-			   edit.firewall_text, &policy->firewall_src);
+		set_source(&candidate->policy.network_src, s->network_config, edit.network_text,
+			   &policy->network_src);
+		set_source(&candidate->policy.firewall_src, s->firewall_config, edit.firewall_text,
+			   &policy->firewall_src);
 		if (config_parse(&candidate->policy, &diags))
 			r = 0;
 	}
@@ -192,25 +193,25 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 		running_free(candidate);
 	} else {
 		/* A warning may point into the candidate. */
-		draining = drains(d, request);
+		draining = drains(s, request);
 		if (request->action == REQUEST_APPLY)
-			daemon_drain_missing(d, &candidate->policy);
-		r = enforce_and_save(d, candidate, &edit, request->action == REQUEST_APPLY, &err);
+			daemon_drain_missing(s->drain, &candidate->policy);
+		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
-			enforce_drain_configured(&d->enforcer);
+			enforce_drain_configured(s->enforcer);
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else
-			daemon_wait_answer(d, edit_waiter(d, ctl_request, draining, &diags));
+			daemon_wait_answer(s->wait, edit_waiter(s, ctl_request, draining, &diags));
 		diags_free(&diags);
-		daemon_note_load(d, r < 0, r < 0 ? err.text : NULL);
+		daemon_load_note(s->load, r < 0, r < 0 ? err.text : NULL);
 	}
 	edit_free(&edit);
 	err_free(&err);
 }
 
-void daemon_edit(struct daemon *d, struct ctl_request *request)
+void daemon_edit(const struct services *s, struct ctl_request *request)
 {
-	if (!release_forced(d, request) && !refuse_edit(d, request))
-		answer_edit(d, request);
+	if (!release_forced(s, request) && !refuse_edit(s, request))
+		answer_edit(s, request);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The socket's `explain`: by the plan that runs, with the addresses that its sets have now. */
+#include "daemon_explain.h"
+
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/explain_request.h"
-#include "dockside/daemon/daemon.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,15 +50,15 @@ static int read_host_addrs(const char *network, struct resolved_addrs *ret_addrs
 }
 
 /* Is NULL for a network that is configured, or unknown. */
-static int draining_of(const struct daemon *d, const char *name, const struct network **ret_network,
-		       struct err *err)
+static int draining_of(const struct services *s, const char *name,
+		       const struct network **ret_network, struct err *err)
 {
-	const struct draining *draining = enforce_draining(&d->enforcer, name);
+	const struct draining *draining = enforce_draining(s->enforcer, name);
 
 	if (!draining)
 		return 0;
 	*ret_network = draining_network(draining);
-	if (*ret_network && !plan_drains(&d->enforcer.running->plan, draining->bridge))
+	if (*ret_network && !plan_drains(&s->enforcer->running->plan, draining->bridge))
 		return 0;
 	return err_set(err, EINVAL,
 		       "network %s is no longer configured: its last policy stays in force until "
@@ -67,7 +68,7 @@ static int draining_of(const struct daemon *d, const char *name, const struct ne
 }
 
 /* Adds what the network's containers have looked up; addrs has room for EXPLAIN_CASES_MAX. */
-static void add_looked_up(const struct daemon *d, const struct explain_question *question,
+static void add_looked_up(const struct services *s, const struct explain_question *question,
 			  struct explain_world *world, struct ipaddr *addrs)
 {
 	const struct network *network = policy_find_network(world->policy, question->from, NULL);
@@ -77,35 +78,37 @@ static void add_looked_up(const struct daemon *d, const struct explain_question 
 		return;
 	if (question->to_addr) {
 		world->looked_up_name =
-			daemon_denied_looked_up(d, network->bridge, &question->addr);
+			daemon_denied_looked_up(s->denied, network->bridge, &question->addr);
 		return;
 	}
 	world->looked_up = addrs;
-	world->n_looked_up =
-		daemon_denied_looked_up_name(d, network->bridge, name, addrs, EXPLAIN_CASES_MAX);
+	world->n_looked_up = daemon_denied_looked_up_name(s->denied, network->bridge, name, addrs,
+							  EXPLAIN_CASES_MAX);
 }
 
 /* Why the packets of a configured network reach no rule, or NULL. The caller frees it. */
-static char *not_judged(struct daemon *d, const char *name)
+static char *not_judged(const struct services *s, const char *name)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct policy *policy = &s->enforcer->running->policy;
 	const struct network *network = policy_find_network(policy, name, NULL);
+	struct counters_view counters;
 	struct judge_result judged;
 	char *text = NULL;
 
 	if (!network)
 		return NULL;
-	daemon_judged_now(d, daemon_counters(d), &judged);
+	counters = daemon_counters_read(s->counters);
+	daemon_judged_now(s->judged, &counters, &judged);
 	if (judged.items[network - policy->networks].state == JUDGED_NOT)
 		text = judged_sentence(network->name, &judged.items[network - policy->networks]);
 	judge_result_free(&judged);
 	return text;
 }
 
-static int answer(struct daemon *d, const struct request *request, struct buf *ret_json,
+static int answer(const struct services *s, const struct request *request, struct buf *ret_json,
 		  struct err *err)
 {
-	const struct running *running = d->enforcer.running;
+	const struct running *running = s->enforcer->running;
 	struct explain_world world = { .policy = &running->policy, .plan = &running->plan };
 	struct ipaddr looked_up[EXPLAIN_CASES_MAX];
 	struct explain_question question;
@@ -114,12 +117,12 @@ static int answer(struct daemon *d, const struct request *request, struct buf *r
 	int r = explain_request_read(request, &question, err);
 
 	if (r >= 0)
-		r = draining_of(d, question.from, &world.draining, err);
+		r = draining_of(s, question.from, &world.draining, err);
 	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
 	if (r >= 0) {
-		add_looked_up(d, &question, &world, looked_up);
-		world.not_judged = unjudged = not_judged(d, question.from);
+		add_looked_up(s, &question, &world, looked_up);
+		world.not_judged = unjudged = not_judged(s, question.from);
 	}
 	world.host_addrs = addrs.items;
 	world.n_host_addrs = addrs.n;
@@ -129,12 +132,12 @@ static int answer(struct daemon *d, const struct request *request, struct buf *r
 	return r;
 }
 
-void daemon_explain(struct daemon *d, struct ctl_request *request)
+void daemon_explain(const struct services *s, struct ctl_request *request)
 {
 	struct buf b = { 0 };
 	struct err err = { 0 };
 
-	if (answer(d, ctl_request_get(request), &b, &err) < 0)
+	if (answer(s, ctl_request_get(request), &b, &err) < 0)
 		ctl_answer_error(request, err.text, NULL);
 	else
 		ctl_answer(request, buf_str(&b));

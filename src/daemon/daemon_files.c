@@ -4,10 +4,11 @@
  * (last_good.h) and enforced where the files have errors at the start; and whether the files on the disk
  * still say what runs. A state directory that we cannot use stops nothing; the log and `status` say why.
  */
+#include "daemon_files.h"
+
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -34,6 +35,8 @@ enum files_state {
 };
 
 struct daemon_files {
+	struct loop *loop;
+	const struct enforcer *enforcer;
 	struct last_good state;
 	char *paths[2]; /* absolute: network-config, firewall-config */
 	char *trouble;	/* why the accepted pair is not kept; NULL: it is */
@@ -100,26 +103,29 @@ static void forget_fall_back(struct daemon_files *f)
 	f->alarm = NULL;
 }
 
-void daemon_files_start(struct daemon *d)
+struct daemon_files *daemon_files_open(struct loop *loop, const struct enforcer *enforcer,
+				       const char *network_config, const char *firewall_config,
+				       const char *state_directory)
 {
 	struct daemon_files *f = xcalloc(1, sizeof(*f));
 	/* systemd gives all of the unit's, with colons between them; ours is the first. */
 	cleanup(cleanup_free) char *directory =
-		xstrndup(d->options->state_directory, strcspn(d->options->state_directory, ":"));
+		xstrndup(state_directory, strcspn(state_directory, ":"));
 	struct err err = { 0 };
 
-	d->files = f;
-	f->paths[0] = absolute(d->options->network_config);
-	f->paths[1] = absolute(d->options->firewall_config);
+	f->loop = loop;
+	f->enforcer = enforcer;
+	f->paths[0] = absolute(network_config);
+	f->paths[1] = absolute(firewall_config);
 	if (last_good_open(&f->state, directory, &err) < 0)
 		note_trouble(f, &err);
 	err_free(&err);
+	return f;
 }
 
-void daemon_files_accepted(struct daemon *d)
+void daemon_files_accepted(struct daemon_files *f)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
-	struct daemon_files *f = d->files;
+	const struct policy *policy = &f->enforcer->running->policy;
 	const struct last_good_pair pair = {
 		.network = { f->paths[0], policy->network_src.text, policy->network_src.len },
 		.firewall = { f->paths[1], policy->firewall_src.text, policy->firewall_src.len },
@@ -135,82 +141,39 @@ void daemon_files_accepted(struct daemon *d)
 	err_free(&err);
 }
 
-/* Its places are in a text that is in no file. */
-static void take_src(struct src *src, struct src *from)
+int daemon_files_last_good(struct daemon_files *f, struct last_good_pair *ret, struct err *err)
 {
-	*src = (struct src){
-		.name = xasprintf("%s (last accepted)", from->name),
-		.text = from->text,
-		.len = from->len,
-	};
-	from->text = NULL;
+	return last_good_read(&f->state, f->paths[0], f->paths[1], ret, err);
 }
 
-static int enforce_pair(struct daemon *d, struct last_good_pair *pair, struct err *err)
+void daemon_files_fallen_back(struct daemon_files *f, uint64_t accepted_s, const char *why)
 {
-	struct running *candidate = running_new(), *before = NULL;
-	int r;
-
-	take_src(&candidate->policy.network_src, &pair->network);
-	take_src(&candidate->policy.firewall_src, &pair->firewall);
-	if (!config_parse(&candidate->policy, &candidate->diags)) {
-		running_free(candidate);
-		return err_set(err, EINVAL, "this version of dsfw-nft finds errors in it");
-	}
-	r = daemon_enforce(d, candidate, &before, err);
-	running_free(before);
-	return r;
-}
-
-static void sound_alarm(struct daemon *d, uint64_t accepted_s, const char *why)
-{
-	struct daemon_files *f = d->files;
 	char accepted[TIME_SIZE], now[TIME_SIZE];
 
 	format_time(accepted, accepted_s);
 	format_time(now, unix_ms() / 1000);
 	f->fallen_back = true;
-	f->since_ms = daemon_now_ms(d);
+	f->since_ms = loop_now_ms(f->loop);
 	f->alarm = xasprintf("since %s the last accepted configuration, of %s, is enforced instead "
 			     "of the files, which could not be enforced (%s): correct them, then "
 			     "reload",
 			     now, accepted, why);
 	log_error("ALARM: %s", f->alarm);
-	daemon_notify_status(d);
+	loop_post(f->loop, NOTE_STATUS);
 }
 
-int daemon_files_fall_back(struct daemon *d, const char *why)
+const char *daemon_files_alarm(const struct daemon_files *f)
 {
-	struct daemon_files *f = d->files;
-	struct last_good_pair pair = { 0 };
-	struct err err = { 0 };
-	int r = last_good_read(&f->state, f->paths[0], f->paths[1], &pair, &err);
-
-	if (r >= 0)
-		r = enforce_pair(d, &pair, &err);
-	if (r >= 0)
-		sound_alarm(d, pair.at_s, why);
-	else
-		log_error("the last accepted configuration cannot be enforced either: %s",
-			  err.text);
-	last_good_pair_free(&pair);
-	err_free(&err);
-	return r;
-}
-
-const char *daemon_files_alarm(const struct daemon *d)
-{
-	return d->files ? d->files->alarm : NULL;
+	return f->alarm;
 }
 
 /* ------------------------------------------------------------------ the files on the disk */
 
 /* Compares their stat with that of the last look, and keeps it. Without this, a user of the socket could keep
  * us busy with reading files. */
-static bool untouched(struct daemon *d)
+static bool untouched(struct daemon_files *f)
 {
-	struct daemon_files *f = d->files;
-	bool same = f->looked && f->n_policies == d->n_policies;
+	bool same = f->looked && f->n_policies == f->enforcer->n_policies;
 	time_t now = time(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(f->paths); i++) {
@@ -222,7 +185,7 @@ static bool untouched(struct daemon *d)
 		f->stats[i] = st;
 	}
 	f->looked = true;
-	f->n_policies = d->n_policies;
+	f->n_policies = f->enforcer->n_policies;
 	return same;
 }
 
@@ -249,10 +212,9 @@ static char *first_error(const struct diags *diags)
 	return xstrdup("they have errors");
 }
 
-static void compare(struct daemon *d, struct running *files)
+static void compare(struct daemon_files *f, struct running *files)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
-	struct daemon_files *f = d->files;
+	const struct policy *policy = &f->enforcer->running->policy;
 	struct policy *read = &files->policy;
 	struct diags *diags = &files->diags;
 	bool network_ok = src_read(f->paths[0], &read->network_src, diags);
@@ -277,17 +239,6 @@ static void compare(struct daemon *d, struct running *files)
 	}
 }
 
-static void look(struct daemon *d)
-{
-	struct running *files;
-
-	if (untouched(d))
-		return;
-	files = running_new();
-	compare(d, files);
-	running_free(files);
-}
-
 static const char *state_name(enum files_state state)
 {
 	switch (state) {
@@ -301,38 +252,33 @@ static const char *state_name(enum files_state state)
 	abort();
 }
 
-void daemon_files_status(struct daemon *d, struct json_writer *out)
+void daemon_files_look(struct daemon_files *f)
 {
-	struct daemon_files *f = d->files;
+	struct running *files;
 
-	if (!f)
+	if (untouched(f))
 		return;
-	look(d);
-	json_write_open(out, "files", '{');
-	json_write_string(out, "state", state_name(f->files_state));
-	json_write_string(out, "message", f->message);
-	json_write_bool(out, "last_accepted_enforced", f->fallen_back);
-	if (f->fallen_back)
-		json_write_int(out, "age", (int64_t)((daemon_now_ms(d) - f->since_ms) / 1000));
-	else
-		json_write_string(out, "age", NULL);
-	json_write_bool(out, "kept", !f->trouble);
-	json_write_string(out, "not_kept", f->trouble);
-	json_write_close(out, '}');
+	files = running_new();
+	compare(f, files);
+	running_free(files);
 }
 
-const char *daemon_files_drift(const struct daemon *d)
+struct files_view daemon_files_view(const struct daemon_files *f)
 {
-	const struct daemon_files *f = d->files;
-
-	return f && f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
-								 : NULL;
+	return (struct files_view){
+		.known = true,
+		.state = state_name(f->files_state),
+		.message = f->message,
+		.drift = f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
+								      : NULL,
+		.alarm = f->alarm,
+		.since_ms = f->since_ms,
+		.trouble = f->trouble,
+	};
 }
 
-void daemon_files_stop(struct daemon *d)
+void daemon_files_close(struct daemon_files *f)
 {
-	struct daemon_files *f = d->files;
-
 	if (!f)
 		return;
 	last_good_close(&f->state);
@@ -342,5 +288,4 @@ void daemon_files_stop(struct daemon *d)
 	free(f->alarm);
 	free(f->message);
 	free(f);
-	d->files = NULL;
 }

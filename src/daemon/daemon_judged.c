@@ -3,10 +3,11 @@
  * Whether the packets of the policy's networks reach the rules (judged.h). Docker's events and passes, the
  * kernel's events of interfaces, and another policy lead to a look each; what has changed is logged.
  */
+#include "daemon_judged.h"
+
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #define LEGS_MAX 100	  /* more are only counted */
 
 struct daemon_judged {
+	struct loop *loop;
+	const struct enforcer *enforcer;
+	bool started;
 	struct docker_wanted_list list; /* of the running policy */
 	struct judge_result result;
 	char *legs[LEGS_MAX];
@@ -106,10 +110,9 @@ static void look_at_legs(struct daemon_judged *j, const struct judge_docker *doc
 }
 
 /* Returns whether something has changed. */
-static bool look_at_dns(struct daemon *d, const struct judge_docker *docker)
+static bool look_at_dns(struct daemon_judged *j, const struct judge_docker *docker)
 {
-	struct daemon_judged *j = d->judged;
-	char *dns = docker->networks ? judge_dns(&d->enforcer.running->policy) : NULL;
+	char *dns = docker->networks ? judge_dns(&j->enforcer->running->policy) : NULL;
 	bool changed = (dns != NULL) != (j->dns != NULL) || (dns && strcmp(dns, j->dns) != 0);
 
 	if (changed && dns)
@@ -119,18 +122,16 @@ static bool look_at_dns(struct daemon *d, const struct judge_docker *docker)
 	return changed;
 }
 
-void daemon_judged_look(struct daemon *d)
+void daemon_judged_look(struct daemon_judged *j, const struct judge_docker *docker)
 {
-	struct judge_docker docker = daemon_docker_word(d);
-	struct daemon_judged *j = d->judged;
 	struct judge_result result;
 	struct docker_wanted_list list;
 	bool changed;
 
-	if (!j || !d->enforcer.running)
+	if (!j->started || !j->enforcer->running)
 		return;
-	docker_wanted_list_make(&d->enforcer.running->policy, &list);
-	judge_networks(&list, &docker, &result);
+	docker_wanted_list_make(&j->enforcer->running->policy, &list);
+	judge_networks(&list, docker, &result);
 	changed = list.n != j->list.n;
 	for (size_t i = 0; i < list.n; i++)
 		changed |= log_change(list.items[i].name,
@@ -140,59 +141,63 @@ void daemon_judged_look(struct daemon *d)
 	judge_result_free(&j->result);
 	j->list = list;
 	j->result = result;
-	look_at_legs(j, &docker);
-	changed |= look_at_dns(d, &docker);
+	look_at_legs(j, docker);
+	changed |= look_at_dns(j, docker);
 	if (changed)
-		daemon_notify_status(d);
+		loop_post(j->loop, NOTE_STATUS);
 }
 
 /* ------------------------------------------------------------------ interfaces */
 
 static int on_links_timer(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_judged *j = data;
 
 	(void)source;
 	(void)usec;
-	d->judged->waiting = false;
-	daemon_judged_look(d);
+	j->waiting = false;
+	loop_post(j->loop, NOTE_LINKS);
 	return 0;
 }
 
 static int on_links(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	struct daemon *d = data;
-	struct daemon_judged *j = d->judged;
+	struct daemon_judged *j = data;
 
 	(void)source;
 	(void)revents;
 	link_watch_drain(fd);
 	if (!j->waiting)
-		daemon_arm(d, &j->links_timer, daemon_now_ms(d) + LINKS_WAIT_MS, on_links_timer);
+		loop_arm(j->loop, &j->links_timer, loop_now_ms(j->loop) + LINKS_WAIT_MS,
+			 on_links_timer, j);
 	j->waiting = true;
 	return 0;
 }
 
-int daemon_judged_start(struct daemon *d, struct err *err)
+/* ------------------------------------------------------------------ start and stop */
+
+struct daemon_judged *daemon_judged_open(struct loop *loop, const struct enforcer *enforcer)
 {
 	struct daemon_judged *j = xcalloc(1, sizeof(*j));
+
+	*j = (struct daemon_judged){ .loop = loop, .enforcer = enforcer, .links_fd = -1 };
+	return j;
+}
+
+int daemon_judged_start(struct daemon_judged *j, struct err *err)
+{
 	int r;
 
-	d->judged = j;
+	j->started = true;
 	j->links_fd = link_watch(LINK_WATCH_LINKS | LINK_WATCH_ADDRS, err);
 	if (j->links_fd < 0)
 		return j->links_fd;
-	r = sd_event_add_io(d->event, &j->links_io, j->links_fd, EPOLLIN, on_links, d);
-	if (r < 0)
-		return err_errno(err, -r, "watch this host's interfaces");
-	daemon_judged_look(d);
-	return 0;
+	r = sd_event_add_io(loop_event(j->loop), &j->links_io, j->links_fd, EPOLLIN, on_links, j);
+	return r < 0 ? err_errno(err, -r, "watch this host's interfaces") : 0;
 }
 
-void daemon_judged_stop(struct daemon *d)
+void daemon_judged_close(struct daemon_judged *j)
 {
-	struct daemon_judged *j = d->judged;
-
 	if (!j)
 		return;
 	sd_event_source_disable_unref(j->links_io);
@@ -204,21 +209,19 @@ void daemon_judged_stop(struct daemon *d)
 	free_legs(j);
 	free(j->dns);
 	free(j);
-	d->judged = NULL;
 }
 
 /* ------------------------------------------------------------------ what others ask */
 
-static enum judge_rules rules_of(const struct daemon *d, const struct actual *actual,
+static enum judge_rules rules_of(const struct plan *plan, const struct counters_view *counters,
 				 const char *bridge)
 {
-	if (!actual)
+	if (!counters)
 		return JUDGE_RULES_THERE;
-	if (d->counters_failed)
+	if (counters->failed)
 		return JUDGE_RULES_UNKNOWN;
-	return judge_network_dispatched(&d->enforcer.running->plan, actual, bridge)
-		       ? JUDGE_RULES_THERE
-		       : JUDGE_RULES_MISSING;
+	return judge_network_dispatched(plan, counters->actual, bridge) ? JUDGE_RULES_THERE
+									: JUDGE_RULES_MISSING;
 }
 
 /* Most often they are in the policy's order: so an answer about 1,000 networks does not take long. */
@@ -229,20 +232,22 @@ static const struct judged *last_of(const struct daemon_judged *j, size_t i, con
 	return find_old(&j->list, &j->result, name);
 }
 
-void daemon_judged_now(const struct daemon *d, const struct actual *actual,
+void daemon_judged_now(const struct daemon_judged *j, const struct counters_view *counters,
 		       struct judge_result *ret)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct running *running = j->enforcer->running;
+	const struct policy *policy = &running->policy;
 
 	*ret = (struct judge_result){ xcalloc(policy->n_networks + 1, sizeof(*ret->items)),
 				      policy->n_networks, 0 };
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
-		const struct judged *last = d->judged ? last_of(d->judged, i, network->name) : NULL;
+		const struct judged *last = last_of(j, i, network->name);
 		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
 									 : JUDGED_UNMANAGED };
 
-		judge_network_with_rules(last ? last : &none, rules_of(d, actual, network->bridge),
+		judge_network_with_rules(last ? last : &none,
+					 rules_of(&running->plan, counters, network->bridge),
 					 &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
@@ -258,34 +263,22 @@ void daemon_judged_put(const struct policy *policy, const struct judge_result *j
 	json_write_close(out, ']');
 }
 
-char *daemon_judged_names(const struct daemon *d)
+char *daemon_judged_names(const struct daemon_judged *j)
 {
-	const struct daemon_judged *j = d->judged;
 	struct buf b = { 0 };
 
-	for (size_t i = 0; j && i < j->result.n; i++)
+	for (size_t i = 0; i < j->result.n; i++)
 		if (j->result.items[i].state == JUDGED_NOT)
 			buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", j->list.items[i].name);
 	return buf_steal(&b);
 }
 
-const char *daemon_judged_dns(const struct daemon *d)
+const char *daemon_judged_dns(const struct daemon_judged *j)
 {
-	return d->judged ? d->judged->dns : NULL;
+	return j->dns;
 }
 
-void daemon_judged_status_legs(const struct daemon *d, struct json_writer *out)
+struct legs_view daemon_judged_legs(const struct daemon_judged *j)
 {
-	const struct daemon_judged *j = d->judged;
-	size_t n = j ? j->n_legs : 0;
-
-	json_write_open(out, "legs", '[');
-	for (size_t i = 0; i < named(n); i++)
-		json_write_string(out, NULL, j->legs[i]);
-	if (n > LEGS_MAX) {
-		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - LEGS_MAX);
-
-		json_write_string(out, NULL, more);
-	}
-	json_write_close(out, ']');
+	return (struct legs_view){ j->legs, named(j->n_legs), j->n_legs };
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The answer to `metrics`; the text is made by metrics.c. */
+#include "daemon_metrics.h"
+
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "daemon_docker.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
+#include "dockside/ctl/request.h"
 #include "dockside/names/alarms.h"
 
 static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
@@ -20,70 +23,70 @@ static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 }
 
 /* The caller frees the array. */
-static struct metrics_draining *collect_draining(const struct daemon *d)
+static struct metrics_draining *collect_draining(const struct enforcer *enforcer)
 {
-	size_t n = d->enforcer.n_draining;
+	size_t n = enforcer->n_draining;
 	struct metrics_draining *list = xcalloc(n + 1, sizeof(*list));
 
 	for (size_t i = 0; i < n; i++) {
-		const struct draining *draining = &d->enforcer.draining[i];
+		const struct draining *draining = &enforcer->draining[i];
 
 		list[i] = (struct metrics_draining){ draining_name(draining), draining->bridge };
 	}
 	return list;
 }
 
-static struct metrics_state collect_state(const struct daemon *d, const char *release,
-					  const struct judge_result *judged)
+static size_t count_alarms(const struct daemon_view *view)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	return view->judged.n_not + (view->dns_alarm != NULL) + (view->files.alarm != NULL) +
+	       alarms_tell(&view->enforcer->running->policy, &view->enforcer->names, NULL, NULL);
+}
+
+static struct metrics_state collect_state(const struct daemon_view *view, const char *release)
+{
+	const struct repair_state *repair = &view->repair;
+	const struct load_state *load = &view->load;
 
 	return (struct metrics_state){
 		.version = PACKAGE_VERSION,
 		.kernel = release,
-		.now_ms = now_ms,
-		.started_ms = d->started_ms,
-		.ready = !d->settings_error && judged->n_not == 0,
-		.judged = judged->items,
-		.settings = !d->settings_error,
-		.loads_ok = d->last_load.n_ok,
-		.loads_failed = d->last_load.n_failed,
-		.load_failed = d->last_load.failed,
-		.load_ms = d->last_load.unix_ms,
-		.repairs = d->repairs.total,
-		.repaired = d->repairs.total > 0,
-		.ended = daemon_unjudged_ended(d),
-		.repair_ms = d->repair_unix_ms,
-		.repair_limit_limited = repair_limit_limited(&d->repairs, now_ms),
-		.repair_waiting = d->repair_waiting,
-		.alarms =
-			judged->n_not + (daemon_judged_dns(d) != NULL) +
-			alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL) +
-			(daemon_files_alarm(d) ? 1 : 0),
-		.shim_ip = shim_state_of(&d->shim, SHIM_FILTER4),
-		.shim_ip6 = shim_state_of(&d->shim, SHIM_FILTER6),
-		.docker = daemon_docker_state(d),
-		.loop = &d->loop,
-		.denied = d->denied != NULL,
-		.denied_events = daemon_denied_events(d),
-		.denied_lost = daemon_denied_lost(d),
-		.lookups = daemon_denied_lookups(d),
+		.now_ms = view->now_ms,
+		.started_ms = view->started_ms,
+		.ready = !view->settings_error && view->judged.n_not == 0,
+		.judged = view->judged.items,
+		.settings = !view->settings_error,
+		.loads_ok = load->n_ok,
+		.loads_failed = load->n_failed,
+		.load_failed = load->failed,
+		.load_ms = load->unix_ms,
+		.repairs = repair->n,
+		.repaired = repair->n > 0,
+		.ended = view->n_ended,
+		.repair_ms = repair->unix_ms,
+		.repair_limit_limited = repair->limited,
+		.repair_waiting = repair->waiting,
+		.alarms = count_alarms(view),
+		.shim_ip = shim_state_of(view->counters.shim, SHIM_FILTER4),
+		.shim_ip6 = shim_state_of(view->counters.shim, SHIM_FILTER6),
+		.docker = daemon_docker_state(view->docker),
+		.loop = view->loop,
+		.denied = view->denied.listens,
+		.denied_events = view->denied.n_events,
+		.denied_lost = view->denied.lost,
+		.lookups = view->denied.lookups,
 	};
 }
 
-void daemon_metrics(struct daemon *d, struct buf *b)
+void daemon_metrics(const struct daemon_view *view, struct buf *b)
 {
-	const struct running *running = d->enforcer.running;
-	const struct actual *counters = daemon_counters(d);
-	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(d);
-	struct judge_result judged;
+	const struct running *running = view->enforcer->running;
+	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(view->enforcer);
 	struct metrics_state state;
 	struct utsname name;
 
-	daemon_judged_now(d, counters, &judged);
-	state = collect_state(d, uname(&name) == 0 ? name.release : NULL, &judged);
+	state = collect_state(view, uname(&name) == 0 ? name.release : NULL);
 	state.draining = draining;
-	state.n_draining = d->enforcer.n_draining;
-	metrics_write(&running->policy, &running->plan, counters, &d->enforcer.names, &state, b);
-	judge_result_free(&judged);
+	state.n_draining = view->enforcer->n_draining;
+	metrics_write(&running->policy, &running->plan, view->counters.actual,
+		      &view->enforcer->names, &state, b);
 }

@@ -7,14 +7,18 @@
  * what we know of the name; sets_timer, a moment after the first of them, gives the kernel all of it
  * in one transaction. tick_timer looks every second whether /etc/hosts or resolv.conf has changed.
  */
+#include "daemon_names.h"
+
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
-#include "dockside/daemon/daemon.h"
+#include "dockside/base/util.h"
 
+#include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "dockside/names/alarms.h"
 #include "dockside/system/clock.h"
+#include "dockside/system/dns.h"
 #include "dockside/system/log.h"
 
 #define DNS_TIMEOUT_MS 4000
@@ -24,8 +28,24 @@
 #define TROUBLE_TICKS 10 /* a server is in trouble for so long before the log has it */
 #define ASLEEP_MS 1000	 /* what counts as sleep of the machine */
 
-static void arm_dns(struct daemon *d);
-static void arm_ask(struct daemon *d);
+struct daemon_names {
+	struct loop *loop;
+	struct enforcer *enforcer;
+	struct dns *dns;
+	sd_event_source *dns_io, *dns_timer;
+	sd_event_source *ask_timer;  /* the next name is due */
+	sd_event_source *tick_timer; /* files may have changed, servers may have recovered */
+	unsigned trouble_ticks;	     /* for so long servers are spared */
+	uint64_t ask_from_ms;	     /* not before */
+	size_t ask_cursor;	     /* whose turn it is */
+	sd_event_source *sets_timer; /* answers are collected until then */
+	size_t told_alarms;	     /* systemd knows of that many */
+	bool answers_waiting;
+	uint64_t answers_since_ms;
+};
+
+static void arm_dns(struct daemon_names *k);
+static void arm_ask(struct daemon_names *k);
 
 /* ------------------------------------------------------------------ what goes wrong */
 
@@ -61,17 +81,17 @@ static void log_trouble(const struct name *name, unsigned trouble)
 }
 
 /* Once for each name and address, as long as it has it. */
-static void tell_refused(struct daemon *d, struct name *name)
+static void tell_refused(struct daemon_names *k, struct name *name)
 {
 	for (size_t i = 0; i < name->n_addrs; i++) {
 		struct known_addr *known = &name->addrs[i];
 		struct buf b = { 0 };
 
 		if (!known->never || known->told ||
-		    !never_opens_name(&d->enforcer.running->policy, name->name))
+		    !never_opens_name(&k->enforcer->running->policy, name->name))
 			continue;
 		known->told = true;
-		never_tell(&d->enforcer.never, name->name, &known->addr, &b);
+		never_tell(&k->enforcer->never, name->name, &known->addr, &b);
 		log_warning("%s", buf_str(&b));
 		buf_free(&b);
 	}
@@ -79,9 +99,9 @@ static void tell_refused(struct daemon *d, struct name *name)
 
 /* One line when a name begins to fail and one when it is back, not one per answer; and not before
  * both families have answered, as mostly what one says the other says too. */
-static void tell_trouble(struct daemon *d)
+static void tell_trouble(struct daemon_names *k)
 {
-	struct names *names = &d->enforcer.names;
+	struct names *names = &k->enforcer->names;
 
 	for (size_t i = 0; i < names->n; i++) {
 		struct name *name = &names->items[i];
@@ -93,71 +113,71 @@ static void tell_trouble(struct daemon *d)
 		name->told = trouble;
 	}
 	for (size_t i = 0; i < names->n; i++)
-		tell_refused(d, &names->items[i]);
-	if (alarms_tell(&d->enforcer.running->policy, names, NULL, NULL) != d->told_alarms)
-		daemon_notify_status(d);
+		tell_refused(k, &names->items[i]);
+	if (alarms_tell(&k->enforcer->running->policy, names, NULL, NULL) != k->told_alarms)
+		loop_post(k->loop, NOTE_STATUS);
 }
 
 /* ------------------------------------------------------------------ answers to sets */
 
 static int on_sets(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_names *k = data;
 	struct err err = { 0 };
 
 	(void)source;
 	(void)usec;
-	d->answers_waiting = false;
-	tell_trouble(d);
-	if (enforcer_names(&d->enforcer, d->answers_since_ms, daemon_now_ms(d), &err) < 0) {
+	k->answers_waiting = false;
+	tell_trouble(k);
+	if (enforcer_names(k->enforcer, k->answers_since_ms, loop_now_ms(k->loop), &err) < 0) {
 		log_error("update sets: %s; comparing everything", err.text);
-		daemon_repair_soon(d, "an update of the sets failed");
+		loop_post(k->loop, NOTE_SETS_FAILED);
 	}
 	err_free(&err);
-	daemon_settled(d);
+	loop_post(k->loop, NOTE_SETTLED);
 	return 0;
 }
 
-static void sets_soon(struct daemon *d)
+static void sets_soon(struct daemon_names *k)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(k->loop);
 
-	if (d->answers_waiting)
+	if (k->answers_waiting)
 		return;
-	d->answers_waiting = true;
-	d->answers_since_ms = now_ms;
-	daemon_arm(d, &d->sets_timer, now_ms + COLLECT_MS, on_sets);
+	k->answers_waiting = true;
+	k->answers_since_ms = now_ms;
+	loop_arm(k->loop, &k->sets_timer, now_ms + COLLECT_MS, on_sets, k);
 }
 
-void daemon_names_changed(struct daemon *d)
+void daemon_names_changed(struct daemon_names *k)
 {
-	sets_soon(d);
+	sets_soon(k);
 }
 
 static void on_answer(void *data, const struct answer *answer)
 {
-	struct daemon *d = data;
+	struct daemon_names *k = data;
 
-	enforcer_answer(&d->enforcer, answer, daemon_now_ms(d));
-	sets_soon(d); /* also for a name no longer configured: somebody may wait for it */
+	enforcer_answer(k->enforcer, answer, loop_now_ms(k->loop));
+	sets_soon(k); /* also for a name no longer configured: somebody may wait for it */
 }
 
 /* ------------------------------------------------------------------ the resolver */
 
 static int on_dns_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_names *k = data;
 
 	(void)source;
 	(void)fd;
 	(void)revents;
-	dns_process(d->dns);
-	if (names_due(&d->enforcer.names) <= daemon_now_ms(d) && dns_room(d->dns) > 0) {
-		daemon_names_ask(d);
+	dns_process(k->dns);
+	if (names_due(&k->enforcer->names) <= loop_now_ms(k->loop) && dns_room(k->dns) > 0) {
+		daemon_names_ask(k);
 		return 0;
 	}
-	arm_dns(d);
-	arm_ask(d);
+	arm_dns(k);
+	arm_ask(k);
 	return 0;
 }
 
@@ -167,12 +187,12 @@ static int on_dns_timer(sd_event_source *source, uint64_t usec, void *data)
 	return on_dns_io(source, -1, 0, data);
 }
 
-static void arm_dns(struct daemon *d)
+static void arm_dns(struct daemon_names *k)
 {
-	int wait = dns_wait_ms(d->dns);
+	int wait = dns_wait_ms(k->dns);
 
-	daemon_arm(d, &d->dns_timer, wait < 0 ? UINT64_MAX : daemon_now_ms(d) + (uint64_t)wait,
-		   on_dns_timer);
+	loop_arm(k->loop, &k->dns_timer,
+		 wait < 0 ? UINT64_MAX : loop_now_ms(k->loop) + (uint64_t)wait, on_dns_timer, k);
 }
 
 /* ------------------------------------------------------------------ questions */
@@ -180,81 +200,80 @@ static void arm_dns(struct daemon *d)
 /* Too early: the machine has slept, and what DNS said is older than it seems. */
 static int on_ask(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
-	uint64_t now_ms = daemon_now_ms(d);
+	struct daemon_names *k = data;
+	uint64_t now_ms = loop_now_ms(k->loop);
 
 	(void)source;
 	(void)usec;
-	if (names_due(&d->enforcer.names) > now_ms + ASLEEP_MS)
-		names_refresh(&d->enforcer.names, now_ms);
-	daemon_names_ask(d);
+	if (names_due(&k->enforcer->names) > now_ms + ASLEEP_MS)
+		names_refresh(&k->enforcer->names, now_ms);
+	daemon_names_ask(k);
 	return 0;
 }
 
 /* What is due and was not put waits for room. */
-static uint64_t room_from_ms(const struct daemon *d, uint64_t now_ms)
+static uint64_t room_from_ms(const struct daemon_names *k, uint64_t now_ms)
 {
-	int wait_ms = dns_room(d->dns) > 0 ? TICK_MS : dns_room_ms(d->dns);
+	int wait_ms = dns_room(k->dns) > 0 ? TICK_MS : dns_room_ms(k->dns);
 
-	if (d->ask_from_ms > now_ms)
+	if (k->ask_from_ms > now_ms)
 		return 0; /* there was no time for it */
 	return now_ms + (uint64_t)(wait_ms < 0 || wait_ms > TICK_MS ? TICK_MS : wait_ms + 1);
 }
 
 /* By a clock that goes on while the machine sleeps. */
-static void arm_ask(struct daemon *d)
+static void arm_ask(struct daemon_names *k)
 {
-	uint64_t due_ms = names_due(&d->enforcer.names), now_ms = daemon_now_ms(d);
-	uint64_t from_ms = due_ms > now_ms ? 0 : room_from_ms(d, now_ms);
-	uint64_t at_ms = due_ms > d->ask_from_ms ? due_ms : d->ask_from_ms;
+	uint64_t due_ms = names_due(&k->enforcer->names), now_ms = loop_now_ms(k->loop);
+	uint64_t from_ms = due_ms > now_ms ? 0 : room_from_ms(k, now_ms);
+	uint64_t at_ms = due_ms > k->ask_from_ms ? due_ms : k->ask_from_ms;
 	uint64_t wait_us;
 
 	at_ms = at_ms > from_ms ? at_ms : from_ms;
 	wait_us = at_ms > now_ms ? (at_ms - now_ms) * 1000 : 0;
 	if (due_ms == UINT64_MAX)
-		d->ask_timer = sd_event_source_disable_unref(d->ask_timer);
-	else if (!d->ask_timer)
-		sd_event_add_time_relative(d->event, &d->ask_timer, CLOCK_BOOTTIME, wait_us,
-					   DAEMON_ACCURACY_US, on_ask, d);
-	else if (sd_event_source_set_time_relative(d->ask_timer, wait_us) >= 0)
-		sd_event_source_set_enabled(d->ask_timer, SD_EVENT_ONESHOT);
+		k->ask_timer = sd_event_source_disable_unref(k->ask_timer);
+	else if (!k->ask_timer)
+		sd_event_add_time_relative(loop_event(k->loop), &k->ask_timer, CLOCK_BOOTTIME,
+					   wait_us, LOOP_ACCURACY_US, on_ask, k);
+	else if (sd_event_source_set_time_relative(k->ask_timer, wait_us) >= 0)
+		sd_event_source_set_enabled(k->ask_timer, SD_EVENT_ONESHOT);
 }
 
 /* Names of /etc/hosts are answered whatever the servers do; those that have come or gone there at once. */
-static void find_local(struct daemon *d, bool changed)
+static void find_local(struct daemon_names *k, bool changed)
 {
-	struct names *names = &d->enforcer.names;
+	struct names *names = &k->enforcer->names;
 
 	for (size_t i = 0; i < names->n; i++) {
 		struct name *name = &names->items[i];
-		bool local = dns_is_local(d->dns, name->name);
+		bool local = dns_is_local(k->dns, name->name);
 
 		if (changed && (local || name->local))
-			name_due(names, name, daemon_now_ms(d));
+			name_due(names, name, loop_now_ms(k->loop));
 		name->local = local;
 	}
 	names->configured = false;
 }
 
-static enum names_room find_room(const struct daemon *d)
+static enum names_room find_room(const struct daemon_names *k)
 {
-	if (dns_room(d->dns) == 0)
+	if (dns_room(k->dns) == 0)
 		return NAMES_FULL;
-	return dns_scarce(d->dns) ? NAMES_SCARCE : NAMES_FREE;
+	return dns_scarce(k->dns) ? NAMES_SCARCE : NAMES_FREE;
 }
 
 /* Once it has lasted, and once when it is over. */
-static void tell_servers(struct daemon *d)
+static void tell_servers(struct daemon_names *k)
 {
 	struct buf text = { 0 };
 
-	dns_trouble(d->dns, &text);
+	dns_trouble(k->dns, &text);
 	if (text.len == 0) {
-		if (d->dns_trouble_ticks >= TROUBLE_TICKS)
+		if (k->trouble_ticks >= TROUBLE_TICKS)
 			log_info("DNS: the name servers answer again");
-		d->dns_trouble_ticks = 0;
-	} else if (d->dns_trouble_ticks <= TROUBLE_TICKS &&
-		   ++d->dns_trouble_ticks == TROUBLE_TICKS) {
+		k->trouble_ticks = 0;
+	} else if (k->trouble_ticks <= TROUBLE_TICKS && ++k->trouble_ticks == TROUBLE_TICKS) {
 		log_warning("DNS: %s; names keep their addresses", buf_str(&text));
 	}
 	buf_free(&text);
@@ -262,62 +281,93 @@ static void tell_servers(struct daemon *d)
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_names *k = data;
 
 	(void)source;
 	(void)usec;
-	tell_servers(d);
-	daemon_names_ask(d);
-	daemon_settled(d);
+	tell_servers(k);
+	daemon_names_ask(k);
+	loop_post(k->loop, NOTE_SETTLED);
 	return 0;
 }
 
-void daemon_names_ask(struct daemon *d)
+void daemon_names_ask(struct daemon_names *k)
 {
-	bool changed = dns_follow(d->dns);
+	bool changed = dns_follow(k->dns);
 	enum family family;
 	const char *name;
 	uint64_t end_ms = monotonic_ms() + ASK_SLICE_MS;
 
-	if (changed || d->enforcer.names.configured)
-		find_local(d, changed);
-	if (names_vouch(&d->enforcer.names, daemon_now_ms(d)))
-		sets_soon(d);
+	if (changed || k->enforcer->names.configured)
+		find_local(k, changed);
+	if (names_vouch(&k->enforcer->names, loop_now_ms(k->loop)))
+		sets_soon(k);
 	/* Addresses whose time is up leave the sets of the plan, too. */
-	if (names_expire(&d->enforcer.names, daemon_now_ms(d)))
-		sets_soon(d);
+	if (names_expire(&k->enforcer->names, loop_now_ms(k->loop)))
+		sets_soon(k);
 	while (monotonic_ms() < end_ms &&
-	       (name = names_take_due(&d->enforcer.names, daemon_now_ms(d), find_room(d),
-				      &d->ask_cursor, &family)))
-		dns_ask(d->dns, name, family);
+	       (name = names_take_due(&k->enforcer->names, loop_now_ms(k->loop), find_room(k),
+				      &k->ask_cursor, &family)))
+		dns_ask(k->dns, name, family);
 	if (monotonic_ms() >= end_ms)
-		d->ask_from_ms = daemon_now_ms(d) + 2 * ASK_SLICE_MS;
-	arm_dns(d);
-	arm_ask(d);
-	daemon_arm(d, &d->tick_timer, daemon_now_ms(d) + TICK_MS, on_tick);
+		k->ask_from_ms = loop_now_ms(k->loop) + 2 * ASK_SLICE_MS;
+	arm_dns(k);
+	arm_ask(k);
+	loop_arm(k->loop, &k->tick_timer, loop_now_ms(k->loop) + TICK_MS, on_tick, k);
 }
 
-bool daemon_names_settled(const struct daemon *d, uint64_t until_ms)
+bool daemon_names_settled(const struct daemon_names *k, uint64_t until_ms)
 {
-	return !d->answers_waiting && !names_asking(&d->enforcer.names, until_ms, daemon_now_ms(d));
+	return !k->answers_waiting &&
+	       !names_asking(&k->enforcer->names, until_ms, loop_now_ms(k->loop));
 }
 
-int daemon_names_start(struct daemon *d, struct err *err)
+void daemon_names_told(struct daemon_names *k, size_t n_alarms)
 {
-	int r = dns_open(DNS_TIMEOUT_MS, on_answer, d, &d->dns, err);
+	k->told_alarms = n_alarms;
+}
 
+char *daemon_names_trouble(const struct daemon_names *k)
+{
+	struct buf text = { 0 };
+
+	dns_trouble(k->dns, &text);
+	return text.len > 0 ? buf_steal(&text) : NULL;
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+int daemon_names_open(struct loop *loop, struct enforcer *enforcer, struct daemon_names **ret_names,
+		      struct err *err)
+{
+	struct daemon_names *k = xcalloc(1, sizeof(*k));
+	int r;
+
+	k->loop = loop;
+	k->enforcer = enforcer;
+	r = dns_open(DNS_TIMEOUT_MS, on_answer, k, &k->dns, err);
+	if (r >= 0) {
+		r = sd_event_add_io(loop_event(loop), &k->dns_io, dns_fd(k->dns), EPOLLIN,
+				    on_dns_io, k);
+		if (r < 0)
+			err_errno(err, -r, "watch the resolver");
+	}
 	if (r < 0)
-		return r;
-	r = sd_event_add_io(d->event, &d->dns_io, dns_fd(d->dns), EPOLLIN, on_dns_io, d);
-	return r < 0 ? err_errno(err, -r, "watch the resolver") : 0;
+		daemon_names_close(k);
+	else
+		*ret_names = k;
+	return r;
 }
 
-void daemon_names_stop(struct daemon *d)
+void daemon_names_close(struct daemon_names *k)
 {
-	sd_event_source_disable_unref(d->dns_io);
-	sd_event_source_disable_unref(d->dns_timer);
-	sd_event_source_disable_unref(d->ask_timer);
-	sd_event_source_disable_unref(d->tick_timer);
-	sd_event_source_disable_unref(d->sets_timer);
-	dns_close(d->dns);
+	if (!k)
+		return;
+	sd_event_source_disable_unref(k->dns_io);
+	sd_event_source_disable_unref(k->dns_timer);
+	sd_event_source_disable_unref(k->ask_timer);
+	sd_event_source_disable_unref(k->tick_timer);
+	sd_event_source_disable_unref(k->sets_timer);
+	dns_close(k->dns);
+	free(k);
 }

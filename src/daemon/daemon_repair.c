@@ -9,24 +9,44 @@
  * only Docker's tables is followed by a look at the shim. Connections that were opened while the table was
  * gone end after the repair (daemon_unjudged.c).
  */
+#include "daemon_repair.h"
+
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
+#include "dockside/daemon/repair_limit.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 
+#include "dockside/kernel/nft_events.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
 #define DAMAGE_MAX 400 /* bytes of description kept */
 #define RETRY_MS 5000  /* after a repair that failed */
 #define CATCH_UP_MAX 8 /* times some megabytes of events: others in the event loop wait */
+
+struct daemon_repair {
+	struct loop *loop;
+	struct enforcer *enforcer;
+	struct nft_events *events;
+	sd_event_source *io, *timer;
+	struct repair_limit limit;
+	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
+	bool waiting;
+	bool table; /* not the shim alone */
+	bool failed;
+	bool last; /* nobody will try again */
+	uint64_t at_ms;
+	bool opened;	   /* since the last repair packets may have passed that nobody judged */
+	struct buf damage; /* what was seen missing since the last repair */
+	char *last_damage; /* what the last repair found */
+	uint64_t unix_ms;  /* when it was made */
+};
 
 static void describe(struct buf *b, const struct nft_transaction *t)
 {
@@ -62,37 +82,37 @@ static void describe(struct buf *b, const struct nft_transaction *t)
 
 static int on_repair(sd_event_source *source, uint64_t usec, void *data);
 
-static void repair_at(struct daemon *d, uint64_t at_ms)
+static void repair_at(struct daemon_repair *k, uint64_t at_ms)
 {
-	if (d->repair_waiting && d->repair_at_ms <= at_ms)
+	if (k->waiting && k->at_ms <= at_ms)
 		return;
-	d->repair_waiting = true;
-	d->repair_at_ms = at_ms;
-	daemon_arm(d, &d->repair_timer, at_ms, on_repair);
+	k->waiting = true;
+	k->at_ms = at_ms;
+	loop_arm(k->loop, &k->timer, at_ms, on_repair, k);
 }
 
 /* Everything, or the shim alone if nothing else was touched: that is what Docker does all the time. */
-static int put_right(struct daemon *d, uint64_t now_ms, struct reconcile_result *ret_result,
+static int put_right(struct daemon_repair *k, uint64_t now_ms, struct reconcile_result *ret_result,
 		     struct err *err)
 {
-	unsigned was_accept = d->enforcer.running->plan.forward_was_accept;
+	unsigned was_accept = k->enforcer->running->plan.forward_was_accept;
 	struct reconcile_result table;
 	int r;
 
 	*ret_result = (struct reconcile_result){ 0 };
-	if (d->repair_table)
-		return enforcer_again(&d->enforcer, now_ms, ret_result, err);
-	r = enforcer_shim(&d->enforcer, &ret_result->shim, err);
+	if (k->table)
+		return enforcer_again(k->enforcer, now_ms, ret_result, err);
+	r = enforcer_shim(k->enforcer, &ret_result->shim, err);
 	/* That we have changed a FORWARD policy is to be on record in our table. */
-	if (r >= 0 && d->enforcer.running->plan.forward_was_accept != was_accept)
-		r = enforcer_again(&d->enforcer, now_ms, &table, err);
+	if (r >= 0 && k->enforcer->running->plan.forward_was_accept != was_accept)
+		r = enforcer_again(k->enforcer, now_ms, &table, err);
 	ret_result->changed = ret_result->shim;
 	return r;
 }
 
-static void log_repair(const struct daemon *d, const struct reconcile_result *result)
+static void log_repair(const struct daemon_repair *k, const struct reconcile_result *result)
 {
-	const char *damage = d->damage.len > 0 ? d->last_damage : "the ruleset differed";
+	const char *damage = k->damage.len > 0 ? k->last_damage : "the ruleset differed";
 
 	if (result->n_chains + result->n_sets + result->n_elems + result->n_objects == 0)
 		log_warning("%s; put back the shim in Docker's tables", damage);
@@ -102,88 +122,88 @@ static void log_repair(const struct daemon *d, const struct reconcile_result *re
 			    result->n_objects, result->shim ? ", the shim in Docker's tables" : "");
 }
 
-static void note_failure(struct daemon *d, bool failed)
+static void note_failure(struct daemon_repair *k, bool failed)
 {
-	if (failed == d->repair_failed)
+	if (failed == k->failed)
 		return;
-	d->repair_failed = failed;
-	daemon_notify_status(d);
+	k->failed = failed;
+	loop_post(k->loop, NOTE_STATUS);
 }
 
-static void repair(struct daemon *d)
+static void repair(struct daemon_repair *k)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(k->loop);
 	struct reconcile_result result;
 	struct err err = { 0 };
 
-	d->repair_waiting = false;
-	sd_event_source_set_enabled(d->events_io, SD_EVENT_ON);
-	if (!d->enforcer.running)
+	k->waiting = false;
+	sd_event_source_set_enabled(k->io, SD_EVENT_ON);
+	if (!k->enforcer->running)
 		return;
-	if (put_right(d, now_ms, &result, &err) < 0) {
-		if (d->stopping)
+	if (put_right(k, now_ms, &result, &err) < 0) {
+		if (k->last)
 			log_error("repair: %s; stopping without it", err.text);
 		else
 			log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
 		err_free(&err);
-		note_failure(d, true);
-		repair_at(d, now_ms + RETRY_MS);
+		note_failure(k, true);
+		repair_at(k, now_ms + RETRY_MS);
 		return;
 	}
-	note_failure(d, false);
-	if (d->opened || (d->repair_table && result.n_chains + result.n_sets > 0))
-		daemon_unjudged_end(d);
-	d->opened = false;
-	d->repair_table = false;
+	note_failure(k, false);
+	if (k->opened || (k->table && result.n_chains + result.n_sets > 0))
+		loop_post(k->loop, NOTE_OPENED);
+	k->opened = false;
+	k->table = false;
 	if (!result.changed) {
-		buf_reset(&d->damage);
+		buf_reset(&k->damage);
 		return;
 	}
-	repair_limit_note(&d->repairs, now_ms);
-	d->repair_unix_ms = unix_ms();
-	free(d->last_damage);
-	d->last_damage = xstrdup(buf_str(&d->damage));
-	log_repair(d, &result);
-	if (repair_limit_limited(&d->repairs, now_ms))
+	repair_limit_note(&k->limit, now_ms);
+	k->unix_ms = unix_ms();
+	free(k->last_damage);
+	k->last_damage = xstrdup(buf_str(&k->damage));
+	log_repair(k, &result);
+	if (repair_limit_limited(&k->limit, now_ms))
 		log_error("somebody keeps changing our table: %llu repairs by now, and from now on "
 			  "at most one every %d s",
-			  (unsigned long long)d->repairs.total, REPAIR_LIMIT_SLOW_MS / 1000);
-	buf_reset(&d->damage);
-	daemon_notify_status(d);
+			  (unsigned long long)k->limit.total, REPAIR_LIMIT_SLOW_MS / 1000);
+	buf_reset(&k->damage);
+	loop_post(k->loop, NOTE_STATUS);
 }
 
 static int on_repair(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_repair *k = data;
 
 	(void)source;
 	(void)usec;
-	if (d->repair_waiting)
-		repair(d);
+	if (k->waiting)
+		repair(k);
 	return 0;
 }
 
 /* Nobody knows where: everything is looked at. */
-static void note_damage(struct daemon *d, const char *what)
+static void note_damage(struct daemon_repair *k, const char *what)
 {
-	d->repair_table = true;
-	if (d->damage.len < DAMAGE_MAX)
-		buf_printf(&d->damage, "%s%s", d->damage.len > 0 ? "; " : "", what);
+	k->table = true;
+	if (k->damage.len < DAMAGE_MAX)
+		buf_printf(&k->damage, "%s%s", k->damage.len > 0 ? "; " : "", what);
 }
 
-void daemon_repair_soon(struct daemon *d, const char *why)
+void daemon_repair_soon(struct daemon_repair *k, const char *why)
 {
-	note_damage(d, why);
-	repair_at(d, repair_limit_when(&d->repairs, daemon_now_ms(d)));
+	note_damage(k, why);
+	repair_at(k, repair_limit_when(&k->limit, loop_now_ms(k->loop)));
 }
 
-static bool is_ours(struct daemon *d, const struct nft_transaction *t)
+static bool is_ours(struct daemon_repair *k, const struct nft_transaction *t)
 {
-	if (t->portid == nft_sets_portid(d->enforcer.sets)) {
-		d->own_pid = t->pid;
+	if (t->portid == nft_sets_portid(k->enforcer->sets)) {
+		k->own_pid = t->pid;
 		return true;
 	}
-	return d->own_pid != 0 && t->pid == d->own_pid;
+	return k->own_pid != 0 && t->pid == k->own_pid;
 }
 
 static bool touches_shim(const struct nft_transaction *t)
@@ -226,9 +246,9 @@ static bool opens(const struct nft_transaction *t)
 	return false;
 }
 
-static enum deed deed_of(const struct daemon *d, const struct nft_transaction *t)
+static enum deed deed_of(const struct daemon_repair *k, const struct nft_transaction *t)
 {
-	if (t->portid == nft_sets_portid(d->enforcer.sets))
+	if (t->portid == nft_sets_portid(k->enforcer->sets))
 		return DEED_NOTED;
 	return touches_our_table(t) ? DEED_UNKNOWN : DEED_NOTHING;
 }
@@ -236,36 +256,36 @@ static enum deed deed_of(const struct daemon *d, const struct nft_transaction *t
 static void on_transaction(void *data, const struct nft_transaction *t)
 {
 	bool table = touches_our_table(t);
-	struct daemon *d = data;
+	struct daemon_repair *k = data;
 	uint64_t now_ms;
 
-	known_transaction(&d->enforcer.trust, t->genid, deed_of(d, t));
-	if (is_ours(d, t) || (!table && !touches_shim(t)))
+	known_transaction(&k->enforcer->known, t->genid, deed_of(k, t));
+	if (is_ours(k, t) || (!table && !touches_shim(t)))
 		return;
-	now_ms = daemon_now_ms(d);
-	d->repair_table |= table;
-	d->opened |= opens(t);
-	describe(&d->damage, t);
-	repair_at(d, repair_limit_when(&d->repairs, now_ms));
+	now_ms = loop_now_ms(k->loop);
+	k->table |= table;
+	k->opened |= opens(t);
+	describe(&k->damage, t);
+	repair_at(k, repair_limit_when(&k->limit, now_ms));
 }
 
 /* Returns whether there may be more. */
-static bool read_events(struct daemon *d)
+static bool read_events(struct daemon_repair *k)
 {
 	struct nft_events_state state = { 0 };
 	struct err err = { 0 };
-	int r = nft_events_read(d->events, on_transaction, d, &state, &err);
+	int r = nft_events_read(k->events, on_transaction, k, &state, &err);
 
 	if (r < 0 || state.lost)
-		known_end(&d->enforcer.trust);
+		known_end(&k->enforcer->known);
 	if (r < 0) {
 		/* Until then: what cannot be read stays there, and nobody else would have a turn. */
-		sd_event_source_set_enabled(d->events_io, SD_EVENT_OFF);
+		sd_event_source_set_enabled(k->io, SD_EVENT_OFF);
 		log_error("%s; comparing everything", err.text);
-		note_damage(d, "the kernel's events could not be read");
-		repair_at(d, daemon_now_ms(d) + RETRY_MS);
+		note_damage(k, "the kernel's events could not be read");
+		repair_at(k, loop_now_ms(k->loop) + RETRY_MS);
 	} else if (state.lost && !state.more) {
-		daemon_repair_soon(d, "events were lost");
+		daemon_repair_soon(k, "events were lost");
 	}
 	err_free(&err);
 	return state.more;
@@ -273,49 +293,84 @@ static bool read_events(struct daemon *d)
 
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_repair *k = data;
 
 	(void)source;
 	(void)fd;
 	(void)revents;
 	/* Not by the timer, which comes up to a millisecond late: the network is open meanwhile. */
-	if (!read_events(d) && d->repair_waiting && d->repair_at_ms <= daemon_now_ms(d))
-		repair(d);
+	if (!read_events(k) && k->waiting && k->at_ms <= loop_now_ms(k->loop))
+		repair(k);
 	return 0;
 }
 
-void daemon_repair_catch_up(struct daemon *d)
+void daemon_repair_catch_up(struct daemon_repair *k)
 {
-	for (int i = 0; i < CATCH_UP_MAX && read_events(d); i++)
+	for (int i = 0; i < CATCH_UP_MAX && read_events(k); i++)
 		;
 }
 
-void daemon_repair_last(struct daemon *d)
+void daemon_repair_last(struct daemon_repair *k)
 {
-	daemon_repair_catch_up(d);
-	if (d->repair_waiting)
-		repair(d);
+	k->last = true;
+	daemon_repair_catch_up(k);
+	if (k->waiting)
+		repair(k);
 }
 
-int daemon_repair_start(struct daemon *d, struct err *err)
+struct repair_state daemon_repair_state(const struct daemon_repair *k)
 {
-	int r = nft_events_open(&d->events, err);
+	struct repair_state state = {
+		.n = k->limit.total,
+		.unix_ms = k->unix_ms,
+		.limited = repair_limit_limited(&k->limit, loop_now_ms(k->loop)),
+		.waiting = k->waiting,
+		.failed = k->failed,
+		.damage = k->last_damage,
+	};
+
+	repair_limit_last(&k->limit, &state.last_ms);
+	return state;
+}
+
+static int watch(struct daemon_repair *k, struct err *err)
+{
+	int r = nft_events_open(&k->events, err);
 
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &d->events_io, nft_events_fd(d->events), EPOLLIN, on_events,
-			    d);
+	r = sd_event_add_io(loop_event(k->loop), &k->io, nft_events_fd(k->events), EPOLLIN,
+			    on_events, k);
 	/* Before names and clients: an open network is the worst that can wait. */
 	if (r >= 0)
-		r = sd_event_source_set_priority(d->events_io, SD_EVENT_PRIORITY_IMPORTANT);
+		r = sd_event_source_set_priority(k->io, SD_EVENT_PRIORITY_IMPORTANT);
 	return r < 0 ? err_errno(err, -r, "watch the ruleset") : 0;
 }
 
-void daemon_repair_stop(struct daemon *d)
+int daemon_repair_open(struct loop *loop, struct enforcer *enforcer,
+		       struct daemon_repair **ret_repair, struct err *err)
 {
-	sd_event_source_disable_unref(d->events_io);
-	sd_event_source_disable_unref(d->repair_timer);
-	nft_events_close(d->events);
-	buf_free(&d->damage);
-	free(d->last_damage);
+	struct daemon_repair *k = xcalloc(1, sizeof(*k));
+	int r;
+
+	k->loop = loop;
+	k->enforcer = enforcer;
+	r = watch(k, err);
+	if (r < 0)
+		daemon_repair_close(k);
+	else
+		*ret_repair = k;
+	return r;
+}
+
+void daemon_repair_close(struct daemon_repair *k)
+{
+	if (!k)
+		return;
+	sd_event_source_disable_unref(k->io);
+	sd_event_source_disable_unref(k->timer);
+	nft_events_close(k->events);
+	buf_free(&k->damage);
+	free(k->last_damage);
+	free(k);
 }

@@ -1,72 +1,100 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The requests of the socket. */
+#include "daemon_requests.h"
+
+#include "daemon_edit.h"
+#include "daemon_explain.h"
+#include "daemon_metrics.h"
+#include "daemon_status.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 
 #include <stdlib.h>
 
+/* A `reconcile` that waits for Docker's list. */
+struct listing {
+	struct daemon_requests *requests;
+	struct ctl_request *request; /* NULL: the client is gone */
+	struct buf answer;	     /* all but the end */
+};
+
+struct daemon_requests {
+	const struct services *services;
+	struct ctl *ctl;
+	struct listing *listings[CTL_CONNECTIONS_MAX];
+};
+
 /* ------------------------------------------------------------------ status, reload, refresh */
 
-static void answer_status(struct daemon *d, struct ctl_request *request)
+static void answer_status(const struct services *s, struct ctl_request *request)
 {
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
+	struct counters_view counters = daemon_counters_read(s->counters);
+	struct daemon_view view;
 
-	daemon_status(d, &out);
+	daemon_files_look(s->files);
+	daemon_view_take(s, &counters, &view);
+	daemon_status(&view, &out);
 	ctl_answer(request, buf_str(&b));
+	daemon_view_free(&view);
 	buf_free(&b);
 }
 
-static void answer_metrics(struct daemon *d, struct ctl_request *request)
+static void answer_metrics(const struct services *s, struct ctl_request *request)
 {
 	struct buf b = { 0 };
+	struct counters_view counters = daemon_counters_read(s->counters);
+	struct daemon_view view;
 
-	daemon_metrics(d, &b);
+	daemon_view_take(s, &counters, &view);
+	daemon_metrics(&view, &b);
 	ctl_answer_text(request, &b);
+	daemon_view_free(&view);
 	buf_free(&b);
 }
 
-static void answer_denied(struct daemon *d, struct ctl_request *request)
+static void answer_denied(const struct services *s, struct ctl_request *request)
 {
 	const char *network = request_string(ctl_request_get(request), "network");
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
 	struct err err = { 0 };
 
-	if (network && !daemon_denied_knows(d, network, &err)) {
+	if (network && !daemon_denied_knows(s->denied, network, &err)) {
 		ctl_answer_error(request, err.text, NULL);
 		err_free(&err);
 		return;
 	}
-	daemon_denied_answer(d, ctl_request_get(request), &out);
+	daemon_denied_answer(s->denied, ctl_request_get(request), &out);
 	ctl_answer(request, buf_str(&b));
 	buf_free(&b);
 }
 
-static void answer_reload(struct daemon *d, struct ctl_request *request)
+static void answer_reload(const struct services *s, struct ctl_request *request)
 {
 	const struct diags *diags;
 	struct err err = { 0 };
 
-	if (daemon_reload(d, &diags, &err) < 0)
+	if (daemon_load_reload(s->load, &diags, &err) < 0)
 		ctl_answer_error(request, err.text, diags);
 	else
-		daemon_wait_answer(d, (struct waiter){ .kind = WAITER_RELOAD,
-						       .request = request,
-						       .answer = ctl_ok_json("reloaded", diags),
-						       .tells_names = true });
-	daemon_forget_rejected(d);
+		daemon_wait_answer(s->wait,
+				   (struct waiter){ .kind = WAITER_RELOAD,
+						    .request = request,
+						    .answer = ctl_ok_json("reloaded", diags),
+						    .tells_names = true });
+	daemon_load_forget_rejected(s->load);
 	err_free(&err);
 }
 
-static void answer_refresh(struct daemon *d, struct ctl_request *request)
+static void answer_refresh(const struct services *s, struct ctl_request *request)
 {
-	names_refresh(&d->enforcer.names, daemon_now_ms(d));
+	names_refresh(&s->enforcer->names, loop_now_ms(s->loop));
 	daemon_wait_answer(
-		d, (struct waiter){ .request = request, .answer = ctl_ok_json(NULL, NULL) });
+		s->wait, (struct waiter){ .request = request, .answer = ctl_ok_json(NULL, NULL) });
 }
 
 /* ------------------------------------------------------------------ reconcile */
@@ -108,28 +136,29 @@ static void on_orphans(void *data, const char *const *names, size_t n, const cha
 	json_write_close(&out, '}');
 	if (listing->request)
 		ctl_answer(listing->request, buf_str(&listing->answer));
-	for (size_t i = 0; i < ARRAY_SIZE(listing->daemon->listings); i++)
-		if (listing->daemon->listings[i] == listing)
-			listing->daemon->listings[i] = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(listing->requests->listings); i++)
+		if (listing->requests->listings[i] == listing)
+			listing->requests->listings[i] = NULL;
 	buf_free(&listing->answer);
 	free(listing);
 }
 
 /* Without a free place (clients that left while Docker hangs) Docker is not asked. */
-static void ask_orphans(struct daemon *d, struct listing *listing)
+static void ask_orphans(struct daemon_requests *r, struct listing *listing)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(d->listings); i++) {
-		if (d->listings[i])
+	for (size_t i = 0; i < ARRAY_SIZE(r->listings); i++) {
+		if (r->listings[i])
 			continue;
-		d->listings[i] = listing;
-		daemon_docker_orphans(d, on_orphans, listing);
+		r->listings[i] = listing;
+		daemon_docker_orphans(r->services->docker, on_orphans, listing);
 		return;
 	}
 	on_orphans(listing, NULL, 0, "Docker has not answered earlier questions yet");
 }
 
-static void answer_reconcile(struct daemon *d, struct ctl_request *request)
+static void answer_reconcile(struct daemon_requests *requests, struct ctl_request *request)
 {
+	const struct services *s = requests->services;
 	struct listing *listing = xcalloc(1, sizeof(*listing));
 	struct json_writer out = { .b = &listing->answer };
 	struct comparison comparison;
@@ -137,20 +166,20 @@ static void answer_reconcile(struct daemon *d, struct ctl_request *request)
 	struct err err = { 0 };
 	int r;
 
-	*listing = (struct listing){ .daemon = d, .request = request };
-	r = enforcer_compare(&d->enforcer, daemon_now_ms(d), &comparison, &err);
+	*listing = (struct listing){ .requests = requests, .request = request };
+	r = enforcer_compare(s->enforcer, loop_now_ms(s->loop), &comparison, &err);
 	if (r >= 0) {
 		json_write_open(&out, NULL, '{');
 		json_write_string(&out, "status", "ok");
 		put_removed(&out, &comparison.changes);
 		reconcile_comparison_free(&comparison);
-		r = enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err);
+		r = enforcer_again(s->enforcer, loop_now_ms(s->loop), &result, &err);
 	}
 	if (r >= 0) {
-		ask_orphans(d, listing);
+		ask_orphans(requests, listing);
 		return;
 	}
-	daemon_repair_soon(d, "reconcile failed");
+	daemon_repair_soon(s->repair, "reconcile failed");
 	ctl_answer_error(request, err.text, NULL);
 	buf_free(&listing->answer);
 	free(listing);
@@ -161,61 +190,72 @@ static void answer_reconcile(struct daemon *d, struct ctl_request *request)
 
 static void on_request(struct ctl_request *request, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_requests *r = data;
+	const struct services *s = r->services;
 
 	switch (ctl_request_get(request)->action) {
 	case REQUEST_STATUS:
-		answer_status(d, request);
+		answer_status(s, request);
 		break;
 	case REQUEST_METRICS:
-		answer_metrics(d, request);
+		answer_metrics(s, request);
 		break;
 	case REQUEST_RELOAD:
-		answer_reload(d, request);
+		answer_reload(s, request);
 		break;
 	case REQUEST_REFRESH:
-		answer_refresh(d, request);
+		answer_refresh(s, request);
 		break;
 	case REQUEST_RECONCILE:
-		answer_reconcile(d, request);
+		answer_reconcile(r, request);
 		break;
 	case REQUEST_EXPLAIN:
-		daemon_explain(d, request);
+		daemon_explain(s, request);
 		break;
 	case REQUEST_DENIED:
-		answer_denied(d, request);
+		answer_denied(s, request);
 		break;
 	case REQUEST_APPLY:
 	case REQUEST_SET_NETWORK:
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
 	case REQUEST_REMOVE_IPSET:
-		daemon_edit(d, request);
+		daemon_edit(s, request);
 		break;
 	}
 }
 
 static void on_gone(struct ctl_request *request, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_requests *r = data;
 
-	daemon_wait_gone(d, request);
-	for (size_t i = 0; i < ARRAY_SIZE(d->listings); i++)
-		if (d->listings[i] && d->listings[i]->request == request)
-			d->listings[i]->request = NULL;
+	daemon_wait_gone(r->services->wait, request);
+	for (size_t i = 0; i < ARRAY_SIZE(r->listings); i++)
+		if (r->listings[i] && r->listings[i]->request == request)
+			r->listings[i]->request = NULL;
 }
 
-int daemon_requests_start(struct daemon *d, struct err *err)
+int daemon_requests_open(const struct services *services, const char *path,
+			 struct daemon_requests **ret_requests, struct err *err)
 {
 	static const struct ctl_handler handler = { .request = on_request, .gone = on_gone };
+	struct daemon_requests *r = xcalloc(1, sizeof(*r));
 
-	if (!d->options->socket)
-		return 0;
-	return ctl_open(d->event, d->options->socket, &handler, d, &d->ctl, err);
+	*ret_requests = r;
+	r->services = services;
+	return path ? ctl_open(loop_event(services->loop), path, &handler, r, &r->ctl, err) : 0;
 }
 
-void daemon_requests_stop(struct daemon *d)
+void daemon_requests_stop(struct daemon_requests *r)
 {
-	if (d->ctl)
-		ctl_close(d->ctl);
+	if (r && r->ctl)
+		ctl_close(r->ctl);
+	if (r)
+		r->ctl = NULL;
+}
+
+void daemon_requests_close(struct daemon_requests *r)
+{
+	daemon_requests_stop(r);
+	free(r);
 }

@@ -8,18 +8,28 @@
  * Nothing stays open from then: without the settings bridged packets make no conntrack entries, and with them
  * the next packet of a connection is a new one.
  */
+#include "daemon_settings.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 #include "dockside/system/log.h"
 #include "dockside/system/sysctl.h"
 
 #define LOOK_MS 300
 #define LOOK_ACCURACY_US 100000 /* so that it wakes the processor together with others */
 #define TOLD_EVERY_MS 10000	/* somebody may turn them off all the time */
+
+struct daemon_settings {
+	struct loop *loop;
+	sd_event_source *timer;
+	char *error;	  /* NULL: they are as they must be */
+	bool made;	  /* they were so once */
+	uint64_t told_ms; /* until then the log has enough about their being turned off */
+};
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -29,44 +39,60 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-static void tell_made(struct daemon *d)
+static void tell_made(struct daemon_settings *k)
 {
-	uint64_t now_ms = daemon_now_ms(d);
+	uint64_t now_ms = loop_now_ms(k->loop);
 
-	if (!d->settings_made) {
+	if (!k->made) {
 		log_info("set net.bridge.bridge-nf-call-* and -filter-vlan-tagged to 1");
-	} else if (now_ms >= d->settings_told_ms) {
-		d->settings_told_ms = now_ms + TOLD_EVERY_MS;
+	} else if (now_ms >= k->told_ms) {
+		k->told_ms = now_ms + TOLD_EVERY_MS;
 		log_warning("somebody had turned off net.bridge.bridge-nf-call-* or "
 			    "-filter-vlan-tagged, by which the rules between containers of one "
 			    "network are in force; turned on again");
 	}
 }
 
-void daemon_settings_make(struct daemon *d)
+void daemon_settings_make(struct daemon_settings *k)
 {
 	struct err err = { 0 };
-	bool changed = false, missing = d->settings_error != NULL;
+	bool changed = false, missing = k->error != NULL;
 	int r = sysctl_bridge_netfilter(&changed, &err);
 
-	if (r < 0 && (!d->settings_error || strcmp(d->settings_error, err.text) != 0))
+	if (r < 0 && (!k->error || strcmp(k->error, err.text) != 0))
 		log_error("%s; packets between containers of one network do not pass the rules, "
 			  "trying on",
 			  err.text);
 	else if (r >= 0 && changed)
-		tell_made(d);
-	free(d->settings_error);
-	d->settings_error = r < 0 ? xstrdup(err.text) : NULL;
+		tell_made(k);
+	free(k->error);
+	k->error = r < 0 ? xstrdup(err.text) : NULL;
 	err_free(&err);
 	if (missing != (r < 0))
-		daemon_notify_status(d);
-	d->settings_made |= r >= 0;
-	daemon_arm(d, &d->settings_timer, daemon_now_ms(d) + LOOK_MS, on_look);
-	sd_event_source_set_time_accuracy(d->settings_timer, LOOK_ACCURACY_US);
+		loop_post(k->loop, NOTE_STATUS);
+	k->made |= r >= 0;
+	loop_arm(k->loop, &k->timer, loop_now_ms(k->loop) + LOOK_MS, on_look, k);
+	sd_event_source_set_time_accuracy(k->timer, LOOK_ACCURACY_US);
 }
 
-void daemon_settings_stop(struct daemon *d)
+const char *daemon_settings_error(const struct daemon_settings *k)
 {
-	sd_event_source_disable_unref(d->settings_timer);
-	free(d->settings_error);
+	return k->error;
+}
+
+struct daemon_settings *daemon_settings_open(struct loop *loop)
+{
+	struct daemon_settings *k = xcalloc(1, sizeof(*k));
+
+	k->loop = loop;
+	return k;
+}
+
+void daemon_settings_close(struct daemon_settings *k)
+{
+	if (!k)
+		return;
+	sd_event_source_disable_unref(k->timer);
+	free(k->error);
+	free(k);
 }

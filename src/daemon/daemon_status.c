@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The answer to `status`; its shape is in ctl_server.h. */
+#include "daemon_status.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "daemon_docker.h"
+#include "daemon_judged.h"
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
+#include "dockside/ctl/request.h"
 #include "dockside/kernel/xtables_legacy.h"
 #include "dockside/names/alarms.h"
 #include "dockside/report/metrics.h"
 #include "dockside/system/clock.h"
 
-#define COUNTERS_FAST_MS 5	 /* a table that is read within that is read each time */
-#define COUNTERS_REST 10	 /* any other, after so many times what that has taken */
-#define COUNTERS_AGE_MAX_MS 3000 /* at the latest */
 #define ALARMS_MAX 100
 #define ADDRESSES_MAX 8000 /* of all ipsets together: an answer is at most 1 MiB */
 #define DOCKER_WANTED_ROOM (REQUEST_MAX / 2) /* details of networks begin within that */
@@ -155,12 +156,12 @@ static bool put_ipsets(struct json_writer *out, const struct running *running,
 
 /* ------------------------------------------------------------------ networks */
 
-static void put_network(struct json_writer *out, struct daemon *d, const struct actual *actual,
+static void put_network(struct json_writer *out, const struct daemon_view *view,
 			const struct network *network, const struct judged *judged)
 {
-	const struct running *running = d->enforcer.running;
 	/* The kernel's rules are those of the plan, or a repair is under way. */
-	struct network_traffic traffic = network_count(&running->plan, actual, network->bridge);
+	struct network_traffic traffic = network_count(&view->enforcer->running->plan,
+						       view->counters.actual, network->bridge);
 
 	json_write_open(out, network->name, '{');
 	json_write_string(out, "state", judged_state_name(judged->state));
@@ -172,7 +173,7 @@ static void put_network(struct json_writer *out, struct daemon *d, const struct 
 		       (int64_t)(network->n_egress + network->n_nat + network->n_host_rules));
 	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_write_int(out, "refused", (int64_t)traffic.refused.packets);
-	daemon_docker_status_network(d, out, network->bridge, judged);
+	daemon_docker_status_network(view->docker, out, network->bridge, judged);
 	json_write_close(out, '}');
 }
 
@@ -188,10 +189,11 @@ static bool is_closed(const struct running *running, const char *bridge)
 }
 
 /* What the rules have counted, unless they are gone. */
-static void put_draining(struct json_writer *out, struct daemon *d, const struct actual *actual,
+static void put_draining(struct json_writer *out, const struct daemon_view *view,
 			 const char *bridge)
 {
-	struct network_traffic traffic = network_count(&d->enforcer.running->plan, actual, bridge);
+	struct network_traffic traffic =
+		network_count(&view->enforcer->running->plan, view->counters.actual, bridge);
 
 	if (traffic.known) {
 		json_write_int(out, "passed", (int64_t)traffic.passed.packets);
@@ -199,10 +201,23 @@ static void put_draining(struct json_writer *out, struct daemon *d, const struct
 	}
 }
 
-static bool put_networks(struct json_writer *out, struct daemon *d, const struct actual *actual,
-			 const struct judge_result *judged)
+static void put_legs(struct json_writer *out, const struct legs_view *legs)
 {
-	const struct running *running = d->enforcer.running;
+	json_write_open(out, "legs", '[');
+	for (size_t i = 0; i < legs->n; i++)
+		json_write_string(out, NULL, legs->items[i]);
+	if (legs->n_all > legs->n) {
+		cleanup(cleanup_free) char *more = xasprintf("and %zu more", legs->n_all - legs->n);
+
+		json_write_string(out, NULL, more);
+	}
+	json_write_close(out, ']');
+}
+
+static bool put_networks(struct json_writer *out, const struct daemon_view *view)
+{
+	const struct running *running = view->enforcer->running;
+	const struct judge_result *judged = &view->judged;
 	const struct policy *policy = &running->policy;
 	size_t n = 0;
 
@@ -211,20 +226,20 @@ static bool put_networks(struct json_writer *out, struct daemon *d, const struct
 		json_write_string(out, NULL, policy->networks[i].name);
 	json_write_close(out, ']');
 	daemon_judged_put(policy, judged, out);
-	daemon_judged_status_legs(d, out);
+	put_legs(out, &view->legs);
 	json_write_open(out, "network_details", '{');
 	for (; n < policy->n_networks && out->b->len < DOCKER_WANTED_ROOM; n++)
-		put_network(out, d, actual, &policy->networks[n], &judged->items[n]);
-	for (size_t i = 0; i < d->enforcer.n_draining; i++) {
-		const char *bridge = d->enforcer.draining[i].bridge;
+		put_network(out, view, &policy->networks[n], &judged->items[n]);
+	for (size_t i = 0; i < view->enforcer->n_draining; i++) {
+		const char *bridge = view->enforcer->draining[i].bridge;
 
 		json_write_open(out, bridge, '{');
 		json_write_string(out, "state",
 				  judged_state_name(is_closed(running, bridge) ? JUDGED_CLOSED
 									       : JUDGED_DRAINING));
 		json_write_string(out, "bridge", bridge);
-		put_draining(out, d, actual, bridge);
-		daemon_docker_status_network(d, out, bridge, NULL);
+		put_draining(out, view, bridge);
+		daemon_docker_status_network(view->docker, out, bridge, NULL);
 		json_write_close(out, '}');
 	}
 	json_write_close(out, '}');
@@ -290,7 +305,7 @@ static void put_alarm(void *data, const char *text)
 }
 
 /* Returns how many there are. */
-static size_t put_not_judged_alarms(const struct daemon *d, const struct judge_result *judged,
+static size_t put_not_judged_alarms(const struct policy *policy, const struct judge_result *judged,
 				    struct alarm_list *list)
 {
 	for (size_t i = 0; i < judged->n; i++) {
@@ -298,28 +313,27 @@ static size_t put_not_judged_alarms(const struct daemon *d, const struct judge_r
 
 		if (judged->items[i].state != JUDGED_NOT)
 			continue;
-		text = judged_sentence(d->enforcer.running->policy.networks[i].name,
-				       &judged->items[i]);
+		text = judged_sentence(policy->networks[i].name, &judged->items[i]);
 		put_alarm(list, text);
 	}
 	return judged->n_not;
 }
 
-static void put_alarms(struct json_writer *out, const struct daemon *d,
-		       const struct judge_result *judged)
+static void put_alarms(struct json_writer *out, const struct daemon_view *view)
 {
+	const struct policy *policy = &view->enforcer->running->policy;
 	struct alarm_list list = { .out = out, .left = ALARMS_MAX };
 	size_t n;
 
 	json_write_open(out, "alarms", '[');
-	if (daemon_files_alarm(d))
-		json_write_string(out, NULL, daemon_files_alarm(d));
-	n = put_not_judged_alarms(d, judged, &list);
-	if (daemon_judged_dns(d)) {
-		put_alarm(&list, daemon_judged_dns(d));
+	if (view->files.alarm)
+		json_write_string(out, NULL, view->files.alarm);
+	n = put_not_judged_alarms(policy, &view->judged, &list);
+	if (view->dns_alarm) {
+		put_alarm(&list, view->dns_alarm);
 		n++;
 	}
-	n += alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, put_alarm, &list);
+	n += alarms_tell(policy, &view->enforcer->names, put_alarm, &list);
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
 
@@ -328,29 +342,40 @@ static void put_alarms(struct json_writer *out, const struct daemon *d,
 	json_write_close(out, ']');
 }
 
-/* Name servers that are spared. */
-static void put_resolver(struct json_writer *out, const struct daemon *d)
+static void put_load(struct json_writer *out, const struct load_state *load, uint64_t now_ms)
 {
-	struct buf text = { 0 };
-
-	if (d->dns)
-		dns_trouble(d->dns, &text);
-	json_write_string(out, "resolver", text.len > 0 ? buf_str(&text) : NULL);
-	buf_free(&text);
+	json_write_open(out, "reload", '{');
+	json_write_string(out, "result", load->failed ? "error" : "ok");
+	put_age(out, "age", now_ms, true, load->at_ms);
+	json_write_string(out, "message", load->message);
+	json_write_close(out, '}');
 }
 
-static void put_drift(struct json_writer *out, const struct daemon *d, uint64_t now_ms)
+static void put_files(struct json_writer *out, const struct files_view *files, uint64_t now_ms)
 {
-	uint64_t last_ms = 0;
-	bool ever = repair_limit_last(&d->repairs, &last_ms);
+	if (!files->known)
+		return;
+	json_write_open(out, "files", '{');
+	json_write_string(out, "state", files->state);
+	json_write_string(out, "message", files->message);
+	json_write_bool(out, "last_accepted_enforced", files->alarm != NULL);
+	put_age(out, "age", now_ms, files->alarm != NULL, files->since_ms);
+	json_write_bool(out, "kept", !files->trouble);
+	json_write_string(out, "not_kept", files->trouble);
+	json_write_close(out, '}');
+}
+
+static void put_drift(struct json_writer *out, const struct daemon_view *view)
+{
+	const struct repair_state *repair = &view->repair;
 
 	json_write_open(out, "drift", '{');
-	json_write_int(out, "repairs", (int64_t)d->repairs.total);
-	put_age(out, "age", now_ms, ever, last_ms);
-	json_write_bool(out, "limited", repair_limit_limited(&d->repairs, now_ms));
-	json_write_int(out, "ended", (int64_t)daemon_unjudged_ended(d));
-	json_write_string(out, "message", d->last_damage);
-	json_write_string(out, "files", daemon_files_drift(d));
+	json_write_int(out, "repairs", (int64_t)repair->n);
+	put_age(out, "age", view->now_ms, repair->n > 0, repair->last_ms);
+	json_write_bool(out, "limited", repair->limited);
+	json_write_int(out, "ended", (int64_t)view->n_ended);
+	json_write_string(out, "message", repair->damage);
+	json_write_string(out, "files", view->files.drift);
 	json_write_close(out, '}');
 }
 
@@ -410,65 +435,30 @@ static void put_versions(struct json_writer *out)
 	json_write_close(out, '}');
 }
 
-void daemon_status_forget(struct daemon *d)
+void daemon_status(const struct daemon_view *view, struct json_writer *out)
 {
-	actual_free(&d->counters);
-	reconcile_shim_comparison_free(&d->shim);
-	d->counters_until_ms = 0;
-}
-
-/* And the shim. A large table is not read again for each who asks, or anybody who may could keep us busy. */
-const struct actual *daemon_counters(struct daemon *d)
-{
-	/* Not the event loop's clock, which stands still while we read. */
-	uint64_t start_ms = monotonic_ms(), took_ms;
-
-	if (start_ms < d->counters_until_ms)
-		return &d->counters;
-	daemon_status_forget(d);
-	d->counters_failed = nft_read_table(d->enforcer.reader, &d->counters, NULL) < 0;
-	enforcer_compare_shim(&d->enforcer, &d->shim, NULL);
-	took_ms = monotonic_ms() - start_ms;
-	if (took_ms >= COUNTERS_FAST_MS)
-		d->counters_until_ms = start_ms + (took_ms < COUNTERS_AGE_MAX_MS / COUNTERS_REST
-							   ? took_ms * COUNTERS_REST
-							   : COUNTERS_AGE_MAX_MS);
-	return &d->counters;
-}
-
-void daemon_status(struct daemon *d, struct json_writer *out)
-{
-	const struct running *running = d->enforcer.running;
-	uint64_t now_ms = daemon_now_ms(d);
-	/* Without these the rest is as true. */
-	const struct actual *counters = daemon_counters(d);
-	struct judge_result judged;
+	const struct running *running = view->enforcer->running;
+	const struct names *names = &view->enforcer->names;
 	bool truncated;
 
-	daemon_judged_now(d, counters, &judged);
 	json_write_open(out, NULL, '{');
 	json_write_string(out, "status", "ok");
-	json_write_bool(out, "ready", !d->settings_error && judged.n_not == 0);
-	json_write_string(out, "settings", d->settings_error);
-	put_alarms(out, d, &judged);
-	put_resolver(out, d);
-	truncated = put_networks(out, d, counters, &judged);
-	truncated |= put_ipsets(out, running, &d->enforcer.names);
-	truncated |= put_names(out, &d->enforcer.names, now_ms);
+	json_write_bool(out, "ready", !view->settings_error && view->judged.n_not == 0);
+	json_write_string(out, "settings", view->settings_error);
+	put_alarms(out, view);
+	json_write_string(out, "resolver", view->resolver);
+	truncated = put_networks(out, view);
+	truncated |= put_ipsets(out, running, names);
+	truncated |= put_names(out, names, view->now_ms);
 	if (truncated)
 		json_write_bool(out, "truncated", true);
-	json_write_open(out, "reload", '{');
-	json_write_string(out, "result", d->last_load.failed ? "error" : "ok");
-	put_age(out, "age", now_ms, true, d->last_load.at_ms);
-	json_write_string(out, "message", d->last_load.message);
-	json_write_close(out, '}');
-	daemon_files_status(d, out);
+	put_load(out, &view->load, view->now_ms);
+	put_files(out, &view->files, view->now_ms);
 	json_write_open(out, "shim", '{');
-	put_shim(out, &d->shim);
+	put_shim(out, view->counters.shim);
 	json_write_close(out, '}');
-	daemon_docker_status(d, out);
-	put_drift(out, d, now_ms);
+	daemon_docker_status(view->docker, out);
+	put_drift(out, view);
 	put_versions(out);
 	json_write_close(out, '}');
-	judge_result_free(&judged);
 }

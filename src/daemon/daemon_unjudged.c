@@ -15,6 +15,8 @@
  * Nothing ends when the daemon starts: what is open when the rules come for the first time has no label
  * either, and stays open (see README.md). Only a daemon that has seen them and sees them missing knows better.
  */
+#include "daemon_unjudged.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -24,7 +26,6 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 #include "dockside/kernel/conntrack.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/link_addrs.h"
@@ -37,6 +38,8 @@
 #define LAST_MAX_MS 5000 /* the daemon stops, and systemd waits */
 
 struct daemon_unjudged {
+	struct loop *loop;
+	const struct enforcer *enforcer;
 	struct conntrack *conntrack;
 	sd_event_source *io, *timer;
 	struct unjudged scope; /* of the pass that is under way */
@@ -89,10 +92,8 @@ static void add_configured(struct unjudged *scope, const struct policy *policy)
 	}
 }
 
-static int look_around(struct daemon *d, struct unjudged *scope, struct err *err)
+static int look_around(const struct running *running, struct unjudged *scope, struct err *err)
 {
-	const struct running *running = d->enforcer.running;
-
 	unjudged_free(scope);
 	add_configured(scope, &running->policy);
 	if (add_interfaces(scope, &running->plan, err) < 0)
@@ -110,15 +111,13 @@ static bool ends(void *data, const struct flow *flow)
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data);
 
-static void wait_until(struct daemon *d, uint64_t at_ms)
+static void wait_until(struct daemon_unjudged *u, uint64_t at_ms)
 {
-	daemon_arm(d, &d->unjudged->timer, at_ms, on_timer);
+	loop_arm(u->loop, &u->timer, at_ms, on_timer, u);
 }
 
-static void fail(struct daemon *d, const struct err *err)
+static void fail(struct daemon_unjudged *u, const struct err *err)
 {
-	struct daemon_unjudged *u = d->unjudged;
-
 	u->under_way = false;
 	if (!u->failing)
 		log_error("%s; connections that were opened without our rules may stay open, "
@@ -130,7 +129,7 @@ static void fail(struct daemon *d, const struct err *err)
 	u->io = NULL;
 	conntrack_close(u->conntrack);
 	u->conntrack = NULL;
-	wait_until(d, daemon_now_ms(d) + RETRY_MS);
+	wait_until(u, loop_now_ms(u->loop) + RETRY_MS);
 }
 
 static void tell(struct daemon_unjudged *u)
@@ -148,30 +147,27 @@ static void tell(struct daemon_unjudged *u)
 	u->n_ended = u->n_failed = 0;
 }
 
-static void done(struct daemon *d)
+static void done(struct daemon_unjudged *u)
 {
-	struct daemon_unjudged *u = d->unjudged;
-
 	u->under_way = u->failing = false;
 	u->total += u->pass.n_ended;
 	u->n_ended += u->pass.n_ended;
 	u->n_failed = u->pass.n_failed; /* the next pass meets them again */
 	u->passes--;
 	if (u->passes > 0)
-		wait_until(d, daemon_now_ms(d) + NEXT_PASS_MS);
+		wait_until(u, loop_now_ms(u->loop) + NEXT_PASS_MS);
 	else
 		tell(u);
 }
 
-static void go_on(struct daemon *d)
+static void go_on(struct daemon_unjudged *u)
 {
-	struct daemon_unjudged *u = d->unjudged;
 	struct err err = { 0 };
 
 	if (conntrack_read(u->conntrack, ends, &u->scope, &u->pass, &err) < 0)
-		fail(d, &err);
+		fail(u, &err);
 	else if (u->pass.done)
-		done(d);
+		done(u);
 	err_free(&err);
 }
 
@@ -184,9 +180,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	return 0;
 }
 
-static int open_conntrack(struct daemon *d, struct err *err)
+static int open_conntrack(struct daemon_unjudged *u, struct err *err)
 {
-	struct daemon_unjudged *u = d->unjudged;
 	int r;
 
 	if (u->conntrack)
@@ -194,82 +189,84 @@ static int open_conntrack(struct daemon *d, struct err *err)
 	r = conntrack_open(&u->conntrack, err);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &u->io, conntrack_fd(u->conntrack), EPOLLIN, on_io, d);
+	r = sd_event_add_io(loop_event(u->loop), &u->io, conntrack_fd(u->conntrack), EPOLLIN, on_io,
+			    u);
 	return r < 0 ? err_errno(err, -r, "watch the kernel's connections") : 0;
 }
 
-static void begin(struct daemon *d)
+static void begin(struct daemon_unjudged *u)
 {
-	struct daemon_unjudged *u = d->unjudged;
 	struct err err = { 0 };
-	int r = look_around(d, &u->scope, &err);
+	int r = look_around(u->enforcer->running, &u->scope, &err);
 
 	if (r >= 0)
-		r = open_conntrack(d, &err);
+		r = open_conntrack(u, &err);
 	if (r >= 0)
 		r = conntrack_begin(u->conntrack, &err);
 	u->pass = (struct conntrack_pass){ 0 };
 	u->under_way = r >= 0;
 	if (r < 0)
-		fail(d, &err);
+		fail(u, &err);
 	err_free(&err);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct daemon *d = data;
+	struct daemon_unjudged *u = data;
 
 	(void)source;
 	(void)usec;
-	if (!d->unjudged->under_way)
-		begin(d);
+	if (!u->under_way)
+		begin(u);
 	return 0;
 }
 
-void daemon_unjudged_end(struct daemon *d)
+void daemon_unjudged_end(struct daemon_unjudged *u)
 {
-	struct daemon_unjudged *u = d->unjudged;
-
-	if (!u)
-		u = d->unjudged = xcalloc(1, sizeof(*u));
 	/* The pass that is under way may have left behind what was opened since. */
 	u->passes = PASSES + u->under_way;
 	if (!u->under_way)
-		begin(d);
+		begin(u);
 	if (u->under_way)
-		go_on(d);
+		go_on(u);
 }
 
-uint64_t daemon_unjudged_ended(const struct daemon *d)
+uint64_t daemon_unjudged_ended(const struct daemon_unjudged *u)
 {
-	return d->unjudged ? d->unjudged->total : 0;
+	return u->total;
 }
 
-void daemon_unjudged_last(struct daemon *d)
+void daemon_unjudged_last(struct daemon_unjudged *u)
 {
-	struct daemon_unjudged *u = d->unjudged;
 	uint64_t until_ms = monotonic_ms() + LAST_MAX_MS;
 
-	if (!u || u->passes == 0)
+	if (u->passes == 0)
 		return;
 	u->passes = 1 + u->under_way;
 	while (u->passes > 0 && monotonic_ms() < until_ms) {
 		struct pollfd fd = { .events = POLLIN };
 
 		if (!u->under_way)
-			begin(d);
+			begin(u);
 		if (!u->under_way)
 			return;
 		fd.fd = conntrack_fd(u->conntrack);
 		poll(&fd, 1, NEXT_PASS_MS);
-		go_on(d);
+		go_on(u);
 	}
 }
 
-void daemon_unjudged_stop(struct daemon *d)
+struct daemon_unjudged *daemon_unjudged_open(struct loop *loop, const struct enforcer *enforcer)
 {
-	struct daemon_unjudged *u = d->unjudged;
+	struct daemon_unjudged *u = xcalloc(1, sizeof(*u));
 
+	u->loop = loop;
+	u->enforcer = enforcer;
+	return u;
+}
+
+void daemon_unjudged_close(struct daemon_unjudged *u)
+{
 	if (!u)
 		return;
 	sd_event_source_disable_unref(u->io);
@@ -277,5 +274,4 @@ void daemon_unjudged_stop(struct daemon *d)
 	conntrack_close(u->conntrack);
 	unjudged_free(&u->scope);
 	free(u);
-	d->unjudged = NULL;
 }

@@ -3,20 +3,30 @@
  * Answers that wait until DNS and Docker have answered what a request made the daemon ask: they say which
  * names did not resolve, and which networks' packets are not judged.
  */
+#include "daemon_wait.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/buf.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
 
 #define UNRESOLVED_MAX 100
 #define UNJUDGED_MAX 100 /* networks that an answer says more of than their names */
 
-static bool settled(const struct daemon *d, uint64_t since_ms)
+struct daemon_wait {
+	struct loop *loop;
+	const struct enforcer *enforcer;
+	struct daemon_names *names;
+	const struct daemon_docker *docker;
+	const struct daemon_judged *judged;
+	struct waiter waiters[CTL_CONNECTIONS_MAX];
+};
+
+static bool settled(const struct daemon_wait *w, uint64_t since_ms)
 {
-	return daemon_names_settled(d, since_ms) && daemon_docker_settled(d);
+	return daemon_names_settled(w->names, since_ms) && daemon_docker_settled(w->docker);
 }
 
 /* ---- names that did not resolve ---- */
@@ -51,9 +61,9 @@ static void put_unresolved(struct json_writer *out, const struct name *name)
 	buf_free(&why);
 }
 
-static void add_unresolved(const struct daemon *d, const char *ipset, struct buf *answer)
+static void add_unresolved(const struct daemon_wait *w, const char *ipset, struct buf *answer)
 {
-	const struct names *names = &d->enforcer.names;
+	const struct names *names = &w->enforcer->names;
 	struct json_writer out;
 	size_t n = 0;
 
@@ -61,7 +71,7 @@ static void add_unresolved(const struct daemon *d, const char *ipset, struct buf
 		const struct name *name = &names->items[i];
 
 		if (!is_unresolved(name) ||
-		    (ipset && !in_ipset(&d->enforcer.running->policy, ipset, name->name)))
+		    (ipset && !in_ipset(&w->enforcer->running->policy, ipset, name->name)))
 			continue;
 		if (n == 0) {
 			ctl_reopen(answer, &out);
@@ -109,13 +119,14 @@ static void put_reload_error(struct buf *json, const struct policy *policy,
 }
 
 /* A policy that does not reach every packet is not said to be enforced. */
-static void answer_policy(const struct daemon *d, const struct waiter *waiter, const char *good)
+static void answer_policy(const struct daemon_wait *w, const struct waiter *waiter,
+			  const char *good)
 {
-	const struct policy *policy = &d->enforcer.running->policy;
+	const struct policy *policy = &w->enforcer->running->policy;
 	struct judge_result judged;
 	struct buf b = { 0 };
 
-	daemon_judged_now(d, NULL, &judged);
+	daemon_judged_now(w->judged, NULL, &judged);
 	if (judged.n_not > 0 && waiter->kind == WAITER_RELOAD) {
 		put_reload_error(&b, policy, &judged);
 		good = buf_str(&b);
@@ -135,18 +146,18 @@ static void answer_policy(const struct daemon *d, const struct waiter *waiter, c
 
 /* ---- answers that wait ---- */
 
-static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
+static void answer_waiter(const struct daemon_wait *w, const struct waiter *waiter)
 {
-	bool otherwise = waiter->drained && !enforce_draining(&d->enforcer, waiter->drained);
+	bool otherwise = waiter->drained && !enforce_draining(w->enforcer, waiter->drained);
 	struct buf answer = { 0 };
 
 	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);
 	if (waiter->tells_names)
-		add_unresolved(d, waiter->ipset, &answer);
+		add_unresolved(w, waiter->ipset, &answer);
 	if (waiter->kind == WAITER_NAMES)
 		ctl_answer(waiter->request, buf_str(&answer));
 	else
-		answer_policy(d, waiter, buf_str(&answer));
+		answer_policy(w, waiter, buf_str(&answer));
 	buf_free(&answer);
 }
 
@@ -159,36 +170,59 @@ static void forget_waiter(struct waiter *waiter)
 	*waiter = (struct waiter){ 0 };
 }
 
-void daemon_wait_answer(struct daemon *d, struct waiter waiter)
+void daemon_wait_answer(struct daemon_wait *w, struct waiter waiter)
 {
-	daemon_names_ask(d);
-	waiter.since_ms = daemon_now_ms(d);
-	for (size_t i = 0; !settled(d, waiter.since_ms) && i < ARRAY_SIZE(d->waiters); i++) {
-		if (d->waiters[i].request)
+	daemon_names_ask(w->names);
+	waiter.since_ms = loop_now_ms(w->loop);
+	for (size_t i = 0; !settled(w, waiter.since_ms) && i < ARRAY_SIZE(w->waiters); i++) {
+		if (w->waiters[i].request)
 			continue;
-		d->waiters[i] = waiter;
+		w->waiters[i] = waiter;
 		return;
 	}
-	answer_waiter(d, &waiter);
+	answer_waiter(w, &waiter);
 	forget_waiter(&waiter);
 }
 
-void daemon_wait_settled(struct daemon *d)
+void daemon_wait_settled(struct daemon_wait *w)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++) {
-		struct waiter waiter = d->waiters[i];
+	for (size_t i = 0; i < ARRAY_SIZE(w->waiters); i++) {
+		struct waiter waiter = w->waiters[i];
 
-		if (!waiter.request || !settled(d, waiter.since_ms))
+		if (!waiter.request || !settled(w, waiter.since_ms))
 			continue;
-		d->waiters[i] = (struct waiter){ 0 };
-		answer_waiter(d, &waiter);
+		w->waiters[i] = (struct waiter){ 0 };
+		answer_waiter(w, &waiter);
 		forget_waiter(&waiter);
 	}
 }
 
-void daemon_wait_gone(struct daemon *d, const struct ctl_request *request)
+void daemon_wait_gone(struct daemon_wait *w, const struct ctl_request *request)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(d->waiters); i++)
-		if (d->waiters[i].request == request)
-			forget_waiter(&d->waiters[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(w->waiters); i++)
+		if (w->waiters[i].request == request)
+			forget_waiter(&w->waiters[i]);
+}
+
+struct daemon_wait *daemon_wait_open(struct loop *loop, const struct enforcer *enforcer,
+				     struct daemon_names *names, const struct daemon_docker *docker,
+				     const struct daemon_judged *judged)
+{
+	struct daemon_wait *w = xcalloc(1, sizeof(*w));
+
+	w->loop = loop;
+	w->enforcer = enforcer;
+	w->names = names;
+	w->docker = docker;
+	w->judged = judged;
+	return w;
+}
+
+void daemon_wait_close(struct daemon_wait *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(w->waiters); i++)
+		forget_waiter(&w->waiters[i]);
+	free(w);
 }

@@ -8,9 +8,7 @@
  *
  * A repair compares the whole plan with what the kernel really holds (reconcile.c). What it holds
  * afterwards is kept, and as long as it can be trusted (known.c) a reload compares with that and reads
- * nothing. Not kept are the elements of sets and maps that change with the names, and by
- * themselves, when they run out: they are the running plan's. That they are, is looked at when the
- * rest is kept. While a network drains, the kernel holds more than the plan, and nothing is kept.
+ * nothing.
  */
 #include "dockside/enforce/enforcer.h"
 
@@ -25,26 +23,6 @@
 #include "dockside/table/compile.h"
 
 #define TEXTS_MAX (4u << 20) /* bytes */
-/* Of what is known before it is read again: little adds up each time, and nobody is infallible. */
-#define KNOWN_USES_MAX 1000
-
-/* ------------------------------------------------------------------ a policy and its plan */
-
-struct running *running_new(void)
-{
-	return xcalloc(1, sizeof(struct running));
-}
-
-void running_free(struct running *running)
-{
-	if (!running || running->refs-- > 0)
-		return;
-	plan_free(&running->plan);
-	resolved_free(&running->resolved);
-	diags_free(&running->diags);
-	policy_free(&running->policy);
-	free(running);
-}
 
 int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
 		  const struct plan_options *options, const char *docker, struct err *err)
@@ -72,115 +50,64 @@ void enforcer_close(struct enforcer *e)
 	free(e->draining);
 	names_free(&e->names);
 	never_free(&e->never);
-	actual_free(&e->known);
+	known_forget(&e->known);
 	nft_sets_close(e->sets);
 	nft_loader_close(e->loader);
 	nft_reader_close(e->reader);
 	*e = (struct enforcer){ 0 };
 }
 
+/* ------------------------------------------------------------------ the observer */
+
+void enforcer_observe(struct enforcer *e, const struct enforcer_observer *observer)
+{
+	e->observer = observer;
+}
+
+static void tell_before(const struct enforcer *e, enum enforcement enforcement)
+{
+	if (e->observer)
+		e->observer->before(e->observer->data, enforcement);
+}
+
+static void tell_after(const struct enforcer *e, enum enforcement enforcement)
+{
+	if (e->observer)
+		e->observer->after(e->observer->data, enforcement);
+}
+
+void enforcer_confirm(struct enforcer *e)
+{
+	tell_before(e, ENFORCE_HELD);
+	tell_after(e, ENFORCE_HELD);
+}
+
 /* ------------------------------------------------------------------ what the kernel is known to hold */
-
-static void forget(struct enforcer *e)
-{
-	e->known_uses = 0;
-	actual_free(&e->known);
-	known_end(&e->trust);
-}
-
-/* Whether its elements are the running plan's, and not kept. */
-static bool set_is_planned(const struct plan_set *set)
-{
-	return set->timeout || set->type == MAP_NAT4 || set->type == MAP_NAT6;
-}
 
 static bool is_known(struct enforcer *e)
 {
 	uint32_t genid = 0;
 
-	return e->trust.valid && nft_read_genid(e->reader, &genid, NULL) >= 0 &&
-	       known_holds(&e->trust, genid);
+	return e->known.valid && nft_read_genid(e->reader, &genid, NULL) >= 0 &&
+	       known_holds(&e->known, genid);
 }
 
-static void drop_elems(struct plan_set *set)
-{
-	free(set->elems);
-	set->elems = NULL;
-	set->n_elems = set->cap_elems = 0;
-}
-
-/* Makes `known` what the kernel holds, for one comparison: it borrows from the running plan. */
-static void recall(struct enforcer *e)
-{
-	const struct plan *plan = &e->running->plan;
-
-	e->known.genid = e->trust.genid;
-	for (size_t i = 0; i < plan->n_sets; i++) {
-		struct actual_set *have = actual_find_set(&e->known, plan->sets[i]->name);
-
-		if (!set_is_planned(plan->sets[i]))
-			continue;
-		for (size_t k = 0; k < plan->sets[i]->n_elems; k++) {
-			struct elem elem = plan->sets[i]->elems[k];
-
-			elem.name = NULL;
-			if (!elem.unresolved)
-				*set_add_elem(&have->set, NULL) = elem;
-		}
-	}
-}
-
-static bool same_comment(const struct elem *a, const struct elem *b)
-{
-	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
-}
-
-static bool holds_as_planned(const struct plan_set *want, const struct plan_set *have)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < want->n_elems; i++) {
-		const struct elem *w = &want->elems[i], *h;
-
-		if (w->unresolved)
-			continue;
-		if (n == have->n_elems)
-			return false;
-		h = &have->elems[n++];
-		if (elem_cmp(w, h) != 0 || !same_comment(w, h) || w->timeout_ms != h->timeout_ms ||
-		    memcmp(w->data, h->data, sizeof(w->data)) != 0)
-			return false;
-	}
-	return n == have->n_elems;
-}
-
-/* Of what the kernel holds after plan was enforced: keeps what is to be kept, if it can be. */
+/* Of what it holds after the plan was enforced: while a network drains it holds more. */
 static void keep(struct enforcer *e, const struct plan *plan)
 {
-	bool good = e->known.genid != 0 && e->n_draining == 0 && plan->n_draining == 0;
-
-	for (size_t i = 0; good && i < plan->n_sets; i++) {
-		struct actual_set *have = actual_find_set(&e->known, plan->sets[i]->name);
-
-		good = have != NULL;
-		if (!good || !set_is_planned(plan->sets[i]))
-			continue;
-		good = holds_as_planned(plan->sets[i], &have->set);
-		drop_elems(&have->set);
-	}
-	if (good)
-		known_begin(&e->trust, e->known.genid);
+	if (e->n_draining == 0 && plan->n_draining == 0)
+		known_keep(&e->known, plan);
 	else
-		forget(e);
+		known_forget(&e->known);
 }
 
 static int apply(struct enforcer *e, struct plan *plan, struct reconcile_result *ret_result,
 		 struct err *err)
 {
 	struct reconcile_sockets sockets = { e->reader, e->loader, e->sets };
-	int r = reconcile_apply(&sockets, plan, e->stale_s, &e->known, ret_result, err);
+	int r = reconcile_apply(&sockets, plan, e->stale_s, &e->known.table, ret_result, err);
 
-	known_end(&e->trust);
+	known_end(&e->known);
 	return r;
 }
 
@@ -311,6 +238,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 {
 	int r = 0;
 
+	tell_before(e, ENFORCE_POLICY);
 	resolved_free(&candidate->resolved); /* it may have run before */
 	resolved_collect_all(&candidate->policy, &candidate->resolved);
 	names_expire(&e->names, now_ms);
@@ -322,10 +250,10 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	/* Whatever becomes of the record in the kernel. */
 	candidate->plan.forward_was_accept |= e->running ? e->running->plan.forward_was_accept : 0;
 	enforcer_compile(e, candidate);
-	if (e->n_draining == 0 && ++e->known_uses < KNOWN_USES_MAX && is_known(e))
-		recall(e);
+	if (e->n_draining == 0 && known_may_use(&e->known) && is_known(e))
+		known_recall(&e->known, &e->running->plan);
 	else
-		forget(e);
+		known_forget(&e->known);
 	r = apply(e, &candidate->plan, ret_result, err);
 	if (r < 0 && e->running)
 		follow_subnets(e, &e->running->policy, now_ms);
@@ -334,8 +262,10 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	names_configure(&e->names, &candidate->resolved, now_ms);
 	*ret_before = e->running;
 	e->running = candidate;
+	e->n_policies++;
 	enforce_drain_configured(e);
 	keep(e, &candidate->plan);
+	tell_after(e, ENFORCE_POLICY);
 	return 0;
 }
 
@@ -344,13 +274,16 @@ int enforcer_again(struct enforcer *e, uint64_t now_ms, struct reconcile_result 
 {
 	int r;
 
-	forget(e);
+	tell_before(e, ENFORCE_AGAIN);
+	known_forget(&e->known);
 	names_expire(&e->names, now_ms);
 	enforcer_compile(e, e->running);
 	r = apply(e, &e->running->plan, ret_result, err);
-	if (r >= 0)
-		keep(e, &e->running->plan);
-	return r;
+	if (r < 0)
+		return r;
+	keep(e, &e->running->plan);
+	tell_after(e, ENFORCE_AGAIN);
+	return 0;
 }
 
 int enforcer_shim(struct enforcer *e, bool *ret_changed, struct err *err)
@@ -370,7 +303,7 @@ int enforcer_compare_shim(struct enforcer *e, struct reconcile_shim_comparison *
 int enforcer_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret_comparison,
 		     struct err *err)
 {
-	forget(e); /* the plan becomes what the names say, the kernel does not */
+	known_forget(&e->known); /* the plan becomes what the names say, the kernel does not */
 	names_expire(&e->names, now_ms);
 	enforcer_compile(e, e->running);
 	return reconcile_compare(e->reader, e->loader, &e->running->plan, e->stale_s,
@@ -460,7 +393,7 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 
 		if (!want)
 			add_op(ops, set, SET_OP_ABSENT, had);
-		else if (!had || !same_comment(want, had))
+		else if (!had || !known_same_comment(want, had))
 			add_op(ops, set, SET_OP_PRESENT, want);
 		else if (want->timeout_ms != 0 && is_vouched(&vouched, set, want))
 			add_op(ops, set, SET_OP_RENEW, want);
@@ -508,7 +441,7 @@ int enforcer_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struc
 	r = nft_sets_commit_all(e->sets, ops.items, ops.n, err);
 	free(ops.items);
 	if (r < 0)
-		forget(e);
+		known_forget(&e->known);
 	/* Which names share an address changes all the time; what was made of them adds up. */
 	if (plan->texts_size > TEXTS_MAX)
 		enforcer_compile(e, e->running);
@@ -522,7 +455,7 @@ int enforcer_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 
 	if (!e->running)
 		return 0;
-	forget(e);
+	known_forget(&e->known);
 	/* What has run out since its name was last answered must not come back for good. */
 	names_expire(&e->names, now_ms);
 	enforcer_compile(e, e->running);

@@ -14,17 +14,28 @@
  * way round. A transaction that comes after that question is one that comes after the reload.
  *
  * Events of generations up to that at which the table was read arrive late, and say nothing new.
+ *
+ * Not kept are the elements of sets and maps that change with the names, and by themselves, when they run
+ * out: they are the running plan's. Whether they are is looked at when the rest is kept.
  */
 #include "dockside/enforce/known.h"
 
-void known_begin(struct known *trust, uint32_t genid)
+#include <stdlib.h>
+#include <string.h>
+
+/* Before it is read again: little adds up each time, and nobody is infallible. */
+#define USES_MAX 1000
+
+void known_begin(struct known *known, uint32_t genid)
 {
-	*trust = (struct known){ .valid = true, .genid = genid };
+	known->valid = true;
+	known->genid = genid;
 }
 
-void known_end(struct known *trust)
+void known_end(struct known *known)
 {
-	*trust = (struct known){ 0 };
+	known->valid = false;
+	known->genid = 0;
 }
 
 /* Numbers wrap around, and leave out 0, as in the kernel. */
@@ -33,22 +44,111 @@ static uint32_t next_genid(uint32_t genid)
 	return genid + 1 == 0 ? 1 : genid + 1;
 }
 
-static bool already_known(const struct known *trust, uint32_t genid)
+static bool already_known(const struct known *known, uint32_t genid)
 {
-	return trust->genid - genid <= INT32_MAX;
+	return known->genid - genid <= INT32_MAX;
 }
 
-void known_transaction(struct known *trust, uint32_t genid, enum deed deed)
+void known_transaction(struct known *known, uint32_t genid, enum deed deed)
 {
-	if (!trust->valid || already_known(trust, genid))
+	if (!known->valid || already_known(known, genid))
 		return;
-	if (deed == DEED_UNKNOWN || genid != next_genid(trust->genid))
-		known_end(trust);
+	if (deed == DEED_UNKNOWN || genid != next_genid(known->genid))
+		known_end(known);
 	else
-		trust->genid = genid;
+		known->genid = genid;
 }
 
-bool known_holds(const struct known *trust, uint32_t genid)
+bool known_holds(const struct known *known, uint32_t genid)
 {
-	return trust->valid && trust->genid == genid;
+	return known->valid && known->genid == genid;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+void known_forget(struct known *known)
+{
+	known->uses = 0;
+	actual_free(&known->table);
+	known_end(known);
+}
+
+bool known_may_use(struct known *known)
+{
+	return ++known->uses < USES_MAX;
+}
+
+/* Whether its elements are the running plan's, and not kept. */
+static bool set_is_planned(const struct plan_set *set)
+{
+	return set->timeout || set->type == MAP_NAT4 || set->type == MAP_NAT6;
+}
+
+static void drop_elems(struct plan_set *set)
+{
+	free(set->elems);
+	set->elems = NULL;
+	set->n_elems = set->cap_elems = 0;
+}
+
+void known_recall(struct known *known, const struct plan *plan)
+{
+	known->table.genid = known->genid;
+	for (size_t i = 0; i < plan->n_sets; i++) {
+		struct actual_set *have = actual_find_set(&known->table, plan->sets[i]->name);
+
+		if (!set_is_planned(plan->sets[i]))
+			continue;
+		for (size_t k = 0; k < plan->sets[i]->n_elems; k++) {
+			struct elem elem = plan->sets[i]->elems[k];
+
+			elem.name = NULL;
+			if (!elem.unresolved)
+				*set_add_elem(&have->set, NULL) = elem;
+		}
+	}
+}
+
+bool known_same_comment(const struct elem *a, const struct elem *b)
+{
+	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
+}
+
+static bool holds_as_planned(const struct plan_set *want, const struct plan_set *have)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < want->n_elems; i++) {
+		const struct elem *w = &want->elems[i], *h;
+
+		if (w->unresolved)
+			continue;
+		if (n == have->n_elems)
+			return false;
+		h = &have->elems[n++];
+		if (elem_cmp(w, h) != 0 || !known_same_comment(w, h) ||
+		    w->timeout_ms != h->timeout_ms ||
+		    memcmp(w->data, h->data, sizeof(w->data)) != 0)
+			return false;
+	}
+	return n == have->n_elems;
+}
+
+void known_keep(struct known *known, const struct plan *plan)
+{
+	bool good = known->table.genid != 0;
+
+	for (size_t i = 0; good && i < plan->n_sets; i++) {
+		struct actual_set *have = actual_find_set(&known->table, plan->sets[i]->name);
+
+		good = have != NULL;
+		if (!good || !set_is_planned(plan->sets[i]))
+			continue;
+		good = holds_as_planned(plan->sets[i], &have->set);
+		drop_elems(&have->set);
+	}
+	if (good)
+		known_begin(known, known->table.genid);
+	else
+		known_forget(known);
 }

@@ -3,20 +3,25 @@
 
 #include <time.h>
 
-static uint64_t clock_ms(clockid_t clock)
+static uint64_t clock_us(clockid_t clock)
 {
 	struct timespec ts;
 
 	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t monotonic_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
 }
 
 uint64_t monotonic_ms(void)
 {
-	return clock_ms(CLOCK_MONOTONIC);
+	return monotonic_us() / 1000;
 }
 
 uint64_t unix_ms(void)
 {
-	return clock_ms(CLOCK_REALTIME);
+	return clock_us(CLOCK_REALTIME) / 1000;
 }

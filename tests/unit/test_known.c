@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "dockside/base/util.h"
 #include "dockside/enforce/known.h"
 
 static void test_nothing_is_trusted_unread(void **state)
@@ -108,6 +110,62 @@ static void test_numbers_wrap(void **state)
 	assert_false(known_holds(&trust, 2));
 }
 
+/* A set of a plan, and what the kernel holds of it. */
+static void make_set(struct plan_set *set, unsigned char key)
+{
+	*set = (struct plan_set){ .name = "s", .type = SET_IPV4, .timeout = true };
+	set_add_elem(set, NULL)->key[0] = key;
+}
+
+static bool is_kept(unsigned char planned, unsigned char held, uint32_t genid)
+{
+	struct plan_set want;
+	struct plan_set *sets[] = { &want };
+	const struct plan plan = { .sets = sets, .n_sets = 1 };
+	struct known known = { .table = { .exists = true, .genid = genid } };
+	bool kept;
+
+	make_set(&want, planned);
+	known.table.sets = xcalloc(1, sizeof(*known.table.sets));
+	known.table.n_sets = 1;
+	make_set(&known.table.sets[0].set, held);
+	actual_finish(&known.table);
+	known_keep(&known, &plan);
+	kept = known_holds(&known, genid);
+	if (kept) {
+		/* The elements are the plan's, and are put in for one comparison. */
+		assert_int_equal(known.table.sets[0].set.n_elems, 0);
+		known_recall(&known, &plan);
+		assert_int_equal(known.table.sets[0].set.n_elems, 1);
+		assert_int_equal(known.table.sets[0].set.elems[0].key[0], planned);
+	}
+	known_forget(&known);
+	assert_false(known_holds(&known, genid));
+	free(want.elems);
+	return kept;
+}
+
+static void test_the_table_is_kept_if_it_is_as_planned(void **state)
+{
+	(void)state;
+	assert_true(is_kept(1, 1, 7));
+	assert_false(is_kept(1, 2, 7));
+	assert_false(is_kept(1, 1, 0)); /* nobody knows as of when */
+}
+
+static void test_it_is_read_again_at_times(void **state)
+{
+	struct known known = { 0 };
+	unsigned n = 0;
+
+	(void)state;
+	while (n < 100000 && known_may_use(&known))
+		n++;
+	assert_in_range(n, 100, 10000);
+	known_forget(&known);
+	assert_true(known_may_use(&known));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +175,8 @@ int main(void)
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_all_orders),
 		cmocka_unit_test(test_numbers_wrap),
+		cmocka_unit_test(test_the_table_is_kept_if_it_is_as_planned),
+		cmocka_unit_test(test_it_is_read_again_at_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,10 +6,12 @@
 #include "policy_fixture.h"
 #include <ctype.h>
 
+#include "daemon/daemon_metrics.h"
+#include "daemon/daemon_status.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/util.h"
-#include "dockside/daemon/daemon.h"
+#include "dockside/ctl/request.h"
 #include "dockside/table/compile.h"
 
 #define NETWORK                                                                \
@@ -24,11 +26,16 @@
 	"{\"proto\": \"udp\", \"match_dport\": 53, \"to_ip\": \"192.0.2.7\", \"to_port\": 53, "    \
 	"\"comment\": \"x\"}]}}}"
 
-/* A daemon that never ran. */
+#define NOW_MS 1000000
+
+/* What a daemon tells that has never run. */
 struct world {
 	struct running *running;
 	struct actual actual;
-	struct daemon d;
+	struct enforcer enforcer;
+	struct reconcile_shim_comparison shim;
+	struct loop_times loop;
+	struct daemon_view view;
 };
 
 /* Each rule has a number of its own: the n-th counter of the table counts 1 << n packets at first. */
@@ -77,6 +84,18 @@ static void load(struct world *w)
 	actual_finish(&w->actual);
 }
 
+/* Nobody has looked whether there is a bridge. */
+static struct judge_result judge_nothing(const struct policy *policy)
+{
+	struct judge_result result = { xcalloc(policy->n_networks, sizeof(*result.items)),
+				       policy->n_networks, 0 };
+
+	for (size_t i = 0; i < policy->n_networks; i++)
+		result.items[i].state =
+			network_managed(&policy->networks[i]) ? JUDGED_PENDING : JUDGED_UNMANAGED;
+	return result;
+}
+
 static void open_world(struct world *w, const char *network, const char *firewall)
 {
 	static const struct plan_options options = { .mark_bit = 0x10000000 };
@@ -86,20 +105,25 @@ static void open_world(struct world *w, const char *network, const char *firewal
 	resolved_collect(&w->running->policy, &w->running->resolved);
 	compile_policy(&w->running->policy, &w->running->resolved, &options, &w->running->plan);
 	load(w);
-	assert_true(sd_event_new(&w->d.event) >= 0);
-	w->d.enforcer.running = w->running;
-	names_init(&w->d.enforcer.names, 60, 300);
-	names_configure(&w->d.enforcer.names, &w->running->resolved, daemon_now_ms(&w->d));
-	w->d.counters = w->actual;
-	w->d.counters_until_ms = UINT64_MAX; /* the kernel is not asked */
+	w->enforcer.running = w->running;
+	names_init(&w->enforcer.names, 60, 300);
+	names_configure(&w->enforcer.names, &w->running->resolved, NOW_MS);
+	w->view = (struct daemon_view){
+		.now_ms = NOW_MS,
+		.started_ms = NOW_MS,
+		.enforcer = &w->enforcer,
+		.counters = { &w->actual, false, &w->shim },
+		.judged = judge_nothing(&w->running->policy),
+		.loop = &w->loop,
+	};
 }
 
 static void close_world(struct world *w)
 {
-	names_free(&w->d.enforcer.names);
-	actual_free(&w->d.counters);
+	daemon_view_free(&w->view);
+	names_free(&w->enforcer.names);
+	actual_free(&w->actual);
 	running_free(w->running);
-	sd_event_unref(w->d.event);
 }
 
 /* ---- the format ---- */
@@ -237,14 +261,14 @@ static void answer(struct world *w, enum family family, enum resolved_state stat
 {
 	static const struct ipaddr addr = { .family = FAMILY_IPV4, .b = { 192, 0, 2, 1 } };
 
-	assert_non_null(names_answer(&w->d.enforcer.names,
+	assert_non_null(names_answer(&w->enforcer.names,
 				     &(struct answer){ .name = "a.example",
 						       .family = family,
 						       .state = state,
 						       .addrs = &addr,
 						       .n_addrs = family == FAMILY_IPV4,
 						       .ttl_s = 60 },
-				     daemon_now_ms(&w->d)));
+				     NOW_MS));
 }
 
 static void test_lines(void **state)
@@ -254,16 +278,16 @@ static void test_lines(void **state)
 
 	(void)state;
 	open_world(&w, NETWORK, FIREWALL);
-	daemon_note_load(&w.d, false, NULL);
-	daemon_note_load(&w.d, true, "no");
+	w.view.load =
+		(struct load_state){ .failed = true, .message = "no", .n_ok = 1, .n_failed = 1 };
 	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
 	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
 	answer(&w, FAMILY_IPV6, RESOLVED_FAILED);
-	loop_note(&w.d.loop, 100);
-	loop_note(&w.d.loop, 101);
-	loop_note(&w.d.loop, 2000000);
-	w.d.repair_waiting = true;
-	daemon_metrics(&w.d, &text);
+	loop_note(&w.loop, 100);
+	loop_note(&w.loop, 101);
+	loop_note(&w.loop, 2000000);
+	w.view.repair.waiting = true;
+	daemon_metrics(&w.view, &text);
 	/* Nobody has looked whether there is a bridge. */
 	assert_line(&text, "dsfw_nft_networks{state=\"enforced\"} 0");
 	assert_line(&text, "dsfw_nft_networks{state=\"pending\"} 1");
@@ -319,7 +343,6 @@ static void test_lines(void **state)
 	assert_null(strstr(text.data, "blue"));	   /* it has no chains */
 	assert_true(lint_text(&text) > 60);
 	buf_free(&text);
-	free(w.d.last_load.message);
 	close_world(&w);
 }
 
@@ -341,8 +364,8 @@ static void test_lookups(void **state)
 
 	(void)state;
 	open_world(&w, NETWORK, FIREWALL);
-	metrics_write(&w.running->policy, &w.running->plan, &w.d.counters, &w.d.enforcer.names,
-		      &numbers, &text);
+	metrics_write(&w.running->policy, &w.running->plan, &w.actual, &w.enforcer.names, &numbers,
+		      &text);
 	assert_line(&text, "dsfw_nft_denied_events_total 5");
 	assert_line(&text, "dsfw_nft_denied_lost_total 6");
 	assert_line(&text, "dsfw_nft_lookup_addresses 3");
@@ -361,9 +384,9 @@ static void test_unread(void **state)
 
 	(void)state;
 	open_world(&w, NETWORK, FIREWALL);
-	actual_free(&w.d.counters);
-	w.d.counters = (struct actual){ 0 };
-	daemon_metrics(&w.d, &text);
+	actual_free(&w.actual);
+	w.actual = (struct actual){ 0 };
+	daemon_metrics(&w.view, &text);
 	assert_null(strstr(text.data, "packets_total"));
 	assert_null(strstr(text.data, "set_elements"));
 	assert_true(lint_text(&text) > 30);
@@ -381,10 +404,10 @@ static void test_times(void **state)
 
 	(void)state;
 	open_world(&w, NETWORK, FIREWALL);
-	daemon_note_load(&w.d, false, NULL);
-	daemon_metrics(&w.d, &before);
-	w.d.last_load.at_ms += 7; /* as if CLOCK_REALTIME had been set back by that */
-	daemon_metrics(&w.d, &after);
+	w.view.load = (struct load_state){ .at_ms = NOW_MS, .unix_ms = 1700000000123, .n_ok = 1 };
+	daemon_metrics(&w.view, &before);
+	w.view.load.at_ms += 7; /* as if CLOCK_REALTIME had been set back by that */
+	daemon_metrics(&w.view, &after);
 	a = strstr(before.data, key);
 	b = strstr(after.data, key);
 	assert_true(a && b && strncmp(a + 1, b + 1, strcspn(a + 1, "\n") + 1) == 0);
@@ -410,7 +433,7 @@ static void test_sets(void **state)
 
 		if (w.running->plan.sets[i] != set)
 			continue;
-		daemon_metrics(&w.d, &text);
+		daemon_metrics(&w.view, &text);
 		assert_line(&text, line);
 	}
 	assert_true(text.len > 0);
@@ -447,7 +470,7 @@ static void test_large(void **state)
 	buf_puts(&network, "]}");
 	buf_puts(&firewall, "}}");
 	open_world(&w, buf_str(&network), buf_str(&firewall));
-	daemon_metrics(&w.d, &text);
+	daemon_metrics(&w.view, &text);
 	assert_true(text.len > 10 * REQUEST_MAX);
 	n = lint_text(&text);
 	/* Of each network 20 rules and 7 of our own, packets and bytes; both twice by verdict; and
@@ -474,7 +497,7 @@ static void test_large_status(void **state)
 	buf_puts(&firewall, "]}, \"networks\": {\"Amber\": {\"egress\": [{\"to\": \"ipset\", "
 			    "\"ipset\": \"web\"}]}}}");
 	open_world(&w, NETWORK, buf_str(&firewall));
-	daemon_status(&w.d, &out);
+	daemon_status(&w.view, &out);
 	assert_true(b.len < REQUEST_MAX);
 	assert_non_null(strstr(b.data, "\"truncated\":true"));
 	assert_non_null(strstr(b.data, "\"versions\""));

@@ -12,22 +12,10 @@
 #include "dockside/base/err.h"
 #include "dockside/enforce/known.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/enforce/running.h"
 #include "dockside/kernel/nft_sets.h"
 #include "dockside/names/names.h"
 #include "dockside/table/plan.h"
-
-/* A policy with the plan that it makes. On the heap: its parts point into each other. */
-struct running {
-	unsigned refs;	      /* of draining networks */
-	struct policy policy; /* config_load() or config_parse() fills it in */
-	bool from_files;      /* as they are, not from a request */
-	struct diags diags;   /* what there was to say about them */
-	struct resolved resolved;
-	struct plan plan;
-};
-
-struct running *running_new(void);
-void running_free(struct running *running);
 
 /* A network that is no longer configured and still enforced (SPEC §8). */
 struct draining {
@@ -42,6 +30,21 @@ const struct network *draining_network(const struct draining *draining);
 /* Docker's name, or where nobody knows it the bridge's. */
 const char *draining_name(const struct draining *draining);
 
+enum enforcement {
+	ENFORCE_POLICY, /* enforcer_policy() */
+	ENFORCE_AGAIN,	/* enforcer_again() */
+	ENFORCE_HELD,	/* enforcer_confirm() */
+};
+
+/* Somebody who follows what is enforced. Borrowed. */
+struct enforcer_observer {
+	/* The kernel is about to be compared with a policy; nothing has changed yet. */
+	void (*before)(void *data, enum enforcement enforcement);
+	/* It holds the running policy. */
+	void (*after)(void *data, enum enforcement enforcement);
+	void *data;
+};
+
 struct enforcer {
 	struct nft_reader *reader;
 	struct nft_loader *loader;
@@ -54,9 +57,9 @@ struct enforcer {
 	const char *docker; /* where it would listen */
 	struct draining *draining;
 	size_t n_draining;
-	struct known trust;  /* in known */
-	struct actual known; /* what the kernel holds, but see enforcer.c */
-	unsigned known_uses;
+	struct known known;			  /* what the kernel holds */
+	uint64_t n_policies;			  /* that were enforced */
+	const struct enforcer_observer *observer; /* or NULL */
 };
 
 /* Borrows docker, the path of its socket. Returns 0 or -errno. */
@@ -66,9 +69,14 @@ void enforcer_close(struct enforcer *enforcer);
 
 /*
  * Whether the kernel surely holds what the running policy says, without having to be read: if all
- * events of the kernel have been told to trust.
+ * events of the kernel have been told to known.
  */
 bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
+
+/* From now on; NULL: nobody. */
+void enforcer_observe(struct enforcer *enforcer, const struct enforcer_observer *observer);
+/* The running policy was to be enforced anew, and enforcer_holds(): the observer follows it as if it had been. */
+void enforcer_confirm(struct enforcer *enforcer);
 
 /*
  * Makes the kernel hold a checked policy, which takes the place of the running one; at the start

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Milliseconds of CLOCK_MONOTONIC: for time-outs; and since 1970, for people. */
+/* Microseconds and milliseconds of CLOCK_MONOTONIC: for time-outs; and milliseconds since 1970, for people. */
+uint64_t monotonic_us(void);
 uint64_t monotonic_ms(void);
 uint64_t unix_ms(void);
 

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon_attached.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/base/buf.h"
+#include "dockside/base/err.h"
+#include "dockside/base/util.h"
+#include "dockside/system/log.h"
+
+#define INSPECT_AT_ONCE 4
+#define RENEW_MS 5000
+
+/* A network that is configured, or draining. */
+struct seen {
+	char *name, *bridge; /* a draining network's name may be its bridge's */
+	char *id;	     /* NULL: Docker does not have it */
+	bool draining;
+	bool has_identity; /* lost over a restart while draining */
+	struct docker_wanted_identity identity;
+	bool stale;  /* who is attached is to be asked */
+	bool asking; /* is being asked */
+	bool known;  /* has been answered */
+	uint64_t known_ms;
+	struct docker_containers containers;
+	char *other_mac;   /* docker_wanted_other_mac() */
+	size_t restarting; /* of a draining network: containers that Docker will start again */
+};
+
+struct daemon_attached {
+	struct loop_docker *docker;
+	const struct enforcer *enforcer;
+	struct seen *seen;
+	size_t n_seen;
+	size_t inspecting; /* requests */
+	bool answers;
+	struct err lost;
+};
+
+/* ------------------------------------------------------------------ the list */
+
+static struct seen *seen_id(const struct daemon_attached *k, const char *id)
+{
+	for (size_t i = 0; i < k->n_seen; i++)
+		if (k->seen[i].id && strcmp(k->seen[i].id, id) == 0)
+			return &k->seen[i];
+	return NULL;
+}
+
+static struct seen *seen_bridge(const struct daemon_attached *k, const char *bridge)
+{
+	for (size_t i = 0; i < k->n_seen; i++)
+		if (strcmp(k->seen[i].bridge, bridge) == 0)
+			return &k->seen[i];
+	return NULL;
+}
+
+void daemon_attached_all_stale(struct daemon_attached *k)
+{
+	for (size_t i = 0; i < k->n_seen; i++)
+		k->seen[i].stale = true;
+}
+
+static void free_seen(struct seen *seen)
+{
+	free(seen->name);
+	free(seen->bridge);
+	free(seen->id);
+	free(seen->other_mac);
+	docker_containers_free(&seen->containers);
+}
+
+/* Once for each that is found. */
+static void look_at_mac(struct seen *seen)
+{
+	char *text = seen->has_identity && !seen->draining
+			     ? docker_wanted_other_mac(&seen->identity, &seen->containers)
+			     : NULL;
+
+	if (text && (!seen->other_mac || strcmp(text, seen->other_mac) != 0))
+		log_warning("network %s: %s", seen->name, text);
+	free(seen->other_mac);
+	seen->other_mac = text;
+}
+
+static void forget_seen(struct daemon_attached *k)
+{
+	for (size_t i = 0; i < k->n_seen; i++)
+		free_seen(&k->seen[i]);
+	free(k->seen);
+	k->seen = NULL;
+	k->n_seen = 0;
+}
+
+static const struct docker_network *find_bridge(const struct docker_networks *networks,
+						const char *bridge)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (strcmp(networks->items[i].bridge, bridge) == 0)
+			return &networks->items[i];
+	return NULL;
+}
+
+/* What was known of the same network of Docker's. */
+static void carry_over(struct daemon_attached *k, struct seen *seen)
+{
+	struct seen *old = seen->id ? seen_id(k, seen->id) : NULL;
+
+	seen->stale = true;
+	if (!old || strcmp(old->bridge, seen->bridge) != 0)
+		return;
+	seen->stale = old->stale;
+	seen->asking = old->asking;
+	seen->known = old->known;
+	seen->known_ms = old->known_ms;
+	seen->restarting = old->restarting;
+	seen->containers = old->containers;
+	old->containers = (struct docker_containers){ 0 };
+	seen->other_mac = old->other_mac;
+	old->other_mac = NULL;
+	look_at_mac(seen); /* another one may be configured now */
+}
+
+static void add_configured(struct daemon_attached *k, struct seen *seen,
+			   const struct docker_wanted *wanted,
+			   const struct docker_networks *networks)
+{
+	const struct docker_network *network = docker_find_network(networks, wanted->name);
+
+	*seen = (struct seen){
+		.name = xstrdup(wanted->name),
+		.bridge = xstrdup(wanted->bridge),
+		.id = network ? xstrdup(network->id) : NULL,
+		.has_identity = true,
+		.identity = wanted->identity,
+	};
+	carry_over(k, seen);
+}
+
+/* Its name in Docker and its identity are known only as long as we have run since it was configured. */
+static void add_draining(struct daemon_attached *k, struct seen *seen, const char *bridge,
+			 const struct docker_networks *networks)
+{
+	const struct docker_network *network = find_bridge(networks, bridge);
+	const struct seen *old = seen_bridge(k, bridge);
+
+	*seen = (struct seen){
+		.name = xstrdup(old ? old->name : bridge),
+		.bridge = xstrdup(bridge),
+		.id = network ? xstrdup(network->id) : NULL,
+		.draining = true,
+	};
+	if (old) {
+		seen->has_identity = old->has_identity;
+		seen->identity = old->identity;
+	}
+	carry_over(k, seen);
+}
+
+void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_list *wanted,
+			 const struct docker_networks *networks)
+{
+	const struct enforcer *enforcer = k->enforcer;
+	struct seen *all = xcalloc(wanted->n + enforcer->n_draining, sizeof(*all));
+	size_t n = 0;
+
+	for (size_t i = 0; i < wanted->n; i++)
+		add_configured(k, &all[n++], &wanted->items[i], networks);
+	for (size_t i = 0; i < enforcer->n_draining; i++)
+		add_draining(k, &all[n++], enforcer->draining[i].bridge, networks);
+	forget_seen(k);
+	k->seen = all;
+	k->n_seen = n;
+	if (enforcer->n_draining > 0)
+		loop_post(k->docker->loop, NOTE_ATTACHED);
+}
+
+/* ------------------------------------------------------------------ who is attached */
+
+struct inspection {
+	struct daemon_attached *attached;
+	char *id;
+	bool restarting; /* the second question */
+};
+
+static void on_inspected(void *data, const struct docker_answer *answer);
+
+/* Docker does not answer: who asks it for its networks, too, hears of that. */
+static void lose(struct daemon_attached *k, const struct err *error)
+{
+	err_set(&k->lost, error->code, "%s", error->text);
+	k->answers = false;
+	loop_post(k->docker->loop, NOTE_DOCKER_LOST);
+}
+
+static void take_known(struct daemon_attached *k, struct seen *seen)
+{
+	/* Something may have happened since it was asked. */
+	seen->known = !seen->stale || seen->known;
+	seen->known_ms = loop_now_ms(k->docker->loop);
+}
+
+static void take_containers(struct daemon_attached *k, struct seen *seen,
+			    const struct docker_answer *answer)
+{
+	struct docker_containers containers = { 0 };
+	struct err err = { 0 };
+
+	if (docker_parse_containers(answer->body, answer->len, &containers, &err) < 0) {
+		err_prefix(&err, "ask Docker who is attached to network %s", seen->name);
+		lose(k, &err);
+		err_free(&err);
+		return;
+	}
+	docker_containers_free(&seen->containers);
+	seen->containers = containers;
+	look_at_mac(seen);
+	take_known(k, seen);
+}
+
+static void take_restarting(struct daemon_attached *k, struct seen *seen,
+			    const struct docker_answer *answer)
+{
+	struct err err = { 0 };
+
+	if (docker_parse_count(answer->body, answer->len, &seen->restarting, &err) < 0) {
+		err_prefix(&err, "ask Docker who restarts in network %s", seen->name);
+		lose(k, &err);
+	} else {
+		take_known(k, seen);
+	}
+	err_free(&err);
+}
+
+/* Whether another question is needed to know who is attached: a container that Docker is about to start
+ * again is attached to nothing meanwhile. */
+static bool ask_restarting(struct daemon_attached *k, struct seen *seen,
+			   struct inspection *inspection)
+{
+	if (!seen || !seen->draining || !seen->id || inspection->restarting)
+		return false;
+	inspection->restarting = true;
+	seen->asking = true;
+	k->inspecting++;
+	docker_list_restarting(k->docker->client, seen->id, on_inspected, inspection);
+	return true;
+}
+
+static void forget_inspection(struct inspection *inspection)
+{
+	free(inspection->id);
+	free(inspection);
+}
+
+static void on_inspected(void *data, const struct docker_answer *answer)
+{
+	struct inspection *inspection = data;
+	struct daemon_attached *k = inspection->attached;
+	struct seen *seen = seen_id(k, inspection->id);
+	bool asked = false;
+
+	if (answer->error.code == ECANCELED) {
+		forget_inspection(inspection);
+		return;
+	}
+	k->inspecting--;
+	if (seen)
+		seen->asking = false;
+	if (answer->error.code == EREMOTEIO && answer->http == 404 && seen &&
+	    !inspection->restarting) {
+		free(seen->id); /* gone, and the next list will say so */
+		seen->id = NULL;
+	} else if (answer->error.code && answer->error.code != EREMOTEIO) {
+		lose(k, &answer->error);
+	} else if (answer->error.code == 0 && seen && inspection->restarting) {
+		take_restarting(k, seen, answer);
+	} else if (answer->error.code == 0 && seen) {
+		bool known = seen->known;
+
+		asked = ask_restarting(k, seen, inspection);
+		take_containers(k, seen, answer);
+		seen->known = asked ? known : seen->known;
+	}
+	if (!asked)
+		forget_inspection(inspection);
+	if (k->answers)
+		daemon_attached_inspect(k);
+	loop_post(k->docker->loop, NOTE_ATTACHED);
+	loop_post(k->docker->loop, NOTE_SETTLED);
+	loop_docker_arm(k->docker);
+}
+
+void daemon_attached_inspect(struct daemon_attached *k)
+{
+	for (size_t i = 0; i < k->n_seen && k->inspecting < INSPECT_AT_ONCE; i++) {
+		struct seen *seen = &k->seen[i];
+		struct inspection *inspection;
+
+		if (!seen->id || !seen->stale || seen->asking)
+			continue;
+		seen->stale = false;
+		seen->asking = true;
+		k->inspecting++;
+		inspection = xcalloc(1, sizeof(*inspection));
+		inspection->attached = k;
+		inspection->id = xstrdup(seen->id);
+		docker_inspect(k->docker->client, seen->id, on_inspected, inspection);
+	}
+	loop_docker_arm(k->docker);
+}
+
+void daemon_attached_changed(struct daemon_attached *k, const char *id)
+{
+	struct seen *seen = seen_id(k, id);
+
+	if (seen)
+		seen->stale = true;
+	daemon_attached_inspect(k);
+}
+
+const char *daemon_attached_destroyed(struct daemon_attached *k, const char *id)
+{
+	struct seen *seen = seen_id(k, id);
+
+	if (!seen)
+		return NULL;
+	free(seen->id);
+	seen->id = NULL;
+	return seen->draining ? NULL : seen->name;
+}
+
+void daemon_attached_set_answers(struct daemon_attached *k, bool answers)
+{
+	k->answers = answers;
+	err_free(&k->lost);
+}
+
+const struct err *daemon_attached_lost(const struct daemon_attached *k)
+{
+	return &k->lost;
+}
+
+/* ------------------------------------------------------------------ what others ask */
+
+bool daemon_attached_settled(const struct daemon_attached *k)
+{
+	for (size_t i = 0; i < k->n_seen && k->answers; i++) {
+		const struct seen *seen = &k->seen[i];
+
+		if (seen->draining && seen->id && !seen->known && (seen->stale || seen->asking))
+			return false;
+	}
+	return true;
+}
+
+enum attached daemon_attached_is(const struct daemon_attached *k, const char *bridge)
+{
+	const struct seen *seen = seen_bridge(k, bridge);
+
+	if (!seen || !seen->id)
+		return ATTACHED_NONE;
+	if (!seen->known)
+		return ATTACHED_UNKNOWN;
+	return docker_wanted_count_attached(&seen->containers, seen->restarting,
+					    seen->has_identity ? &seen->identity : NULL) > 0
+		       ? ATTACHED_SOME
+		       : ATTACHED_NONE;
+}
+
+void daemon_attached_doubt(struct daemon_attached *k, const char *bridge)
+{
+	struct seen *seen = seen_bridge(k, bridge);
+
+	if (!seen)
+		return;
+	seen->known = false;
+	seen->stale = true;
+	if (k->answers)
+		daemon_attached_inspect(k);
+}
+
+void daemon_attached_renew(struct daemon_attached *k, const char *bridge)
+{
+	struct seen *seen = seen_bridge(k, bridge);
+	uint64_t now_ms;
+
+	if (!seen || !k->answers)
+		return;
+	now_ms = loop_now_ms(k->docker->loop);
+	if (now_ms < seen->known_ms + RENEW_MS)
+		return;
+	seen->known_ms = now_ms; /* not again before that is over */
+	seen->stale = true;
+	daemon_attached_inspect(k);
+}
+
+static bool is_container(const struct docker_container *container, const struct ipaddr *addr)
+{
+	return (container->has_ip && ipaddr_cmp(&container->ip, addr) == 0) ||
+	       (container->has_ip6 && ipaddr_cmp(&container->ip6, addr) == 0);
+}
+
+const char *daemon_attached_container(struct daemon_attached *k, const char *bridge,
+				      const struct ipaddr *addr, const uint8_t *mac)
+{
+	const struct seen *seen = seen_bridge(k, bridge);
+	const struct docker_containers *containers;
+
+	if (!seen || !seen->id)
+		return NULL;
+	containers = &seen->containers;
+	for (size_t i = 0; i < containers->n; i++)
+		if (is_container(&containers->items[i], addr))
+			return containers->items[i].name;
+	for (size_t i = 0; mac && i < containers->n; i++)
+		if (containers->items[i].has_mac &&
+		    memcmp(containers->items[i].mac, mac, sizeof(containers->items[i].mac)) == 0)
+			return containers->items[i].name;
+	daemon_attached_renew(k, bridge);
+	return NULL;
+}
+
+bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
+			  struct attached_view *ret)
+{
+	const struct seen *seen = seen_bridge(k, bridge);
+
+	if (!seen)
+		return false;
+	*ret = (struct attached_view){
+		.name = seen->name,
+		.there = seen->id != NULL,
+		.known = seen->known,
+		.n = seen->containers.n,
+		.other_mac = seen->other_mac,
+	};
+	return true;
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+struct daemon_attached *daemon_attached_open(struct loop_docker *docker,
+					     const struct enforcer *enforcer)
+{
+	struct daemon_attached *k = xcalloc(1, sizeof(*k));
+
+	*k = (struct daemon_attached){ .docker = docker, .enforcer = enforcer, .answers = true };
+	return k;
+}
+
+void daemon_attached_close(struct daemon_attached *k)
+{
+	if (!k)
+		return;
+	forget_seen(k);
+	err_free(&k->lost);
+	free(k);
+}

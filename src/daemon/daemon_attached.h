@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DOCKSIDE_DAEMON_DAEMON_ATTACHED_H
+#define DOCKSIDE_DAEMON_DAEMON_ATTACHED_H
+
+#include <stdbool.h>
+
+#include "dockside/docker/docker_wanted.h"
+#include "dockside/enforce/enforcer.h"
+#include "loop_docker.h"
+
+/*
+ * Who is attached to the networks that are configured, or draining, by Docker's last word. Posts NOTE_ATTACHED and
+ * NOTE_SETTLED; and NOTE_DOCKER_LOST when Docker does not answer.
+ */
+struct daemon_attached;
+
+enum attached {
+	ATTACHED_NONE,
+	ATTACHED_SOME,
+	ATTACHED_UNKNOWN,   /* Docker does not say, or not yet */
+	ATTACHED_NO_DOCKER, /* none has run since we do: the bridge's ports may tell */
+};
+
+/* Borrows the client, which may be opened later: before it is, nothing is to be asked.
+ * daemon_attached_close(NULL) is valid; the client is to be closed before. */
+struct daemon_attached *daemon_attached_open(struct loop_docker *docker,
+					     const struct enforcer *enforcer);
+void daemon_attached_close(struct daemon_attached *k);
+
+/* Makes the list of networks anew, from what is wanted, the draining ones and Docker's last list; what is known of
+ * who is attached stays. */
+void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_list *wanted,
+			 const struct docker_networks *networks);
+/* Whether Docker answers at present, as the caller has found: else nothing is asked. */
+void daemon_attached_set_answers(struct daemon_attached *k, bool answers);
+/* Why it does not, as was found here; code 0: it does, or nobody has asked here. */
+const struct err *daemon_attached_lost(const struct daemon_attached *k);
+/* What is known of all of them is to be asked anew: with the next daemon_attached_inspect(). */
+void daemon_attached_all_stale(struct daemon_attached *k);
+/* Asks for what is stale, a few at a time. */
+void daemon_attached_inspect(struct daemon_attached *k);
+/* Docker's events of a network. The name of the removed one, if it is configured, or NULL; borrowed until
+ * daemon_attached_see(). */
+void daemon_attached_changed(struct daemon_attached *k, const char *id);
+const char *daemon_attached_destroyed(struct daemon_attached *k, const char *id);
+
+/* Whether all has been asked of who is attached to networks that are to go. */
+bool daemon_attached_settled(const struct daemon_attached *k);
+/* One of the first three, if Docker answers. */
+enum attached daemon_attached_is(const struct daemon_attached *k, const char *bridge);
+/* What was known of it does not count: Docker is asked anew. */
+void daemon_attached_doubt(struct daemon_attached *k, const char *bridge);
+/* Asks anew if that was some time ago. */
+void daemon_attached_renew(struct daemon_attached *k, const char *bridge);
+/* The name of the container with that address on the network, or else with that MAC address (or NULL); NULL if
+ * none is known. Borrowed until Docker is asked again, which is soon if it is not known. */
+const char *daemon_attached_container(struct daemon_attached *k, const char *bridge,
+				      const struct ipaddr *addr, const uint8_t *mac);
+
+/* A network, for `status`. Borrowed. */
+struct attached_view {
+	const char *name;
+	bool there; /* Docker has it */
+	bool known; /* so is who is attached */
+	size_t n;
+	const char *other_mac; /* docker_wanted_other_mac(), or NULL */
+};
+
+/* false: it is neither configured nor draining. */
+bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
+			  struct attached_view *ret);
+
+#endif

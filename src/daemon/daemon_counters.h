@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the table holds, with its counters, and the shim: read when somebody asks, and kept for a moment. */
+#ifndef DOCKSIDE_DAEMON_DAEMON_COUNTERS_H
+#define DOCKSIDE_DAEMON_DAEMON_COUNTERS_H
+
+#include <stdbool.h>
+
+#include "dockside/enforce/enforcer.h"
+
+/* As of one moment. Borrowed from the service until it reads again or forgets. */
+struct counters_view {
+	const struct actual *actual;
+	bool failed; /* it could not be read, and is empty */
+	const struct reconcile_shim_comparison *shim;
+};
+
+struct daemon_counters;
+
+/* Borrows the enforcer. daemon_counters_close(NULL) is valid. */
+struct daemon_counters *daemon_counters_open(struct enforcer *enforcer);
+void daemon_counters_close(struct daemon_counters *k);
+
+/* A large table is not read again for each who asks, or anybody who may could keep us busy. */
+struct counters_view daemon_counters_read(struct daemon_counters *k);
+/* Another policy runs, or none. */
+void daemon_counters_forget(struct daemon_counters *k);
+
+#endif

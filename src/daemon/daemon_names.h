@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DOCKSIDE_DAEMON_DAEMON_NAMES_H
+#define DOCKSIDE_DAEMON_DAEMON_NAMES_H
+
+#include <stdbool.h>
+
+#include "dockside/enforce/enforcer.h"
+#include "loop.h"
+
+/*
+ * Asks DNS for the names of the running policy, and gives the sets their addresses. Posts NOTE_SETTLED, NOTE_STATUS,
+ * and NOTE_SETS_FAILED.
+ */
+struct daemon_names;
+
+/* Returns 0 or -errno. daemon_names_close(NULL) is valid. */
+int daemon_names_open(struct loop *loop, struct enforcer *enforcer, struct daemon_names **ret_names,
+		      struct err *err);
+void daemon_names_close(struct daemon_names *k);
+
+/* Asks the names that are due and waits for the next. */
+void daemon_names_ask(struct daemon_names *k);
+/* The names' addresses have changed otherwise than by an answer: the sets follow soon. */
+void daemon_names_changed(struct daemon_names *k);
+/* systemd knows of that many alarms about names: NOTE_STATUS is posted when there are others. */
+void daemon_names_told(struct daemon_names *k, size_t n_alarms);
+
+/* Whether every name that was asked until then has been answered, or has failed, and the sets have it. */
+bool daemon_names_settled(const struct daemon_names *k, uint64_t until_ms);
+/* Which name servers are spared, and why; NULL: none. The caller frees it. */
+char *daemon_names_trouble(const struct daemon_names *k);
+
+#endif

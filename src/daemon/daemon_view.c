@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon_view.h"
+
+#include <stdlib.h>
+
+#include "services.h"
+
+void daemon_view_take(const struct services *s, const struct counters_view *counters,
+		      struct daemon_view *ret)
+{
+	*ret = (struct daemon_view){
+		.now_ms = loop_now_ms(s->loop),
+		.started_ms = s->started_ms,
+		.enforcer = s->enforcer,
+		.counters = *counters,
+		.dns_alarm = daemon_judged_dns(s->judged),
+		.legs = daemon_judged_legs(s->judged),
+		.settings_error = daemon_settings_error(s->settings),
+		.resolver = daemon_names_trouble(s->names),
+		.load = daemon_load_state(s->load),
+		.repair = daemon_repair_state(s->repair),
+		.files = daemon_files_view(s->files),
+		.denied = daemon_denied_view(s->denied),
+		.n_ended = daemon_unjudged_ended(s->unjudged),
+		.docker = s->docker,
+		.loop = loop_times(s->loop),
+	};
+	daemon_judged_now(s->judged, &ret->counters, &ret->judged);
+}
+
+void daemon_view_free(struct daemon_view *view)
+{
+	judge_result_free(&view->judged);
+	free(view->resolver);
+	*view = (struct daemon_view){ 0 };
+}

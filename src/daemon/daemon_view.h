@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `status` and `metrics` tell, as values that the services give out. Only Docker writes its members itself. */
+#ifndef DOCKSIDE_DAEMON_DAEMON_VIEW_H
+#define DOCKSIDE_DAEMON_DAEMON_VIEW_H
+
+#include "daemon_counters.h"
+#include "dockside/enforce/judge.h"
+#include "dockside/report/metrics.h"
+
+/* How the last reload, apply or start went, and how many there were. */
+struct load_state {
+	uint64_t at_ms, unix_ms;
+	bool failed;
+	const char *message;	 /* NULL: nothing to say */
+	uint64_t n_ok, n_failed; /* since the start */
+};
+
+/* What others did to the ruleset. */
+struct repair_state {
+	uint64_t n;	    /* repairs since the start; 0: no last one */
+	uint64_t last_ms;   /* when the last one was made */
+	uint64_t unix_ms;   /* the same since 1970 */
+	bool limited;	    /* they are too many at present */
+	bool waiting;	    /* one is to come */
+	bool failed;	    /* the last try did */
+	const char *damage; /* what the last one found; NULL: there was none */
+};
+
+/* The files on the disk, and the last accepted pair. */
+struct files_view {
+	bool known;	     /* false: nothing is told of them */
+	const char *state;   /* "current", "edited", "faulty" */
+	const char *message; /* what was edited, or the first error; or NULL */
+	const char *drift;   /* the state, unless it is "current"; NULL */
+	const char *alarm;   /* the last accepted pair is enforced instead of the files; or NULL */
+	uint64_t since_ms;   /* since then */
+	const char *trouble; /* why the accepted pair is not kept; NULL: it is */
+};
+
+/* What was refused, and looked up. */
+struct denied_view {
+	bool listens;	   /* false: --log-group none */
+	uint64_t n_events; /* since the start */
+	uint64_t lost;
+	struct metrics_lookups lookups;
+};
+
+/* Containers that are on other networks, too. */
+struct legs_view {
+	char *const *items;
+	size_t n, n_all; /* n_all may be more than are named */
+};
+
+struct daemon_docker;
+
+/* Borrowed until the next event, but for what daemon_view_free() frees. */
+struct daemon_view {
+	uint64_t now_ms;     /* of the clock of the names */
+	uint64_t started_ms; /* since 1970 */
+	const struct enforcer *enforcer;
+	struct counters_view counters;
+	struct judge_result judged; /* freed */
+	const char *dns_alarm;	    /* names leave networks as DNS questions; or NULL */
+	struct legs_view legs;
+	const char *settings_error; /* NULL: the host's settings are made */
+	char *resolver;		    /* which name servers are spared; or NULL. Freed */
+	struct load_state load;
+	struct repair_state repair;
+	struct files_view files;
+	struct denied_view denied;
+	uint64_t n_ended; /* connections that were opened without our rules */
+	const struct daemon_docker *docker;
+	const struct loop_times *loop;
+};
+
+struct services;
+
+/* daemon_view_free() when done. */
+void daemon_view_take(const struct services *s, const struct counters_view *counters,
+		      struct daemon_view *ret);
+void daemon_view_free(struct daemon_view *view);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What happens in one service and matters to others. daemon.c says who handles which. */
+#ifndef DOCKSIDE_DAEMON_NOTE_H
+#define DOCKSIDE_DAEMON_NOTE_H
+
+/*
+ * In the order in which those that wait are handled, whatever was posted first: a cause comes before what
+ * follows from it, and the answers to requests come after all that they tell.
+ */
+enum note {
+	NOTE_OPENED,	   /* packets may have passed that nobody judged; the rules are back */
+	NOTE_SETS_FAILED,  /* the kernel did not take addresses of names */
+	NOTE_DRAIN_FAILED, /* it did not let go of a network that has drained */
+	NOTE_OWN,	   /* this host has other addresses, and names have some of them */
+	NOTE_SOURCES_FAILED, /* it has others in managed networks, and the kernel did not take the rules for them */
+	NOTE_DOCKER_LOST, /* Docker was asked who is attached, and did not answer */
+	NOTE_ATTACHED,	  /* who is attached to a network is known, or known anew */
+	NOTE_DOCKER_MADE, /* Docker has made networks */
+	NOTE_DOCKER,	  /* what Docker says is another */
+	NOTE_LINKS,	  /* interfaces have changed */
+	NOTE_SETTLED,	  /* a question was answered that READY or a request may wait for */
+	NOTE_STATUS,	  /* STATUS= is no longer true */
+	N_NOTES,
+};
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What needs no kernel: the observer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dockside/enforce/enforcer.h"
+
+struct seen {
+	unsigned n_before, n_after;
+	enum enforcement enforcement;
+};
+
+static void before(void *data, enum enforcement enforcement)
+{
+	struct seen *seen = data;
+
+	assert_int_equal(seen->n_before, seen->n_after);
+	seen->n_before++;
+	seen->enforcement = enforcement;
+}
+
+static void after(void *data, enum enforcement enforcement)
+{
+	struct seen *seen = data;
+
+	seen->n_after++;
+	assert_int_equal(seen->n_before, seen->n_after);
+	assert_int_equal(seen->enforcement, enforcement);
+}
+
+static void test_what_is_held_is_told_as_if_enforced(void **state)
+{
+	struct seen seen = { 0 };
+	const struct enforcer_observer observer = { before, after, &seen };
+	struct enforcer enforcer = { 0 };
+
+	(void)state;
+	enforcer_confirm(&enforcer); /* nobody observes */
+	enforcer_observe(&enforcer, &observer);
+	enforcer_confirm(&enforcer);
+	assert_int_equal(seen.n_before, 1);
+	assert_int_equal(seen.n_after, 1);
+	assert_int_equal(seen.enforcement, ENFORCE_HELD);
+	enforcer_observe(&enforcer, NULL);
+	enforcer_confirm(&enforcer);
+	assert_int_equal(seen.n_after, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_held_is_told_as_if_enforced),
+	};
+
+	return cmocka_run_group_tests_name("enforcer", tests, NULL, NULL);
+}
