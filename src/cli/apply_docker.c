@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What apply does with Docker's networks. */
+/* Makes Docker's networks for `apply`. */
 #include "apply_docker.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes, without a daemon, of networks that are no longer configured (SPEC §8): while containers are
+ * What becomes, without a daemon, of networks that are no longer configured: while containers are
  * attached, by Docker's word, the policy that the kernel holds for them stays, until a later run finds
  * none. Docker not answering counts as attached; where none runs, the files are obeyed at once.
  */

@@ -18,7 +18,7 @@
 #include "term.h"
 
 #define FOLLOW_MS \
-	500 /* with the tenth of a second that the kernel collects for, all is told within one */
+	500 /* with the tenth of a second that the kernel collects for, all are shown within one */
 #define PACKETS_MS 10000 /* between two numbers of packets, while following */
 
 /* ------------------------------------------------------------------ printing */
@@ -41,7 +41,7 @@ struct packets_list {
 	bool begun;
 };
 
-/* How events are shown. */
+/* The way in which events are shown. */
 struct view {
 	bool json;
 	bool titled; /* the titles are written */

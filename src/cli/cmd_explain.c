@@ -88,7 +88,7 @@ static char *request_text(const struct explain_options *explain)
 	json_write_string(&out, "from", explain->from);
 	json_write_string(&out, "to", explain->to);
 	json_write_string(&out, "protocol", explain->protocol);
-	/* What is no number is a port out of range. */
+	/* Text that is no number counts as a port out of range. */
 	if (explain->port &&
 	    !parse_uint(explain->port, strlen(explain->port), 1, UINT16_MAX, &port))
 		port = 0;

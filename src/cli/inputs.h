@@ -12,7 +12,7 @@
  * caller frees *ret_policy. */
 bool load_policy(const struct files_options *files, struct policy *ret_policy);
 
-/* What becomes of a name that does not answer. */
+/* The future of a name that does not answer. */
 enum resolve_for {
 	RESOLVE_FOR_KERNEL, /* it keeps the addresses that the kernel has for it */
 	RESOLVE_FOR_TEXT,   /* it has none: the kernel is not asked */

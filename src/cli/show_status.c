@@ -97,7 +97,7 @@ static void put_state(const struct term *term, const char *state, FILE *out)
 
 /* ---- the parts ---- */
 
-/* What nobody must overlook is in capitals. */
+/* Capitals are for what nobody must overlook. */
 static const char *network_state(const struct json_node *network)
 {
 	const char *state = json_text(network, "state", "-");

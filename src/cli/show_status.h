@@ -7,7 +7,7 @@
 #include "dockside/json/json_parse.h"
 #include "term.h"
 
-/* An answer to status as text for people. What it does not have is left out. */
+/* Prints an answer to status as text for people. Members that it does not have are left out. */
 void show_status(const struct json_node *answer, const struct term *term, FILE *out);
 
 #endif

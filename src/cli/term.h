@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Text for people at a terminal: colours, tables that fit its width, and what one is waiting
- * for. Where there is no terminal, nothing is coloured, shortened or told: that output is for programs.
+ * for. Where there is no terminal, nothing is coloured or shortened, and no progress is shown: that output is for
+ * programs.
  */
 #ifndef DOCKSIDE_CLI_TERM_H
 #define DOCKSIDE_CLI_TERM_H

@@ -53,8 +53,8 @@
 #include "services.h"
 
 #define LOCK_TIMEOUT_MS 10000
-#define READY_WAIT_MS 5000 /* for DNS and Docker, SPEC §6 */
-/* What lives shorter would be gone before it can be renewed: NAME_ASK_MIN_MS and the time that DNS has. */
+#define READY_WAIT_MS 5000 /* for DNS and Docker */
+/* An address that lives shorter would be gone before it can be renewed: NAME_ASK_MIN_MS and the time that DNS has. */
 #define STALE_TTL_MIN_S 10
 #define INOTIFY "fs/inotify/"
 

@@ -35,7 +35,7 @@ void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_l
 void daemon_attached_set_answers(struct daemon_attached *k, bool answers);
 /* Why it does not, as was found here; code 0: it does, or nobody has asked here. */
 const struct err *daemon_attached_lost(const struct daemon_attached *k);
-/* What is known of all of them is to be asked anew: with the next daemon_attached_inspect(). */
+/* Has all of them asked anew, with the next daemon_attached_inspect(). */
 void daemon_attached_all_stale(struct daemon_attached *k);
 /* Asks for what is stale, a few at a time. */
 void daemon_attached_inspect(struct daemon_attached *k);
@@ -48,7 +48,7 @@ const char *daemon_attached_destroyed(struct daemon_attached *k, const char *id)
 bool daemon_attached_settled(const struct daemon_attached *k);
 /* One of the first three, if Docker answers. */
 enum attached daemon_attached_is(const struct daemon_attached *k, const char *bridge);
-/* What was known of it does not count: Docker is asked anew. */
+/* Forgets what was known of it: Docker is asked anew. */
 void daemon_attached_doubt(struct daemon_attached *k, const char *bridge);
 /* Asks anew if that was some time ago. */
 void daemon_attached_renew(struct daemon_attached *k, const char *bridge);

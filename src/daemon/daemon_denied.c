@@ -2,16 +2,16 @@
 /*
  * Theory of operation
  *
- * What the kernel tells of refused packets becomes events: in memory, where `denied` finds them, and
- * perhaps in a file. A rule is told by the prefix of its log statement; what the running plan has to say
+ * The kernel's reports of refused packets become events: in memory, where `denied` finds them, and
+ * perhaps in a file. The prefix of its log statement identifies a rule; what the running plan has to say
  * about a prefix is kept until another policy runs. None of it is needed for enforcing: whatever
  * fails is logged, and enforcing goes on.
  *
- * The kernel tells of DNS replies to the containers, too, in one queue with what is refused: what a
+ * The kernel reports DNS replies to the containers, too, in one queue with refused packets: what a
  * container was told is known before it connects there. These names are hearsay, see dns_reply.h; events
  * show them, and nothing else is made of them.
  *
- * What the limits in the kernel keep from being an event is counted all the same, by named counters that stay
+ * The packets that limits in the kernel keep from being events are counted all the same, by named counters that stay
  * when rules are rewritten. They are read when somebody asks.
  */
 #include "daemon_denied.h"
@@ -45,7 +45,7 @@
 #define ANSWER_MAX (900u << 10) /* bytes of events: what surrounds them fits in an answer, too */
 #define LOSS_TOLD_MS 60000	/* one line a minute */
 
-/* What there is to say about a prefix. */
+/* The rule that a prefix stands for. */
 struct denied_rule {
 	char prefix[NFLOG_PREFIX_SIZE]; /* "": a free place */
 	struct denied_prefix parsed;
@@ -118,7 +118,7 @@ static void describe_rule(const struct daemon_denied *k, struct denied_rule *rul
 	loc_line_column(origin->loc, &rule->line, &column);
 }
 
-/* NULL for a packet that no rule of ours told of. */
+/* NULL for a packet that no rule of ours reported. */
 static const struct denied_rule *rule_of(struct daemon_denied *k, const char *prefix)
 {
 	struct denied_rule *rule =
@@ -168,7 +168,7 @@ static void open_file(struct daemon_denied *k)
 		k->torn = false;
 }
 
-/* What comes next is a line of its own, once there is room for it. */
+/* The next event is a line of its own, once there is room for it. */
 static bool end_torn_line(struct daemon_denied *k)
 {
 	if (k->torn && write(k->fd, "\n", 1) == 1)
@@ -270,7 +270,7 @@ static void tell_loss(struct daemon_denied *k)
 	if (now_ms < k->loss_until_ms)
 		return;
 	k->loss_until_ms = now_ms + LOSS_TOLD_MS;
-	log_warning("more packets were refused than could be told of, %" PRIu64
+	log_warning("more packets were refused than could be reported, %" PRIu64
 		    " of them by now; they are counted",
 		    count_lost(k));
 }
@@ -294,7 +294,7 @@ static void read_packets(struct daemon_denied *k)
 	if (lost)
 		tell_loss(k);
 	if (r < 0 && r != -EBADMSG) {
-		log_error("%s; what is refused is not told of any more", err.text);
+		log_error("%s; refused packets are not reported any more", err.text);
 		stop_listening(k);
 	}
 	err_free(&err);
@@ -313,7 +313,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 
 void daemon_denied_before(struct daemon_denied *k)
 {
-	/* What is here is of the rules that go; what the kernel still collects comes as of older ones. */
+	/* Packets that are here are of the rules that go; those that the kernel still collects come as of older ones. */
 	if (k->nflog && k->enforcer->running)
 		read_packets(k);
 }
@@ -455,7 +455,7 @@ void daemon_denied_reload(struct daemon_denied *k)
 	if (k->nflog)
 		return;
 	if (listen_to_group(k, &err) < 0) {
-		log_warning("%s; what is refused is not told of (--log-group)", err.text);
+		log_warning("%s; refused packets are not reported (--log-group)", err.text);
 		stop_listening(k);
 	}
 	err_free(&err);

@@ -200,7 +200,7 @@ static void on_event(void *data, const char *text, size_t len)
 	struct daemon_docker *k = data;
 	struct docker_event event = { 0 };
 
-	/* What makes no sense may have been one of ours. */
+	/* An event that makes no sense may have been one of ours. */
 	if (docker_parse_event(text, len, &event, NULL) < 0) {
 		daemon_attached_all_stale(k->attached);
 		look_soon(k, EVENT_LOOK_MS);
@@ -225,7 +225,7 @@ static void on_event(void *data, const char *text, size_t len)
 	docker_event_free(&event);
 }
 
-/* What happened before is not told: look again. */
+/* Docker does not repeat what happened before: look again. */
 static void on_opened(void *data)
 {
 	struct daemon_docker *k = data;

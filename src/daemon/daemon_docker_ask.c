@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What others ask of what is known of Docker. */
+/* Answers other services' questions about Docker. */
 #include "daemon_docker_state.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks that are taken out of the configuration while containers are attached (SPEC §8). Whether
+ * Networks that are taken out of the configuration while containers are attached (doc/design.md, "Draining"). Whether
  * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
  * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
  */

@@ -96,8 +96,8 @@ static void warn_audit(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_networks; i++)
 		if (policy->networks[i].audit)
-			log_warning("network %s is in audit mode: NOTHING IS REFUSED, what would "
-				    "be is only told of",
+			log_warning("network %s is in audit mode: NOTHING IS REFUSED, would-be "
+				    "refusals are only recorded",
 				    policy->networks[i].name);
 }
 
@@ -233,7 +233,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 		*ret_diags = &l->enforcer->running->diags;
 		daemon_files_accepted(l->with.files);
 	}
-	/* Who reloads may have changed /etc/hosts, too. */
+	/* Whoever reloads may have changed /etc/hosts, too. */
 	names_refresh(&l->enforcer->names, loop_now_ms(l->loop));
 	daemon_names_ask(l->with.names);
 	daemon_load_note(l, r < 0, r < 0 ? err->text : NULL);

@@ -211,7 +211,7 @@ static int on_ask(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* What is due and was not put waits for room. */
+/* A question that is due and was not put waits for room. */
 static uint64_t room_from_ms(const struct daemon_names *k, uint64_t now_ms)
 {
 	int wait_ms = dns_room(k->dns) > 0 ? TICK_MS : dns_room_ms(k->dns);

@@ -23,7 +23,7 @@ struct daemon_own {
 	bool waiting;
 };
 
-/* What claims to come from an address that a network's gateway does not have is dropped, too. */
+/* Containers may not send as an address of this host, either: brings the rules for that up to date. */
 static void follow_sources(struct daemon_own *k)
 {
 	struct reconcile_result result;

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * The kernel tells of each transaction who made it and what it touched. Ours are known by the
+ * The kernel reports of each transaction who made it and what it touched. Ours are known by the
  * process, whose number in the kernel's own numbering the first transaction of our set socket
  * tells. Any other that touches our table is followed by a comparison of everything, which puts
  * back what differs: at once, unless there have been too many of late (repair_limit.h). One that touches

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The settings without which bridged packets do not pass the rules (SPEC §3). They may not exist yet:
+ * The settings without which bridged packets do not pass the rules (doc/kernel.md, "Bridged packets
+ * and br_netfilter"). They may not exist yet:
  * at boot it is Docker, which starts after us, that loads br_netfilter. And somebody may turn them
  * off again, and the kernel does not report it: containers of one network reach each other until we look. So
  * they are looked at all the time; without them the rules are in force all the same, but "ready" is not said.

@@ -5,7 +5,7 @@
  * While the table is gone, containers open connections that no rule has judged, and afterwards `forward` takes
  * them for known. A rule that accepts leaves a label on the connection (compile.c), and so do rules for what
  * others open to a container (compile_base.c); after a repair those of managed networks that have none lose their
- * conntrack entry. What is sent next is judged as new. Addresses tell nothing of who has opened a connection:
+ * conntrack entry. The next packets are judged as new. Addresses tell nothing of who has opened a connection:
  * a container can send itself what claims to come from elsewhere, and be the one that answers.
  *
  * One pass over all entries follows the repair at once, and a second one a moment later: a packet that passed
@@ -58,7 +58,7 @@ static bool has_bridge(const struct plan *plan, const char *map, const char *bri
 	return set_find_bridge(plan_find_set(plan, map), bridge) != NULL;
 }
 
-/* What is behind the bridges whose traffic is judged, draining ones included, by their addresses ... */
+/* The addresses behind the bridges whose traffic is judged, draining ones included ... */
 static int add_interfaces(struct unjudged *scope, const struct plan *plan, struct err *err)
 {
 	struct link_addrs addrs;

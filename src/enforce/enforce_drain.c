@@ -2,7 +2,8 @@
 /*
  * Theory of operation
  *
- * The last policy of a network that is no longer configured stays in force while it drains (SPEC §8). It
+ * The last policy of a network that is no longer configured stays in force while it drains (doc/design.md,
+ * "Draining"). It
  * is part of the plan, copied from the policy that had it, so that it is compared and put back like
  * everything else; its names are not asked any more, their addresses are permanent. After a restart only
  * the kernel has it, marked in the dispatch: then it is left alone there, and if somebody takes it away,

@@ -456,7 +456,7 @@ int enforcer_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 	if (!e->running)
 		return 0;
 	known_forget(&e->known);
-	/* What has run out since its name was last answered must not come back for good. */
+	/* An address that has run out since its name was last answered must not come back for good. */
 	names_expire(&e->names, now_ms);
 	enforcer_compile(e, e->running);
 	for (size_t i = 0; i < e->running->plan.n_sets; i++)

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * Every commit of anybody raises the ruleset's generation by one, and the kernel tells of each of
+ * Every commit of anybody raises the ruleset's generation by one, and the kernel reports each of
  * them, in order. Our knowledge of the table at one generation holds at the next if that
  * generation's transaction touched nothing of ours, or was one of our own whose changes are in what
  * is known. So trust moves on from generation to generation as the events come in, one by one;

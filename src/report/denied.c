@@ -163,7 +163,7 @@ static int cmp_network(const void *name, const void *network)
 	return strcmp(name, (*(struct denied_network *const *)network)->name);
 }
 
-/* Where the network is or would be among the sorted ones. */
+/* Finds the place of a network among the sorted ones. */
 static size_t find_network(const struct denied_ring *ring, const char *name)
 {
 	return sorted_before(&SORTED_ARRAY(ring->networks, ring->n_networks), name, cmp_network);

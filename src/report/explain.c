@@ -310,7 +310,7 @@ static bool concludes(const struct walk *w, struct explain_step *step, const cha
 	case VERDICT_LOG:
 	case VERDICT_COPY:
 	case VERDICT_CONTINUE:
-		return false; /* it tells of the packet or marks it, and the next rule decides */
+		return false; /* it reports the packet or marks it, and the next rule decides */
 	case VERDICT_GOTO:
 		*ret_target = rule->target;
 		return true;

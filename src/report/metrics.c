@@ -198,7 +198,7 @@ static void put_lookups(const struct metrics_lookups *lookups, struct buf *b)
 {
 	struct metrics_family replies = metrics_family(
 		b, "lookup_replies_total", "counter",
-		"DNS replies to containers that the kernel told of, by whether they made sense.");
+		"DNS replies to containers that the kernel reported, by whether they made sense.");
 
 	if (!lookups->listening)
 		return;

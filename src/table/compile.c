@@ -222,7 +222,7 @@ static bool accepts_errors(const struct plan_rule *rule)
 /*
  * An ICMP error belongs to the connection that it quotes, which no rule may have accepted, so a rule that accepts
  * errors is preceded by one of RELATED packets, which label nothing. Not in audit mode, where the rule before
- * it tells of the packet.
+ * it reports the packet.
  */
 static void split_errors(struct plan_chain *chain, size_t first)
 {

@@ -3,15 +3,15 @@
  * Theory of operation
  *
  * A limit is a match: it would let through what exceeds it, were it in the rule that refuses. So the
- * rule that tells of a packet stands by itself, right before the one that refuses, with the same
+ * rule that reports a packet stands by itself, right before the one that refuses, with the same
  * matches, and says nothing about the packet's fate. Most refusals are by rules without matches at the
  * end of a chain, where this costs only what is refused; of an explicit `drop` in the middle a new
  * connection that passes pays for the matches twice. A chain for each rule would spare it that, and
  * make more of them to load, read and compare than the rules themselves are.
  *
  * The limit is one for all rules of a network, so that nobody gets more of it by more rules; it is a named
- * object, as only that can be shared. So is the counter of what came to the limit: it says how many were
- * not told of, and goes on counting when the rules are rewritten, which their own counters do not.
+ * object, as only that can be shared. So is the counter of packets that came to the limit. It goes on
+ * counting when the rules are rewritten, which their own counters do not.
  */
 #include "compile_log.h"
 

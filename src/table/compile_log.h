@@ -20,7 +20,7 @@ const char *compile_log_built_in(struct plan *plan, const struct plan_chain *cha
 				 const char *comment);
 
 /*
- * The rules of the chain from first on refuse: puts before each one that tells of it (unless the plan's
+ * The rules of the chain from first on refuse: puts before each one that reports the packet (unless the plan's
  * options say otherwise), and where the network is in audit mode makes it accept. Returns whether
  * some of them still goes to the refuse chain.
  */

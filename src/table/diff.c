@@ -146,7 +146,7 @@ static bool host_unanswered(const struct resolved_name *host, const struct plan_
 
 /*
  * An address in the kernel that the plan does not have. It stays while a name that it came from
- * could not be asked for its family; it ages while DNS has only stopped returning it; else it goes (SPEC §4: a member
+ * could not be asked for its family; it ages while DNS has only stopped returning it; else it goes (a member
  * deleted from the configuration goes at once; the grace is for DNS only), and so does what names never open.
  */
 static void diff_stray(const struct plan *plan, const struct plan_set *want,

@@ -256,13 +256,13 @@ wait "$flooder"
 python3 "$here/denied.py" try 100 5 a1:udp:198.51.100.1:1001 >/dev/null
 sleep 0.3
 kill -CONT "$daemon_pid"
-until_true 5 logged 'warning: more packets were refused than could be told of'
+until_true 5 logged 'warning: more packets were refused than could be reported'
 nft delete table inet other
 python3 "$here/denied.py" try 100 1 a1:udp:198.51.100.1:1001 >/dev/null
 sleep 0.5
 lost=$(lost)
 result "what was lost is counted" "$([[ $lost -gt 0 && $lost -le $(($(<$t/sent) + 5)) ]] || echo "$lost of $(<$t/sent)")"
-is "the daemon goes on" "$(life | grep -c 'told of any more')" 0
+is "the daemon goes on" "$(life | grep -c 'reported any more')" 0
 write_rules '{"action": "drop", "proto": "udp", "to": "cidr", "cidr": "198.51.100.0/24"}'
 client reload
 
@@ -350,7 +350,7 @@ occupant=$!
 until_true 5 grep -q . $t/occupied
 is "another listens to the group" "$(<$t/occupied)" ready
 start_daemon
-like "the daemon says so, and enforces" "$(life)" 'warning: listen to nflog group 20: another program does, .*; what is refused is not told of'
+like "the daemon says so, and enforces" "$(life)" 'warning: listen to nflog group 20: another program does, .*; refused packets are not reported'
 client denied
 like "so does who asks" "$status $err" '^0 .*not told what is refused'
 kill "$occupant"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a command is: main.c has the list of all; each lies in the file of its name, with all that it takes. */
+/* Describes a command: main.c has the list of all; each lies in the file of its name, with all that it takes. */
 #ifndef DOCKSIDE_CLI_COMMAND_H
 #define DOCKSIDE_CLI_COMMAND_H
 

@@ -246,8 +246,8 @@ char *ctl_add_ignored(const char *json, const struct request *request);
 
 /*
  * Sends a request (one line of JSON, no line feed) and waits for the answer: its text without the
- * line feed, which the caller frees. Returns 0 or -errno; whether the answer is "ok" is not its
- * affair.
+ * line feed, which the caller frees. Returns 0 or -errno, also 0 for an answer that is not
+ * "ok".
  */
 int ctl_call(const char *path, const char *request, unsigned timeout_ms, char **ret_answer,
 	     struct err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How often we put back what somebody else takes away (SPEC §10): at once, but after 10
+ * How often we put back what somebody else takes away: at once, but after 10
  * repairs within a minute at most every 5 s. Pure: the time is a parameter, in milliseconds.
  */
 #ifndef DOCKSIDE_DAEMON_REPAIR_LIMIT_H

@@ -17,7 +17,7 @@
 #include "dockside/names/names.h"
 #include "dockside/table/plan.h"
 
-/* A network that is no longer configured and still enforced (SPEC §8). */
+/* A network that is no longer configured and still enforced (doc/design.md, "Draining"). */
 struct draining {
 	char *bridge;
 	struct running *from; /* that has its policy; NULL: only the kernel has */
@@ -90,7 +90,7 @@ int enforcer_policy(struct enforcer *enforcer, struct running *candidate, uint64
 
 /*
  * From the next enforcement on, the last policy of a network that is no longer configured stays in
- * force on its bridge (SPEC §8); the addresses of its sets become permanent, as nobody asks for its
+ * force on its bridge; the addresses of its sets become permanent, as nobody asks for its
  * names any more. To be called while the policy that has it runs.
  */
 void enforce_drain(struct enforcer *enforcer, const char *bridge);
@@ -140,7 +140,7 @@ void enforcer_answer(struct enforcer *enforcer, const struct answer *answer, uin
  */
 int enforcer_names(struct enforcer *enforcer, uint64_t since_ms, uint64_t now_ms, struct err *err);
 
-/* Makes every address that the sets hold permanent: nobody will renew them (SPEC §4). */
+/* Makes every address that the sets hold permanent: nobody will renew them. */
 int enforcer_release(struct enforcer *enforcer, uint64_t now_ms, struct err *err);
 
 #endif

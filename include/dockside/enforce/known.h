@@ -29,7 +29,7 @@ enum deed {
 
 /* Our table is known, as it was at this generation. */
 void known_begin(struct known *known, uint32_t genid);
-/* What happened may have gone unseen, or is not in what is known. */
+/* Something may have happened unseen, or is not in what is known. */
 void known_end(struct known *known);
 /* An event: a transaction made this generation. In the order of the events. */
 void known_transaction(struct known *known, uint32_t genid, enum deed deed);

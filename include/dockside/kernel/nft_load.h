@@ -23,7 +23,7 @@ enum load_mode {
 typedef void (*nft_rule_fn)(void *data, const char *chain, const char *text, size_t len);
 
 /*
- * Runs a script as one transaction. on_rule, unless NULL, is told each rule of it. Returns 0, or
+ * Runs a script as one transaction. on_rule, unless NULL, is called with each rule of it. Returns 0, or
  * -errno with the kernel's (or nft's) first complaint and the config entry that it is about.
  */
 int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,

@@ -46,7 +46,7 @@ struct name {
 	struct name_family families[N_FAMILIES];
 	char *errors[N_FAMILIES]; /* by family: why the last question failed, or NULL */
 	uint64_t touched_ms;	  /* when it last changed, or was vouched for again */
-	unsigned told;		  /* the caller's: the trouble that it has told of */
+	unsigned told;		  /* the caller's: the trouble that it has logged */
 	bool local; /* the caller's: /etc/hosts has it, so that asking costs nothing */
 };
 

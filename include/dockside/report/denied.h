@@ -51,7 +51,7 @@ bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
 /* Which entry that was, "egress[3]", or "-"; the caller frees it. */
 char *denied_prefix_entry(const struct denied_prefix *parsed);
 
-/* The rule of the plan that refuses what this prefix tells of; NULL: it is an older one's. */
+/* The rule of the plan that refuses the packets with this prefix; NULL: it is an older one's. */
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
 					 const struct denied_prefix *parsed);
 
@@ -116,7 +116,7 @@ struct denied_ring {
 	uint64_t n_added; /* since the beginning: the seq of the last one */
 };
 
-/* Keeps it, with event->seq filled in. Where there is no room the oldest one goes of the network that has the most, so
+/* Keeps it, with event->seq filled in. If there is no room, the oldest one goes of the network that has the most, so
  * that who floods pushes out no more than his own. Returns its JSON, borrowed. */
 const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event);
 void denied_ring_free(struct denied_ring *ring);

@@ -90,7 +90,7 @@ struct metrics_state {
 };
 
 /*
- * Appends to b everything that is measured, line by line. What the kernel's table does not have is left out: as
+ * Appends to b everything that is measured, line by line. Numbers that the kernel's table does not have are left out: as
  * zeros it would look like traffic when it comes back.
  */
 void metrics_write(const struct policy *policy, const struct plan *plan,

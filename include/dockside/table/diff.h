@@ -79,7 +79,7 @@ struct changes {
 
 /*
  * Compares. plan's chains have their hash filled in (nft_text_hash()). stale_ttl_s: seconds that an address
- * stays once DNS has stopped returning it (SPEC §4). The set `fingerprint` itself is compared only as
+ * stays once DNS has stopped returning it. The set `fingerprint` itself is compared only as
  * far as its declaration goes.
  */
 void diff_plan(const struct plan *plan, const struct actual *actual, unsigned stale_ttl_s,

@@ -125,7 +125,7 @@ enum verdict {
 	VERDICT_CONTINUE, /* none: it goes on with the next rule */
 	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
 	 * in audit mode, would refuse). tally counts its packets, and as many as limit lets through
-	 * are told of by nflog. */
+	 * are reported over nflog. */
 	VERDICT_LOG,
 	/* None: a limited number of packets, as much of each as can be a DNS reply, go to nflog as well. */
 	VERDICT_COPY,
@@ -138,7 +138,7 @@ enum object_kind {
 #define N_OBJECT_KINDS 2
 
 /*
- * Of each network so many packets a second are told of, and after a calm so many at once: for a service
+ * Of each network so many packets a second are reported, and after a calm so many at once: for a service
  * that cannot reach what it wants that is all of them, and a flood costs next to nothing.
  */
 #define PLAN_LOG_RATE 200
@@ -243,15 +243,15 @@ struct plan_set {
 };
 
 enum forward_policy {
-	FORWARD_POLICY_DROP,	     /* SPEC §9: an ACCEPT becomes DROP */
+	FORWARD_POLICY_DROP,	     /* an ACCEPT becomes DROP */
 	FORWARD_POLICY_ALLOW_ACCEPT, /* it is left alone */
 };
 
 /* What the command line says about how a policy is enforced. */
 struct plan_options {
-	uint32_t mark_bit; /* SPEC §13: one bit of the packet mark, proof of judgement */
+	uint32_t mark_bit; /* one bit of the packet mark, proof of judgement */
 	enum forward_policy forward_policy;
-	uint16_t log_group; /* of nflog, for what is refused; 0: nothing is told */
+	uint16_t log_group; /* of nflog, for refused packets; 0: nothing is reported */
 };
 
 /* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.
@@ -277,7 +277,7 @@ struct plan {
 	size_t texts_size;		      /* bytes of all of them */
 	/*
 	 * Bridges whose networks are no longer configured but whose last policy stays in force until
-	 * their containers have left (SPEC §8), and which only the kernel knows: it was loaded by a
+	 * their containers have left, and which only the kernel knows: it was loaded by a
 	 * process that is gone. Borrowed. What the kernel holds for them is left alone, and so is what
 	 * they may share with others: sets, and the chains that are no bridge's.
 	 */
@@ -286,8 +286,8 @@ struct plan {
 	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
 	 * 1 << enum shim_table. */
 	unsigned forward_was_accept;
-	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. How
-	 * long the addresses of names live, and to which of them a NAT rule leads, is its affair. */
+	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. It
+	 * decides how long the addresses of names live, and to which of them a NAT rule leads. */
 	bool beside_daemon;
 };
 
