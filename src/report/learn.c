@@ -347,8 +347,7 @@ static void put_allowed(struct buf *b, const struct learn *learn)
 	qsort(learn->allowed, learn->n_allowed, sizeof(*learn->allowed), cmp_allowed);
 	buf_puts(b,
 		 "// Allowed already, and therefore not in here. Packets that were refused all the "
-		 "same are "
-		 "from before that rule, or went\n"
+		 "same are from before that rule, or went\n"
 		 "// to addresses that the daemon did not know for the name, as DNS had told it "
 		 "others. What helps then: one\n"
 		 "// caching resolver for containers and host, a longer IPSET_STALE_TTL, or a rule "

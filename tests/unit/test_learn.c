@@ -93,7 +93,7 @@ static void test_allowed(void **state)
 		    "\"protocol\":\"tcp\",\"port\":443,\"allowed_by\":\"x {\"}");
 	assert_learnt(
 		&learn,
-		"// Allowed already, and therefore not in here. What was refused all the same is "
+		"// Allowed already, and therefore not in here. Packets that were refused all the same are "
 		"from before that rule, or went\n"
 		"// to addresses that the daemon did not know for the name, as DNS had told it "
 		"others. What helps then: one\n"
