@@ -326,7 +326,7 @@ static int denied(const struct call *call)
 
 const struct command cmd_denied = {
 	.name = "denied",
-	.summary = "what was refused of late: whose, to where, by which rule",
+	.summary = "show what was refused of late: whose, to where, by which rule",
 	.takes = { { denied_options, 0 },
 		   { since_option, offsetof(struct denied_options, since_ms) },
 		   { socket_option, offsetof(struct denied_options, socket) } },

@@ -210,7 +210,7 @@ static int run(const struct call *call)
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.summary = "which rules a container's packet meets, and what comes of it",
+	.summary = "show which rules a container's packet meets, and what comes of it",
 	.takes = { { explain_options, 0 },
 		   { ask_options, offsetof(struct explain_options, ask) },
 		   { files_options, offsetof(struct explain_options, files) },

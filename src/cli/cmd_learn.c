@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* learn: the rules that would have allowed what was refused. */
+/* learn: prints the rules that would have allowed what was refused. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,7 @@ static int learn(const struct call *call)
 
 const struct command cmd_learn = {
 	.name = "learn",
-	.summary = "the rules that would have allowed what was refused",
+	.summary = "print the rules that would have allowed what was refused",
 	.operands = { "NETWORK", "one NETWORK", 1, 1 },
 	.takes = { { since_option, offsetof(struct learn_options, since_ms) },
 		   { socket_option, offsetof(struct learn_options, socket) } },

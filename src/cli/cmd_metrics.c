@@ -96,7 +96,7 @@ static int metrics(const struct call *call)
 
 const struct command cmd_metrics = {
 	.name = "metrics",
-	.summary = "what the daemon has measured, in Prometheus' text format",
+	.summary = "print what the daemon has measured, in Prometheus' text format",
 	.takes = { { socket_option, offsetof(struct metrics_options, socket) },
 		   { output_option, offsetof(struct metrics_options, output) } },
 	.size = sizeof(struct metrics_options),

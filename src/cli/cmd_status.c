@@ -61,7 +61,7 @@ static int status(const struct call *call)
 
 const struct command cmd_status = {
 	.name = "status",
-	.summary = "what the daemon enforces, and how it fares",
+	.summary = "show what the daemon enforces, and how it fares",
 	.takes = { { status_options, 0 }, { ask_options, offsetof(struct status_options, ask) } },
 	.size = sizeof(struct status_options),
 	.initial = &(const struct status_options){ .ask = { .action = REQUEST_STATUS } },
