@@ -57,7 +57,7 @@ static void print_fault(enum severity severity, const struct json_node *item)
 
 	if (item->kind != JSON_OBJECT || !(message = json_text(item, "message", NULL)))
 		return;
-	/* The request is of our own making: who ran the command has not seen it. */
+	/* We made the request; the user has not seen it. */
 	in_request = strcmp(json_text(item, "file", ""), REQUEST_FILE) == 0;
 	if (!in_request)
 		put_place(&b, item);

@@ -22,7 +22,7 @@ static bool accept_any(struct reader *r, const struct field *field, const struct
 	return true;
 }
 
-/* null is as good as no member, where there need be none. */
+/* An optional member may be null, which counts as absent. */
 #define FIELD(name, text, kind_set, needed)                                                   \
 	{                                                                                     \
 		.key = (name), .allowed = (text),                                             \

@@ -33,7 +33,7 @@ void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_l
 			 const struct docker_networks *networks);
 /* Whether Docker answers at present, as the caller has found: else nothing is asked. */
 void daemon_attached_set_answers(struct daemon_attached *k, bool answers);
-/* Why it does not, as was found here; code 0: it does, or nobody has asked here. */
+/* Why Docker did not answer this service; code 0: it answered, or was not asked. */
 const struct err *daemon_attached_lost(const struct daemon_attached *k);
 /* Has all of them asked anew, with the next daemon_attached_inspect(). */
 void daemon_attached_all_stale(struct daemon_attached *k);

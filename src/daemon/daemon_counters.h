@@ -20,7 +20,7 @@ struct daemon_counters;
 struct daemon_counters *daemon_counters_open(struct enforcer *enforcer);
 void daemon_counters_close(struct daemon_counters *k);
 
-/* A large table is not read again for each who asks, or anybody who may could keep us busy. */
+/* A large table is not read again for each request: else any client could keep us busy. */
 struct counters_view daemon_counters_read(struct daemon_counters *k);
 /* Another policy runs, or none. */
 void daemon_counters_forget(struct daemon_counters *k);

@@ -96,7 +96,7 @@ static const char *network_of(const struct daemon_denied *k, const char *bridge)
 	return draining ? draining_name(draining) : bridge;
 }
 
-/* Of a draining network that only the kernel has there is just what the prefix itself says. */
+/* For a draining network that only the kernel has, the prefix is all we know. */
 static void describe_rule(const struct daemon_denied *k, struct denied_rule *rule)
 {
 	const struct running *running = k->enforcer->running;

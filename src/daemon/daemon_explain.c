@@ -49,7 +49,7 @@ static int read_host_addrs(const char *network, struct resolved_addrs *ret_addrs
 	return 0;
 }
 
-/* Is NULL for a network that is configured, or unknown. */
+/* Sets *ret_network if the network is draining; else leaves it alone. */
 static int draining_of(const struct services *s, const char *name,
 		       const struct network **ret_network, struct err *err)
 {

@@ -12,7 +12,7 @@ int daemon_requests_open(const struct services *services, const char *path,
 			 struct daemon_requests **ret_requests, struct err *err);
 /* Closes the socket: no service is asked from now on. */
 void daemon_requests_stop(struct daemon_requests *r);
-/* Once Docker is closed, which may have had to answer. */
+/* Call it after Docker is closed: a request may still wait for Docker's answer. */
 void daemon_requests_close(struct daemon_requests *r);
 
 #endif

@@ -62,7 +62,7 @@ static const struct xt_error_target *chain_of(const struct ipt_entry *entry)
 	return strcmp(target->target.u.user.name, XT_ERROR_TARGET) == 0 ? target : NULL;
 }
 
-/* Whether a name is looked for, and no further one. */
+/* Returns true to end the walk: this name was looked for. */
 typedef bool (*chain_fn)(void *data, const char *table, const char *name);
 
 static bool each_chain(const char *table, chain_fn fn, void *data)

@@ -55,7 +55,7 @@ static void tell_drop(struct teller *t, const struct policy *policy, const struc
 			     resolved[i]);
 }
 
-/* Addresses that DNS has for names that rules allow, and that no name opens. */
+/* Addresses that DNS gives for an allowed name, but that no name may open. */
 static void tell_never(struct teller *t, const struct policy *policy)
 {
 	for (size_t i = 0; i < t->names->n; i++) {

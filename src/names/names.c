@@ -241,7 +241,7 @@ static bool may_ask(const struct names *names, size_t at, uint64_t now_ms, enum 
 	return room == NAMES_FREE || (room == NAMES_SCARCE && family->good_ms <= now_ms);
 }
 
-/* Those that never resolved. That there is none is remembered: many questions are looked for. */
+/* A name that never resolved. If there is none, that is remembered, as this is called for many questions. */
 static bool next_new(struct names *names, uint64_t now_ms, enum names_room room, size_t *ret_at)
 {
 	size_t n = N_FAMILIES * names->n;

@@ -241,7 +241,7 @@ static void warn_audit(const struct network *network, struct diags *diags)
 		 network->name);
 }
 
-/* Of both families, behind prerouting: it never comes to the input hook. */
+/* A redirect to loopback: after prerouting, such a packet of either family never reaches the input hook. */
 static void warn_loopback(const struct network *network, struct diags *diags)
 {
 	for (size_t i = 0; i < network->n_nat; i++) {

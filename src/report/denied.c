@@ -288,7 +288,7 @@ static bool is_asked_for(const struct denied_kept *kept, const struct denied_que
 	       (!query->network || strcasecmp(kept->network->name, query->network) == 0);
 }
 
-/* The first later one; who follows is never far behind. */
+/* The oldest event after that one. A client that follows is never far behind, so the walk is short. */
 static const struct denied_kept *find_after(const struct denied_ring *ring, uint64_t after)
 {
 	const struct denied_kept *kept = ring->newest, *found = NULL;

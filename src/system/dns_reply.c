@@ -31,7 +31,7 @@ static bool take_name(const struct dns_name *name, char ret_name[HOSTNAME_MAX + 
 
 /* ------------------------------------------------------------------ the answers */
 
-/* The names that the question's has turned out to be; aliases come before what they lead to. */
+/* The question's name and its aliases; in a reply, an alias comes before what it leads to. */
 struct aliases {
 	struct dns_name names[DNS_ALIASES_MAX]; /* the first is the question's */
 	size_t n;

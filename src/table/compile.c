@@ -249,11 +249,6 @@ static void split_errors(struct plan_chain *chain, size_t first)
 	free(rules);
 }
 
-static bool rule_is_final(const struct rule *rule)
-{
-	return rule->proto == PROTO_ANY && rule->to == DEST_ALL;
-}
-
 /* "egress[2]" */
 static const char *entry_name(struct compiler *c, const char *what, size_t i)
 {
@@ -283,7 +278,7 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 				compile_log_prefix(c->plan, chain, c->sets.policy, network,
 						   &rules[i], rules[i].index));
 	}
-	if (n > 0 && rule_is_final(&rules[n - 1]))
+	if (n > 0 && rule_matches_everything(&rules[n - 1]))
 		return;
 	out = chain_add_rule(chain, chain->origin);
 	out->counter = true;
