@@ -7,7 +7,7 @@
  * by nobody below. Only this file knows all of them. From those that ask nobody to those that ask many:
  *
  *     settings    the host's settings, without which bridged packets pass no rule
- *     own         this host's addresses, which names never open
+ *     own         this host's addresses: names never open them, and no container sends as one
  *     names       asks DNS, and gives the sets the addresses
  *     repair      hears what others do to the ruleset, and puts it back
  *     unjudged    ends connections that were opened while the rules were gone
@@ -174,6 +174,7 @@ static void after(void *data, enum enforcement enforcement)
 		follow_policy(d);
 		break;
 	case ENFORCE_AGAIN:
+		daemon_counters_forget(d->s.counters);
 		break;
 	case ENFORCE_HELD:
 		follow_policy(d);

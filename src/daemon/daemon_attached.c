@@ -273,6 +273,9 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 		free(seen->id); /* gone, and the next list will say so */
 		seen->id = NULL;
 	} else if (answer->error.code && answer->error.code != EREMOTEIO) {
+		if (seen)
+			seen->stale =
+				true; /* another answer of Docker's may come before the loss is handled */
 		lose(k, &answer->error);
 	} else if (answer->error.code == 0 && seen && inspection->restarting) {
 		take_restarting(k, seen, answer);

@@ -206,6 +206,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 		daemon_load_note(l, true, err->text);
 		return r;
 	}
+	l->bad_config = false;
 	read = src_read(l->with.network_config, &policy->network_src, diags);
 
 	/* Both, whatever becomes of the first: one run reports everything. */

@@ -5,7 +5,8 @@
 #include "dockside/enforce/enforcer.h"
 #include "loop.h"
 
-/* Keeps what names never open true to the addresses that this host has. Posts NOTE_OWN. */
+/* Keeps what names never open, and the sources that no container may have, true to the addresses of this host.
+ * Posts NOTE_OWN and NOTE_SOURCES_FAILED. */
 struct daemon_own;
 
 /* This host's addresses are known from now on; to be called before a policy is enforced. Returns 0 or -errno.

@@ -131,7 +131,7 @@ static bool may_retry_anew(struct nft_reader *reader, const struct comparison *c
 	       unchanged(reader, comparison);
 }
 
-/* With c->kernel, which is freed on an error. The plan's chains have their hashes. */
+/* With c->actual, which is freed on an error. The plan's chains have their hashes. */
 static int compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
 		   unsigned stale_ttl_s, enum compare_depth depth, struct comparison *c,
 		   struct err *err)

@@ -71,14 +71,12 @@ static void emit_forward(struct base *c)
 	out->comment = "from no managed network";
 }
 
-/* The connection was not opened by a container. What a container sends while somebody has its bridge taken out of the
- * dispatch is not labelled: that is why the bridges are in a set as well. */
+/* Labels the connection as one that no container has opened. */
 static struct plan_rule *emit_from_elsewhere(struct base *c, struct plan_chain *chain)
 {
 	struct plan_rule *out = chain_add_rule(chain, c->built_in);
 
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_NEW;
-	rule_add_match(out, MATCH_OIFNAME_SET)->u.set = c->chains.managed;
 	out->judged = true;
 	out->verdict = VERDICT_CONTINUE;
 	return out;
@@ -88,8 +86,10 @@ static struct plan_rule *emit_from_elsewhere(struct base *c, struct plan_chain *
  * The proof of judgement is for the shim alone, whose chain is between forward and this one: a mark leaves as it
  * came, and what others save of it with the connection does not hold our bit.
  *
- * What has the mark is known, or judged. The rest is of no container; what goes to one, and Docker lets pass, is
- * labelled, so that after a time without our table what has no label was opened meanwhile.
+ * Marked packets are of known connections, or judged. The rest comes from no container. If one of them goes to a
+ * container, and Docker lets it pass, its connection gets the label: after a time without our table, connections
+ * without a label were opened meanwhile. A container whose bridge somebody takes out of the dispatch must not
+ * get labels: that is why the bridges are in a set as well.
  */
 static void emit_forward_end(struct base *c)
 {
@@ -101,6 +101,7 @@ static void emit_forward_end(struct base *c)
 	out->unmark = c->plan->options.mark_bit;
 	out->verdict = VERDICT_ACCEPT;
 	out = emit_from_elsewhere(c, chain);
+	rule_add_match(out, MATCH_OIFNAME_SET)->u.set = c->chains.managed;
 	match = rule_add_match(out, MATCH_IIFNAME_SET);
 	match->u.set = c->chains.managed;
 	match->negated = true;
@@ -129,6 +130,9 @@ static void emit_raw(struct base *c)
  * The kernel reads hop-by-hop options before the first hook (ip6_rcv_core() in net/ipv6/ip6_input.c), where bridged
  * frames with two VLAN tags or to a reserved address have met no rule, and answers a bad one by "parameter
  * problem", with the packet in it, to whatever source it has.
+ *
+ * Where the host's connection leads is not known here: a published port of the host's own address becomes a container
+ * in Docker's OUTPUT chain, and the hook's outgoing interface stays the one before. So the host's are all labelled.
  */
 static void emit_output(struct base *c)
 {
@@ -147,7 +151,7 @@ static void emit_output(struct base *c)
 		out->verdict = VERDICT_DROP;
 		out->comment = "about hop-by-hop options";
 	}
-	emit_from_elsewhere(c, chain)->comment = "from the host to a container";
+	emit_from_elsewhere(c, chain)->comment = "opened by the host";
 }
 
 static void emit_input(struct base *c)

@@ -93,7 +93,8 @@ sleep 0.5
 tail -n +1001 $t/heard >$t/heard.new
 result "an address with a new owner" "$(python3 "$lab/refused.py" judge $t/sent.all $t/heard.new $t/wanted 2>$t/slowest)"
 client denied --network ds-A
-like "for people" "$(tail -1 <<<"$out")" "ds-A +heir-8 \(172.30.1.11\) +198.51.100.1 +udp/30082 +egress\[2\] \($t/firewall.json:5\)"
+like "for people" "$(tail -2 <<<"$out" | head -1)" "ds-A +heir-8 \(172.30.1.11\) +198.51.100.1 +udp/30082 +egress\[2\] \($t/firewall.json:5\)"
+like "and how many packets there were in all" "$(tail -1 <<<"$out")" "… +ds-A +[0-9,]+ packets in all"
 
 end_daemon TERM
 is "a good end" "$status" 0

@@ -64,6 +64,10 @@ nat='table ip nat {
 		type nat hook prerouting priority dstnat
 		iifname != "ds-1" ip daddr { 192.0.2.1, 192.0.3.1 } tcp dport 8080 dnat to 172.30.1.11:7000
 	}
+	chain output {
+		type nat hook output priority -100;
+		ip daddr 192.0.2.1 tcp dport 8080 dnat to 172.30.1.11:7000
+	}
 	chain post {
 		type nat hook postrouting priority srcnat
 		ip saddr 172.30.0.0/16 oifname "up0" masquerade
@@ -110,6 +114,7 @@ in6 outside tcp [fd77:1::11]:7000
 in-udp outside udp 172.30.1.11:7000
 from-host host tcp 172.30.1.11:7000
 published outside tcp 192.0.2.1:8080
+published-from-host host tcp 192.0.2.1:8080
 by-bridge beyond tcp [fd77:1::11]:7000
 published-by-bridge beyond tcp 192.0.3.1:8080
 FLOWS

@@ -118,7 +118,7 @@
  *      "ended": 0,                         connections that were opened without our rules, since the start
  *      "message": "…",                     what was missing last and who did it; null
  *      "files": null},                     how those on the disk differ from what runs: their state, see above
- *  "versions": {"dsfw-nft": "0.1.0", "libnftables": "1.0.6", "kernel": "6.1.0"}}
+ *  "versions": {"dsfw-nft": "0.2.0", "kernel": "6.1.0"}}
  *
  * explain: what becomes of the first packet of a connection from a container of a network. The request:
  * {"action": "explain", "from": NETWORK,
@@ -190,8 +190,8 @@ struct ctl_request;
 
 struct ctl_handler {
 	/*
-	 * Takes a checked request. It is answered with one call of ctl_answer() or
-	 * ctl_answer_error(), from within here or at any later time; until then it can be used.
+	 * Takes a checked request. It is answered with one call of ctl_answer(),
+	 * ctl_answer_text() or ctl_answer_error(), from within here or at any later time; until then it can be used.
 	 */
 	void (*request)(struct ctl_request *request, void *data);
 	/*
@@ -224,7 +224,7 @@ size_t ctl_connections(const struct ctl *ctl);
 /* The question. Borrowed until the request is answered. */
 const struct request *ctl_request_get(const struct ctl_request *request);
 
-/* Answers with a JSON object as json_out makes it: without line feeds. One that is too long becomes
+/* Answers with a JSON object as json_write makes it: without line feeds. One that is too long becomes
  * an error. The request is not to be used any more. */
 void ctl_answer(struct ctl_request *request, const char *json);
 /* Answers with {"status":"ok","length":N} and, behind its line feed, a text of N bytes, which may be longer than

@@ -15,7 +15,7 @@
 struct flow {
 	struct ipaddr src; /* who has opened it */
 	struct ipaddr dst; /* where its packets go, after a translation */
-	bool judged;	   /* a rule of ours has let it pass: JUDGED_LABEL */
+	bool judged;	   /* a rule of ours has labelled it: JUDGED_LABEL */
 };
 
 struct unjudged_network {
