@@ -296,6 +296,7 @@ static struct set_change *add_set_change(struct changes *changes, enum change_ki
 {
 	struct set_change *change;
 
+	assert(want || have);
 	changes->sets = array_grow(changes->sets, &changes->cap_sets, changes->n_sets,
 				   sizeof(*changes->sets));
 	change = &changes->sets[changes->n_sets++];
@@ -393,6 +394,7 @@ static struct chain_change *add_chain_change(struct changes *changes, enum chang
 {
 	struct chain_change *change;
 
+	assert(want || have);
 	changes->chains = array_grow(changes->chains, &changes->cap_chains, changes->n_chains,
 				     sizeof(*changes->chains));
 	change = &changes->chains[changes->n_chains++];

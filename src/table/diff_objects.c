@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 static void add_change(struct changes *changes, enum change_kind kind,
 		       const struct plan_object *want, const struct actual_object *have)
 {
+	assert(want || have);
 	changes->objects = array_grow(changes->objects, &changes->cap_objects, changes->n_objects,
 				      sizeof(*changes->objects));
 	changes->objects[changes->n_objects++] = (struct object_change){

@@ -14,6 +14,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/edit.h"
+#include "dockside/ctl/explain_request.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
 #include "dockside/report/explain_json.h"
@@ -160,7 +161,7 @@ static void run_explain(const struct request *request)
 	resolved_collect(&policy, &resolved);
 	compile_policy(&policy, &resolved, &options, &plan);
 	world.plan = &plan;
-	if (explain_question_read(request, &question, &err) >= 0 &&
+	if (explain_request_read(request, &question, &err) >= 0 &&
 	    explain_answer(&question, &world, &b, &err) >= 0)
 		check_answer(&b);
 	else if (!err.text)

@@ -75,7 +75,7 @@ PROBES
 # shellcheck disable=SC2317 # until_true calls it
 answered_anew()
 {
-	[[ $(tail -n +$((asked_before + 1)) $t/answers | awk '{ print $2 }' | sort -u |
+	[[ $(tail -n +$((asked_before + 1)) "$t/answers" | awk '{ print $2 }' | sort -u |
 		grep -cE '^(api|more|clone|bad)\.example$') -eq 4 ]]
 }
 asked_before=$(wc -l <$t/answers)

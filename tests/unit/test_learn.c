@@ -93,7 +93,8 @@ static void test_allowed(void **state)
 		    "\"protocol\":\"tcp\",\"port\":443,\"allowed_by\":\"x {\"}");
 	assert_learnt(
 		&learn,
-		"// Allowed already, and therefore not in here. Packets that were refused all the same are "
+		"// Allowed already, and therefore not in here. Packets that were refused all the "
+		"same are "
 		"from before that rule, or went\n"
 		"// to addresses that the daemon did not know for the name, as DNS had told it "
 		"others. What helps then: one\n"
