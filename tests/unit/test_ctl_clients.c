@@ -350,6 +350,24 @@ static void test_texts_that_wait(void **state)
 	buf_free(&text);
 }
 
+static int run_one(const char *path)
+{
+	return call_says(path, "{\"action\":\"status\"}", "\"length\":") ? 0 : 1;
+}
+
+/* One text that is longer than all that may wait is answered all the same, once none waits. */
+static void test_one_long_text(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = text_of(CTL_TEXTS_MAX + 1);
+
+	if (!let_others_in(f))
+		skip();
+	f->text = &text;
+	assert_int_equal(in_child(f, 65534, run_one), 0);
+	buf_free(&text);
+}
+
 static void test_root_is_not_locked_out(void **state)
 {
 	struct fixture *f = *state;
@@ -486,6 +504,7 @@ int main(void)
 		TEST(test_interleaved),
 		TEST(test_not_root),
 		TEST(test_texts_that_wait),
+		TEST(test_one_long_text),
 		TEST(test_root_is_not_locked_out),
 		TEST(test_call),
 		TEST(test_call_text),

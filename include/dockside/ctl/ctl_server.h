@@ -179,7 +179,7 @@
 #define CTL_CONNECTIONS_MAX 32
 #define CTL_TIMEOUT_MS 5000
 /* Bytes of texts that users other than root may leave waiting, of all of them together: 1,000 networks of 20 rules
- * with the longest comments have 17 MB. */
+ * with the longest comments have 17 MB. One text that is longer waits alone. */
 #define CTL_TEXTS_MAX (64u << 20)
 #define CTL_DEFAULT_PATH "/run/dockside/firewall.sock"
 
