@@ -232,20 +232,6 @@ static void step(struct ipaddr *addr, int by)
 	}
 }
 
-/* The next address of the host in the subnet that is not the gateway's, from number *at on; NULL: no more. */
-static const struct ipaddr *next_own(const struct never *never, const struct prefix *subnet,
-				     const struct ipaddr *gateway, size_t *at)
-{
-	const struct ipaddr *own;
-	size_t n = never_own_in(never, subnet, &own);
-
-	for (; *at < n; ++*at)
-		if (ipaddr_cmp(&own[*at], gateway) != 0 &&
-		    (*at == 0 || ipaddr_cmp(&own[*at], &own[*at - 1]) != 0))
-			return &own[(*at)++];
-	return NULL;
-}
-
 /* The network's subnets, and in each the address that the bridge has. */
 static size_t subnets_of(const struct network *network, struct prefix ret_subnets[N_FAMILIES],
 			 struct ipaddr ret_gateways[N_FAMILIES])
@@ -259,41 +245,63 @@ static size_t subnets_of(const struct network *network, struct prefix ret_subnet
 	return 2;
 }
 
+/* Walks over the host's own addresses in a network's subnets, but for the gateways'. */
+struct own_walk {
+	const struct never *never;
+	struct prefix subnets[N_FAMILIES];
+	struct ipaddr gateways[N_FAMILIES];
+	size_t n_subnets, subnet, addr;
+};
+
+static struct own_walk walk_own(const struct never *never, const struct network *network)
+{
+	struct own_walk walk = { .never = never };
+
+	walk.n_subnets = subnets_of(network, walk.subnets, walk.gateways);
+	return walk;
+}
+
+/* The next address, borrowed; NULL: no more. The addresses are sorted, and one may stand there twice. */
+static const struct ipaddr *next_own(struct own_walk *walk)
+{
+	for (; walk->subnet < walk->n_subnets; walk->subnet++, walk->addr = 0) {
+		const struct ipaddr *own;
+		size_t n = never_own_in(walk->never, &walk->subnets[walk->subnet], &own);
+
+		while (walk->addr < n) {
+			size_t at = walk->addr++;
+
+			if (ipaddr_cmp(&own[at], &walk->gateways[walk->subnet]) != 0 &&
+			    (at == 0 || ipaddr_cmp(&own[at], &own[at - 1]) != 0))
+				return &own[at];
+		}
+	}
+	return NULL;
+}
+
 /* Only a host that has more addresses in the subnets than the gateways' pays for these. */
 static void drop_own(struct plan *plan, struct plan_chain *chain, const struct network *network,
 		     const struct never *never)
 {
-	struct prefix subnets[N_FAMILIES];
-	struct ipaddr gateways[N_FAMILIES];
-	size_t n = subnets_of(network, subnets, gateways);
+	struct own_walk walk = walk_own(never, network);
+	const struct ipaddr *own;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ipaddr *own;
-		size_t at = 0;
+	while ((own = next_own(&walk)) != NULL) {
+		struct match match = { .kind = MATCH_SADDR };
 
-		while ((own = next_own(never, &subnets[i], &gateways[i], &at)) != NULL) {
-			struct match match = { .kind = MATCH_SADDR };
-
-			match.u.prefix = prefix_of_address(own);
-			drop_forged(plan, chain, network, &match, "an address of the host");
-		}
+		match.u.prefix = prefix_of_address(own);
+		drop_forged(plan, chain, network, &match, "an address of the host");
 	}
 }
 
 uint64_t compile_source_hash(uint64_t hash, const struct network *network,
 			     const struct never *never)
 {
-	struct prefix subnets[N_FAMILIES];
-	struct ipaddr gateways[N_FAMILIES];
-	size_t n = subnets_of(network, subnets, gateways);
+	struct own_walk walk = walk_own(never, network);
+	const struct ipaddr *own;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ipaddr *own;
-		size_t at = 0;
-
-		while ((own = next_own(never, &subnets[i], &gateways[i], &at)) != NULL)
-			hash = hash64(hash, own->b, family_bytes(own->family));
-	}
+	while ((own = next_own(&walk)) != NULL)
+		hash = hash64(hash, own->b, family_bytes(own->family));
 	return hash;
 }
 
