@@ -448,7 +448,8 @@ void daemon_docker_check(struct daemon_docker *k)
 {
 	const struct err *error = daemon_attached_lost(k->attached);
 
-	if (error->code)
+	/* What is lost already is not lost once more: that would double the time until the next try. */
+	if (error->code && !k->error.code)
 		lose(k, error);
 }
 

@@ -266,7 +266,6 @@ void daemon_files_look(struct daemon_files *f)
 struct files_view daemon_files_view(const struct daemon_files *f)
 {
 	return (struct files_view){
-		.known = true,
 		.state = state_name(f->files_state),
 		.message = f->message,
 		.drift = f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)

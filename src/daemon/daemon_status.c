@@ -353,8 +353,6 @@ static void put_load(struct json_writer *out, const struct load_state *load, uin
 
 static void put_files(struct json_writer *out, const struct files_view *files, uint64_t now_ms)
 {
-	if (!files->known)
-		return;
 	json_write_open(out, "files", '{');
 	json_write_string(out, "state", files->state);
 	json_write_string(out, "message", files->message);

@@ -28,7 +28,6 @@ struct repair_state {
 
 /* The files on the disk, and the last accepted pair. */
 struct files_view {
-	bool known;	     /* false: status leaves them out */
 	const char *state;   /* "current", "edited", "faulty" */
 	const char *message; /* what was edited, or the first error; or NULL */
 	const char *drift;   /* the state, unless it is "current"; NULL */

@@ -199,7 +199,7 @@ void metrics_counts_free(struct metrics_counts *m)
 const unsigned loop_limits[LOOP_BUCKETS] = { 100,   500,    1000,   5000,   10000,
 					     50000, 100000, 500000, 1000000 };
 
-void loop_note(struct loop_times *times, uint64_t us)
+void loop_times_add(struct loop_times *times, uint64_t us)
 {
 	size_t i = 0;
 

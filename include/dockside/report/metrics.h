@@ -41,7 +41,7 @@ struct loop_times {
 
 extern const unsigned loop_limits[LOOP_BUCKETS]; /* microseconds */
 
-void loop_note(struct loop_times *times, uint64_t us);
+void loop_times_add(struct loop_times *times, uint64_t us);
 
 /* ---- the text ---- */
 
