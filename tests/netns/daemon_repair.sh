@@ -157,7 +157,17 @@ nft delete table ip dockside
 nft add element "$table" ipset-s-v4 '{ 10.0.0.1 }' # is there
 client status
 is "nor what changes nothing" "$status $(drift repairs) $(life | grep -c 'put back')" "0 0 0"
+# The daemon looks at the hosts file once a second: it has yet to notice the last edit.
+# shellcheck disable=SC2317
+last_edit_is_in_force()
+{
+	nft list set "$table" ipset-s-v4 | matches '198\.51\.100\.15 ' &&
+		nft list map "$table" ds-1-nat4 | matches 'tcp \. 3306 .*: 198\.51\.100\.1 \. 80'
+}
+until_true 5 last_edit_is_in_force || bail "the last edit of the hosts file does not come into force"
+client status # answered only after what the daemon was doing
 before=$(generation)
+sleep 1.5 # time for another look at the file
 client status
 is "when nothing happens, nothing is committed" "$(generation)" "$before"
 
