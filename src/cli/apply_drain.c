@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes, without a daemon, of networks that are no longer configured: while containers are
- * attached, by Docker's word, the policy that the kernel holds for them stays, until a later run finds
- * none. Docker not answering counts as attached; where none runs, the files are obeyed at once.
+ * Draining without a daemon. As long as Docker says that containers are attached to a network that
+ * is no longer configured, the policy that the kernel holds for it stays; a later run that finds
+ * none attached removes it. If Docker does not answer, that counts as attached; if no Docker runs,
+ * we obey the files at once.
  */
 #include "apply_drain.h"
 
@@ -104,8 +105,8 @@ static void put_names(struct buf *b, const struct query *query)
 			   query->containers.items[i].name);
 }
 
-/* Whether containers are attached to a bridge's network; says who. Which of them is the dockside container is
- * not known any more. */
+/* Whether containers are attached to a bridge's network; says who. Nobody knows any more which of
+ * them is the dockside container. */
 static bool attached(struct docker *docker, struct query *query, const char *bridge)
 {
 	struct buf who = { 0 };

@@ -27,7 +27,7 @@ struct apply_options {
 	bool reset;	    /* make its networks anew */
 };
 
-/* What it takes to change the kernel. */
+/* A session holds the lock and the sockets by which one changes the kernel. */
 struct session {
 	struct reconcile_sockets sockets;
 	int lock;

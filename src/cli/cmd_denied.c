@@ -227,8 +227,8 @@ static void say_packets(struct packets *item)
 	item->events = 0;
 }
 
-/* In the end; while following now and then, where the events shown do not say it. What the answer before has counted
- * has become events by now, if it ever does. */
+/* In the end; while following now and then, where the events shown do not say it. Packets that the
+ * answer before has counted have become events by now, if they ever do. */
 static void note_packets(struct packets_list *list, const struct json_node *answer)
 {
 	const struct json_node *packets = json_member(answer, "packets", JSON_OBJECT);

@@ -2,8 +2,8 @@
 /*
  * diff: what apply would change, network by network, rule by rule.
  *
- * Which rules of a chain differ is decided on expressions, by longest common subsequence; what is
- * printed is our text for a rule that comes and nft's own text for one that goes.
+ * It compares the rules of a chain by their expressions, as longest common subsequence. It prints
+ * our text for a rule that comes, and nft's own text for one that goes.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -103,7 +103,7 @@ static const struct docker_network *find_bridge(const struct docker_networks *ne
 	return NULL;
 }
 
-/* What was known of the same network of Docker's. */
+/* Takes over what we knew of the same network of Docker's. */
 static void carry_over(struct daemon_attached *k, struct seen *seen)
 {
 	struct seen *old = seen->id ? seen_id(k, seen->id) : NULL;

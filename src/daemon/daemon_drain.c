@@ -103,8 +103,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* What Docker said last may be a moment old: it is asked anew, and until it has said that nobody is
- * attached the network drains. */
+/* Docker's last answer may be a moment old. So we ask it again, and the network drains until it has
+ * said that no container is attached. */
 static bool may_be_attached(struct daemon_drain *k, const char *bridge)
 {
 	if (daemon_docker_attached(k->docker, bridge) == ATTACHED_NO_DOCKER)
@@ -147,7 +147,7 @@ static const char **collect_bridges(const struct policy *policy)
 	return bridges;
 }
 
-/* Where no Docker runs, whoever edits the files is obeyed. */
+/* If no Docker runs, this is false: we obey the files at once. */
 static bool may_be_occupied(struct daemon_drain *k, const char *bridge)
 {
 	enum attached attached_now = daemon_docker_attached(k->docker, bridge);

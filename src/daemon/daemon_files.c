@@ -46,7 +46,7 @@ struct daemon_files {
 	uint64_t since_ms;
 	char *alarm;
 
-	/* What was found when the files were last looked at. */
+	/* The result of our last look at the files. */
 	bool looked;
 	struct stat stats[2];
 	uint64_t n_policies;

@@ -113,7 +113,7 @@ static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
 
 /* ------------------------------------------------------------------ enforcing */
 
-/* What is to be said each time, whether anything has changed or not. */
+/* Repeats the warnings each time, whether anything has changed or not, and trims memory later. */
 static void enforced(struct daemon_load *l)
 {
 	loop_arm(l->loop, &l->trim_timer, loop_now_ms(l->loop) + TRIM_WAIT_MS, on_trim_timer, l);
@@ -234,7 +234,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 		*ret_diags = &l->enforcer->running->diags;
 		daemon_files_accepted(l->with.files);
 	}
-	/* Whoever reloads may have changed /etc/hosts, too. */
+	/* The user who reloads may have changed /etc/hosts, too. */
 	names_refresh(&l->enforcer->names, loop_now_ms(l->loop));
 	daemon_names_ask(l->with.names);
 	daemon_load_note(l, r < 0, r < 0 ? err->text : NULL);

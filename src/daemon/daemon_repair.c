@@ -227,8 +227,9 @@ static bool touches_our_table(const struct nft_transaction *t)
 }
 
 /*
- * Whether packets may have passed since then without the judgement of our rules. What was touched decides, not what
- * the repair finds: a reload may have put it back before.
+ * Whether packets may have passed since then without the judgement of our rules. The objects that
+ * the transaction touched decide, not those that the repair finds: a reload may have put them back
+ * before.
  */
 static bool opens(const struct nft_transaction *t)
 {

@@ -188,7 +188,7 @@ static bool is_closed(const struct running *running, const char *bridge)
 	return false;
 }
 
-/* What the rules have counted, unless they are gone. */
+/* Writes the counters of the network's rules, unless these are gone. */
 static void put_draining(struct json_writer *out, const struct daemon_view *view,
 			 const char *bridge)
 {
@@ -377,7 +377,7 @@ static void put_drift(struct json_writer *out, const struct daemon_view *view)
 	json_write_close(out, '}');
 }
 
-/* How Docker has its rules, by what the kernel holds. */
+/* Tells from the kernel's chains and tables by which firewall Docker has made its rules. */
 static const char *docker_rules(const struct shim_kernel *actual)
 {
 	if (shim_find_chain(actual, SHIM_FILTER4, SHIM_USER_CHAIN))

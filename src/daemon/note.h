@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happens in one service and matters to others. daemon.c says who handles which. */
+/* A note tells other services of something that happened in one. on_note() of daemon.c lists who
+ * handles which. */
 #ifndef DOCKSIDE_DAEMON_NOTE_H
 #define DOCKSIDE_DAEMON_NOTE_H
 

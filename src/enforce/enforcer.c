@@ -6,9 +6,9 @@
  * names; enforcer_names() makes the host-backed sets of the plan again and gives the kernel the
  * difference, as element operations, which touch no rule.
  *
- * A repair compares the whole plan with what the kernel really holds (reconcile.c). What it holds
- * afterwards is kept, and as long as it can be trusted (known.c) a reload compares with that and reads
- * nothing.
+ * A repair compares the whole plan with what the kernel really holds (reconcile.c). We keep
+ * what it holds afterwards. As long as we can trust that (known.c), a reload compares with it and
+ * reads nothing.
  */
 #include "dockside/enforce/enforcer.h"
 
@@ -247,7 +247,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 		r = enforce_first(e, candidate, now_ms, err);
 	if (r < 0)
 		return r;
-	/* Whatever becomes of the record in the kernel. */
+	/* We keep these bits here, too, as others may delete their record in the kernel. */
 	candidate->plan.forward_was_accept |= e->running ? e->running->plan.forward_was_accept : 0;
 	enforcer_compile(e, candidate);
 	if (e->n_draining == 0 && known_may_use(&e->known) && is_known(e))
@@ -442,7 +442,7 @@ int enforcer_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struc
 	free(ops.items);
 	if (r < 0)
 		known_forget(&e->known);
-	/* Which names share an address changes all the time; what was made of them adds up. */
+	/* The names that share an address change all the time, and their texts add up. */
 	if (plan->texts_size > TEXTS_MAX)
 		enforcer_compile(e, e->running);
 	return r;

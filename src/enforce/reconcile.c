@@ -370,7 +370,8 @@ static int load_and_record(const struct reconcile_sockets *sockets, struct plan 
 		       : 0;
 }
 
-/* What was recorded, in what was read before. The same texts are kept, so that little adds up. */
+/* Copies the fingerprints that we have recorded to what we read before. It keeps equal texts, so
+ * that little adds up in the arena. */
 static void note_fingerprints(struct actual *actual, const struct plan *plan)
 {
 	const struct plan_set *want = plan_find_set(plan, FINGERPRINT_SET);

@@ -106,7 +106,8 @@ static bool parse_ipv4(struct nflog_packet *packet, const uint8_t *p, size_t len
 	return true;
 }
 
-/* Where the header after an extension header begins; 0 for a later fragment, or none. */
+/* Returns where the header after an extension header begins; 0 if there is none, or in a later
+ * fragment. */
 static size_t next_header(const uint8_t *p, size_t len, uint8_t kind, size_t at)
 {
 	if (len < at + 8)

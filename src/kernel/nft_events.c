@@ -120,7 +120,8 @@ static bool get_u32(const struct nlattr *attr, uint32_t *ret)
 	return true;
 }
 
-/* Where a message about something in a table has its name, and what that means. */
+/* A kind of message: the kind of thing that it is about, the attribute with the name of that, and
+ * what happened to it. */
 struct message {
 	enum touched_kind kind;
 	uint16_t name; /* attribute */
@@ -217,7 +218,7 @@ static void set_process(struct nft_transaction *t, const char *name)
 	t->process[i] = '\0';
 }
 
-/* What says who made a transaction, and ends it. */
+/* The generation message says who made a transaction, and ends it. */
 static bool parse_generation(struct nft_transaction *pending, const struct nlmsghdr *nlh)
 {
 	struct attrs a = attrs_of_message(nlh);
@@ -345,7 +346,7 @@ int nft_events_read(struct nft_events *events, nft_transaction_fn on_transaction
 		return err_errno(err, -r, "read what happens to nf_tables");
 	*ret_state = (struct nft_events_state){ .lost = events->lost, .more = r > 0 };
 	if (r == 0 && events->lost) {
-		/* Whatever part of a transaction we have, the comparison sees all of it. */
+		/* We may have a part of a transaction; the comparison will see all of it. */
 		forget(&events->pending);
 		events->genid = 0;
 		events->lost = false;

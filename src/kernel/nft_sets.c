@@ -154,7 +154,7 @@ static bool share_messages(const struct set_op *a, const struct set_op *b)
 	       (a->set == b->set || strcmp(a->set, b->set) == 0);
 }
 
-/* How many of the n operations make up the run that begins with the first. */
+/* Counts the operations of the run that begins with the first; there are n in all. */
 static size_t run_length(struct nft_sets *sets, const struct set_op *ops, size_t n)
 {
 	size_t len = 0;

@@ -295,7 +295,8 @@ static void translate(const struct walk *w, struct explain_step *step, const str
 	step->dport = w->e->dport;
 }
 
-/* What a rule's verdict needs besides its matches. *ret_target: the chain that it leads to. */
+/* Says whether the rule, which matches, decides: some verdicts need more than that, such as an
+ * element of their map. *ret_target: the chain that the verdict leads to. */
 static bool concludes(const struct walk *w, struct explain_step *step, const char **ret_target)
 {
 	const struct plan_rule *rule = step->rule;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What rules have counted, by network and by entry of the configuration. */
+/* The counters of rules, summed up by network and by entry of the configuration. */
 #ifndef DOCKSIDE_REPORT_METRICS_COUNT_H
 #define DOCKSIDE_REPORT_METRICS_COUNT_H
 

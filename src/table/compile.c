@@ -6,18 +6,20 @@
  * incoming bridge in `dispatch` finds the network's OUT chain, which hands traffic that stays on the bridge
  * to its ING chain. So only NEW, RELATED, INVALID and UNTRACKED packets reach a network's chains. RELATED ones,
  * ICMP errors, are judged like NEW ones by OUT and ING, while HOST takes them about the host's own connections.
- * UNTRACKED is what conntrack keeps no record of: ING lets neighbour discovery and multicast listeners' reports pass
- * and drops the rest; OUT judges it as it does NEW, since a host routes it like everything else, with any payload.
+ * conntrack keeps no record of UNTRACKED packets: ING lets neighbour discovery and multicast
+ * listeners' reports pass and drops the rest; OUT judges them as it does NEW ones, since a host
+ * routes them like all others, with any payload.
  *
  * Before all of them, in `raw`, a packet from a managed bridge meets the network's SRC chain, which drops forged
  * sources (compile_link.c). The chains at the kernel's hooks are in compile_base.c.
  *
- * What they judge gets the mark bit, by which the shim in Docker's table knows that they did (shim.h). It is
- * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
- * still meet the rules while the map's elements are gone.
+ * They set the mark bit on the packets that they judge; the shim in Docker's table knows such
+ * packets by it (shim.h). A rule sets it together with the lookup, and takes it back if that finds
+ * nothing: when somebody deletes the table, a packet may still meet the rules while the map's
+ * elements are gone.
  *
- * What they accept gets a label on its connection, by which the daemon knows, after a time without our table,
- * which connections nobody has judged.
+ * They put a label on the connections that they accept. After a time without our table the daemon
+ * knows by it which connections nobody has judged.
  *
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.

@@ -14,10 +14,11 @@
 #define MLD2_REPORT 143
 
 /*
- * What conntrack keeps no record of and hosts need of each other: neighbour solicitation and advertisement, and
- * listeners' reports (RFC 2710, RFC 3810), which go to multicast addresses. Router advertisements and redirects
- * do not pass: a host that sends them takes others' traffic. Nor does anything else that is untracked (RFC 4286's
- * router discovery, or packets that an administrator's notrack made so): it carries any payload.
+ * Hosts need some messages from each other of which conntrack keeps no record: neighbour
+ * solicitation and advertisement, and listeners' reports (RFC 2710, RFC 3810), which go to
+ * multicast addresses. These pass. Router advertisements and redirects do not: a host that sends
+ * them takes others' traffic. Nor does any other untracked packet (RFC 4286's router discovery, or
+ * one that an administrator's notrack made so): it carries any payload.
  */
 void compile_neighbours(struct plan_chain *chain)
 {

@@ -40,8 +40,8 @@ static int cmp_copies(const void *a, const void *b)
 }
 
 /*
- * Which entry it is from, but not where that was: the file says something else by now. One for one, as it is
- * by their origin that rules are known to belong together.
+ * The copy names the entry, but not its place in the file, which says something else by now. Each
+ * origin gets one copy only: rules with the same origin pointer belong together.
  */
 static const struct origin *copy_origin(struct adoption *a, const struct origin *origin)
 {

@@ -284,7 +284,7 @@ static enum shim_forward forward_wanted(const struct plan *plan, const struct sh
 	return was_accept && user && !shim_has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
 }
 
-/* Which FORWARD policies were ACCEPT, by the rules that go with them, or the chains. */
+/* Returns the FORWARD policies that were ACCEPT, as bits: a rule or a chain goes with each. */
 static unsigned has_forward_rules(const struct shim_kernel *actual)
 {
 	unsigned bits = 0;

@@ -188,7 +188,7 @@ firewall_config <<<'{}'
 client reload
 is "files that no longer have it are obeyed at once" "$status $(nft list ruleset | grep -c ds-1)" "0 0"
 
-# What only the kernel knew cannot be put back.
+# Nobody can put back a policy that only the kernel knew.
 both
 client reload
 client remove-network ds-1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Whatever others do to the table while the daemon runs is put back, soon, with a line in the log that says
-# who and what; how soon is a comment, as listed by a tight poller. TAP.
+# The daemon soon puts back all that others do to the table, with a line in the log that says who did it and what. A
+# comment says how soon, as seen by a tight poller. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh

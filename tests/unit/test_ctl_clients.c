@@ -332,7 +332,7 @@ static int run_greedy(const char *path)
 	return call_says(path, "{\"action\":\"status\"}", "too many long answers wait") ? 0 : 2;
 }
 
-/* What others leave waiting is bounded. It is not when they are gone, and not for root. */
+/* Long answers that wait are bounded for other users; not once they are gone, and not for root. */
 static void test_texts_that_wait(void **state)
 {
 	struct fixture *f = *state;

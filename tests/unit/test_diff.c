@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is written where the kernel holds something else than the plan; the names' part is test_diff_names.c. */
+/* The script changes the kernel's table where that differs from the plan; test_diff_names.c has the
+ * part of the names. */
 #include "diff_fixture.h"
 
 #include "dockside/base/util.h"
@@ -7,7 +8,7 @@
 #define TABLE(chains) "table inet dockside {\n" chains "}\n"
 #define CHAIN(name, rules) "chain " name " {\n" rules "}\n"
 #define INVALID "ct state invalid counter drop comment \"part of no connection\"\n"
-/* What tells of a packet; a hash of the rule is in it. */
+/* The rule that reports a packet; a hash of the refusing rule is in it. */
 #define LOG(kind, rest)                                                               \
 	"counter name \"amber-" kind "-denied\" limit name \"amber-log\" log prefix " \
 	"\"dsfw/amber/" kind "/" rest "\" group 20 snaplen 128\n"
@@ -84,7 +85,7 @@ static struct elem *fingerprint(struct actual *actual, const char *bridge)
 	return NULL;
 }
 
-/* What somebody did to a chain's rules, seen through the fingerprint. */
+/* The fingerprint shows that somebody changed a chain's rules. */
 static void test_rules_by_hand(void **state)
 {
 	static const char wanted[] = "flush chain inet dockside amber-ING\n" TABLE(ING);

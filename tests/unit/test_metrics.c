@@ -28,7 +28,7 @@
 
 #define NOW_MS 1000000
 
-/* What a daemon tells that has never run. */
+/* All that the metrics are made of, of a daemon that has never run. */
 struct world {
 	struct running *running;
 	struct actual actual;

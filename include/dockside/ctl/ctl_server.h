@@ -30,9 +30,9 @@
  *                 format. It is the only answer that may be longer than 1 MiB.
  *
  * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
- * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. Who wants
- * everything asks again with "after" of "next" as long as "more" is true, and who follows does so twice a
- * second.
+ * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. A client
+ * that wants everything asks again with "after" of "next" as long as "more" is true; one that
+ * follows does so twice a second.
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
  *  "network": "ds-prod",                   as the files spell it; absent unless it was asked for

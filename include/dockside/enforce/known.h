@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known of our table, and whether it is still true, so that it need not be read again.
- * Pure; known.c has the rule.
+ * This keeps what we know of our table, and whether it is still true; while it is, nobody has to
+ * read the table again. Pure; known.c has the rule.
  */
 #ifndef DOCKSIDE_ENFORCE_KNOWN_H
 #define DOCKSIDE_ENFORCE_KNOWN_H

@@ -107,8 +107,9 @@ const char *names_take_due(struct names *names, uint64_t now_ms, enum names_room
  * NAME_PUT_MAX_MS is not waited for. */
 bool names_asking(const struct names *names, uint64_t until_ms, uint64_t now_ms);
 /*
- * Where questions are not put in time, or not at all as the last answer still holds, that says nothing about the
- * addresses of these answers: they are vouched for before their time is up. Whether there were any.
+ * Keeps alive the addresses of each last answer whose next question is late, because we did not put
+ * it in time, or need not as the answer still holds. Our delay says nothing about these addresses,
+ * so they must not run out of time by it. Returns whether there were any.
  */
 bool names_vouch(struct names *names, uint64_t now_ms);
 /* A name's questions are due now. */

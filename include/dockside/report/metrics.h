@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is measured, in Prometheus' text format (version 0.0.4). Pure: kernel, names,
+ * The program's metrics, in Prometheus' text format (version 0.0.4). Pure: kernel, names,
  * state and time are parameters.
  */
 #ifndef DOCKSIDE_REPORT_METRICS_H
@@ -15,8 +15,9 @@ struct traffic {
 	uint64_t packets, bytes;
 };
 
-/* What the rules of a network have counted: as a rule never sees the later packets of a connection
- * that it has let pass, these are first packets, and whatever was refused. */
+/* The rules of a network have counted these packets. A rule never sees the later packets of a
+ * connection that it has let pass, so "passed" are first packets only; "refused" are all that were
+ * refused. */
 struct network_traffic {
 	bool known; /* some chain of it was read */
 	struct traffic passed, refused;
@@ -64,7 +65,8 @@ struct metrics_draining {
 	const char *bridge;
 };
 
-/* What is not in plan, kernel and names. Times are seconds since 1970, in milliseconds. */
+/* The rest of the metrics, beside plan, kernel and names. Times are milliseconds since 1970 unless
+ * their line says otherwise. */
 struct metrics_state {
 	const char *version, *kernel; /* of the program; of Linux, or NULL */
 	uint64_t now_ms;	      /* of the clock of the names */

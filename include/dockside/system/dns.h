@@ -22,9 +22,9 @@ int dns_open(unsigned timeout_ms, dns_answer_fn on_answer, void *data, struct dn
 	     struct err *err);
 /* Questions that are open get no answer any more. */
 void dns_close(struct dns *dns);
-/* Asks for one family of a name, /etc/hosts first, then DNS as resolv.conf says. What is not for DNS
- * to say is answered before this returns, for both families: a name of /etc/hosts has no other
- * addresses than those there. */
+/* Asks for one family of a name, /etc/hosts first, then DNS as resolv.conf says. If DNS has no say
+ * in a name, the answers for both families come before this returns: a name of /etc/hosts has no
+ * other addresses than those there. */
 void dns_ask(struct dns *dns, const char *name, enum family family);
 /* A descriptor that is readable when dns_process() has something to do, and how long to wait for that
  * at most, in milliseconds; -1: for ever. */

@@ -116,7 +116,7 @@ bool diff_keep_nat(struct plan *plan, const struct actual *actual);
 bool diff_keeps_chain(const struct plan *plan, const char *name);
 bool diff_keeps_map(const struct plan *plan, const char *name);
 
-/* What happens to a chain or set, by name; NULL: nothing. */
+/* Find the change of a chain, set or object by its name; NULL: nothing happens to it. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);
 const struct object_change *changes_find_object(const struct changes *changes,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The wanted `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
- * that it came from. What the kernel actually holds has the same set and base chain structs (actual.h), so
- * that the two can be compared.
+ * that it came from. struct actual (actual.h), the table that the kernel holds, has the same
+ * structs for sets and base chains, so that the two can be compared.
  */
 #ifndef DOCKSIDE_TABLE_PLAN_H
 #define DOCKSIDE_TABLE_PLAN_H
@@ -247,7 +247,7 @@ enum forward_policy {
 	FORWARD_POLICY_ALLOW_ACCEPT, /* it is left alone */
 };
 
-/* What the command line says about how a policy is enforced. */
+/* The command line decides with these how we enforce a policy. */
 struct plan_options {
 	uint32_t mark_bit; /* one bit of the packet mark, proof of judgement */
 	enum forward_policy forward_policy;
@@ -278,8 +278,8 @@ struct plan {
 	/*
 	 * Bridges whose networks are no longer configured but whose last policy stays in force until
 	 * their containers have left, and which only the kernel knows: it was loaded by a
-	 * process that is gone. Borrowed. What the kernel holds for them is left alone, and so is what
-	 * they may share with others: sets, and the chains that are no bridge's.
+	 * process that is gone. Borrowed. We leave alone all that the kernel holds for them, and
+	 * all that they may share with others: sets, and the chains that belong to no bridge.
 	 */
 	const char *const *draining;
 	size_t n_draining;

@@ -19,8 +19,8 @@
 #define SHIM_PREFIX "DOCKSIDE-" /* of every chain of the iptables version, and of ours */
 /* Comment of the rule that goes with a FORWARD policy that we changed, by which it is known. */
 #define SHIM_FORWARD_COMMENT "dsfw-nft: the FORWARD policy was ACCEPT"
-/* Where there is no chain for that rule, an empty chain of this name beside FORWARD says the same: it lives as long as
- * the policy does. */
+/* An empty chain of this name beside FORWARD says the same where there is no chain for that rule.
+ * It lives as long as the policy does. */
 #define SHIM_FORWARD_CHAIN "DSFW-FORWARD-WAS-ACCEPT"
 
 enum shim_table {

@@ -41,8 +41,8 @@ void unjudged_free(struct unjudged *u);
 
 /*
  * Whether rules of ours should have seen the connection and have not: one end, whichever, is a container of a managed
- * network. Who has opened it does not matter, as a container can forge that. No rule sees what goes to the host from
- * networks without host rules.
+ * network. It does not matter which end opened it, as a container can forge that. No rule sees
+ * packets to the host from networks without host rules.
  */
 bool unjudged_is(const struct unjudged *u, const struct flow *flow);
 
