@@ -13,7 +13,7 @@
 #include "dockside/cli/command.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/docker/docker_client.h"
-#include "dockside/system/last_good.h"
+#include "dockside/system/state_dir.h"
 #include "dockside/system/log.h"
 
 /* Seconds, SPEC §4. */
@@ -241,7 +241,7 @@ static int cmd_help(const struct options *options)
 	       "  DOCKSIDE_FIREWALL_SOCKET as --socket\n"
 	       "  STATE_DIRECTORY          where the daemon keeps the last accepted "
 	       "configuration\n"
-	       "                           (default " LAST_GOOD_DIRECTORY ")\n"
+	       "                           (default " STATE_DIR_DEFAULT ")\n"
 	       "  DOCKER_HOST              unix:///PATH of Docker's socket\n"
 	       "                           (default unix:///var/run/docker.sock)\n"
 	       "  RESET=1                  apply, daemon: remove and make anew the Docker "
@@ -555,7 +555,7 @@ int main(int argc, char **argv)
 	struct options options = {
 		.network_config = "/etc/dockside/network-config.json",
 		.firewall_config = "/etc/dockside/firewall-config.json",
-		.state_directory = LAST_GOOD_DIRECTORY,
+		.state_directory = STATE_DIR_DEFAULT,
 		.plan = { .mark_bit = MARK_BIT_DEFAULT,
 			  .forward_policy = FORWARD_POLICY_DROP,
 			  .log_group = LOG_GROUP_DEFAULT },

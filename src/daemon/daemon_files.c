@@ -85,7 +85,7 @@ static void note_trouble(struct daemon_files *f, const struct err *err)
 static void forget_trouble(struct daemon_files *f)
 {
 	if (f->trouble)
-		log_info("the accepted configuration is kept in %s again", f->state.directory);
+		log_info("the accepted configuration is kept in %s again", f->state.dir.path);
 	free(f->trouble);
 	f->trouble = NULL;
 }
@@ -103,15 +103,12 @@ static void forget_fall_back(struct daemon_files *f)
 void daemon_files_start(struct daemon *d)
 {
 	struct daemon_files *f = xcalloc(1, sizeof(*f));
-	/* systemd gives all of the unit's, with colons between them; ours is the first. */
-	cleanup(cleanup_free) char *directory =
-		xstrndup(d->options->state_directory, strcspn(d->options->state_directory, ":"));
 	struct err err = { 0 };
 
 	d->files = f;
 	f->paths[0] = absolute(d->options->network_config);
 	f->paths[1] = absolute(d->options->firewall_config);
-	if (last_good_open(&f->state, directory, &err) < 0)
+	if (last_good_open(&f->state, d->options->state_directory, &err) < 0)
 		note_trouble(f, &err);
 	err_free(&err);
 }
