@@ -2,14 +2,18 @@
 /* apply, teardown: what changes the kernel. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
+#include "dockside/base/file.h"
 #include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
@@ -52,7 +56,7 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 {
 	size_t managed = 0;
 
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		managed += network_managed(&policy->networks[i]);
 	if (result->took_over)
 		printf("took over from the iptables version: its chains and jumps are gone\n");
@@ -86,8 +90,6 @@ static int apply_rules(const struct options *options, const struct policy *polic
 		if (r >= 0)
 			r = nft_read_table(session.sockets.reader, &actual, err);
 		if (r >= 0)
-			r = find_draining(options, policy, &actual, &plan, err);
-		if (r >= 0)
 			r = reconcile_apply(&session.sockets, &plan, options->stale_ttl_s, &actual,
 					    &result, err);
 		session_close(&session);
@@ -116,13 +118,70 @@ static int make_settings(struct err *err)
 	return r;
 }
 
+/* ---- the state directory ---- */
+
+static void warn_of_state(const struct err *err)
+{
+	log_warning("%s; a network that the files lose later, while containers are attached, is "
+		    "closed instead of keeping its last policy",
+		    err->text);
+}
+
+/* What is kept there for the next run. */
+struct kept {
+	struct last_good state;
+	struct drain drain;
+	char *network_path, *firewall_path;
+};
+
+static void kept_open(struct kept *kept, const struct options *options)
+{
+	struct err err = { 0 };
+
+	kept->network_path = path_absolute(options->network_config);
+	kept->firewall_path = path_absolute(options->firewall_config);
+	if (last_good_open(&kept->state, options->state_directory, &err) < 0)
+		warn_of_state(&err);
+	drain_open(&kept->drain, &kept->state, kept->network_path, kept->firewall_path);
+	err_free(&err);
+}
+
+/* By these files the next run knows what a network's policy was that they do not have any more. */
+static void keep_accepted(struct kept *kept, const struct policy *policy)
+{
+	const struct last_good_pair pair = {
+		.network = { kept->network_path, policy->network_src.text,
+			     policy->network_src.len },
+		.firewall = { kept->firewall_path, policy->firewall_src.text,
+			      policy->firewall_src.len },
+		.at_s = unix_ms() / 1000,
+	};
+	struct err err = { 0 };
+
+	/* Why it is not there was said before. */
+	if (kept->state.dir.opened && last_good_keep(&kept->state, &pair, &err) < 0)
+		warn_of_state(&err);
+	err_free(&err);
+}
+
+static void kept_close(struct kept *kept)
+{
+	drain_close(&kept->drain);
+	last_good_close(&kept->state);
+	free(kept->network_path);
+	free(kept->firewall_path);
+}
+
+/* ---- the whole ---- */
+
 /*
  * The settings come first, but their failure does not keep the rules out: egress is policed without
  * them, lateral movement is not, so that the answer is "failed" either way. Docker's networks come
  * after the rules, which go by the bridges' names: no container can join a network before its policy is in
  * force. Making one may have brought br_netfilter, and with it the settings.
  */
-static int apply(const struct options *options, const struct policy *policy, struct err *err)
+static int apply(const struct options *options, struct policy *policy, struct kept *kept,
+		 struct err *err)
 {
 	struct err setting = { 0 };
 	int r, s;
@@ -132,8 +191,15 @@ static int apply(const struct options *options, const struct policy *policy, str
 	r = preflight_bridges(policy, err);
 	if (r < 0)
 		return r;
+	r = find_draining(options, &kept->drain, policy, err);
+	if (r < 0)
+		return r;
+	drain_tell(&kept->drain);
+	drain_save(&kept->drain);
 	s = make_settings(&setting);
 	r = apply_rules(options, policy, err);
+	if (r >= 0)
+		keep_accepted(kept, policy);
 	if (r >= 0)
 		r = apply_networks(options, policy, err);
 	if (s < 0)
@@ -172,6 +238,7 @@ static void report_failure(int r, const struct err *err)
 int cmd_apply(const struct options *options)
 {
 	struct policy policy = { 0 };
+	struct kept kept = { 0 };
 	struct err err = { 0 };
 	int r = 0;
 
@@ -179,8 +246,11 @@ int cmd_apply(const struct options *options)
 		r = recover_locked(options, &err);
 	if (r >= 0 && !load_policy(options, &policy))
 		return EXIT_CONFIG;
-	if (r >= 0)
-		r = apply(options, &policy, &err);
+	if (r >= 0) {
+		kept_open(&kept, options);
+		r = apply(options, &policy, &kept, &err);
+		kept_close(&kept);
+	}
 	if (r < 0)
 		report_failure(r, &err);
 	err_free(&err);
@@ -242,14 +312,32 @@ static int teardown(struct removed *ret_removed, struct err *err)
 	return r;
 }
 
+/* Nothing drains where nothing is enforced. */
+static void forget_draining(const struct options *options)
+{
+	struct state_dir dir = { .read_only = true };
+	struct err err = { 0 };
+	int r = state_dir_open(&dir, options->state_directory, &err);
+
+	if (r >= 0)
+		r = state_dir_remove(&dir, DRAINING_FILE, &err);
+	if (r < 0 && r != -ENOENT)
+		log_warning("%s; networks that were draining would be enforced again: remove it",
+			    err.text);
+	state_dir_close(&dir);
+	err_free(&err);
+}
+
 int cmd_teardown(const struct options *options)
 {
 	struct err err = { 0 };
 	struct removed removed = { 0 };
 	int r;
 
-	(void)options; /* works without config files, and with broken ones */
+	/* Works without config files, and with broken ones. */
 	r = teardown(&removed, &err);
+	if (r >= 0)
+		forget_draining(options);
 	if (r < 0)
 		log_failure("teardown", r, err.text);
 	else if (!removed.table && !removed.shim)

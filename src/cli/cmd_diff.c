@@ -11,6 +11,7 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
+#include "dockside/base/file.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/preflight.h"
@@ -226,7 +227,7 @@ static void print_heading(struct heading *heading, const char *name)
 	if (!bridge)
 		printf("  shared by all networks\n");
 	else if (network)
-		printf("  network %s\n", network->name);
+		printf("  network %s%s\n", network->name, network->draining ? " (draining)" : "");
 	else
 		printf("  network with bridge %s (no longer configured)\n", bridge);
 	free(heading->printed);
@@ -322,18 +323,36 @@ static void print_shim(const struct shim_changes *changes)
 	}
 }
 
-static int diff(const struct options *options, const struct policy *policy, bool *ret_different,
+/* By what the state directory has, which a daemon may be using. */
+static int merge_draining(const struct options *options, struct policy *policy, struct err *err)
+{
+	cleanup(cleanup_free) char *network = path_absolute(options->network_config);
+	cleanup(cleanup_free) char *firewall = path_absolute(options->firewall_config);
+	struct last_good state = { .dir.read_only = true };
+	struct drain drain = { 0 };
+	int r;
+
+	last_good_open(&state, options->state_directory, NULL);
+	drain_open(&drain, &state, network, firewall);
+	r = find_draining(options, &drain, policy, err);
+	drain_close(&drain);
+	last_good_close(&state);
+	return r;
+}
+
+static int diff(const struct options *options, struct policy *policy, bool *ret_different,
 		struct err *err)
 {
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
 	struct comparison comparison = { 0 };
-	struct actual actual = { 0 };
 	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	int r;
 
-	r = nft_reader_open(&reader, err);
+	r = merge_draining(options, policy, err);
+	if (r >= 0)
+		r = nft_reader_open(&reader, err);
 	if (r < 0)
 		return r;
 	nft_loader_open(&loader);
@@ -341,11 +360,6 @@ static int diff(const struct options *options, const struct policy *policy, bool
 	if (r >= 0) {
 		compile_policy(policy, &resolved, &options->plan, &plan);
 		plan.beside_daemon = lock_has_daemon(NULL);
-		r = nft_read_table(reader, &actual, err);
-	}
-	if (r >= 0)
-		r = find_draining(options, policy, &actual, &plan, err);
-	if (r >= 0) {
 		r = reconcile_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
 				      &comparison, err);
 	}
@@ -356,7 +370,6 @@ static int diff(const struct options *options, const struct policy *policy, bool
 		print_shim(&comparison.shim.changes);
 		reconcile_comparison_free(&comparison);
 	}
-	actual_free(&actual);
 	plan_free(&plan);
 	resolved_free(&resolved);
 	nft_loader_close(loader);

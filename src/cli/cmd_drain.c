@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes, without a daemon, of networks that are no longer configured (SPEC §8): while containers are
- * attached, by Docker's word, the policy that the kernel holds for them stays, until a later run finds
- * none. Docker not answering counts as attached; where none runs, the files are obeyed at once.
+ * Networks that are no longer configured, without a daemon: while containers are attached, by Docker's word,
+ * their last policy stays, until a later run finds none. Docker not answering counts as attached; where
+ * none runs, the files are obeyed at once.
  */
 #include <string.h>
 
-#include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/cli/command.h"
 #include "dockside/docker/docker_client.h"
+#include "dockside/kernel/nft_read.h"
 #include "dockside/system/clock.h"
+#include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 
 struct query {
@@ -96,36 +97,47 @@ static bool attached(struct docker *docker, struct query *query, const char *bri
 	return any;
 }
 
-int find_draining(const struct options *options, const struct policy *policy,
-		  const struct actual *actual, struct plan *plan, struct err *err)
+/* Without a Docker that runs, the files are obeyed at once. */
+static int ask_docker(const struct options *options, struct drain *drain, struct err *err)
 {
-	const struct actual_set *map = actual_find_set(actual, "dispatch");
 	struct docker *docker = NULL;
 	struct query query = { 0 };
-	const char **draining;
-	int r = 0;
+	int r = docker_open(options->docker, monotonic_ms, &docker, err);
 
-	if (!map || map->set.type != MAP_DISPATCH)
-		return 0;
-	draining = arena_alloc(&plan->arena, (map->set.n_elems + 1) * sizeof(*draining));
-	for (size_t i = 0; r >= 0 && i < map->set.n_elems; i++) {
-		char bridge[ELEM_KEY_MAX + 1] = "";
-
-		memcpy(bridge, map->set.elems[i].key, ELEM_KEY_MAX);
-		if (policy_find_bridge(policy, bridge))
+	if (r < 0)
+		return r;
+	ask_networks(docker, &query);
+	for (size_t i = drain->n; i-- > 0;) {
+		/* What a daemon at work has found out holds. */
+		if (drain->items[i].occupied && lock_has_daemon(NULL))
 			continue;
-		if (!docker) {
-			r = docker_open(options->docker, monotonic_ms, &docker, err);
-			if (r >= 0)
-				ask_networks(docker, &query);
-		}
-		if (r >= 0 && !docker_socket_absent(query.error.code) &&
-		    attached(docker, &query, bridge))
-			draining[plan->n_draining++] = arena_strdup(&plan->arena, bridge);
+		if (docker_socket_absent(query.error.code) ||
+		    !attached(docker, &query, drain->items[i].bridge))
+			drain_remove(drain, drain->items[i].bridge);
 	}
-	plan->draining = draining;
 	docker_close(docker);
 	docker_networks_free(&query.networks);
 	err_free(&query.error);
+	return 0;
+}
+
+int find_draining(const struct options *options, struct drain *drain, struct policy *policy,
+		  struct err *err)
+{
+	struct nft_reader *reader = NULL;
+	struct actual actual = { 0 };
+	int r = nft_reader_open(&reader, err);
+
+	if (r >= 0)
+		r = nft_read_table(reader, &actual, err);
+	if (r >= 0) {
+		drain_adopt(drain, &actual, policy, true);
+		if (drain->n > 0)
+			r = ask_docker(options, drain, err);
+	}
+	if (r >= 0)
+		r = drain_merge(drain, policy, err);
+	actual_free(&actual);
+	nft_reader_close(reader);
 	return r;
 }

@@ -254,7 +254,7 @@ static int enforce_files(struct daemon *d, struct running *candidate, struct err
 	daemon_drain_missing(d, &candidate->policy);
 	r = daemon_enforce(d, candidate, &before, err);
 	if (r < 0 && d->enforcer.running)
-		enforce_drain_configured(&d->enforcer);
+		drain_remove_configured(&d->enforcer.drain, &d->enforcer.running->policy);
 	running_free(before);
 	return r;
 }

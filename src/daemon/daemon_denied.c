@@ -88,15 +88,10 @@ static void forget_rule(struct denied_rule *rule)
 static const char *network_of(const struct daemon *d, const char *bridge)
 {
 	const struct network *network = policy_find_bridge(&d->enforcer.running->policy, bridge);
-	const struct draining *draining;
 
-	if (network)
-		return network->name;
-	draining = enforce_draining(&d->enforcer, bridge);
-	return draining ? draining_name(draining) : bridge;
+	return network ? network->name : bridge;
 }
 
-/* Of a draining network that only the kernel has there is just what the prefix itself says. */
 static void describe_rule(const struct daemon *d, struct denied_rule *rule)
 {
 	const struct running *running = d->enforcer.running;
@@ -106,8 +101,6 @@ static void describe_rule(const struct daemon *d, struct denied_rule *rule)
 	unsigned column;
 
 	rule->network = xstrdup(network_of(d, rule->parsed.bridge));
-	if (!origin && plan_drains(&running->plan, rule->parsed.bridge))
-		rule->entry = denied_prefix_entry(&rule->parsed);
 	if (!origin)
 		return;
 	rule->audit = found->verdict == VERDICT_ACCEPT;
@@ -440,8 +433,7 @@ static uint64_t number_of(const struct request *request, const char *key)
 
 bool daemon_denied_knows(const struct daemon *d, const char *network, struct err *err)
 {
-	if (enforce_draining(&d->enforcer, network) ||
-	    (d->denied && denied_ring_knows(&d->denied->ring, network)))
+	if (d->denied && denied_ring_knows(&d->denied->ring, network))
 		return true;
 	return policy_find_network(&d->enforcer.running->policy, network, err);
 }

@@ -9,10 +9,9 @@
 
 /* A network that is configured, or draining. */
 struct seen {
-	char *name, *bridge; /* a draining network's name may be its bridge's */
-	char *id;	     /* NULL: Docker does not have it */
+	char *name, *bridge;
+	char *id; /* NULL: Docker does not have it */
 	bool draining;
-	bool has_identity; /* lost over a restart while draining */
 	struct docker_wanted_identity identity;
 	bool stale;  /* who is attached is to be asked */
 	bool asking; /* is being asked */

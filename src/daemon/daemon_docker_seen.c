@@ -51,9 +51,8 @@ static void free_seen(struct seen *seen)
 /* Once for each that is found. */
 static void look_at_mac(struct seen *seen)
 {
-	char *text = seen->has_identity && !seen->draining
-			     ? docker_wanted_other_mac(&seen->identity, &seen->containers)
-			     : NULL;
+	char *text = !seen->draining ? docker_wanted_other_mac(&seen->identity, &seen->containers)
+				     : NULL;
 
 	if (text && (!seen->other_mac || strcmp(text, seen->other_mac) != 0))
 		log_warning("network %s: %s", seen->name, text);
@@ -108,45 +107,40 @@ static void add_configured(struct daemon_docker *k, struct seen *seen,
 		.name = xstrdup(wanted->name),
 		.bridge = xstrdup(wanted->bridge),
 		.id = network ? xstrdup(network->id) : NULL,
-		.has_identity = true,
 		.identity = wanted->identity,
 	};
 	carry_over(k, seen);
 }
 
-/* Its name in Docker and its identity are known only as long as we have run since it was configured. */
-static void add_draining(struct daemon_docker *k, struct seen *seen, const char *bridge)
+static void add_draining(struct daemon_docker *k, struct seen *seen, const struct network *wanted)
 {
-	const struct docker_network *network = find_bridge(&k->networks, bridge);
-	const struct seen *old = seen_bridge(k, bridge);
+	const struct docker_network *network = find_bridge(&k->networks, wanted->bridge);
 
 	*seen = (struct seen){
-		.name = xstrdup(old ? old->name : bridge),
-		.bridge = xstrdup(bridge),
+		.name = xstrdup(wanted->name),
+		.bridge = xstrdup(wanted->bridge),
 		.id = network ? xstrdup(network->id) : NULL,
 		.draining = true,
+		.identity = docker_wanted_identity_of(wanted),
 	};
-	if (old) {
-		seen->has_identity = old->has_identity;
-		seen->identity = old->identity;
-	}
 	carry_over(k, seen);
 }
 
 void daemon_docker_see(struct daemon_docker *k)
 {
-	const struct enforcer *enforcer = &k->daemon->enforcer;
-	struct seen *all = xcalloc(k->wanted.n + enforcer->n_draining, sizeof(*all));
+	const struct policy *policy = &k->daemon->enforcer.running->policy;
+	struct seen *all = xcalloc(k->wanted.n + policy->n_draining, sizeof(*all));
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->wanted.n; i++)
 		add_configured(k, &all[n++], &k->wanted.items[i]);
-	for (size_t i = 0; i < enforcer->n_draining; i++)
-		add_draining(k, &all[n++], enforcer->draining[i].bridge);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (policy->networks[i].draining)
+			add_draining(k, &all[n++], &policy->networks[i]);
 	daemon_docker_forget(k);
 	k->seen = all;
 	k->n_seen = n;
-	if (enforcer->n_draining > 0)
+	if (policy->n_draining > 0)
 		daemon_drain_look(k->daemon);
 }
 
@@ -291,9 +285,8 @@ enum daemon_attached daemon_docker_attached(struct daemon *d, const char *bridge
 		return ATTACHED_NONE;
 	if (!seen->known)
 		return ATTACHED_UNKNOWN;
-	return seen->restarting > 0 || docker_wanted_count_attached(
-					       &seen->containers,
-					       seen->has_identity ? &seen->identity : NULL) > 0
+	return seen->restarting > 0 ||
+			       docker_wanted_count_attached(&seen->containers, &seen->identity) > 0
 		       ? ATTACHED_SOME
 		       : ATTACHED_NONE;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks that are taken out of the configuration while containers are attached (SPEC §8). Whether
+ * Networks that are taken out of the configuration while containers are attached. Whether
  * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
  * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
+#include "dockside/policy/config.h"
 #include "dockside/system/link.h"
 #include "dockside/system/log.h"
 
@@ -53,47 +56,73 @@ static bool has_drained(struct daemon *d, struct draining *network)
 	return !network->occupied || now_ms - network->empty_ms >= EMPTY_MS;
 }
 
-static void release(struct daemon *d, const char *bridge, const char *why)
+static struct src copy_of(const struct src *src)
 {
-	cleanup(cleanup_free) char *name = xstrdup(bridge); /* the enforcer's goes */
-	struct reconcile_result result;
+	return (struct src){ xstrdup(src->name), xstrndup(src->text, src->len), src->len };
+}
+
+/* The running files once more, with the networks that are draining now. */
+static int enforce_again(struct daemon *d, struct err *err)
+{
+	const struct running *running = d->enforcer.running;
+	struct running *candidate = running_new(), *before = NULL;
+	int r;
+
+	candidate->policy.network_src = copy_of(&running->policy.network_src);
+	candidate->policy.firewall_src = copy_of(&running->policy.firewall_src);
+	candidate->from_files = running->from_files;
+	if (!config_parse(&candidate->policy, &candidate->diags)) {
+		running_free(candidate);
+		return err_set(err, EINVAL, "the running configuration cannot be read again");
+	}
+	r = daemon_enforce(d, candidate, &before, err);
+	running_free(before);
+	return r;
+}
+
+static void let_go(struct daemon *d, const char *bridge, const char *why)
+{
+	log_info("network with bridge %s %s: its policy goes", bridge, why);
+	drain_remove(&d->enforcer.drain, bridge);
+}
+
+/* Has the kernel do without the networks that have been let go. */
+static void follow(struct daemon *d)
+{
 	struct err err = { 0 };
 
-	daemon_denied_count(d);
-	enforce_drained(&d->enforcer, name);
-	log_info("network with bridge %s %s: its policy goes", name, why);
-	if (enforcer_again(&d->enforcer, daemon_now_ms(d), &result, &err) < 0) {
-		log_error("%s; trying again", err.text);
-		daemon_repair_soon(d, "a drained network was not removed");
-	}
-	daemon_denied_count(d);
+	if (enforce_again(d, &err) < 0)
+		log_error("a drained network was not removed: %s; trying again", err.text);
 	err_free(&err);
 }
 
 void daemon_drain_watch(struct daemon *d)
 {
-	bool any = d->enforcer.n_draining > 0;
+	bool any = d->enforcer.running->policy.n_draining > 0;
 
 	daemon_arm(d, &d->drain_timer, any ? daemon_now_ms(d) + LOOK_MS : UINT64_MAX, on_look);
 }
 
 void daemon_drain_look(struct daemon *d)
 {
-	for (size_t i = d->enforcer.n_draining; i-- > 0;)
-		if (has_drained(d, &d->enforcer.draining[i]))
-			release(d, d->enforcer.draining[i].bridge, "has drained");
-	daemon_drain_watch(d);
+	daemon_arm(d, &d->drain_timer, daemon_now_ms(d), on_look);
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon *d = data;
+	struct drain *drain = &d->enforcer.drain;
 
 	(void)source;
 	(void)usec;
-	for (size_t i = 0; i < d->enforcer.n_draining; i++)
-		daemon_docker_renew(d, d->enforcer.draining[i].bridge);
-	daemon_drain_look(d);
+	for (size_t i = 0; i < drain->n; i++)
+		daemon_docker_renew(d, drain->items[i].bridge);
+	for (size_t i = drain->n; i-- > 0;)
+		if (has_drained(d, &drain->items[i]))
+			let_go(d, drain->items[i].bridge, "has drained");
+	if (drain->n < d->enforcer.running->policy.n_draining)
+		follow(d);
+	daemon_drain_watch(d);
 	return 0;
 }
 
@@ -115,11 +144,11 @@ bool daemon_drain_network(struct daemon *d, const char *name)
 		const struct network *network = &policy->networks[i];
 
 		if (strcmp(network->name, name) != 0 || !network_managed(network) ||
-		    !may_be_attached(d, network->bridge))
+		    network->draining || !may_be_attached(d, network->bridge))
 			continue;
 		log_info("network %s is removed; its policy stays until no container is attached",
 			 name);
-		enforce_drain(&d->enforcer, network->bridge);
+		drain_add(&d->enforcer.drain, policy, &network->bridge, 1);
 		return true;
 	}
 	return false;
@@ -151,13 +180,17 @@ static bool may_be_occupied(struct daemon *d, const char *bridge)
 
 void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 {
-	const struct running *running = d->enforcer.running;
-	cleanup(cleanup_free) const char **kept = collect_bridges(policy);
+	const struct policy *running = d->enforcer.running ? &d->enforcer.running->policy : NULL;
+	cleanup(cleanup_free) const char **kept = collect_bridges(policy), **gone = NULL;
+	size_t n = 0;
 
-	for (size_t i = 0; running && i < running->policy.n_networks; i++) {
-		const struct network *network = &running->policy.networks[i];
+	if (!running)
+		return;
+	gone = xcalloc(running->n_networks + 1, sizeof(*gone));
+	for (size_t i = 0; i < running->n_networks; i++) {
+		const struct network *network = &running->networks[i];
 
-		if (!network_managed(network) ||
+		if (!network_managed(network) || network->draining ||
 		    bsearch(&network->bridge, kept, policy->n_networks, sizeof(*kept),
 			    cmp_bridges) ||
 		    !may_be_occupied(d, network->bridge))
@@ -165,17 +198,20 @@ void daemon_drain_missing(struct daemon *d, const struct policy *policy)
 		log_info("network %s is no longer configured; its policy stays until no container "
 			 "is attached",
 			 network->name);
-		enforce_drain(&d->enforcer, network->bridge);
+		gone[n++] = network->bridge;
 	}
+	drain_add(&d->enforcer.drain, running, gone, n);
 }
 
 bool daemon_drain_release(struct daemon *d, const char *name)
 {
-	const struct draining *draining = enforce_draining(&d->enforcer, name);
+	const struct draining *draining = drain_find(&d->enforcer.drain, name);
 
-	if (draining)
-		release(d, draining->bridge, "is released by force");
-	return draining != NULL;
+	if (!draining)
+		return false;
+	let_go(d, draining->bridge, "is released by force");
+	follow(d);
+	return true;
 }
 
 void daemon_drain_stop(struct daemon *d)

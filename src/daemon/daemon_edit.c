@@ -110,7 +110,7 @@ static char *add_networks(const struct policy *policy, char *answer)
 	free(answer);
 	ctl_reopen(&b, &out);
 	json_write_open(&out, "networks", '[');
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		json_write_string(&out, NULL, policy->networks[i].name);
 	json_write_close(&out, ']');
 	json_write_close(&out, '}');
@@ -130,7 +130,7 @@ static struct waiter edit_waiter(struct daemon *d, struct ctl_request *ctl_reque
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &d->enforcer.running->policy;
 	const char *name = request_string(request, "name");
-	const struct draining *network = draining ? enforce_draining(&d->enforcer, name) : NULL;
+	const struct draining *network = draining ? drain_find(&d->enforcer.drain, name) : NULL;
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
@@ -197,7 +197,7 @@ static void answer_edit(struct daemon *d, struct ctl_request *ctl_request)
 			daemon_drain_missing(d, &candidate->policy);
 		r = enforce_and_save(d, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
-			enforce_drain_configured(&d->enforcer);
+			drain_remove_configured(&d->enforcer.drain, policy);
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else

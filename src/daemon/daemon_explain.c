@@ -48,24 +48,6 @@ static int read_host_addrs(const char *network, struct resolved_addrs *ret_addrs
 	return 0;
 }
 
-/* Is NULL for a network that is configured, or unknown. */
-static int draining_of(const struct daemon *d, const char *name, const struct network **ret_network,
-		       struct err *err)
-{
-	const struct draining *draining = enforce_draining(&d->enforcer, name);
-
-	if (!draining)
-		return 0;
-	*ret_network = draining_network(draining);
-	if (*ret_network && !plan_drains(&d->enforcer.running->plan, draining->bridge))
-		return 0;
-	return err_set(err, EINVAL,
-		       "network %s is no longer configured: its last policy stays in force until "
-		       "its containers have left, but only the kernel has it; nft list table inet "
-		       "dockside shows it",
-		       name);
-}
-
 /* Adds what the network's containers have looked up; addrs has room for EXPLAIN_CASES_MAX. */
 static void add_looked_up(const struct daemon *d, const struct explain_question *question,
 			  struct explain_world *world, struct ipaddr *addrs)
@@ -113,8 +95,6 @@ static int answer(struct daemon *d, const struct request *request, struct buf *r
 	struct resolved_addrs addrs = { 0 };
 	int r = explain_request_read(request, &question, err);
 
-	if (r >= 0)
-		r = draining_of(d, question.from, &world.draining, err);
 	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
 	if (r >= 0) {

@@ -6,11 +6,11 @@
  */
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/file.h"
 #include "dockside/base/util.h"
 #include "dockside/daemon/daemon.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,15 +60,6 @@ static void format_time(char text[TIME_SIZE], uint64_t unix_s)
 		snprintf(text, TIME_SIZE, "unknown date");
 }
 
-static char *absolute(const char *path)
-{
-	char directory[PATH_MAX];
-
-	if (path[0] == '/' || !getcwd(directory, sizeof(directory)))
-		return xstrdup(path);
-	return xasprintf("%s/%s", directory, path);
-}
-
 /* ------------------------------------------------------------------ the last accepted pair */
 
 /* Once for each kind of trouble, not at each reload. */
@@ -106,10 +97,11 @@ void daemon_files_start(struct daemon *d)
 	struct err err = { 0 };
 
 	d->files = f;
-	f->paths[0] = absolute(d->options->network_config);
-	f->paths[1] = absolute(d->options->firewall_config);
+	f->paths[0] = path_absolute(d->options->network_config);
+	f->paths[1] = path_absolute(d->options->firewall_config);
 	if (last_good_open(&f->state, d->options->state_directory, &err) < 0)
 		note_trouble(f, &err);
+	drain_open(&d->enforcer.drain, &f->state, f->paths[0], f->paths[1]);
 	err_free(&err);
 }
 

@@ -242,6 +242,10 @@ void daemon_judged_now(const struct daemon *d, const struct actual *actual,
 		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
 									 : JUDGED_UNMANAGED };
 
+		if (network->draining) {
+			ret->items[i].state = JUDGED_DRAINING;
+			continue;
+		}
 		judge_network_with_rules(last ? last : &none, rules_of(d, actual, network->bridge),
 					 &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;

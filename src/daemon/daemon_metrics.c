@@ -23,20 +23,6 @@ static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 				  shim_state(&c->actual, &c->changes, table) };
 }
 
-/* The caller frees the array. */
-static struct metrics_draining *collect_draining(const struct daemon *d)
-{
-	size_t n = d->enforcer.n_draining;
-	struct metrics_draining *list = xcalloc(n + 1, sizeof(*list));
-
-	for (size_t i = 0; i < n; i++) {
-		const struct draining *draining = &d->enforcer.draining[i];
-
-		list[i] = (struct metrics_draining){ draining_name(draining), draining->bridge };
-	}
-	return list;
-}
-
 static struct metrics_state collect_state(const struct daemon *d, const char *release,
 					  const struct judge_result *judged)
 {
@@ -107,7 +93,6 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_writer *out)
 {
 	const struct running *running = d->enforcer.running;
 	const struct actual *counters = daemon_counters(d);
-	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(d);
 	struct judge_result judged;
 	struct metrics_state state;
 	struct metrics metrics;
@@ -116,8 +101,6 @@ void daemon_metrics(struct daemon *d, uint64_t from, struct json_writer *out)
 	daemon_judged_now(d, counters, &judged);
 	daemon_denied_count(d);
 	state = collect_state(d, uname(&name) == 0 ? name.release : NULL, &judged);
-	state.draining = draining;
-	state.n_draining = d->enforcer.n_draining;
 	metrics_collect(&running->policy, &running->plan, counters, &d->enforcer.names, &state,
 			&metrics);
 	json_write_open(out, NULL, '{');

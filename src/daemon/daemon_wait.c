@@ -137,7 +137,7 @@ static void answer_policy(const struct daemon *d, const struct waiter *waiter, c
 
 static void answer_waiter(const struct daemon *d, const struct waiter *waiter)
 {
-	bool otherwise = waiter->drained && !enforce_draining(&d->enforcer, waiter->drained);
+	bool otherwise = waiter->drained && !drain_find(&d->enforcer.drain, waiter->drained);
 	struct buf answer = { 0 };
 
 	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);

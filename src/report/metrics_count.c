@@ -27,18 +27,9 @@ static void count_chain(struct network_traffic *sum, const struct plan_chain *ch
 			count_rule(sum, chain->rules[i].verdict == VERDICT_ACCEPT, &have->rules[i]);
 }
 
-static void count_kernel_chain(struct network_traffic *sum, const struct actual_chain *have)
-{
-	sum->known = true;
-	for (size_t i = 0; i < have->n_rules; i++)
-		if (have->rules[i].counts)
-			count_rule(sum, have->rules[i].accepts, &have->rules[i]);
-}
-
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge)
 {
-	bool drains = plan_drains(plan, bridge);
 	struct network_traffic sum = { 0 };
 	struct arena arena = { 0 };
 
@@ -49,8 +40,6 @@ struct network_traffic network_count(const struct plan *plan, const struct actua
 
 		if (chain && have)
 			count_chain(&sum, chain, have);
-		else if (have && drains)
-			count_kernel_chain(&sum, have);
 	}
 	arena_free(&arena);
 	return sum;
@@ -134,17 +123,18 @@ static void collect_nat(struct metrics *m, const char *network,
 	}
 }
 
-static struct metrics_network *collect_network(struct metrics *m, const struct plan *plan,
-					       const struct actual *actual, const char *network,
-					       const char *bridge)
+static void collect_network(struct metrics *m, const struct plan *plan, const struct actual *actual,
+			    const struct network *network)
 {
+	const char *bridge = network->bridge;
 	const struct actual_set *have_maps[N_FAMILIES];
 	const struct plan_set *maps[N_FAMILIES];
 	struct metrics_network *item = &m->networks[m->n_networks];
 	struct arena arena = { 0 };
 
 	*item = (struct metrics_network){
-		.name = network,
+		.name = network->name,
+		.draining = network->draining,
 		.traffic = network_count(plan, actual, bridge),
 	};
 	if (m->state.denied)
@@ -156,7 +146,7 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 		const struct actual_chain *have = actual_find_chain(actual, name);
 
 		if (chain && have)
-			collect_chain(m, network, judging_kinds[k], chain, have);
+			collect_chain(m, network->name, judging_kinds[k], chain, have);
 	}
 	for (int f = 0; f < N_FAMILIES; f++) {
 		const char *name =
@@ -166,9 +156,8 @@ static struct metrics_network *collect_network(struct metrics *m, const struct p
 		have_maps[f] = actual_find_set(actual, name);
 	}
 	if (have_maps[FAMILY_IPV4] || have_maps[FAMILY_IPV6])
-		collect_nat(m, network, maps, have_maps);
+		collect_nat(m, network->name, maps, have_maps);
 	arena_free(&arena);
-	return item;
 }
 
 /* Of addresses alone: those of ports are part of their rules. */
@@ -192,20 +181,15 @@ void metrics_collect(const struct policy *policy, const struct plan *plan,
 {
 	struct metrics m = { .policy = policy, .names = names, .state = *state };
 
-	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
+	m.networks = xcalloc(policy->n_networks + 1, sizeof(*m.networks));
 	m.managed = xcalloc(policy->n_networks + 1, sizeof(*m.managed));
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		if (network_managed(&policy->networks[i]))
 			m.managed[m.n_managed++] = i;
 	m.sets = xcalloc(plan->n_sets + 1, sizeof(*m.sets));
 	m.answers = xcalloc(names->n * N_FAMILIES + 1, sizeof(*m.answers));
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&m, plan, actual, policy->networks[i].name,
-				policy->networks[i].bridge);
-	for (size_t i = 0; i < state->n_draining; i++)
-		collect_network(&m, plan, actual, state->draining[i].name,
-				state->draining[i].bridge)
-			->draining = true;
+		collect_network(&m, plan, actual, &policy->networks[i]);
 	for (size_t i = 0; i < plan->n_sets; i++)
 		collect_set(&m, actual, plan->sets[i]);
 	for (size_t i = 0; i < names->n; i++)

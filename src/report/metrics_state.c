@@ -88,7 +88,7 @@ static void put_settings(const struct metrics *m, size_t i, struct buf *b)
 
 static void put_networks(const struct metrics *m, size_t i, struct buf *b)
 {
-	uint64_t n = i == JUDGED_DRAINING ? m->state.n_draining : 0;
+	uint64_t n = 0;
 
 	for (size_t k = 0; k < m->policy->n_networks; k++)
 		n += (size_t)m->state.judged[k].state == i;
@@ -224,8 +224,8 @@ const struct metrics_family metrics_state_families[METRICS_STATE_FAMILIES] = {
 	  put_settings },
 	{ "networks", "gauge",
 	  "Networks by state: enforced, audit (what its rules refuse passes), unmanaged, draining "
-	  "(removed, with containers still attached), closed (draining, and everything is "
-	  "refused), pending (there is none yet), or not judged (no packet reaches its rules).",
+	  "(removed, with containers still attached), pending (there is none yet), or not judged "
+	  "(no packet reaches its rules).",
 	  network_states, put_networks },
 	{ "network_not_judged", "gauge",
 	  "Whether the packets of a network do not reach its rules; `status` says why.",

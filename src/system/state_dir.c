@@ -36,9 +36,11 @@ static int check_owner(const struct stat *st, const char *what, struct err *err)
 	return 0;
 }
 
-static int open_directory(const char *path, struct err *err)
+static int open_directory(const struct state_dir *dir, struct err *err)
 {
-	int made = mkdir(path, 0700), code = errno, fd;
+	const char *path = dir->path;
+	int made = dir->read_only ? -1 : mkdir(path, 0700);
+	int code = dir->read_only ? ENOENT : errno, fd;
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
@@ -53,9 +55,9 @@ static int open_directory(const char *path, struct err *err)
 	return fd < 0 ? err_errno(err, errno, "open the state directory %s", path) : fd;
 }
 
-static int check_and_lock(int fd, const char *path, struct err *err)
+static int check_and_lock(int fd, const struct state_dir *dir, struct err *err)
 {
-	cleanup(cleanup_free) char *what = xasprintf("the state directory %s", path);
+	cleanup(cleanup_free) char *what = xasprintf("the state directory %s", dir->path);
 	struct stat st;
 	int r;
 
@@ -64,7 +66,7 @@ static int check_and_lock(int fd, const char *path, struct err *err)
 	r = check_owner(&st, what, err);
 	if (r < 0)
 		return r;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (dir->read_only || flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return err_set(err, EBUSY,
@@ -88,10 +90,10 @@ int state_dir_ensure(struct state_dir *dir, struct err *err)
 	if (dir->opened && fstat(dir->fd, &st) == 0 && st.st_nlink > 0)
 		return 0;
 	forget(dir);
-	fd = open_directory(dir->path, err);
+	fd = open_directory(dir, err);
 	if (fd < 0)
 		return fd;
-	r = check_and_lock(fd, dir->path, err);
+	r = check_and_lock(fd, dir, err);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -6,9 +6,9 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/exit_status.h"
+#include "dockside/enforce/drain.h"
 #include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
-#include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 
 /* Of explain: what was given, as it was given; NULL: not. */
@@ -29,7 +29,7 @@ struct options {
 	unsigned refresh_s;	     /* IPSET_REFRESH_INTERVAL */
 	const char *socket;	     /* --socket, or $DOCKSIDE_FIREWALL_SOCKET; NULL: none given */
 	const char *docker;	     /* path of Docker's socket, from DOCKER_HOST */
-	const char *state_directory; /* of the daemon: STATE_DIRECTORY */
+	const char *state_directory; /* STATE_DIRECTORY */
 	const char *denied_log;	     /* --denied-log, or NULL */
 	bool reset;		     /* RESET=1 */
 	bool json, force, follow;
@@ -88,10 +88,10 @@ int judge_networks_now(const struct options *options, const struct policy *polic
 		       struct err *err);
 
 /*
- * Puts into the plan's draining networks those that the kernel holds, that are no longer configured, and
+ * Merges into the policy the networks that the kernel or an open drain has, that are no longer configured, and
  * to which Docker says that containers are attached, or does not say; logs each. Returns 0 or -errno.
  */
-int find_draining(const struct options *options, const struct policy *policy,
-		  const struct actual *kernel, struct plan *plan, struct err *err);
+int find_draining(const struct options *options, struct drain *drain, struct policy *policy,
+		  struct err *err);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/enforce/drain.h"
 #include "dockside/enforce/known.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/kernel/nft_sets.h"
@@ -18,7 +19,6 @@
 
 /* A policy with the plan that it makes. On the heap: its parts point into each other. */
 struct running {
-	unsigned refs;	      /* of draining networks */
 	struct policy policy; /* config_load() or config_parse() fills it in */
 	bool from_files;      /* as they are, not from a request */
 	struct diags diags;   /* what there was to say about them */
@@ -29,19 +29,6 @@ struct running {
 struct running *running_new(void);
 void running_free(struct running *running);
 
-/* A network that is no longer configured and still enforced (SPEC §8). */
-struct draining {
-	char *bridge;
-	struct running *from; /* that has its policy; NULL: only the kernel has */
-	bool occupied;	      /* the caller's: somebody was attached */
-	uint64_t empty_ms;    /* the caller's: since when nobody is any more; 0: somebody is */
-};
-
-/* The network as it was configured, in the policy that it is from; NULL: only the kernel has that. */
-const struct network *draining_network(const struct draining *draining);
-/* Docker's name, or where nobody knows it the bridge's. */
-const char *draining_name(const struct draining *draining);
-
 struct enforcer {
 	struct nft_reader *reader;
 	struct nft_loader *loader;
@@ -51,9 +38,8 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforcer_policy() */
 	unsigned stale_s;
 	struct plan_options options;
-	const char *docker; /* where it would listen */
-	struct draining *draining;
-	size_t n_draining;
+	const char *docker;  /* where it would listen */
+	struct drain drain;  /* what is merged into each policy */
 	struct known trust;  /* in known */
 	struct actual known; /* what the kernel holds, but see enforcer.c */
 	unsigned known_uses;
@@ -79,25 +65,6 @@ bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
 int enforcer_policy(struct enforcer *enforcer, struct running *candidate, uint64_t now_ms,
 		    struct running **ret_before, struct reconcile_result *ret_result,
 		    struct err *err);
-
-/*
- * From the next enforcement on, the last policy of a network that is no longer configured stays in
- * force on its bridge (SPEC §8); the addresses of its sets become permanent, as nobody asks for its
- * names any more. To be called while the policy that has it runs.
- */
-void enforce_drain(struct enforcer *enforcer, const char *bridge);
-/* For enforcer.c: makes the plan again, draining networks included. */
-void enforcer_compile(struct enforcer *enforcer, struct running *running);
-/* Networks that the running policy has drain no more. */
-void enforce_drain_configured(struct enforcer *enforcer);
-/* For enforcer.c: networks that the kernel has and the policy has not drain, if they did before or if
- * Docker runs, which then says whether they are to go on. */
-void enforce_drain_adopt(struct enforcer *enforcer, const struct actual *actual,
-			 const struct policy *policy);
-/* The draining network of that bridge, or name, in letters of either case; NULL if there is none. */
-struct draining *enforce_draining(const struct enforcer *enforcer, const char *name);
-/* Its containers have left: the next enforcement takes away what is left of it. */
-void enforce_drained(struct enforcer *enforcer, const char *bridge);
 
 /* Compares the kernel with the running policy and repairs what differs. */
 int enforcer_again(struct enforcer *enforcer, uint64_t now_ms, struct reconcile_result *ret_result,

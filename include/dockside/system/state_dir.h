@@ -9,11 +9,12 @@
 
 #define STATE_DIR_DEFAULT "/var/lib/dsfw-nft" /* without $STATE_DIRECTORY */
 
-/* Zero-initialise, but for hook; state_dir_close(). */
+/* Zero-initialise, but for hook and read_only; state_dir_close(). */
 struct state_dir {
 	char *path;
 	int fd; /* locked while it is open; only with opened */
 	bool opened;
+	bool read_only;		      /* the directory is neither made nor locked */
 	const struct disk_hook *hook; /* NULL but in tests */
 };
 
