@@ -13,8 +13,8 @@
 #include "dockside/cli/command.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/docker/docker_client.h"
-#include "dockside/system/state_dir.h"
 #include "dockside/system/log.h"
+#include "dockside/system/state_dir.h"
 
 /* Seconds, SPEC §4. */
 #define STALE_TTL_DEFAULT 300
@@ -239,8 +239,8 @@ static int cmd_help(const struct options *options)
 	       "  IPSET_REFRESH_INTERVAL   seconds within which the daemon asks a name again\n"
 	       "                           (default 60)\n"
 	       "  DOCKSIDE_FIREWALL_SOCKET as --socket\n"
-	       "  STATE_DIRECTORY          where the daemon keeps the last accepted "
-	       "configuration\n"
+	       "  STATE_DIRECTORY          where the last accepted configuration is kept, and the\n"
+	       "                           policies of networks that are draining\n"
 	       "                           (default " STATE_DIR_DEFAULT ")\n"
 	       "  DOCKER_HOST              unix:///PATH of Docker's socket\n"
 	       "                           (default unix:///var/run/docker.sock)\n"
@@ -526,11 +526,16 @@ static bool read_docker_environment(struct options *options)
 	return false;
 }
 
+/* Of the commands that know of networks that are draining. */
 static bool read_state_directory(struct options *options)
 {
+	static const char *const users[] = { "apply", "daemon", "diff", "teardown" };
 	const char *text = getenv("STATE_DIRECTORY");
+	bool used = false;
 
-	if (strcmp(options->command, "daemon") != 0 || !text || !text[0])
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		used |= strcmp(options->command, users[i]) == 0;
+	if (!used || !text || !text[0])
 		return true;
 	options->state_directory = text;
 	if (text[0] == '/')

@@ -194,7 +194,7 @@ static int apply(const struct options *options, struct policy *policy, struct ke
 	r = find_draining(options, &kept->drain, policy, err);
 	if (r < 0)
 		return r;
-	drain_tell(&kept->drain);
+	drain_tell_closed(&kept->drain);
 	drain_save(&kept->drain);
 	s = make_settings(&setting);
 	r = apply_rules(options, policy, err);

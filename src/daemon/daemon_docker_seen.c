@@ -449,10 +449,10 @@ void daemon_docker_status_network(struct daemon *d, struct json_writer *out, con
 	if (seen && seen->other_mac)
 		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen->name, seen->other_mac);
 	json_write_string(out, "docker",
-			  !seen || !connected				    ? "unknown"
-			  : !seen->id					    ? "absent"
-			  : b.len > 0 || (judged && judged->docker_differs) ? "differs"
-									    : "present");
+			  !seen || !connected			? "unknown"
+			  : !seen->id				? "absent"
+			  : b.len > 0 || judged->docker_differs ? "differs"
+								: "present");
 	if (seen && connected && seen->id && seen->known)
 		json_write_int(out, "containers", (int64_t)seen->containers.n);
 	else

@@ -244,6 +244,9 @@ void daemon_judged_now(const struct daemon *d, const struct actual *actual,
 
 		if (network->draining) {
 			ret->items[i].state = JUDGED_DRAINING;
+			if (network->closed)
+				ret->items[i].reason = xstrdup("its policy is lost: everything "
+							       "from it is refused");
 			continue;
 		}
 		judge_network_with_rules(last ? last : &none, rules_of(d, actual, network->bridge),

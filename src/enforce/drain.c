@@ -216,19 +216,22 @@ void drain_close(struct drain *drain)
 
 /* ------------------------------------------------------------------ what the kernel has */
 
-static void tell_of(const struct drain *drain, const char *bridge)
+void drain_tell_closed(const struct drain *drain)
 {
 	for (size_t i = 0; i < drain->docs.n_closed; i++)
-		if (strcmp(drain->docs.closed[i], bridge) == 0) {
-			log_error("the network with bridge %s is not configured, and its policy is "
-				  "lost: everything from it is refused until no container is "
-				  "attached, or until remove-network --force releases it",
-				  bridge);
-			return;
-		}
-	log_info("network with bridge %s is not configured; its policy stays until no container is "
-		 "attached",
-		 bridge);
+		log_error("the network with bridge %s is not configured, and its policy is lost: "
+			  "everything from it is refused until no container is attached, or until "
+			  "remove-network --force releases it",
+			  drain->docs.closed[i]);
+}
+
+void drain_tell(const struct drain *drain)
+{
+	drain_tell_closed(drain);
+	for (size_t i = 0; i < drain->n; i++)
+		log_info("network with bridge %s is not configured; its policy stays until no "
+			 "container is attached",
+			 drain->items[i].bridge);
 }
 
 /* Without the mark it was configured when a daemon or `apply` was last at work. */
@@ -252,10 +255,4 @@ void drain_adopt(struct drain *drain, const struct actual *actual, const struct 
 	for (size_t i = 0; map && map->set.type == MAP_DISPATCH && i < map->set.n_elems; i++)
 		adopt_elem(drain, &map->set.elems[i], policy, docker_runs);
 	make_docs(drain, &drain->last);
-}
-
-void drain_tell(const struct drain *drain)
-{
-	for (size_t i = 0; i < drain->n; i++)
-		tell_of(drain, drain->items[i].bridge);
 }

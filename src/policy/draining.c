@@ -386,6 +386,7 @@ static void make_closed(struct policy *policy, const char *bridge, struct networ
 		.n_egress = 1,
 		.host_rules = &rules[1],
 		.n_host_rules = 1,
+		.closed = true,
 	};
 }
 

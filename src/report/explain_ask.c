@@ -406,6 +406,11 @@ int explain_ask(const struct explain_question *question, const struct explain_wo
 	a.network = cases.network = policy_find_network(world->policy, question->from, err);
 	if (!a.network)
 		return -EINVAL;
+	if (a.network->closed)
+		return err_set(err, EINVAL,
+			       "network %s is no longer configured, and its policy is lost: "
+			       "everything from it is refused until its containers have left",
+			       a.network->name);
 	make_routes(&a);
 	r = question->to_addr ? add_cases(&a, &question->addr, 1, err) : ask_name(&a, err);
 	if (r < 0)

@@ -337,7 +337,8 @@ static void accept_dockside(struct plan_chain *chain, const struct network *netw
 void compile_source(struct plan *plan, struct plan_chain *chain, const struct network *network,
 		    const struct dockside_sets *docksides)
 {
-	accept_subnets(chain, network);
+	if (!network->closed) /* of which the subnet is not known */
+		accept_subnets(chain, network);
 	drop_forged(plan, chain, network,
 		    &(struct match){ .kind = MATCH_DADDR, .u.prefix = loopback },
 		    "the host's loopback");

@@ -230,7 +230,7 @@ void daemon_drain_missing(struct daemon *daemon, const struct policy *policy);
 bool daemon_drain_release(struct daemon *daemon, const char *name);
 void daemon_drain_stop(struct daemon *daemon);
 
-/* Whether the last containers of the draining networks have left. */
+/* Looks, soon, whether the last containers of the draining networks have left. */
 void daemon_drain_look(struct daemon *daemon);
 
 /* Asks Docker for what it has, has it make what is missing, follows its events. */
@@ -268,7 +268,7 @@ const char *daemon_docker_container(struct daemon *daemon, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
 void daemon_docker_status(struct daemon *daemon, struct json_writer *out);
 struct state_of daemon_docker_state(const struct daemon *daemon);
-/* Members of a network's object; judged NULL: of one that is draining. */
+/* Members of a network's object. */
 void daemon_docker_status_network(struct daemon *daemon, struct json_writer *out,
 				  const char *bridge, const struct judged *judged);
 /* Docker's last word. Borrowed until it is asked again. */

@@ -24,10 +24,10 @@ struct drain {
 	struct draining *items;
 	size_t n;
 	struct draining_docs docs;
-	bool docs_stale;	 /* items have left since they were made */
-	struct state_dir *dir;	 /* borrowed */
-	struct policy last;	 /* what was accepted last, for drain_adopt() */
-	uint64_t kept;		 /* hash of the file; 0: there is none; only with has_kept */
+	bool docs_stale;       /* items have left since they were made */
+	struct state_dir *dir; /* borrowed */
+	struct policy last;    /* what was accepted last, for drain_adopt() */
+	uint64_t kept;	       /* hash of the file; 0: there is none; only with has_kept */
 	bool has_kept;
 	char *trouble; /* why they are not kept; NULL: they are */
 };
@@ -58,7 +58,8 @@ void drain_remove_configured(struct drain *drain, const struct policy *policy);
  */
 void drain_adopt(struct drain *drain, const struct actual *actual, const struct policy *policy,
 		 bool docker_runs);
-/* Logs which networks are draining, and which of them are closed. */
+/* Logs which networks are closed; and which are draining. */
+void drain_tell_closed(const struct drain *drain);
 void drain_tell(const struct drain *drain);
 /* What drain_open() has read of the last accepted files is not needed any more. */
 void drain_adopted(struct drain *drain);

@@ -88,6 +88,7 @@ struct network {
 	uint16_t mtu;  /* of the Docker network, where we make it */
 	bool audit;    /* mode: "audit": what would be refused passes, and is recorded */
 	bool draining; /* no longer in the files, its last policy in force (draining.h) */
+	bool closed;   /* that policy is lost: everything is refused instead */
 	struct rule *egress;
 	size_t n_egress;
 	struct nat_rule *nat;
