@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/policy/draining.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -147,13 +148,15 @@ static size_t made_len(const struct maker *m)
  * added then. */
 static bool add_network(struct maker *m, const struct source *source, size_t index)
 {
-	const struct network *network = &source->policy->networks[index];
+	const struct policy *policy = source->policy;
+	const struct network *network = &policy->networks[index];
 	const struct json_node *all = json_member(source->network.root, "networks", JSON_ARRAY);
 	const struct json_node *rules = json_member(source->firewall.root, "networks", JSON_OBJECT);
 	const size_t before[] = { m->networks.len, m->rules.len, m->ipsets.len, m->n_names };
 	struct buf text = { 0 };
 	struct json_writer out = { .b = &text };
 
+	assert(all && index < all->u.children.n); /* config.c has read the same text */
 	json_write_node(&out, NULL, &all->u.children.items[index]);
 	add_text(&m->networks, text.data, text.len);
 	buf_free(&text);
@@ -177,7 +180,8 @@ static bool find_bridge(const struct source *source, const char *bridge, size_t 
 {
 	const struct policy *policy = source->policy;
 
-	for (size_t i = 0; source->good && i < policy->n_networks - policy->n_draining; i++)
+	for (size_t i = 0; policy && source->good && i < policy->n_networks - policy->n_draining;
+	     i++)
 		if (strcmp(policy->networks[i].bridge, bridge) == 0) {
 			*ret_index = i;
 			return true;
