@@ -149,14 +149,15 @@ static size_t made_len(const struct maker *m)
 static bool add_network(struct maker *m, const struct source *source, size_t index)
 {
 	const struct policy *policy = source->policy;
-	const struct network *network = &policy->networks[index];
+	const struct network *network;
 	const struct json_node *all = json_member(source->network.root, "networks", JSON_ARRAY);
 	const struct json_node *rules = json_member(source->firewall.root, "networks", JSON_OBJECT);
 	const size_t before[] = { m->networks.len, m->rules.len, m->ipsets.len, m->n_names };
 	struct buf text = { 0 };
 	struct json_writer out = { .b = &text };
 
-	assert(all && index < all->u.children.n); /* config.c has read the same text */
+	assert(policy && all && index < all->u.children.n); /* config.c has read the same text */
+	network = &policy->networks[index];
 	json_write_node(&out, NULL, &all->u.children.items[index]);
 	add_text(&m->networks, text.data, text.len);
 	buf_free(&text);
