@@ -48,8 +48,6 @@ struct denied_prefix {
 
 /* False for what no rule of ours has. */
 bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
-/* Which entry that was, "egress[3]", or "-"; the caller frees it. */
-char *denied_prefix_entry(const struct denied_prefix *parsed);
 
 /* The rule of the plan that refuses the packets with this prefix; NULL: it is an older one's. */
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
