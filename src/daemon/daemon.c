@@ -357,7 +357,7 @@ static void open_services(struct daemon *d)
 	s->settings = daemon_settings_open(s->loop);
 	s->unjudged = daemon_unjudged_open(s->loop, enforcer);
 	s->counters = daemon_counters_open(enforcer);
-	s->files = daemon_files_open(s->loop, enforcer, options->network_config,
+	s->files = daemon_files_open(s->loop, enforcer, &enforcer->drain, options->network_config,
 				     options->firewall_config, options->state_directory);
 	s->docker = daemon_docker_open(s->loop, enforcer, options->docker);
 	s->judged = daemon_judged_open(s->loop, enforcer);

@@ -111,7 +111,7 @@ static char *add_networks(const struct policy *policy, char *answer)
 	free(answer);
 	ctl_reopen(&b, &out);
 	json_write_open(&out, "networks", '[');
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		json_write_string(&out, NULL, policy->networks[i].name);
 	json_write_close(&out, ']');
 	json_write_close(&out, '}');
@@ -131,7 +131,7 @@ static struct waiter edit_waiter(const struct services *s, struct ctl_request *c
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &s->enforcer->running->policy;
 	const char *name = request_string(request, "name");
-	const struct draining *network = draining ? enforce_draining(s->enforcer, name) : NULL;
+	const struct draining *network = draining ? drain_find(&s->enforcer->drain, name) : NULL;
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
@@ -198,7 +198,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			daemon_drain_missing(s->drain, &candidate->policy);
 		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
-			enforce_drain_configured(s->enforcer);
+			drain_remove_configured(&s->enforcer->drain, policy);
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else

@@ -183,7 +183,7 @@ static int enforce_files(struct daemon_load *l, struct running *candidate, struc
 	daemon_drain_missing(l->with.drain, &candidate->policy);
 	r = daemon_load_enforce(l, candidate, &before, err);
 	if (r < 0 && l->enforcer->running)
-		enforce_drain_configured(l->enforcer);
+		drain_remove_configured(&l->enforcer->drain, &l->enforcer->running->policy);
 	running_free(before);
 	return r;
 }

@@ -70,7 +70,7 @@ static int add_interfaces(struct unjudged *scope, const struct plan *plan, struc
 		const struct link_addr *item = &addrs.items[i];
 
 		unjudged_add_local(scope, &item->addr);
-		if (has_bridge(plan, "dispatch", item->name) || plan_drains(plan, item->name))
+		if (has_bridge(plan, "dispatch", item->name))
 			unjudged_add_network(scope, &item->prefix,
 					     has_bridge(plan, "dispatch-host", item->name));
 	}

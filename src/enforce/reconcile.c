@@ -152,7 +152,6 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 		return r;
 	}
 	plan->forward_was_accept = c->shim.changes.was_accept;
-	diff_close_lost(plan, &c->actual);
 	if (diff_keep_nat(plan, &c->actual))
 		nft_text_hash(plan);
 	diff_plan(plan, &c->actual, stale_ttl_s, &c->changes);

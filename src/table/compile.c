@@ -315,9 +315,13 @@ static void emit_no_connection(struct plan_chain *chain, unsigned ct_states)
 	out->comment = "part of no connection";
 }
 
-static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
+static void dispatch_to(struct plan_set *map, const struct plan_chain *chain,
+			const struct network *network)
 {
-	set_add_bridge(map, chain->bridge, chain->origin)->target = chain->name;
+	struct elem *elem = set_add_bridge(map, chain->bridge, chain->origin);
+
+	elem->target = chain->name;
+	elem->comment = network->draining ? DRAINING_COMMENT : NULL;
 }
 
 static void emit_source(struct compiler *c, const struct network *network)
@@ -325,7 +329,7 @@ static void emit_source(struct compiler *c, const struct network *network)
 	struct plan_chain *chain = network_chain(c, network, "SRC");
 
 	compile_source(c->plan, chain, network, &c->docksides, c->sets.resolved->never);
-	dispatch_to(c->base.dispatch_source, chain);
+	dispatch_to(c->base.dispatch_source, chain, network);
 }
 
 static void emit_ing(struct compiler *c, const struct network *network)
@@ -360,7 +364,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
 	split_errors(chain, first);
-	dispatch_to(c->base.dispatch, chain);
+	dispatch_to(c->base.dispatch, chain, network);
 	set_add_bridge(c->base.managed, chain->bridge, chain->origin);
 	if (c->base.lookups)
 		set_add_bridge(c->base.lookups, chain->bridge, chain->origin);
@@ -390,7 +394,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 	compile_dhcp(chain, network);
 	emit_rules(c, chain, network, network->host_rules, network->n_host_rules, "host",
 		   "no rule matched: the host decides");
-	dispatch_to(c->base.dispatch_host, chain);
+	dispatch_to(c->base.dispatch_host, chain, network);
 }
 
 /* ------------------------------------------------------------------ NAT */
@@ -482,7 +486,7 @@ static void emit_nat(struct compiler *c, const struct network *network)
 	chain = network_chain(c, network, "NAT");
 	emit_nat_family(c, chain, network, FAMILY_IPV4);
 	emit_nat_family(c, chain, network, FAMILY_IPV6);
-	dispatch_to(c->base.dispatch_nat, chain);
+	dispatch_to(c->base.dispatch_nat, chain, network);
 }
 
 /* ------------------------------------------------------------------ the whole */

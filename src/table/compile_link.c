@@ -160,6 +160,15 @@ static const struct ipaddr *dockside_address(const struct network *network, enum
 	return network->has_dockside_ip6 ? &network->dockside_ip6 : NULL;
 }
 
+/* A draining network may have the address of one that came into the files after it. */
+static bool has_address(const struct plan_set *set, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < set->n_elems; i++)
+		if (memcmp(set->elems[i].key, addr->b, family_bytes(addr->family)) == 0)
+			return true;
+	return false;
+}
+
 struct dockside_sets compile_dockside_sets(struct plan *plan, const struct policy *policy,
 					   const struct origin *origin)
 {
@@ -182,7 +191,7 @@ struct dockside_sets compile_dockside_sets(struct plan *plan, const struct polic
 			const struct ipaddr *addr = dockside_address(&policy->networks[i], family);
 			struct elem *elem;
 
-			if (!addr)
+			if (!addr || (policy->networks[i].draining && has_address(set, addr)))
 				continue;
 			elem = set_add_elem(set, origin);
 			memcpy(elem->key, addr->b, family_bytes(family));
@@ -404,7 +413,8 @@ void compile_source(struct plan *plan, struct plan_chain *chain, const struct ne
 {
 	if (never)
 		drop_own(plan, chain, network, never);
-	accept_subnets(chain, network);
+	if (!network->closed) /* its subnet is not known */
+		accept_subnets(chain, network);
 	drop_forged(plan, chain, network,
 		    &(struct match){ .kind = MATCH_DADDR, .u.prefix = loopback },
 		    "the host's loopback");

@@ -63,9 +63,8 @@
  *                                          nothing is judged: a line each
  *  "network_details": {"ds-prod": {
  *      "state": "enforced",                or "audit" (nothing is refused), "unmanaged", "draining",
- *                                          "closed" (draining, its policy lost: everything is refused),
  *                                          "pending" (there is no such network yet), "not judged"
- *      "reason": "…",                      of "not judged", perhaps of "pending"; null: nothing to say
+ *      "reason": "…",                      of "not judged", perhaps of others; null: nothing to say
  *      "mend": "…",                        what mends "not judged", commands in quotes; null otherwise
  *      "bridge": "ds-prod",
  *      "mode": "enforce",                  or "audit": nothing is refused

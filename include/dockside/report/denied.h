@@ -50,8 +50,6 @@ struct denied_prefix {
 
 /* Returns false for a prefix that no rule of ours has. */
 bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
-/* Names the entry of the configuration, "egress[3]", or "-"; the caller frees it. */
-char *denied_prefix_entry(const struct denied_prefix *parsed);
 
 /* The rule of the plan that refuses the packets with this prefix; NULL: it is an older one's. */
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,

@@ -23,10 +23,7 @@ struct network_traffic {
 	struct traffic passed, refused;
 };
 
-/*
- * Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one;
- * but of networks that are draining and that only the kernel has.
- */
+/* Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one. */
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge);
 
@@ -59,12 +56,6 @@ struct metrics_lookups {
 	uint64_t replies, malformed;
 };
 
-/* A network that is no longer configured. */
-struct metrics_draining {
-	const char *name; /* Docker's, or the bridge's */
-	const char *bridge;
-};
-
 /* The rest of the metrics, beside plan, kernel and names. Times are milliseconds since 1970 unless
  * their line says otherwise. */
 struct metrics_state {
@@ -73,8 +64,6 @@ struct metrics_state {
 	uint64_t started_ms;
 	bool ready, settings;
 	const struct judged *judged; /* by network of the policy */
-	const struct metrics_draining *draining;
-	size_t n_draining;
 	uint64_t loads_ok, loads_failed;
 	bool load_failed; /* the last one */
 	uint64_t load_ms;

@@ -275,14 +275,6 @@ struct plan {
 	struct plan_object **objects_by_name; /* by kind, then name */
 	void *texts;			      /* of plan_intern() */
 	size_t texts_size;		      /* bytes of all of them */
-	/*
-	 * Bridges whose networks are no longer configured but whose last policy stays in force until
-	 * their containers have left, and which only the kernel knows: it was loaded by a
-	 * process that is gone. Borrowed. We leave alone all that the kernel holds for them, and
-	 * all that they may share with others: sets, and the chains that belong to no bridge.
-	 */
-	const char *const *draining;
-	size_t n_draining;
 	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
 	 * 1 << enum shim_table. */
 	unsigned forward_was_accept;
@@ -353,19 +345,10 @@ uint16_t load_port(const uint8_t *bytes);
 bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr);
 /* By key, then last. */
 int elem_cmp(const void *a, const void *b);
-/*
- * Copies what another, finished plan has of a bridge's network into a finished plan: chains, and what they use
- * where the plan has no set of that name, every element permanent; its dispatch elements are marked
- * as draining. Returns false if the other has nothing of it.
- */
-bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge);
 /* Sorts elements, merges what overlaps or touches in interval sets, and makes the plan searchable
  * by name; again after something was added. */
 void plan_finish(struct plan *plan);
 void plan_free(struct plan *plan);
-
-/* Whether the plan has that bridge among those that are draining. */
-bool plan_drains(const struct plan *plan, const char *bridge);
 
 /* Names of chains and sets that belong to something in the config; safe for nft's grammar
  * ([A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes; doc/kernel.md, "Names that nft takes"). Owned by the arena. */
