@@ -131,6 +131,8 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 		buf_printf(b, "%s:%" PRId64, rule, ask_denied_number(event, "line"));
 	else if (file)
 		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, ask_denied_number(event, "line"));
+	else if (strcmp(rule, "-") != 0)
+		buf_printf(b, "%s (no longer configured)", rule);
 	else
 		buf_puts(b, strcmp(kind, "ING") == 0   ? "between containers"
 			    : strcmp(kind, "SRC") == 0 ? "forged source, or the host's loopback"

@@ -100,6 +100,7 @@ static void describe_rule(const struct daemon_denied *k, struct denied_rule *rul
 	const struct origin *origin = found ? found->origin : NULL;
 	unsigned column;
 
+	rule->network = xstrdup(network_of(k, rule->parsed.bridge));
 	if (!origin)
 		return;
 	rule->audit = found->verdict == VERDICT_ACCEPT;

@@ -24,6 +24,8 @@
 #include "dockside/policy/config.h"
 #include "dockside/system/log.h"
 
+#define HEAD "// dsfw-nft draining 1, not for editing, checksum "
+
 /* ------------------------------------------------------------------ the list */
 
 struct draining *drain_find(const struct drain *drain, const char *name)
@@ -128,7 +130,7 @@ void drain_save(struct drain *drain)
 		buf_free(&text);
 		return;
 	}
-	r = drain->n > 0 ? state_dir_write(drain->dir, DRAINING_FILE, &text, &err)
+	r = drain->n > 0 ? state_dir_write(drain->dir, DRAINING_FILE, HEAD, &text, &err)
 			 : state_dir_remove(drain->dir, DRAINING_FILE, &err);
 	drain->has_kept = r >= 0;
 	drain->kept = hash;
@@ -151,7 +153,7 @@ static void take_bridges(struct drain *drain)
 static int read_kept(struct drain *drain, struct err *err)
 {
 	struct buf text = { 0 };
-	int r = state_dir_read(drain->dir, DRAINING_FILE, JSON_SIZE_MAX, &text, err);
+	int r = state_dir_read(drain->dir, DRAINING_FILE, HEAD, JSON_SIZE_MAX, &text, err);
 
 	if (r >= 0) {
 		r = draining_docs_read(buf_str(&text), text.len, &drain->docs, err);
@@ -190,10 +192,13 @@ void drain_open(struct drain *drain, struct last_good *state, const char *networ
 	drain->dir = &state->dir;
 	r = read_kept(drain, &err);
 	/* A directory that cannot be used is said where the accepted files are to be kept, too. */
-	if (r < 0 && r != -ENOENT)
-		log_error("%s: which networks are draining is not known; those that the kernel "
+	if (r < 0 && r != -ENOENT) {
+		cleanup(cleanup_free) char *aside = state_dir_set_aside(drain->dir, DRAINING_FILE);
+
+		log_error("%s%s%s; which networks are draining is not known: those that the kernel "
 			  "still has are CLOSED until their containers have left",
-			  err.text);
+			  err.text, aside ? "; it is now " : "", aside ? aside : "");
+	}
 	err_free(&err);
 	read_last(drain, state, network_path, firewall_path);
 }

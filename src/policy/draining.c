@@ -14,11 +14,6 @@
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
 
-/* A comment to our parser. */
-#define HEAD "// dsfw-nft draining 1, not for editing, checksum "
-#define CHECKSUM_DIGITS 16
-#define HEAD_LEN (sizeof(HEAD) - 1 + CHECKSUM_DIGITS + 1)
-
 #define NETWORK "network-config"
 #define FIREWALL "firewall-config"
 #define CLOSED "closed"
@@ -241,9 +236,7 @@ void draining_docs_make(const struct draining_docs *old, const struct policy *fi
 
 void draining_docs_write(const struct draining_docs *docs, struct buf *b)
 {
-	struct buf body = { 0 };
-	struct json_writer out = { .b = &body };
-	char checksum[CHECKSUM_DIGITS + 1];
+	struct json_writer out = { .b = b };
 
 	json_write_open(&out, NULL, '{');
 	if (docs->network)
@@ -255,22 +248,7 @@ void draining_docs_write(const struct draining_docs *docs, struct buf *b)
 		json_write_string(&out, NULL, docs->closed[i]);
 	json_write_close(&out, ']');
 	json_write_close(&out, '}');
-	buf_putc(&body, '\n');
-	hex_format(checksum, hash64(HASH_SEED, body.data, body.len), CHECKSUM_DIGITS);
-	buf_printf(b, HEAD "%s\n", checksum);
-	buf_add(b, body.data, body.len);
-	buf_free(&body);
-}
-
-static bool checksum_fits(const char *text, size_t len)
-{
-	char checksum[CHECKSUM_DIGITS + 1];
-
-	if (len < HEAD_LEN || memcmp(text, HEAD, sizeof(HEAD) - 1) != 0 ||
-	    text[HEAD_LEN - 1] != '\n')
-		return false;
-	hex_format(checksum, hash64(HASH_SEED, text + HEAD_LEN, len - HEAD_LEN), CHECKSUM_DIGITS);
-	return memcmp(text + sizeof(HEAD) - 1, checksum, CHECKSUM_DIGITS) == 0;
+	buf_putc(b, '\n');
 }
 
 static char *take_doc(const struct json_node *root, const char *key)
@@ -305,16 +283,15 @@ int draining_docs_read(const char *text, size_t len, struct draining_docs *ret_d
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
 	struct draining_docs docs = { 0 };
-	struct src src = { 0 };
+	struct src src = { xstrdup("draining"), xcalloc(len + 1, 1), len };
 	struct diags diags = { 0 };
 	struct policy policy = { 0 };
-	bool good = checksum_fits(text, len);
+	bool good;
 
-	if (good) {
-		src = (struct src){ xstrdup("draining"), xstrndup(text, len), len };
-		good = json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT &&
-		       take_closed(tree.root, &docs);
-	}
+	if (len > 0)
+		memcpy(src.text, text, len);
+	good = json_parse(&src, &tree, &diags) && tree.root->kind == JSON_OBJECT &&
+	       take_closed(tree.root, &docs);
 	if (good) {
 		docs.network = take_doc(tree.root, NETWORK);
 		docs.firewall = take_doc(tree.root, FIREWALL);
@@ -328,7 +305,7 @@ int draining_docs_read(const char *text, size_t len, struct draining_docs *ret_d
 		return 0;
 	}
 	draining_docs_free(&docs);
-	return err_set(err, EBADMSG, "it is not as it was written, by its checksum or its content");
+	return err_set(err, EBADMSG, "it does not say what a program of this version writes there");
 }
 
 /* ---- merging ---- */

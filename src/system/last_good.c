@@ -9,8 +9,7 @@
  *	firewall-config 456 /etc/dockside/firewall-config.json
  *
  * and then 123 bytes of the one and 456 bytes of the other. A new pair is written to a file beside it,
- * flushed, and renamed over the old one. The checksum tells a torn or edited file from what we wrote; root
- * alone can write there, so it need not withstand forgery.
+ * flushed, and renamed over the old one.
  */
 #include "dockside/system/last_good.h"
 
@@ -29,10 +28,9 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
-#define HEAD "dsfw-nft last-good 1\n"
+#define HEAD "dsfw-nft last-good 1\nchecksum "
 #define PATH_SIZE_MAX 4096
 #define SIZE_MAX_ALL (2 * (size_t)JSON_SIZE_MAX + 4 * (size_t)PATH_SIZE_MAX)
-#define CHECKSUM_DIGITS 16
 
 int last_good_open(struct last_good *state, const char *directory, struct err *err)
 {
@@ -81,18 +79,11 @@ static void note_kept(struct last_good *state, uint64_t hash)
 
 static void render(const struct last_good_pair *pair, struct buf *b)
 {
-	struct buf body = { 0 };
-	char checksum[CHECKSUM_DIGITS + 1];
-
-	buf_printf(&body, "accepted %" PRIu64 "\nnetwork-config %zu %s\nfirewall-config %zu %s\n",
+	buf_printf(b, "accepted %" PRIu64 "\nnetwork-config %zu %s\nfirewall-config %zu %s\n",
 		   pair->at_s, pair->network.len, pair->network.name, pair->firewall.len,
 		   pair->firewall.name);
-	buf_add(&body, pair->network.text, pair->network.len);
-	buf_add(&body, pair->firewall.text, pair->firewall.len);
-	hex_format(checksum, hash64(HASH_SEED, body.data, body.len), CHECKSUM_DIGITS);
-	buf_printf(b, HEAD "checksum %s\n", checksum);
-	buf_add(b, body.data, body.len);
-	buf_free(&body);
+	buf_add(b, pair->network.text, pair->network.len);
+	buf_add(b, pair->firewall.text, pair->firewall.len);
 }
 
 static bool can_be_kept(const struct last_good_pair *pair)
@@ -121,7 +112,7 @@ int last_good_keep(struct last_good *state, const struct last_good_pair *pair, s
 		return 0;
 	state->has_kept = false;
 	render(pair, &text);
-	r = state_dir_write(&state->dir, LAST_GOOD_FILE, &text, err);
+	r = state_dir_write(&state->dir, LAST_GOOD_FILE, HEAD, &text, err);
 	buf_free(&text);
 	if (r >= 0)
 		note_kept(state, hash);
@@ -199,15 +190,8 @@ static bool take_text(struct rest *rest, struct src *src)
 static bool parse(const struct buf *text, struct last_good_pair *pair)
 {
 	struct rest rest = { buf_str(text), text->len };
-	char checksum[CHECKSUM_DIGITS + 1];
-	const char *s;
-	size_t len;
 
-	if (!take(&rest, HEAD "checksum ") || !take_until(&rest, '\n', &s, &len))
-		return false;
-	hex_format(checksum, hash64(HASH_SEED, rest.s, rest.len), CHECKSUM_DIGITS);
-	return len == CHECKSUM_DIGITS && memcmp(s, checksum, len) == 0 &&
-	       take(&rest, "accepted ") && take_number(&rest, '\n', INT64_MAX, &pair->at_s) &&
+	return take(&rest, "accepted ") && take_number(&rest, '\n', INT64_MAX, &pair->at_s) &&
 	       take_file(&rest, "network-config ", &pair->network) &&
 	       take_file(&rest, "firewall-config ", &pair->firewall) &&
 	       take_text(&rest, &pair->network) && take_text(&rest, &pair->firewall) &&
@@ -230,12 +214,12 @@ int last_good_read(struct last_good *state, const char *network_path, const char
 {
 	struct last_good_pair pair = { 0 };
 	struct buf text = { 0 };
-	int r = state_dir_read(&state->dir, LAST_GOOD_FILE, SIZE_MAX_ALL, &text, err);
+	int r = state_dir_read(&state->dir, LAST_GOOD_FILE, HEAD, SIZE_MAX_ALL, &text, err);
 
 	if (r >= 0 && !parse(&text, &pair))
 		r = err_set(err, EBADMSG,
-			    "%s/" LAST_GOOD_FILE " is not as it was written, by its checksum: it "
-			    "is not used; remove it",
+			    "%s/" LAST_GOOD_FILE " is not as it was written: it is not used; "
+			    "remove it",
 			    state->dir.path);
 	if (r >= 0)
 		r = check_paths(&pair, network_path, firewall_path, err);

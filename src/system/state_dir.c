@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
+
+#define CHECKSUM_DIGITS 16
 
 /* Of a system call. */
 static int result(int r)
@@ -159,15 +162,26 @@ static int place(const struct state_dir *dir, const char *file_new, const char *
 	return r == -EINVAL ? 0 : r;
 }
 
-int state_dir_write(struct state_dir *dir, const char *file, const struct buf *text,
-		    struct err *err)
+static void put_head(struct buf *b, const char *head, const char *body, size_t len)
+{
+	char checksum[CHECKSUM_DIGITS + 1];
+
+	hex_format(checksum, hash64(HASH_SEED, body, len), CHECKSUM_DIGITS);
+	buf_printf(b, "%s%s\n", head, checksum);
+}
+
+int state_dir_write(struct state_dir *dir, const char *file, const char *head,
+		    const struct buf *body, struct err *err)
 {
 	cleanup(cleanup_free) char *file_new = xasprintf("%s.new", file);
+	cleanup(buf_free) struct buf text = { 0 };
 	int r = state_dir_ensure(dir, err);
 
 	if (r < 0)
 		return r;
-	r = write_new(dir, file_new, text);
+	put_head(&text, head, body->data, body->len);
+	buf_add(&text, body->data, body->len);
+	r = write_new(dir, file_new, &text);
 	if (r >= 0)
 		r = place(dir, file_new, file);
 	if (r >= 0)
@@ -235,10 +249,43 @@ static int read_text(const struct state_dir *dir, const char *file, size_t max, 
 	return r < 0 ? err_errno(err, -r, "read %s", path) : 0;
 }
 
-int state_dir_read(struct state_dir *dir, const char *file, size_t max, struct buf *ret_text,
-		   struct err *err)
+/* Whether a text has that head, and its body the checksum. *ret_len: the head's length. */
+static bool has_head(const struct buf *text, const char *head, size_t *ret_len)
 {
+	size_t len = strlen(head) + CHECKSUM_DIGITS + 1;
+	cleanup(buf_free) struct buf wanted = { 0 };
+
+	*ret_len = len;
+	if (text->len < len)
+		return false;
+	put_head(&wanted, head, text->data + len, text->len - len);
+	return memcmp(text->data, wanted.data, len) == 0;
+}
+
+int state_dir_read(struct state_dir *dir, const char *file, const char *head, size_t max,
+		   struct buf *ret_body, struct err *err)
+{
+	cleanup(buf_free) struct buf text = { 0 };
+	size_t len;
 	int r = state_dir_ensure(dir, err);
 
-	return r < 0 ? r : read_text(dir, file, max, ret_text, err);
+	if (r >= 0)
+		r = read_text(dir, file, max, &text, err);
+	if (r < 0)
+		return r;
+	if (!has_head(&text, head, &len))
+		return err_set(err, EBADMSG,
+			       "%s/%s is not as it was written, by its checksum: it is not used",
+			       dir->path, file);
+	buf_add(ret_body, text.data + len, text.len - len);
+	return 0;
+}
+
+char *state_dir_set_aside(struct state_dir *dir, const char *file)
+{
+	cleanup(cleanup_free) char *aside = xasprintf("%s.damaged", file);
+
+	if (!dir->opened || dir->read_only || renameat(dir->fd, file, dir->fd, aside) < 0)
+		return NULL;
+	return xasprintf("%s/%s", dir->path, aside);
 }

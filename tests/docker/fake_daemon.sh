@@ -126,7 +126,7 @@ client reload
 fake_behaves "GET /networks/ hang"
 client remove-network ds-A
 like "while Docker hangs, nothing is known" "$status $out" "^0 saved; containers are attached"
-is "and it drains" "$(of network_details ds-a state)" draining
+is "and it drains" "$(of network_details ds-A state)" draining
 # It is asked again every second, and answers other questions, upon which it is connected.
 result "status says so" "$(until_true 8 docker_is failing || of docker state)"
 fake_behaves

@@ -255,8 +255,9 @@ like "diff sees no difference" "$status $out" "^0 no differences"
 end_daemon KILL
 sed -i 's/198.51/198.52/; s/egress/egresx/' $STATE_DIRECTORY/draining.json
 start_daemon IPSET_STALE_TTL=10
-like "what is damaged is said" "$(life)" 'draining\.json: it is not as it was written.*CLOSED'
+like "what is damaged is said" "$(life)" 'draining\.json is not as it was written.*draining\.json\.damaged.*CLOSED'
 like "with what becomes of the network" "$(life)" 'with bridge ds-1 is not configured, and its policy is lost'
+is "and is kept beside the new one" "$(grep -c egresx $STATE_DIRECTORY/draining.json.damaged) $(kept)" "1 600 regular file"
 closed "a damaged draining.json"
 nft flush ruleset
 until_true 3 prints ds-1 nft list map inet dockside dispatch

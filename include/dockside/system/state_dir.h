@@ -30,15 +30,23 @@ void state_dir_close(struct state_dir *dir);
 /* Opens it again if somebody has removed it, or if it could not be opened before. */
 int state_dir_ensure(struct state_dir *dir, struct err *err);
 
+/*
+ * Each file begins with its head, the checksum of its body, and a line feed. The checksum tells a torn or edited
+ * file from one that we wrote; nobody but root can write there, so it need not withstand forgery.
+ */
+
 /* Replaces a file (0600): whatever happens meanwhile, what is found afterwards is the old text or the new one.
  * Blocks on the disk. */
-int state_dir_write(struct state_dir *dir, const char *file, const struct buf *text,
-		    struct err *err);
+int state_dir_write(struct state_dir *dir, const char *file, const char *head,
+		    const struct buf *body, struct err *err);
 /* A file that is not there is no error. */
 int state_dir_remove(struct state_dir *dir, const char *file, struct err *err);
-/* Appends to *ret_text a file of at most max bytes. -ENOENT if there is none, -EPERM if somebody else could
- * have written it. */
-int state_dir_read(struct state_dir *dir, const char *file, size_t max, struct buf *ret_text,
-		   struct err *err);
+/* Renames a file that cannot be used to FILE.damaged, for people to look at. Its name is the caller's to free; NULL:
+ * there is none. */
+char *state_dir_set_aside(struct state_dir *dir, const char *file);
+/* Appends to *ret_body that of a file of at most max bytes. -ENOENT if there is none, -EPERM if somebody else could
+ * have written it, -EBADMSG if it is not as it was written. */
+int state_dir_read(struct state_dir *dir, const char *file, const char *head, size_t max,
+		   struct buf *ret_body, struct err *err);
 
 #endif
