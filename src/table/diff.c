@@ -334,8 +334,8 @@ static void make_permanent(const struct plan_set *set, struct set_change *change
 	}
 }
 
-/* A set of the kernel alone, while some network is draining: a map that dispatches loses what is
- * none of that network's; of the others only NAT maps are surely not used by it. */
+/* A set that only the kernel has, while a network drains. A dispatch map loses the elements of
+ * other networks. The name of a NAT map says whose it is; any other set the network may use. */
 static void diff_kept_set(struct changes *changes, const struct actual_set *have)
 {
 	struct plan_set none = { .type = have->set.type };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network's part of one plan, copied into another. Nothing of the copy points into the plan that it
- * is from. An object that both need is the plan's own where it has it, such as a set of the same name: a draining
- * network's rules go by what an ipset is now.
+ * A network's part of one plan, copied into another. Nothing of the copy points into the first
+ * plan. If the other plan has an object of the same name, such as a set, it keeps its own: a
+ * draining network's rules use an ipset with its present contents.
  */
 #include <search.h>
 #include <stdint.h>
@@ -110,7 +110,7 @@ static bool is_of_bridges(const struct plan_set *set)
 	return set->type == MAP_DISPATCH || set_has_bridges(set);
 }
 
-/* A set of bridges comes without elements: its others are none of this network's. */
+/* We copy a set of bridges without elements: they belong to other networks. */
 static struct plan_set *adopt_set(struct adoption *a, const struct plan_set *set)
 {
 	struct plan_set *copy = find_set(a->plan, set->name);

@@ -138,8 +138,8 @@ enum object_kind {
 #define N_OBJECT_KINDS 2
 
 /*
- * Of each network so many packets a second are reported, and after a calm so many at once: for a service
- * that cannot reach what it wants that is all of them, and a flood costs next to nothing.
+ * Each network may report so many packets a second, and after a calm so many at once. A service
+ * that cannot reach its server sends fewer, so all of its are reported; a flood costs little.
  */
 #define PLAN_LOG_RATE 200
 #define PLAN_LOG_BURST 400
@@ -286,8 +286,9 @@ struct plan {
 	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
 	 * 1 << enum shim_table. */
 	unsigned forward_was_accept;
-	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. It
-	 * decides how long the addresses of names live, and to which of them a NAT rule leads. */
+	/* For a plan that we compare and do not load: a daemon is at work on the kernel's table.
+	 * The daemon decides how long the addresses of names live, and to which of them a NAT rule
+	 * leads. */
 	bool beside_daemon;
 };
 
@@ -310,7 +311,7 @@ enum family set_type_family(enum set_type type);
 const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
 				 struct loc loc);
 
-/* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
+/* A copy of text in the plan's arena, one for equal texts: for texts that we make over and over. */
 const char *plan_intern(struct plan *plan, const char *text);
 /*
  * The comment of an element lists the names that its address is of: "a.example b.example". It is how
@@ -354,9 +355,10 @@ bool set_refuses(const struct plan *plan, const struct plan_set *set, const stru
 /* By key, then last. */
 int elem_cmp(const void *a, const void *b);
 /*
- * Copies what another, finished plan has of a bridge's network into a finished plan: chains, and what they use
- * where the plan has no set of that name, every element permanent; its dispatch elements are marked
- * as draining. Returns false if the other has nothing of it.
+ * Copies the chains of a bridge's network from one finished plan into another, and marks its
+ * dispatch elements as draining. It copies the sets that the chains use, too, unless the plan has
+ * one of that name; their elements become permanent. Returns false if the other plan has nothing of
+ * the network.
  */
 bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge);
 /* Sorts elements, merges what overlaps or touches in interval sets, and makes the plan searchable
