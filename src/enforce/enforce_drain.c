@@ -3,11 +3,11 @@
  * Theory of operation
  *
  * The last policy of a network that is no longer configured stays in force while it drains (doc/design.md,
- * "Draining"). It
- * is part of the plan, copied from the policy that had it, so that it is compared and put back like
- * everything else; its names are not asked any more, their addresses are permanent. After a restart only
- * the kernel has it, marked in the dispatch: then it is left alone there, and if somebody takes it away,
- * the network is closed until its containers have left, as nobody knows what it was.
+ * "Draining"). We copy it into the plan from the policy that had it, so that we compare it and put
+ * it back like everything else. We do not ask for its names any more; their addresses are
+ * permanent. After a restart only the kernel has the policy, marked in the dispatch, and we leave
+ * it alone there. If somebody takes it away then, nobody knows it any more: we close the network
+ * until its containers have left.
  */
 #include <stdlib.h>
 #include <string.h>

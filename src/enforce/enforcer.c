@@ -92,7 +92,8 @@ static bool is_known(struct enforcer *e)
 	       known_holds(&e->known, genid);
 }
 
-/* Of what it holds after the plan was enforced: while a network drains it holds more. */
+/* Keeps the kernel's table after an enforcement; not while a network drains, as it holds more than
+ * the plan then. */
 static void keep(struct enforcer *e, const struct plan *plan)
 {
 	if (e->n_draining == 0 && plan->n_draining == 0)
