@@ -220,7 +220,7 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 	return r;
 }
 
-/* Under the lock, as whoever saves has it. */
+/* Under the lock, as a process that saves holds it. */
 static int recover_locked(const struct files_options *files, struct err *err)
 {
 	int lock = -1, r;

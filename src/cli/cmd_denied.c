@@ -51,7 +51,7 @@ struct view {
 };
 
 #define TIME_WIDTH 19 /* 2026-01-02 03:04:05 */
-#define CLOCK_WIDTH 8 /* where that takes the room of what matters more */
+#define CLOCK_WIDTH 8 /* on a narrow terminal, where other columns matter more */
 #define RULE_WIDTH 40
 #define WIDE 140 /* characters in a line */
 
@@ -66,7 +66,7 @@ static void begin_view(struct view *view, bool json)
 	term_narrow(&view->term, view->width, N_COLUMNS);
 }
 
-/* The line is what one needs of the rule's place; the file is known. */
+/* A short rule has the line alone, as users know the file. */
 static bool rule_is_short(const struct view *view)
 {
 	return view->width[RULE] < RULE_WIDTH;

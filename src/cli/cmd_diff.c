@@ -44,7 +44,7 @@ static void collect_text(void *data, const char *chain, const char *text, size_t
 	rule_texts_add(data, text, len);
 }
 
-/* Rules of a chain that differ, without what is the same at both ends. */
+/* The rules of a chain that differ, without the equal ones at both ends. */
 struct span {
 	size_t want, want_end; /* into the wanted rules */
 	size_t have, have_end;

@@ -90,7 +90,7 @@ static bool set_docker(void *field, const char *argument)
 	struct err err = { 0 };
 	bool ok = docker_socket_path(argument, field, &err) >= 0;
 
-	err_free(&err); /* it says no more than what is wanted */
+	err_free(&err); /* it says no more than our message about the argument */
 	return ok;
 }
 

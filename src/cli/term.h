@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text for people at a terminal: colours, tables that fit its width, and what one is waiting
- * for. Where there is no terminal, nothing is coloured or shortened, and no progress is shown: that output is for
- * programs.
+ * Text for people at a terminal: colours, tables that fit its width, and a line that says what the
+ * command waits for. Output to anything else is for programs: we colour and shorten nothing, and
+ * show no progress.
  */
 #ifndef DOCKSIDE_CLI_TERM_H
 #define DOCKSIDE_CLI_TERM_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks that are taken out of the configuration while containers are attached (doc/design.md, "Draining"). Whether
- * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
- * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
+ * Networks that are taken out of the configuration while containers are attached (doc/design.md,
+ * "Draining"). Docker says whether some still are; if we do not know, that counts as attached. On a
+ * host without Docker, the bridge's ports say so for `remove-network`, and we obey edited files at
+ * once.
  */
 #include "daemon_drain.h"
 

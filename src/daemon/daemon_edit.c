@@ -30,7 +30,8 @@ static const char *text_to_save(const char *edited, const struct src *running, b
 	return !edited && replace ? running->text : edited;
 }
 
-/* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
+/* `apply` replaces any files; the other requests must not undo an edit that somebody made
+ * meanwhile. */
 static int prepare_save(const struct services *s, const struct edit *edit, bool replace,
 			struct save **ret_save, struct err *err)
 {
@@ -49,9 +50,9 @@ static int prepare_save(const struct services *s, const struct edit *edit, bool 
 }
 
 /*
- * The kernel first, then the files; if these cannot be written, what ran before runs again. That comes at
- * a price, as what was known of names that only that has is forgotten, and Docker may be making networks
- * that it does not have: so whether they can be written is found out before.
+ * The kernel first, then the files. If we cannot write these, the configuration from before runs
+ * again. That has a price: the addresses of names that only it has are forgotten, and Docker may be
+ * making networks that it does not have. So we find out before whether we can write them.
  */
 static int enforce_and_save(const struct services *s, struct running *candidate,
 			    const struct edit *edit, bool replace, struct err *err)

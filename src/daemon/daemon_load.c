@@ -101,7 +101,7 @@ static void warn_audit(const struct policy *policy)
 				    policy->networks[i].name);
 }
 
-/* A load takes several times the memory of what it leaves. */
+/* A load takes several times the memory that it keeps. */
 static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
@@ -209,7 +209,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 	l->bad_config = false;
 	read = src_read(l->with.network_config, &policy->network_src, diags);
 
-	/* Both, whatever becomes of the first: one run reports everything. */
+	/* We read both even if the first fails: one run reports everything. */
 	read = src_read(l->with.firewall_config, &policy->firewall_src, diags) && read;
 	candidate->from_files = true;
 	daemon_denied_reload(l->with.denied);

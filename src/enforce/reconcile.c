@@ -92,7 +92,7 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 		if (changes->chains[i].kind == CHANGE_REWRITE)
 			r = nft_read_expressions(reader, changes->chains[i].name,
 						 &comparison->texts[i].have, err);
-	/* The chains around what is replaced are rewritten whatever they hold. */
+	/* Chains around a replaced object are rewritten even if their rules are equal. */
 	if (r >= 0 && !changes_replace(changes))
 		drop_equal_chains(comparison);
 	return r;
@@ -341,7 +341,7 @@ static int load_and_record(const struct reconcile_sockets *sockets, struct plan 
 	struct nft_loader *loader = sockets->loader;
 	uint32_t before = comparison->actual.genid;
 	struct err forward = { 0 };
-	/* The FORWARD policy alone is none of the script's. */
+	/* The script has everything but the FORWARD policy. */
 	bool table = !changes_empty(&comparison->changes);
 	bool loaded = table || comparison->shim.changes.n_ops > 0;
 	int r = 0;
@@ -360,7 +360,7 @@ static int load_and_record(const struct reconcile_sockets *sockets, struct plan 
 		return r;
 	*ret_sure = comparison->actual.genid == before + loaded;
 	result->changed |= loaded || !shim_leaves_forward(&comparison->shim.changes);
-	/* The policy is in force, whatever becomes of this. */
+	/* The policy is in force even if this fails. */
 	if (set_forward(reader, plan, comparison, &forward) < 0)
 		log_error("%s", forward.text);
 	err_free(&forward);

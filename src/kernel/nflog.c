@@ -5,7 +5,7 @@
  * The kernel collects packets for a group and sends them on when there are a hundred, or a tenth of a
  * second after the first. It does so from the path of a packet: a queue that is full loses
  * packets there, and holds up nobody. It sends datagrams of messages, one per packet, whose
- * payload are the first bytes from the IP header on: written by whoever sent the packet.
+ * payload are the first bytes from the IP header on: the sender of the packet wrote them.
  */
 #include "dockside/kernel/nflog.h"
 

@@ -5,12 +5,12 @@
  * After each commit the kernel multicasts a message for every object that changed, in the order of
  * the transaction, and last NEWGEN: the new generation and who made it. All carry the sender's port
  * number. Transactions do not mix, as the kernel holds its commit lock meanwhile. There are no
- * messages for what expires, for what failed, and for transactions that changed nothing.
+ * messages for elements that expire, for transactions that fail, and for those that change nothing.
  *
- * The kernel tells a reader that falls behind once (ENOBUFS), and then misses messages until it has
- * emptied its queue, without being told again. So a loss lasts until then: only a comparison made
- * with the queue empty is sure to have seen what was lost. As a second safety generations are
- * counted: each commit adds one.
+ * The kernel tells a reader once that it has fallen behind (ENOBUFS). From then on the reader
+ * misses messages until it has emptied its queue, and the kernel does not tell it again. So a loss
+ * lasts until then: only a comparison made with the queue empty is sure to have seen the lost
+ * changes. As a second safety we count generations: each commit adds one.
  */
 #include "dockside/kernel/nft_events.h"
 

@@ -270,7 +270,7 @@ bool config_load(const char *network_path, const char *firewall_path, struct pol
 
 	bool read = src_read(network_path, &ret_policy->network_src, diags);
 
-	/* Both, whatever becomes of the first: one run reports everything. */
+	/* We read both even if the first fails: one run reports everything. */
 	read = src_read(firewall_path, &ret_policy->firewall_src, diags) && read;
 	return config_parse(ret_policy, diags) && read;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation: the hooks are run in the kernel's order: prerouting's check of the source, its NAT (of new
- * connections only), then the route of what has come of the destination, then forward or input. Within a hook a
- * chain's rules are tried in order, each with its matches from left to right. Our chains know no jump,
- * only goto, so that there is one current chain and no stack: whoever reaches the end of any gets the
- * policy of the base chain, which is accept.
+ * Theory of operation: we run the hooks in the kernel's order: prerouting's check of the source,
+ * its NAT (of new connections only), then the route to the destination that NAT has left, then
+ * forward or input. Within a hook we try a chain's rules in order, each with its matches from left
+ * to right. Our chains have no jump, only goto, so there is one current chain and no stack: a
+ * packet that reaches the end of any chain gets the policy of the base chain, which is accept.
  */
 #include "dockside/report/explain.h"
 

@@ -39,7 +39,7 @@ static void add_host_route(struct explain_cases *cases, const struct ipaddr *add
 	add_route(cases, prefix_of_address(addr), NULL);
 }
 
-/* Docker takes the first address for the bridge, of which the configuration says nothing in IPv6. */
+/* The configuration has no gateway for IPv6: Docker gives the bridge the first address. */
 static struct ipaddr gateway6(const struct network *network)
 {
 	return prefix_first_host(&network->subnet6);
@@ -317,8 +317,8 @@ static void add_addr(struct addrs *addrs, const struct ipaddr *addr)
 	addrs->items[addrs->n++] = *addr;
 }
 
-/* By the comments of the elements; and of what the set's names are known to be, where a literal took
- * the place of a name's element. */
+/* Finds the name in the comments of the elements. Where a literal took the place of the name's
+ * element, it uses the addresses that we know of the name. */
 static void collect_from_set(struct addrs *addrs, const struct plan_set *set, const char *name)
 {
 	enum family family = set_type_family(set->type);

@@ -315,8 +315,9 @@ uint64_t compile_source_hash(uint64_t hash, const struct network *network,
 	return hash;
 }
 
-/* Nearly every packet leaves here. The subnet without its own address, its broadcast address, and the bridge's: a
- * host answers those who have one of them as a source with what concerns all neighbours, or itself. */
+/* Nearly every packet leaves here. These are the addresses of the subnet but three: its own, its
+ * broadcast address, and the bridge's. A host answers a packet that has one of these as its source
+ * to all neighbours, or to itself. */
 static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
 			  const struct ipaddr *gateway)
 {
@@ -357,8 +358,8 @@ static void accept_subnets(struct plan_chain *chain, const struct network *netwo
 		accept_subnet(chain, &subnets[i], &gateways[i]);
 }
 
-/* From a link-local address, as they have to be, so that none of a subnet's packets meets these rules. A host that
- * follows a container's advice may send it the traffic of others. */
+/* Such messages have to come from a link-local address, so no packet from a subnet's address meets
+ * these rules. A host that follows a container's advice may send it the traffic of others. */
 static void drop_routers(struct plan *plan, struct plan_chain *chain, const struct network *network)
 {
 	static const uint8_t types[] = { ND_ROUTER_ADVERT, ND_REDIRECT };

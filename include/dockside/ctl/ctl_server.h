@@ -195,8 +195,8 @@ struct ctl_handler {
 	void (*request)(struct ctl_request *request, void *data);
 	/*
 	 * The client of an unanswered request is gone (or the socket is closed): the request is no
-	 * longer to be used or answered once this returns. Whether what it asked for goes on is up
-	 * to the handler. NULL if every request is answered from within request().
+	 * longer to be used or answered once this returns. The handler decides whether the work for
+	 * it goes on. NULL if every request is answered from within request().
 	 */
 	void (*gone)(struct ctl_request *request, void *data);
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A configuration in force: the policy, what is known of its names, the plan that both
- * make, and the kernel that is to hold it. Knows no event loop; time is a parameter, in milliseconds of
- * CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it stands still while the
- * machine sleeps. By a clock that goes on, all addresses would have run out when it wakes up.
+ * A configuration in force: the policy, the addresses of its names, the plan that we make of
+ * both, and the kernel that is to hold it. Knows no event loop; time is a parameter, in
+ * milliseconds of CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it
+ * stands still while the machine sleeps. By a clock that goes on, all addresses would have run out
+ * when it wakes up.
  */
 #ifndef DOCKSIDE_ENFORCE_ENFORCER_H
 #define DOCKSIDE_ENFORCE_ENFORCER_H
@@ -24,7 +25,7 @@ enum enforcement {
 	ENFORCE_HELD,	/* enforcer_confirm() */
 };
 
-/* Somebody who follows what is enforced. Borrowed. */
+/* An observer follows every enforcement. Borrowed. */
 struct enforcer_observer {
 	/* The kernel is about to be compared with a policy; nothing has changed yet. */
 	void (*before)(void *data, enum enforcement enforcement);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From what was refused to the rules that would have allowed just that. */
+/* Makes rules of refused packets: those that would have let just these pass. */
 #ifndef DOCKSIDE_REPORT_LEARN_H
 #define DOCKSIDE_REPORT_LEARN_H
 

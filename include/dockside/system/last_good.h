@@ -32,9 +32,9 @@ int last_good_open(struct last_good *state, const char *directory, struct err *e
 void last_good_close(struct last_good *state);
 
 /*
- * Replaces the pair in one step: whatever happens meanwhile, what is found there afterwards is the old pair
- * or the new one. Does nothing if that pair is there already. Blocks on the disk. Returns 0 or -errno;
- * the old pair is still there then.
+ * Replaces the pair in one step: even after a crash the directory has either the old pair or the
+ * new one. Does nothing if that pair is there already. Blocks on the disk. Returns 0 or -errno; the
+ * old pair is still there then.
  */
 int last_good_keep(struct last_good *state, const struct last_good_pair *pair, struct err *err);
 

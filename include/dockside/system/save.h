@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Both configuration files or neither, whatever happens in between. The protocol is in
- * save.c. One process at a time: callers of both functions hold a lock against each other.
+ * Saves both configuration files or neither, even over a crash in between. save.c has the
+ * protocol. One process at a time: callers of both functions hold a lock against each other.
  */
 #ifndef DOCKSIDE_SYSTEM_SAVE_H
 #define DOCKSIDE_SYSTEM_SAVE_H

@@ -98,10 +98,11 @@ unsigned diff_forward_was_accept(const struct actual *actual);
 
 /*
  * Once the kernel has a NAT base chain of ours, it is to stay until teardown, even if no network has nat rules
- * any more: without any NAT chain of a family the kernel does not translate its open connections either, and
- * what is sent in them goes to where it was redirected from, as a known connection unjudged. (Docker has one
- * for IPv4, but not always for IPv6.) Returns whether it was added to the plan, which then is to be hashed
- * again. To be called before diff_plan().
+ * any more. Without any NAT chain of a family the kernel does not translate its open connections
+ * either: their packets go to the destination from which we redirected them, and pass unjudged, as
+ * they belong to a known connection. (Docker has a chain for IPv4, but not always for IPv6.)
+ * Returns whether it added ours to the plan; the caller then hashes the plan again. To be called
+ * before diff_plan().
  */
 bool diff_keep_nat(struct plan *plan, const struct actual *actual);
 

@@ -138,8 +138,8 @@ enum object_kind {
 #define N_OBJECT_KINDS 2
 
 /*
- * Of each network so many packets a second are reported, and after a calm so many at once: for a service
- * that cannot reach what it wants that is all of them, and a flood costs next to nothing.
+ * Each network may report so many packets a second, and after a calm so many at once. A service
+ * that cannot reach its server sends fewer, so all of its are reported; a flood costs little.
  */
 #define PLAN_LOG_RATE 200
 #define PLAN_LOG_BURST 400
@@ -278,8 +278,9 @@ struct plan {
 	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
 	 * 1 << enum shim_table. */
 	unsigned forward_was_accept;
-	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. It
-	 * decides how long the addresses of names live, and to which of them a NAT rule leads. */
+	/* For a plan that we compare and do not load: a daemon is at work on the kernel's table.
+	 * The daemon decides how long the addresses of names live, and to which of them a NAT rule
+	 * leads. */
 	bool beside_daemon;
 };
 
@@ -302,7 +303,7 @@ enum family set_type_family(enum set_type type);
 const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
 				 struct loc loc);
 
-/* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
+/* A copy of text in the plan's arena, one for equal texts: for texts that we make over and over. */
 const char *plan_intern(struct plan *plan, const char *text);
 /*
  * The comment of an element lists the names that its address is of: "a.example b.example". It is how

@@ -31,7 +31,8 @@ struct unjudged {
 	size_t n_locals, cap_locals;
 };
 
-/* A network whose OUT chain judges what comes from there, and whose HOST chain does if it has host rules. */
+/* Adds a network. Its OUT chain judges the packets from it; so does its HOST chain if it has host
+ * rules. */
 void unjudged_add_network(struct unjudged *u, const struct prefix *prefix, bool host_rules);
 /* An address of the host. */
 void unjudged_add_local(struct unjudged *u, const struct ipaddr *addr);
