@@ -227,7 +227,7 @@ static void assert_refused(const char *text)
 	err_free(&err);
 }
 
-/* Whatever its checksum says. */
+/* It is refused even if its checksum is right. */
 static void test_not_ours(void **state)
 {
 	(void)state;
