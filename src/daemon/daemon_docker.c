@@ -448,7 +448,7 @@ void daemon_docker_check(struct daemon_docker *k)
 {
 	const struct err *error = daemon_attached_lost(k->attached);
 
-	/* A Docker that is lost already is not lost once more: that would double the time until the next try. */
+	/* Each lose() doubles the wait until the next try, so we call it once for a loss. */
 	if (error->code && !k->error.code)
 		lose(k, error);
 }
