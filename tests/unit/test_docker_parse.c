@@ -12,6 +12,7 @@
 
 #include "dockside/base/err.h"
 #include "dockside/docker/docker_parse.h"
+#include "dockside/docker/docker_ports.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -269,6 +270,37 @@ static void test_containers(void **state)
 			 -EPROTO);
 }
 
+/* What the kernel cannot say of a port is left out. */
+static void test_port_word(void **state)
+{
+	static const char text[] =
+		"{\"Id\":\"aa\",\"Containers\":{\"c1\":{\"Name\":\"web\",\"MacAddress\":"
+		"\"02:42:ac:1e:01:0b\",\"IPv4Address\":\"172.30.1.11/24\",\"IPv6Address\":"
+		"\"fd00::5/64\"},\"c2\":{\"MacAddress\":\"02:42:ac:1e:01:0c\"},"
+		"\"c3\":{\"Name\":\"none\",\"IPv4Address\":\"172.30.1.13/24\"},"
+		"\"c4\":{\"Name\":\"zero\",\"MacAddress\":\"00:00:00:00:00:00\"},"
+		"\"c5\":{\"Name\":\"group\",\"MacAddress\":\"01:00:5e:00:00:01\"}}}";
+	struct docker_containers containers = { 0 };
+	struct port_word word;
+	char s[ADDR_STRLEN];
+
+	(void)state;
+	assert_int_equal(docker_parse_containers(text, strlen(text), &containers, NULL), 0);
+	docker_port_word(&containers, "br0", 7, &word);
+	docker_containers_free(&containers);
+	assert_string_equal(word.bridge, "br0");
+	assert_int_equal(word.at, 7);
+	assert_int_equal(word.n, 2);
+	assert_string_equal(word.owners[0].container, "web");
+	assert_string_equal(mac_format(word.owners[0].mac, s), "02:42:ac:1e:01:0b");
+	assert_int_equal(word.owners[0].n_addrs, 2);
+	assert_string_equal(ipaddr_format(&word.owners[0].addrs[0], s), "172.30.1.11");
+	assert_string_equal(ipaddr_format(&word.owners[0].addrs[1], s), "fd00::5");
+	assert_string_equal(word.owners[1].container, "c2");
+	assert_int_equal(word.owners[1].n_addrs, 0);
+	port_word_free(&word);
+}
+
 static void test_events(void **state)
 {
 	static const char destroy[] =
@@ -342,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_legs_nonsense),
+		cmocka_unit_test(test_port_word),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_refusals),
 	};
