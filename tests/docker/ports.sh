@@ -87,6 +87,27 @@ agree_on "dockerd is killed" 3 0
 docker rm -f c2 c3 c4 c5 >/dev/null
 agree_on "nobody is left" 0 0
 
+# ---- what a container may do to its network ------------------------------------------------------
+
+# caps OPTION…: what such a container has of NET_RAW and NET_ADMIN, by Docker and by the kernel, where they differ
+caps()
+{
+	local told has
+	run caps "$@"
+	told=$(engine GET /containers/caps/json | "$ports_probe" caps 2>&1)
+	has=0x$(sed -n 's/^CapBnd:\t*//p' "/proc/$(docker inspect -f '{{.State.Pid}}' caps)/status")
+	has="$((has >> 13 & 1)) $((has >> 12 & 1))"
+	[[ $told == "$has" ]] || echo "$*: told $told, has $has"
+	docker rm -f caps >/dev/null
+}
+# Not everybody who runs this can give all capabilities.
+result "NET_RAW and NET_ADMIN" "$(caps
+	caps --cap-drop NET_RAW
+	caps --cap-add NET_ADMIN
+	caps --cap-drop ALL --cap-add NET_ADMIN
+	caps --cap-drop ALL
+	caps --cap-drop NET_RAW --cap-add NET_RAW)"
+
 # ---- how soon ------------------------------------------------------------------------------------
 
 : >$t/started

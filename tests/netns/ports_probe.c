@@ -5,6 +5,7 @@
  * which, and a dot. The file stands for Docker: "BRIDGE CONTAINER MAC ADDRESS…" a line.
  * ports_probe watch SOCKET NETWORK BRIDGE FILE: asks Docker when interfaces change, keeps who is on which port in FILE, and
  * prints a line for each port that becomes known, with the time in milliseconds since 1970. Ends with standard input.
+ * ports_probe caps: prints what Docker's answer on standard input gives a container of NET_RAW and NET_ADMIN: "1 0".
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+#include "dockside/docker/docker_caps.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/docker/docker_ports.h"
 #include "dockside/system/clock.h"
@@ -246,6 +248,19 @@ static int probe_watch(struct probe *probe, char **args, struct err *err)
 	return r;
 }
 
+/* ---- caps ---- */
+
+static int probe_caps(struct err *err)
+{
+	char text[65536];
+	struct docker_caps caps;
+	int r = docker_caps_parse(text, fread(text, 1, sizeof(text), stdin), &caps, err);
+
+	if (r == 0)
+		printf("%d %d\n", caps.net_raw, caps.net_admin);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct probe probe = { 0 };
@@ -258,6 +273,8 @@ int main(int argc, char **argv)
 		r = probe_look(&probe, &err);
 	else if (argc == 6 && strcmp(argv[1], "watch") == 0)
 		r = probe_watch(&probe, argv + 2, &err);
+	else if (argc == 2 && strcmp(argv[1], "caps") == 0)
+		r = probe_caps(&err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.code ? err.text : "see the comment of ports_probe.c");
 	forget_words(&probe);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "dockside/base/err.h"
+#include "dockside/docker/docker_caps.h"
 #include "dockside/docker/docker_parse.h"
 #include "dockside/docker/docker_ports.h"
 
@@ -301,6 +302,47 @@ static void test_port_word(void **state)
 	port_word_free(&word);
 }
 
+#define CONFIG(text) "{\"Id\":\"aa\",\"HostConfig\":{" text "}}"
+
+static void test_caps(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		bool net_raw, net_admin;
+	} cases[] = {
+		{ CONFIG(""), 0, true, false },
+		{ CONFIG("\"Privileged\":false,\"CapAdd\":null,\"CapDrop\":null"), 0, true, false },
+		{ CONFIG("\"Privileged\":true,\"CapDrop\":[\"ALL\"]"), 0, true, true },
+		{ CONFIG("\"CapDrop\":[\"NET_RAW\"]"), 0, false, false },
+		{ CONFIG("\"CapDrop\":[\"SYS_TIME\",\"cap_net_raw\"]"), 0, false, false },
+		{ CONFIG("\"CapDrop\":[\"NET_RAWX\"]"), 0, true, false },
+		{ CONFIG("\"CapDrop\":[\"all\"]"), 0, false, false },
+		{ CONFIG("\"CapDrop\":[\"ALL\"],\"CapAdd\":[\"NET_ADMIN\"]"), 0, false, true },
+		{ CONFIG("\"CapDrop\":[\"NET_RAW\"],\"CapAdd\":[\"CAP_NET_RAW\"]"), 0, true,
+		  false },
+		{ CONFIG("\"CapDrop\":[\"NET_RAW\"],\"CapAdd\":[\"ALL\"]"), 0, false, true },
+		{ CONFIG("\"CapDrop\":[\"ALL\"],\"CapAdd\":[\"ALL\"]"), 0, true, true },
+		{ CONFIG("\"CapAdd\":[5,\"NET_ADMIN\"]"), 0, true, true },
+		{ CONFIG("\"CapAdd\":\"NET_ADMIN\""), -EPROTO, false, false },
+		{ CONFIG("\"Privileged\":\"no\""), -EPROTO, false, false },
+		{ "{\"Id\":\"aa\"}", -EPROTO, false, false },
+		{ "{\"HostConfig\":{}}", -EPROTO, false, false },
+		{ "[]", -EPROTO, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct docker_caps caps = { 0 };
+		int r = docker_caps_parse(cases[i].text, strlen(cases[i].text), &caps, NULL);
+
+		if (r != cases[i].r || caps.net_raw != cases[i].net_raw ||
+		    caps.net_admin != cases[i].net_admin)
+			fail_msg("%s: %d, NET_RAW %d, NET_ADMIN %d", cases[i].text, r, caps.net_raw,
+				 caps.net_admin);
+	}
+}
+
 static void test_events(void **state)
 {
 	static const char destroy[] =
@@ -375,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_legs_nonsense),
 		cmocka_unit_test(test_port_word),
+		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_refusals),
 	};
