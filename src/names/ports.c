@@ -35,6 +35,31 @@ const struct port *ports_find(const struct ports *ports, const char *name)
 			    : NULL;
 }
 
+static bool port_equal(const struct port *a, const struct port *b)
+{
+	if (strcmp(a->name, b->name) != 0 || strcmp(a->bridge, b->bridge) != 0 ||
+	    a->known != b->known || a->doubt != b->doubt ||
+	    memcmp(a->mac, b->mac, sizeof(a->mac)) != 0)
+		return false;
+	if (a->n_addrs != b->n_addrs ||
+	    strcmp(a->known ? a->container : "", b->known ? b->container : "") != 0)
+		return false;
+	for (size_t i = 0; i < a->n_addrs; i++)
+		if (ipaddr_cmp(&a->addrs[i], &b->addrs[i]) != 0)
+			return false;
+	return true;
+}
+
+bool ports_equal(const struct ports *a, const struct ports *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!port_equal(&a->ports[i], &b->ports[i]))
+			return false;
+	return true;
+}
+
 void ports_free(struct ports *ports)
 {
 	for (size_t i = 0; i < ports->n; i++) {

@@ -164,13 +164,36 @@ struct join {
 	struct claims owners, claimants;
 };
 
-static const struct port_word *find_word(const struct port_word *words, size_t n,
-					 const char *bridge)
+static int cmp_words(const void *a, const void *b)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(words[i].bridge, bridge) == 0)
-			return &words[i];
-	return NULL;
+	const struct port_word *const *x = a, *const *y = b;
+
+	return strcmp((*x)->bridge, (*y)->bridge);
+}
+
+static int cmp_bridge(const void *bridge, const void *word)
+{
+	return strcmp(bridge, (*(const struct port_word *const *)word)->bridge);
+}
+
+/* For each link, its record, and the word of its bridge. */
+static void find_each(struct join *join, const struct ports_history *history,
+		      const struct port_word *words, size_t n_words)
+{
+	const struct port_word **sorted = xcalloc(n_words + 1, sizeof(*sorted));
+
+	for (size_t i = 0; i < n_words; i++)
+		sorted[i] = &words[i];
+	qsort(sorted, n_words, sizeof(*sorted), cmp_words);
+	for (size_t i = 0; i < join->links->n; i++) {
+		const struct port_link *link = &join->links->items[i];
+		const struct port_word **word =
+			bsearch(link->bridge, sorted, n_words, sizeof(*sorted), cmp_bridge);
+
+		join->words[i] = word ? *word : NULL;
+		join->records[i] = find_record(history, link->index);
+	}
+	free(sorted);
 }
 
 static struct claim claim_of(const struct join *join, size_t i)
@@ -283,10 +306,7 @@ void ports_join(struct ports_history *history, const struct port_links *links,
 	struct ports ports = { 0 };
 
 	remember(history, links);
-	for (size_t i = 0; i < links->n; i++) {
-		join.words[i] = find_word(words, n_words, links->items[i].bridge);
-		join.records[i] = find_record(history, links->items[i].index);
-	}
+	find_each(&join, history, words, n_words);
 	mark_early(&join);
 	collect_claimants(&join);
 	mark_contested(&join);

@@ -44,6 +44,7 @@ struct port *ports_add(struct ports *ports);
 void ports_sort(struct ports *ports);
 /* By name, or NULL. */
 const struct port *ports_find(const struct ports *ports, const char *name);
+bool ports_equal(const struct ports *a, const struct ports *b);
 void ports_free(struct ports *ports);
 
 #endif

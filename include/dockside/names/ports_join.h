@@ -9,8 +9,8 @@
 #include "dockside/names/ports.h"
 
 /*
- * The kernel and Docker are asked one after the other, again and again: `at` is a question's place in that order.
- * What a later question brought has a higher one, and no two have the same. 0: not asked.
+ * The kernel and Docker are asked one after the other, again and again: `at` is a question's place in that order,
+ * such as the time. What a later question brought has a higher one, and no two have the same. 0: not asked.
  */
 
 /* A port of a bridge, as the kernel has it. */
