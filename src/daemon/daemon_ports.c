@@ -23,8 +23,9 @@
 #include "dockside/system/link_watch.h"
 #include "dockside/system/log.h"
 
-#define COLLECT_MS 2   /* a port that is set up makes several events */
-#define AGAIN_MS 1000u /* where the ports could not be read */
+#define COLLECT_MS 2	/* a port that is set up makes several events */
+#define AGAIN_MS 1000u	/* where the ports could not be read */
+#define UNKNOWN_TOLD 20 /* of one network, in status */
 
 struct daemon_ports {
 	struct loop *loop;
@@ -185,19 +186,20 @@ static void put_unknown(struct json_writer *out, const struct port *port)
 void daemon_ports_status_network(const struct daemon_ports *k, struct json_writer *out,
 				 const char *bridge)
 {
-	int64_t known = 0;
+	int64_t known = 0, unknown = 0;
 
 	json_write_open(out, "unknown_ports", '[');
-	for (size_t i = 0; i < k->ports.n; i++) {
+	for (size_t i = 0; k && i < k->ports.n; i++) {
 		const struct port *port = &k->ports.ports[i];
 
 		if (strcmp(port->bridge, bridge) != 0)
 			continue;
 		if (port->known)
 			known++;
-		else
+		else if (unknown++ < UNKNOWN_TOLD)
 			put_unknown(out, port);
 	}
 	json_write_close(out, ']');
-	json_write_int(out, "known_ports", known);
+	json_write_int(out, "known_port_count", known);
+	json_write_int(out, "unknown_port_count", unknown);
 }

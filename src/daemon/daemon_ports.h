@@ -21,7 +21,7 @@ void daemon_ports_attached(struct daemon_ports *k);
 
 /* Borrowed until the next event. */
 const struct ports *daemon_ports_now(const struct daemon_ports *k);
-/* Members of a network's object in `status`. */
+/* Members of a network's object in `status`; k may be NULL. */
 void daemon_ports_status_network(const struct daemon_ports *k, struct json_writer *out,
 				 const char *bridge);
 

@@ -20,7 +20,7 @@ ports()
 	client status --json
 	python3 -c 'import json, sys
 network = json.load(open(sys.argv[1]))["network_details"]["ds-A"]
-print(network["known_ports"], *network["unknown_ports"], sep="; ")' $t/out 2>&1
+print(network["known_port_count"], *network["unknown_ports"], sep="; ")' $t/out 2>&1
 }
 # ports_are DESCRIPTION WANTED
 ports_are()
