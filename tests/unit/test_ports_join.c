@@ -286,8 +286,8 @@ static void test_docker_silent(void **state)
 
 	(void)state;
 	begin(&host);
-	host.words[0].at = 0;
-	host.words[0].n = 0;
+	port_word_free(&host.words[0]);
+	snprintf(host.words[0].bridge, sizeof(host.words[0].bridge), "br0");
 	ask_kernel(&host);
 	assert_doubt(&host, "v10", PORT_NOT_ASKED);
 	assert_known(&host, "v30", "b");
