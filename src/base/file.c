@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,15 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+
+char *path_absolute(const char *path)
+{
+	char directory[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(directory, sizeof(directory)))
+		return xstrdup(path);
+	return xasprintf("%s/%s", directory, path);
+}
 
 /* Opens path if it is a regular file of at most max bytes. Returns a descriptor or -errno. */
 static int open_regular(const char *path, size_t max, size_t *ret_size)

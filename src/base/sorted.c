@@ -26,7 +26,7 @@ const void *sorted_pointer(const void *item)
 	return item ? *(const void *const *)item : NULL;
 }
 
-/* How many leading items have cmp(key, item) >= least. */
+/* Counts the leading items with cmp(key, item) >= least. */
 static size_t count(const struct sorted_array *array, const void *key, sorted_cmp cmp, int least)
 {
 	size_t lo = 0, hi = array->n;

@@ -9,15 +9,17 @@
 #include "dockside/policy/model.h"
 
 /*
- * Has Docker make the networks that are missing, or with reset all of them anew; prints what was
- * done, and warns of what differs and of a Docker that cannot be asked. socket is the path of Docker's.
- * Returns 0 or -errno: a network could not be made or removed, or is one whose packets are not judged.
+ * Has Docker make the networks that are missing, or with reset all of them anew; prints what it
+ * did, and warns of differences and of a Docker that does not answer. socket is the path of
+ * Docker's. Returns 0 or -errno: a network could not be made or removed, or is one whose packets
+ * are not judged.
  */
 int apply_docker_networks(const char *socket, bool reset, const struct policy *policy,
 			  struct err *err);
 
-/* Asks Docker and the kernel whether the packets of every managed network are judged, and prints of which
- * they are not. Returns 0 or -errno; a Docker that cannot be asked is no error. */
+/* Asks Docker and the kernel whether the packets of every managed network are judged, and prints
+ * the networks whose packets are not. Returns 0 or -errno; a Docker that does not answer is no
+ * error. */
 int apply_docker_judge(const char *socket, const struct policy *policy, bool *ret_judged,
 		       struct err *err);
 

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes, without a daemon, of networks that are no longer configured: while containers are
- * attached, by Docker's word, the policy that the kernel holds for them stays, until a later run finds
- * none. Docker not answering counts as attached; where none runs, the files are obeyed at once.
+ * Draining without a daemon. As long as Docker says that containers are attached to a network that
+ * is no longer configured, its last policy stays; a later run that finds none attached removes it.
+ * If Docker does not answer, that counts as attached; if no Docker runs, we obey the files at once.
  */
 #include "apply_drain.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
+#include "dockside/base/file.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/docker/docker_wanted.h"
+#include "dockside/kernel/nft_read.h"
 #include "dockside/system/clock.h"
+#include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 
 struct query {
@@ -104,24 +107,24 @@ static void put_names(struct buf *b, const struct query *query)
 			   query->containers.items[i].name);
 }
 
-/* Whether containers are attached to a bridge's network; says who. Which of them is the dockside container is
- * not known any more. */
-static bool attached(struct docker *docker, struct query *query, const char *bridge)
+/* Whether containers are attached to a network; says who. */
+static bool attached(struct docker *docker, struct query *query, const struct network *network)
 {
+	struct docker_wanted_identity dockside = docker_wanted_identity_of(network);
 	struct buf who = { 0 };
 	bool any;
 
-	ask_attached(docker, query, bridge);
+	ask_attached(docker, query, network->bridge);
 	if (query->error.code)
 		buf_printf(&who, "whether containers are attached is not known: %s",
 			   query->error.text);
-	else if (docker_wanted_count_attached(&query->containers, query->restarting, NULL) > 0)
+	else if (docker_wanted_count_attached(&query->containers, query->restarting, &dockside) > 0)
 		put_names(&who, query);
 	any = who.len > 0;
 	if (any)
 		log_warning(
 			"network with bridge %s is no longer configured; its policy stays, as %s",
-			bridge, buf_str(&who));
+			network->bridge, buf_str(&who));
 	docker_containers_free(&query->containers);
 	query->containers = (struct docker_containers){ 0 };
 	query->restarting = 0;
@@ -129,36 +132,77 @@ static bool attached(struct docker *docker, struct query *query, const char *bri
 	return any;
 }
 
-int find_draining(const char *socket, const struct policy *policy, const struct actual *actual,
-		  struct plan *plan, struct err *err)
+/* Lets go of the policy's draining networks that have drained. Without a Docker that runs, the files are obeyed
+ * at once. */
+static int ask_docker(const char *socket, const struct policy *policy, struct drain *drain,
+		      struct err *err)
 {
-	const struct actual_set *map = actual_find_set(actual, "dispatch");
 	struct docker *docker = NULL;
 	struct query query = { 0 };
-	const char **draining;
-	int r = 0;
+	int r = docker_open(socket, monotonic_ms, &docker, err);
 
-	if (!map || map->set.type != MAP_DISPATCH)
-		return 0;
-	draining = arena_alloc(&plan->arena, (map->set.n_elems + 1) * sizeof(*draining));
-	for (size_t i = 0; r >= 0 && i < map->set.n_elems; i++) {
-		char bridge[ELEM_KEY_MAX + 1] = "";
+	if (r < 0)
+		return r;
+	ask_networks(docker, &query);
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+		const struct draining *item =
+			network->draining ? drain_find(drain, network->bridge) : NULL;
 
-		memcpy(bridge, map->set.elems[i].key, ELEM_KEY_MAX);
-		if (policy_find_bridge(policy, bridge))
+		/* We believe a daemon at work, which asks Docker more often. */
+		if (!item || (item->occupied && lock_has_daemon(NULL)))
 			continue;
-		if (!docker) {
-			r = docker_open(socket, monotonic_ms, &docker, err);
-			if (r >= 0)
-				ask_networks(docker, &query);
-		}
-		if (r >= 0 && !docker_socket_absent(query.error.code) &&
-		    attached(docker, &query, bridge))
-			draining[plan->n_draining++] = arena_strdup(&plan->arena, bridge);
+		if (docker_socket_absent(query.error.code) || !attached(docker, &query, network))
+			drain_remove(drain, network->bridge);
 	}
-	plan->draining = draining;
 	docker_close(docker);
 	docker_networks_free(&query.networks);
 	err_free(&query.error);
+	return 0;
+}
+
+int find_draining(const char *socket, struct drain *drain, struct policy *policy, struct err *err)
+{
+	struct nft_reader *reader = NULL;
+	struct actual actual = { 0 };
+	int r = nft_reader_open(&reader, err);
+
+	if (r >= 0)
+		r = nft_read_table(reader, &actual, err);
+	if (r >= 0) {
+		drain_adopt(drain, &actual, policy, true);
+		r = drain_merge(drain, policy, err);
+	}
+	if (r >= 0 && drain->n > 0) {
+		r = ask_docker(socket, policy, drain, err);
+		if (r >= 0)
+			r = drain_merge(drain, policy, err);
+	}
+	actual_free(&actual);
+	nft_reader_close(reader);
 	return r;
+}
+
+/* ---- the state directory ---- */
+
+int kept_open(struct kept *ret_kept, const struct files_options *files, const char *directory,
+	      bool read_only, struct err *err)
+{
+	struct kept *kept = ret_kept;
+	int r;
+
+	*kept = (struct kept){ .state.dir.read_only = read_only };
+	kept->network_path = path_absolute(files->network_config);
+	kept->firewall_path = path_absolute(files->firewall_config);
+	r = last_good_open(&kept->state, directory, err);
+	drain_open(&kept->drain, &kept->state, kept->network_path, kept->firewall_path);
+	return r;
+}
+
+void kept_close(struct kept *kept)
+{
+	drain_close(&kept->drain);
+	last_good_close(&kept->state);
+	free(kept->network_path);
+	free(kept->firewall_path);
 }

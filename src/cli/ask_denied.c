@@ -90,7 +90,8 @@ static int ask(struct denied_question *q, struct answer_text *ret)
 
 /* ------------------------------------------------------------------ one after another */
 
-/* Where to go on after an answer. Its numbers are smaller where it is another daemon's. */
+/* Decides at which number to go on after an answer. Smaller numbers than before come from another
+ * daemon: then we begin again. */
 static void go_on(struct denied_question *q, const struct json_node *answer, bool *ret_more)
 {
 	bool first = q->after == AFTER_NONE;

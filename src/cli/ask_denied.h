@@ -22,8 +22,8 @@ struct denied_question {
 	bool waiting;	/* for that, and it was said */
 };
 
-/* What is done with an answer: take() with the whole of it first, then event() with each event; end(),
- * unless NULL, after the last event that there is for the moment. */
+/* The caller's functions for an answer: take() gets the whole of it first, then event() each event;
+ * end(), unless NULL, comes after the last event that there is for the moment. */
 struct denied_taker {
 	void (*take)(void *data, const struct json_node *answer);
 	void (*event)(void *data, const struct json_node *event);

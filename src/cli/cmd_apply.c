@@ -2,15 +2,18 @@
 /* apply, teardown: what changes the kernel. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "apply_docker.h"
 #include "apply_drain.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
@@ -25,9 +28,10 @@ struct apply_options {
 	struct enforce_options enforce;
 	const char *docker; /* the path of its socket */
 	bool reset;	    /* make its networks anew */
+	const char *state_directory;
 };
 
-/* What it takes to change the kernel. */
+/* A session holds the lock and the sockets by which one changes the kernel. */
 struct session {
 	struct reconcile_sockets sockets;
 	int lock;
@@ -60,7 +64,7 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 {
 	size_t managed = 0;
 
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		managed += network_managed(&policy->networks[i]);
 	if (result->took_over)
 		printf("took over from the iptables version: its chains and jumps are gone\n");
@@ -78,29 +82,23 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
 }
 
-static int apply_rules(const struct apply_options *options, const struct policy *policy,
-		       struct err *err)
+static int apply_rules(struct session *session, const struct apply_options *options,
+		       const struct policy *policy, struct err *err)
 {
 	struct reconcile_result result = { 0 };
 	struct actual actual = { 0 };
 	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
-	struct session session;
 	int r;
 
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
 		compile_policy(policy, &resolved, &options->enforce.plan, &plan);
-		r = session_open(&session, err);
-		if (r >= 0)
-			r = nft_read_table(session.sockets.reader, &actual, err);
-		if (r >= 0)
-			r = find_draining(options->docker, policy, &actual, &plan, err);
-		if (r >= 0)
-			r = reconcile_apply(&session.sockets, &plan, options->enforce.stale_ttl_s,
-					    &actual, &result, err);
-		session_close(&session);
+		r = nft_read_table(session->sockets.reader, &actual, err);
 	}
+	if (r >= 0)
+		r = reconcile_apply(&session->sockets, &plan, options->enforce.stale_ttl_s, &actual,
+				    &result, err);
 	if (r >= 0) {
 		print_result(policy, &result);
 		old_install_remove_ipsets(policy, result.took_over);
@@ -125,13 +123,77 @@ static int make_settings(struct err *err)
 	return r;
 }
 
+/* ---- the state directory ---- */
+
+static void warn_of_state(const struct err *err)
+{
+	log_warning("%s; a network that the files lose later, while containers are attached, is "
+		    "closed instead of keeping its last policy",
+		    err->text);
+}
+
+/* By these files the next run knows what a network's policy was that they do not have any more. */
+static void keep_accepted(struct kept *kept, const struct policy *policy)
+{
+	const struct last_good_pair pair = {
+		.network = { kept->network_path, policy->network_src.text,
+			     policy->network_src.len },
+		.firewall = { kept->firewall_path, policy->firewall_src.text,
+			      policy->firewall_src.len },
+		.at_s = unix_ms() / 1000,
+	};
+	struct err err = { 0 };
+
+	/* Why it is not there was said before. */
+	if (kept->state.dir.opened && last_good_keep(&kept->state, &pair, &err) < 0)
+		warn_of_state(&err);
+	err_free(&err);
+}
+
+/* Under the lock: another apply reads and writes the same state directory. */
+static int apply_locked(struct session *session, const struct apply_options *options,
+			struct policy *policy, struct err *err)
+{
+	struct err trouble = { 0 };
+	struct kept kept;
+	int r;
+
+	if (kept_open(&kept, &options->enforce.files, options->state_directory, false, &trouble) <
+	    0)
+		warn_of_state(&trouble);
+	err_free(&trouble);
+	r = find_draining(options->docker, &kept.drain, policy, err);
+	if (r >= 0) {
+		drain_tell_closed(&kept.drain);
+		drain_save(&kept.drain);
+		r = apply_rules(session, options, policy, err);
+	}
+	if (r >= 0)
+		keep_accepted(&kept, policy);
+	kept_close(&kept);
+	return r;
+}
+
+static int enforce(const struct apply_options *options, struct policy *policy, struct err *err)
+{
+	struct session session;
+	int r = session_open(&session, err);
+
+	if (r >= 0)
+		r = apply_locked(&session, options, policy, err);
+	session_close(&session);
+	return r;
+}
+
+/* ---- the whole ---- */
+
 /*
  * The settings come first, but their failure does not keep the rules out: egress is policed without
  * them, lateral movement is not, so that the answer is "failed" either way. Docker's networks come
  * after the rules, which go by the bridges' names: no container can join a network before its policy is in
  * force. Making one may have brought br_netfilter, and with it the settings.
  */
-static int apply(const struct apply_options *options, const struct policy *policy, struct err *err)
+static int apply(const struct apply_options *options, struct policy *policy, struct err *err)
 {
 	struct err setting = { 0 };
 	int r, s;
@@ -142,7 +204,7 @@ static int apply(const struct apply_options *options, const struct policy *polic
 	if (r < 0)
 		return r;
 	s = make_settings(&setting);
-	r = apply_rules(options, policy, err);
+	r = enforce(options, policy, err);
 	if (r >= 0)
 		r = apply_docker_networks(options->docker, options->reset, policy, err);
 	if (s < 0)
@@ -158,7 +220,7 @@ static int apply(const struct apply_options *options, const struct policy *polic
 	return r;
 }
 
-/* Under the lock, as whoever saves has it. */
+/* Under the lock, as a process that saves holds it. */
 static int recover_locked(const struct files_options *files, struct err *err)
 {
 	int lock = -1, r;
@@ -204,7 +266,8 @@ const struct command cmd_apply = {
 	.summary = "make the kernel enforce both files, once",
 	.takes = { TAKES_ENFORCE_OPTIONS(struct apply_options, enforce),
 		   { docker_option, offsetof(struct apply_options, docker) },
-		   { reset_option, offsetof(struct apply_options, reset) } },
+		   { reset_option, offsetof(struct apply_options, reset) },
+		   { state_directory_option, offsetof(struct apply_options, state_directory) } },
 	.size = sizeof(struct apply_options),
 	.run = run_apply,
 };
@@ -263,14 +326,37 @@ static int teardown(struct removed *ret_removed, struct err *err)
 	return r;
 }
 
+/* Nothing drains where nothing is enforced. */
+static void forget_draining(const char *state_directory)
+{
+	struct state_dir dir = { .read_only = true };
+	struct err err = { 0 };
+	int r = state_dir_open(&dir, state_directory, &err);
+
+	if (r >= 0)
+		r = state_dir_remove(&dir, DRAINING_FILE, &err);
+	if (r < 0 && r != -ENOENT)
+		log_warning("%s; networks that were draining would be enforced again: remove it",
+			    err.text);
+	state_dir_close(&dir);
+	err_free(&err);
+}
+
+struct teardown_options {
+	struct files_options files; /* not used: it works without them, and with broken ones */
+	const char *state_directory;
+};
+
 static int run_teardown(const struct call *call)
 {
+	const struct teardown_options *options = call->options;
 	struct err err = { 0 };
 	struct removed removed = { 0 };
 	int r;
 
-	(void)call; /* works without config files, and with broken ones */
 	r = teardown(&removed, &err);
+	if (r >= 0)
+		forget_draining(options->state_directory);
 	if (r < 0)
 		log_failure("teardown", r, err.text);
 	else if (!removed.table && !removed.shim)
@@ -290,7 +376,8 @@ static int run_teardown(const struct call *call)
 const struct command cmd_teardown = {
 	.name = "teardown",
 	.summary = "remove everything that apply has added",
-	.takes = { { files_options, 0 } },
-	.size = sizeof(struct files_options),
+	.takes = { { files_options, offsetof(struct teardown_options, files) },
+		   { state_directory_option, offsetof(struct teardown_options, state_directory) } },
+	.size = sizeof(struct teardown_options),
 	.run = run_teardown,
 };

@@ -51,7 +51,7 @@ struct view {
 };
 
 #define TIME_WIDTH 19 /* 2026-01-02 03:04:05 */
-#define CLOCK_WIDTH 8 /* where that takes the room of what matters more */
+#define CLOCK_WIDTH 8 /* on a narrow terminal, where other columns matter more */
 #define RULE_WIDTH 40
 #define WIDE 140 /* characters in a line */
 
@@ -66,7 +66,7 @@ static void begin_view(struct view *view, bool json)
 	term_narrow(&view->term, view->width, N_COLUMNS);
 }
 
-/* The line is what one needs of the rule's place; the file is known. */
+/* A short rule has the line alone, as users know the file. */
 static bool rule_is_short(const struct view *view)
 {
 	return view->width[RULE] < RULE_WIDTH;
@@ -131,6 +131,8 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 		buf_printf(b, "%s:%" PRId64, rule, ask_denied_number(event, "line"));
 	else if (file)
 		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, ask_denied_number(event, "line"));
+	else if (strcmp(rule, "-") != 0)
+		buf_printf(b, "%s (no longer configured)", rule);
 	else
 		buf_puts(b, strcmp(kind, "ING") == 0   ? "between containers"
 			    : strcmp(kind, "SRC") == 0 ? "forged source, or the host's loopback"
@@ -227,8 +229,8 @@ static void say_packets(struct packets *item)
 	item->events = 0;
 }
 
-/* In the end; while following now and then, where the events shown do not say it. What the answer before has counted
- * has become events by now, if it ever does. */
+/* In the end; while following now and then, where the events shown do not say it. Packets that the
+ * answer before has counted have become events by now, if they ever do. */
 static void note_packets(struct packets_list *list, const struct json_node *answer)
 {
 	const struct json_node *packets = json_member(answer, "packets", JSON_OBJECT);

@@ -2,8 +2,8 @@
 /*
  * diff: what apply would change, network by network, rule by rule.
  *
- * Which rules of a chain differ is decided on expressions, by longest common subsequence; what is
- * printed is our text for a rule that comes and nft's own text for one that goes.
+ * It compares the rules of a chain by their expressions, as longest common subsequence. It prints
+ * our text for a rule that comes, and nft's own text for one that goes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static void collect_text(void *data, const char *chain, const char *text, size_t
 	rule_texts_add(data, text, len);
 }
 
-/* Rules of a chain that differ, without what is the same at both ends. */
+/* The rules of a chain that differ, without the equal ones at both ends. */
 struct span {
 	size_t want, want_end; /* into the wanted rules */
 	size_t have, have_end;
@@ -228,7 +228,7 @@ static void print_heading(struct heading *heading, const char *name)
 	if (!bridge)
 		printf("  shared by all networks\n");
 	else if (network)
-		printf("  network %s\n", network->name);
+		printf("  network %s%s\n", network->name, network->draining ? " (draining)" : "");
 	else
 		printf("  network with bridge %s (no longer configured)\n", bridge);
 	free(heading->printed);
@@ -327,20 +327,35 @@ static void print_shim(const struct shim_changes *changes)
 struct diff_options {
 	struct enforce_options enforce;
 	const char *docker; /* the path of its socket */
+	const char *state_directory;
 };
 
-static int diff(const struct diff_options *options, const struct policy *policy,
-		bool *ret_different, struct err *err)
+/* By what the state directory has, which a daemon may be using. */
+static int merge_draining(const struct diff_options *options, struct policy *policy,
+			  struct err *err)
+{
+	struct kept kept;
+	int r;
+
+	kept_open(&kept, &options->enforce.files, options->state_directory, true, NULL);
+	r = find_draining(options->docker, &kept.drain, policy, err);
+	kept_close(&kept);
+	return r;
+}
+
+static int diff(const struct diff_options *options, struct policy *policy, bool *ret_different,
+		struct err *err)
 {
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
 	struct comparison comparison = { 0 };
-	struct actual actual = { 0 };
 	struct resolved resolved = { 0 };
 	struct plan plan = { 0 };
 	int r;
 
-	r = nft_reader_open(&reader, err);
+	r = merge_draining(options, policy, err);
+	if (r >= 0)
+		r = nft_reader_open(&reader, err);
 	if (r < 0)
 		return r;
 	nft_loader_open(&loader);
@@ -348,11 +363,6 @@ static int diff(const struct diff_options *options, const struct policy *policy,
 	if (r >= 0) {
 		compile_policy(policy, &resolved, &options->enforce.plan, &plan);
 		plan.beside_daemon = lock_has_daemon(NULL);
-		r = nft_read_table(reader, &actual, err);
-	}
-	if (r >= 0)
-		r = find_draining(options->docker, policy, &actual, &plan, err);
-	if (r >= 0) {
 		r = reconcile_compare(reader, loader, &plan, options->enforce.stale_ttl_s,
 				      COMPARE_RULES, &comparison, err);
 	}
@@ -363,7 +373,6 @@ static int diff(const struct diff_options *options, const struct policy *policy,
 		print_shim(&comparison.shim.changes);
 		reconcile_comparison_free(&comparison);
 	}
-	actual_free(&actual);
 	plan_free(&plan);
 	resolved_free(&resolved);
 	nft_loader_close(loader);
@@ -403,7 +412,8 @@ const struct command cmd_diff = {
 	.name = "diff",
 	.summary = "show what apply would change; exit status 1 if anything",
 	.takes = { TAKES_ENFORCE_OPTIONS(struct diff_options, enforce),
-		   { docker_option, offsetof(struct diff_options, docker) } },
+		   { docker_option, offsetof(struct diff_options, docker) },
+		   { state_directory_option, offsetof(struct diff_options, state_directory) } },
 	.size = sizeof(struct diff_options),
 	.run = run,
 };

@@ -20,7 +20,7 @@ struct explain_options {
 	struct ask_options ask;
 	struct files_options files; /* with offline */
 	struct plan_options plan;
-	/* What was given, as it was given; NULL: not. */
+	/* The arguments as the user wrote them; NULL: not given. */
 	const char *from, *to, *protocol, *port, *type, *src, *mac;
 	bool offline, no_resolve;
 };

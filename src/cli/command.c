@@ -42,8 +42,10 @@ int command_line(const struct program *program, int argc, char **argv)
 	if (call.command->initial)
 		memcpy(options, call.command->initial, call.command->size);
 	status = run(&call, argc - 1, argv + 1, options);
+	errno = 0; /* where an earlier write failed, nothing says any more why */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		log_error("%s: write to standard output: %s", call.command->name, strerror(errno));
+		log_error("%s: write to standard output: %s", call.command->name,
+			  errno ? strerror(errno) : "an earlier write failed");
 		return EXIT_FAILED;
 	}
 	return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What commands begin with: the policy of the files, and the addresses of its names. */
+/* Commands begin with these inputs: the policy of the files, and the addresses of its names. */
 #ifndef DOCKSIDE_CLI_INPUTS_H
 #define DOCKSIDE_CLI_INPUTS_H
 

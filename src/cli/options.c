@@ -9,7 +9,7 @@
 #include "dockside/base/text.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/docker/docker_client.h"
-#include "dockside/system/last_good.h"
+#include "dockside/system/state_dir.h"
 
 #define AS_TEXT(number) AS_TEXT_UNEXPANDED(number)
 #define AS_TEXT_UNEXPANDED(number) #number
@@ -90,7 +90,7 @@ static bool set_docker(void *field, const char *argument)
 	struct err err = { 0 };
 	bool ok = docker_socket_path(argument, field, &err) >= 0;
 
-	err_free(&err); /* it says no more than what is wanted */
+	err_free(&err); /* it says no more than our message about the argument */
 	return ok;
 }
 
@@ -189,8 +189,10 @@ const struct option_row reset_option[] = {
 
 const struct option_row state_directory_option[] = {
 	{ .variable = "STATE_DIRECTORY",
-	  .fallback = LAST_GOOD_DIRECTORY,
-	  .help = "where the daemon keeps the last accepted configuration",
+	  .fallback = STATE_DIR_DEFAULT,
+	  .help = "where the last accepted configuration is kept, and the policies of networks "
+		  "that "
+		  "are draining",
 	  .wanted = "an absolute path",
 	  .set = set_directory },
 	{ 0 },

@@ -7,7 +7,7 @@
 
 #define PARSE_ROWS_MAX 32
 
-/* What a command takes, table after table. */
+/* All options that a command takes, table after table. */
 struct parse_rows {
 	struct {
 		const struct option_row *row;

@@ -48,10 +48,10 @@ static void print_origin(const struct json_node *step, FILE *out)
 	const char *entry = json_text(step, "entry", NULL), *file = json_text(step, "file", NULL);
 	long long line, column;
 
-	/* No file has what a draining network had; nor what nobody has configured. */
 	if (!entry || (!file && strcmp(entry, "built in") == 0))
 		return;
-	fprintf(out, "      %s%s%s", entry, file ? " at " : "", file ? file : "");
+	fprintf(out, "      %s%s%s", entry, file ? " at " : " (no longer configured)",
+		file ? file : "");
 	if (int_of(step, "line", &line) && int_of(step, "column", &column))
 		fprintf(out, ":%lld:%lld", line, column);
 	fputc('\n', out);

@@ -245,7 +245,7 @@ static void print_reload(const struct json_node *reload, const struct term *term
 	buf_free(&b);
 }
 
-/* Whether what runs is what the files say, and what is kept of it. */
+/* Prints whether the running policy is that of the files, and whether a copy of it is kept. */
 static void print_files(const struct json_node *files, const struct term *term, FILE *out)
 {
 	const char *message = json_text(files, "message", NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text for people at a terminal: colours, tables that fit its width, and what one is waiting
- * for. Where there is no terminal, nothing is coloured or shortened, and no progress is shown: that output is for
- * programs.
+ * Text for people at a terminal: colours, tables that fit its width, and a line that says what the
+ * command waits for. Output to anything else is for programs: we colour and shorten nothing, and
+ * show no progress.
  */
 #ifndef DOCKSIDE_CLI_TERM_H
 #define DOCKSIDE_CLI_TERM_H
@@ -16,7 +16,8 @@ struct term {
 	bool colour;
 };
 
-/* What is known of where a stream leads. No colour with NO_COLOR (https://no-color.org) or TERM=dumb. */
+/* Finds out whether a stream leads to a terminal, and how that may be used. No colour with NO_COLOR
+ * (https://no-color.org) or TERM=dumb. */
 struct term term_of(FILE *stream);
 
 enum term_style {
@@ -46,8 +47,9 @@ struct term_table {
 /* Adds a cell; the text is copied. */
 void term_table_add(struct term_table *table, enum term_style style, const char *text);
 /*
- * Writes the table, two blanks between columns, and frees it; nothing if it has titles alone. What is
- * too wide for the terminal is shortened, the widest columns first, and ends in "…" then.
+ * Writes the table, two blanks between columns, and frees it; nothing if it has titles alone. If
+ * the table is too wide for the terminal, its widest columns are shortened first, and cut texts end
+ * in "…".
  */
 void term_table_finish(struct term_table *table, const struct term *term, FILE *out);
 

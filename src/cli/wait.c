@@ -31,12 +31,11 @@ static bool is_one_of(const char *text, const char *const *words, size_t n)
 static char *why_not_network(const struct json_node *network)
 {
 	static const char *const good[] = { "enforced", "audit", "unmanaged" };
-	static const char *const going[] = { "draining", "closed" }; /* not configured */
 	static const char *const there[] = { "present", "differs" };
 	const char *state = json_text(network, "state", "unknown");
 	const char *docker = json_text(network, "docker", "unknown");
 
-	if (is_one_of(state, going, ARRAY_SIZE(going)))
+	if (strcmp(state, "draining") == 0) /* not configured */
 		return NULL;
 	if (!is_one_of(docker, there, ARRAY_SIZE(there)))
 		return xasprintf("network %s is %s in Docker", network->key, docker);

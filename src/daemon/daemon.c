@@ -21,10 +21,10 @@
  *     wait        answers that wait for names and docker
  *     requests    the socket: edit, explain, status and metrics answer there
  *
- * What happens in one of them and matters to others is posted as a note (loop.h) and handled after the current event.
- * on_note() is the list of who handles which. Two things are not notes, as what follows has to be there when the
- * function returns: what is asked for an answer is a call downwards; and what surrounds an enforcement is called by
- * the enforcer's observer, before() and after(), whoever enforces.
+ * A service posts a note (loop.h) of what matters to others; they handle it after the current
+ * event. on_note() lists who handles which. Two things are calls and not notes, as their results
+ * have to be there when the function returns: a question to a service above it in this list, and the
+ * enforcer's observer, whose before() and after() surround every enforcement.
  *
  * The rules come first: they go by the bridges' names, so that no container can join before them. At the end they
  * stay, and what others have taken by then is put back; notes that wait then are handled as long as the daemon has
@@ -357,7 +357,7 @@ static void open_services(struct daemon *d)
 	s->settings = daemon_settings_open(s->loop);
 	s->unjudged = daemon_unjudged_open(s->loop, enforcer);
 	s->counters = daemon_counters_open(enforcer);
-	s->files = daemon_files_open(s->loop, enforcer, options->network_config,
+	s->files = daemon_files_open(s->loop, enforcer, &enforcer->drain, options->network_config,
 				     options->firewall_config, options->state_directory);
 	s->docker = daemon_docker_open(s->loop, enforcer, options->docker);
 	s->judged = daemon_judged_open(s->loop, enforcer);

@@ -15,10 +15,9 @@
 
 /* A network that is configured, or draining. */
 struct seen {
-	char *name, *bridge; /* a draining network's name may be its bridge's */
-	char *id;	     /* NULL: Docker does not have it */
+	char *name, *bridge;
+	char *id; /* NULL: Docker does not have it */
 	bool draining;
-	bool has_identity; /* lost over a restart while draining */
 	struct docker_wanted_identity identity;
 	bool stale;  /* who is attached is to be asked */
 	bool asking; /* is being asked */
@@ -75,9 +74,8 @@ static void free_seen(struct seen *seen)
 /* Once for each that is found. */
 static void look_at_mac(struct seen *seen)
 {
-	char *text = seen->has_identity && !seen->draining
-			     ? docker_wanted_other_mac(&seen->identity, &seen->containers)
-			     : NULL;
+	char *text = !seen->draining ? docker_wanted_other_mac(&seen->identity, &seen->containers)
+				     : NULL;
 
 	if (text && (!seen->other_mac || strcmp(text, seen->other_mac) != 0))
 		log_warning("network %s: %s", seen->name, text);
@@ -103,7 +101,7 @@ static const struct docker_network *find_bridge(const struct docker_networks *ne
 	return NULL;
 }
 
-/* What was known of the same network of Docker's. */
+/* Takes over what we knew of the same network of Docker's. */
 static void carry_over(struct daemon_attached *k, struct seen *seen)
 {
 	struct seen *old = seen->id ? seen_id(k, seen->id) : NULL;
@@ -133,47 +131,42 @@ static void add_configured(struct daemon_attached *k, struct seen *seen,
 		.name = xstrdup(wanted->name),
 		.bridge = xstrdup(wanted->bridge),
 		.id = network ? xstrdup(network->id) : NULL,
-		.has_identity = true,
 		.identity = wanted->identity,
 	};
 	carry_over(k, seen);
 }
 
-/* Its name in Docker and its identity are known only as long as we have run since it was configured. */
-static void add_draining(struct daemon_attached *k, struct seen *seen, const char *bridge,
+static void add_draining(struct daemon_attached *k, struct seen *seen, const struct network *wanted,
 			 const struct docker_networks *networks)
 {
-	const struct docker_network *network = find_bridge(networks, bridge);
-	const struct seen *old = seen_bridge(k, bridge);
+	const struct docker_network *network = find_bridge(networks, wanted->bridge);
 
 	*seen = (struct seen){
-		.name = xstrdup(old ? old->name : bridge),
-		.bridge = xstrdup(bridge),
+		.name = xstrdup(wanted->name),
+		.bridge = xstrdup(wanted->bridge),
 		.id = network ? xstrdup(network->id) : NULL,
 		.draining = true,
+		.identity = docker_wanted_identity_of(wanted),
 	};
-	if (old) {
-		seen->has_identity = old->has_identity;
-		seen->identity = old->identity;
-	}
 	carry_over(k, seen);
 }
 
 void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_list *wanted,
 			 const struct docker_networks *networks)
 {
-	const struct enforcer *enforcer = k->enforcer;
-	struct seen *all = xcalloc(wanted->n + enforcer->n_draining, sizeof(*all));
+	const struct policy *policy = &k->enforcer->running->policy;
+	struct seen *all = xcalloc(wanted->n + policy->n_draining, sizeof(*all));
 	size_t n = 0;
 
 	for (size_t i = 0; i < wanted->n; i++)
 		add_configured(k, &all[n++], &wanted->items[i], networks);
-	for (size_t i = 0; i < enforcer->n_draining; i++)
-		add_draining(k, &all[n++], enforcer->draining[i].bridge, networks);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (policy->networks[i].draining)
+			add_draining(k, &all[n++], &policy->networks[i], networks);
 	forget_seen(k);
 	k->seen = all;
 	k->n_seen = n;
-	if (enforcer->n_draining > 0)
+	if (policy->n_draining > 0)
 		loop_post(k->docker->loop, NOTE_ATTACHED);
 }
 
@@ -366,8 +359,8 @@ enum attached daemon_attached_is(const struct daemon_attached *k, const char *br
 		return ATTACHED_NONE;
 	if (!seen->known)
 		return ATTACHED_UNKNOWN;
-	return docker_wanted_count_attached(&seen->containers, seen->restarting,
-					    seen->has_identity ? &seen->identity : NULL) > 0
+	return docker_wanted_count_attached(&seen->containers, seen->restarting, &seen->identity) >
+			       0
 		       ? ATTACHED_SOME
 		       : ATTACHED_NONE;
 }

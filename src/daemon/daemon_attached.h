@@ -9,8 +9,9 @@
 #include "loop_docker.h"
 
 /*
- * Who is attached to the networks that are configured, or draining, by Docker's last word. Posts NOTE_ATTACHED and
- * NOTE_SETTLED; and NOTE_DOCKER_LOST when Docker does not answer.
+ * The containers that are attached to the networks that are configured, or draining, by Docker's
+ * last word. Posts NOTE_ATTACHED and NOTE_SETTLED; and NOTE_DOCKER_LOST when Docker does not
+ * answer.
  */
 struct daemon_attached;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the table holds, with its counters, and the shim: read when somebody asks, and kept for a moment. */
+/* The table that the kernel holds, with its counters, and the shim. We read them when somebody
+ * asks, and keep them for a moment. */
 #ifndef DOCKSIDE_DAEMON_DAEMON_COUNTERS_H
 #define DOCKSIDE_DAEMON_DAEMON_COUNTERS_H
 

@@ -88,15 +88,10 @@ static void forget_rule(struct denied_rule *rule)
 static const char *network_of(const struct daemon_denied *k, const char *bridge)
 {
 	const struct network *network = policy_find_bridge(&k->enforcer->running->policy, bridge);
-	const struct draining *draining;
 
-	if (network)
-		return network->name;
-	draining = enforce_draining(k->enforcer, bridge);
-	return draining ? draining_name(draining) : bridge;
+	return network ? network->name : bridge;
 }
 
-/* For a draining network that only the kernel has, the prefix is all we know. */
 static void describe_rule(const struct daemon_denied *k, struct denied_rule *rule)
 {
 	const struct running *running = k->enforcer->running;
@@ -106,8 +101,6 @@ static void describe_rule(const struct daemon_denied *k, struct denied_rule *rul
 	unsigned column;
 
 	rule->network = xstrdup(network_of(k, rule->parsed.bridge));
-	if (!origin && plan_drains(&running->plan, rule->parsed.bridge))
-		rule->entry = denied_prefix_entry(&rule->parsed);
 	if (!origin)
 		return;
 	rule->audit = found->verdict == VERDICT_ACCEPT;
@@ -335,7 +328,7 @@ static uint64_t number_of(const struct request *request, const char *key)
 
 bool daemon_denied_knows(const struct daemon_denied *k, const char *network, struct err *err)
 {
-	if (enforce_draining(k->enforcer, network) || denied_ring_knows(&k->ring, network))
+	if (denied_ring_knows(&k->ring, network))
 		return true;
 	return policy_find_network(&k->enforcer->running->policy, network, err);
 }
@@ -373,8 +366,6 @@ static void put_all_packets(const struct daemon_denied *k, const struct denied_q
 	json_write_open(out, "packets", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
 		put_packets(k, &actual, query, policy->networks[i].bridge, out);
-	for (size_t i = 0; i < k->enforcer->n_draining; i++)
-		put_packets(k, &actual, query, k->enforcer->draining[i].bridge, out);
 	json_write_close(out, '}');
 	actual_free(&actual);
 }

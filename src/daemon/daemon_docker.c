@@ -448,7 +448,8 @@ void daemon_docker_check(struct daemon_docker *k)
 {
 	const struct err *error = daemon_attached_lost(k->attached);
 
-	if (error->code)
+	/* Each lose() doubles the wait until the next try, so we call it once for a loss. */
+	if (error->code && !k->error.code)
 		lose(k, error);
 }
 

@@ -58,7 +58,7 @@ void daemon_docker_orphans(struct daemon_docker *k, daemon_orphans_fn fn, void *
 struct state_of daemon_docker_state(const struct daemon_docker *k);
 /* The member "docker". */
 void daemon_docker_status(const struct daemon_docker *k, struct json_writer *out);
-/* Members of a network's object; judged NULL: of one that is draining. */
+/* Members of a network's object. */
 void daemon_docker_status_network(const struct daemon_docker *k, struct json_writer *out,
 				  const char *bridge, const struct judged *judged);
 

@@ -154,10 +154,10 @@ void daemon_docker_status_network(const struct daemon_docker *k, struct json_wri
 	if (seen.other_mac)
 		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen.name, seen.other_mac);
 	json_write_string(out, "docker",
-			  !known || !connected				    ? "unknown"
-			  : !seen.there					    ? "absent"
-			  : b.len > 0 || (judged && judged->docker_differs) ? "differs"
-									    : "present");
+			  !known || !connected			? "unknown"
+			  : !seen.there				? "absent"
+			  : b.len > 0 || judged->docker_differs ? "differs"
+								: "present");
 	if (connected && seen.there && seen.known)
 		json_write_int(out, "containers", (int64_t)seen.n);
 	else

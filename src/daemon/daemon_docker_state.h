@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the daemon knows of Docker. Private to daemon_docker*.c. */
+/* The daemon's knowledge of Docker. Private to daemon_docker*.c. */
 #ifndef DOCKSIDE_DAEMON_DAEMON_DOCKER_STATE_H
 #define DOCKSIDE_DAEMON_DAEMON_DOCKER_STATE_H
 
@@ -8,7 +8,7 @@
 #include "dockside/docker/docker_provide.h"
 #include "loop_docker.h"
 
-/* What is wrong with a network. */
+/* A fault of a network in Docker, in words. */
 struct docker_note {
 	char *network, *text;
 };

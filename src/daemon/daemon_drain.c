@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks that are taken out of the configuration while containers are attached (doc/design.md, "Draining"). Whether
- * some still are is Docker's word; not knowing counts as attached. Where no Docker runs, it is what
- * the bridge's ports say for `remove-network`, while files that were edited are obeyed at once.
+ * Networks that are taken out of the configuration while containers are attached (doc/design.md,
+ * "Draining"). Docker says whether some still are; if we do not know, that counts as attached. On a
+ * host without Docker, the bridge's ports say so for `remove-network`, and we obey edited files at
+ * once.
  */
 #include "daemon_drain.h"
 
@@ -61,15 +62,18 @@ static bool has_drained(struct daemon_drain *k, struct draining *network)
 	return !network->occupied || now_ms - network->empty_ms >= EMPTY_MS;
 }
 
-static void release(struct daemon_drain *k, const char *bridge, const char *why)
+static void let_go(struct daemon_drain *k, const char *bridge, const char *why)
 {
-	cleanup(cleanup_free) char *name = xstrdup(bridge); /* the enforcer's goes */
-	struct reconcile_result result;
+	log_info("network with bridge %s %s: its policy goes", bridge, why);
+	drain_remove(&k->enforcer->drain, bridge);
+}
+
+/* Has the kernel do without the networks that have been let go. */
+static void follow(struct daemon_drain *k)
+{
 	struct err err = { 0 };
 
-	enforce_drained(k->enforcer, name);
-	log_info("network with bridge %s %s: its policy goes", name, why);
-	if (enforcer_again(k->enforcer, loop_now_ms(k->loop), &result, &err) < 0) {
+	if (enforcer_drained(k->enforcer, loop_now_ms(k->loop), &err) < 0) {
 		log_error("%s; trying again", err.text);
 		loop_post(k->loop, NOTE_DRAIN_FAILED);
 	}
@@ -78,16 +82,21 @@ static void release(struct daemon_drain *k, const char *bridge, const char *why)
 
 void daemon_drain_watch(struct daemon_drain *k)
 {
-	bool any = k->enforcer->n_draining > 0;
+	bool any = k->enforcer->drain.n > 0;
 
 	loop_arm(k->loop, &k->timer, any ? loop_now_ms(k->loop) + LOOK_MS : UINT64_MAX, on_look, k);
 }
 
 void daemon_drain_look(struct daemon_drain *k)
 {
-	for (size_t i = k->enforcer->n_draining; i-- > 0;)
-		if (has_drained(k, &k->enforcer->draining[i]))
-			release(k, k->enforcer->draining[i].bridge, "has drained");
+	struct drain *drain = &k->enforcer->drain;
+	size_t n = drain->n;
+
+	for (size_t i = n; i-- > 0;)
+		if (has_drained(k, &drain->items[i]))
+			let_go(k, drain->items[i].bridge, "has drained");
+	if (drain->n < n)
+		follow(k);
 	daemon_drain_watch(k);
 }
 
@@ -97,14 +106,14 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	for (size_t i = 0; i < k->enforcer->n_draining; i++)
-		daemon_docker_renew(k->docker, k->enforcer->draining[i].bridge);
+	for (size_t i = 0; i < k->enforcer->drain.n; i++)
+		daemon_docker_renew(k->docker, k->enforcer->drain.items[i].bridge);
 	daemon_drain_look(k);
 	return 0;
 }
 
-/* What Docker said last may be a moment old: it is asked anew, and until it has said that nobody is
- * attached the network drains. */
+/* Docker's last answer may be a moment old. So we ask it again, and the network drains until it has
+ * said that no container is attached. */
 static bool may_be_attached(struct daemon_drain *k, const char *bridge)
 {
 	if (daemon_docker_attached(k->docker, bridge) == ATTACHED_NO_DOCKER)
@@ -121,11 +130,11 @@ bool daemon_drain_network(struct daemon_drain *k, const char *name)
 		const struct network *network = &policy->networks[i];
 
 		if (strcmp(network->name, name) != 0 || !network_managed(network) ||
-		    !may_be_attached(k, network->bridge))
+		    network->draining || !may_be_attached(k, network->bridge))
 			continue;
 		log_info("network %s is removed; its policy stays until no container is attached",
 			 name);
-		enforce_drain(k->enforcer, network->bridge);
+		drain_add(&k->enforcer->drain, policy, &network->bridge, 1);
 		return true;
 	}
 	return false;
@@ -147,7 +156,7 @@ static const char **collect_bridges(const struct policy *policy)
 	return bridges;
 }
 
-/* Where no Docker runs, whoever edits the files is obeyed. */
+/* If no Docker runs, this is false: we obey the files at once. */
 static bool may_be_occupied(struct daemon_drain *k, const char *bridge)
 {
 	enum attached attached_now = daemon_docker_attached(k->docker, bridge);
@@ -157,13 +166,18 @@ static bool may_be_occupied(struct daemon_drain *k, const char *bridge)
 
 void daemon_drain_missing(struct daemon_drain *k, const struct policy *policy)
 {
-	const struct running *running = k->enforcer->running;
-	cleanup(cleanup_free) const char **kept = collect_bridges(policy);
+	const struct policy *running = k->enforcer->running ? &k->enforcer->running->policy : NULL;
+	cleanup(cleanup_free) const char **kept = NULL, **gone = NULL;
+	size_t n = 0;
 
-	for (size_t i = 0; running && i < running->policy.n_networks; i++) {
-		const struct network *network = &running->policy.networks[i];
+	if (!running)
+		return;
+	kept = collect_bridges(policy);
+	gone = xcalloc(running->n_networks + 1, sizeof(*gone));
+	for (size_t i = 0; i < running->n_networks; i++) {
+		const struct network *network = &running->networks[i];
 
-		if (!network_managed(network) ||
+		if (!network_managed(network) || network->draining ||
 		    bsearch(&network->bridge, kept, policy->n_networks, sizeof(*kept),
 			    cmp_bridges) ||
 		    !may_be_occupied(k, network->bridge))
@@ -171,17 +185,20 @@ void daemon_drain_missing(struct daemon_drain *k, const struct policy *policy)
 		log_info("network %s is no longer configured; its policy stays until no container "
 			 "is attached",
 			 network->name);
-		enforce_drain(k->enforcer, network->bridge);
+		gone[n++] = network->bridge;
 	}
+	drain_add(&k->enforcer->drain, running, gone, n);
 }
 
 bool daemon_drain_release(struct daemon_drain *k, const char *name)
 {
-	const struct draining *draining = enforce_draining(k->enforcer, name);
+	const struct draining *draining = drain_find(&k->enforcer->drain, name);
 
-	if (draining)
-		release(k, draining->bridge, "is released by force");
-	return draining != NULL;
+	if (!draining)
+		return false;
+	let_go(k, draining->bridge, "is released by force");
+	follow(k);
+	return true;
 }
 
 struct daemon_drain *daemon_drain_open(struct loop *loop, struct enforcer *enforcer,

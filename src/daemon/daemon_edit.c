@@ -30,7 +30,8 @@ static const char *text_to_save(const char *edited, const struct src *running, b
 	return !edited && replace ? running->text : edited;
 }
 
-/* `apply` replaces whatever is there; the others must not undo what somebody wrote meanwhile. */
+/* `apply` replaces any files; the other requests must not undo an edit that somebody made
+ * meanwhile. */
 static int prepare_save(const struct services *s, const struct edit *edit, bool replace,
 			struct save **ret_save, struct err *err)
 {
@@ -49,9 +50,9 @@ static int prepare_save(const struct services *s, const struct edit *edit, bool 
 }
 
 /*
- * The kernel first, then the files; if these cannot be written, what ran before runs again. That comes at
- * a price, as what was known of names that only that has is forgotten, and Docker may be making networks
- * that it does not have: so whether they can be written is found out before.
+ * The kernel first, then the files. If we cannot write these, the configuration from before runs
+ * again. That has a price: the addresses of names that only it has are forgotten, and Docker may be
+ * making networks that it does not have. So we find out before whether we can write them.
  */
 static int enforce_and_save(const struct services *s, struct running *candidate,
 			    const struct edit *edit, bool replace, struct err *err)
@@ -111,7 +112,7 @@ static char *add_networks(const struct policy *policy, char *answer)
 	free(answer);
 	ctl_reopen(&b, &out);
 	json_write_open(&out, "networks", '[');
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		json_write_string(&out, NULL, policy->networks[i].name);
 	json_write_close(&out, ']');
 	json_write_close(&out, '}');
@@ -131,7 +132,7 @@ static struct waiter edit_waiter(const struct services *s, struct ctl_request *c
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &s->enforcer->running->policy;
 	const char *name = request_string(request, "name");
-	const struct draining *network = draining ? enforce_draining(s->enforcer, name) : NULL;
+	const struct draining *network = draining ? drain_find(&s->enforcer->drain, name) : NULL;
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
@@ -198,7 +199,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			daemon_drain_missing(s->drain, &candidate->policy);
 		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
-			enforce_drain_configured(s->enforcer);
+			drain_remove_configured(&s->enforcer->drain, policy);
 		if (r < 0)
 			ctl_answer_error(ctl_request, err.text, NULL);
 		else

@@ -49,24 +49,6 @@ static int read_host_addrs(const char *network, struct resolved_addrs *ret_addrs
 	return 0;
 }
 
-/* Sets *ret_network if the network is draining; else leaves it alone. */
-static int draining_of(const struct services *s, const char *name,
-		       const struct network **ret_network, struct err *err)
-{
-	const struct draining *draining = enforce_draining(s->enforcer, name);
-
-	if (!draining)
-		return 0;
-	*ret_network = draining_network(draining);
-	if (*ret_network && !plan_drains(&s->enforcer->running->plan, draining->bridge))
-		return 0;
-	return err_set(err, EINVAL,
-		       "network %s is no longer configured: its last policy stays in force until "
-		       "its containers have left, but only the kernel has it; nft list table inet "
-		       "dockside shows it",
-		       name);
-}
-
 /* Adds what the network's containers have looked up; addrs has room for EXPLAIN_CASES_MAX. */
 static void add_looked_up(const struct services *s, const struct explain_question *question,
 			  struct explain_world *world, struct ipaddr *addrs)
@@ -116,8 +98,6 @@ static int answer(const struct services *s, const struct request *request, struc
 	struct resolved_addrs addrs = { 0 };
 	int r = explain_request_read(request, &question, err);
 
-	if (r >= 0)
-		r = draining_of(s, question.from, &world.draining, err);
 	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
 	if (r >= 0) {

@@ -8,10 +8,10 @@
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/base/file.h"
 #include "dockside/base/util.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,7 +46,7 @@ struct daemon_files {
 	uint64_t since_ms;
 	char *alarm;
 
-	/* What was found when the files were last looked at. */
+	/* The result of our last look at the files. */
 	bool looked;
 	struct stat stats[2];
 	uint64_t n_policies;
@@ -61,15 +61,6 @@ static void format_time(char text[TIME_SIZE], uint64_t unix_s)
 
 	if (!gmtime_r(&t, &tm) || strftime(text, TIME_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
 		snprintf(text, TIME_SIZE, "unknown date");
-}
-
-static char *absolute(const char *path)
-{
-	char directory[PATH_MAX];
-
-	if (path[0] == '/' || !getcwd(directory, sizeof(directory)))
-		return xstrdup(path);
-	return xasprintf("%s/%s", directory, path);
 }
 
 /* ------------------------------------------------------------------ the last accepted pair */
@@ -88,7 +79,7 @@ static void note_trouble(struct daemon_files *f, const struct err *err)
 static void forget_trouble(struct daemon_files *f)
 {
 	if (f->trouble)
-		log_info("the accepted configuration is kept in %s again", f->state.directory);
+		log_info("the accepted configuration is kept in %s again", f->state.dir.path);
 	free(f->trouble);
 	f->trouble = NULL;
 }
@@ -104,21 +95,19 @@ static void forget_fall_back(struct daemon_files *f)
 }
 
 struct daemon_files *daemon_files_open(struct loop *loop, const struct enforcer *enforcer,
-				       const char *network_config, const char *firewall_config,
-				       const char *state_directory)
+				       struct drain *drain, const char *network_config,
+				       const char *firewall_config, const char *state_directory)
 {
 	struct daemon_files *f = xcalloc(1, sizeof(*f));
-	/* systemd gives all of the unit's, with colons between them; ours is the first. */
-	cleanup(cleanup_free) char *directory =
-		xstrndup(state_directory, strcspn(state_directory, ":"));
 	struct err err = { 0 };
 
 	f->loop = loop;
 	f->enforcer = enforcer;
-	f->paths[0] = absolute(network_config);
-	f->paths[1] = absolute(firewall_config);
-	if (last_good_open(&f->state, directory, &err) < 0)
+	f->paths[0] = path_absolute(network_config);
+	f->paths[1] = path_absolute(firewall_config);
+	if (last_good_open(&f->state, state_directory, &err) < 0)
 		note_trouble(f, &err);
+	drain_open(drain, &f->state, f->paths[0], f->paths[1]);
 	err_free(&err);
 	return f;
 }
@@ -266,7 +255,6 @@ void daemon_files_look(struct daemon_files *f)
 struct files_view daemon_files_view(const struct daemon_files *f)
 {
 	return (struct files_view){
-		.known = true,
 		.state = state_name(f->files_state),
 		.message = f->message,
 		.drift = f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)

@@ -246,6 +246,13 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
 									 : JUDGED_UNMANAGED };
 
+		if (network->draining) {
+			ret->items[i].state = JUDGED_DRAINING;
+			if (network->closed)
+				ret->items[i].reason = xstrdup("its policy is lost: everything "
+							       "from it is refused");
+			continue;
+		}
 		judge_network_with_rules(last ? last : &none,
 					 rules_of(&running->plan, counters, network->bridge),
 					 &ret->items[i]);

@@ -101,7 +101,7 @@ static void warn_audit(const struct policy *policy)
 				    policy->networks[i].name);
 }
 
-/* A load takes several times the memory of what it leaves. */
+/* A load takes several times the memory that it keeps. */
 static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
@@ -113,7 +113,7 @@ static int on_trim_timer(sd_event_source *source, uint64_t usec, void *data)
 
 /* ------------------------------------------------------------------ enforcing */
 
-/* What is to be said each time, whether anything has changed or not. */
+/* Repeats the warnings each time, whether anything has changed or not, and trims memory later. */
 static void enforced(struct daemon_load *l)
 {
 	loop_arm(l->loop, &l->trim_timer, loop_now_ms(l->loop) + TRIM_WAIT_MS, on_trim_timer, l);
@@ -183,7 +183,7 @@ static int enforce_files(struct daemon_load *l, struct running *candidate, struc
 	daemon_drain_missing(l->with.drain, &candidate->policy);
 	r = daemon_load_enforce(l, candidate, &before, err);
 	if (r < 0 && l->enforcer->running)
-		enforce_drain_configured(l->enforcer);
+		drain_remove_configured(&l->enforcer->drain, &l->enforcer->running->policy);
 	running_free(before);
 	return r;
 }
@@ -209,7 +209,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 	l->bad_config = false;
 	read = src_read(l->with.network_config, &policy->network_src, diags);
 
-	/* Both, whatever becomes of the first: one run reports everything. */
+	/* We read both even if the first fails: one run reports everything. */
 	read = src_read(l->with.firewall_config, &policy->firewall_src, diags) && read;
 	candidate->from_files = true;
 	daemon_denied_reload(l->with.denied);
@@ -234,7 +234,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 		*ret_diags = &l->enforcer->running->diags;
 		daemon_files_accepted(l->with.files);
 	}
-	/* Whoever reloads may have changed /etc/hosts, too. */
+	/* The user who reloads may have changed /etc/hosts, too. */
 	names_refresh(&l->enforcer->names, loop_now_ms(l->loop));
 	daemon_names_ask(l->with.names);
 	daemon_load_note(l, r < 0, r < 0 ? err->text : NULL);

@@ -22,20 +22,6 @@ static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 				  shim_state(&c->actual, &c->changes, table) };
 }
 
-/* The caller frees the array. */
-static struct metrics_draining *collect_draining(const struct enforcer *enforcer)
-{
-	size_t n = enforcer->n_draining;
-	struct metrics_draining *list = xcalloc(n + 1, sizeof(*list));
-
-	for (size_t i = 0; i < n; i++) {
-		const struct draining *draining = &enforcer->draining[i];
-
-		list[i] = (struct metrics_draining){ draining_name(draining), draining->bridge };
-	}
-	return list;
-}
-
 static size_t count_alarms(const struct daemon_view *view)
 {
 	return view->judged.n_not + (view->dns_alarm != NULL) + (view->files.alarm != NULL) +
@@ -80,13 +66,10 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 void daemon_metrics(const struct daemon_view *view, struct buf *b)
 {
 	const struct running *running = view->enforcer->running;
-	cleanup(cleanup_free) struct metrics_draining *draining = collect_draining(view->enforcer);
 	struct metrics_state state;
 	struct utsname name;
 
 	state = collect_state(view, uname(&name) == 0 ? name.release : NULL);
-	state.draining = draining;
-	state.n_draining = view->enforcer->n_draining;
 	metrics_write(&running->policy, &running->plan, view->counters.actual,
 		      &view->enforcer->names, &state, b);
 }

@@ -27,7 +27,7 @@ void daemon_names_told(struct daemon_names *k, size_t n_alarms);
 
 /* Whether every name that was asked until then has been answered, or has failed, and the sets have it. */
 bool daemon_names_settled(const struct daemon_names *k, uint64_t until_ms);
-/* Which name servers are spared, and why; NULL: none. The caller frees it. */
+/* Lists the name servers that are spared, and why; NULL: none. The caller frees it. */
 char *daemon_names_trouble(const struct daemon_names *k);
 
 #endif

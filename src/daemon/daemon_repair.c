@@ -2,12 +2,12 @@
 /*
  * Theory of operation
  *
- * The kernel reports of each transaction who made it and what it touched. Ours are known by the
- * process, whose number in the kernel's own numbering the first transaction of our set socket
- * tells. Any other that touches our table is followed by a comparison of everything, which puts
- * back what differs: at once, unless there have been too many of late (repair_limit.h). One that touches
- * only Docker's tables is followed by a look at the shim. Connections that were opened while the table was
- * gone end after the repair (daemon_unjudged.c).
+ * The kernel reports of each transaction who made it and what it touched. We know our own by the
+ * number of our process in the kernel's own numbering, which the first transaction of our set
+ * socket tells us. After any other that touches our table we compare everything, and put back the
+ * differences: at once, unless there have been too many of late (repair_limit.h). After one that
+ * touches only Docker's tables we look at the shim. Connections that were opened while the table
+ * was gone end after the repair (daemon_unjudged.c).
  */
 #include "daemon_repair.h"
 
@@ -91,7 +91,8 @@ static void repair_at(struct daemon_repair *k, uint64_t at_ms)
 	loop_arm(k->loop, &k->timer, at_ms, on_repair, k);
 }
 
-/* Everything, or the shim alone if nothing else was touched: that is what Docker does all the time. */
+/* Everything, or the shim alone if nothing else was touched: Docker touches its tables all the
+ * time. */
 static int put_right(struct daemon_repair *k, uint64_t now_ms, struct reconcile_result *ret_result,
 		     struct err *err)
 {
@@ -227,8 +228,9 @@ static bool touches_our_table(const struct nft_transaction *t)
 }
 
 /*
- * Whether packets may have passed since then without the judgement of our rules. What was touched decides, not what
- * the repair finds: a reload may have put it back before.
+ * Whether packets may have passed since then without the judgement of our rules. The objects that
+ * the transaction touched decide, not those that the repair finds: a reload may have put them back
+ * before.
  */
 static bool opens(const struct nft_transaction *t)
 {

@@ -15,8 +15,8 @@ int daemon_repair_open(struct loop *loop, struct enforcer *enforcer,
 		       struct daemon_repair **ret_repair, struct err *err);
 void daemon_repair_close(struct daemon_repair *k);
 
-/* Reads the events that are there, for enforcer_holds() and enforcer_policy() to know of them. Where
- * there are too many of them, what is known of the table is just not trusted. */
+/* Reads the events that are there, for enforcer_holds() and enforcer_policy() to know of them. If
+ * there are too many of them, we just do not trust our knowledge of the table. */
 void daemon_repair_catch_up(struct daemon_repair *k);
 /* Compares everything soon, as something is not as we believe. */
 void daemon_repair_soon(struct daemon_repair *k, const char *why);

@@ -13,7 +13,8 @@ void daemon_settings_close(struct daemon_settings *k);
 
 /* Makes them, now and from then on. */
 void daemon_settings_make(struct daemon_settings *k);
-/* Which is missing, and why; NULL: they are as they must be. Borrowed until they are made again. */
+/* Names the setting that is missing, and why; NULL: all are as they must be. Borrowed until the
+ * next event, as a timer makes them again. */
 const char *daemon_settings_error(const struct daemon_settings *k);
 
 #endif

@@ -177,30 +177,6 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 	json_write_close(out, '}');
 }
 
-/* Whether a draining network's policy is lost, and everything refused instead (diff.h). */
-static bool is_closed(const struct running *running, const char *bridge)
-{
-	const struct plan_set *map = plan_find_set(&running->plan, "dispatch");
-
-	for (size_t i = 0; map && i < map->n_elems; i++)
-		if (strncmp((const char *)map->elems[i].key, bridge, ELEM_KEY_MAX) == 0)
-			return strcmp(map->elems[i].target, PLAN_REFUSE) == 0;
-	return false;
-}
-
-/* What the rules have counted, unless they are gone. */
-static void put_draining(struct json_writer *out, const struct daemon_view *view,
-			 const char *bridge)
-{
-	struct network_traffic traffic =
-		network_count(&view->enforcer->running->plan, view->counters.actual, bridge);
-
-	if (traffic.known) {
-		json_write_int(out, "passed", (int64_t)traffic.passed.packets);
-		json_write_int(out, "refused", (int64_t)traffic.refused.packets);
-	}
-}
-
 static void put_legs(struct json_writer *out, const struct legs_view *legs)
 {
 	json_write_open(out, "legs", '[');
@@ -222,7 +198,7 @@ static bool put_networks(struct json_writer *out, const struct daemon_view *view
 	size_t n = 0;
 
 	json_write_open(out, "networks", '[');
-	for (size_t i = 0; i < policy->n_networks; i++)
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		json_write_string(out, NULL, policy->networks[i].name);
 	json_write_close(out, ']');
 	daemon_judged_put(policy, judged, out);
@@ -230,18 +206,6 @@ static bool put_networks(struct json_writer *out, const struct daemon_view *view
 	json_write_open(out, "network_details", '{');
 	for (; n < policy->n_networks && out->b->len < DOCKER_WANTED_ROOM; n++)
 		put_network(out, view, &policy->networks[n], &judged->items[n]);
-	for (size_t i = 0; i < view->enforcer->n_draining; i++) {
-		const char *bridge = view->enforcer->draining[i].bridge;
-
-		json_write_open(out, bridge, '{');
-		json_write_string(out, "state",
-				  judged_state_name(is_closed(running, bridge) ? JUDGED_CLOSED
-									       : JUDGED_DRAINING));
-		json_write_string(out, "bridge", bridge);
-		put_draining(out, view, bridge);
-		daemon_docker_status_network(view->docker, out, bridge, NULL);
-		json_write_close(out, '}');
-	}
 	json_write_close(out, '}');
 	return n < policy->n_networks;
 }
@@ -353,8 +317,6 @@ static void put_load(struct json_writer *out, const struct load_state *load, uin
 
 static void put_files(struct json_writer *out, const struct files_view *files, uint64_t now_ms)
 {
-	if (!files->known)
-		return;
 	json_write_open(out, "files", '{');
 	json_write_string(out, "state", files->state);
 	json_write_string(out, "message", files->message);
@@ -379,7 +341,7 @@ static void put_drift(struct json_writer *out, const struct daemon_view *view)
 	json_write_close(out, '}');
 }
 
-/* How Docker has its rules, by what the kernel holds. */
+/* Tells from the kernel's chains and tables by which firewall Docker has made its rules. */
 static const char *docker_rules(const struct shim_kernel *actual)
 {
 	if (shim_find_chain(actual, SHIM_FILTER4, SHIM_USER_CHAIN))

@@ -5,8 +5,9 @@
  * While the table is gone, containers open connections that no rule has judged, and afterwards `forward` takes
  * them for known. A rule that accepts leaves a label on the connection (compile.c), and so do rules for what
  * others open to a container (compile_base.c); after a repair those of managed networks that have none lose their
- * conntrack entry. The next packets are judged as new. Addresses tell nothing of who has opened a connection:
- * a container can send itself what claims to come from elsewhere, and be the one that answers.
+ * conntrack entry. The next packets are judged as new. Addresses do not tell which end has opened a
+ * connection: a container can send itself packets that claim to come from elsewhere, and answer
+ * them.
  *
  * One pass over all entries follows the repair at once, and a second one a moment later: a packet that passed
  * before the rules were back makes its entry when it leaves, perhaps where the first pass had been already.
@@ -70,7 +71,7 @@ static int add_interfaces(struct unjudged *scope, const struct plan *plan, struc
 		const struct link_addr *item = &addrs.items[i];
 
 		unjudged_add_local(scope, &item->addr);
-		if (has_bridge(plan, "dispatch", item->name) || plan_drains(plan, item->name))
+		if (has_bridge(plan, "dispatch", item->name))
 			unjudged_add_network(scope, &item->prefix,
 					     has_bridge(plan, "dispatch-host", item->name));
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `status` and `metrics` tell, as values that the services give out. Only Docker writes its members itself. */
+/* `status` and `metrics` tell these values, which the services give out. Only daemon_docker.c
+ * writes its members of an answer itself. */
 #ifndef DOCKSIDE_DAEMON_DAEMON_VIEW_H
 #define DOCKSIDE_DAEMON_DAEMON_VIEW_H
 
@@ -7,7 +8,7 @@
 #include "dockside/enforce/judge.h"
 #include "dockside/report/metrics.h"
 
-/* How the last reload, apply or start went, and how many there were. */
+/* The result of the last reload, apply or start, and their number. */
 struct load_state {
 	uint64_t at_ms, unix_ms;
 	bool failed;
@@ -15,7 +16,7 @@ struct load_state {
 	uint64_t n_ok, n_failed; /* since the start */
 };
 
-/* What others did to the ruleset. */
+/* The repairs of what others did to the ruleset. */
 struct repair_state {
 	uint64_t n;	    /* repairs since the start; 0: no last one */
 	uint64_t last_ms;   /* when the last one was made */
@@ -28,7 +29,6 @@ struct repair_state {
 
 /* The files on the disk, and the last accepted pair. */
 struct files_view {
-	bool known;	     /* false: status leaves them out */
 	const char *state;   /* "current", "edited", "faulty" */
 	const char *message; /* what was edited, or the first error; or NULL */
 	const char *drift;   /* the state, unless it is "current"; NULL */
@@ -37,7 +37,7 @@ struct files_view {
 	const char *trouble; /* why the accepted pair is not kept; NULL: it is */
 };
 
-/* What was refused, and looked up. */
+/* The events of refused packets, and the lookups of containers. */
 struct denied_view {
 	bool listens;	   /* false: --log-group none */
 	uint64_t n_events; /* since the start */

@@ -148,7 +148,7 @@ static void answer_policy(const struct daemon_wait *w, const struct waiter *wait
 
 static void answer_waiter(const struct daemon_wait *w, const struct waiter *waiter)
 {
-	bool otherwise = waiter->drained && !enforce_draining(w->enforcer, waiter->drained);
+	bool otherwise = waiter->drained && !drain_find(&w->enforcer->drain, waiter->drained);
 	struct buf answer = { 0 };
 
 	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);

@@ -36,8 +36,8 @@ struct daemon_wait *daemon_wait_open(struct loop *loop, const struct enforcer *e
 void daemon_wait_close(struct daemon_wait *w);
 
 /*
- * Answers once every name has been asked and Docker has made what it lacked; consumes what waiter has.
- * There are as many places as connections.
+ * Answers once every name has been asked and Docker has made the missing networks; takes over the
+ * waiter's members. There are as many places as connections.
  */
 void daemon_wait_answer(struct daemon_wait *w, struct waiter waiter);
 /* Answers the requests that wait for nothing any more. */

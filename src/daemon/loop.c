@@ -111,7 +111,7 @@ int loop_run(struct loop *loop)
 		begin_us = monotonic_us();
 		r = sd_event_dispatch(loop->event);
 		loop_handle_notes(loop);
-		loop_note(&loop->times, monotonic_us() - begin_us);
+		loop_times_add(&loop->times, monotonic_us() - begin_us);
 	}
 	return r < 0 ? r : 0;
 }

@@ -28,7 +28,7 @@ void loop_close(struct loop *loop);
 /* For watching descriptors and signals. Borrowed. */
 sd_event *loop_event(struct loop *loop);
 
-/* When the current event began, in milliseconds of CLOCK_MONOTONIC: see enforcer.h. */
+/* The time at which the current event began, in milliseconds of CLOCK_MONOTONIC: see enforcer.h. */
 uint64_t loop_now_ms(const struct loop *loop);
 
 /* (Re)arms a one-shot timer at a time of loop_now_ms(); UINT64_MAX disarms it. handler and data count when it
@@ -43,7 +43,8 @@ void loop_handle_notes(struct loop *loop);
 
 /* Runs until sd_event_exit(). Returns 0 or -errno. */
 int loop_run(struct loop *loop);
-/* How long each event, with the notes that it led to, has kept the others waiting. Borrowed. */
+/* The times for which each event, with the notes that it led to, has kept the others waiting.
+ * Borrowed. */
 const struct loop_times *loop_times(const struct loop *loop);
 
 #endif

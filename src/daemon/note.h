@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happens in one service and matters to others. daemon.c says who handles which. */
+/* A note tells other services of something that happened in one. on_note() of daemon.c lists who
+ * handles which. */
 #ifndef DOCKSIDE_DAEMON_NOTE_H
 #define DOCKSIDE_DAEMON_NOTE_H
 
 /*
- * In the order in which those that wait are handled, whatever was posted first: a cause comes before what
- * follows from it, and the answers to requests come after all that they tell.
+ * Notes that wait are handled in this order, not in that in which they were posted: a cause comes
+ * before its effects, and the answers to requests come after all that they tell.
  */
 enum note {
 	NOTE_OPENED,	   /* packets may have passed that nobody judged; the rules are back */

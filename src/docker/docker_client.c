@@ -5,8 +5,8 @@
  * Unix socket they cost nothing, and a request never goes to a connection that a restart of
  * Docker has left behind.
  *
- * libcurl must not be called from its own callbacks: these only collect; docker_process() then
- * hands over what they have.
+ * Nobody may call libcurl from its own callbacks. So these only collect data, and docker_process()
+ * hands it over later.
  */
 #include "dockside/docker/docker_client.h"
 
@@ -465,7 +465,7 @@ int docker_wait_ms(const struct docker *docker)
 	return at <= now ? 0 : (int)(at - now);
 }
 
-/* The whole lines of what has come; the handler may end the stream. */
+/* Hands over the whole lines that have come; the handler may end the stream. */
 static void hand_over_lines(struct docker *docker, struct transfer *t)
 {
 	struct buf lines = t->body;

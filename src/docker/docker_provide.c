@@ -3,9 +3,9 @@
  * Theory of operation. A chain of requests, each started by the answer to the one before: version,
  * firewall backend, list; then one network after the other is removed (RESET), all of them before
  * the first is created, as they may have exchanged their subnets; then one after the other is
- * created; then, if anything was asked for, the list again; then the list of containers with their networks. What
- * the second list of networks has is there, whatever Docker answered: it is no failure if somebody else has made the
- * same network meanwhile (409), or if an answer was lost.
+ * created; then, if anything was asked for, the list again; then the list of containers with their
+ * networks. A network of the second list is there, whatever Docker answered before: it is no
+ * failure if somebody else has made it meanwhile (409), or if an answer was lost.
  */
 #include "dockside/docker/docker_provide.h"
 
@@ -68,7 +68,7 @@ static void end(struct pass *p)
 	free(p);
 }
 
-/* Takes over err. What Docker has said so far is all that there is. */
+/* Takes over err. The result has only the answers that Docker has given so far. */
 static void end_early(struct pass *p, struct err *err)
 {
 	p->result.error = *err;

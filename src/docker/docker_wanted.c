@@ -15,7 +15,7 @@
 
 /* ---- what is wanted ---- */
 
-static struct docker_wanted_identity identity_of(const struct network *network)
+struct docker_wanted_identity docker_wanted_identity_of(const struct network *network)
 {
 	struct docker_wanted_identity identity = {
 		.has_ip = network->has_dockside_ip,
@@ -32,7 +32,7 @@ static struct docker_wanted_identity identity_of(const struct network *network)
 
 void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_list *ret)
 {
-	*ret = (struct docker_wanted_list){ .n = policy->n_networks };
+	*ret = (struct docker_wanted_list){ .n = policy->n_networks - policy->n_draining };
 	ret->items = arena_alloc(&ret->arena, (ret->n + 1) * sizeof(*ret->items));
 	for (size_t i = 0; i < ret->n; i++) {
 		const struct network *network = &policy->networks[i];
@@ -48,7 +48,7 @@ void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_l
 			.gateway = network->gateway,
 			.has_mtu = network->has_mtu,
 			.mtu = network->mtu,
-			.identity = identity_of(network),
+			.identity = docker_wanted_identity_of(network),
 		};
 	}
 }

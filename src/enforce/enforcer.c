@@ -6,9 +6,9 @@
  * names; enforcer_names() makes the host-backed sets of the plan again and gives the kernel the
  * difference, as element operations, which touch no rule.
  *
- * A repair compares the whole plan with what the kernel really holds (reconcile.c). What it holds
- * afterwards is kept, and as long as it can be trusted (known.c) a reload compares with that and reads
- * nothing.
+ * A repair compares the whole plan with what the kernel really holds (reconcile.c). We keep
+ * what it holds afterwards. As long as we can trust that (known.c), a reload compares with it and
+ * reads nothing.
  */
 #include "dockside/enforce/enforcer.h"
 
@@ -20,9 +20,22 @@
 #include "dockside/base/err.h"
 #include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
+#include "dockside/docker/docker_client.h"
 #include "dockside/table/compile.h"
 
 #define TEXTS_MAX (4u << 20) /* bytes */
+
+/* Makes the plan anew. */
+static void compile(struct enforcer *e, struct running *running)
+{
+	struct plan *plan = &running->plan;
+	unsigned was_accept = plan->forward_was_accept;
+
+	plan_free(plan);
+	names_fill_resolved(&e->names, &running->resolved, 0);
+	compile_policy(&running->policy, &running->resolved, &e->options, plan);
+	plan->forward_was_accept = was_accept;
+}
 
 int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
 		  const struct plan_options *options, const char *docker, struct err *err)
@@ -45,9 +58,7 @@ int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned st
 void enforcer_close(struct enforcer *e)
 {
 	running_free(e->running);
-	while (e->n_draining > 0)
-		enforce_drained(e, e->draining[0].bridge);
-	free(e->draining);
+	drain_close(&e->drain);
 	names_free(&e->names);
 	never_free(&e->never);
 	known_forget(&e->known);
@@ -90,15 +101,6 @@ static bool is_known(struct enforcer *e)
 
 	return e->known.valid && nft_read_genid(e->reader, &genid, NULL) >= 0 &&
 	       known_holds(&e->known, genid);
-}
-
-/* Of what it holds after the plan was enforced: while a network drains it holds more. */
-static void keep(struct enforcer *e, const struct plan *plan)
-{
-	if (e->n_draining == 0 && plan->n_draining == 0)
-		known_keep(&e->known, plan);
-	else
-		known_forget(&e->known);
 }
 
 static int apply(struct enforcer *e, struct plan *plan, struct reconcile_result *ret_result,
@@ -184,19 +186,17 @@ static void adopt_map(struct names *names, const struct plan_set *map, const str
 	}
 }
 
-static int adopt(struct enforcer *e, const struct running *candidate, uint64_t now_ms,
-		 struct err *err)
+/* The names that were there before know their addresses; only at the start the kernel knows more. */
+static void adopt(struct enforcer *e, struct running *candidate, const struct actual *actual,
+		  uint64_t now_ms)
 {
 	const struct plan *plan = &candidate->plan;
-	struct actual actual;
-	int r = nft_read_table(e->reader, &actual, err);
 
-	if (r < 0)
-		return err_prefix(err, "take over");
-	enforce_drain_adopt(e, &actual, &candidate->policy);
+	names_configure(&e->names, &candidate->resolved, now_ms);
+	compile(e, candidate);
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		const struct plan_set *set = plan->sets[i];
-		const struct actual_set *have = actual_find_set(&actual, set->name);
+		const struct actual_set *have = actual_find_set(actual, set->name);
 
 		if (!have || have->set.type != set->type)
 			continue;
@@ -205,8 +205,6 @@ static int adopt(struct enforcer *e, const struct running *candidate, uint64_t n
 		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
 			adopt_map(&e->names, set, &have->set, now_ms);
 	}
-	actual_free(&actual);
-	return 0;
 }
 
 /* ------------------------------------------------------------------ the whole policy */
@@ -218,42 +216,55 @@ static void follow_subnets(struct enforcer *e, const struct policy *policy, uint
 	names_set_never(&e->names, &e->never, now_ms);
 }
 
-/* The names that were there before know their addresses; only at the start the kernel knows more. */
-static int enforce_first(struct enforcer *e, struct running *candidate, uint64_t now_ms,
-			 struct err *err)
+/* At the start: what the kernel holds, and which of its networks are draining. */
+static int read_first(struct enforcer *e, const struct policy *policy, struct actual *ret_actual,
+		      struct err *err)
 {
-	names_configure(&e->names, &candidate->resolved, now_ms);
-	enforcer_compile(e, candidate);
-	return adopt(e, candidate, now_ms, err);
+	int r = nft_read_table(e->reader, ret_actual, err);
+
+	if (r < 0)
+		return err_prefix(err, "take over");
+	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
+	drain_tell(&e->drain);
+	return 0;
 }
 
 bool enforcer_holds(struct enforcer *e, uint64_t now_ms)
 {
-	return e->running && e->n_draining == 0 && !names_expire(&e->names, now_ms) && is_known(e);
+	return e->running && !names_expire(&e->names, now_ms) && is_known(e);
 }
 
 int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_ms,
 		    struct running **ret_before, struct reconcile_result *ret_result,
 		    struct err *err)
 {
+	struct actual actual = { 0 };
 	int r = 0;
 
 	tell_before(e, ENFORCE_POLICY);
+	if (!e->running)
+		r = read_first(e, &candidate->policy, &actual, err);
+	if (r >= 0)
+		r = drain_merge(&e->drain, &candidate->policy, err);
+	if (r < 0) {
+		actual_free(&actual);
+		return r;
+	}
 	resolved_free(&candidate->resolved); /* it may have run before */
 	resolved_collect_all(&candidate->policy, &candidate->resolved);
 	names_expire(&e->names, now_ms);
 	follow_subnets(e, &candidate->policy, now_ms);
 	if (!e->running)
-		r = enforce_first(e, candidate, now_ms, err);
-	if (r < 0)
-		return r;
-	/* Whatever becomes of the record in the kernel. */
+		adopt(e, candidate, &actual, now_ms);
+	actual_free(&actual);
+	/* We keep these bits here, too, as others may delete their record in the kernel. */
 	candidate->plan.forward_was_accept |= e->running ? e->running->plan.forward_was_accept : 0;
-	enforcer_compile(e, candidate);
-	if (e->n_draining == 0 && known_may_use(&e->known) && is_known(e))
+	compile(e, candidate);
+	if (known_may_use(&e->known) && is_known(e))
 		known_recall(&e->known, &e->running->plan);
 	else
 		known_forget(&e->known);
+	drain_save(&e->drain);
 	r = apply(e, &candidate->plan, ret_result, err);
 	if (r < 0 && e->running)
 		follow_subnets(e, &e->running->policy, now_ms);
@@ -262,11 +273,39 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	names_configure(&e->names, &candidate->resolved, now_ms);
 	*ret_before = e->running;
 	e->running = candidate;
+	drain_adopted(&e->drain);
+	drain_remove_configured(&e->drain, &candidate->policy);
+	drain_save(&e->drain);
 	e->n_policies++;
-	enforce_drain_configured(e);
-	keep(e, &candidate->plan);
+	known_keep(&e->known, &candidate->plan);
 	tell_after(e, ENFORCE_POLICY);
 	return 0;
+}
+
+int enforcer_drained(struct enforcer *e, uint64_t now_ms, struct err *err)
+{
+	struct running *running = e->running;
+	struct reconcile_result result;
+	int r;
+
+	tell_before(e, ENFORCE_POLICY);
+	r = drain_merge(&e->drain, &running->policy, err);
+	if (r < 0)
+		return r;
+	known_forget(&e->known);
+	resolved_free(&running->resolved);
+	resolved_collect_all(&running->policy, &running->resolved);
+	names_expire(&e->names, now_ms);
+	names_configure(&e->names, &running->resolved, now_ms);
+	follow_subnets(e, &running->policy, now_ms);
+	compile(e, running);
+	e->n_policies++;
+	drain_save(&e->drain);
+	r = apply(e, &running->plan, &result, err);
+	if (r >= 0)
+		known_keep(&e->known, &running->plan);
+	tell_after(e, ENFORCE_POLICY);
+	return r;
 }
 
 int enforcer_again(struct enforcer *e, uint64_t now_ms, struct reconcile_result *ret_result,
@@ -277,11 +316,11 @@ int enforcer_again(struct enforcer *e, uint64_t now_ms, struct reconcile_result 
 	tell_before(e, ENFORCE_AGAIN);
 	known_forget(&e->known);
 	names_expire(&e->names, now_ms);
-	enforcer_compile(e, e->running);
+	compile(e, e->running);
 	r = apply(e, &e->running->plan, ret_result, err);
 	if (r < 0)
 		return r;
-	keep(e, &e->running->plan);
+	known_keep(&e->known, &e->running->plan);
 	tell_after(e, ENFORCE_AGAIN);
 	return 0;
 }
@@ -305,7 +344,7 @@ int enforcer_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret
 {
 	known_forget(&e->known); /* the plan becomes what the names say, the kernel does not */
 	names_expire(&e->names, now_ms);
-	enforcer_compile(e, e->running);
+	compile(e, e->running);
 	return reconcile_compare(e->reader, e->loader, &e->running->plan, e->stale_s,
 				 COMPARE_CHAINS, ret_comparison, err);
 }
@@ -442,9 +481,9 @@ int enforcer_names(struct enforcer *e, uint64_t since_ms, uint64_t now_ms, struc
 	free(ops.items);
 	if (r < 0)
 		known_forget(&e->known);
-	/* Which names share an address changes all the time; what was made of them adds up. */
+	/* The names that share an address change all the time, and their texts add up. */
 	if (plan->texts_size > TEXTS_MAX)
-		enforcer_compile(e, e->running);
+		compile(e, e->running);
 	return r;
 }
 
@@ -458,7 +497,7 @@ int enforcer_release(struct enforcer *e, uint64_t now_ms, struct err *err)
 	known_forget(&e->known);
 	/* An address that has run out since its name was last answered must not come back for good. */
 	names_expire(&e->names, now_ms);
-	enforcer_compile(e, e->running);
+	compile(e, e->running);
 	for (size_t i = 0; i < e->running->plan.n_sets; i++)
 		add_permanent(&ops, e->running->plan.sets[i]);
 	r = nft_sets_commit_all(e->sets, ops.items, ops.n, err);

@@ -239,7 +239,7 @@ static bool is_dockside(const struct docker_wanted_list *list, const struct dock
 	return false;
 }
 
-/* Whether some rule judges what is sent there. */
+/* Whether some rule judges the packets to this network. */
 static bool is_judged(const struct docker_wanted_list *list, const struct judged *judged,
 		      const char *network)
 {

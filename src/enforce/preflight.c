@@ -30,7 +30,8 @@ int preflight_bridges(const struct policy *policy, struct err *err)
 	for (size_t i = 0; r >= 0 && i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		if (network_managed(network) && links_kind(&links, network->bridge) == LINK_OTHER)
+		if (network_managed(network) && !network->draining &&
+		    links_kind(&links, network->bridge) == LINK_OTHER)
 			r = err_set(err, EEXIST,
 				    "network %s: interface %s exists and is not a bridge; its "
 				    "policy would be enforced on that interface: rename the "

@@ -92,7 +92,7 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 		if (changes->chains[i].kind == CHANGE_REWRITE)
 			r = nft_read_expressions(reader, changes->chains[i].name,
 						 &comparison->texts[i].have, err);
-	/* The chains around what is replaced are rewritten whatever they hold. */
+	/* Chains around a replaced object are rewritten even if their rules are equal. */
 	if (r >= 0 && !changes_replace(changes))
 		drop_equal_chains(comparison);
 	return r;
@@ -152,7 +152,6 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 		return r;
 	}
 	plan->forward_was_accept = c->shim.changes.was_accept;
-	diff_close_lost(plan, &c->actual);
 	if (diff_keep_nat(plan, &c->actual))
 		nft_text_hash(plan);
 	diff_plan(plan, &c->actual, stale_ttl_s, &c->changes);
@@ -342,7 +341,7 @@ static int load_and_record(const struct reconcile_sockets *sockets, struct plan 
 	struct nft_loader *loader = sockets->loader;
 	uint32_t before = comparison->actual.genid;
 	struct err forward = { 0 };
-	/* The FORWARD policy alone is none of the script's. */
+	/* The script has everything but the FORWARD policy. */
 	bool table = !changes_empty(&comparison->changes);
 	bool loaded = table || comparison->shim.changes.n_ops > 0;
 	int r = 0;
@@ -361,7 +360,7 @@ static int load_and_record(const struct reconcile_sockets *sockets, struct plan 
 		return r;
 	*ret_sure = comparison->actual.genid == before + loaded;
 	result->changed |= loaded || !shim_leaves_forward(&comparison->shim.changes);
-	/* The policy is in force, whatever becomes of this. */
+	/* The policy is in force even if this fails. */
 	if (set_forward(reader, plan, comparison, &forward) < 0)
 		log_error("%s", forward.text);
 	err_free(&forward);
@@ -370,7 +369,8 @@ static int load_and_record(const struct reconcile_sockets *sockets, struct plan 
 		       : 0;
 }
 
-/* What was recorded, in what was read before. The same texts are kept, so that little adds up. */
+/* Copies the fingerprints that we have recorded to what we read before. It keeps equal texts, so
+ * that little adds up in the arena. */
 static void note_fingerprints(struct actual *actual, const struct plan *plan)
 {
 	const struct plan_set *want = plan_find_set(plan, FINGERPRINT_SET);

@@ -12,7 +12,7 @@ struct running *running_new(void)
 
 void running_free(struct running *running)
 {
-	if (!running || running->refs-- > 0)
+	if (!running)
 		return;
 	plan_free(&running->plan);
 	resolved_free(&running->resolved);

@@ -181,7 +181,7 @@ static int send_batch(struct conntrack *ct, struct conntrack_pass *done)
 	ct->n_batch = ct->batch_len = 0;
 	if (r < 0)
 		return -errno;
-	/* What it could not do; it has answered all of them by now. */
+	/* Counts the requests that the kernel could not do; it has answered all of them by now. */
 	netlink_read(ct->requests, answer, sizeof(answer), FAILURES_READ, on_failure, &failures,
 		     &lost);
 	done->n_failed += failures.n_failed;

@@ -5,7 +5,7 @@
  * The kernel collects packets for a group and sends them on when there are a hundred, or a tenth of a
  * second after the first. It does so from the path of a packet: a queue that is full loses
  * packets there, and holds up nobody. It sends datagrams of messages, one per packet, whose
- * payload are the first bytes from the IP header on: written by whoever sent the packet.
+ * payload are the first bytes from the IP header on: the sender of the packet wrote them.
  */
 #include "dockside/kernel/nflog.h"
 
@@ -106,7 +106,8 @@ static bool parse_ipv4(struct nflog_packet *packet, const uint8_t *p, size_t len
 	return true;
 }
 
-/* Where the header after an extension header begins; 0 for a later fragment, or none. */
+/* Returns where the header after an extension header begins; 0 if there is none, or in a later
+ * fragment. */
 static size_t next_header(const uint8_t *p, size_t len, uint8_t kind, size_t at)
 {
 	if (len < at + 8)

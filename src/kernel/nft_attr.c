@@ -137,19 +137,6 @@ static bool read_counter(const struct nlattr *expression, uint64_t *ret_packets,
 	return true;
 }
 
-static bool is_accept(const struct nlattr *expression)
-{
-	struct attrs e, immediate, data, verdict;
-
-	return attrs_parse_nested(&e, expression) && e.at[NFTA_EXPR_NAME] &&
-	       strcmp(mnl_attr_get_str(e.at[NFTA_EXPR_NAME]), "immediate") == 0 &&
-	       attrs_parse_nested(&immediate, e.at[NFTA_EXPR_DATA]) &&
-	       attrs_parse_nested(&data, immediate.at[NFTA_IMMEDIATE_DATA]) &&
-	       attrs_parse_nested(&verdict, data.at[NFTA_DATA_VERDICT]) &&
-	       verdict.at[NFTA_VERDICT_CODE] &&
-	       attr_u32(verdict.at[NFTA_VERDICT_CODE]) == NF_ACCEPT;
-}
-
 void rule_counter(const struct attrs *a, struct actual_rule *rule)
 {
 	const struct nlattr *expression;
@@ -158,9 +145,8 @@ void rule_counter(const struct attrs *a, struct actual_rule *rule)
 		return;
 	attr_for_each_nested(expression, a->at[NFTA_RULE_EXPRESSIONS])
 	{
-		if (!rule->counts)
-			rule->counts = read_counter(expression, &rule->packets, &rule->bytes);
-		rule->accepts |= is_accept(expression);
+		if (read_counter(expression, &rule->packets, &rule->bytes))
+			return;
 	}
 }
 

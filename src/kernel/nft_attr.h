@@ -47,7 +47,7 @@ void read_set(const struct attrs *a, struct actual_set *set);
  * of ours. */
 bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
 	       struct elem *ret_elem, bool *ret_end);
-/* A counter or a limit, but for its name. False for what is neither. */
+/* Reads a counter or a limit, but for its name. False for any other object. */
 bool read_object(const struct attrs *a, struct actual_object *object);
 /* nft's word for an object type (NFT_OBJECT_*) that read_object() does not take, or NULL. */
 const char *object_word(uint32_t type);
@@ -60,7 +60,7 @@ struct interval_reader {
 };
 
 void interval_add(struct interval_reader *reader, const struct elem *elem, bool end);
-/* Moves what was added to the set as ranges; the reader is empty afterwards. */
+/* Moves the elements of the reader to the set, as ranges; the reader is empty afterwards. */
 void interval_finish(struct interval_reader *reader, struct plan_set *set);
 void interval_free(struct interval_reader *reader);
 

@@ -237,7 +237,8 @@ static int on_answers(void *data, const void *datagram, size_t len)
 	return 1;
 }
 
-/* A datagram has to fit the send buffer whole. Where that cannot be had, sending will tell. */
+/* A datagram has to fit the send buffer whole. If we cannot get so large a one, sending will fail
+ * and say so. */
 static void make_room(struct nft_batch *batch)
 {
 	int wanted = (int)(batch->len + SNDBUF_SPARE);

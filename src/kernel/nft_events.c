@@ -5,12 +5,12 @@
  * After each commit the kernel multicasts a message for every object that changed, in the order of
  * the transaction, and last NEWGEN: the new generation and who made it. All carry the sender's port
  * number. Transactions do not mix, as the kernel holds its commit lock meanwhile. There are no
- * messages for what expires, for what failed, and for transactions that changed nothing.
+ * messages for elements that expire, for transactions that fail, and for those that change nothing.
  *
- * The kernel tells a reader that falls behind once (ENOBUFS), and then misses messages until it has
- * emptied its queue, without being told again. So a loss lasts until then: only a comparison made
- * with the queue empty is sure to have seen what was lost. As a second safety generations are
- * counted: each commit adds one.
+ * The kernel tells a reader once that it has fallen behind (ENOBUFS). From then on the reader
+ * misses messages until it has emptied its queue, and the kernel does not tell it again. So a loss
+ * lasts until then: only a comparison made with the queue empty is sure to have seen the lost
+ * changes. As a second safety we count generations: each commit adds one.
  */
 #include "dockside/kernel/nft_events.h"
 
@@ -120,7 +120,8 @@ static bool get_u32(const struct nlattr *attr, uint32_t *ret)
 	return true;
 }
 
-/* Where a message about something in a table has its name, and what that means. */
+/* A kind of message: the kind of thing that it is about, the attribute with the name of that, and
+ * what happened to it. */
 struct message {
 	enum touched_kind kind;
 	uint16_t name; /* attribute */
@@ -217,7 +218,7 @@ static void set_process(struct nft_transaction *t, const char *name)
 	t->process[i] = '\0';
 }
 
-/* What says who made a transaction, and ends it. */
+/* The generation message says who made a transaction, and ends it. */
 static bool parse_generation(struct nft_transaction *pending, const struct nlmsghdr *nlh)
 {
 	struct attrs a = attrs_of_message(nlh);
@@ -345,7 +346,7 @@ int nft_events_read(struct nft_events *events, nft_transaction_fn on_transaction
 		return err_errno(err, -r, "read what happens to nf_tables");
 	*ret_state = (struct nft_events_state){ .lost = events->lost, .more = r > 0 };
 	if (r == 0 && events->lost) {
-		/* Whatever part of a transaction we have, the comparison sees all of it. */
+		/* We may have a part of a transaction; the comparison will see all of it. */
 		forget(&events->pending);
 		events->genid = 0;
 		events->lost = false;

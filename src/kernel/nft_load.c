@@ -206,8 +206,8 @@ int nft_load(struct nft_loader *loader, const struct script *script, enum load_m
 		return fd;
 	if (mode == LOAD_COMMIT)
 		return run_script(loader->ctx, fd, script, on_rule, data, err);
-	/* A context keeps what it was told in its cache as long as the ruleset's generation is the
-	 * same, so that after a dry run it would believe that all of it is in the kernel. */
+	/* A context keeps the commands of a script in its cache as long as the ruleset's generation
+	 * is the same: after a dry run it would believe that all of them are in the kernel. */
 	ctx = new_context();
 	nft_ctx_set_dry_run(ctx, true);
 	r = run_script(ctx, fd, script, on_rule, data, err);

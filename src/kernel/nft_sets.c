@@ -2,22 +2,22 @@
 /*
  * Theory of operation
  *
- * Operations are put into a transaction run by run. A run is what can share messages: operations of
- * one kind in one set, no key twice, and few enough to fit the 16 bits in which an attribute keeps
- * its length (of a longer list the kernel stores some and reports no error). Each run is one to
- * three messages:
+ * We put operations into a transaction run by run. The operations of a run can share messages: they
+ * are of one kind in one set, with no key twice, and few enough to fit the 16 bits in which an
+ * attribute keeps its length (of a longer list the kernel stores some and reports no error). Each
+ * run is one to three messages:
  *
  *	PRESENT           add key (and data); delete key; add everything
  *	RENEW in place    add with timeout and expiration
  *	RENEW otherwise   as PRESENT
  *	ABSENT            add key (and data); delete key
  *
- * A plain delete of what is missing would fail the whole transaction, hence the add before it.
- * Packets see none of it but the outcome: elements that a transaction adds are inactive, and those
- * that it deletes active, until all of it is committed at once.
+ * Deleting a missing element would fail the whole transaction, hence the add before it. Packets see
+ * only the outcome: elements that a transaction adds are inactive, and those that it deletes
+ * active, until the kernel commits all of it at once.
  *
- * Before Linux 6.12, adding an element that is there does nothing at all, whatever the timeout.
- * Since then it updates what differs, where "expiration" is what starts the time anew.
+ * Before Linux 6.12, adding an element that is there does nothing at all, with any timeout. Since
+ * then it updates the attributes that differ; "expiration" starts the time anew.
  *
  * A message's sequence number says which run and which of its messages it is; the kernel's errors
  * carry the offset of the refused element in its message. Together they lead back to the operation.
@@ -154,7 +154,7 @@ static bool share_messages(const struct set_op *a, const struct set_op *b)
 	       (a->set == b->set || strcmp(a->set, b->set) == 0);
 }
 
-/* How many of the n operations make up the run that begins with the first. */
+/* Counts the operations of the run that begins with the first; there are n in all. */
 static size_t run_length(struct nft_sets *sets, const struct set_op *ops, size_t n)
 {
 	size_t len = 0;
@@ -367,7 +367,7 @@ static void put_probe_elems(struct nft_sets *sets, const char *table, const uint
 	put_elems(sets, table, NFT_MSG_NEWSETELEM, detail, ops, PROBE_ELEMS, 3);
 }
 
-/* Returns 0 or -errno, whoever it is that complains. */
+/* Returns 0 or -errno, by the socket's error or the kernel's answer. */
 static int probe_send(struct nft_sets *sets, nft_batch_fn on_message, void *data)
 {
 	struct batch_answers answers;

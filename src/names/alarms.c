@@ -34,9 +34,14 @@ static void tell(struct teller *t, const struct network *network, const char *en
 	t->n++;
 	if (!t->on_alarm)
 		return;
-	loc_line_column(loc, &line, &column);
-	buf_printf(&b, "%s: %s[%zu] at %s:%u:%u %s %s: no address of it is known", network->name,
-		   entry, index, loc.src->name, line, column, what, host);
+	buf_printf(&b, "%s: %s[%zu]", network->name, entry, index);
+	if (loc.src) {
+		loc_line_column(loc, &line, &column);
+		buf_printf(&b, " at %s:%u:%u", loc.src->name, line, column);
+	} else {
+		buf_puts(&b, ", which is no longer configured,");
+	}
+	buf_printf(&b, " %s %s: no address of it is known", what, host);
 	t->on_alarm(t->data, buf_str(&b));
 	buf_free(&b);
 }

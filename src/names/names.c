@@ -489,8 +489,8 @@ static void fill_host(const struct name *name, struct resolved_name *host)
 
 	for (size_t i = 0; i < name->n_addrs; i++)
 		addrs[i] = name->addrs[i].addr;
-	/* All that is to stay is known, aging addresses, too, and what was there at the start:
-	 * whatever else the kernel holds in the name's name is to go. */
+	/* We know all addresses that are to stay: aging ones, too, and those that the kernel had at
+	 * the start. So any other address that the kernel holds for the name is to go. */
 	for (int family = 0; family < N_FAMILIES; family++)
 		resolved_answer(host, &(struct answer){ .family = (enum family)family,
 							.state = RESOLVED_STATIC,

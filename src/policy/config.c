@@ -221,7 +221,7 @@ static void read_firewall_config(struct reader *r, const struct json_node *root)
 		read_network_rules(r, &networks->u.children.items[i]);
 }
 
-bool config_parse(struct policy *policy, struct diags *diags)
+static void read_both(struct policy *policy, struct diags *diags)
 {
 	cleanup(json_tree_free) struct json_tree network_tree = { 0 };
 	cleanup(json_tree_free) struct json_tree firewall_tree = { 0 };
@@ -234,7 +234,11 @@ bool config_parse(struct policy *policy, struct diags *diags)
 		json_parse(&policy->firewall_src, &firewall_tree, diags);
 	read_network_config(&r, network_tree.root);
 	read_firewall_config(&r, firewall_tree.root);
-	policy_check(policy, diags);
+}
+
+/* A policy with any fault is given to nobody. */
+static bool is_good(struct policy *policy, const struct diags *diags)
+{
 	if (diags->count[SEVERITY_ERROR] == 0)
 		return true;
 
@@ -246,6 +250,19 @@ bool config_parse(struct policy *policy, struct diags *diags)
 	return false;
 }
 
+bool config_parse_unchecked(struct policy *policy, struct diags *diags)
+{
+	read_both(policy, diags);
+	return is_good(policy, diags);
+}
+
+bool config_parse(struct policy *policy, struct diags *diags)
+{
+	read_both(policy, diags);
+	policy_check(policy, diags);
+	return is_good(policy, diags);
+}
+
 bool config_load(const char *network_path, const char *firewall_path, struct policy *ret_policy,
 		 struct diags *diags)
 {
@@ -253,7 +270,7 @@ bool config_load(const char *network_path, const char *firewall_path, struct pol
 
 	bool read = src_read(network_path, &ret_policy->network_src, diags);
 
-	/* Both, whatever becomes of the first: one run reports everything. */
+	/* We read both even if the first fails: one run reports everything. */
 	read = src_read(firewall_path, &ret_policy->firewall_src, diags) && read;
 	return config_parse(ret_policy, diags) && read;
 }

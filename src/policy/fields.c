@@ -2,9 +2,9 @@
 /*
  * Objects read by a table of their fields, and the messages about them.
  *
- * One fault should give one message. So a key that is misspelt, or spelt as it used to be, excuses
- * the key that it seems to stand for from being reported as missing, and from whatever depends on
- * its value.
+ * One fault should give one message. If a key is misspelt, or spelt as it used to be, we guess the
+ * key that the user meant. We do not report that key as missing, nor faults that follow from its
+ * value.
  */
 #include <assert.h>
 #include <inttypes.h>

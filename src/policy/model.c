@@ -125,6 +125,8 @@ void policy_free(struct policy *policy)
 {
 	if (!policy)
 		return;
+	policy_free(policy->draining);
+	free(policy->draining);
 	arena_free(&policy->arena);
 	src_free(&policy->network_src);
 	src_free(&policy->firewall_src);

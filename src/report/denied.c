@@ -41,14 +41,6 @@ bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
 	return true;
 }
 
-char *denied_prefix_entry(const struct denied_prefix *parsed)
-{
-	if (strcmp(parsed->number, "-") == 0)
-		return xstrdup("-");
-	return xasprintf("%s[%s]", strcmp(parsed->kind, "HOST") == 0 ? "host" : "egress",
-			 parsed->number);
-}
-
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
 					 const struct denied_prefix *parsed)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation: the hooks are run in the kernel's order: prerouting's check of the source, its NAT (of new
- * connections only), then the route of what has come of the destination, then forward or input. Within a hook a
- * chain's rules are tried in order, each with its matches from left to right. Our chains know no jump,
- * only goto, so that there is one current chain and no stack: whoever reaches the end of any gets the
- * policy of the base chain, which is accept.
+ * Theory of operation: we run the hooks in the kernel's order: prerouting's check of the source,
+ * its NAT (of new connections only), then the route to the destination that NAT has left, then
+ * forward or input. Within a hook we try a chain's rules in order, each with its matches from left
+ * to right. Our chains have no jump, only goto, so there is one current chain and no stack: a
+ * packet that reaches the end of any chain gets the policy of the base chain, which is accept.
  */
 #include "dockside/report/explain.h"
 
@@ -295,7 +295,8 @@ static void translate(const struct walk *w, struct explain_step *step, const str
 	step->dport = w->e->dport;
 }
 
-/* What a rule's verdict needs besides its matches. *ret_target: the chain that it leads to. */
+/* Says whether the rule, which matches, decides: some verdicts need more than that, such as an
+ * element of their map. *ret_target: the chain that the verdict leads to. */
 static bool concludes(const struct walk *w, struct explain_step *step, const char **ret_target)
 {
 	const struct plan_rule *rule = step->rule;

@@ -39,7 +39,7 @@ static void add_host_route(struct explain_cases *cases, const struct ipaddr *add
 	add_route(cases, prefix_of_address(addr), NULL);
 }
 
-/* Docker takes the first address for the bridge, of which the configuration says nothing in IPv6. */
+/* The configuration has no gateway for IPv6: Docker gives the bridge the first address. */
 static struct ipaddr gateway6(const struct network *network)
 {
 	return prefix_first_host(&network->subnet6);
@@ -66,21 +66,16 @@ static void make_routes(const struct asking *a)
 {
 	static const struct prefix link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
 	const struct policy *policy = a->world->policy;
-	const struct network *draining = a->world->draining;
 	struct explain_cases *cases = a->cases;
-	size_t n = 4 * (policy->n_networks + 1) + a->world->n_host_addrs + 1;
+	size_t n = 4 * policy->n_networks + a->world->n_host_addrs + 1;
 
 	cases->routes = arena_alloc(&cases->arena, n * sizeof(*cases->routes));
 	for (size_t i = 0; i < a->world->n_host_addrs; i++)
 		add_host_route(cases, &a->world->host_addrs[i]);
 	for (size_t i = 0; i < policy->n_networks; i++)
 		add_gateways(cases, &policy->networks[i]);
-	if (draining)
-		add_gateways(cases, draining);
 	for (size_t i = 0; i < policy->n_networks; i++)
 		add_subnets(cases, &policy->networks[i]);
-	if (draining)
-		add_subnets(cases, draining);
 	add_route(cases, link_local, a->network->bridge);
 }
 
@@ -322,8 +317,8 @@ static void add_addr(struct addrs *addrs, const struct ipaddr *addr)
 	addrs->items[addrs->n++] = *addr;
 }
 
-/* By the comments of the elements; and of what the set's names are known to be, where a literal took
- * the place of a name's element. */
+/* Finds the name in the comments of the elements. Where a literal took the place of the name's
+ * element, it uses the addresses that we know of the name. */
 static void collect_from_set(struct addrs *addrs, const struct plan_set *set, const char *name)
 {
 	enum family family = set_type_family(set->type);
@@ -401,14 +396,6 @@ static int ask_name(const struct asking *a, struct err *err)
 
 /* ------------------------------------------------------------------ the whole */
 
-static const struct network *find_network(const struct explain_world *world, const char *name,
-					  struct err *err)
-{
-	if (world->draining && strcasecmp(world->draining->name, name) == 0)
-		return world->draining;
-	return policy_find_network(world->policy, name, err);
-}
-
 int explain_ask(const struct explain_question *question, const struct explain_world *world,
 		struct explain_cases *ret_cases, struct err *err)
 {
@@ -416,9 +403,14 @@ int explain_ask(const struct explain_question *question, const struct explain_wo
 	struct asking a = { .q = question, .world = world, .cases = &cases };
 	int r;
 
-	a.network = cases.network = find_network(world, question->from, err);
+	a.network = cases.network = policy_find_network(world->policy, question->from, err);
 	if (!a.network)
 		return -EINVAL;
+	if (a.network->closed)
+		return err_set(err, EINVAL,
+			       "network %s is no longer configured, and its policy is lost: "
+			       "everything from it is refused until its containers have left",
+			       a.network->name);
 	make_routes(&a);
 	r = question->to_addr ? add_cases(&a, &question->addr, 1, err) : ask_name(&a, err);
 	if (r < 0)

@@ -407,21 +407,20 @@ int explain_answer(const struct explain_question *question, const struct explain
 		return r;
 	asked.name = question->to_addr ? world->looked_up_name : name;
 	asked.looked_up = question->to_addr ? world->looked_up_name : NULL;
-	/* Of a draining one the policy is another. */
-	asked.network = cases.network == world->draining ? NULL : cases.network;
+	asked.network = cases.network;
 	json_write_open(&out, NULL, '{');
 	json_write_string(&out, "status", "ok");
 	json_write_string(&out, "network", cases.network->name);
 	json_write_string(&out, "bridge", cases.network->bridge);
 	json_write_bool(&out, "managed", network_managed(cases.network));
 	json_write_bool(&out, "audit", is_audited(cases.network));
-	json_write_bool(&out, "draining", cases.network == world->draining);
+	json_write_bool(&out, "draining", cases.network->draining);
 	json_write_open(&out, "explanations", '[');
 	for (size_t i = 0; i < cases.n; i++)
 		put_case(&out, &asked, &cases, &cases.items[i], world);
 	json_write_close(&out, ']');
 	json_write_open(&out, "notes", '[');
-	if (cases.network == world->draining)
+	if (cases.network->draining)
 		json_write_string(&out, NULL, DRAINS);
 	for (size_t i = 0; i < cases.n_notes; i++)
 		json_write_string(&out, NULL, cases.notes[i]);

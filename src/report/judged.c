@@ -9,8 +9,8 @@
 
 const char *judged_state_name(enum judged_state state)
 {
-	static const char *const names[] = { "enforced", "audit",   "unmanaged", "draining",
-					     "closed",	 "pending", "not judged" };
+	static const char *const names[] = { "enforced", "audit",   "unmanaged",
+					     "draining", "pending", "not judged" };
 
 	static_assert(ARRAY_SIZE(names) == JUDGED_STATES, "a name for each state");
 	return names[state];

@@ -218,7 +218,7 @@ void metrics_write(const struct policy *policy, const struct plan *plan,
 {
 	struct metrics_counts counts;
 
-	metrics_count(policy, plan, actual, state, &counts);
+	metrics_count(policy, plan, actual, &counts);
 	metrics_state_write(policy, state, b);
 	put_counts(&counts, state, b);
 	put_sets(plan, actual, b);

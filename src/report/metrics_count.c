@@ -29,18 +29,9 @@ static void count_chain(struct network_traffic *sum, const struct plan_chain *ch
 			count_rule(sum, chain->rules[i].verdict == VERDICT_ACCEPT, &have->rules[i]);
 }
 
-static void count_kernel_chain(struct network_traffic *sum, const struct actual_chain *have)
-{
-	sum->known = true;
-	for (size_t i = 0; i < have->n_rules; i++)
-		if (have->rules[i].counts)
-			count_rule(sum, have->rules[i].accepts, &have->rules[i]);
-}
-
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge)
 {
-	bool drains = plan_drains(plan, bridge);
 	struct network_traffic sum = { 0 };
 	struct arena arena = { 0 };
 
@@ -51,8 +42,6 @@ struct network_traffic network_count(const struct plan *plan, const struct actua
 
 		if (chain && have)
 			count_chain(&sum, chain, have);
-		else if (have && drains)
-			count_kernel_chain(&sum, have);
 	}
 	arena_free(&arena);
 	return sum;
@@ -136,17 +125,18 @@ static void collect_nat(struct metrics_counts *m, const char *network,
 	}
 }
 
-static struct metrics_network *collect_network(struct metrics_counts *m, const struct plan *plan,
-					       const struct actual *actual, const char *network,
-					       const char *bridge)
+static void collect_network(struct metrics_counts *m, const struct plan *plan,
+			    const struct actual *actual, const struct network *network)
 {
+	const char *bridge = network->bridge;
 	const struct actual_set *have_maps[N_FAMILIES];
 	const struct plan_set *maps[N_FAMILIES];
 	struct metrics_network *item = &m->networks[m->n_networks];
 	struct arena arena = { 0 };
 
 	*item = (struct metrics_network){
-		.name = network,
+		.name = network->name,
+		.draining = network->draining,
 		.traffic = network_count(plan, actual, bridge),
 	};
 	item->tallied = denied_packets(actual, bridge, &item->denied);
@@ -157,7 +147,7 @@ static struct metrics_network *collect_network(struct metrics_counts *m, const s
 		const struct actual_chain *have = actual_find_chain(actual, name);
 
 		if (chain && have)
-			collect_chain(m, network, judging_kinds[k], chain, have);
+			collect_chain(m, network->name, judging_kinds[k], chain, have);
 	}
 	for (int f = 0; f < N_FAMILIES; f++) {
 		const char *name =
@@ -167,25 +157,18 @@ static struct metrics_network *collect_network(struct metrics_counts *m, const s
 		have_maps[f] = actual_find_set(actual, name);
 	}
 	if (have_maps[FAMILY_IPV4] || have_maps[FAMILY_IPV6])
-		collect_nat(m, network, maps, have_maps);
+		collect_nat(m, network->name, maps, have_maps);
 	arena_free(&arena);
-	return item;
 }
 
 void metrics_count(const struct policy *policy, const struct plan *plan,
-		   const struct actual *actual, const struct metrics_state *state,
-		   struct metrics_counts *ret_counts)
+		   const struct actual *actual, struct metrics_counts *ret_counts)
 {
 	struct metrics_counts m = { 0 };
 
-	m.networks = xcalloc(policy->n_networks + state->n_draining + 1, sizeof(*m.networks));
+	m.networks = xcalloc(policy->n_networks + 1, sizeof(*m.networks));
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&m, plan, actual, policy->networks[i].name,
-				policy->networks[i].bridge);
-	for (size_t i = 0; i < state->n_draining; i++)
-		collect_network(&m, plan, actual, state->draining[i].name,
-				state->draining[i].bridge)
-			->draining = true;
+		collect_network(&m, plan, actual, &policy->networks[i]);
 	*ret_counts = m;
 }
 
@@ -199,7 +182,7 @@ void metrics_counts_free(struct metrics_counts *m)
 const unsigned loop_limits[LOOP_BUCKETS] = { 100,   500,    1000,   5000,   10000,
 					     50000, 100000, 500000, 1000000 };
 
-void loop_note(struct loop_times *times, uint64_t us)
+void loop_times_add(struct loop_times *times, uint64_t us)
 {
 	size_t i = 0;
 

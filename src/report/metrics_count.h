@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What rules have counted, by network and by entry of the configuration. */
+/* The counters of rules, summed up by network and by entry of the configuration. */
 #ifndef DOCKSIDE_REPORT_METRICS_COUNT_H
 #define DOCKSIDE_REPORT_METRICS_COUNT_H
 
@@ -29,8 +29,7 @@ struct metrics_counts {
 
 /* metrics_counts_free() when done. */
 void metrics_count(const struct policy *policy, const struct plan *plan,
-		   const struct actual *actual, const struct metrics_state *state,
-		   struct metrics_counts *ret_counts);
+		   const struct actual *actual, struct metrics_counts *ret_counts);
 void metrics_counts_free(struct metrics_counts *counts);
 
 #endif

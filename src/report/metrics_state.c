@@ -19,13 +19,13 @@ static void put_build(const struct metrics_state *s, struct buf *b)
 
 static void put_networks(const struct policy *policy, const struct metrics_state *s, struct buf *b)
 {
-	uint64_t n[JUDGED_STATES] = { [JUDGED_DRAINING] = s->n_draining };
+	uint64_t n[JUDGED_STATES] = { 0 };
 	struct metrics_family family =
 		metrics_family(b, "networks", "gauge",
 			       "Networks by state: enforced, audit (what its rules refuse passes), "
 			       "unmanaged, draining (removed, with containers still attached), "
-			       "closed (draining, and everything is refused), pending (there is "
-			       "none yet), or not judged (no packet reaches its rules).");
+			       "pending (there is none yet), or not judged (no packet reaches its "
+			       "rules).");
 
 	for (size_t i = 0; i < policy->n_networks; i++)
 		n[s->judged[i].state]++;
@@ -42,7 +42,7 @@ static void put_judged(const struct policy *policy, const struct metrics_state *
 		"Whether the packets of a network do not reach its rules; `status` says why.");
 
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		if (!network_managed(&policy->networks[i]))
+		if (!network_managed(&policy->networks[i]) || policy->networks[i].draining)
 			continue;
 		metrics_family_label(&family, "network", policy->networks[i].name);
 		metrics_family_value(&family, s->judged[i].state == JUDGED_NOT);

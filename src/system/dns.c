@@ -7,7 +7,7 @@
  * not mix. Therefore a name is left for the next only when it has neither family, which takes a question for
  * the other.
  *
- * When resolv.conf changes, all open questions are put again, to the new servers.
+ * All open questions are put again, to the new servers, when resolv.conf changes.
  */
 #include "dockside/system/dns.h"
 

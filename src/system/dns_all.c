@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names to addresses for who has no event loop. */
+/* Resolves names for callers that have no event loop. */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>

@@ -41,8 +41,9 @@ int dns_attempt_repeat(const struct dns_attempt *attempt);
 int dns_attempt_use_tcp(struct dns_attempt *attempt, const struct dns_peer *peer, int epoll,
 			const struct dns_name *name, enum dns_type type);
 
-/* When epoll says something of a socket: the length of a reply to just this question, 0 if there is none yet, or
- * -errno where none will come from there. Everything else that comes is passed over. */
+/* To be called when epoll reports a socket. Returns the length of a reply to just this question, 0
+ * if there is none yet, or -errno if none will come from there. It passes over everything else that
+ * comes. */
 ssize_t dns_attempt_receive(struct dns_attempt *attempt, struct dns_endpoint *endpoint, int epoll,
 			    uint8_t message[DNS_MESSAGE_MAX]);
 

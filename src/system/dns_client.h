@@ -56,8 +56,9 @@ int dns_client_fd(const struct dns_client *client);
 int dns_client_wait_ms(const struct dns_client *client);
 void dns_client_process(struct dns_client *client);
 
-/* How many more questions would be put at once; and if none, in how many milliseconds one might, unless an
- * answer makes room before; -1: only that does. */
+/* dns_client_room() counts the questions that would be put at once. If there is no room,
+ * dns_client_room_ms() returns after how many milliseconds there might be, unless an answer makes
+ * some before; -1: only an answer can. */
 unsigned dns_client_room(const struct dns_client *client);
 int dns_client_room_ms(const struct dns_client *client);
 /* Whether questions that can wait should: see dns_pace.h. */

@@ -20,8 +20,8 @@ enum dns_changes {
 	DNS_HOSTS_CHANGED = 2,
 };
 
-/* Reads what is not as it was (disk_same_file()); returns which it was, as bits. A file that is there but
- * cannot be read stays as it was; one that is missing is an empty one. */
+/* Reads the files that have changed (disk_same_file()); returns them as bits. A file that is there
+ * but cannot be read stays as it was; one that is missing is an empty one. */
 unsigned dns_files_follow(struct dns_files *files);
 void dns_files_free(struct dns_files *files);
 

@@ -11,8 +11,9 @@
  * - The pause. A server that refuses with a window of one, or that is silent, is left alone for a second, then two,
  *   up to ten; then it gets one question, and the answer to that ends it.
  * - The rate. A server that refuses down to a pause, although it has answered others within the minute, counts
- *   questions over time, and perhaps those that it refuses, too. From then on it is asked three quarters of what it
- *   answered in that minute, evenly. Every ten minutes without a refusal add a tenth.
+ *   questions over time, and perhaps those that it refuses, too. From then on we ask it, evenly,
+ *   three quarters of the questions that it answered in that minute. Every ten minutes without a
+ *   refusal add a tenth.
  */
 #ifndef DOCKSIDE_SYSTEM_DNS_PACE_H
 #define DOCKSIDE_SYSTEM_DNS_PACE_H
@@ -53,7 +54,7 @@ unsigned dns_pace_room(const struct dns_pace *pace, uint64_t now_ms);
 /* A question is put for the first time; or again, while the first is under way. */
 void dns_pace_asked(struct dns_pace *pace, uint64_t now_ms);
 void dns_pace_repeated(struct dns_pace *pace, uint64_t now_ms);
-/* It is under way no longer, whatever came of it. */
+/* A question is under way no longer, with any outcome. */
 void dns_pace_done(struct dns_pace *pace);
 
 enum dns_pace_outcome {

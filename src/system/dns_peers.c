@@ -68,8 +68,9 @@ int dns_peer_connect(const struct dns_peer *peer, bool tcp)
 	return r;
 }
 
-/* The first one of resolv.conf that is not left alone; others are for when that fails: where they know
- * other names, its word counts, and not who has most time. NULL: all are left alone. */
+/* The first server of resolv.conf that we do not leave alone. We ask the others only when it fails:
+ * they may know other names, and then the first one's word counts, not that of the one with the
+ * most time. NULL: we leave all alone. */
 static const struct dns_peer *preferred(const struct dns_peers *peers, uint64_t now_ms)
 {
 	for (size_t i = 0; i < peers->n; i++) {

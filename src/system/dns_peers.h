@@ -30,8 +30,8 @@ int dns_peer_connect(const struct dns_peer *peer, bool tcp);
 
 /* The order in which they are asked: those that are left alone come last. */
 void dns_peers_order(const struct dns_peers *peers, uint64_t now_ms, size_t order[DNS_SERVERS_MAX]);
-/* How many questions the first of them would be asked now; and if none, when it may be; UINT64_MAX: not before an
- * answer. */
+/* dns_peers_room() counts the questions that the first of them would be asked now. If there is no
+ * room, dns_peers_when() returns the time at which there will be; UINT64_MAX: not before an answer. */
 unsigned dns_peers_room(const struct dns_peers *peers, uint64_t now_ms);
 uint64_t dns_peers_when(const struct dns_peers *peers, uint64_t now_ms);
 /* Whether questions that can wait should: see dns_pace.h. */

@@ -9,8 +9,7 @@
  *	firewall-config 456 /etc/dockside/firewall-config.json
  *
  * and then 123 bytes of the one and 456 bytes of the other. A new pair is written to a file beside it,
- * flushed, and renamed over the old one. The checksum tells a torn or edited file from what we wrote; root
- * alone can write there, so it need not withstand forgery.
+ * flushed, and renamed over the old one.
  */
 #include "dockside/system/last_good.h"
 
@@ -20,7 +19,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "dockside/base/buf.h"
@@ -30,117 +28,21 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
-#define HEAD "dsfw-nft last-good 1\n"
-#define FILE_NEW LAST_GOOD_FILE ".new"
+#define HEAD "dsfw-nft last-good 1\nchecksum "
 #define PATH_SIZE_MAX 4096
 #define SIZE_MAX_ALL (2 * (size_t)JSON_SIZE_MAX + 4 * (size_t)PATH_SIZE_MAX)
-#define CHECKSUM_DIGITS 16
-
-/* Of a system call. */
-static int result(int r)
-{
-	return r < 0 ? -errno : 0;
-}
-
-/* ---- the directory ---- */
-
-/* Whether somebody else could have written what is there. */
-static int check_owner(const struct stat *st, const char *what, struct err *err)
-{
-	if (st->st_uid != geteuid())
-		return err_set(err, EPERM,
-			       "%s belongs to uid %u, not to uid %u: it is not used; chown it, or "
-			       "remove it",
-			       what, st->st_uid, geteuid());
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(err, EPERM,
-			       "others than its owner can write to %s (mode %04o): it is not used; "
-			       "chmod go-w it",
-			       what, st->st_mode & 07777);
-	return 0;
-}
-
-static int open_directory(const char *path, struct err *err)
-{
-	int made = mkdir(path, 0700), code = errno, fd;
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-		return err_set(
-			err, ELOOP,
-			"the state directory %s is a symbolic link: it is not used; give its "
-			"target as STATE_DIRECTORY",
-			path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && made < 0)
-		return err_errno(err, code, "make the state directory %s", path);
-	return fd < 0 ? err_errno(err, errno, "open the state directory %s", path) : fd;
-}
-
-static int check_and_lock(int fd, const char *path, struct err *err)
-{
-	cleanup(cleanup_free) char *what = xasprintf("the state directory %s", path);
-	struct stat st;
-	int r;
-
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, errno, "%s", what);
-	r = check_owner(&st, what, err);
-	if (r < 0)
-		return r;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return err_set(err, EBUSY,
-			       "another daemon uses %s: give each its own as STATE_DIRECTORY",
-			       what);
-	return err_errno(err, errno, "lock %s", what);
-}
-
-static void forget_directory(struct last_good *state)
-{
-	if (state->opened)
-		close(state->fd);
-	state->opened = false;
-	state->has_kept = false;
-}
-
-/* Also after somebody has removed it. */
-static int ensure_directory(struct last_good *state, struct err *err)
-{
-	struct stat st;
-	int fd, r;
-
-	if (state->opened && fstat(state->fd, &st) == 0 && st.st_nlink > 0)
-		return 0;
-	forget_directory(state);
-	fd = open_directory(state->directory, err);
-	if (fd < 0)
-		return fd;
-	r = check_and_lock(fd, state->directory, err);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	state->fd = fd;
-	state->opened = true;
-	return 0;
-}
 
 int last_good_open(struct last_good *state, const char *directory, struct err *err)
 {
-	free(state->directory);
-	state->directory = xstrdup(directory);
-	return ensure_directory(state, err);
+	return state_dir_open(&state->dir, directory, err);
 }
 
 void last_good_close(struct last_good *state)
 {
 	if (!state)
 		return;
-	forget_directory(state);
-	free(state->directory);
-	state->directory = NULL;
+	state->has_kept = false;
+	state_dir_close(&state->dir);
 }
 
 /* ---- writing ---- */
@@ -164,7 +66,7 @@ static bool is_there(const struct last_good *state, uint64_t hash)
 	struct stat st;
 
 	return state->has_kept && state->kept == hash &&
-	       fstatat(state->fd, LAST_GOOD_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(state->dir.fd, LAST_GOOD_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       disk_same_file(&st, &state->kept_st);
 }
 
@@ -172,63 +74,16 @@ static void note_kept(struct last_good *state, uint64_t hash)
 {
 	state->kept = hash;
 	state->has_kept =
-		fstatat(state->fd, LAST_GOOD_FILE, &state->kept_st, AT_SYMLINK_NOFOLLOW) == 0;
+		fstatat(state->dir.fd, LAST_GOOD_FILE, &state->kept_st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void render(const struct last_good_pair *pair, struct buf *b)
 {
-	struct buf body = { 0 };
-	char checksum[CHECKSUM_DIGITS + 1];
-
-	buf_printf(&body, "accepted %" PRIu64 "\nnetwork-config %zu %s\nfirewall-config %zu %s\n",
+	buf_printf(b, "accepted %" PRIu64 "\nnetwork-config %zu %s\nfirewall-config %zu %s\n",
 		   pair->at_s, pair->network.len, pair->network.name, pair->firewall.len,
 		   pair->firewall.name);
-	buf_add(&body, pair->network.text, pair->network.len);
-	buf_add(&body, pair->firewall.text, pair->firewall.len);
-	hex_format(checksum, hash64(HASH_SEED, body.data, body.len), CHECKSUM_DIGITS);
-	buf_printf(b, HEAD "checksum %s\n", checksum);
-	buf_add(b, body.data, body.len);
-	buf_free(&body);
-}
-
-/* A killed daemon, or somebody else, may have left something by that name: it goes. */
-static int write_new(const struct last_good *state, const struct buf *text)
-{
-	cleanup(cleanup_close) int fd = -1;
-	int r = disk_before(state->hook, "unlink");
-
-	if (r >= 0)
-		r = result(unlinkat(state->fd, FILE_NEW, 0));
-	if (r == -ENOENT)
-		r = 0;
-	if (r >= 0)
-		r = disk_before(state->hook, "create");
-	if (r >= 0) {
-		fd = openat(state->fd, FILE_NEW,
-			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		r = result(fd);
-	}
-	if (r >= 0)
-		r = disk_before(state->hook, "write");
-	if (r >= 0)
-		r = disk_write_all(fd, text->data, text->len);
-	if (r >= 0)
-		r = disk_before(state->hook, "sync");
-	return r < 0 ? r : result(fsync(fd));
-}
-
-/* A file system that cannot flush a directory says EINVAL. */
-static int place(const struct last_good *state)
-{
-	int r = disk_before(state->hook, "rename");
-
-	if (r >= 0)
-		r = result(renameat(state->fd, FILE_NEW, state->fd, LAST_GOOD_FILE));
-	if (r >= 0)
-		r = disk_before(state->hook, "sync directory");
-	if (r >= 0)
-		r = result(fsync(state->fd));
-	return r == -EINVAL ? 0 : r;
+	buf_add(b, pair->network.text, pair->network.len);
+	buf_add(b, pair->firewall.text, pair->firewall.len);
 }
 
 static bool can_be_kept(const struct last_good_pair *pair)
@@ -246,7 +101,7 @@ int last_good_keep(struct last_good *state, const struct last_good_pair *pair, s
 {
 	uint64_t hash = pair_hash(pair);
 	struct buf text = { 0 };
-	int r = ensure_directory(state, err);
+	int r = state_dir_ensure(&state->dir, err);
 
 	if (r < 0)
 		return r;
@@ -257,16 +112,11 @@ int last_good_keep(struct last_good *state, const struct last_good_pair *pair, s
 		return 0;
 	state->has_kept = false;
 	render(pair, &text);
-	r = write_new(state, &text);
-	if (r >= 0)
-		r = place(state);
+	r = state_dir_write(&state->dir, LAST_GOOD_FILE, HEAD, &text, err);
 	buf_free(&text);
-	if (r < 0) {
-		unlinkat(state->fd, FILE_NEW, 0);
-		return err_errno(err, -r, "write %s/" LAST_GOOD_FILE, state->directory);
-	}
-	note_kept(state, hash);
-	return 0;
+	if (r >= 0)
+		note_kept(state, hash);
+	return r;
 }
 
 /* ---- reading ---- */
@@ -340,64 +190,12 @@ static bool take_text(struct rest *rest, struct src *src)
 static bool parse(const struct buf *text, struct last_good_pair *pair)
 {
 	struct rest rest = { buf_str(text), text->len };
-	char checksum[CHECKSUM_DIGITS + 1];
-	const char *s;
-	size_t len;
 
-	if (!take(&rest, HEAD "checksum ") || !take_until(&rest, '\n', &s, &len))
-		return false;
-	hex_format(checksum, hash64(HASH_SEED, rest.s, rest.len), CHECKSUM_DIGITS);
-	return len == CHECKSUM_DIGITS && memcmp(s, checksum, len) == 0 &&
-	       take(&rest, "accepted ") && take_number(&rest, '\n', INT64_MAX, &pair->at_s) &&
+	return take(&rest, "accepted ") && take_number(&rest, '\n', INT64_MAX, &pair->at_s) &&
 	       take_file(&rest, "network-config ", &pair->network) &&
 	       take_file(&rest, "firewall-config ", &pair->firewall) &&
 	       take_text(&rest, &pair->network) && take_text(&rest, &pair->firewall) &&
 	       rest.len == 0;
-}
-
-/* Up to SIZE_MAX_ALL + 1 bytes, so that a longer one is known as such. */
-static int read_all(int fd, struct buf *b)
-{
-	char chunk[65536];
-
-	while (b->len <= SIZE_MAX_ALL) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		buf_add(b, chunk, (size_t)n);
-	}
-	return -EFBIG;
-}
-
-/* O_NONBLOCK: a fifo would hold us up. */
-static int read_text(const struct last_good *state, struct buf *text, struct err *err)
-{
-	cleanup(cleanup_free) char *path = xasprintf("%s/" LAST_GOOD_FILE, state->directory);
-	cleanup(cleanup_close) int fd =
-		openat(state->fd, LAST_GOOD_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	int r;
-
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ENOENT, "there is no %s", path);
-	if (fd < 0 && errno == ELOOP)
-		return err_set(err, EPERM, "%s is a symbolic link: it is not used; remove it",
-			       path);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, errno, "read %s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, EPERM, "%s is not a regular file: it is not used; remove it",
-			       path);
-	r = check_owner(&st, path, err);
-	if (r < 0)
-		return r;
-	r = read_all(fd, text);
-	return r < 0 ? err_errno(err, -r, "read %s", path) : 0;
 }
 
 static int check_paths(const struct last_good_pair *pair, const char *network_path,
@@ -416,15 +214,13 @@ int last_good_read(struct last_good *state, const char *network_path, const char
 {
 	struct last_good_pair pair = { 0 };
 	struct buf text = { 0 };
-	int r = ensure_directory(state, err);
+	int r = state_dir_read(&state->dir, LAST_GOOD_FILE, HEAD, SIZE_MAX_ALL, &text, err);
 
-	if (r >= 0)
-		r = read_text(state, &text, err);
 	if (r >= 0 && !parse(&text, &pair))
 		r = err_set(err, EBADMSG,
-			    "%s/" LAST_GOOD_FILE " is not as it was written, by its checksum: it "
-			    "is not used; remove it",
-			    state->directory);
+			    "%s/" LAST_GOOD_FILE " is not as it was written: it is not used; "
+			    "remove it",
+			    state->dir.path);
 	if (r >= 0)
 		r = check_paths(&pair, network_path, firewall_path, err);
 	buf_free(&text);

@@ -10,7 +10,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
-/* Paths below /proc/sys, which shows the network namespace of whoever reads it. */
+/* Paths below /proc/sys, which shows the network namespace of the process that reads it. */
 static const char *const bridge_settings[] = {
 	"net/bridge/bridge-nf-call-iptables",
 	"net/bridge/bridge-nf-call-ip6tables",

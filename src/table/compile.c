@@ -6,18 +6,20 @@
  * incoming bridge in `dispatch` finds the network's OUT chain, which hands traffic that stays on the bridge
  * to its ING chain. So only NEW, RELATED, INVALID and UNTRACKED packets reach a network's chains. RELATED ones,
  * ICMP errors, are judged like NEW ones by OUT and ING, while HOST takes them about the host's own connections.
- * UNTRACKED is what conntrack keeps no record of: ING lets neighbour discovery and multicast listeners' reports pass
- * and drops the rest; OUT judges it as it does NEW, since a host routes it like everything else, with any payload.
+ * conntrack keeps no record of UNTRACKED packets: ING lets neighbour discovery and multicast
+ * listeners' reports pass and drops the rest; OUT judges them as it does NEW ones, since a host
+ * routes them like all others, with any payload.
  *
  * Before all of them, in `raw`, a packet from a managed bridge meets the network's SRC chain, which drops forged
  * sources (compile_link.c). The chains at the kernel's hooks are in compile_base.c.
  *
- * What they judge gets the mark bit, by which the shim in Docker's table knows that they did (shim.h). It is
- * set with the lookup and taken back where that finds nothing: when somebody deletes the table, a packet may
- * still meet the rules while the map's elements are gone.
+ * They set the mark bit on the packets that they judge; the shim in Docker's table knows such
+ * packets by it (shim.h). A rule sets it together with the lookup, and takes it back if that finds
+ * nothing: when somebody deletes the table, a packet may still meet the rules while the map's
+ * elements are gone.
  *
- * What they accept gets a label on its connection, by which the daemon knows, after a time without our table,
- * which connections nobody has judged.
+ * They put a label on the connections that they accept. After a time without our table the daemon
+ * knows by it which connections nobody has judged.
  *
  * Port lists become named sets shared by content: an anonymous set for each would make the commit
  * several times slower. Rules on names and ipsets become one rule per family and kind of set.
@@ -313,9 +315,13 @@ static void emit_no_connection(struct plan_chain *chain, unsigned ct_states)
 	out->comment = "part of no connection";
 }
 
-static void dispatch_to(struct plan_set *map, const struct plan_chain *chain)
+static void dispatch_to(struct plan_set *map, const struct plan_chain *chain,
+			const struct network *network)
 {
-	set_add_bridge(map, chain->bridge, chain->origin)->target = chain->name;
+	struct elem *elem = set_add_bridge(map, chain->bridge, chain->origin);
+
+	elem->target = chain->name;
+	elem->comment = network->draining ? DRAINING_COMMENT : NULL;
 }
 
 static void emit_source(struct compiler *c, const struct network *network)
@@ -323,7 +329,7 @@ static void emit_source(struct compiler *c, const struct network *network)
 	struct plan_chain *chain = network_chain(c, network, "SRC");
 
 	compile_source(c->plan, chain, network, &c->docksides, c->sets.resolved->never);
-	dispatch_to(c->base.dispatch_source, chain);
+	dispatch_to(c->base.dispatch_source, chain, network);
 }
 
 static void emit_ing(struct compiler *c, const struct network *network)
@@ -358,7 +364,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
 	split_errors(chain, first);
-	dispatch_to(c->base.dispatch, chain);
+	dispatch_to(c->base.dispatch, chain, network);
 	set_add_bridge(c->base.managed, chain->bridge, chain->origin);
 	if (c->base.lookups)
 		set_add_bridge(c->base.lookups, chain->bridge, chain->origin);
@@ -388,7 +394,7 @@ static void emit_host(struct compiler *c, const struct network *network)
 	compile_dhcp(chain, network);
 	emit_rules(c, chain, network, network->host_rules, network->n_host_rules, "host",
 		   "no rule matched: the host decides");
-	dispatch_to(c->base.dispatch_host, chain);
+	dispatch_to(c->base.dispatch_host, chain, network);
 }
 
 /* ------------------------------------------------------------------ NAT */
@@ -480,7 +486,7 @@ static void emit_nat(struct compiler *c, const struct network *network)
 	chain = network_chain(c, network, "NAT");
 	emit_nat_family(c, chain, network, FAMILY_IPV4);
 	emit_nat_family(c, chain, network, FAMILY_IPV6);
-	dispatch_to(c->base.dispatch_nat, chain);
+	dispatch_to(c->base.dispatch_nat, chain, network);
 }
 
 /* ------------------------------------------------------------------ the whole */

@@ -131,8 +131,9 @@ static void emit_raw(struct base *c)
  * frames with two VLAN tags or to a reserved address have met no rule, and answers a bad one by "parameter
  * problem", with the packet in it, to whatever source it has.
  *
- * Where the host's connection leads is not known here: a published port of the host's own address becomes a container
- * in Docker's OUTPUT chain, and the hook's outgoing interface stays the one before. So the host's are all labelled.
+ * We cannot know here where a connection of the host leads: Docker's OUTPUT chain turns a published
+ * port of the host's own address into a container, and the hook's outgoing interface stays the one
+ * before. So we label all connections of the host.
  */
 static void emit_output(struct base *c)
 {

@@ -14,10 +14,11 @@
 #define MLD2_REPORT 143
 
 /*
- * What conntrack keeps no record of and hosts need of each other: neighbour solicitation and advertisement, and
- * listeners' reports (RFC 2710, RFC 3810), which go to multicast addresses. Router advertisements and redirects
- * do not pass: a host that sends them takes others' traffic. Nor does anything else that is untracked (RFC 4286's
- * router discovery, or packets that an administrator's notrack made so): it carries any payload.
+ * Hosts need some messages from each other of which conntrack keeps no record: neighbour
+ * solicitation and advertisement, and listeners' reports (RFC 2710, RFC 3810), which go to
+ * multicast addresses. These pass. Router advertisements and redirects do not: a host that sends
+ * them takes others' traffic. Nor does any other untracked packet (RFC 4286's router discovery, or
+ * one that an administrator's notrack made so): it carries any payload.
  */
 void compile_neighbours(struct plan_chain *chain)
 {
@@ -159,6 +160,15 @@ static const struct ipaddr *dockside_address(const struct network *network, enum
 	return network->has_dockside_ip6 ? &network->dockside_ip6 : NULL;
 }
 
+/* A draining network may have the address of one that came into the files after it. */
+static bool has_address(const struct plan_set *set, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < set->n_elems; i++)
+		if (memcmp(set->elems[i].key, addr->b, family_bytes(addr->family)) == 0)
+			return true;
+	return false;
+}
+
 struct dockside_sets compile_dockside_sets(struct plan *plan, const struct policy *policy,
 					   const struct origin *origin)
 {
@@ -181,7 +191,7 @@ struct dockside_sets compile_dockside_sets(struct plan *plan, const struct polic
 			const struct ipaddr *addr = dockside_address(&policy->networks[i], family);
 			struct elem *elem;
 
-			if (!addr)
+			if (!addr || (policy->networks[i].draining && has_address(set, addr)))
 				continue;
 			elem = set_add_elem(set, origin);
 			memcpy(elem->key, addr->b, family_bytes(family));
@@ -232,20 +242,6 @@ static void step(struct ipaddr *addr, int by)
 	}
 }
 
-/* The next address of the host in the subnet that is not the gateway's, from number *at on; NULL: no more. */
-static const struct ipaddr *next_own(const struct never *never, const struct prefix *subnet,
-				     const struct ipaddr *gateway, size_t *at)
-{
-	const struct ipaddr *own;
-	size_t n = never_own_in(never, subnet, &own);
-
-	for (; *at < n; ++*at)
-		if (ipaddr_cmp(&own[*at], gateway) != 0 &&
-		    (*at == 0 || ipaddr_cmp(&own[*at], &own[*at - 1]) != 0))
-			return &own[(*at)++];
-	return NULL;
-}
-
 /* The network's subnets, and in each the address that the bridge has. */
 static size_t subnets_of(const struct network *network, struct prefix ret_subnets[N_FAMILIES],
 			 struct ipaddr ret_gateways[N_FAMILIES])
@@ -259,46 +255,69 @@ static size_t subnets_of(const struct network *network, struct prefix ret_subnet
 	return 2;
 }
 
+/* Walks over the host's own addresses in a network's subnets, but for the gateways'. */
+struct own_walk {
+	const struct never *never;
+	struct prefix subnets[N_FAMILIES];
+	struct ipaddr gateways[N_FAMILIES];
+	size_t n_subnets, subnet, addr;
+};
+
+static struct own_walk walk_own(const struct never *never, const struct network *network)
+{
+	struct own_walk walk = { .never = never };
+
+	walk.n_subnets = subnets_of(network, walk.subnets, walk.gateways);
+	return walk;
+}
+
+/* The next address, borrowed; NULL: no more. The addresses are sorted, and one may stand there twice. */
+static const struct ipaddr *next_own(struct own_walk *walk)
+{
+	for (; walk->subnet < walk->n_subnets; walk->subnet++, walk->addr = 0) {
+		const struct ipaddr *own;
+		size_t n = never_own_in(walk->never, &walk->subnets[walk->subnet], &own);
+
+		while (walk->addr < n) {
+			size_t at = walk->addr++;
+
+			if (ipaddr_cmp(&own[at], &walk->gateways[walk->subnet]) != 0 &&
+			    (at == 0 || ipaddr_cmp(&own[at], &own[at - 1]) != 0))
+				return &own[at];
+		}
+	}
+	return NULL;
+}
+
 /* Only a host that has more addresses in the subnets than the gateways' pays for these. */
 static void drop_own(struct plan *plan, struct plan_chain *chain, const struct network *network,
 		     const struct never *never)
 {
-	struct prefix subnets[N_FAMILIES];
-	struct ipaddr gateways[N_FAMILIES];
-	size_t n = subnets_of(network, subnets, gateways);
+	struct own_walk walk = walk_own(never, network);
+	const struct ipaddr *own;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ipaddr *own;
-		size_t at = 0;
+	while ((own = next_own(&walk)) != NULL) {
+		struct match match = { .kind = MATCH_SADDR };
 
-		while ((own = next_own(never, &subnets[i], &gateways[i], &at)) != NULL) {
-			struct match match = { .kind = MATCH_SADDR };
-
-			match.u.prefix = prefix_of_address(own);
-			drop_forged(plan, chain, network, &match, "an address of the host");
-		}
+		match.u.prefix = prefix_of_address(own);
+		drop_forged(plan, chain, network, &match, "an address of the host");
 	}
 }
 
 uint64_t compile_source_hash(uint64_t hash, const struct network *network,
 			     const struct never *never)
 {
-	struct prefix subnets[N_FAMILIES];
-	struct ipaddr gateways[N_FAMILIES];
-	size_t n = subnets_of(network, subnets, gateways);
+	struct own_walk walk = walk_own(never, network);
+	const struct ipaddr *own;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ipaddr *own;
-		size_t at = 0;
-
-		while ((own = next_own(never, &subnets[i], &gateways[i], &at)) != NULL)
-			hash = hash64(hash, own->b, family_bytes(own->family));
-	}
+	while ((own = next_own(&walk)) != NULL)
+		hash = hash64(hash, own->b, family_bytes(own->family));
 	return hash;
 }
 
-/* Nearly every packet leaves here. The subnet without its own address, its broadcast address, and the bridge's: a
- * host answers those who have one of them as a source with what concerns all neighbours, or itself. */
+/* Nearly every packet leaves here. These are the addresses of the subnet but three: its own, its
+ * broadcast address, and the bridge's. A host answers a packet that has one of these as its source
+ * to all neighbours, or to itself. */
 static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
 			  const struct ipaddr *gateway)
 {
@@ -339,8 +358,8 @@ static void accept_subnets(struct plan_chain *chain, const struct network *netwo
 		accept_subnet(chain, &subnets[i], &gateways[i]);
 }
 
-/* From a link-local address, as they have to be, so that none of a subnet's packets meets these rules. A host that
- * follows a container's advice may send it the traffic of others. */
+/* Such messages have to come from a link-local address, so no packet from a subnet's address meets
+ * these rules. A host that follows a container's advice may send it the traffic of others. */
 static void drop_routers(struct plan *plan, struct plan_chain *chain, const struct network *network)
 {
 	static const uint8_t types[] = { ND_ROUTER_ADVERT, ND_REDIRECT };
@@ -395,7 +414,8 @@ void compile_source(struct plan *plan, struct plan_chain *chain, const struct ne
 {
 	if (never)
 		drop_own(plan, chain, network, never);
-	accept_subnets(chain, network);
+	if (!network->closed) /* its subnet is not known */
+		accept_subnets(chain, network);
 	drop_forged(plan, chain, network,
 		    &(struct match){ .kind = MATCH_DADDR, .u.prefix = loopback },
 		    "the host's loopback");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rules that every managed network has, whatever its policy says: which sources
- * its packets may have, who is the dockside container, and what a host needs of its link before it can send
- * anything else.
+ * The rules that every managed network has, in any policy. They say which sources its packets may
+ * have, which container is the dockside container, and which messages of the link a host needs
+ * before it can send any other.
  */
 #ifndef DOCKSIDE_TABLE_COMPILE_LINK_H
 #define DOCKSIDE_TABLE_COMPILE_LINK_H

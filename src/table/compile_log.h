@@ -8,9 +8,10 @@
 
 /*
  * The log prefix names the rule that refused: "dsfw/BRIDGE/KIND/N/HASH". KIND is "OUT", "ING", "HOST" or "SRC"; N
- * is the index in the list of egress or host rules, "-" for what no rule of the configuration says. The hash is of
- * what the rule says, and of the network's mode, so that the same words never mean anything else: not
- * after a reload either. rule is NULL for "-". Owned by the plan's arena.
+ * is the index in the list of egress or host rules, "-" for refusals by no rule of the
+ * configuration. The hash is made of the rule's contents and the network's mode, so that the same
+ * prefix never means another rule, not even after a reload. rule is NULL for "-". Owned by the
+ * plan's arena.
  */
 const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain,
 			       const struct policy *policy, const struct network *network,

@@ -236,25 +236,6 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 	       host_unanswered(want->name, set);
 }
 
-/* The dispatch of a network that is draining stays, and is marked; so does its place in the sets
- * of bridges. Returns whether it is one. */
-static bool keep_draining(const struct plan *plan, const struct plan_set *set,
-			  const struct elem *have, struct set_change *change)
-{
-	char bridge[ELEM_KEY_MAX + 1] = "";
-	struct elem marked = *have;
-
-	memcpy(bridge, have->key, ELEM_KEY_MAX);
-	if (!plan_drains(plan, bridge))
-		return false;
-	if (set->type != MAP_DISPATCH)
-		return set_has_bridges(set);
-	marked.comment = DRAINING_COMMENT;
-	if (!same_text(have->comment, marked.comment))
-		add_elem_change(change, ELEM_RENEW, &marked);
-	return true;
-}
-
 static void diff_elems(const struct plan *plan, const struct plan_set *want,
 		       const struct plan_set *have, uint64_t stale_ms, struct arena *arena,
 		       struct set_change *change)
@@ -268,8 +249,6 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 	while (sorted_walk_next(&walk)) {
 		const struct elem *w = walk.left, *h = walk.right;
 
-		if (!w && keep_draining(plan, want, h, change))
-			continue;
 		if (!w && want->n_names > 0)
 			diff_stray(plan, want, h, stale_ms, change);
 		else if (!w)
@@ -322,39 +301,6 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 		changes->n_sets--;
 }
 
-/* Nobody asks for the names of a network that only the kernel has. */
-static void make_permanent(const struct plan_set *set, struct set_change *change)
-{
-	for (size_t i = 0; i < set->n_elems; i++) {
-		struct elem elem = set->elems[i];
-
-		elem.timeout_ms = 0;
-		if (set->elems[i].timeout_ms != 0)
-			add_elem_change(change, ELEM_RENEW, &elem);
-	}
-}
-
-/* A set of the kernel alone, while some network is draining: a map that dispatches loses what is
- * none of that network's; of the others only NAT maps are surely not used by it. */
-static void diff_kept_set(struct changes *changes, const struct actual_set *have)
-{
-	struct plan_set none = { .type = have->set.type };
-	struct set_change *change;
-
-	if (have->set.type == MAP_NAT4 || have->set.type == MAP_NAT6) {
-		if (!diff_keeps_map(changes->plan, have->set.name))
-			add_set_change(changes, CHANGE_DELETE, NULL, have);
-		return;
-	}
-	change = add_set_change(changes, CHANGE_NONE, &have->set, have);
-	if (have->set.type == MAP_DISPATCH)
-		diff_elems(changes->plan, &none, &have->set, 0, &changes->arena, change);
-	else if (have->set.type == SET_IPV4 || have->set.type == SET_IPV6)
-		make_permanent(&have->set, change);
-	if (change->n_elems == 0)
-		changes->n_sets--;
-}
-
 static int cmp_sets(const void *want, const void *have)
 {
 	return strcmp((*(struct plan_set *const *)want)->name,
@@ -379,8 +325,6 @@ static void diff_sets(struct changes *changes, uint64_t stale_ms)
 			add_set_change(changes, CHANGE_ADD, want, NULL);
 		else if (want)
 			diff_set(changes, want, have, stale_ms);
-		else if (plan->n_draining > 0)
-			diff_kept_set(changes, have);
 		else if (!have->anonymous) /* those go with their rules */
 			add_set_change(changes, CHANGE_DELETE, NULL, have);
 	}
@@ -480,7 +424,7 @@ static void diff_chains(struct changes *changes)
 			add_chain_change(changes, CHANGE_ADD, want, NULL);
 		else if (want)
 			diff_chain(changes, want, have);
-		else if (!diff_keeps_chain(plan, have->name))
+		else
 			add_chain_change(changes, CHANGE_DELETE, NULL, have);
 	}
 }

@@ -18,9 +18,7 @@ bool diff_keep_nat(struct plan *plan, const struct actual *actual)
 	chain->hook = BASE_PREROUTING_NAT;
 	rule = chain_add_rule(chain, dispatch->origin);
 	rule->verdict = VERDICT_VMAP;
-	rule->set = plan_find_set(plan, NAT_MAP); /* a draining network's */
-	if (!rule->set)
-		rule->set = plan_add_set(plan, MAP_DISPATCH, NAT_MAP, dispatch->origin);
+	rule->set = plan_add_set(plan, MAP_DISPATCH, NAT_MAP, dispatch->origin);
 	plan_finish(plan);
 	return true;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dockside/base/arena.h"
 #include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
 #include "dockside/table/diff.h"
@@ -20,25 +19,6 @@ static void add_change(struct changes *changes, enum change_kind kind,
 		.name = want ? want->name : have->name,
 		.want = want,
 	};
-}
-
-/* An object of the kernel alone that a draining network's rules use. */
-static bool is_kept(const struct plan *plan, const struct actual_object *have)
-{
-	struct arena arena = { 0 };
-	bool kept = false;
-
-	for (size_t i = 0; i < plan->n_draining; i++) {
-		const char *bridge = plan->draining[i];
-
-		if (have->kind == OBJECT_LIMIT)
-			kept |= strcmp(have->name, plan_limit_name(&arena, bridge)) == 0;
-		for (size_t k = 0; have->kind == OBJECT_COUNTER && k < N_JUDGING_KINDS; k++)
-			kept |= strcmp(have->name,
-				       plan_tally_name(&arena, bridge, judging_kinds[k])) == 0;
-	}
-	arena_free(&arena);
-	return kept;
 }
 
 static int cmp_objects(const void *want, const void *have)
@@ -67,7 +47,7 @@ void diff_objects(struct changes *changes)
 			add_change(changes, CHANGE_ADD, want, NULL);
 		else if (want && !have->as_ours)
 			add_change(changes, CHANGE_REPLACE, want, have);
-		else if (!want && !is_kept(plan, have))
+		else if (!want)
 			add_change(changes, CHANGE_DELETE, NULL, have);
 	}
 }

@@ -409,14 +409,6 @@ void plan_free(struct plan *plan)
 	*plan = (struct plan){ 0 };
 }
 
-bool plan_drains(const struct plan *plan, const char *bridge)
-{
-	for (size_t i = 0; i < plan->n_draining; i++)
-		if (strcmp(plan->draining[i], bridge) == 0)
-			return true;
-	return false;
-}
-
 /* Bridges may begin with a digit, which no chain name may; none begins with "_". */
 const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind)
 {

@@ -27,7 +27,7 @@ static bool plain_lookup(struct buf *b, const char *line, size_t len)
 	return true;
 }
 
-/* What follows word in the line, up to a blank; len 0 where word is missing. */
+/* Finds the text that follows word in the line, up to a blank; *ret_len is 0 if word is missing. */
 static const char *word_after(const char *line, const char *word, int *ret_len)
 {
 	const char *found = strstr(line, word);

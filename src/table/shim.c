@@ -69,7 +69,7 @@ void shim_kernel_free(struct shim_kernel *actual)
 
 /* ------------------------------------------------------------------ what is wanted */
 
-/* The bridges that have a policy: those that are dispatched, and those that are draining. */
+/* The bridges that have a policy. */
 struct bridges {
 	char (*names)[ELEM_KEY_MAX];
 	size_t n;
@@ -83,14 +83,11 @@ static int cmp_bridges(const void *a, const void *b)
 static void bridges_collect(const struct plan *plan, struct bridges *ret)
 {
 	const struct plan_set *dispatch = plan_find_set(plan, "dispatch");
-	size_t n = plan->n_draining + (dispatch ? dispatch->n_elems : 0);
+	size_t n = dispatch ? dispatch->n_elems : 0;
 
 	*ret = (struct bridges){ .names = xcalloc(n + 1, sizeof(*ret->names)) };
 	for (size_t i = 0; dispatch && i < dispatch->n_elems; i++)
 		memcpy(ret->names[ret->n++], dispatch->elems[i].key, ELEM_KEY_MAX - 1);
-	for (size_t i = 0; i < plan->n_draining; i++)
-		memcpy(ret->names[ret->n++], plan->draining[i],
-		       strnlen(plan->draining[i], ELEM_KEY_MAX - 1));
 	qsort(ret->names, ret->n, sizeof(*ret->names), cmp_bridges);
 }
 
@@ -284,7 +281,7 @@ static enum shim_forward forward_wanted(const struct plan *plan, const struct sh
 	return was_accept && user && !shim_has_forward_rule(user) ? FORWARD_ACCEPT : FORWARD_LEAVE;
 }
 
-/* Which FORWARD policies were ACCEPT, by the rules that go with them, or the chains. */
+/* Returns the FORWARD policies that were ACCEPT, as bits: a rule or a chain goes with each. */
 static unsigned has_forward_rules(const struct shim_kernel *actual)
 {
 	unsigned bits = 0;

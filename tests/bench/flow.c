@@ -79,7 +79,8 @@ static bool ready(int fd, short events)
 	return poll(&p, 1, WAIT_MS) > 0;
 }
 
-/* What lets a port be used again at once, and the connection be forgotten by both sides. */
+/* Closes with a reset, so that both sides forget the connection and the port can be used again at
+ * once. */
 static void close_hard(int fd)
 {
 	struct linger linger = { .l_onoff = 1 };

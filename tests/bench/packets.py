@@ -44,7 +44,7 @@ def run(*argv, text=None):
 
 
 def docker_chains(networks):
-    """What dockerd 20.10 to 27 makes for these networks, oldest last as there."""
+    """The rules that dockerd 20.10 to 27 makes for these networks, oldest last as there."""
     bridges = [network["name"] for network in networks]
     lines = ["*nat", ":PREROUTING ACCEPT", ":INPUT ACCEPT", ":OUTPUT ACCEPT",
              ":POSTROUTING ACCEPT", ":DOCKER -",

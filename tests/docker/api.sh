@@ -120,10 +120,10 @@ client remove-network ds-A
 like "one with containers drains" "$status $out" "^0 saved; containers are attached"
 docker restart -t 0 c1 >/dev/null
 sleep 1
-is "a container that is restarted has not left" "$(of network_details ds-a state)" draining
+is "a container that is restarted has not left" "$(of network_details ds-A state)" draining
 docker stop -t 0 c1 >/dev/null
 until_true 5 gone ds-a
-is "until only the dockside container is left" "$(of network_details ds-a state)" ""
+is "until only the dockside container is left" "$(of network_details ds-A state)" ""
 config
 client reload
 is "configured again" "$status $(of network_details ds-A docker)" "0 present"
@@ -132,12 +132,12 @@ until_true 3 shows 2 network_details ds-A containers
 network_config <<<'{"networks": [{"name": "ds-b", "subnet": "172.30.2.0/24", "gateway_ip": "172.30.2.9"}]}'
 firewall_config <<<'{"networks": {"ds-b": {"egress": [{"action": "drop"}]}}}'
 client reload
-is "who edits the files does not open a network with containers either" "$status $(of network_details ds-a state)" \
+is "who edits the files does not open a network with containers either" "$status $(of network_details ds-A state)" \
 	"0 draining"
 like "its policy stays" "$(nft list map inet dockside dispatch)" '"ds-a" comment "draining" : goto ds-a-OUT'
 docker stop -t 0 c1 >/dev/null
 until_true 5 gone ds-a
-is "until they have left" "$(of network_details ds-a state)" ""
+is "until they have left" "$(of network_details ds-A state)" ""
 config
 client reload
 
@@ -155,7 +155,7 @@ like "while Docker hangs a network drains" "$status $out" "^0 saved; containers 
 kill -CONT "$dockerd_pid"
 docker rm -f dockside >/dev/null
 until_true 40 gone ds-a
-is "until Docker speaks again" "$(of network_details ds-a state)" ""
+is "until Docker speaks again" "$(of network_details ds-A state)" ""
 end_daemon TERM
 is "it ends" "$status" 0
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is refused to the containers of a real dockerd is told of within a second, with the container's name,
+# The daemon reports the refused packets of a real dockerd's containers within a second, with the container's name,
 # its network, and the line of the rule; also where an address has a new owner. TAP.
 # shellcheck disable=SC2086,SC2317 # until_true calls functions
 # shellcheck source=tests/docker/lib.sh

@@ -36,7 +36,7 @@ class Engine(http.client.HTTPConnection):
 
 
     def has_endpoint_macs(self):
-        """Where the MAC address is the endpoint's, no longer the container's."""
+        """Whether the MAC address is the endpoint's, no longer the container's."""
         return int(json.loads(self.ask("GET", "/version"))["ApiVersion"].split(".")[1]) >= 44
 
 

@@ -111,8 +111,10 @@ without_a
 like "so does one whose container is about to be started again" "$status $(said) $(has_rules && echo rules)" \
 	"its policy stays, as containers restart.* rules$"
 fake_tell restart
+fake_tell connect ds-A dockside 02:42:ac:1e:01:02 172.30.1.2
 without_a
-is "else it goes" "$status $(has_rules || echo no rules)" "0 no rules"
+is "else it goes, the dockside container being there" "$status $(has_rules || echo no rules)" "0 no rules"
+fake_tell disconnect ds-A dockside
 dsfw apply
 
 # ---- differences --------------------------------------------------------------------------------

@@ -117,21 +117,21 @@ is "and stays in Docker" "$(client reconcile --json; grep -o '"docker_orphans.*'
 client remove-network ds-A
 like "one with containers drains" "$status $out" "^0 saved; containers are attached"
 sleep 1.5
-is "as long as they are attached" "$(of network_details ds-a state)" draining
+is "as long as they are attached" "$(of network_details ds-A state)" draining
 fake_tell disconnect ds-A c1
 until_true 3 chains_are_gone ds-a
-is "the dockside container does not count" "$(of network_details ds-a state)" ""
+is "the dockside container does not count" "$(of network_details ds-A state)" ""
 config
 client reload
 fake_behaves "GET /networks/ hang"
 client remove-network ds-A
 like "while Docker hangs, nothing is known" "$status $out" "^0 saved; containers are attached"
-is "and it drains" "$(of network_details ds-a state)" draining
+is "and it drains" "$(of network_details ds-A state)" draining
 # It is asked again every second, and answers other questions, upon which it is connected.
 result "status says so" "$(until_true 8 docker_is failing || of docker state)"
 fake_behaves
 until_true 15 chains_are_gone ds-a
-is "until Docker says that nobody is attached" "$(of network_details ds-a state)" ""
+is "until Docker says that nobody is attached" "$(of network_details ds-A state)" ""
 is "what was said of the hanging" "$(life | grep -c 'no answer within 5 s')" 0
 config
 client reload
@@ -213,17 +213,17 @@ start_daemon
 until_true 3 chains_are_gone ds-b
 is "at the start, too, one without containers goes" "$(chains_are_gone ds-b && echo gone)" gone
 sleep 1.5
-is "and one with containers drains" "$(of network_details ds-a state) $(nft list chain inet dockside ds-a-OUT |
+is "and one with containers drains" "$(of network_details ds-A state) $(nft list chain inet dockside ds-a-OUT |
 	grep -c 'goto refuse')" "draining 1"
 end_daemon TERM
 fake_behaves "* / hang"
 start_daemon
 sleep 1.5
-is "over another start, and when Docker does not say" "$(of network_details ds-a state)" draining
+is "over another start, and when Docker does not say" "$(of network_details ds-A state)" draining
 fake_behaves
 fake_tell disconnect ds-A c1
 until_true 30 chains_are_gone ds-a
-is "until they have left" "$(of network_details ds-a state)" ""
+is "until they have left" "$(of network_details ds-A state)" ""
 config
 client reload
 end_daemon TERM

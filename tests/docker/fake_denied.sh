@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is refused is told of with the container's name, by the address that Docker says it has, or by
-# its MAC address; as Docker knows it now. TAP.
+# The daemon reports refused packets with the container's name. It finds the container by the address that Docker
+# gives it, or by its MAC address; as Docker knows it now. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/../netns/lib.sh" || exit 1
 # shellcheck source=tests/docker/fake_lib.sh

@@ -120,7 +120,7 @@ class Engine:
         return "done"
 
     def containers(self):
-        """Who is on which network."""
+        """The containers, each with the networks that it is on."""
         found = {}
         for network in self.networks.values():
             for identifier, endpoint in network["Containers"].items():

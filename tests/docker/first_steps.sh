@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # README's first steps by the letter: its blocks with the mark "first-steps", one after the other, as root on a host
-# with Docker. What stands in for the rest of a host: the examples where the package puts them, an image called
-# busybox that needs no registry, and systemctl, which starts what the unit starts. TAP.
+# with Docker. Three things stand in for the rest of a host: the examples where the package puts them, an image called
+# busybox that needs no registry, and a systemctl that runs the unit's command. TAP.
 # shellcheck disable=SC2086,SC2317 # README's blocks and until_true call functions
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -25,7 +25,7 @@ ready()
 	grep -qs ' READY=1$' $t/told
 }
 
-# What `systemctl enable --now dsfw-nft` comes to: ExecStart of the unit, until it is ready.
+# Does the work of `systemctl enable --now dsfw-nft`: runs ExecStart of the unit, and waits until it is ready.
 systemctl()
 {
 	local start

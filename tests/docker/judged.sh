@@ -100,7 +100,7 @@ judged_again "an unmanaged one on any bridge"
 
 # ---- another bridge, another driver ----------------------------------------------------------------
 
-# What Compose does after `docker network prune`.
+# Compose does this after `docker network prune`.
 docker network rm ds-a >/dev/null
 is "removed, it waits" "$(ms=$(ms_until pending); echo $((ms <= 1000)))" 1
 client status

@@ -96,14 +96,14 @@ docker_since()
 	[[ $(printf '%s\n' "$1" "$docker_version" | sort -V | head -n 1) == "$1" ]]
 }
 
-# What dockerd itself has in DOCKER-USER: 28.2.2 and later nothing
+# docker_user_rules: the rules that dockerd itself has in DOCKER-USER: 28.2.2 and later none
 docker_user_rules()
 {
 	docker_since 28.2.2 || echo "-A DOCKER-USER -j RETURN"
 }
 
-# How an attempt ends that a container makes to one of another network: Docker's own rules against it come after
-# ours, which reset what the policy refuses; from 28 on there are some before any other
+# apart: the end of an attempt to reach a container of another network. Docker's own rules against it come after
+# ours, which reset what the policy refuses; from 28 on Docker has some before any other
 apart()
 {
 	docker_since 28 && echo silence || echo reset

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a container looks up by Docker's own resolver, 127.0.0.11, which asks from within the container's network:
-# what is refused has that name, and learn prints it. Not where dockerd asks the host's loopback. TAP.
+# A container looks up names by Docker's own resolver, 127.0.0.11, which asks from within the container's network. Its
+# refused packets have these names, and learn prints them. Not where dockerd asks the host's loopback. TAP.
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh

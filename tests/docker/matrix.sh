@@ -161,7 +161,7 @@ packets() # DESCRIPTION
 	probes "$1: every verdict" <$t/probes
 }
 
-# What a process in a container gets from a name by way of Docker's resolver, or how that ends.
+# Prints what a process in a container gets from a name by way of Docker's resolver, or the error.
 # shellcheck disable=SC2016 # the container's shell expands
 by_name() # CONTAINER NAME PORT
 {

@@ -135,7 +135,7 @@ iptables_works()
 }
 iptables_works "with the jump"
 
-# What iptables says before and after it has read back what it said.
+# Compares the rules that iptables prints before and after it has read them back.
 save_and_restore()
 {
 	iptables-save -t filter | grep -v '^#\|^:' >$t/before

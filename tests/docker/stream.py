@@ -65,7 +65,7 @@ class Probe:
             return f"{self.name} {tried} 0 0"
         before = [at for at in self.sent if at < self.arrived[0]]
         begin = before[-1] if before else self.arrived[0]
-        # What was sent right before an arrival is what arrived.
+        # The packet sent right before an arrival is the one that arrived.
         if len(before) > 1:
             begin = before[-2]
         return (f"{self.name} {tried} {len(self.arrived)} "

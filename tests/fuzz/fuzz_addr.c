@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever a parser of addr.h accepts has one canonical text, which means the same. */
+/* Every text that a parser of addr.h accepts has one canonical text, which means the same. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -36,7 +36,7 @@ static bool is_lookup_name(const char *name)
 	       !ipaddr_parse(name, len, &addr);
 }
 
-/* What a policy promises to those who compile it. */
+/* Checks the promises that a policy makes to those who compile it. */
 static void check_policy(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_networks; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever comes as a dump of connections, what is made of it is sound. */
+/* The connections that we read from any bytes of a dump are sound. */
 #include <libmnl/libmnl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A request from its text to new configuration files, against a configuration that has everything a
- * request can touch. What comes out must be readable again, and an accepted one a fixed point. Or to an
- * explanation. And where it ends: the same place however it is cut, and not before its object is closed.
+ * request can touch. The new files must be readable again, and accepted ones a fixed point. Or to
+ * an explanation. And the request ends at the same place however it is cut, and not before its
+ * object is closed.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever is in resolv.conf and /etc/hosts, what comes out is within its limits, and every name is found again. */
+/* With any text in resolv.conf and /etc/hosts, our settings stay within their limits, and every
+ * name is found again. */
 #include <stdlib.h>
 #include <string.h>
 

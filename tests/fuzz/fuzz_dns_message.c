@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whatever a name server sends as the answer to a question of ours: memory stays in bounds, there is an end, and
- * only addresses of the family that was asked for come out.
+ * A name server may answer our question with any bytes: memory stays in bounds, there is an end,
+ * and only addresses of the family that we asked for come out.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever comes as a DNS reply, the name in it is fit to be shown, and its memory stays in bounds. */
+/* The name that we read from any bytes of a DNS reply is fit to be shown, and its memory stays in
+ * bounds. */
 #include <stdlib.h>
 #include <string.h>
 

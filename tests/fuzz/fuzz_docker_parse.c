@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever Docker answers: the first byte says to which question. */
+/* Docker may answer with any bytes: the first one says to which question. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

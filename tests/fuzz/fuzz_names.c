@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whatever DNS answers, in whatever order and at whatever time: what is known of names stays sound, and the
- * sets that are made of it are sorted and without doubles.
+ * DNS may give any answers, in any order and at any time: our knowledge of names stays sound, and
+ * the sets that we make of it are sorted and without doubles.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever comes as a logged packet, what is made of it is sound, and its event is JSON. */
+/* The packet that we read from any bytes of a log message is sound, and its event is JSON. */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever comes as an nf_tables event, summaries are sound. */
+/* The summaries that we make of any bytes of nf_tables events are sound. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -57,7 +57,7 @@ start_flood() # MINIMUM
 	until_true 10 test -e $t/ready || bail "no flood: $(<$t/flood)"
 }
 
-# What came of it: denied, reset and so on become variables.
+# Ends the flood; its results (denied, reset and so on) become variables.
 end_flood()
 {
 	touch $t/stop

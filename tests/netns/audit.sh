@@ -158,7 +158,7 @@ is "each learnt rule is used" "$(nft list table inet dockside |
 is "what was not in the session is" "$(python3 "$here/denied.py" try 50 2 a1:tcp:198.51.100.1:8443 \
 	a1:tcp:203.0.113.1:443)" "answered 0 reset 2 neither 0"
 until_true 5 have $t/events 2
-# What the session had been refused would have come before.
+# Events of packets that the session was refused would have come before these.
 is "and told of, and nothing else" "$(count $t/events verdict=refused rule='egress[5]') $(wc -l <$t/events)" "2 2"
 
 exec {hold}>&-

@@ -128,7 +128,7 @@ converges "and when that is over, it works"
 
 # ---- killed --------------------------------------------------------------------------------------
 
-# How long one takes, in ms; it is killed at some time before.
+# Measures how long one takes, in ms; the test kills it at some time before.
 start=${EPOCHREALTIME/[.,]/}
 apply 0 >$t/out 2>&1
 took=$(((${EPOCHREALTIME/[.,]/} - start) / 1000 + 1))

@@ -98,6 +98,49 @@ attributed()
 	is "$1: it drains, as the metrics say" "$(metric 'network_draining\{network="ds-1"\}')" 1
 }
 
+drains='note: the network is draining'
+
+explains() # DESCRIPTION
+{
+	explained "$1: allowed" "^0 .*: let pass .*egress\[0\] \(no longer configured\) .*$drains" \
+		--to 198.51.100.2 --proto tcp --port 81
+	explained "$1: by a name" "^0 .*: let pass .*two.example.*$drains" --to two.example --proto tcp --port 80
+	explained "$1: refused" "^0 .*: REFUSED with a reset .*egress\[1\] .*$drains" --to 198.51.100.1 --proto tcp --port 80
+	explained "$1: between containers" "^0 .*: DROPPED .*$drains" --to 172.30.1.12 --proto tcp --port 80
+	explained "$1: redirected" "^0 .*: let pass .*nat\[0\].*becomes 198.51.100.2 port 80 .*$drains" \
+		--to 198.51.100.1 --proto tcp --port 82
+	explained "$1: to the host" "^0 .*: REFUSED with a reset .*host\[1\] .*$drains" --to host --proto tcp --port 22
+}
+
+# kept: what draining.json is: there, only root's
+kept()
+{
+	stat -c '%a %F' $STATE_DIRECTORY/draining.json 2>/dev/null
+}
+
+# closed DESCRIPTION: nothing of ds-1 passes, and status says why
+closed()
+{
+	is "$1: its state" "$(state ds-1) $(client status; grep -c 'network ds-1: its policy is lost' $t/out)" "draining 1"
+	probes "$1: it is closed, not open" <<-'END'
+		c1 tcp 198.51.100.2:80 = reset
+		c1 tcp 198.51.100.1:80 = reset
+		c1 tcp 172.30.1.12:80 = silence
+		c1 tcp 172.30.1.1:80 = reset
+	END
+	client reconcile --json
+	is "$1: which is no drift" "$out" \
+		'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
+}
+
+# reboot: the daemon is killed, and the table is gone with the kernel
+reboot()
+{
+	end_daemon KILL
+	nft flush ruleset
+	start_daemon IPSET_STALE_TTL=10
+}
+
 open_again() # DESCRIPTION
 {
 	probes "$1" <<-'END'
@@ -122,15 +165,8 @@ attributed "a network that drains"
 is "the metrics have its rules" "$(metric 'rule_packets_total\{network="ds-1",chain="OUT",rule="egress\[' | wc -w)" 2
 is "and those that nobody has configured" "$(metric 'rule_packets_total\{network="ds-1",chain="(OUT|ING)",rule="built-in"' | wc -w)" 3
 is "its state" "$(metric 'networks\{state="draining"\}')" 1
-drains='note: the network is draining'
-explained "explain goes by the policy that is in force: allowed" "^0 .*: let pass .*egress\[0\] .*$drains" \
-	--to 198.51.100.2 --proto tcp --port 81
-explained "by its name" "^0 .*: let pass .*two.example.*$drains" --to two.example --proto tcp --port 80
-explained "refused" "^0 .*: REFUSED with a reset .*egress\[1\] .*$drains" --to 198.51.100.1 --proto tcp --port 80
-explained "between containers" "^0 .*: DROPPED .*$drains" --to 172.30.1.12 --proto tcp --port 80
-explained "redirected" "^0 .*: let pass .*nat\[0\].*becomes 198.51.100.2 port 80 .*$drains" \
-	--to 198.51.100.1 --proto tcp --port 82
-explained "to the host" "^0 .*: REFUSED with a reset .*host\[1\] .*$drains" --to host --proto tcp --port 22
+explains "explain goes by the policy that is in force"
+is "its policy is kept" "$(kept)" "600 regular file"
 client explain --from ds-1 --to 198.51.100.1 --proto tcp --port 80 --json
 is "for programs" "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["draining"])' <<<"$out")" True
 client explain --from ds-2 --to 198.51.100.1 --proto tcp --port 80
@@ -161,8 +197,15 @@ client reconcile --json
 is "it is no drift" "$out" \
 	'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
 
-attributed "what only the kernel has"
-explained "explain says why it cannot" "^1 .*only the kernel has it" --to 198.51.100.1 --proto tcp --port 80
+attributed "after a kill"
+explains "explain after a kill"
+reboot
+is "over a loss of the table, as in a reboot" "$(state ds-1) $(state ds-2)" "draining draining"
+policed "with all that it had, too"
+explains "explain after that"
+attributed "after that"
+client denied --network ds-1
+like "denied says that no file has the rule" "$out" 'egress\[1\] \(no longer configured\)'
 
 ip link set v-c2 nomaster
 is "when its last container has left" "$(until_true 5 prints '^$' state ds-2; state ds-2)" ""
@@ -188,30 +231,75 @@ firewall_config <<<'{}'
 client reload
 is "files that no longer have it are obeyed at once" "$status $(nft list ruleset | grep -c ds-1)" "0 0"
 
-# What only the kernel knew cannot be put back.
+is "nothing drains, nothing is kept" "$(kept)" ""
+
+# The files win where they say something else now, and the draining network keeps its own.
+both
+client reload
+client remove-network ds-1
+network_config <<-'END'
+	{"networks": [{"name": "ds-3", "subnet": "172.30.1.0/24", "dockside_ip": "172.30.1.2"}]}
+END
+firewall_config <<-'END'
+	{"networks": {"ds-3": {"egress": [{"to": "all"}]}}}
+END
+client reload
+is "a network of the same subnet is configured" "$status $(state ds-1) $(state ds-3)" "0 draining pending"
+policed "it takes nothing from the one that drains"
+reboot
+policed "nor after a restart"
+dsfw diff
+like "diff sees no difference" "$status $out" "^0 no differences"
+
+# A file that is damaged: nobody knows what the policy was.
+end_daemon KILL
+sed -i 's/198.51/198.52/; s/egress/egresx/' $STATE_DIRECTORY/draining.json
+start_daemon IPSET_STALE_TTL=10
+like "what is damaged is said" "$(life)" 'draining\.json is not as it was written.*draining\.json\.damaged.*CLOSED'
+like "with what becomes of the network" "$(life)" 'with bridge ds-1 is not configured, and its policy is lost'
+is "and is kept beside the new one" "$(grep -c egresx $STATE_DIRECTORY/draining.json.damaged) $(kept)" "1 600 regular file"
+closed "a damaged draining.json"
+nft flush ruleset
+until_true 3 prints ds-1 nft list map inet dockside dispatch
+closed "after somebody has deleted the table"
+reboot
+closed "after a reboot"
+explained "explain says that it is" "^1 .*no longer configured, and its policy is lost: everything from it is refused" \
+	--to 198.51.100.1 --proto tcp --port 80
+client remove-network ds-1 --force
+open_again "until it is released"
+
+# As the version before had it: the mark in the kernel alone.
 both
 client reload
 client remove-network ds-1
 end_daemon KILL
+rm $STATE_DIRECTORY/draining.json
 start_daemon IPSET_STALE_TTL=10
-policed "draining over a kill once more"
-nft flush ruleset
-until_true 3 prints ds-1 nft list map inet dockside dispatch
-is "its policy is lost, and status says so" "$(state ds-1)" closed
-probes "it is closed, not open" <<-'END'
-	c1 tcp 198.51.100.2:80 = reset
-	c1 tcp 198.51.100.1:80 = reset
-	c1 tcp 172.30.1.12:80 = reset
-END
-client reconcile --json
-is "which is no drift either" "$out" \
-	'{"status":"ok","removed_chains":[],"removed_ipsets":[],"repaired":[],"docker_orphans":[]}'
+closed "a network that only the kernel knows"
+client remove-network ds-1 --force
+
+# A directory that cannot be used: as long as the daemon runs, it knows.
+end_daemon TERM
+chmod go+w $STATE_DIRECTORY
+both
+start_daemon IPSET_STALE_TTL=10
+client remove-network ds-1
+like "what cannot be kept is said" "$(life)" 'others than its owner can write .*draining are not kept'
+policed "it drains all the same"
 end_daemon KILL
 start_daemon IPSET_STALE_TTL=10
-is "over a kill, too" "$(state ds-1)" closed
-client remove-network ds-1 --force
-open_again "until it is released"
+closed "after a restart without what was not kept"
+chmod go-w $STATE_DIRECTORY
+both
+client reload
+is "which ends when the files have it again" "$status $(state ds-1)" "0 enforced"
+policed "with what they say"
+client remove-network ds-1
+is "and it can be kept now" "$(kept)" "600 regular file"
 end_daemon TERM
+dsfw teardown
+is "teardown forgets it" "$status $(kept)" "0 "
 
 stop_peers
 finish

@@ -43,7 +43,7 @@ end_faults()
 	wait "$tracer" 2>/dev/null
 	until_true 10 is_traced 0 || bail "strace does not let go"
 }
-# What comes within 5 s, however slow the machine.
+# This message comes within 5 s, however slow the machine.
 repair_failed()
 {
 	logged '^error: repair: .*; trying again in 5 s'

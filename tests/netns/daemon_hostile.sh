@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Whatever comes through the socket costs nobody else anything, changes nothing by half, and leaves
-# nothing behind in the daemon. TAP.
+# Hostile requests by the socket cost nobody else anything, change nothing by half, and leave nothing behind in the
+# daemon. TAP.
 #
 # Environment: FLOOD, the number of requests of the flood (100000); FLOOD_SLACK, the KiB of memory
 # that it may cost (2048).
@@ -153,7 +153,7 @@ done_well "a set of 50,000 addresses" <$t/request
 
 # ---- names that nobody knows ---------------------------------------------------------------------
 
-# Who waits for the names waits for those that are asked now, not for what others have asked later.
+# A request waits for the names that the daemon asks now, not for those of later requests.
 echo "nameserver 127.0.0.1" >$t/resolv.conf
 hostile impatient &
 impatient=$!
@@ -217,7 +217,7 @@ stopped_well "the daemon stops, and has lost nothing there"
 
 # ---- a large host --------------------------------------------------------------------------------
 
-# Where an answer takes long, who floods the daemon with questions is the one who waits.
+# A client that floods the daemon with questions that take long waits itself; others do not.
 python3 "$here/../bench/generate.py" 1000 20 $t/large || bail "no configuration"
 files=(--network-config "$t/large/network-config.json" --firewall-config "$t/large/firewall-config.json")
 start_daemon

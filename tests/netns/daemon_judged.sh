@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Where no Docker runs, and where the kernel has lost the rules and does not take them back: what is said of
-# networks. TAP.
+# The daemon says whether networks are judged in two cases: on a host without Docker; and after the kernel has lost the
+# rules and does not take them back. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh" || exit 1
 # shellcheck source=tests/netns/daemon_lib.sh

@@ -269,8 +269,8 @@ next_start()
 
 # ---- instants ------------------------------------------------------------------------------------
 
-# What changes something outside the process, but what is written to the log. (The script for libnftables
-# goes to a file without a name.)
+# These calls change something outside the process, unless they write to the log. (The script for libnftables goes to
+# a file without a name.)
 effects='sendmsg|fsync|ftruncate|rename.*|link.*|unlink.*|fchmod.*|fchown.*|flock|mkdir.*|bind|listen|write'
 others='sendto,recvmsg,recvfrom,openat,close,fcntl,connect,accept4'
 traced="$others,sendmsg,fsync,ftruncate,?rename,?renameat,renameat2,?link,linkat,?unlink,unlinkat"

@@ -137,7 +137,7 @@ done
 result "$reloads reloads" "$faults"
 is "none of which needs a repair" "$(drift repairs)" 0
 
-# What has aged must not come back as permanent at the end: the name's next answer takes its time.
+# An address that has aged must not come back as a permanent one at the end: the name's next answer takes its time.
 sleep_until "$begin" 22
 zone "good.example 198.51.100.2 2001:db8:51::2" "nat.example 198.51.100.5" \
 	"late.example 198.51.100.4 delay=2.5"

@@ -46,7 +46,7 @@ firewall_config <<CONFIG
 	half shared rotating burst fixed mixed) {"to": "host", "host": "target.example"}, {"action": "drop"}],
 	"nat": [{"match_dport": 3306, "to_host": "target.example", "to_port": 80}]}}}
 CONFIG
-# What stays as it is
+# These names stay as they are
 constant=(
 	"steady.example 198.51.100.1 2001:db8:51::1 ttl=1"
 	"rotating.example $(echo 10.2.0.{1..50}) rotate=5 ttl=1"

@@ -57,7 +57,7 @@ is "with the warnings" "$(grep -c 'which no name opens' $t/err)" 12
 
 # ---- the daemon ----------------------------------------------------------------------------------
 
-# What an older version left behind: taken over as the names' own, it would stay.
+# An older version left this behind: if the daemon took it over as the name's own, it would stay.
 nft 'add element inet dockside ipset-allowed-v4 { 169.254.169.254 comment "api.example" }'
 start_listening
 start_daemon

@@ -59,7 +59,7 @@ again bridge-nf-call-ip6tables
 again bridge-nf-filter-vlan-tagged
 is "the log says so, but not each time" "$(life | grep -c '^warning: somebody had turned off net.bridge')" 1
 
-# What is opened meanwhile ends: the daemon is held, so that it has the time.
+# The daemon ends connections that were opened meanwhile. The test holds it, so that there is time to open them.
 kill -STOP "$daemon_pid"
 echo 0 >$settings/bridge-nf-call-iptables
 echo 0 >$settings/bridge-nf-call-ip6tables

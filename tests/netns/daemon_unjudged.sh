@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is opened while our table is gone: it ends after the repair, and nothing else does. The daemon is held
-# (SIGSTOP) meanwhile, so that the window lasts as long as the test needs it. TAP.
+# Connections that were opened while our table was gone end after the repair, and no others do. The test holds the
+# daemon (SIGSTOP) meanwhile, so that the window lasts as long as it is needed. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh

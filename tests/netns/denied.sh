@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is refused becomes an event with the right network and rule; a flood of it costs the daemon
-# little, and all of it is counted. TAP.
+# A refused packet becomes an event with the right network and rule; a flood of them costs the daemon little, and it
+# counts all of them. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
@@ -266,7 +266,8 @@ is "the daemon goes on" "$(life | grep -c 'reported any more')" 0
 write_rules '{"action": "drop", "proto": "udp", "to": "cidr", "cidr": "198.51.100.0/24"}'
 client reload
 
-# What the kernel has not sent on yet when the rules are rewritten: mostly it is told of as of older ones.
+# The kernel has not sent on these packets yet when the rules are rewritten: most events say that their rules are
+# older.
 write_rules "$rules_of_a"
 kill -STOP "$daemon_pid"
 python3 "$here/denied.py" try 100 3 a1:udp:198.51.100.1:10 >/dev/null

@@ -63,7 +63,7 @@ set_up()
 	echo 'hosts: files dns' >/etc/nsswitch.conf
 	printf '%s\n' '127.0.0.1 localhost' '198.51.100.7 static.example Alias' \
 		'2001:db8::7 static.example' '0.0.0.0 blocked.example' >/etc/hosts
-	# What the input hook drops, the sender never hears of: 127.0.0.53 is a silent server.
+	# The sender never hears of packets that the input hook drops: 127.0.0.53 is a silent server.
 	ip link set lo up && nft 'add table inet t
 		add chain inet t input { type filter hook input priority 0; }
 		add rule inet t input ip daddr 127.0.0.53 drop' || return
@@ -184,7 +184,7 @@ resolv_conf 'search wild.example' 'nameserver 127.0.0.1'
 is "nor does its silence lead on to search domains" "$(probe 2000 both.example)" \
 	"both.example dns/failed 60 10.0.0.1: IPv6: Timeout while contacting DNS servers"
 
-# What a family says does not depend on the other.
+# The answer for one family does not depend on the other.
 server "$dir/zone" <<-'END'
 	six.example 198.51.100.1 2001:db8::1 ttl=7 A=fail
 	four.example 198.51.100.1 2001:db8::1 ttl=7 AAAA=fail

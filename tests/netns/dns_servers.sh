@@ -73,7 +73,7 @@ ip addr add 2001:db8::53/128 dev lo nodad
 ip link add v0 type veth peer name v1
 ip link set v0 addrgenmode none && ip link set v1 addrgenmode none
 ip link set v0 up && ip link set v1 up && ip addr add fe80::53/64 dev v0 nodad
-# What the input hook drops, the sender never hears of.
+# The sender never hears of packets that the input hook drops.
 nft 'add table inet t; add chain inet t input { type filter hook input priority 0; }
 	add rule inet t input ip daddr 127.0.0.53 drop' || exit 1
 touch "$dir"/zone-127.0.0.{2,3,4}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Whatever is done to the table by hand, `diff` names it and `apply` puts it right. TAP.
+# `diff` names every change that somebody makes to the table by hand, and `apply` puts it right. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -100,7 +100,7 @@ for chain in "${chains[@]}"; do
 	done
 done
 
-# What only tells of packets is as we mean it, too.
+# Rules that only report packets are as we mean them, too.
 log_rule() # CHANGE: what makes another of a log statement, as sed has it
 {
 	local rule

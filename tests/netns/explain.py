@@ -328,7 +328,7 @@ class Kernel:
             self.bridge_index[name] = socket.if_nametoindex(name)
 
     def send(self, packets):
-        """What was seen of each packet, by its number."""
+        """Sends the packets; returns what the hooks have seen of each, by its number."""
         seen = collections.defaultdict(list)
         for packet in packets:
             self.ports[packet.network].send(packet.frame(self.bridge_mac[packet.network]))
@@ -343,8 +343,8 @@ class Kernel:
         return seen
 
     def resets(self, name):
-        """What came back to a port. Where br_netfilter knows the port that a packet came from, the
-        kernel sends the reset there itself, and no hook sees it."""
+        """The resets that came back to a port. Where br_netfilter knows the port that a packet came
+        from, the kernel sends the reset there itself, and no hook sees it."""
         self.backs[name].send(self.last_frame())
         while True:
             data = self.ports[name].recv(2048)[14:]
@@ -381,7 +381,7 @@ def counters():
 # ---- both ----------------------------------------------------------------------------------------
 
 def said(packet, e):
-    """What the daemon says, in the form of what is seen."""
+    """The daemon's explanation, in the form that was() has, too."""
     if e["verdict"] != "pass":
         return (e["verdict"],)
     dst, port = packet.dst, packet.port
@@ -392,7 +392,7 @@ def said(packet, e):
 
 
 def was(kernel, packet, seen):
-    """What is seen, in the form of what the daemon says."""
+    """The hooks' view of a packet, in the form of said()."""
     if not seen:
         return ("drop",)
     if len(seen) > 1:

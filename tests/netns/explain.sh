@@ -37,7 +37,7 @@ build_network()
 	done
 }
 
-# What passes us is told and goes no further, so that no connection is ever known.
+# The hooks of this table report the packets that have passed us and drop them, so that no connection is ever known.
 watch_packets()
 {
 	nft 'table inet watch {

@@ -20,7 +20,7 @@ TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 SYN, ACK, PSH = 2, 16, 8
 SO_RCVBUFFORCE = 33
 
-# What forged.sh builds. Each has an IPv4 and an IPv6 address.
+# The containers and hosts that forged.sh builds. Each has an IPv4 and an IPv6 address.
 ADDRESSES = {
     "a": ("172.30.1.11", "fd77:1::11"), "b": ("172.30.1.12", "fd77:1::12"), "d": ("172.30.1.2", "fd77:1::2"),
     "u": ("172.30.2.11", "fd77:2::11"), "d2": ("172.30.2.2", "fd77:2::2"), "m": ("172.30.3.11", "fd77:3::11"),
@@ -258,7 +258,7 @@ def open_flows(lab, at, port):
 
 
 def control(lab, name, at):
-    """What the policy allows, of the kinds that the rest of a scenario has."""
+    """A packet that the policy allows, and one that it refuses, so that a scenario shows both."""
     lab.try_(f"{name}: allowed UDP", "a", lambda m: udp(at["a"], at["allowed"], 4000, 53, m), "outside")
     lab.try_(f"{name}: denied UDP", "a", lambda m: udp(at["a"], at["denied"], 4000, 53, m))
 
@@ -347,7 +347,7 @@ def gateway(lab):
 
 
 def bridge_addresses(lab):
-    """What is nobody's source on a bridge: its broadcast address; and the host's, in its flows with a neighbour."""
+    """Sources that no container has on a bridge: its broadcast address; the host's, in its flows with a neighbour."""
     for name, at in both():
         server = lab.server("b", at["b"], 7000, socket.SOCK_DGRAM)
         lab.udp_flow("host", at["ds-a"], 7001, server, at["b"], 7000)
@@ -363,8 +363,8 @@ def bridge_addresses(lab):
 
 
 def early(lab):
-    """What the host answers before a chain at priority raw has seen it: fragments whose others never come, faulty
-    hop-by-hop options in frames that br_netfilter does not look into."""
+    """Packets that the host answers before a chain at priority raw has seen them: fragments whose others never come,
+    faulty hop-by-hop options in frames that br_netfilter does not look into."""
     ident = 1000
     for name, at in both():
         for other in ("denied", "u", "uplink", "ds-b"):
@@ -529,7 +529,7 @@ def loopback(lab):
 
 
 def inward(lab):
-    """What others' routers say of a container's own connections has to come in, and what makes a container work."""
+    """Packets that a container needs have to come in, and routers' errors about its own connections, too."""
     for name, at in both():
         v6 = is6(at["a"])
         server = lab.server("outside", at["allowed"], 53, socket.SOCK_DGRAM)

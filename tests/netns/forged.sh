@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A container that forges packets, with raw sockets, gets none of them where the policy forbids: sources and ICMP
-# errors of others, what conntrack keeps no record of, the host's loopback. What hosts need passes. TAP.
+# errors of others, packets of which conntrack keeps no record, the host's loopback. Packets that hosts need pass.
+# TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh

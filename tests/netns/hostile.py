@@ -28,7 +28,7 @@ path = sys.argv[1]
 
 
 class Trouble(Exception):
-    """What a test reports."""
+    """A fault that a test reports."""
 
 
 def connect(timeout=LIMIT):

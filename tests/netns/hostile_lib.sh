@@ -44,7 +44,7 @@ client()
 	err=$(<$t/err)
 }
 
-# What sanitizers and assertions have said.
+# Prints the complaints of sanitizers and assertions.
 complaints()
 {
 	grep -aE -A20 'ERROR: [A-Z][A-Za-z]*Sanitizer|runtime error|Assertion' $t/log | head -40

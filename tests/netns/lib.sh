@@ -126,8 +126,8 @@ generation()
 	python3 "$here/peers.py" generation
 }
 
-# What is in the table, an object a line, in no order: without counts and remaining lifetimes, and
-# without the program's own notes.
+# Prints the table, an object a line, sorted, so that their order does not matter: without counts and remaining
+# lifetimes, and without the program's own notes.
 listing()
 {
 	nft -s list table inet dockside | sed -E '/^\tset fingerprint /,/^\t}/d; /^(table|})/d

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is refused has the name that the container looked up, by replies that crossed the bridge and
-# belonged to a question of its own; a flood of these keeps nothing else from being told. TAP.
+# The event of a refused packet has the name that the container looked up, by replies that crossed the bridge and
+# belonged to a question of its own; a flood of replies keeps no other event out. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh

@@ -92,7 +92,7 @@ like "learn does not suggest the rule that is there" "$out" \
 is "nor puts its port to others" "$(grep -c '"ports": \[25, 443\]' <<<"$out")" 0
 like "but the others" "$out" '"ports": \[443\], "to": "host", "host": "other.example"'
 
-# What learn suggested is there now.
+# The firewall configuration now has the rules that learn suggested.
 sed -i 's/{"action": "drop"}/{"to": "host", "host": "other.example"}, {"to": "host", "host": "pool.example"}, &/' $t/firewall.json
 client reload
 client learn ds-a

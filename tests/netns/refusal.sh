@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is said when libnftables or the kernel refuses a line of a script: the reason, the line, and
-# the config entry that it was made for. TAP.
+# Lines of a script that libnftables or the kernel refuses: the error names the reason, the line, and the entry of the
+# configuration for which we made it. TAP.
 # shellcheck source=tests/netns/lib.sh
 source "$(dirname "$0")/lib.sh"
 

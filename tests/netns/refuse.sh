@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What cannot be done is said, with the right exit status, and nothing has changed. TAP.
+# The program says so if it cannot do something, with the right exit status, and changes nothing. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What an apply leaves alone: open connections, counters, sets, everything if nothing is new; and how
-# addresses come and go with their names. TAP.
+# An apply leaves alone open connections, counters, sets, and everything if nothing is new; addresses come and go with
+# their names. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 

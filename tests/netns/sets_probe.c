@@ -98,7 +98,7 @@ static void parse_elem(enum set_type type, char *text, struct elem *elem)
 	memcpy(elem->last, elem->key, sizeof(elem->key));
 }
 
-/* What line says, whose memory it keeps. */
+/* Reads an operation from a line; its texts stay in the line's memory. */
 static struct set_op parse_op(char *line)
 {
 	static const char *const kinds[] = { "present", "renew", "absent" };

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What we have in the tables of iptables-nft, beside rules as Docker makes them: the second layer of safety,
-# the FORWARD policy, the take-over from the iptables version and the way back, and how the daemon
-# heals it all. TAP.
+# The shim, our rules in the tables of iptables-nft, beside rules as Docker makes them: the second layer of safety,
+# the FORWARD policy, the take-over from the iptables version and the way back. The daemon heals it all. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
@@ -337,7 +336,7 @@ dsfw apply
 is "ipsets of others stay" "$(ipset list -n | sort | xargs)" "mine web web--seen"
 dsfw teardown
 
-# What meets our rules while somebody deletes them, and finds the dispatch empty, is not taken for judged.
+# A packet that meets our rules while somebody deletes them, and finds the dispatch empty, does not count as judged.
 arrived()
 {
 	nsenter --net=/run/netns/outside nft list counter inet seen discard | sed -nE 's/.*packets ([0-9]+).*/\1/p'

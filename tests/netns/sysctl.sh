@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What interfaces are, and settings under /proc/sys, in a network namespace of its own. TAP.
+# The probe reads kinds of interfaces, and settings under /proc/sys, in a network namespace of its own. TAP.
 set -u -o pipefail
 
 if [[ ${1:-} != --inside ]]; then

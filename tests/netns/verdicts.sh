@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the kernel does to real packets under a policy, network by network. TAP.
+# The kernel gives real packets the verdicts of a policy, network by network. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -146,7 +146,7 @@ probes "egress: ICMP" <<-'END'
 	ds-a.1 icmp/139 2001:db8:51::3 = silence
 	ds-a.1 icmp 2001:db8:51::1 = silence
 END
-# Whoever may send it may put anything into it, and send it to anywhere.
+# A container that may send such a message may put anything into it, and send it to anywhere.
 probes "egress: neighbour discovery is of the bridge, not of the world" <<-'END'
 	ds-a.1 icmp/133 2001:db8:51::3 = silence
 	ds-a.1 icmp/135 2001:db8:51::3 = silence

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is in the sets, second by second.
+"""Records the elements of the sets second by second, and judges and compares such series.
 
   series.py sample BEGIN SECONDS PROGRAM SOCKET
         once a second from BEGIN (of CLOCK_MONOTONIC) on, lines on standard output: "SECOND set ELEMENT" of all sets

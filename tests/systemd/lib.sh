@@ -24,7 +24,7 @@ cannot() # WHY
 	exit 1
 }
 
-# Which of the machine's units are started there: none that would reach for the machine.
+# Removes the machine's units there, so that none starts that would reach for the machine.
 leave_only_the_journal() # ROOT
 {
 	local units=$1/usr/lib/systemd/system

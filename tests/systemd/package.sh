@@ -306,7 +306,8 @@ monitored() # TABLE
 	grep -q "delete table $1" "$t/monitor"
 }
 
-# What the kernel was told to delete, from `monitor_begin` on. A table of its own shows that it looks.
+# Records the deletions that the kernel was asked for, from `monitor_begin` on. A table of its own shows that it
+# looks.
 monitor_begin()
 {
 	nft monitor >$t/monitor & # "destroy" alone is no longer in its grammar (1.1)
@@ -386,7 +387,7 @@ dropped_in()
 	client set-ipset s 192.0.2.1
 	is "and files are saved still" "$status $err$(elements ipset-s-v4)" "0 192.0.2.1"
 
-	# What the unit's comment has for files of somebody else.
+	# The unit's comment has these lines for files of somebody else.
 	mapfile -t lines < <(sed -n 's/^#\t//p' /lib/systemd/system/$unit)
 	rm $etc/*
 	policy_files

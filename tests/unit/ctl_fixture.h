@@ -35,7 +35,7 @@ struct fixture {
 	char path[64];
 	sd_event *event;
 	struct ctl *ctl;
-	/* What the handler does and has seen. */
+	/* These say what the handler shall do, and then what it has seen. */
 	bool later;		     /* keep requests instead of answering */
 	const char *answer;	     /* NULL: {"status":"ok"} */
 	const struct buf *text;	     /* instead of an answer; or NULL */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which rule allows a name whose address is not known. */
+/* allowed.h finds the rule that allows a name whose address we do not know. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>

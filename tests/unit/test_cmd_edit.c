@@ -17,7 +17,7 @@
 
 #define ARGUMENTS_MAX 8
 
-/* What a command line asks of the daemon; NULL: it is refused. */
+/* Compares the request that a command line makes to the daemon; NULL: it is refused. */
 static void assert_request(const struct command *command, const char *const *arguments,
 			   const char *expected)
 {

@@ -276,7 +276,7 @@ static void test_two_requests(void **state)
 	assert_answer(f, line_feeds, strlen(line_feeds), "{\"status\":\"ok\"}\n");
 }
 
-/* What comes later is not read. */
+/* The server does not read a second request that comes later. */
 static void test_second_request_later(void **state)
 {
 	struct fixture *f = *state;

@@ -332,7 +332,7 @@ static int run_greedy(const char *path)
 	return call_says(path, "{\"action\":\"status\"}", "too many long answers wait") ? 0 : 2;
 }
 
-/* What others leave waiting is bounded. It is not when they are gone, and not for root. */
+/* Long answers that wait are bounded for other users; not once they are gone, and not for root. */
 static void test_texts_that_wait(void **state)
 {
 	struct fixture *f = *state;
@@ -347,6 +347,24 @@ static void test_texts_that_wait(void **state)
 		assert_int_equal(ctl_connections(f->ctl), 0);
 	}
 	assert_int_equal(in_child(f, 0, run_greedy), 2);
+	buf_free(&text);
+}
+
+static int run_one(const char *path)
+{
+	return call_says(path, "{\"action\":\"status\"}", "\"length\":") ? 0 : 1;
+}
+
+/* One text that is longer than all that may wait is answered all the same, once none waits. */
+static void test_one_long_text(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = text_of(CTL_TEXTS_MAX + 1);
+
+	if (!let_others_in(f))
+		skip();
+	f->text = &text;
+	assert_int_equal(in_child(f, 65534, run_one), 0);
 	buf_free(&text);
 }
 
@@ -486,6 +504,7 @@ int main(void)
 		TEST(test_interleaved),
 		TEST(test_not_root),
 		TEST(test_texts_that_wait),
+		TEST(test_one_long_text),
 		TEST(test_root_is_not_locked_out),
 		TEST(test_call),
 		TEST(test_call_text),

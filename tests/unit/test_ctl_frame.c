@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a request ends, however its bytes are cut into pieces. */
+/* A request ends at the same place, however its bytes are cut into pieces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void test_several_lines(void **state)
 	assert_end("{ /* }\n", NULL);
 }
 
-/* What no parser will take ends with its line, so that its sender hears so at once. */
+/* A text that no parser will take ends with its line, so that its sender hears so at once. */
 static void test_faults(void **state)
 {
 	struct buf deep = { 0 };

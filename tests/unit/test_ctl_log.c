@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How many lines of the log a user of the socket gets; the others are counted, and none is lost. */
+/* A user of the socket gets so many lines of the log; the others are counted, and none is lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

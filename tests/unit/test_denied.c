@@ -117,7 +117,7 @@ static void test_every_refusal_has_a_prefix(void **state)
 	free_compiled(&c);
 }
 
-/* What a rule of the first configuration told must not be taken for a rule of the second. */
+/* An event of a rule of the first configuration must not count for a rule of the second. */
 static void assert_same(const char *first, const char *second, bool same)
 {
 	struct compiled a, b;
@@ -314,7 +314,7 @@ static void test_names(void **state)
 	assert_name(&names, "db.example", "198.51.100.7", "db.example hearsay");
 	names_adopt(&names, "db.example", &addr, 1, 0);
 	assert_name(&names, NULL, "198.51.100.7", "db.example sure");
-	/* What was meant, and whether it is confirmed. */
+	/* The container meant this name, and DNS confirms it or not. */
 	assert_name(&names, "db.example", "198.51.100.7", "db.example sure");
 	assert_name(&names, "www.example", "198.51.100.7", "www.example hearsay");
 	assert_name(&names, "db.example", "198.51.100.8", "db.example hearsay");

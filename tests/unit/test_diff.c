@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is written where the kernel holds something else than the plan; the names' part is test_diff_names.c. */
+/* The script changes the kernel's table where that differs from the plan; test_diff_names.c has the
+ * part of the names. */
 #include "diff_fixture.h"
 
 #include "dockside/base/util.h"
@@ -7,7 +8,7 @@
 #define TABLE(chains) "table inet dockside {\n" chains "}\n"
 #define CHAIN(name, rules) "chain " name " {\n" rules "}\n"
 #define INVALID "ct state invalid counter drop comment \"part of no connection\"\n"
-/* What tells of a packet; a hash of the rule is in it. */
+/* The rule that reports a packet; a hash of the refusing rule is in it. */
 #define LOG(kind, rest)                                                               \
 	"counter name \"amber-" kind "-denied\" limit name \"amber-log\" log prefix " \
 	"\"dsfw/amber/" kind "/" rest "\" group 20 snaplen 128\n"
@@ -84,7 +85,7 @@ static struct elem *fingerprint(struct actual *actual, const char *bridge)
 	return NULL;
 }
 
-/* What somebody did to a chain's rules, seen through the fingerprint. */
+/* The fingerprint shows that somebody changed a chain's rules. */
 static void test_rules_by_hand(void **state)
 {
 	static const char wanted[] = "flush chain inet dockside amber-ING\n" TABLE(ING);
@@ -386,112 +387,6 @@ static void test_network_gone(void **state)
 	config_done(&before);
 }
 
-#define DRAINED                                                            \
-	RULES("\"s\": [\"h.example\", \"10.0.0.1\"]",                      \
-	      "{\"to\": \"ipset\", \"ipset\": \"s\", \"proto\": \"tcp\", " \
-	      "\"ports\": [80, 443]}, {\"action\": \"drop\"}")
-
-/* Its part of the plan is in the next one, which does not need the one that it is from. */
-static void test_network_drains(void **state)
-{
-	struct config before, doomed, after;
-	struct actual actual, none = { 0 };
-	struct changes changes;
-
-	(void)state;
-	config_read(&before, DRAINED);
-	answer(&before, "h.example", RESOLVED_DNS, "10.0.0.2");
-	config_compile(&before);
-	kernel_load(&before.plan, &actual);
-	config_read(&doomed, DRAINED);
-	answer(&doomed, "h.example", RESOLVED_DNS, "10.0.0.2");
-	config_compile(&doomed);
-	config_read(&after, "{}");
-	config_compile(&after);
-	assert_false(plan_adopt(&after.plan, &doomed.plan, "coral"));
-	assert_true(plan_adopt(&after.plan, &doomed.plan, "amber"));
-	config_done(&doomed);
-	nft_text_hash(&after.plan);
-	expect_script(&after.plan, &actual,
-		      "delete element inet dockside dispatch { \"amber\" }\n"
-		      "delete element inet dockside dispatch-source { \"amber\" }\n"
-		      "add element inet dockside dispatch {\n"
-		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n"
-		      "add element inet dockside dispatch-source {\n"
-		      "\t\"amber\" comment \"draining\" : goto amber-SRC }\n");
-	diff_plan(&after.plan, &none, STALE_S, &changes);
-	assert_int_equal(changes.n_chains, before.plan.n_chains);
-	assert_int_equal(changes.n_sets, before.plan.n_sets);
-	changes_free(&changes);
-	actual_free(&actual);
-	config_done(&after);
-	config_done(&before);
-}
-
-/* Only the kernel has its policy; what it looks up is heard on. Of a daemon that was killed it may have
- * addresses with some time to live, which nobody will renew. */
-static void test_draining_in_kernel(void **state)
-{
-	static const char *const bridges[] = { "amber" };
-	struct config before, after;
-	struct actual actual;
-
-	(void)state;
-	config_read(&before, DRAINED);
-	before.resolved.timeout_s = STALE_S;
-	answer(&before, "h.example", RESOLVED_DNS, "10.0.0.2");
-	config_compile(&before);
-	kernel_load(&before.plan, &actual);
-	config_read(&after, "{}");
-	config_compile(&after);
-	after.plan.draining = bridges;
-	after.plan.n_draining = 1;
-	expect_script(&after.plan, &actual,
-		      "delete element inet dockside dispatch { \"amber\" }\n"
-		      "delete element inet dockside dispatch-source { \"amber\" }\n"
-		      "add element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
-		      "delete element inet dockside ipset-s-v4 { 10.0.0.2 }\n"
-		      "add element inet dockside ipset-s-v4 {\n"
-		      "\t10.0.0.2 comment \"h.example\" }\n"
-		      "add element inet dockside dispatch {\n"
-		      "\t\"amber\" comment \"draining\" : goto amber-OUT }\n"
-		      "add element inet dockside dispatch-source {\n"
-		      "\t\"amber\" comment \"draining\" : goto amber-SRC }\n");
-	actual_free(&actual);
-	config_done(&after);
-	config_done(&before);
-}
-
-/* Only the kernel had its policy, and has it no more. */
-static void test_draining_lost(void **state)
-{
-	static const char *const bridges[] = { "amber" };
-	struct actual actual, none = { 0 };
-	struct config before, after;
-	struct elem *elem;
-
-	(void)state;
-	config_read(&before, DRAINED);
-	config_compile(&before);
-	kernel_load(&before.plan, &actual);
-	config_read(&after, "{}");
-	config_compile(&after);
-	after.plan.draining = bridges;
-	after.plan.n_draining = 1;
-	diff_close_lost(&after.plan, &actual);
-	assert_int_equal(plan_find_set(&after.plan, "dispatch")->n_elems, 0);
-	chain(&actual, "amber-OUT")->n_rules = 0;
-	diff_close_lost(&after.plan, &actual);
-	elem = plan_find_set(&after.plan, "dispatch")->elems;
-	assert_string_equal(elem->target, "refuse");
-	assert_int_equal(plan_find_chain(&after.plan, "refuse")->n_rules, 2);
-	diff_close_lost(&after.plan, &none); /* once is enough */
-	assert_int_equal(plan_find_set(&after.plan, "dispatch")->n_elems, 1);
-	actual_free(&actual);
-	config_done(&after);
-	config_done(&before);
-}
-
 /* The kernel translates open connections only as long as there is a NAT chain. */
 static void test_nat_stays(void **state)
 {
@@ -589,9 +484,6 @@ int main(void)
 		cmocka_unit_test(test_nat_beside_daemon),
 		cmocka_unit_test(test_unsafe_names),
 		cmocka_unit_test(test_network_gone),
-		cmocka_unit_test(test_network_drains),
-		cmocka_unit_test(test_draining_in_kernel),
-		cmocka_unit_test(test_draining_lost),
 		cmocka_unit_test(test_nat_stays),
 	};
 

@@ -224,7 +224,7 @@ static void beside_daemon(const char *firewall, const char *const held[2],
 
 #define PAIR(a, b) ((const char *const[]){ a, b })
 
-/* How long they live is its affair; which there are is not. */
+/* A daemon decides how long the addresses of names live, but not which ones there are. */
 static void test_beside_daemon(void **state)
 {
 	static const char missing[] = "add element inet dockside ipset-s-v4 {\n"
@@ -236,13 +236,13 @@ static void test_beside_daemon(void **state)
 	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"),
 		      PAIR("198.51.100.1", "198.51.100.2"), "");
 	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"), PAIR("198.51.100.1", NULL), "");
-	/* What the name no longer has ages, also where it is another's as well. */
+	/* An address that the name no longer has ages, also if another name has it as well. */
 	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.2"),
 		      PAIR("198.51.100.1", "198.51.100.7"), missing);
 	beside_daemon(NAMES, PAIR("198.51.100.1", "198.51.100.1"),
 		      PAIR("198.51.100.1", "198.51.100.7"), missing);
 
-	/* What is nobody's, and what is a literal: no daemon gives them a time. */
+	/* No daemon gives a time to a literal, or to an address that no name has. */
 	config_read(&c, RULES("\"s\": [\"a.example\", \"10.0.0.1\"]",
 			      "{\"to\": \"ipset\", \"ipset\": \"s\"}, {\"action\": \"drop\"}"));
 	config_compile(&c);

@@ -46,7 +46,7 @@ static void test_servers(void **state)
 	expect_conf("nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n"
 		    "nameserver 192.0.2.4\n",
 		    "host", "192.0.2.1 192.0.2.2 192.0.2.3 | | 1 5 2");
-	/* What is none, is passed over; what follows an address, too. */
+	/* It passes over lines that name no server, and all that follows an address. */
 	expect_conf("nameserver\nnameserver x\nnameserver 192.0.2.256\nnameserver fe80::1%\n"
 		    "nameserver 192.0.2.1%eth0\n nameserver 192.0.2.9\n#nameserver 192.0.2.8\n"
 		    "nameservers 192.0.2.7\n;nameserver 192.0.2.6\nnameserver 192.0.2.5 # here\r\n",

@@ -256,7 +256,7 @@ static void test_few_per_minute(void **state)
 		assert_between(w->asked[i], 10, 115);
 }
 
-/* Where questions are scarce, those that are asked are those whose TTL is over. */
+/* Only names whose TTL is over are asked while questions are scarce. */
 static void test_ttl(void **state)
 {
 	struct world *w = *state;
@@ -296,7 +296,7 @@ static void test_dead(void **state)
 			assert_int_equal(w->names.items[i].families[k].failures, 0);
 }
 
-/* What a server does not know in time says nothing about the server. */
+/* A name that a server does not know in time says nothing about the server. */
 static void test_one_silent_name(void **state)
 {
 	struct world *w = *state;

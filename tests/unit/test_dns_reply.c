@@ -134,7 +134,7 @@ static void test_addresses(void **state)
 	assert_reply(&m, "under_score.example 192.0.2.1");
 }
 
-/* What is asked for is what was meant, whatever it is an alias of. */
+/* The container meant the name that it asked for, whatever that is an alias of. */
 static void test_aliases(void **state)
 {
 	struct message m = begin("www.example", A, 4);
@@ -145,7 +145,7 @@ static void test_aliases(void **state)
 	record(&m, "pop.cdn.example", A, "192.0.2.1");
 	record(&m, "pop.cdn.example", A, "192.0.2.2");
 	assert_reply(&m, "www.example 192.0.2.1 192.0.2.2");
-	/* Whoever is no alias of it is none of it. */
+	/* Records of names that it is no alias of do not count. */
 	m = begin("www.example", A, 4);
 	record(&m, "other.example", CNAME, "more.example");
 	record(&m, "more.example", A, "192.0.2.1");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What Docker says, and what it never should. */
+/* Docker gives these answers, and never should give some of them. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

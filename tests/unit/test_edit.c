@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests against two configuration files: what the files say afterwards, word for word, or why
- * they stay as they are. What results goes through config_parse(), as in the daemon.
+ * they stay as they are. The new files go through config_parse(), as in the daemon.
  */
 #include "policy_fixture.h"
 
@@ -244,7 +244,7 @@ static void test_set_rules(void **state)
 	assert_edit(&f, SET "\"amber\", \"firewall\": {}}", NULL,
 		    "{\n  \"networks\": {},\n" IPSETS);
 	assert_edit(&f, SET "\"blue\", \"firewall\": {}}", NULL, NULL);
-	/* What is the same already leaves the file alone, whatever it looks like. */
+	/* A request for what the file says already leaves it alone, however it is written. */
 	assert_edit(&f,
 		    SET "\"amber\", \"firewall\": {"
 			"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"action\": "
@@ -282,8 +282,7 @@ static void test_add_network(void **state)
 	assert_refused(&f, SET "\"amber\", \"network\": {\"name\": \"red\"}}", "cannot be renamed");
 }
 
-/* Nothing gets in that a file could not say. */
-/* What says nothing to us says something to the file's author. */
+/* Free text says nothing to us, but something to the file's author: it stays. */
 static void test_free_text_stays(void **state)
 {
 	static const char network[] = "{\"networks\": [\n"
@@ -333,6 +332,7 @@ static void test_free_text_stays(void **state)
 				   ",\n      \"_comment\": \"its rules\"\n    }\n  }\n}\n");
 }
 
+/* Nothing gets in that a file could not say. */
 static void test_smuggling(void **state)
 {
 	struct fixture f = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What needs no kernel: the observer. */
+/* The enforcer's observer, the part that needs no kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -37,7 +37,7 @@ static struct src text(char *s)
 	return (struct src){ .name = name, .text = s, .len = strlen(s) };
 }
 
-/* What diags_print() prints must be want; frees diags. */
+/* diags_print() must print want; frees diags. */
 static void assert_printed(struct diags *diags, const char *want)
 {
 	char *got = NULL;

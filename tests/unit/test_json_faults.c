@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is wrong in a text, where, and what is said of it. */
+/* The parser finds the faults of a text, says where they are, and what is wrong. */
 #include "json_fixture.h"
 
 #include "dockside/base/buf.h"

@@ -60,7 +60,7 @@ static void test_gap(void **state)
 	known_begin(&trust, 7);
 	known_transaction(&trust, 9, DEED_NOTHING);
 	assert_false(known_holds(&trust, 9));
-	/* What was left out does not come later. */
+	/* A transaction that was left out does not come later. */
 	known_transaction(&trust, 8, DEED_NOTHING);
 	known_transaction(&trust, 9, DEED_NOTHING);
 	assert_false(known_holds(&trust, 9));

@@ -92,7 +92,7 @@ static int teardown(void **state)
 static int keep(const struct fixture *f, struct last_good_pair pair, const struct disk_hook *hook,
 		struct err *err)
 {
-	struct last_good state = { .hook = hook };
+	struct last_good state = { .dir.hook = hook };
 	int r = last_good_open(&state, f->dir, err);
 
 	if (r >= 0)

@@ -211,7 +211,7 @@ static void add_looked_up(struct learn *learn, const char *destination, const ch
 	add(learn, event);
 }
 
-/* Whoever reads it has to judge such names. */
+/* The reader has to judge such names. */
 static void test_hearsay_is_marked(void **state)
 {
 	struct learn learn = { 0 };

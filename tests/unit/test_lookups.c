@@ -114,7 +114,7 @@ static void test_bounds(void **state)
 	lookups_add(&l, "amber", &addr, "other.example", 99);
 	addr = numbered(2 * LOOKUPS_MAX + 2);
 	assert_non_null(lookups_find(&l, "amber", &addr, 99));
-	/* Who comes later gets its share. */
+	/* A network that comes later gets its share. */
 	for (unsigned i = 0; i < 100; i++) {
 		addr = numbered(i);
 		lookups_add(&l, "green", &addr, "late.example", 100);

@@ -28,7 +28,7 @@
 
 #define NOW_MS 1000000
 
-/* What a daemon tells that has never run. */
+/* All that the metrics are made of, of a daemon that has never run. */
 struct world {
 	struct running *running;
 	struct actual actual;
@@ -283,9 +283,9 @@ static void test_lines(void **state)
 	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
 	answer(&w, FAMILY_IPV4, RESOLVED_DNS);
 	answer(&w, FAMILY_IPV6, RESOLVED_FAILED);
-	loop_note(&w.loop, 100);
-	loop_note(&w.loop, 101);
-	loop_note(&w.loop, 2000000);
+	loop_times_add(&w.loop, 100);
+	loop_times_add(&w.loop, 101);
+	loop_times_add(&w.loop, 2000000);
 	w.view.repair.waiting = true;
 	daemon_metrics(&w.view, &text);
 	/* Nobody has looked whether there is a bridge. */

@@ -234,7 +234,7 @@ static void test_outage_keeps(void **state)
 		pass(w, REFRESH_S);
 		answer(w, "a.example", RESOLVED_FAILED, NULL, 0);
 	}
-	/* What an answer had let go goes on ageing; what it had stays. */
+	/* An address that an answer had let go goes on ageing; one that it had stays. */
 	expect_addrs(w, "a.example", "2");
 	answer(w, "a.example", RESOLVED_DNS, "3", 30);
 	expect_addrs(w, "a.example", "23");
@@ -301,7 +301,7 @@ static void test_family_without_addresses(void **state)
 	assert_int_equal(name_trouble(name), NAME_EMPTY);
 }
 
-/* What only one family of has come to /etc/hosts does not spare the other. */
+/* If /etc/hosts gets one family of a name, the addresses of the other are not spared. */
 static void test_static_of_one_family(void **state)
 {
 	struct world *w = *state;
@@ -367,7 +367,7 @@ static void test_adopt_target(void **state)
 
 	names_adopt(&w->names, "a.example", &addr, 10000, w->now_ms);
 	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 1);
-	/* Where NAT leads, though it is not the lowest. */
+	/* NAT leads there, though it is not the lowest address. */
 	addr.b[3] = 2;
 	names_adopt_target(&w->names, "a.example", &addr, w->now_ms);
 	assert_int_equal(name->families[FAMILY_IPV4].target.addr.b[3], 2);
@@ -400,7 +400,7 @@ static void test_refresh(void **state)
 	assert_int_equal(wait_s(w, "a.example"), 0);
 }
 
-/* Where a round is cut short, the next begins with those that have not had their turn. */
+/* The next round begins with the names that had no turn because the last one was cut short. */
 static void test_turns(void **state)
 {
 	struct world *w = *state;
@@ -478,7 +478,7 @@ static const char *take(struct world *w, enum names_room room)
 	return names_take_due(&w->names, w->now_ms, room, &cursor, &family);
 }
 
-/* Where questions are scarce, an answer holds for its TTL; where there is no room, only /etc/hosts is asked. */
+/* An answer holds for its TTL while questions are scarce; without room we ask only /etc/hosts. */
 static void test_scarce(void **state)
 {
 	struct world *w = *state;

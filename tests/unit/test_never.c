@@ -280,7 +280,7 @@ static void test_own(void **state)
 	assert_set(f, "host-api.example-v4", "198.51.100.1 198.51.100.2");
 }
 
-/* What an older version left in the kernel, found at the start. */
+/* The daemon finds addresses at its start that an older version left in the kernel. */
 static void test_adopted(void **state)
 {
 	struct fixture *f = *state;

@@ -160,7 +160,7 @@ static void test_ipv6(void **state)
 		      "f 2001:db8::1>2001:db8::2 59\n");
 }
 
-/* Who sends a packet decides what is in it: each may end anywhere. */
+/* The sender of a packet decides what is in it: each may end anywhere. */
 static void test_cut_packets(void **state)
 {
 	uint8_t p[64];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Command lines by tables: two commands made for it. What is said of wrong ones is in tests/commands. */
+/* Command lines by tables: two commands made for it. tests/commands has the messages about wrong
+ * ones. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -400,7 +400,7 @@ static void test_failures(void **state)
 			r = save(f, &hook, &err);
 			assert_int_equal(r < 0, err.text != NULL);
 			err_free(&err);
-			/* What is left to tidy up after success is tidied up. */
+			/* recover() tidies up all that a successful save leaves. */
 			if (r == 0)
 				recover(f);
 			else
@@ -531,7 +531,7 @@ static void test_deaths_while_undoing(void **state)
 	}
 }
 
-/* What was prepared can be thought better of, and what cannot be prepared leaves nothing. */
+/* A caller can cancel a prepared save, and a save that cannot be prepared leaves nothing. */
 static void test_cancelled(void **state)
 {
 	struct fixture *f = *state;

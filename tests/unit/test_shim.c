@@ -52,7 +52,7 @@ static struct shim_rule *add(struct shim_kernel *actual, enum shim_table table, 
 	return rule;
 }
 
-/* What it is after an installation for ds-a and ds-b. */
+/* The kernel holds these rules after an installation for ds-a and ds-b. */
 static void installed(struct shim_kernel *actual)
 {
 	struct shim_rule *rule;

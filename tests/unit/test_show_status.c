@@ -129,7 +129,7 @@ static void test_status_of_files(void **state)
 		"x      192.0.2.1 (no rule uses it)\n");
 }
 
-/* What nobody must overlook. */
+/* Nobody must overlook these lines. */
 static void test_not_judged(void **state)
 {
 	(void)state;
@@ -152,7 +152,7 @@ static void test_not_judged(void **state)
 		"warning: network b: its container c1 is on network x, too\n");
 }
 
-/* Whatever answers, there is no harm in printing it. */
+/* There is no harm in printing an answer, whoever gave it. */
 static void test_odd_status(void **state)
 {
 	(void)state;

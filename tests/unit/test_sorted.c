@@ -31,7 +31,7 @@ static int cmp_right(const void *key, const void *item)
 	return (a > b) - (a < b);
 }
 
-/* What a walk over 1 3 5 7 and some numbers is: "<" left alone, ">" right alone, "=" both. */
+/* Writes down a walk over 1 3 5 7 and some numbers: "<" left alone, ">" right alone, "=" both. */
 static void assert_walk(size_t n_left, const struct right *rights, size_t n_right,
 			const char *expected)
 {

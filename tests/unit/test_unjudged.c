@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which connections end after a repair, by who has opened them and where they go. */
+/* Connections end after a repair or not, by who has opened them and where they go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

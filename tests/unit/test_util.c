@@ -219,7 +219,8 @@ static void test_hash64(void **state)
 	assert_true(hash64(HASH_SEED, "123456789", 9) == 0xb4a3ab4d65af11edu);
 	assert_true(hash64(1, "a", 1) != hash64(2, "a", 1));
 	assert_true(hash64(HASH_SEED, "a\0", 2) != hash64(HASH_SEED, "a", 1));
-	/* What is alike does not meet, in 32 bits either: of 20,000 one pair in 21 runs does by chance. */
+	/* Similar texts get different hashes, in 32 bits too: of 20,000, one pair in 21 runs is
+	 * equal by chance. */
 	for (unsigned i = 0; i < ARRAY_SIZE(low) / 2; i++) {
 		int len = snprintf(text, sizeof(text), "tcp dport %u accept", i);
 

@@ -75,8 +75,9 @@ void quote_found(struct buf *b, const char *s, size_t len);
  *   FILE:LINE:COL: note: OTHER_MESSAGE
  *   source line
  *   ^^^^
- * "FILE: error: …" where the source has no text, "error: …" where there is no source. What could
- * upset a terminal is printed as U+FFFD. Ends with "… and N more errors" where some were not kept.
+ * "FILE: error: …" where the source has no text, "error: …" where there is no source. Bytes
+ * that could upset a terminal come out as U+FFFD. Ends with "… and N more errors" where some were
+ * not kept.
  */
 void diags_print(const struct diags *diags, FILE *out);
 void diags_free(struct diags *diags);

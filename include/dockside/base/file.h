@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads whole files. */
+/* Files and their paths. */
 #ifndef DOCKSIDE_BASE_FILE_H
 #define DOCKSIDE_BASE_FILE_H
 
@@ -13,5 +13,8 @@ struct err;
  * anything else that is not a regular file.
  */
 int read_file(const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err);
+
+/* A path that does not depend on the working directory; the caller owns it. */
+char *path_absolute(const char *path);
 
 #endif

@@ -27,12 +27,12 @@ struct sorted_walk {
 
 /* False after the last step. */
 bool sorted_walk_next(struct sorted_walk *walk);
-/* Where the items are pointers: that one, or NULL for NULL. */
+/* Reads the pointer out of an item of an array of pointers; NULL for NULL. */
 const void *sorted_pointer(const void *item);
 
-/* How many items are less than the key: where it is, or would be. */
+/* Counts the items that are less than the key: its index, or the index that it would get. */
 size_t sorted_before(const struct sorted_array *array, const void *key, sorted_cmp cmp);
-/* How many items are not greater than the key. */
+/* Counts the items that are not greater than the key. */
 size_t sorted_up_to(const struct sorted_array *array, const void *key, sorted_cmp cmp);
 
 #endif

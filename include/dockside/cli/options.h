@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a command takes, as tables. One row is one option: its name, its argument, its help, and how it is
- * stored. Parsing and help go by the same rows; tests/commands compares the manual and the completions with them.
+ * A command owns its options, as tables. One row is one option: its name, its argument, its help,
+ * and how to store it. The parser and the help read the same rows; tests/commands compares the
+ * manual and the completions with them.
  */
 #ifndef DOCKSIDE_CLI_OPTIONS_H
 #define DOCKSIDE_CLI_OPTIONS_H

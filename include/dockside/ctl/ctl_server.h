@@ -30,9 +30,9 @@
  *                 format. It is the only answer that may be longer than 1 MiB.
  *
  * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
- * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. Who wants
- * everything asks again with "after" of "next" as long as "more" is true, and who follows does so twice a
- * second.
+ * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. A client
+ * that wants everything asks again with "after" of "next" as long as "more" is true; one that
+ * follows does so twice a second.
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
  *  "network": "ds-prod",                   as the files spell it; absent unless it was asked for
@@ -63,9 +63,8 @@
  *                                          nothing is judged: a line each
  *  "network_details": {"ds-prod": {
  *      "state": "enforced",                or "audit" (nothing is refused), "unmanaged", "draining",
- *                                          "closed" (draining, its policy lost: everything is refused),
  *                                          "pending" (there is no such network yet), "not judged"
- *      "reason": "…",                      of "not judged", perhaps of "pending"; null: nothing to say
+ *      "reason": "…",                      of "not judged", perhaps of others; null: nothing to say
  *      "mend": "…",                        what mends "not judged", commands in quotes; null otherwise
  *      "bridge": "ds-prod",
  *      "mode": "enforce",                  or "audit": nothing is refused
@@ -179,7 +178,7 @@
 #define CTL_CONNECTIONS_MAX 32
 #define CTL_TIMEOUT_MS 5000
 /* Bytes of texts that users other than root may leave waiting, of all of them together: 1,000 networks of 20 rules
- * with the longest comments have 17 MB. */
+ * with the longest comments have 17 MB. One text that is longer waits alone. */
 #define CTL_TEXTS_MAX (64u << 20)
 #define CTL_DEFAULT_PATH "/run/dockside/firewall.sock"
 
@@ -196,8 +195,8 @@ struct ctl_handler {
 	void (*request)(struct ctl_request *request, void *data);
 	/*
 	 * The client of an unanswered request is gone (or the socket is closed): the request is no
-	 * longer to be used or answered once this returns. Whether what it asked for goes on is up
-	 * to the handler. NULL if every request is answered from within request().
+	 * longer to be used or answered once this returns. The handler decides whether the work for
+	 * it goes on. NULL if every request is answered from within request().
 	 */
 	void (*gone)(struct ctl_request *request, void *data);
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How often we put back what somebody else takes away: at once, but after 10
+ * This limits how often we put back what somebody else takes away: at once, but after 10
  * repairs within a minute at most every 5 s. Pure: the time is a parameter, in milliseconds.
  */
 #ifndef DOCKSIDE_DAEMON_REPAIR_LIMIT_H
@@ -19,12 +19,12 @@ struct repair_limit {
 	uint64_t total;
 };
 
-/* When the next repair may be made: now, or later. */
+/* Returns the earliest time of the next repair: now, or later. */
 uint64_t repair_limit_when(const struct repair_limit *repairs, uint64_t now_ms);
 /* Whether they are limited at present. */
 bool repair_limit_limited(const struct repair_limit *repairs, uint64_t now_ms);
 void repair_limit_note(struct repair_limit *repairs, uint64_t now_ms);
-/* When the last one was; false if there was none. */
+/* Stores the time of the last repair; returns false if there was none. */
 bool repair_limit_last(const struct repair_limit *repairs, uint64_t *ret_ms);
 
 #endif

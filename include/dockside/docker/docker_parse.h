@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The answers of Docker's Engine API, as data. Somebody else writes them: each is
- * checked for what is used of it, and the parse functions return 0 or -EPROTO with a message that
- * says what makes no sense. Whatever they return holds no control characters.
+ * The answers of Docker's Engine API, as data. Somebody else writes them, so we check every member
+ * that we use. The parse functions return 0, or -EPROTO with a message that says what makes no
+ * sense. The texts that they return hold no control characters.
  */
 #ifndef DOCKSIDE_DOCKER_DOCKER_PARSE_H
 #define DOCKSIDE_DOCKER_DOCKER_PARSE_H

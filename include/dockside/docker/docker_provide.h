@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One pass over Docker's networks: asks what Docker is and has, makes what is
- * missing, and says what is other than wanted. Does not wait and does not log.
+ * One pass over Docker's networks: asks for Docker's version and networks, makes the missing
+ * ones, and lists the differences from those that we want. Does not wait and does not log.
  */
 #ifndef DOCKSIDE_DOCKER_DOCKER_PROVIDE_H
 #define DOCKSIDE_DOCKER_DOCKER_PROVIDE_H

@@ -37,6 +37,8 @@ struct docker_wanted_list {
 	size_t n;
 };
 
+struct docker_wanted_identity docker_wanted_identity_of(const struct network *network);
+/* Of the networks of the files: those that are draining are not to be made. */
 void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_list *ret);
 void docker_wanted_list_free(struct docker_wanted_list *list);
 /* By Docker's name, or NULL. */
@@ -75,18 +77,20 @@ bool docker_wanted_is_dockside(const struct docker_container *container,
 			       const struct docker_wanted_identity *identity);
 
 /*
- * Where Docker says that the container with dockside_ip or dockside_ip6 has another MAC address than
- * dockside_mac: what that means and what to do, for the caller to free. NULL where it does not.
+ * Compares dockside_mac with the MAC address that Docker gives the container with dockside_ip or
+ * dockside_ip6. If they differ, returns a text that says what this means and what to do, which the
+ * caller frees; otherwise NULL.
  */
 char *docker_wanted_other_mac(const struct docker_wanted_identity *identity,
 			      const struct docker_containers *containers);
 
 /*
- * How many containers keep a removed network's policy in force: all that are attached but the dockside
- * container, which sits on every network for good and whose traffic the policy does not judge, and those
- * that Docker is about to start again (docker_list_restarting()), which are attached to nothing
- * meanwhile. The dockside container is the one that has every address that is configured for it, by
- * Docker's word; where it is policed, or nothing is known of it (NULL), it counts like any other.
+ * Counts the containers that keep a removed network's policy in force: all that are attached but
+ * the dockside container, which sits on every network for good and whose traffic the policy does
+ * not judge, and those that Docker is about to start again (docker_list_restarting()), which are
+ * attached to nothing meanwhile. The dockside container is the one that has every address that is
+ * configured for it, by Docker's word; where it is policed, or nothing is known of it (NULL), it
+ * counts like any other.
  */
 size_t docker_wanted_count_attached(const struct docker_containers *containers, size_t restarting,
 				    const struct docker_wanted_identity *identity);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A configuration in force: the policy, what is known of its names, the plan that both
- * make, and the kernel that is to hold it. Knows no event loop; time is a parameter, in milliseconds of
- * CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it stands still while the
- * machine sleeps. By a clock that goes on, all addresses would have run out when it wakes up.
+ * A configuration in force: the policy, the addresses of its names, the plan that we make of
+ * both, and the kernel that is to hold it. Knows no event loop; time is a parameter, in
+ * milliseconds of CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it
+ * stands still while the machine sleeps. By a clock that goes on, all addresses would have run out
+ * when it wakes up.
  */
 #ifndef DOCKSIDE_ENFORCE_ENFORCER_H
 #define DOCKSIDE_ENFORCE_ENFORCER_H
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
+#include "dockside/enforce/drain.h"
 #include "dockside/enforce/known.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/enforce/running.h"
@@ -17,26 +19,13 @@
 #include "dockside/names/names.h"
 #include "dockside/table/plan.h"
 
-/* A network that is no longer configured and still enforced (doc/design.md, "Draining"). */
-struct draining {
-	char *bridge;
-	struct running *from; /* that has its policy; NULL: only the kernel has */
-	bool occupied;	      /* the caller's: somebody was attached */
-	uint64_t empty_ms;    /* the caller's: since when nobody is any more; 0: somebody is */
-};
-
-/* The network as it was configured, in the policy that it is from; NULL: only the kernel has that. */
-const struct network *draining_network(const struct draining *draining);
-/* Docker's name, or where nobody knows it the bridge's. */
-const char *draining_name(const struct draining *draining);
-
 enum enforcement {
 	ENFORCE_POLICY, /* enforcer_policy() */
 	ENFORCE_AGAIN,	/* enforcer_again() */
 	ENFORCE_HELD,	/* enforcer_confirm() */
 };
 
-/* Somebody who follows what is enforced. Borrowed. */
+/* An observer follows every enforcement. Borrowed. */
 struct enforcer_observer {
 	/* The kernel is about to be compared with a policy; nothing has changed yet. */
 	void (*before)(void *data, enum enforcement enforcement);
@@ -54,9 +43,8 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforcer_policy() */
 	unsigned stale_s;
 	struct plan_options options;
-	const char *docker; /* where it would listen */
-	struct draining *draining;
-	size_t n_draining;
+	const char *docker;			  /* where it would listen */
+	struct drain drain;			  /* what is merged into each policy */
 	struct known known;			  /* what the kernel holds */
 	uint64_t n_policies;			  /* that were enforced */
 	const struct enforcer_observer *observer; /* or NULL */
@@ -88,24 +76,8 @@ int enforcer_policy(struct enforcer *enforcer, struct running *candidate, uint64
 		    struct running **ret_before, struct reconcile_result *ret_result,
 		    struct err *err);
 
-/*
- * From the next enforcement on, the last policy of a network that is no longer configured stays in
- * force on its bridge; the addresses of its sets become permanent, as nobody asks for its
- * names any more. To be called while the policy that has it runs.
- */
-void enforce_drain(struct enforcer *enforcer, const char *bridge);
-/* For enforcer.c: makes the plan again, draining networks included. */
-void enforcer_compile(struct enforcer *enforcer, struct running *running);
-/* Networks that the running policy has drain no more. */
-void enforce_drain_configured(struct enforcer *enforcer);
-/* For enforcer.c: networks that the kernel has and the policy has not drain, if they did before or if
- * Docker runs, which then says whether they are to go on. */
-void enforce_drain_adopt(struct enforcer *enforcer, const struct actual *actual,
-			 const struct policy *policy);
-/* The draining network of that bridge, or name, in letters of either case; NULL if there is none. */
-struct draining *enforce_draining(const struct enforcer *enforcer, const char *name);
-/* Its containers have left: the next enforcement takes away what is left of it. */
-void enforce_drained(struct enforcer *enforcer, const char *bridge);
+/* Draining networks have been taken out of the drain: the running policy goes on without them, after an error, too. */
+int enforcer_drained(struct enforcer *enforcer, uint64_t now_ms, struct err *err);
 
 /* Compares the kernel with the running policy and repairs what differs. */
 int enforcer_again(struct enforcer *enforcer, uint64_t now_ms, struct reconcile_result *ret_result,

@@ -22,8 +22,9 @@ struct judge_docker {
 /* The rules are taken to be in the kernel. Does not log. */
 void judge_networks(const struct docker_wanted_list *list, const struct judge_docker *docker,
 		    struct judge_result *ret);
-/* Where a Docker runs: whether names leave networks as DNS questions (docker_resolver.h), by the host's files. The
- * caller frees it. */
+/* For a host with Docker: reads the host's files and warns if names can leave networks as DNS
+ * questions (docker_resolver.h). Returns NULL if there is nothing to warn of; the caller frees the
+ * text. */
 char *judge_dns(const struct policy *policy);
 void judge_result_free(struct judge_result *result);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known of our table, and whether it is still true, so that it need not be read again.
- * Pure; known.c has the rule.
+ * This keeps what we know of our table, and whether it is still true; while it is, nobody has to
+ * read the table again. Pure; known.c has the rule.
  */
 #ifndef DOCKSIDE_ENFORCE_KNOWN_H
 #define DOCKSIDE_ENFORCE_KNOWN_H
@@ -36,8 +36,8 @@ void known_transaction(struct known *known, uint32_t genid, enum deed deed);
 /* genid: the ruleset's generation now, asked for after every event that was there has been told. */
 bool known_holds(const struct known *known, uint32_t genid);
 
-/* The table, as it was read after the plan was enforced: keeps of it what is to be kept, and it is known from now on, if
- * it holds what was planned. */
+/* Called with the table as it was read after the plan was enforced. Keeps the part that known.c
+ * needs; if it is as planned, the table is known from now on. */
 void known_keep(struct known *known, const struct plan *plan);
 /* Whether it was not used too often; counts. */
 bool known_may_use(struct known *known);

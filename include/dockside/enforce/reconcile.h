@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes the kernel hold what a plan says: read, compare, load the difference, record what
- * was loaded.
+ * Makes the kernel hold the table of a plan: reads, compares, loads the difference, and records the
+ * loaded chains.
  */
 #ifndef DOCKSIDE_ENFORCE_RECONCILE_H
 #define DOCKSIDE_ENFORCE_RECONCILE_H
@@ -62,10 +62,10 @@ struct reconcile_sockets {
 
 /*
  * Makes the kernel hold the plan, in one transaction; a second one records the fingerprints. Writes nothing
- * where nothing differs. known is what the kernel holds at the generation known->genid; that 0: not
- * known, it is read. Afterwards known is what the kernel holds now, or empty after an error and where
- * somebody else's transaction came in between; actual_free() when done. Returns 0 or -errno; after an
- * error the kernel holds what it held.
+ * if nothing differs. The caller gives the kernel's table at the generation known->genid in known;
+ * with genid 0 this function reads it. Afterwards known has the kernel's table of now; it is empty
+ * after an error, and if somebody else's transaction came in between. actual_free() when done.
+ * Returns 0 or -errno; an error leaves the kernel's table as it was.
  */
 int reconcile_apply(const struct reconcile_sockets *sockets, struct plan *plan,
 		    unsigned stale_ttl_s, struct actual *known, struct reconcile_result *ret_result,

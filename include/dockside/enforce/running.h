@@ -9,7 +9,6 @@
 
 /* A policy with the plan that it makes. On the heap: its parts point into each other. */
 struct running {
-	unsigned refs;	      /* of draining networks */
 	struct policy policy; /* config_load() or config_parse() fills it in */
 	bool from_files;      /* as they are, not from a request */
 	struct diags diags;   /* what there was to say about them */

@@ -53,8 +53,8 @@ int nflog_fd(const struct nflog *nflog);
 /* Packets that the kernel has had for us since nflog_open() and could not queue, as far as is known: what was
  * lost shows when the next one comes. */
 uint64_t nflog_lost(const struct nflog *nflog);
-/* How many are missing by their numbers in a datagram, given the number of the first one to come, which
- * it moves on. */
+/* Counts the packets that are missing from a datagram, by the numbers of those that are in it.
+ * *next is the number that should come next; the call moves it on. */
 uint64_t nflog_gaps(const void *datagram, size_t len, uint32_t *next);
 
 /*

@@ -76,8 +76,8 @@ int nft_events_fd(const struct nft_events *events);
 struct nft_events_state {
 	/*
 	 * Transactions went unreported, or partly so: compare everything. True in each read from
-	 * the loss until all that the kernel kept has been read, that one included: a comparison
-	 * that is made then has seen whatever was lost.
+	 * the loss until we have read all that the kernel kept, that last read included: a
+	 * comparison after it has seen all that was lost.
 	 */
 	bool lost;
 	/* There may be more to read at once; the descriptor says so, too. */
@@ -90,8 +90,8 @@ int nft_events_read(struct nft_events *events, nft_transaction_fn on_transaction
 
 /*
  * The parser by itself: one datagram, aligned as a struct nlmsghdr. *pending, zeroed before the
- * first, collects what is touched until its transaction ends. False if the datagram is malformed:
- * what follows the fault in it is lost.
+ * first, collects the touched objects until its transaction ends. Returns false if the datagram is
+ * malformed; messages after the fault are lost.
  */
 bool nft_events_parse(struct nft_transaction *pending, const void *datagram, size_t len,
 		      nft_transaction_fn on_transaction, void *data);

@@ -24,8 +24,8 @@ int nft_read_table(struct nft_reader *reader, struct actual *ret_actual, struct 
 int nft_read_objects(struct nft_reader *reader, struct actual *ret_actual, struct err *err);
 
 /*
- * Reads the rules of these chains again, and after them the generation: kernel is of one state if it
- * is what the caller expects. Returns 0 or -errno.
+ * Reads the rules of these chains again, and after them the generation. If that is the one that the
+ * caller expects, all of actual is from one state of the kernel. Returns 0 or -errno.
  */
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
 		    struct actual *actual, struct err *err);

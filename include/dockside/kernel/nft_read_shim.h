@@ -14,9 +14,10 @@
 int nft_read_shim(struct nft_reader *reader, struct shim_kernel *ret_actual, struct err *err);
 
 /*
- * Does what is to be done about the FORWARD policy of a filter table, in one transaction of its own: nft's language
- * has no word for the match that iptables can print (conntrack's state as an xt match). kernel is as it
- * is after the shim is installed. Returns 0 or -errno.
+ * Changes the FORWARD policy of a filter table, with the rule or chain that goes with it, in one
+ * transaction of its own: nft's language has no word for the match that iptables can print
+ * (conntrack's state as an xt match). actual is the kernel's state after the shim was installed.
+ * Returns 0 or -errno.
  */
 int nft_set_forward(enum shim_table table, enum shim_forward forward,
 		    const struct shim_kernel *actual, struct err *err);

@@ -16,7 +16,8 @@ enum renewal {
 };
 
 enum set_op_kind {
-	/* In the set with this timeout and comment, whatever was there; a counter begins at 0. */
+	/* In the set with this timeout and comment; it replaces the element that was there, and a
+	 * counter begins at 0. */
 	SET_OP_PRESENT,
 	/*
 	 * In the set with this timeout from now on (0: for good). With RENEWAL_IN_PLACE an element

@@ -3,7 +3,8 @@
  * Alarms: the operator must look, as something is not as safe as the files read. A rule
  * does nothing while no address is known of its name. An allow rule is closed then, which its containers notice; a
  * drop rule stops nothing, and a nat rule redirects nothing. And a name may have addresses that no name
- * opens (never.h): somebody tried, or DNS is not what it was taken for.
+ * opens (never.h): then somebody tried to open them, or DNS gives other answers than the user
+ * expects.
  */
 #ifndef DOCKSIDE_NAMES_ALARMS_H
 #define DOCKSIDE_NAMES_ALARMS_H

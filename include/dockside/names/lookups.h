@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The names that containers have looked up of late, by network and address. For display, and
- * for the suggestions of `learn`: whoever answers a container's question decides what is in here, and
- * nothing of it may ever open anything (dns_reply.h). Pure: the time is a parameter, in milliseconds of
- * one clock that never goes back.
+ * for the suggestions of `learn`: the server that answers a container's question decides what is in
+ * here, so nothing of it may ever open anything (dns_reply.h). Pure: the time is a parameter, in
+ * milliseconds of one clock that never goes back.
  */
 #ifndef DOCKSIDE_NAMES_LOOKUPS_H
 #define DOCKSIDE_NAMES_LOOKUPS_H
@@ -35,9 +35,9 @@ struct lookups {
 };
 
 /*
- * A reply to a container of the network had the address for that name; what was known of the address
- * there is forgotten. Where there is no more room, the oldest goes of the network that has most: one
- * that looks up whatever comes to its mind takes nothing from the others.
+ * A reply to a container of the network had the address for that name. It replaces the name that
+ * the network had for the address before. If there is no more room, the network with the most
+ * entries loses its oldest: a network that looks up names at random takes no room from the others.
  */
 void lookups_add(struct lookups *lookups, const char *bridge, const struct ipaddr *addr,
 		 const char *name, uint64_t now_ms);
@@ -48,7 +48,7 @@ const char *lookups_find(const struct lookups *lookups, const char *bridge,
  * no order. Returns how many there are. */
 size_t lookups_of_name(const struct lookups *lookups, const char *bridge, const char *name,
 		       uint64_t now_ms, struct ipaddr *ret_addrs, size_t max);
-/* Forgets what is too old. */
+/* Forgets lookups that are too old. */
 void lookups_expire(struct lookups *lookups, uint64_t now_ms);
 void lookups_free(struct lookups *lookups);
 

@@ -82,12 +82,12 @@ enum names_room {
 void names_init(struct names *names, unsigned refresh_s, unsigned stale_s);
 void names_free(struct names *names);
 
-/* From now on these names: those that stay keep what is known of them, new ones are due at once. */
+/* These are the names now. Names that stay keep their addresses; new ones are due at once. */
 void names_configure(struct names *names, const struct resolved *wanted, uint64_t now_ms);
 struct name *names_find(const struct names *names, const char *name);
 
-/* An address that the kernel holds for a name, found at the start. remaining_ms is what is left of its
- * timeout; it counts as one that the last answer had. */
+/* An address that the kernel holds for a name, found at the start. remaining_ms is the rest of its
+ * timeout. It counts as an address that the last answer had. */
 void names_adopt(struct names *names, const char *name, const struct ipaddr *addr,
 		 uint64_t remaining_ms, uint64_t now_ms);
 /* The address that the kernel's NAT leads to for a name, found at the start: it stays the target,
@@ -98,17 +98,19 @@ void names_adopt_target(struct names *names, const char *name, const struct ipad
 /* The time at which the next question is due; UINT64_MAX: none is. */
 uint64_t names_due(const struct names *names);
 /* The next name that a question is due for, marked as being asked; NULL when there is none. Those that never
- * resolved come first, for their first NAME_TRIES questions. The others take turns: *cursor is whose turn it is,
- * 0 at first, and kept from round to round, so that where there is no time or room to ask all of them those at the
- * end are not passed over for ever. Borrowed until the names are configured again. */
+ * resolved come first, for their first NAME_TRIES questions. The others take turns: *cursor says
+ * whose turn it is. The caller sets it to 0 at first and keeps it from round to round: if a round
+ * has no time or room for all names, the next one goes on where it ended. Borrowed until the names
+ * are configured again. */
 const char *names_take_due(struct names *names, uint64_t now_ms, enum names_room room,
 			   size_t *cursor, enum family *ret_family);
 /* Whether a question that was due until then, asked or not, has no answer yet. One that could not be put for
  * NAME_PUT_MAX_MS is not waited for. */
 bool names_asking(const struct names *names, uint64_t until_ms, uint64_t now_ms);
 /*
- * Where questions are not put in time, or not at all as the last answer still holds, that says nothing about the
- * addresses of these answers: they are vouched for before their time is up. Whether there were any.
+ * Keeps alive the addresses of each last answer whose next question is late, because we did not put
+ * it in time, or need not as the answer still holds. Our delay says nothing about these addresses,
+ * so they must not run out of time by it. Returns whether there were any.
  */
 bool names_vouch(struct names *names, uint64_t now_ms);
 /* A name's questions are due now. */
@@ -123,8 +125,9 @@ void names_refresh(struct names *names, uint64_t now_ms);
  */
 struct name *names_answer(struct names *names, const struct answer *answer, uint64_t now_ms);
 
-/* From now on these addresses open nothing; borrowed. To be called again when there are others. Names with an
- * address for which that changes are touched; whether there are any. */
+/* From now on these addresses open nothing; borrowed. To be called again when there are others.
+ * This touches the names that have an address for which that changes; returns whether there are
+ * any. */
 bool names_set_never(struct names *names, const struct never *never, uint64_t now_ms);
 
 /* Counts the addresses of a name that are refused: a rule would open them, and they never open anything. */

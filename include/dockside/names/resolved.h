@@ -62,9 +62,9 @@ void resolved_collect(const struct policy *policy, struct resolved *ret_resolved
 /* The same, and the names of ipsets that no rule uses: people want to see what would be in them. */
 void resolved_collect_all(const struct policy *policy, struct resolved *ret_resolved);
 struct resolved_name *resolved_find(const struct resolved *resolved, const char *name);
-/* Replaces what is known of the answer's family: its addresses by a copy, sorted, without duplicates,
- * unspecified ones and those of the other family. The targets become the lowest addresses: DNS
- * shuffles its answers, and a target should not change with them. */
+/* Replaces the state and the addresses of the answer's family. The addresses are a copy, sorted,
+ * without duplicates, unspecified ones and those of the other family. The targets become the lowest
+ * addresses: DNS shuffles its answers, and a target should not change with them. */
 void resolved_answer(struct resolved_name *host, const struct answer *answer);
 /* From now on these addresses open nothing; no target is one of them. */
 void resolved_set_never(struct resolved *resolved, const struct never *never);

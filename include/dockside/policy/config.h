@@ -25,6 +25,9 @@ bool config_load(const char *network_path, const char *firewall_path, struct pol
  * fuzzers' way in. */
 bool config_parse(struct policy *policy, struct diags *diags);
 
+/* The same without policy_check(). */
+bool config_parse_unchecked(struct policy *policy, struct diags *diags);
+
 /* Checks more than one object of a policy that config.c accepted field by field: overlapping
  * subnets, names equal after case folding, duplicate NAT ports, … */
 void policy_check(const struct policy *policy, struct diags *diags);

@@ -85,8 +85,10 @@ struct network {
 	uint8_t dockside_mac[6];
 	bool dockside_policed; /* dockside_egress: "policed" */
 	bool has_mtu;
-	uint16_t mtu; /* of the Docker network, where we make it */
-	bool audit;   /* mode: "audit": what would be refused passes, and is recorded */
+	uint16_t mtu;  /* of the Docker network, where we make it */
+	bool audit;    /* mode: "audit": what would be refused passes, and is recorded */
+	bool draining; /* no longer in the files, its last policy in force (draining.h) */
+	bool closed;   /* that policy is lost: everything is refused instead */
 	struct rule *egress;
 	size_t n_egress;
 	struct nat_rule *nat;
@@ -112,10 +114,11 @@ struct policy {
 	struct src network_src;
 	struct src firewall_src;
 	struct arena arena;
-	struct network *networks; /* in file order */
-	size_t n_networks;
-	struct ipset *ipsets; /* in file order */
-	size_t n_ipsets;
+	struct network *networks;      /* in file order, then those that are draining */
+	size_t n_networks, n_draining; /* all; those */
+	struct ipset *ipsets; /* in file order, then those that only draining networks use */
+	size_t n_ipsets, n_draining_ipsets;
+	struct policy *draining; /* what draining networks borrow from; or NULL */
 };
 
 /* Whether a network gets chains. */

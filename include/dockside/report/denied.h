@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What was refused, as events: a bounded memory of them, and their text. An event in JSON, on
- * one line; what is not known is null, what a protocol does not have is absent:
+ * Refused packets become events: this is a bounded memory of them, and their text. An event in
+ * JSON, on one line; unknown members are null, and members that a protocol does not have are
+ * absent:
  *
  * {"seq": 17,                        counts events since the daemon's start
  *  "time": "2026-01-02T03:04:05.678Z",
@@ -39,17 +40,16 @@
 
 #define DENIED_KIND_MAX 7 /* "OUT", "ING", "HOST", "SRC" */
 
-/* What the prefix of a VERDICT_LOG rule says by itself, "dsfw/BRIDGE/KIND/N/HASH". */
+/* The parts of a VERDICT_LOG rule's prefix, "dsfw/BRIDGE/KIND/N/HASH", that can be read without the
+ * plan. */
 struct denied_prefix {
 	char bridge[BRIDGE_NAME_MAX + 1];
 	char kind[DENIED_KIND_MAX + 1];
 	char number[16]; /* N: of the rule, or "-" */
 };
 
-/* False for what no rule of ours has. */
+/* Returns false for a prefix that no rule of ours has. */
 bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
-/* Which entry that was, "egress[3]", or "-"; the caller frees it. */
-char *denied_prefix_entry(const struct denied_prefix *parsed);
 
 /* The rule of the plan that refuses the packets with this prefix; NULL: it is an older one's. */
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
@@ -78,9 +78,9 @@ struct denied_event {
 /* As one JSON object, without a line feed; appends to b. */
 void denied_event_json(struct buf *b, const struct denied_event *event);
 /*
- * What to call an address: looked_up, as which the network last looked it up, as that was meant; or if that
- * is NULL the name that DNS last gave the daemon the address for; or NULL. Borrowed. *ret_looked_up: the
- * daemon has not been told the same.
+ * Chooses the name of an address. It is looked_up, the name by which the network last looked it up,
+ * as the container meant that one. If looked_up is NULL, it is the name for which DNS last gave the
+ * daemon this address; or NULL. Borrowed. *ret_looked_up: DNS has not told the daemon the same.
  */
 const char *denied_name(const struct names *names, const char *looked_up, const struct ipaddr *addr,
 			bool *ret_looked_up);
@@ -124,7 +124,7 @@ void denied_ring_free(struct denied_ring *ring);
 /* Whether any event that it has is of the network. */
 bool denied_ring_knows(const struct denied_ring *ring, const char *network);
 
-/* Which events are asked for. */
+/* A question for events: those that fit all of it are the answer. */
 struct denied_query {
 	uint64_t after;		     /* seq: only later ones */
 	uint64_t since_ms;	     /* only from then on */

@@ -30,9 +30,8 @@ struct explain_question {
 /* Everything that a question is judged by. Borrowed. */
 struct explain_world {
 	const struct policy *policy;
-	const struct plan *plan;	/* made of that policy, and what is draining */
-	const struct network *draining; /* one that is no longer in the policy, or NULL */
-	const char *not_judged; /* why no packet of the network reaches the rules, or NULL */
+	const struct plan *plan; /* made of that policy */
+	const char *not_judged;	 /* why no packet of the network reaches the rules, or NULL */
 	/* Addresses of the host, besides the gateways. */
 	const struct ipaddr *host_addrs;
 	size_t n_host_addrs;
@@ -56,7 +55,7 @@ struct explain_case {
 /* explain_cases_free() when done. */
 struct explain_cases {
 	struct arena arena;
-	const struct network *network; /* the policy's, or the draining one */
+	const struct network *network; /* the policy's */
 	struct explain_route *routes;
 	size_t n_routes;
 	struct explain_case *items;

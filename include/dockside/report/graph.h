@@ -8,8 +8,8 @@
 
 /*
  * Appends a digraph for `dot`: a box for each network, what it may reach on the right, an arrow for
- * each pair with all the rules between the two, in the order in which they are tried. Whatever
- * names and comments say stays text.
+ * each pair with all the rules between the two, in the order in which they are tried. Names and
+ * comments are quoted, so that `dot` takes nothing in them for its own language.
  */
 void graph_policy(const struct policy *policy, struct buf *b);
 

@@ -16,7 +16,6 @@ enum judged_state {
 	JUDGED_AUDIT, /* judged, and nothing is refused */
 	JUDGED_UNMANAGED,
 	JUDGED_DRAINING, /* removed from the configuration, its last policy in force */
-	JUDGED_CLOSED,	 /* draining, its policy lost: everything is refused */
 	JUDGED_PENDING,	 /* there is no such network yet, and so no packet */
 	JUDGED_NOT,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From what was refused to the rules that would have allowed just that. */
+/* Makes rules of refused packets: those that would have let just these pass. */
 #ifndef DOCKSIDE_REPORT_LEARN_H
 #define DOCKSIDE_REPORT_LEARN_H
 
@@ -45,10 +45,10 @@ void learn_add(struct learn *learn, const struct json_node *event);
 
 /*
  * A firewall configuration for the network, as JSON with comments: rules that allow all of it, the most
- * used first. Destinations that are used alike become an ipset. A name that is hearsay is marked, as who
- * takes over these rules has to judge it: a container can be told any name for any address, but a rule
- * allows what the daemon finds under the name. What a rule allows already becomes a comment, not another
- * rule. Appends to b; sorts the flows.
+ * used first. Destinations that are used alike become an ipset. A name that is hearsay is marked,
+ * because the user has to judge it before taking over these rules: anybody can tell a container any
+ * name for any address, but a rule allows the addresses that the daemon finds for the name. Flows
+ * that a rule allows already become a comment, not another rule. Appends to b; sorts the flows.
  */
 void learn_print(struct learn *learn, const char *network, struct buf *b);
 void learn_free(struct learn *learn);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is measured, in Prometheus' text format (version 0.0.4). Pure: kernel, names,
+ * The program's metrics, in Prometheus' text format (version 0.0.4). Pure: kernel, names,
  * state and time are parameters.
  */
 #ifndef DOCKSIDE_REPORT_METRICS_H
@@ -15,17 +15,15 @@ struct traffic {
 	uint64_t packets, bytes;
 };
 
-/* What the rules of a network have counted: as a rule never sees the later packets of a connection
- * that it has let pass, these are first packets, and whatever was refused. */
+/* The rules of a network have counted these packets. A rule never sees the later packets of a
+ * connection that it has let pass, so "passed" are first packets only; "refused" are all that were
+ * refused. */
 struct network_traffic {
 	bool known; /* some chain of it was read */
 	struct traffic passed, refused;
 };
 
-/*
- * Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one;
- * but of networks that are draining and that only the kernel has.
- */
+/* Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one. */
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge);
 
@@ -41,7 +39,7 @@ struct loop_times {
 
 extern const unsigned loop_limits[LOOP_BUCKETS]; /* microseconds */
 
-void loop_note(struct loop_times *times, uint64_t us);
+void loop_times_add(struct loop_times *times, uint64_t us);
 
 /* ---- the text ---- */
 
@@ -58,21 +56,14 @@ struct metrics_lookups {
 	uint64_t replies, malformed;
 };
 
-/* A network that is no longer configured. */
-struct metrics_draining {
-	const char *name; /* Docker's, or the bridge's */
-	const char *bridge;
-};
-
-/* What is not in plan, kernel and names. Times are seconds since 1970, in milliseconds. */
+/* The rest of the metrics, beside plan, kernel and names. Times are milliseconds since 1970 unless
+ * their line says otherwise. */
 struct metrics_state {
 	const char *version, *kernel; /* of the program; of Linux, or NULL */
 	uint64_t now_ms;	      /* of the clock of the names */
 	uint64_t started_ms;
 	bool ready, settings;
 	const struct judged *judged; /* by network of the policy */
-	const struct metrics_draining *draining;
-	size_t n_draining;
 	uint64_t loads_ok, loads_failed;
 	bool load_failed; /* the last one */
 	uint64_t load_ms;

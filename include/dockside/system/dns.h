@@ -22,9 +22,9 @@ int dns_open(unsigned timeout_ms, dns_answer_fn on_answer, void *data, struct dn
 	     struct err *err);
 /* Questions that are open get no answer any more. */
 void dns_close(struct dns *dns);
-/* Asks for one family of a name, /etc/hosts first, then DNS as resolv.conf says. What is not for DNS
- * to say is answered before this returns, for both families: a name of /etc/hosts has no other
- * addresses than those there. */
+/* Asks for one family of a name, /etc/hosts first, then DNS as resolv.conf says. If DNS has no say
+ * in a name, the answers for both families come before this returns: a name of /etc/hosts has no
+ * other addresses than those there. */
 void dns_ask(struct dns *dns, const char *name, enum family family);
 /* A descriptor that is readable when dns_process() has something to do, and how long to wait for that
  * at most, in milliseconds; -1: for ever. */
@@ -40,11 +40,12 @@ bool dns_follow(struct dns *dns);
 /* Whether /etc/hosts has the name, as it was last read: asking for it costs no server anything. */
 bool dns_is_local(const struct dns *dns, const char *name);
 
-/* The number of questions that the servers take at once; further ones wait in the resolver until there is room.
- * If none, in how many milliseconds one may be, unless an answer makes room before; -1: only that does. */
+/* dns_room() returns the number of questions that the servers take at once; further ones wait in
+ * the resolver until there is room. If it is 0, dns_room_ms() returns after how many milliseconds
+ * there may be room, unless an answer makes some before; -1: only an answer can. */
 unsigned dns_room(const struct dns *dns);
 int dns_room_ms(const struct dns *dns);
-/* Whether the servers limit what they are asked, so that what can wait should. */
+/* Whether the servers limit the number of questions, so that those that can wait should. */
 bool dns_scarce(const struct dns *dns);
 /* The servers that are spared and why, or an empty text. */
 void dns_trouble(const struct dns *dns, struct buf *ret_text);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads a DNS reply that somebody else has asked for. Pure.
+ * Reads a DNS reply to somebody else's question. Pure.
  *
- * Nothing of it is to be believed. A container chooses whom it asks, and that one what it answers: a
- * name from here says what a container may have meant by an address, is shown to people as such, and
- * never opens anything.
+ * We believe nothing of it. A container chooses the server that it asks, and the server chooses its
+ * answer. A name from here tells people what a container may have meant by an address, and never
+ * opens anything.
  */
 #ifndef DOCKSIDE_SYSTEM_DNS_REPLY_H
 #define DOCKSIDE_SYSTEM_DNS_REPLY_H

@@ -8,9 +8,8 @@
 
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
-#include "dockside/system/disk.h"
+#include "dockside/system/state_dir.h"
 
-#define LAST_GOOD_DIRECTORY "/var/lib/dsfw-nft" /* without $STATE_DIRECTORY */
 #define LAST_GOOD_FILE "last-good"
 
 /* Two texts that were accepted together. Zero-initialise; last_good_pair_free(). */
@@ -19,30 +18,23 @@ struct last_good_pair {
 	uint64_t at_s;		      /* since 1970 */
 };
 
-/* The state directory. Zero-initialise, but for hook; last_good_close(). */
+/* Zero-initialise, but for the directory's hook; last_good_close(). */
 struct last_good {
-	char *directory;
-	int fd; /* locked while it is open; only with opened */
-	bool opened;
+	struct state_dir dir;
 	/* The pair that is there, as a hash, and its file; only with has_kept. */
 	uint64_t kept;
 	struct stat kept_st;
 	bool has_kept;
-	const struct disk_hook *hook; /* NULL but in tests */
 };
 
-/*
- * Opens the directory, makes it (0700) where there is none, and locks it for as long as it is open. It
- * has to belong to us, and nobody else may be able to write to it: otherwise -EPERM. -EBUSY: another
- * daemon has it. Returns 0 or -errno; the other functions work all the same, and try again.
- */
+/* As state_dir_open(). The other functions work after an error all the same, and try again. */
 int last_good_open(struct last_good *state, const char *directory, struct err *err);
 void last_good_close(struct last_good *state);
 
 /*
- * Replaces the pair in one step: whatever happens meanwhile, what is found there afterwards is the old pair
- * or the new one. Does nothing if that pair is there already. Blocks on the disk. Returns 0 or -errno;
- * the old pair is still there then.
+ * Replaces the pair in one step: even after a crash the directory has either the old pair or the
+ * new one. Does nothing if that pair is there already. Blocks on the disk. Returns 0 or -errno; the
+ * old pair is still there then.
  */
 int last_good_keep(struct last_good *state, const struct last_good_pair *pair, struct err *err);
 

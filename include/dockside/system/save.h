@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Both configuration files or neither, whatever happens in between. The protocol is in
- * save.c. One process at a time: callers of both functions hold a lock against each other.
+ * Saves both configuration files or neither, even over a crash in between. save.c has the
+ * protocol. One process at a time: callers of both functions hold a lock against each other.
  */
 #ifndef DOCKSIDE_SYSTEM_SAVE_H
 #define DOCKSIDE_SYSTEM_SAVE_H
@@ -30,9 +30,9 @@ enum save_file_index {
  * tests. Both functions return 0 or -errno, and after -errno both files are what they were. A process or
  * machine that dies in between leaves what save_recover() repairs.
  *
- * What can be foreseen to fail (a full disk, a missing permission, somebody's edit)
- * fails in the first, which leaves both files as they are; the second, or save_cancel(), is to follow, and
- * consumes save.
+ * The first function finds the failures that one can foresee (a full disk, a missing permission,
+ * somebody's edit), and leaves both files as they are. The caller then calls the second, or
+ * save_cancel(); either consumes save.
  */
 struct save;
 int save_prepare(const struct save_file files[SAVE_FILES], const struct disk_hook *hook,

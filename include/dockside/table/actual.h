@@ -11,9 +11,7 @@
 
 struct actual_rule {
 	uint64_t hash;		 /* of its expressions without counter values, and its user data */
-	bool counts;		 /* it has a counter */
-	uint64_t packets, bytes; /* of that */
-	bool accepts;
+	uint64_t packets, bytes; /* of its counter, if it has one */
 };
 
 struct actual_chain {

@@ -17,8 +17,8 @@ void compile_policy(const struct policy *policy, const struct resolved *resolved
  * another hash, other rules. never may be NULL. */
 uint64_t compile_own_hash(const struct policy *policy, const struct never *never);
 
-/* Makes a set's elements again of its literals and of what its hosts say now; timeout_s as in struct
- * hosts. */
+/* Makes a set's elements again of its literals and the present addresses of its hostnames;
+ * timeout_s as in struct resolved. */
 void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeout_s);
 
 /* The same for an element of a NAT map whose target is a name. */

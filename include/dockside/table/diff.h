@@ -97,26 +97,16 @@ void diff_fingerprints(struct plan *plan, const struct actual *actual, struct ch
 unsigned diff_forward_was_accept(const struct actual *actual);
 
 /*
- * Closes, in the plan, the draining networks of which the kernel has the only copy and no longer has it:
- * everything from their bridges is refused. To be called before diff_plan().
- */
-void diff_close_lost(struct plan *plan, const struct actual *actual);
-
-/*
  * Once the kernel has a NAT base chain of ours, it is to stay until teardown, even if no network has nat rules
- * any more: without any NAT chain of a family the kernel does not translate its open connections either, and
- * what is sent in them goes to where it was redirected from, as a known connection unjudged. (Docker has one
- * for IPv4, but not always for IPv6.) Returns whether it was added to the plan, which then is to be hashed
- * again. To be called before diff_plan().
+ * any more. Without any NAT chain of a family the kernel does not translate its open connections
+ * either: their packets go to the destination from which we redirected them, and pass unjudged, as
+ * they belong to a known connection. (Docker has a chain for IPv4, but not always for IPv6.)
+ * Returns whether it added ours to the plan; the caller then hashes the plan again. To be called
+ * before diff_plan().
  */
 bool diff_keep_nat(struct plan *plan, const struct actual *actual);
 
-/* For diff.c: what a draining network uses of the chains and NAT maps that the kernel alone has: its own,
- * and chains that are shared. */
-bool diff_keeps_chain(const struct plan *plan, const char *name);
-bool diff_keeps_map(const struct plan *plan, const char *name);
-
-/* What happens to a chain or set, by name; NULL: nothing. */
+/* Find the change of a chain, set or object by its name; NULL: nothing happens to it. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);
 const struct object_change *changes_find_object(const struct changes *changes,

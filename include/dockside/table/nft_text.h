@@ -22,8 +22,8 @@ struct script {
 
 /*
  * The whole table as a script that loads on a host with an older one or none: it makes sure of the table
- * and the sets, empties them, and fills them, in one transaction. What it cannot know and therefore leaves
- * behind are chains and sets of networks that are gone, empty and without a way in.
+ * and the sets, empties them, and fills them, in one transaction. It cannot know the chains and
+ * sets of networks that are gone: it leaves them behind, empty and without a way in.
  */
 void nft_text_plan(const struct plan *plan, struct script *ret_script);
 

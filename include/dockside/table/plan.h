@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A wanted table, inet dockside or bridge dockside, as data: chains, rules, sets, elements, each with the config entry
- * that it came from. What the kernel actually holds has the same set and base chain structs (actual.h), so
- * that the two can be compared.
+ * that it came from. struct actual (actual.h), a table that the kernel holds, has the same
+ * structs for sets and base chains, so that the two can be compared.
  */
 #ifndef DOCKSIDE_TABLE_PLAN_H
 #define DOCKSIDE_TABLE_PLAN_H
@@ -138,8 +138,8 @@ enum object_kind {
 #define N_OBJECT_KINDS 2
 
 /*
- * Of each network so many packets a second are reported, and after a calm so many at once: for a service
- * that cannot reach what it wants that is all of them, and a flood costs next to nothing.
+ * Each network may report so many packets a second, and after a calm so many at once. A service
+ * that cannot reach its server sends fewer, so all of its are reported; a flood costs little.
  */
 #define PLAN_LOG_RATE 200
 #define PLAN_LOG_BURST 400
@@ -247,7 +247,7 @@ enum forward_policy {
 	FORWARD_POLICY_ALLOW_ACCEPT, /* it is left alone */
 };
 
-/* What the command line says about how a policy is enforced. */
+/* The command line decides with these how we enforce a policy. */
 struct plan_options {
 	uint32_t mark_bit; /* one bit of the packet mark, proof of judgement */
 	enum forward_policy forward_policy;
@@ -285,19 +285,12 @@ struct plan {
 	struct plan_object **objects_by_name; /* by kind, then name */
 	void *texts;			      /* of plan_intern() */
 	size_t texts_size;		      /* bytes of all of them */
-	/*
-	 * Bridges whose networks are no longer configured but whose last policy stays in force until
-	 * their containers have left, and which only the kernel knows: it was loaded by a
-	 * process that is gone. Borrowed. What the kernel holds for them is left alone, and so is what
-	 * they may share with others: sets, and the chains that are no bridge's.
-	 */
-	const char *const *draining;
-	size_t n_draining;
 	/* The FORWARD policies that were ACCEPT before we changed them, to be recorded in the kernel: bits
 	 * 1 << enum shim_table. */
 	unsigned forward_was_accept;
-	/* Of a plan that is compared and not loaded: a daemon is at work on what it is compared with. It
-	 * decides how long the addresses of names live, and to which of them a NAT rule leads. */
+	/* For a plan that we compare and do not load: a daemon is at work on the kernel's table.
+	 * The daemon decides how long the addresses of names live, and to which of them a NAT rule
+	 * leads. */
 	bool beside_daemon;
 };
 
@@ -320,7 +313,7 @@ enum family set_type_family(enum set_type type);
 const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
 				 struct loc loc);
 
-/* A copy of text in the plan's arena, one for equal texts: for what is made over and over. */
+/* A copy of text in the plan's arena, one for equal texts: for texts that we make over and over. */
 const char *plan_intern(struct plan *plan, const char *text);
 /*
  * The comment of an element lists the names that its address is of: "a.example b.example". It is how
@@ -363,19 +356,10 @@ uint16_t load_port(const uint8_t *bytes);
 bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr);
 /* By key, then last. */
 int elem_cmp(const void *a, const void *b);
-/*
- * Copies what another, finished plan has of a bridge's network into a finished plan: chains, and what they use
- * where the plan has no set of that name, every element permanent; its dispatch elements are marked
- * as draining. Returns false if the other has nothing of it.
- */
-bool plan_adopt(struct plan *plan, const struct plan *from, const char *bridge);
 /* Sorts elements, merges what overlaps or touches in interval sets, and makes the plan searchable
  * by name; again after something was added. */
 void plan_finish(struct plan *plan);
 void plan_free(struct plan *plan);
-
-/* Whether the plan has that bridge among those that are draining. */
-bool plan_drains(const struct plan *plan, const char *bridge);
 
 /* Names of chains and sets that belong to something in the config; safe for nft's grammar
  * ([A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes; doc/kernel.md, "Names that nft takes"). Owned by the arena. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Our rules in the tables of iptables-nft, beside Docker's own rules, and what the
- * iptables version left there: what the kernel holds × what is wanted → operations. Pure.
+ * Our rules in the tables of iptables-nft, beside Docker's own rules, and the rules that the
+ * iptables version left there: actual rules × wanted rules → operations. Pure.
  *
- * The shim is one jump, first in DOCKER-USER, to DOCKSIDE-DISPATCH, which lets pass what carries the mark
- * of `table inet dockside` and drops the rest of what comes from a managed bridge. Without
- * DOCKER-USER there is no shim: Docker makes that chain itself, and up to version 27 leaves out its
- * own jump to it where it finds one made (doc/kernel.md, "Docker's own rules").
+ * The shim is one jump, first in DOCKER-USER, to DOCKSIDE-DISPATCH. That chain lets packets with
+ * the mark of `table inet dockside` pass, and drops all others that come from a managed bridge.
+ * Without DOCKER-USER there is no shim: Docker makes that chain itself, and up to version 27 leaves
+ * out its own jump to it where it finds one made (doc/kernel.md, "Docker's own rules").
  */
 #ifndef DOCKSIDE_TABLE_SHIM_H
 #define DOCKSIDE_TABLE_SHIM_H
@@ -19,8 +19,8 @@
 #define SHIM_PREFIX "DOCKSIDE-" /* of every chain of the iptables version, and of ours */
 /* Comment of the rule that goes with a FORWARD policy that we changed, by which it is known. */
 #define SHIM_FORWARD_COMMENT "dsfw-nft: the FORWARD policy was ACCEPT"
-/* Where there is no chain for that rule, an empty chain of this name beside FORWARD says the same: it lives as long as
- * the policy does. */
+/* An empty chain of this name beside FORWARD says the same where there is no chain for that rule.
+ * It lives as long as the policy does. */
 #define SHIM_FORWARD_CHAIN "DSFW-FORWARD-WAS-ACCEPT"
 
 enum shim_table {
@@ -125,15 +125,15 @@ struct shim_changes {
 };
 
 /*
- * Compares. A plan without networks wants none of it. was_accept: the tables of which it is on record that the
- * FORWARD policy was ACCEPT before we changed it (plan.h), bits 1 << table.
+ * Compares. A plan without networks wants no shim. was_accept: the tables whose FORWARD policy was
+ * ACCEPT before we changed it, by our record (plan.h), bits 1 << table.
  */
 void shim_diff(const struct plan *plan, const struct shim_kernel *actual, unsigned was_accept,
 	       struct shim_changes *ret_changes);
 /* Lists what removes everything of ours; what the iptables version left stays. */
 void shim_diff_teardown(const struct shim_kernel *actual, unsigned was_accept,
 			struct shim_changes *ret_changes);
-/* Whether no FORWARD policy is to be changed, nor what goes with it. */
+/* Whether the changes leave the FORWARD policies alone, with the rules and chains of these. */
 bool shim_leaves_forward(const struct shim_changes *changes);
 void shim_changes_free(struct shim_changes *changes);
 

@@ -31,7 +31,8 @@ struct unjudged {
 	size_t n_locals, cap_locals;
 };
 
-/* A network whose OUT chain judges what comes from there, and whose HOST chain does if it has host rules. */
+/* Adds a network. Its OUT chain judges the packets from it; so does its HOST chain if it has host
+ * rules. */
 void unjudged_add_network(struct unjudged *u, const struct prefix *prefix, bool host_rules);
 /* An address of the host. */
 void unjudged_add_local(struct unjudged *u, const struct ipaddr *addr);
@@ -41,8 +42,8 @@ void unjudged_free(struct unjudged *u);
 
 /*
  * Whether rules of ours should have seen the connection and have not: one end, whichever, is a container of a managed
- * network. Who has opened it does not matter, as a container can forge that. No rule sees what goes to the host from
- * networks without host rules.
+ * network. It does not matter which end opened it, as a container can forge that. No rule sees
+ * packets to the host from networks without host rules.
  */
 bool unjudged_is(const struct unjudged *u, const struct flow *flow);
 
