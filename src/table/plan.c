@@ -45,6 +45,11 @@ static const struct set_type_info type_infos[] = {
 };
 static_assert(ARRAY_SIZE(type_infos) == SET_UNKNOWN + 1, "a row for each set type");
 
+const char *table_text(enum table_family family)
+{
+	return family == TABLE_BRIDGE ? "bridge " TABLE_NAME : "inet " TABLE_NAME;
+}
+
 const struct set_type_info *set_type_info(enum set_type type)
 {
 	return &type_infos[type];

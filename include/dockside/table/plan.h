@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wanted `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
- * that it came from. struct actual (actual.h), the table that the kernel holds, has the same
+ * A wanted table, inet dockside or bridge dockside, as data: chains, rules, sets, elements, each with the config entry
+ * that it came from. struct actual (actual.h), a table that the kernel holds, has the same
  * structs for sets and base chains, so that the two can be compared.
  */
 #ifndef DOCKSIDE_TABLE_PLAN_H
@@ -254,10 +254,20 @@ struct plan_options {
 	uint16_t log_group; /* of nflog, for refused packets; 0: nothing is reported */
 };
 
+/* Which table a plan describes; the name is the same in both families. */
+enum table_family {
+	TABLE_INET,
+	TABLE_BRIDGE,
+};
+
+/* "inet dockside", as nft's statements name it. */
+const char *table_text(enum table_family family);
+
 /* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.
  * Borrows the policy and the hosts that it was compiled from. */
 struct plan {
 	struct arena arena;
+	enum table_family family;
 	struct plan_options options;
 	const struct never *never; /* borrowed from the hosts; or NULL */
 	uint64_t own_hash;	   /* compile_own_hash() of what it was made with */
