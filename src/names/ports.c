@@ -67,5 +67,6 @@ void ports_free(struct ports *ports)
 		free(ports->ports[i].addrs);
 	}
 	free(ports->ports);
+	free(ports->answered);
 	*ports = (struct ports){ 0 };
 }

@@ -148,7 +148,7 @@ static const struct elem *look_up_bridge(struct explain_step *step, const struct
 {
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	memcpy(key, bridge, strnlen(bridge, sizeof(key)));
+	memcpy(key, bridge, strnlen(bridge, IFNAME_KEY_LEN));
 	return look_up(step, set, key);
 }
 

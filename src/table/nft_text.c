@@ -260,6 +260,12 @@ void nft_text_hash(struct plan *plan)
 
 /* ------------------------------------------------------------------ elements */
 
+/* Of a key that begins with one. */
+static void text_ifname(struct buf *b, const struct elem *elem)
+{
+	buf_printf(b, "\"%.*s\"", IFNAME_KEY_LEN, (const char *)elem->key);
+}
+
 static void text_addr_bytes(struct buf *b, enum family family, const uint8_t *bytes)
 {
 	struct ipaddr addr = ipaddr_from_bytes(family, bytes);
@@ -291,6 +297,7 @@ static void text_addr_range(struct buf *b, enum family family, const struct elem
 void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 {
 	struct portrange range;
+	char mac[ADDR_STRLEN];
 
 	switch (type) {
 	case SET_IPV4:
@@ -306,7 +313,20 @@ void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 		break;
 	case SET_BRIDGES:
 	case MAP_DISPATCH:
-		buf_printf(b, "\"%.*s\"", (int)sizeof(elem->key), (const char *)elem->key);
+		text_ifname(b, elem);
+		break;
+	case SET_MAC:
+		buf_puts(b, mac_format(elem->key, mac));
+		break;
+	case SET_PORT_MAC:
+		text_ifname(b, elem);
+		buf_printf(b, " . %s", mac_format(elem->key + IFNAME_KEY_LEN, mac));
+		break;
+	case SET_PORT_IPV4:
+	case SET_PORT_IPV6:
+		text_ifname(b, elem);
+		buf_puts(b, " . ");
+		text_addr_bytes(b, set_type_family(type), elem->key + IFNAME_KEY_LEN);
 		break;
 	case MAP_NAT4:
 	case MAP_NAT6:

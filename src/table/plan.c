@@ -17,6 +17,7 @@
 /* nft's data types by number (nftables, include/datatype.h) and how it joins two of them. */
 #define NFT_TYPE_IPADDR 7u
 #define NFT_TYPE_IP6ADDR 8u
+#define NFT_TYPE_ETHERADDR 9u
 #define NFT_TYPE_INET_PROTOCOL 12u
 #define NFT_TYPE_INET_SERVICE 13u
 #define NFT_TYPE_IFNAME 41u
@@ -34,6 +35,13 @@ static const struct set_type_info type_infos[] = {
 	[SET_IPV6] = { "ipv6_addr", 16, 0, NFT_TYPE_IP6ADDR, 0 },
 	[SET_PORTS] = { "inet_service", 2, 0, NFT_TYPE_INET_SERVICE, 0 },
 	[SET_BRIDGES] = { "ifname", 16, 0, NFT_TYPE_IFNAME, 0 },
+	[SET_MAC] = { "ether_addr", 6, 0, NFT_TYPE_ETHERADDR, 0 },
+	[SET_PORT_MAC] = { "ifname . ether_addr", 24, 0,
+			   NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_ETHERADDR), 0 },
+	[SET_PORT_IPV4] = { "ifname . ipv4_addr", 20, 0,
+			    NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_IPADDR), 0 },
+	[SET_PORT_IPV6] = { "ifname . ipv6_addr", 32, 0,
+			    NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_IP6ADDR), 0 },
 	[MAP_DISPATCH] = { "ifname : verdict", 16, 0, NFT_TYPE_IFNAME, NFT_TYPE_VERDICT },
 	[MAP_NAT4] = { "inet_proto . inet_service : ipv4_addr . inet_service", 8, 8,
 		       NFT_TYPE_JOIN(NFT_TYPE_INET_PROTOCOL, NFT_TYPE_INET_SERVICE),
@@ -60,9 +68,16 @@ bool set_type_is_map(enum set_type type)
 	return type_infos[type].data_type != 0;
 }
 
+bool set_type_has_ifname(enum set_type type)
+{
+	return type == SET_BRIDGES || type == MAP_DISPATCH || type == SET_PORT_MAC ||
+	       type == SET_PORT_IPV4 || type == SET_PORT_IPV6;
+}
+
 enum family set_type_family(enum set_type type)
 {
-	return type == SET_IPV4 || type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	return type == SET_IPV4 || type == MAP_NAT4 || type == SET_PORT_IPV4 ? FAMILY_IPV4
+									     : FAMILY_IPV6;
 }
 
 const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
@@ -271,7 +286,7 @@ const struct elem *set_find_bridge(const struct plan_set *set, const char *bridg
 
 	if (!set || set->n_elems == 0)
 		return NULL;
-	memcpy(key, bridge, strnlen(bridge, sizeof(key)));
+	memcpy(key, bridge, strnlen(bridge, IFNAME_KEY_LEN));
 	return bsearch(key, set->elems, set->n_elems, sizeof(*set->elems), cmp_key);
 }
 

@@ -26,17 +26,25 @@ struct port {
 	char name[16]; /* IFNAMSIZ */
 	char bridge[16];
 	bool known; /* the kernel's word and Docker's agree on a container */
-	uint8_t mac[6];
+	bool has_mac;
+	uint8_t mac[6];	      /* of its other end, by the kernel's word; where has_mac */
 	char *container;      /* its name; NULL where it is not known */
 	struct ipaddr *addrs; /* those that Docker gave it on that network */
 	size_t n_addrs;
 	enum port_doubt doubt;
 };
 
-/* Sorted by name. Zero-initialise; ports_free(). */
+/*
+ * Sorted by name: of every bridge of the host, also of those that are not managed (these are not known, and are told by
+ * their bridge). Zero-initialise; ports_free().
+ */
 struct ports {
 	struct port *ports;
 	size_t n, cap;
+	bool asked; /* the kernel was asked; without, as for `compile`, nothing is known of any port */
+	char (*answered)
+		[16]; /* the managed bridges of whose network Docker has told who is attached */
+	size_t n_answered;
 };
 
 /* A zeroed one, until the next. */

@@ -196,16 +196,21 @@ struct plan_chain {
 enum set_type {
 	SET_IPV4,
 	SET_IPV6,
-	SET_PORTS,    /* inet_service */
-	SET_BRIDGES,  /* ifname */
-	MAP_DISPATCH, /* ifname : verdict */
-	MAP_NAT4,     /* inet_proto . inet_service : ipv4_addr . inet_service */
+	SET_PORTS,     /* inet_service */
+	SET_BRIDGES,   /* ifname */
+	SET_MAC,       /* ether_addr */
+	SET_PORT_MAC,  /* ifname . ether_addr */
+	SET_PORT_IPV4, /* ifname . ipv4_addr */
+	SET_PORT_IPV6, /* ifname . ipv6_addr */
+	MAP_DISPATCH,  /* ifname : verdict */
+	MAP_NAT4,      /* inet_proto . inet_service : ipv4_addr . inet_service */
 	MAP_NAT6,
 	SET_UNKNOWN, /* in the kernel: none of ours */
 };
 
-#define ELEM_KEY_MAX 16	 /* bytes; IPv6 address, interface name */
-#define ELEM_DATA_MAX 20 /* IPv6 address and port, each padded to 4 bytes */
+#define ELEM_KEY_MAX 32	  /* bytes; an interface's name and an IPv6 address */
+#define IFNAME_KEY_LEN 16 /* bytes; of an interface's name in a key, padded with zeros: IFNAMSIZ */
+#define ELEM_DATA_MAX 20  /* IPv6 address and port, each padded to 4 bytes */
 
 /* An element in the kernel's own byte layout (network byte order, parts padded to 4 bytes). */
 struct elem {
@@ -306,7 +311,9 @@ struct set_type_info {
 
 const struct set_type_info *set_type_info(enum set_type type);
 bool set_type_is_map(enum set_type type);
-/* Of the addresses in SET_IPV4 and SET_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
+/* Whether its keys begin with the name of an interface. */
+bool set_type_has_ifname(enum set_type type);
+/* Of the addresses in SET_IPV4, SET_IPV6, SET_PORT_IPV4 and SET_PORT_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
 enum family set_type_family(enum set_type type);
 
 /* An origin in the plan's arena; network and entry are borrowed. */
@@ -343,7 +350,7 @@ struct plan_rule *chain_add_rule(struct plan_chain *chain, const struct origin *
 struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
 /* A zeroed element; the pointer lasts until the next one is added. */
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
-/* The same with the name of an interface, of less than ELEM_KEY_MAX bytes, for a key. */
+/* The same with the name of an interface, of less than IFNAME_KEY_LEN bytes, for a key. */
 struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
 /* Whether its elements are bridges of networks: LOOKUPS_SET, MANAGED_SET. */
 bool set_has_bridges(const struct plan_set *set);
