@@ -278,6 +278,12 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return match_icmp(w, match);
 	case MATCH_MARK:
 		return (w->e->mark & match->u.mark) == match->u.mark;
+	case MATCH_PROTOCOL:
+	case MATCH_FIELD_SET:
+	case MATCH_FIELD_PREFIX:
+	case MATCH_UDP_PORTS:
+	case MATCH_UNICAST:
+		break; /* of the bridge table, which no packet is walked through */
 	}
 	abort();
 }

@@ -31,6 +31,8 @@ static const char *hook_name(enum base_hook hook)
 		return "prerouting";
 	case BASE_FORWARD_END:
 	case BASE_OUTPUT:
+	case BASE_BIND:
+	case BASE_BIND_TO:
 	case BASE_NONE:
 		break;
 	}
@@ -104,6 +106,8 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 	case SET_PORT_MAC:
 	case SET_PORT_IPV4:
 	case SET_PORT_IPV6:
+	case SET_ND_TARGET:
+	case SET_PORT_ND_TARGET:
 		key.comment = NULL;
 		key.timeout_ms = 0;
 		nft_text_elem(b, type, &key);

@@ -72,6 +72,32 @@ enum match_kind {
 	MATCH_DPORT_SET, /* u.dport_set */
 	MATCH_ICMP,	 /* u.icmp, of its family */
 	MATCH_MARK,	 /* u.mark: all of these bits are set */
+	/* Of frames on a bridge's port, in the bridge table. */
+	MATCH_PROTOCOL,	    /* u.protocol, behind a VLAN tag where there is one; negated as well */
+	MATCH_FIELD_SET,    /* u.field_set; negated as well */
+	MATCH_FIELD_PREFIX, /* u.field_prefix; negated as well */
+	MATCH_UDP_PORTS,    /* u.udp_ports */
+	MATCH_UNICAST,	    /* the frame is for one MAC address */
+};
+
+/* A field of a frame that says who sends it, or to whom. */
+enum frame_field {
+	FIELD_ETHER_SADDR,
+	FIELD_ETHER_DADDR,
+	FIELD_ARP_SENDER_MAC,
+	FIELD_ARP_SENDER,
+	FIELD_SADDR,  /* of the IPv4 header */
+	FIELD_SADDR6, /* of the IPv6 header */
+	FIELD_DADDR,
+	FIELD_DADDR6,
+	FIELD_ND_TARGET, /* of a neighbour advertisement, which another match finds */
+};
+
+/* The port that comes before a field in a set's key. */
+enum frame_port {
+	PORT_NONE,
+	PORT_IN,
+	PORT_OUT,
 };
 
 /* Bits of match.u.ct_states; the order is that in which they are printed. */
@@ -85,7 +111,7 @@ enum ct_state {
 
 struct match {
 	enum match_kind kind;
-	bool negated; /* MATCH_SADDR, MATCH_DADDR, MATCH_IIFNAME_SET */
+	bool negated; /* of the kinds that say so */
 	union {
 		const char *name;
 		unsigned ct_states;
@@ -112,6 +138,19 @@ struct match {
 			bool has_code;
 			uint8_t code;
 		} icmp;
+		uint16_t protocol; /* ETH_P_IP, ETH_P_IPV6, ETH_P_ARP */
+		struct {
+			enum frame_port port;
+			enum frame_field field;
+			const struct plan_set *set;
+		} field_set;
+		struct {
+			enum frame_field field; /* of an address of the prefix's family */
+			struct prefix prefix;
+		} field_prefix;
+		struct {
+			uint16_t source, destination;
+		} udp_ports;
 	} u;
 };
 
@@ -178,6 +217,8 @@ enum base_hook {
 	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
 	BASE_FORWARD_END,    /* behind Docker's chain */
 	BASE_OUTPUT,
+	BASE_BIND,    /* of the bridge table: what enters by a port */
+	BASE_BIND_TO, /* of the bridge table: what leaves by another one */
 };
 
 struct plan_chain {
@@ -202,8 +243,11 @@ enum set_type {
 	SET_PORT_MAC,  /* ifname . ether_addr */
 	SET_PORT_IPV4, /* ifname . ipv4_addr */
 	SET_PORT_IPV6, /* ifname . ipv6_addr */
-	MAP_DISPATCH,  /* ifname : verdict */
-	MAP_NAT4,      /* inet_proto . inet_service : ipv4_addr . inet_service */
+	/* IPv6 addresses as numbers: nft 1.0.6 has no word for the target of a neighbour advertisement. */
+	SET_ND_TARGET,
+	SET_PORT_ND_TARGET, /* ifname, and such a number */
+	MAP_DISPATCH,	    /* ifname : verdict */
+	MAP_NAT4,	    /* inet_proto . inet_service : ipv4_addr . inet_service */
 	MAP_NAT6,
 	SET_UNKNOWN, /* in the kernel: none of ours */
 };
@@ -299,7 +343,7 @@ struct plan {
 	bool beside_daemon;
 };
 
-/* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
+/* Facts about a set type: nft's words, key and data length in bytes, and the kernel's type numbers
  * (NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE: opaque to the kernel, defined by nft's datatype.h). */
 struct set_type_info {
 	const char *nft;
