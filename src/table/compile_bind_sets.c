@@ -131,8 +131,8 @@ static void fill_port(struct filler *f, const struct port *port, const struct ne
 		dispatch(network_has_extra(network) ? f->sets.dispatch_strange : f->sets.dispatch,
 			 port->name, chain_name(f, network, BIND_KNOWN), origin);
 	} else {
-		dispatch(f->sets.dispatch_strange, port->name,
-			 chain_name(f, network, BIND_UNKNOWN), origin);
+		dispatch(f->sets.dispatch_strange, port->name, chain_name(f, network, BIND_UNKNOWN),
+			 origin);
 	}
 }
 
@@ -307,7 +307,8 @@ struct extra_sets bind_extra_sets(struct plan *plan, const struct network *netwo
 	bool needed[N_BOUND_FIELDS] = { [BOUND_MAC] = network->n_extra_macs > 0 };
 
 	for (size_t i = 0; i < network->n_extra; i++)
-		needed[network->extra[i].addr.family == FAMILY_IPV4 ? BOUND_IPV4 : BOUND_IPV6] = true;
+		needed[network->extra[i].addr.family == FAMILY_IPV4 ? BOUND_IPV4 : BOUND_IPV6] =
+			true;
 	needed[BOUND_IPV6] |= needed[BOUND_MAC]; /* their link-local addresses */
 	needed[BOUND_TARGET] = needed[BOUND_IPV6];
 	for (size_t i = 0; i < N_BOUND_FIELDS; i++) {

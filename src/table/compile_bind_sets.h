@@ -24,11 +24,11 @@ enum bound_field {
 };
 
 struct bind_sets {
-	struct plan_set *ports;			  /* known ones */
-	struct plan_set *own[N_BOUND_FIELDS];	  /* by port: what it may send, and get */
+	struct plan_set *ports;			   /* known ones */
+	struct plan_set *own[N_BOUND_FIELDS];	   /* by port: what it may send, and get */
 	struct plan_set *somebody[N_BOUND_FIELDS]; /* what no other port may send */
-	struct plan_set *broadcasts;		  /* of the networks' subnets */
-	struct plan_set *extra_macs;		  /* of all networks; NULL: none has any */
+	struct plan_set *broadcasts;		   /* of the networks' subnets */
+	struct plan_set *extra_macs;		   /* of all networks; NULL: none has any */
 	/* Of ports, to their network's chain: before the sets of somebody's addresses are looked into, and behind. */
 	struct plan_set *dispatch, *dispatch_strange;
 	struct plan_set *dispatch_to; /* by the port that a frame came in by */

@@ -31,6 +31,9 @@
 
 const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
 
+const char *const binding_kinds[N_BINDING_KINDS] = { "BIND", "UNBOUND", "BINDTO" };
+const char *const strange_kinds[N_STRANGE_KINDS] = { "strange", "strange-to" };
+
 static const struct set_type_info type_infos[] = {
 	[SET_IPV4] = { "type ipv4_addr", 4, 0, NFT_TYPE_IPADDR, 0 },
 	[SET_IPV6] = { "type ipv6_addr", 16, 0, NFT_TYPE_IP6ADDR, 0 },

@@ -24,6 +24,13 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
  * as the conntrack entry, so a connection without it was opened while nobody judged. The number is nft's.
  */
 #define JUDGED_LABEL 127
+/* In the place of a bridge, of chains that belong to no network and yet report refusals; no bridge's name. */
+#define LOG_NO_BRIDGE "_"
+/* The kinds of a bridge's chains that refuse in the bridge table, and its chains of no network that do. */
+#define N_BINDING_KINDS 3
+extern const char *const binding_kinds[N_BINDING_KINDS]; /* BIND, UNBOUND, BINDTO */
+#define N_STRANGE_KINDS 2
+extern const char *const strange_kinds[N_STRANGE_KINDS];
 /* The bridges of managed networks: what goes into one of them, and comes from none, gets JUDGED_LABEL as well. */
 #define MANAGED_SET "managed"
 /* The chain that answers TCP with a reset and drops the rest. */
