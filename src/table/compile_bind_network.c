@@ -136,7 +136,7 @@ static struct plan_rule *add_rule(struct binder *b)
 	return chain_add_rule(b->chain, b->origin);
 }
 
-static void accept(struct binder *b, const char *comment)
+static void accept_last(struct binder *b, const char *comment)
 {
 	bind_accept(b->chain, comment);
 }
@@ -184,12 +184,12 @@ static void accept_unspecified(struct binder *b)
 
 	bind_match_protocol(rule, ETHERTYPE_ARP);
 	bind_match_prefix(rule, FIELD_ARP_SENDER, &unspecified4);
-	accept(b, "ARP probe");
+	accept_last(b, "ARP probe");
 	rule = add_rule(b);
 	bind_match_protocol(rule, ETHERTYPE_IP);
 	bind_match_prefix(rule, FIELD_SADDR, &unspecified4);
 	bind_match_udp(rule, DHCP_CLIENT, DHCP_SERVER);
-	accept(b, "DHCP");
+	accept_last(b, "DHCP");
 }
 
 static void accept_icmp6_from(struct binder *b, const struct prefix *source, uint8_t type,
@@ -199,7 +199,7 @@ static void accept_icmp6_from(struct binder *b, const struct prefix *source, uin
 
 	bind_match_icmp6(rule, type);
 	bind_match_prefix(rule, FIELD_SADDR6, source);
-	accept(b, comment);
+	accept_last(b, comment);
 }
 
 /* Who has no address asks whether he may have one, for a router, and for groups (RFC 4862, RFC 4861, RFC 3590). */
@@ -243,7 +243,7 @@ static void accept_extra(struct binder *b)
 		rule = add_rule(b);
 		bind_match_protocol(rule, sources[i].protocol);
 		bind_match_set(rule, PORT_NONE, sources[i].field, set);
-		accept(b, "extra");
+		accept_last(b, "extra");
 	}
 }
 
@@ -255,7 +255,7 @@ static void accept_own(struct binder *b)
 
 		bind_match_protocol(rule, sources[i].protocol);
 		bind_match_set(rule, PORT_IN, sources[i].field, b->sets->own[sources[i].kind]);
-		accept(b, "the container's own");
+		accept_last(b, "the container's own");
 	}
 }
 
@@ -302,7 +302,7 @@ static void accept_from(struct binder *b, uint16_t protocol, enum frame_field fi
 
 	bind_match_protocol(rule, protocol);
 	bind_match_prefix(rule, field, prefix);
-	accept(b, comment);
+	accept_last(b, comment);
 }
 
 static void refuse_targets(struct binder *b)
@@ -375,7 +375,7 @@ static void emit_to(struct binder *b)
 		rule = add_rule(b);
 		bind_match_protocol(rule, destinations[i].protocol);
 		bind_match_set(rule, PORT_NONE, destinations[i].field, set);
-		accept(b, "extra");
+		accept_last(b, "extra");
 	}
 	add_rule(b);
 	refuse(b, "not for the container of this port");
