@@ -32,7 +32,11 @@ static bool read_extra_prefix(struct reader *r, const struct json_node *entry,
 	struct prefix prefix;
 
 	if (!prefix_parse(s, entry->u.string.len, &prefix))
-		return value_error_hint(r, &entry_field, entry, address_hint(s));
+		return value_error_hint(
+			r, &entry_field, entry,
+			hostname_valid(s, entry->u.string.len)
+				? xstrdup("a packet has no name; list the addresses")
+				: address_hint(s));
 	if (prefix.len == 0)
 		return value_error_hint(r, &entry_field, entry,
 					xstrdup("that is every address: \"bind\": \"off\" does "
@@ -118,7 +122,7 @@ void check_extra(struct reader *r, const struct network *network, const struct j
 
 		if (entry->kind != JSON_STRING)
 			continue;
-		if (prefix_parse(entry->u.string.s, entry->u.string.len, &prefix))
+		if (prefix_parse(entry->u.string.s, entry->u.string.len, &prefix) && prefix.len > 0)
 			check_prefix(r, network, entry, &prefix);
 		else if (network->has_dockside_mac &&
 			 mac_parse(entry->u.string.s, entry->u.string.len, mac) &&
