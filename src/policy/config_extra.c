@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network's list of further sources that its ports may have. Whatever is the gateway's or the dockside container's
+ * A network's list of further sources that its ports may have. The gateway's addresses and the dockside container's
  * cannot be in it: every container could then pass for one of these.
  */
 #include <ctype.h>

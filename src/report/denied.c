@@ -78,7 +78,7 @@ bool denied_rule_field(const struct plan_rule *rule, enum frame_field *ret_field
 			continue;
 		return true;
 	}
-	/* Whose sender is the only field that a last rule about ARP can mean. */
+	/* The last rule about ARP refuses what the others have left, for the sender's address. */
 	if (rule->n_matches == 1 && rule->matches[0].kind == MATCH_PROTOCOL &&
 	    rule->matches[0].u.protocol == ETHERTYPE_ARP) {
 		*ret_field = FIELD_ARP_SENDER;

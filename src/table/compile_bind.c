@@ -4,7 +4,7 @@
  *
  * A frame of a known port is its own: the port and the MAC address are in one set, the port and the IP address in
  * another. These two lookups, and a glance at the protocol, are all that it costs; two more where it leaves by a
- * known port. What is found there is accepted by `own`, `own-to`.
+ * known port. `own` and `own-to` accept the frames that are found there.
  *
  * Everything else is `strange`. The ports of other bridges leave there at once. A known port's frame goes to its
  * network's BIND chain, which accepts what a host may send before it has an address, and says of the rest why it is

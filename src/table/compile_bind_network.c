@@ -154,7 +154,7 @@ static void begin_chain(struct binder *b, const char *kind)
 	b->chain->kind = kind;
 }
 
-/* Whatever the addresses. A frame with two tags has the second for a protocol. */
+/* From any address. The protocol of a frame with two tags is the second tag. */
 static void refuse_kinds(struct binder *b)
 {
 	struct plan_rule *rule = add_rule(b);
@@ -202,7 +202,7 @@ static void accept_icmp6_from(struct binder *b, const struct prefix *source, uin
 	accept_last(b, comment);
 }
 
-/* Who has no address asks whether he may have one, for a router, and for groups (RFC 4862, RFC 4861, RFC 3590). */
+/* A host without an address asks whether it may have one, for a router, and for groups (RFC 4862, RFC 4861, RFC 3590). */
 static void accept_unspecified6(struct binder *b)
 {
 	accept_icmp6_from(b, &unspecified6, ND_NEIGHBOR_SOLICIT, "duplicate address detection");

@@ -38,7 +38,7 @@ struct bind_sets {
 struct bind_sets bind_sets_make(struct plan *plan, const struct policy *policy,
 				const struct ports *ports, const struct origin *built_in);
 
-/* What a network's `extra` lists, as sets; NULL where there is none of a kind. */
+/* A network's list `extra` as sets; NULL where the list has none of a kind. */
 struct extra_sets {
 	struct plan_set *sets[N_BOUND_FIELDS];
 };

@@ -73,7 +73,7 @@ struct nat_rule {
 	struct loc match_dport_loc; /* no place when it could not be read */
 };
 
-/* Who may send by a bridge's port of which nobody has told yet which container is there. */
+/* The senders that a bridge's port has while nobody has told which container is there. */
 enum bind {
 	BIND_LEARN,  /* the network's subnets, but for the addresses of known ports */
 	BIND_STRICT, /* nobody */
