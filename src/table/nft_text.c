@@ -82,7 +82,9 @@ static const char *protocol_name(uint16_t protocol)
 	}
 }
 
-#define ND_TARGET "@th,64," /* bits from there */
+/* The target of a neighbour advertisement, all of it and its first bits. */
+#define ND_TARGET "@th,64,128"
+#define ND_TARGET_BITS "@th,64,%u %s"
 
 static const char *const field_texts[] = {
 	[FIELD_ETHER_SADDR] = "ether saddr",
@@ -93,7 +95,7 @@ static const char *const field_texts[] = {
 	[FIELD_SADDR6] = "ip6 saddr",
 	[FIELD_DADDR] = "ip daddr",
 	[FIELD_DADDR6] = "ip6 daddr",
-	[FIELD_ND_TARGET] = ND_TARGET "128",
+	[FIELD_ND_TARGET] = ND_TARGET,
 };
 static_assert(ARRAY_SIZE(field_texts) == FIELD_ND_TARGET + 1, "a text for each field");
 
@@ -129,7 +131,7 @@ static void text_field_prefix(struct buf *b, const struct match *match)
 	char s[ADDR_STRLEN];
 
 	if (match->u.field_prefix.field == FIELD_ND_TARGET) {
-		buf_printf(b, ND_TARGET "%u %s", prefix->len, not_equal);
+		buf_printf(b, ND_TARGET_BITS, prefix->len, not_equal);
 		text_number(b, prefix->addr.b, prefix->len);
 		return;
 	}

@@ -318,7 +318,7 @@ class Watch:
                     self.arrived.setdefault(number, set()).add(sockets[s].name)
 
     def try_frame(self, sender, src, dst, make):
-        """Where the frame arrived."""
+        """Sends it, and returns the places that it arrived at."""
         number, frame = marked(src, dst, make)
         request, behind = marked(MACS[sender], BROADCAST, arp(1, MACS[sender], "0.0.0.0", V4[sender]))
         s = self.places[sender].socket
@@ -334,7 +334,7 @@ class Watch:
 def main():
     table, mode = sys.argv[1:3]
     watch = Watch()
-    # Who is where: bridges learn it from these.
+    # The bridges learn from these which MAC address is where.
     for name in MACS:
         if name != "gw":
             watch.try_frame(name, MACS[name], BROADCAST, arp(1, MACS[name], "0.0.0.0", V4[name]))

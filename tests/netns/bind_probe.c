@@ -27,7 +27,7 @@ static void take_name(const char *word, char ret_name[16])
 {
 	if (!word || strlen(word) > 15)
 		fail_at("name", word);
-	strcpy(ret_name, word);
+	memcpy(ret_name, word, strlen(word) + 1);
 }
 
 static void take_addrs(struct port *port, char **rest)

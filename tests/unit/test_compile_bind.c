@@ -196,7 +196,7 @@ static void test_elsewhere(void **state)
 	end(&f);
 }
 
-/* Whose the dockside container's addresses are, before its port is known. */
+/* The dockside container's addresses, before its port is known, are somebody's or nobody's. */
 static void test_dockside(void **state)
 {
 	static const struct {

@@ -61,7 +61,7 @@ static void test_bridge_prefixes(void **state)
 	}
 }
 
-/* What stands in the comment of a rule, and in which field of the frame to look. -1: in none of several. */
+/* Rules by their comments, each with the field of the frame that it refuses. -1: none of several. */
 static void test_bridge_rules(void **state)
 {
 	static const struct {
