@@ -14,6 +14,7 @@
  *     counters    what the table holds, for those who ask
  *     files       the files on the disk, and the last pair that was accepted
  *     docker      makes networks; attached, a part of it, knows who is on them
+ *     ports       who is on which port of a bridge; asks docker
  *     judged      whether each network's packets reach the rules
  *     denied      hears what was refused; asks docker whose address that was
  *     drain       waits until the containers of a removed network have left; asks docker
@@ -224,6 +225,7 @@ static void on_note(void *data, enum note note)
 		break;
 	case NOTE_ATTACHED:
 		daemon_drain_look(s->drain);
+		daemon_ports_attached(s->ports);
 		break;
 	case NOTE_DOCKER_MADE: /* and may have loaded br_netfilter for it */
 		daemon_settings_make(s->settings);
@@ -236,6 +238,8 @@ static void on_note(void *data, enum note note)
 		if (may_be_ready(d))
 			become_ready(d);
 		daemon_wait_settled(s->wait);
+		break;
+	case NOTE_PORTS: /* status tells it when it is asked */
 		break;
 	case NOTE_STATUS:
 		notify_status(d);
@@ -360,6 +364,7 @@ static void open_services(struct daemon *d)
 	s->files = daemon_files_open(s->loop, enforcer, &enforcer->drain, options->network_config,
 				     options->firewall_config, options->state_directory);
 	s->docker = daemon_docker_open(s->loop, enforcer, options->docker);
+	s->ports = daemon_ports_open(s->loop, s->docker);
 	s->judged = daemon_judged_open(s->loop, enforcer);
 	s->denied = daemon_denied_open(s->loop, enforcer, s->docker, options->plan.log_group,
 				       options->denied_log);
@@ -390,6 +395,8 @@ static int start(struct daemon *d, struct err *err)
 	r = load_first(d, err);
 	if (r >= 0)
 		r = daemon_judged_start(d->s.judged, err);
+	if (r >= 0)
+		r = daemon_ports_start(d->s.ports, err);
 	if (r >= 0) {
 		judge(d);
 		r = daemon_requests_open(&d->s, d->options->socket, &d->requests, err);
@@ -451,6 +458,7 @@ static void close_services(struct daemon *d)
 	daemon_wait_close(s->wait);
 	daemon_load_close(s->load);
 	daemon_drain_close(s->drain);
+	daemon_ports_close(s->ports);
 	daemon_docker_close(s->docker);
 	daemon_requests_close(d->requests);
 	daemon_judged_close(s->judged);

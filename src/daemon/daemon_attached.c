@@ -8,6 +8,8 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+#include "dockside/docker/docker_ports.h"
+#include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
 #define INSPECT_AT_ONCE 4
@@ -23,9 +25,11 @@ struct seen {
 	bool asking; /* is being asked */
 	bool known;  /* has been answered */
 	uint64_t known_ms;
+	uint64_t asked_us; /* the last question, by monotonic_us() */
 	struct docker_containers containers;
-	char *other_mac;   /* docker_wanted_other_mac() */
-	size_t restarting; /* of a draining network: containers that Docker will start again */
+	uint64_t containers_us; /* the question that they answer; 0: there was no answer */
+	char *other_mac;	/* docker_wanted_other_mac() */
+	size_t restarting;	/* of a draining network: containers that Docker will start again */
 };
 
 struct daemon_attached {
@@ -114,6 +118,8 @@ static void carry_over(struct daemon_attached *k, struct seen *seen)
 	seen->known = old->known;
 	seen->known_ms = old->known_ms;
 	seen->restarting = old->restarting;
+	seen->asked_us = old->asked_us;
+	seen->containers_us = old->containers_us;
 	seen->containers = old->containers;
 	old->containers = (struct docker_containers){ 0 };
 	seen->other_mac = old->other_mac;
@@ -175,6 +181,7 @@ void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_l
 struct inspection {
 	struct daemon_attached *attached;
 	char *id;
+	uint64_t asked_us;
 	bool restarting; /* the second question */
 };
 
@@ -195,7 +202,7 @@ static void take_known(struct daemon_attached *k, struct seen *seen)
 	seen->known_ms = loop_now_ms(k->docker->loop);
 }
 
-static void take_containers(struct daemon_attached *k, struct seen *seen,
+static void take_containers(struct daemon_attached *k, struct seen *seen, uint64_t asked_us,
 			    const struct docker_answer *answer)
 {
 	struct docker_containers containers = { 0 };
@@ -209,6 +216,7 @@ static void take_containers(struct daemon_attached *k, struct seen *seen,
 	}
 	docker_containers_free(&seen->containers);
 	seen->containers = containers;
+	seen->containers_us = asked_us;
 	look_at_mac(seen);
 	take_known(k, seen);
 }
@@ -252,6 +260,7 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 	struct inspection *inspection = data;
 	struct daemon_attached *k = inspection->attached;
 	struct seen *seen = seen_id(k, inspection->id);
+	uint64_t asked_us = inspection->asked_us;
 	bool asked = false;
 
 	if (answer->error.code == ECANCELED) {
@@ -276,7 +285,7 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 		bool known = seen->known;
 
 		asked = ask_restarting(k, seen, inspection);
-		take_containers(k, seen, answer);
+		take_containers(k, seen, asked_us, answer);
 		seen->known = asked ? known : seen->known;
 	}
 	if (!asked)
@@ -302,6 +311,7 @@ void daemon_attached_inspect(struct daemon_attached *k)
 		inspection = xcalloc(1, sizeof(*inspection));
 		inspection->attached = k;
 		inspection->id = xstrdup(seen->id);
+		seen->asked_us = inspection->asked_us = monotonic_us();
 		docker_inspect(k->docker->client, seen->id, on_inspected, inspection);
 	}
 	loop_docker_arm(k->docker);
@@ -391,6 +401,39 @@ void daemon_attached_renew(struct daemon_attached *k, const char *bridge)
 	seen->stale = true;
 	daemon_attached_inspect(k);
 }
+
+/* ------------------------------------------------------------------ who is on which port */
+
+size_t daemon_attached_words(const struct daemon_attached *k, struct port_word **ret_words)
+{
+	static const struct docker_containers nobody;
+	struct port_word *words = xcalloc(k->n_seen + 1, sizeof(*words));
+
+	for (size_t i = 0; i < k->n_seen; i++) {
+		const struct seen *seen = &k->seen[i];
+
+		if (seen->id)
+			docker_port_word(&seen->containers, seen->bridge, seen->containers_us,
+					 &words[i]);
+		else
+			docker_port_word(&nobody, seen->bridge, 0, &words[i]);
+	}
+	*ret_words = words;
+	return k->n_seen;
+}
+
+void daemon_attached_ask(struct daemon_attached *k, const char *bridge, uint64_t after_us)
+{
+	struct seen *seen = seen_bridge(k, bridge);
+
+	if (!seen || (seen->asking && seen->asked_us > after_us))
+		return;
+	seen->stale = true;
+	if (k->answers)
+		daemon_attached_inspect(k);
+}
+
+/* ------------------------------------------------------------------ what denied and status ask */
 
 static bool is_container(const struct docker_container *container, const struct ipaddr *addr)
 {

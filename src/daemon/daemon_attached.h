@@ -6,6 +6,7 @@
 
 #include "dockside/docker/docker_wanted.h"
 #include "dockside/enforce/enforcer.h"
+#include "dockside/names/ports_join.h"
 #include "loop_docker.h"
 
 /*
@@ -57,6 +58,12 @@ void daemon_attached_renew(struct daemon_attached *k, const char *bridge);
  * none is known. Borrowed until Docker is asked again, which is soon if it is not known. */
 const char *daemon_attached_container(struct daemon_attached *k, const char *bridge,
 				      const struct ipaddr *addr, const uint8_t *mac);
+
+/* For ports_join(): what Docker last said of each network, with the time in microseconds of monotonic_us() when it was
+ * asked. Returns their number; the caller frees each with port_word_free(), and then the list. */
+size_t daemon_attached_words(const struct daemon_attached *k, struct port_word **ret_words);
+/* Asks anew, unless the answer to a question is on its way that was asked after that time. */
+void daemon_attached_ask(struct daemon_attached *k, const char *bridge, uint64_t after_us);
 
 /* A network, for `status`. Borrowed. */
 struct attached_view {

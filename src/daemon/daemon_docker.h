@@ -48,6 +48,8 @@ void daemon_docker_doubt(struct daemon_docker *k, const char *bridge);
 void daemon_docker_renew(struct daemon_docker *k, const char *bridge);
 const char *daemon_docker_container(struct daemon_docker *k, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
+size_t daemon_docker_words(const struct daemon_docker *k, struct port_word **ret_words);
+void daemon_docker_ask(struct daemon_docker *k, const char *bridge, uint64_t after_us);
 
 /* The list of networks that are named like ours and not configured; calls fn once, perhaps at once, with
  * names NULL and why where Docker does not say. */

@@ -47,6 +47,16 @@ const char *daemon_docker_container(struct daemon_docker *k, const char *bridge,
 	return daemon_attached_container(k->attached, bridge, addr, mac);
 }
 
+size_t daemon_docker_words(const struct daemon_docker *k, struct port_word **ret_words)
+{
+	return daemon_attached_words(k->attached, ret_words);
+}
+
+void daemon_docker_ask(struct daemon_docker *k, const char *bridge, uint64_t after_us)
+{
+	daemon_attached_ask(k->attached, bridge, after_us);
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 struct orphans_question {

@@ -9,6 +9,7 @@
 
 #include "daemon_docker.h"
 #include "daemon_judged.h"
+#include "daemon_ports.h"
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
@@ -174,6 +175,7 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_write_int(out, "refused", (int64_t)traffic.refused.packets);
 	daemon_docker_status_network(view->docker, out, network->bridge, judged);
+	daemon_ports_status_network(view->ports, out, network->bridge);
 	json_write_close(out, '}');
 }
 

@@ -23,6 +23,7 @@ void daemon_view_take(const struct services *s, const struct counters_view *coun
 		.denied = daemon_denied_view(s->denied),
 		.n_ended = daemon_unjudged_ended(s->unjudged),
 		.docker = s->docker,
+		.ports = s->ports,
 		.loop = loop_times(s->loop),
 	};
 	daemon_judged_now(s->judged, &ret->counters, &ret->judged);

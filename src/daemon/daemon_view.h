@@ -52,6 +52,7 @@ struct legs_view {
 };
 
 struct daemon_docker;
+struct daemon_ports;
 
 /* Borrowed until the next event, but for what daemon_view_free() frees. */
 struct daemon_view {
@@ -70,6 +71,7 @@ struct daemon_view {
 	struct denied_view denied;
 	uint64_t n_ended; /* connections that were opened without our rules */
 	const struct daemon_docker *docker;
+	const struct daemon_ports *ports;
 	const struct loop_times *loop;
 };
 

@@ -19,6 +19,7 @@ enum note {
 	NOTE_DOCKER_MADE, /* Docker has made networks */
 	NOTE_DOCKER,	  /* what Docker says is another */
 	NOTE_LINKS,	  /* interfaces have changed */
+	NOTE_PORTS,	  /* who is on which port is known, or known anew */
 	NOTE_SETTLED,	  /* a question was answered that READY or a request may wait for */
 	NOTE_STATUS,	  /* STATUS= is no longer true */
 	N_NOTES,

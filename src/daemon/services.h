@@ -11,6 +11,7 @@
 #include "daemon_judged.h"
 #include "daemon_load.h"
 #include "daemon_names.h"
+#include "daemon_ports.h"
 #include "daemon_repair.h"
 #include "daemon_settings.h"
 #include "daemon_unjudged.h"
@@ -32,6 +33,7 @@ struct services {
 	struct daemon_judged *judged;
 	struct daemon_load *load;
 	struct daemon_names *names;
+	struct daemon_ports *ports;
 	struct daemon_repair *repair;
 	struct daemon_settings *settings;
 	struct daemon_unjudged *unjudged;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The answers of Docker's Engine API as json-c trees, for docker_parse.c alone. Each function returns 0,
+ * The answers of Docker's Engine API as json-c trees, for the files that parse them. Each function returns 0,
  * or -EPROTO with a message that says what makes no sense.
  */
 #ifndef DOCKSIDE_DOCKER_DOCKER_JSON_H

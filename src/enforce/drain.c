@@ -244,9 +244,9 @@ static void adopt_elem(struct drain *drain, const struct elem *elem, const struc
 		       bool docker_runs)
 {
 	bool marked = elem->comment && strcmp(elem->comment, DRAINING_COMMENT) == 0;
-	char bridge[ELEM_KEY_MAX + 1] = "";
+	char bridge[IFNAME_KEY_LEN + 1] = "";
 
-	memcpy(bridge, elem->key, ELEM_KEY_MAX);
+	memcpy(bridge, elem->key, IFNAME_KEY_LEN);
 	if (!is_configured(policy, bridge) && !drain_find(drain, bridge) && (marked || docker_runs))
 		add_item(drain, bridge)->occupied = marked;
 }

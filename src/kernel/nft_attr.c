@@ -288,16 +288,16 @@ static const char *get_goto(const struct nlattr *attr, struct arena *arena)
 	return arena_strdup(arena, mnl_attr_get_str(verdict.at[NFTA_VERDICT_CHAIN]));
 }
 
-/* Whether it is a possible bridge name, or FINGERPRINT_BASE; anything else cannot be quoted for nft
+/* Whether the key begins with a possible interface name, or is FINGERPRINT_BASE; anything else cannot be quoted for nft
  * or means something to it. */
-static bool bridge_key_safe(const uint8_t key[ELEM_KEY_MAX])
+static bool ifname_key_safe(const uint8_t *key)
 {
-	size_t len = strnlen((const char *)key, ELEM_KEY_MAX);
+	size_t len = strnlen((const char *)key, IFNAME_KEY_LEN);
 
-	for (size_t i = 0; i < ELEM_KEY_MAX; i++)
+	for (size_t i = 0; i < IFNAME_KEY_LEN; i++)
 		if (i < len ? !isalnum(key[i]) && !strchr("_.-", key[i]) : key[i] != 0)
 			return false;
-	return len > 0 && len < ELEM_KEY_MAX;
+	return len > 0 && len < IFNAME_KEY_LEN;
 }
 
 bool read_elem(const struct nlattr *item, enum set_type type, struct arena *arena,
@@ -314,7 +314,7 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	     !read_counter(a.at[NFTA_SET_ELEM_EXPR], &elem.packets, &elem.bytes)) ||
 	    !get_value(a.at[NFTA_SET_ELEM_KEY], elem.key, info->key_len))
 		return false;
-	if ((type == SET_BRIDGES || type == MAP_DISPATCH) && !bridge_key_safe(elem.key))
+	if (set_type_has_ifname(type) && !ifname_key_safe(elem.key))
 		return false;
 	memcpy(elem.last, elem.key, sizeof(elem.key));
 	*ret_end = attr_u32(a.at[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;

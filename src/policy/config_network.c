@@ -142,21 +142,10 @@ static bool read_dockside_ip6(struct reader *r, const struct field *field,
 static bool read_dockside_mac(struct reader *r, const struct field *field,
 			      const struct json_node *value, void *object)
 {
-	static const uint8_t zero[6];
 	struct network *network = object;
-	uint8_t *mac = network->dockside_mac;
 
-	if (!mac_parse(value->u.string.s, value->u.string.len, mac))
-		return value_error_hint(
-			r, field, value,
-			strchr(value->u.string.s, '-') ? xstrdup("write it with colons") : NULL);
-	if (memcmp(mac, zero, sizeof(zero)) == 0)
-		return value_error_hint(r, field, value, xstrdup("no interface has this one"));
-	if (mac[0] & 1)
-		return value_error_hint(r, field, value,
-					xstrdup("a first byte that is odd means multicast"));
-	network->has_dockside_mac = true;
-	return true;
+	network->has_dockside_mac = read_unicast_mac(r, field, value, network->dockside_mac);
+	return network->has_dockside_mac;
 }
 
 static bool read_dockside_egress(struct reader *r, const struct field *field,
@@ -169,6 +158,19 @@ static bool read_dockside_egress(struct reader *r, const struct field *field,
 	if (!read_word(r, field, value, words, ARRAY_SIZE(words), &i))
 		return false;
 	network->dockside_policed = i == 1;
+	return true;
+}
+
+static bool read_bind(struct reader *r, const struct field *field, const struct json_node *value,
+		      void *object)
+{
+	static const char *const words[] = { "learn", "strict", "off" }; /* as enum bind */
+	struct network *network = object;
+	size_t i;
+
+	if (!read_word(r, field, value, words, ARRAY_SIZE(words), &i))
+		return false;
+	network->bind = (enum bind)i;
 	return true;
 }
 
@@ -193,6 +195,8 @@ enum {
 	NETWORK_IP6,
 	NETWORK_MAC,
 	NETWORK_EGRESS,
+	NETWORK_BIND,
+	NETWORK_EXTRA,
 	NETWORK_MTU,
 	NETWORK_OLD_MAC,
 	NETWORK_FIELDS,
@@ -235,6 +239,15 @@ static const struct field network_field[NETWORK_FIELDS] = {
 			     .allowed = "\"exempt\" or \"policed\"",
 			     .kinds = KIND(JSON_STRING),
 			     .read = read_dockside_egress },
+	[NETWORK_BIND] = { .key = "bind",
+			   .allowed = "\"learn\", \"strict\" or \"off\"",
+			   .kinds = KIND(JSON_STRING),
+			   .read = read_bind },
+	[NETWORK_EXTRA] = { .key = "extra",
+			    .allowed = "a list of addresses, networks in CIDR notation and MAC "
+				       "addresses",
+			    .kinds = KIND(JSON_ARRAY),
+			    .read = read_extra },
 	[NETWORK_MTU] = { .key = "mtu",
 			  .allowed = "a number from 68 to 65535",
 			  .kinds = KIND(JSON_INT),
@@ -339,6 +352,8 @@ void read_network(struct reader *r, const struct json_node *item, struct network
 	check_ip6(r, network, &seen);
 	check_mtu(r, network, &seen);
 	check_gateway_mac(r, item, &seen);
+	check_extra(r, network, seen.node[NETWORK_EXTRA]);
+	check_bind(r, network, seen.node[NETWORK_IP]);
 	if (network->dockside_policed && !seen.node[NETWORK_IP] && !seen.excused[NETWORK_IP] &&
 	    !seen.node[NETWORK_MAC] && !seen.excused[NETWORK_MAC])
 		node_error(r, seen.node[NETWORK_EGRESS],

@@ -220,6 +220,25 @@ bool read_endpoint(struct reader *r, const struct field *field, const struct jso
 	return true;
 }
 
+bool read_unicast_mac(struct reader *r, const struct field *field, const struct json_node *value,
+		      uint8_t ret_mac[6])
+{
+	static const uint8_t zero[6];
+	uint8_t mac[6];
+
+	if (!mac_parse(value->u.string.s, value->u.string.len, mac))
+		return value_error_hint(
+			r, field, value,
+			strchr(value->u.string.s, '-') ? xstrdup("write it with colons") : NULL);
+	if (memcmp(mac, zero, sizeof(zero)) == 0)
+		return value_error_hint(r, field, value, xstrdup("no interface has this one"));
+	if (mac[0] & 1)
+		return value_error_hint(r, field, value,
+					xstrdup("a first byte that is odd means multicast"));
+	memcpy(ret_mac, mac, sizeof(mac));
+	return true;
+}
+
 bool read_port(struct reader *r, const struct field *field, const struct json_node *value,
 	       uint16_t *ret_port)
 {

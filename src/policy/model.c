@@ -55,6 +55,11 @@ bool network_managed(const struct network *network)
 	       network->n_egress > 0 || network->n_nat > 0 || network->n_host_rules > 0;
 }
 
+bool network_bound(const struct network *network)
+{
+	return network_managed(network) && network->bind != BIND_OFF;
+}
+
 bool rule_matches_everything(const struct rule *rule)
 {
 	return rule->proto == PROTO_ANY && rule->n_ports == 0 && rule->to == DEST_ALL;

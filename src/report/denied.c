@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/report/denied.h"
 
+#include <net/ethernet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -37,6 +38,13 @@ bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
 	    !take_part(&p, parsed.kind, sizeof(parsed.kind)) ||
 	    !take_part(&p, parsed.number, sizeof(parsed.number)))
 		return false;
+	if (strcmp(parsed.bridge, LOG_NO_BRIDGE) == 0) {
+		parsed.bridge[0] = '\0';
+		parsed.table = TABLE_BRIDGE;
+	}
+	for (size_t i = 0; i < N_BINDING_KINDS; i++)
+		if (strcmp(parsed.kind, binding_kinds[i]) == 0)
+			parsed.table = TABLE_BRIDGE;
 	*ret_prefix = parsed;
 	return true;
 }
@@ -45,8 +53,9 @@ const struct plan_rule *denied_find_rule(const struct plan *plan, const char *pr
 					 const struct denied_prefix *parsed)
 {
 	struct arena arena = { 0 };
-	const struct plan_chain *chain =
-		plan_find_chain(plan, plan_chain_name(&arena, parsed->bridge, parsed->kind));
+	const struct plan_chain *chain = plan_find_chain(
+		plan, parsed->bridge[0] ? plan_chain_name(&arena, parsed->bridge, parsed->kind)
+					: parsed->kind);
 
 	arena_free(&arena);
 	for (size_t i = 0; chain && i + 1 < chain->n_rules; i++)
@@ -54,6 +63,28 @@ const struct plan_rule *denied_find_rule(const struct plan *plan, const char *pr
 		    strcmp(chain->rules[i].log, prefix) == 0)
 			return &chain->rules[i + 1];
 	return NULL;
+}
+
+bool denied_rule_field(const struct plan_rule *rule, enum frame_field *ret_field)
+{
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct match *match = &rule->matches[i];
+
+		if (match->kind == MATCH_FIELD_SET)
+			*ret_field = match->u.field_set.field;
+		else if (match->kind == MATCH_FIELD_PREFIX)
+			*ret_field = match->u.field_prefix.field;
+		else
+			continue;
+		return true;
+	}
+	/* The last rule about ARP refuses what the others have left, for the sender's address. */
+	if (rule->n_matches == 1 && rule->matches[0].kind == MATCH_PROTOCOL &&
+	    rule->matches[0].u.protocol == ETHERTYPE_ARP) {
+		*ret_field = FIELD_ARP_SENDER;
+		return true;
+	}
+	return false;
 }
 
 /* ------------------------------------------------------------------ events */

@@ -148,7 +148,7 @@ static const struct elem *look_up_bridge(struct explain_step *step, const struct
 {
 	uint8_t key[ELEM_KEY_MAX] = { 0 };
 
-	memcpy(key, bridge, strnlen(bridge, sizeof(key)));
+	memcpy(key, bridge, strnlen(bridge, IFNAME_KEY_LEN));
 	return look_up(step, set, key);
 }
 
@@ -278,6 +278,12 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return match_icmp(w, match);
 	case MATCH_MARK:
 		return (w->e->mark & match->u.mark) == match->u.mark;
+	case MATCH_PROTOCOL:
+	case MATCH_FIELD_SET:
+	case MATCH_FIELD_PREFIX:
+	case MATCH_UDP_PORTS:
+	case MATCH_UNICAST:
+		break; /* of the bridge table, which no packet is walked through */
 	}
 	abort();
 }

@@ -31,6 +31,8 @@ static const char *hook_name(enum base_hook hook)
 		return "prerouting";
 	case BASE_FORWARD_END:
 	case BASE_OUTPUT:
+	case BASE_BIND:
+	case BASE_BIND_TO:
 	case BASE_NONE:
 		break;
 	}
@@ -100,13 +102,19 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 	case SET_IPV4:
 	case SET_IPV6:
 	case SET_PORTS:
+	case SET_MAC:
+	case SET_PORT_MAC:
+	case SET_PORT_IPV4:
+	case SET_PORT_IPV6:
+	case SET_ND_TARGET:
+	case SET_PORT_ND_TARGET:
 		key.comment = NULL;
 		key.timeout_ms = 0;
 		nft_text_elem(b, type, &key);
 		break;
 	case SET_BRIDGES:
 	case MAP_DISPATCH:
-		buf_printf(b, "%.*s", ELEM_KEY_MAX, (const char *)key.key);
+		buf_printf(b, "%.*s", IFNAME_KEY_LEN, (const char *)key.key);
 		break;
 	case MAP_NAT4:
 	case MAP_NAT6:

@@ -21,8 +21,10 @@ static int parse_linkinfo(const struct nlattr *attr, void *data)
 	struct link *link = data;
 
 	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND &&
-	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0) {
 		link->bridge = strcmp(mnl_attr_get_str(attr), "bridge") == 0;
+		link->veth = strcmp(mnl_attr_get_str(attr), "veth") == 0;
+	}
 	return MNL_CB_OK;
 }
 
@@ -37,6 +39,15 @@ static int parse_attr(const struct nlattr *attr, void *data)
 	else if (mnl_attr_get_type(attr) == IFLA_MASTER &&
 		 mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
 		link->master = mnl_attr_get_u32(attr);
+	else if (mnl_attr_get_type(attr) == IFLA_LINK && mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		link->peer = mnl_attr_get_u32(attr);
+	else if (mnl_attr_get_type(attr) == IFLA_LINK_NETNSID &&
+		 mnl_attr_validate(attr, MNL_TYPE_U32) == 0) {
+		link->namespace = (int)mnl_attr_get_u32(attr);
+		link->away = true;
+	} else if (mnl_attr_get_type(attr) == IFLA_CARRIER &&
+		   mnl_attr_validate(attr, MNL_TYPE_U8) == 0)
+		link->up = mnl_attr_get_u8(attr) != 0;
 	else if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
 		return mnl_attr_parse_nested(attr, parse_linkinfo, link);
 	return MNL_CB_OK;

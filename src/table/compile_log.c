@@ -59,6 +59,11 @@ static uint64_t hash_rule(uint64_t hash, const struct rule *rule, const struct p
 	return hash;
 }
 
+static const char *log_owner(const struct plan_chain *chain)
+{
+	return chain->bridge ? chain->bridge : LOG_NO_BRIDGE;
+}
+
 const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain,
 			       const struct policy *policy, const struct network *network,
 			       const struct rule *rule, size_t index)
@@ -77,7 +82,7 @@ const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain
 const char *compile_log_built_in(struct plan *plan, const struct plan_chain *chain,
 				 const char *comment)
 {
-	return arena_printf(&plan->arena, "dsfw/%s/%s/-/%08x", chain->bridge, chain->kind,
+	return arena_printf(&plan->arena, "dsfw/%s/%s/-/%08x", log_owner(chain), chain->kind,
 			    (unsigned)(hash_text(HASH_SEED, comment) & UINT32_MAX));
 }
 
@@ -92,7 +97,7 @@ static const char *audit_comment(struct arena *arena, const char *comment)
 /* One for all chains of a network: they are made one after the other. */
 static const struct plan_object *find_limit(struct plan *plan, const struct plan_chain *chain)
 {
-	const char *name = plan_limit_name(&plan->arena, chain->bridge);
+	const char *name = plan_limit_name(&plan->arena, log_owner(chain));
 
 	for (size_t i = plan->n_objects; i-- > 0 && plan->n_objects - i <= OBJECTS_OF_NETWORK;)
 		if (object_cmp(plan->objects[i]->kind, plan->objects[i]->name, OBJECT_LIMIT,
@@ -107,7 +112,7 @@ static void add_objects(struct plan *plan, struct plan_chain *chain)
 		return;
 	chain->limit = find_limit(plan, chain);
 	chain->tally = plan_add_object(plan, OBJECT_COUNTER,
-				       plan_tally_name(&plan->arena, chain->bridge, chain->kind),
+				       plan_tally_name(&plan->arena, log_owner(chain), chain->kind),
 				       chain->origin);
 }
 

@@ -144,8 +144,8 @@ static void add_host_elems(struct plan *plan, struct plan_set *set,
 		if (host->addrs[i].family != family || set_refuses(plan, set, &host->addrs[i]))
 			continue;
 		elem = set_add_elem(set, set->origin);
-		memcpy(elem->key, host->addrs[i].b, sizeof(elem->key));
-		memcpy(elem->last, host->addrs[i].b, sizeof(elem->last));
+		memcpy(elem->key, host->addrs[i].b, sizeof(host->addrs[i].b));
+		memcpy(elem->last, host->addrs[i].b, sizeof(host->addrs[i].b));
 		elem->comment = name;
 		elem->timeout_ms = 1000ull * timeout_s;
 	}

@@ -37,12 +37,12 @@ static void print_fingerprint(const struct plan_chain *want, const struct actual
 }
 
 /* The key of the element that has the chain's fingerprint: its bridge; a chain of no network has one for itself. */
-static const char *fingerprint_key(const struct plan_chain *chain, char ret_key[ELEM_KEY_MAX])
+static const char *fingerprint_key(const struct plan_chain *chain, char ret_key[IFNAME_KEY_LEN])
 {
 	if (chain->bridge)
-		snprintf(ret_key, ELEM_KEY_MAX, "%.15s", chain->bridge);
+		snprintf(ret_key, IFNAME_KEY_LEN, "%.15s", chain->bridge);
 	else
-		snprintf(ret_key, ELEM_KEY_MAX, FINGERPRINT_BASE ".%.10s", chain->kind);
+		snprintf(ret_key, IFNAME_KEY_LEN, FINGERPRINT_BASE ".%.10s", chain->kind);
 	return ret_key;
 }
 
@@ -69,7 +69,7 @@ unsigned diff_forward_was_accept(const struct actual *actual)
 /* The comment "OUT=0123… ING=4567…" that is stored for the chain's network, or NULL. */
 static const char *stored_fingerprints(const struct actual *actual, const struct plan_chain *chain)
 {
-	char key[ELEM_KEY_MAX];
+	char key[IFNAME_KEY_LEN];
 	const struct elem *elem = find_record(actual, fingerprint_key(chain, key));
 
 	return elem ? elem->comment : NULL;
@@ -445,7 +445,7 @@ static int cmp_chain_owner(const void *a, const void *b)
 {
 	const struct plan_chain *x = *(const struct plan_chain *const *)a;
 	const struct plan_chain *y = *(const struct plan_chain *const *)b;
-	char key_x[ELEM_KEY_MAX], key_y[ELEM_KEY_MAX];
+	char key_x[IFNAME_KEY_LEN], key_y[IFNAME_KEY_LEN];
 	int r = strcmp(fingerprint_key(x, key_x), fingerprint_key(y, key_y));
 
 	return r ? r : strcmp(x->kind, y->kind);
@@ -465,13 +465,13 @@ void diff_fingerprints(struct plan *plan, const struct actual *actual, struct ch
 	qsort(chains, plan->n_chains, sizeof(struct plan_chain *), cmp_chain_owner);
 	for (size_t i = 0; i < plan->n_chains; i++) {
 		const struct actual_chain *chain = actual_find_chain(actual, chains[i]->name);
-		char buffer[ELEM_KEY_MAX];
+		char buffer[IFNAME_KEY_LEN];
 		const char *key = fingerprint_key(chains[i], buffer);
 		struct elem *elem = set->n_elems > 0 ? &set->elems[set->n_elems - 1] : NULL;
 
 		if (!chain)
 			continue;
-		if (!elem || strncmp((char *)elem->key, key, sizeof(elem->key)) != 0)
+		if (!elem || strncmp((char *)elem->key, key, IFNAME_KEY_LEN) != 0)
 			elem = set_add_bridge(set, key, NULL);
 		print_fingerprint(chains[i], chain, text);
 		elem->comment = elem->comment

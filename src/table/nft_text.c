@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <net/ethernet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -65,6 +66,78 @@ static void text_icmp(struct buf *b, const struct match *match)
 		buf_printf(b, "%s type %u", name, match->u.icmp.type);
 	if (match->u.icmp.has_code)
 		buf_printf(b, " %s code %u", name, match->u.icmp.code);
+}
+
+static const char *protocol_name(uint16_t protocol)
+{
+	switch (protocol) {
+	case ETHERTYPE_IP:
+		return "ip";
+	case ETHERTYPE_IPV6:
+		return "ip6";
+	case ETHERTYPE_ARP:
+		return "arp";
+	default:
+		abort();
+	}
+}
+
+/* The target of a neighbour advertisement, all of it and its first bits. */
+#define ND_TARGET "@th,64,128"
+#define ND_TARGET_BITS "@th,64,%u %s"
+
+static const char *const field_texts[] = {
+	[FIELD_ETHER_SADDR] = "ether saddr",
+	[FIELD_ETHER_DADDR] = "ether daddr",
+	[FIELD_ARP_SENDER_MAC] = "arp saddr ether",
+	[FIELD_ARP_SENDER] = "arp saddr ip",
+	[FIELD_SADDR] = "ip saddr",
+	[FIELD_SADDR6] = "ip6 saddr",
+	[FIELD_DADDR] = "ip daddr",
+	[FIELD_DADDR6] = "ip6 daddr",
+	[FIELD_ND_TARGET] = ND_TARGET,
+};
+static_assert(ARRAY_SIZE(field_texts) == FIELD_ND_TARGET + 1, "a text for each field");
+
+static void text_field_set(struct buf *b, const struct match *match)
+{
+	static const char *const ports[] = { "", "iifname . ", "oifname . " };
+
+	buf_printf(b, "%s%s %s@%s", ports[match->u.field_set.port],
+		   field_texts[match->u.field_set.field], match->negated ? "!= " : "",
+		   match->u.field_set.set->name);
+}
+
+/* The first len bits of an IPv6 address as a number. */
+static void text_number(struct buf *b, const uint8_t *bytes, size_t len)
+{
+	buf_puts(b, "0x");
+	for (size_t digit = 0, n = (len + 3) / 4; digit < n; digit++) {
+		unsigned value = 0;
+
+		for (size_t bit = len - 4 * (n - digit) + 4, k = 4; k > 0; k--) {
+			size_t at = bit - k; /* wraps before the first bit */
+
+			value = value << 1 | (at < len && (bytes[at / 8] & 0x80u >> at % 8));
+		}
+		buf_printf(b, "%x", value);
+	}
+}
+
+static void text_field_prefix(struct buf *b, const struct match *match)
+{
+	const struct prefix *prefix = &match->u.field_prefix.prefix;
+	const char *not_equal = match->negated ? "!= " : "";
+	char s[ADDR_STRLEN];
+
+	if (match->u.field_prefix.field == FIELD_ND_TARGET) {
+		buf_printf(b, ND_TARGET_BITS, prefix->len, not_equal);
+		text_number(b, prefix->addr.b, prefix->len);
+		return;
+	}
+	buf_printf(b, "%s %s%s", field_texts[match->u.field_prefix.field], not_equal,
+		   prefix_is_address(prefix) ? ipaddr_format(&prefix->addr, s)
+					     : prefix_format(prefix, s));
 }
 
 static void text_match(struct buf *b, const struct match *match)
@@ -147,6 +220,23 @@ static void text_match(struct buf *b, const struct match *match)
 		break;
 	case MATCH_MARK:
 		buf_printf(b, "meta mark & 0x%08x == 0x%08x", match->u.mark, match->u.mark);
+		break;
+	case MATCH_PROTOCOL:
+		buf_printf(b, "meta protocol %s%s", match->negated ? "!= " : "",
+			   protocol_name(match->u.protocol));
+		break;
+	case MATCH_FIELD_SET:
+		text_field_set(b, match);
+		break;
+	case MATCH_FIELD_PREFIX:
+		text_field_prefix(b, match);
+		break;
+	case MATCH_UDP_PORTS:
+		buf_printf(b, "udp sport %u udp dport %u", match->u.udp_ports.source,
+			   match->u.udp_ports.destination);
+		break;
+	case MATCH_UNICAST:
+		buf_puts(b, "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00");
 		break;
 	}
 }
@@ -260,6 +350,12 @@ void nft_text_hash(struct plan *plan)
 
 /* ------------------------------------------------------------------ elements */
 
+/* Of a key that begins with one. */
+static void text_ifname(struct buf *b, const struct elem *elem)
+{
+	buf_printf(b, "\"%.*s\"", IFNAME_KEY_LEN, (const char *)elem->key);
+}
+
 static void text_addr_bytes(struct buf *b, enum family family, const uint8_t *bytes)
 {
 	struct ipaddr addr = ipaddr_from_bytes(family, bytes);
@@ -288,9 +384,19 @@ static void text_addr_range(struct buf *b, enum family family, const struct elem
 	buf_printf(b, "/%zu", len);
 }
 
+static void text_number_range(struct buf *b, const struct elem *elem)
+{
+	text_number(b, elem->key, 8 * sizeof(struct in6_addr));
+	if (memcmp(elem->key, elem->last, sizeof(elem->key)) == 0)
+		return;
+	buf_putc(b, '-');
+	text_number(b, elem->last, 8 * sizeof(struct in6_addr));
+}
+
 void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 {
 	struct portrange range;
+	char mac[ADDR_STRLEN];
 
 	switch (type) {
 	case SET_IPV4:
@@ -306,7 +412,28 @@ void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 		break;
 	case SET_BRIDGES:
 	case MAP_DISPATCH:
-		buf_printf(b, "\"%.*s\"", (int)sizeof(elem->key), (const char *)elem->key);
+		text_ifname(b, elem);
+		break;
+	case SET_MAC:
+		buf_puts(b, mac_format(elem->key, mac));
+		break;
+	case SET_PORT_MAC:
+		text_ifname(b, elem);
+		buf_printf(b, " . %s", mac_format(elem->key + IFNAME_KEY_LEN, mac));
+		break;
+	case SET_PORT_IPV4:
+	case SET_PORT_IPV6:
+		text_ifname(b, elem);
+		buf_puts(b, " . ");
+		text_addr_bytes(b, set_type_family(type), elem->key + IFNAME_KEY_LEN);
+		break;
+	case SET_ND_TARGET:
+		text_number_range(b, elem);
+		break;
+	case SET_PORT_ND_TARGET:
+		text_ifname(b, elem);
+		buf_puts(b, " . ");
+		text_number(b, elem->key + IFNAME_KEY_LEN, 8 * sizeof(struct in6_addr));
 		break;
 	case MAP_NAT4:
 	case MAP_NAT6:
@@ -380,6 +507,10 @@ const char *text_base_chain(enum base_hook hook)
 		return "type filter hook forward priority filter + 1; policy accept;";
 	case BASE_OUTPUT:
 		return "type filter hook output priority filter - 1; policy accept;";
+	case BASE_BIND:
+		return "type filter hook prerouting priority -310; policy accept;";
+	case BASE_BIND_TO:
+		return "type filter hook forward priority -310; policy accept;";
 	}
 	abort();
 }
@@ -423,7 +554,7 @@ static const char *set_flags(const struct plan_set *set)
 
 void text_set_spec(struct buf *b, const struct plan_set *set)
 {
-	buf_printf(b, "type %s", set_type_info(set->type)->nft);
+	buf_puts(b, set_type_info(set->type)->nft);
 	if (set_flags(set))
 		buf_printf(b, "; flags %s", set_flags(set));
 	if (set->counter)

@@ -13,8 +13,6 @@
 #include "dockside/base/buf.h"
 #include "dockside/table/nft_script.h"
 
-#define TABLE "inet " TABLE_NAME
-
 static bool removes(enum change_kind kind)
 {
 	return kind == CHANGE_DELETE || kind == CHANGE_REPLACE;
@@ -37,7 +35,7 @@ static void flush_chains(struct script *s, const struct changes *changes)
 
 		if (change->kind == CHANGE_ADD || change->have->n_rules == 0)
 			continue;
-		buf_printf(&s->text, "flush chain " TABLE " %s", change->name);
+		buf_printf(&s->text, "flush chain %s %s", s->table, change->name);
 		script_line(s, change->want ? change->want->origin : NULL);
 	}
 }
@@ -50,12 +48,12 @@ static void delete_elem(struct script *s, const struct set_change *change, const
 	struct buf *b = &s->text;
 
 	if (set->timeout) {
-		buf_printf(b, "add element " TABLE " %s { ", change->name);
+		buf_printf(b, "add element %s %s { ", s->table, change->name);
 		text_elem_key(b, set->type, elem);
 		buf_puts(b, " }");
 		script_line(s, elem->origin);
 	}
-	buf_printf(b, "delete element " TABLE " %s { ", change->name);
+	buf_printf(b, "delete element %s %s { ", s->table, change->name);
 	text_elem_key(b, set->type, elem);
 	buf_puts(b, " }");
 	script_line(s, elem->origin);
@@ -80,7 +78,7 @@ static void delete_sets(struct script *s, const struct changes *changes)
 
 		if (!removes(change->kind))
 			continue;
-		buf_printf(&s->text, "delete %s " TABLE " %s", change->have->map ? "map" : "set",
+		buf_printf(&s->text, "delete %s %s %s", change->have->map ? "map" : "set", s->table,
 			   change->name);
 		script_line(s, change_origin(change));
 	}
@@ -93,7 +91,7 @@ static void delete_chains(struct script *s, const struct changes *changes)
 
 		if (!removes(change->kind))
 			continue;
-		buf_printf(&s->text, "delete chain " TABLE " %s", change->name);
+		buf_printf(&s->text, "delete chain %s %s", s->table, change->name);
 		script_line(s, change->want ? change->want->origin : NULL);
 	}
 }
@@ -107,12 +105,12 @@ static void delete_others(struct script *s, const struct changes *changes)
 
 		if (!removes(change->kind))
 			continue;
-		buf_printf(&s->text, "delete %s " TABLE " %s", text_object_word(change->object),
+		buf_printf(&s->text, "delete %s %s %s", text_object_word(change->object), s->table,
 			   change->name);
 		script_line(s, change->want ? change->want->origin : NULL);
 	}
 	for (size_t i = 0; i < actual->n_others; i++) {
-		buf_printf(&s->text, "delete %s " TABLE " %s", actual->others[i].word,
+		buf_printf(&s->text, "delete %s %s %s", actual->others[i].word, s->table,
 			   actual->others[i].name);
 		script_line(s, NULL);
 	}
@@ -125,7 +123,7 @@ static void add_objects(struct script *s, const struct changes *changes)
 
 		if (!makes(change->kind))
 			continue;
-		buf_printf(&s->text, "add %s " TABLE " %s ", text_object_word(change->object),
+		buf_printf(&s->text, "add %s %s %s ", text_object_word(change->object), s->table,
 			   change->name);
 		text_object_spec(&s->text, change->object);
 		script_line(s, change->want->origin);
@@ -141,7 +139,7 @@ static void add_sets(struct script *s, const struct changes *changes)
 
 		if (!change || !makes(change->kind))
 			continue;
-		buf_printf(&s->text, "add %s " TABLE " %s { ", text_set_word(set), set->name);
+		buf_printf(&s->text, "add %s %s %s { ", text_set_word(set), s->table, set->name);
 		text_set_spec(&s->text, set);
 		buf_puts(&s->text, "; }");
 		script_line(s, set->origin);
@@ -157,7 +155,7 @@ static void add_chains(struct script *s, const struct changes *changes)
 
 		if (!change || !makes(change->kind))
 			continue;
-		buf_printf(&s->text, "add chain " TABLE " %s", chain->name);
+		buf_printf(&s->text, "add chain %s %s", s->table, chain->name);
 		if (base)
 			buf_printf(&s->text, " { %s }", base);
 		script_line(s, chain->origin);
@@ -173,7 +171,7 @@ static void add_elem(struct script *s, const struct set_change *change, const st
 	if (*open)
 		buf_putc(&s->text, ',');
 	else
-		buf_printf(&s->text, "add element " TABLE " %s {", change->name);
+		buf_printf(&s->text, "add element %s %s {", s->table, change->name);
 	script_line(s, elem->origin);
 	*open = true;
 	buf_putc(&s->text, '\t');
@@ -211,7 +209,7 @@ static void add_rules(struct script *s, const struct changes *changes)
 		if (!chain || chain->n_rules == 0)
 			continue;
 		if (!open) {
-			buf_puts(&s->text, "table " TABLE " {");
+			buf_printf(&s->text, "table %s {", s->table);
 			script_line(s, NULL);
 			open = true;
 		}
@@ -234,14 +232,14 @@ void nft_text_changes(const struct changes *changes, struct script *ret_script)
 {
 	struct script *s = ret_script;
 
-	*s = (struct script){ 0 };
+	*s = (struct script){ .table = table_text(changes->plan->family) };
 	if (changes->anew) {
-		buf_puts(&s->text, "delete table " TABLE);
+		buf_printf(&s->text, "delete table %s", s->table);
 		script_line(s, NULL);
 	}
 	if (changes->table) {
 		/* Adding a table that is dormant without that flag wakes it up. */
-		buf_puts(&s->text, "add table " TABLE);
+		buf_printf(&s->text, "add table %s", s->table);
 		script_line(s, NULL);
 	}
 	flush_chains(s, changes);

@@ -100,10 +100,10 @@ static void print_old_limits(struct script *s, const struct plan *plan)
 
 		if (object->kind != OBJECT_LIMIT)
 			continue;
-		buf_printf(&s->text, "add %s inet " TABLE_NAME " %s ", word, object->name);
+		buf_printf(&s->text, "add %s %s %s ", word, s->table, object->name);
 		text_object_spec(&s->text, object->kind);
 		script_line(s, object->origin);
-		buf_printf(&s->text, "delete %s inet " TABLE_NAME " %s", word, object->name);
+		buf_printf(&s->text, "delete %s %s %s", word, s->table, object->name);
 		script_line(s, object->origin);
 	}
 }
@@ -119,19 +119,19 @@ static void print_preamble(struct script *s, const struct plan *plan)
 	script_line(s, NULL);
 	buf_puts(b, "# First empty what an older one left, all in one transaction.");
 	script_line(s, NULL);
-	buf_puts(b, "add table inet " TABLE_NAME);
+	buf_printf(b, "add table %s", s->table);
 	script_line(s, NULL);
-	buf_puts(b, "flush table inet " TABLE_NAME);
+	buf_printf(b, "flush table %s", s->table);
 	script_line(s, NULL);
 	for (size_t i = 0; i < plan->n_sets; i++) {
 		const struct plan_set *set = plan->sets[i];
 		const char *word = text_set_word(set);
 
-		buf_printf(b, "add %s inet " TABLE_NAME " %s { ", word, set->name);
+		buf_printf(b, "add %s %s %s { ", word, s->table, set->name);
 		text_set_spec(b, set);
 		buf_puts(b, "; }");
 		script_line(s, set->origin);
-		buf_printf(b, "flush %s inet " TABLE_NAME " %s", word, set->name);
+		buf_printf(b, "flush %s %s %s", word, s->table, set->name);
 		script_line(s, set->origin);
 	}
 	print_old_limits(s, plan);
@@ -142,9 +142,9 @@ void nft_text_plan(const struct plan *plan, struct script *ret_script)
 {
 	struct script *s = ret_script;
 
-	*s = (struct script){ 0 };
+	*s = (struct script){ .table = table_text(plan->family) };
 	print_preamble(s, plan);
-	buf_puts(&s->text, "table inet " TABLE_NAME " {");
+	buf_printf(&s->text, "table %s {", s->table);
 	script_line(s, NULL);
 	print_objects(s, plan);
 	for (size_t i = 0; i < plan->n_sets; i++)

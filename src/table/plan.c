@@ -15,8 +15,10 @@
 #include "dockside/policy/model.h"
 
 /* nft's data types by number (nftables, include/datatype.h) and how it joins two of them. */
+#define NFT_TYPE_INTEGER 4u
 #define NFT_TYPE_IPADDR 7u
 #define NFT_TYPE_IP6ADDR 8u
+#define NFT_TYPE_ETHERADDR 9u
 #define NFT_TYPE_INET_PROTOCOL 12u
 #define NFT_TYPE_INET_SERVICE 13u
 #define NFT_TYPE_IFNAME 41u
@@ -29,21 +31,39 @@
 
 const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
 
+const char *const binding_kinds[N_BINDING_KINDS] = { "BIND", "UNBOUND", "BINDTO" };
+const char *const strange_kinds[N_STRANGE_KINDS] = { "strange", "strange-to" };
+
 static const struct set_type_info type_infos[] = {
-	[SET_IPV4] = { "ipv4_addr", 4, 0, NFT_TYPE_IPADDR, 0 },
-	[SET_IPV6] = { "ipv6_addr", 16, 0, NFT_TYPE_IP6ADDR, 0 },
-	[SET_PORTS] = { "inet_service", 2, 0, NFT_TYPE_INET_SERVICE, 0 },
-	[SET_BRIDGES] = { "ifname", 16, 0, NFT_TYPE_IFNAME, 0 },
-	[MAP_DISPATCH] = { "ifname : verdict", 16, 0, NFT_TYPE_IFNAME, NFT_TYPE_VERDICT },
-	[MAP_NAT4] = { "inet_proto . inet_service : ipv4_addr . inet_service", 8, 8,
+	[SET_IPV4] = { "type ipv4_addr", 4, 0, NFT_TYPE_IPADDR, 0 },
+	[SET_IPV6] = { "type ipv6_addr", 16, 0, NFT_TYPE_IP6ADDR, 0 },
+	[SET_PORTS] = { "type inet_service", 2, 0, NFT_TYPE_INET_SERVICE, 0 },
+	[SET_BRIDGES] = { "type ifname", 16, 0, NFT_TYPE_IFNAME, 0 },
+	[SET_MAC] = { "type ether_addr", 6, 0, NFT_TYPE_ETHERADDR, 0 },
+	[SET_PORT_MAC] = { "type ifname . ether_addr", 24, 0,
+			   NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_ETHERADDR), 0 },
+	[SET_PORT_IPV4] = { "type ifname . ipv4_addr", 20, 0,
+			    NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_IPADDR), 0 },
+	[SET_PORT_IPV6] = { "type ifname . ipv6_addr", 32, 0,
+			    NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_IP6ADDR), 0 },
+	[SET_ND_TARGET] = { "typeof @th,64,128", 16, 0, NFT_TYPE_INTEGER, 0 },
+	[SET_PORT_ND_TARGET] = { "typeof iifname . @th,64,128", 32, 0,
+				 NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_INTEGER), 0 },
+	[MAP_DISPATCH] = { "type ifname : verdict", 16, 0, NFT_TYPE_IFNAME, NFT_TYPE_VERDICT },
+	[MAP_NAT4] = { "type inet_proto . inet_service : ipv4_addr . inet_service", 8, 8,
 		       NFT_TYPE_JOIN(NFT_TYPE_INET_PROTOCOL, NFT_TYPE_INET_SERVICE),
 		       NFT_TYPE_JOIN(NFT_TYPE_IPADDR, NFT_TYPE_INET_SERVICE) },
-	[MAP_NAT6] = { "inet_proto . inet_service : ipv6_addr . inet_service", 8, 20,
+	[MAP_NAT6] = { "type inet_proto . inet_service : ipv6_addr . inet_service", 8, 20,
 		       NFT_TYPE_JOIN(NFT_TYPE_INET_PROTOCOL, NFT_TYPE_INET_SERVICE),
 		       NFT_TYPE_JOIN(NFT_TYPE_IP6ADDR, NFT_TYPE_INET_SERVICE) },
 	[SET_UNKNOWN] = { "", 0, 0, 0, 0 },
 };
 static_assert(ARRAY_SIZE(type_infos) == SET_UNKNOWN + 1, "a row for each set type");
+
+const char *table_text(enum table_family family)
+{
+	return family == TABLE_BRIDGE ? "bridge " TABLE_NAME : "inet " TABLE_NAME;
+}
 
 const struct set_type_info *set_type_info(enum set_type type)
 {
@@ -55,9 +75,16 @@ bool set_type_is_map(enum set_type type)
 	return type_infos[type].data_type != 0;
 }
 
+bool set_type_has_ifname(enum set_type type)
+{
+	return type == SET_BRIDGES || type == MAP_DISPATCH || type == SET_PORT_MAC ||
+	       type == SET_PORT_IPV4 || type == SET_PORT_IPV6 || type == SET_PORT_ND_TARGET;
+}
+
 enum family set_type_family(enum set_type type)
 {
-	return type == SET_IPV4 || type == MAP_NAT4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	return type == SET_IPV4 || type == MAP_NAT4 || type == SET_PORT_IPV4 ? FAMILY_IPV4
+									     : FAMILY_IPV6;
 }
 
 const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,
@@ -266,7 +293,7 @@ const struct elem *set_find_bridge(const struct plan_set *set, const char *bridg
 
 	if (!set || set->n_elems == 0)
 		return NULL;
-	memcpy(key, bridge, strnlen(bridge, sizeof(key)));
+	memcpy(key, bridge, strnlen(bridge, IFNAME_KEY_LEN));
 	return bsearch(key, set->elems, set->n_elems, sizeof(*set->elems), cmp_key);
 }
 

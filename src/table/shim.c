@@ -71,7 +71,7 @@ void shim_kernel_free(struct shim_kernel *actual)
 
 /* The bridges that have a policy. */
 struct bridges {
-	char (*names)[ELEM_KEY_MAX];
+	char (*names)[IFNAME_KEY_LEN];
 	size_t n;
 };
 
@@ -87,7 +87,7 @@ static void bridges_collect(const struct plan *plan, struct bridges *ret)
 
 	*ret = (struct bridges){ .names = xcalloc(n + 1, sizeof(*ret->names)) };
 	for (size_t i = 0; dispatch && i < dispatch->n_elems; i++)
-		memcpy(ret->names[ret->n++], dispatch->elems[i].key, ELEM_KEY_MAX - 1);
+		memcpy(ret->names[ret->n++], dispatch->elems[i].key, IFNAME_KEY_LEN - 1);
 	qsort(ret->names, ret->n, sizeof(*ret->names), cmp_bridges);
 }
 

@@ -103,8 +103,12 @@ static struct set_op parse_op(char *line)
 {
 	static const char *const kinds[] = { "present", "renew", "absent" };
 	static const char *const types[] = {
-		[SET_IPV4] = "v4",	   [SET_IPV6] = "v6",	    [SET_PORTS] = "ports",
-		[SET_BRIDGES] = "bridges", [MAP_DISPATCH] = "vmap", [MAP_NAT4] = "nat4",
+		[SET_IPV4] = "v4",	   [SET_IPV6] = "v6",
+		[SET_PORTS] = "ports",	   [SET_BRIDGES] = "bridges",
+		[SET_MAC] = "mac",	   [SET_PORT_MAC] = "portmac",
+		[SET_PORT_IPV4] = "port4", [SET_PORT_IPV6] = "port6",
+		[SET_ND_TARGET] = "nd",	   [SET_PORT_ND_TARGET] = "portnd",
+		[MAP_DISPATCH] = "vmap",   [MAP_NAT4] = "nat4",
 		[MAP_NAT6] = "nat6"
 	};
 	struct set_op op = { 0 };

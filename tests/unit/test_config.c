@@ -213,6 +213,59 @@ static void test_failure(void **state)
 	assert_ptr_equal(f->diags.items[0].loc.src, &f->policy.firewall_src);
 }
 
+/* The dockside container's address alone says who it is, and nobody sees to it that others do not take it. */
+static void test_bind_off(void **state)
+{
+	static const struct {
+		const char *keys;
+		size_t notes, warnings;
+	} cases[] = {
+		{ "\"dockside_ip\": \"192.0.2.2\", \"bind\": \"off\"", 1, 0 },
+		{ "\"dockside_ip\": \"192.0.2.2\", \"bind\": \"strict\"", 0, 0 },
+		{ "\"dockside_ip\": \"192.0.2.2\"", 0, 0 },
+		{ "\"dockside_ip\": \"192.0.2.2\", \"bind\": \"off\", "
+		  "\"dockside_mac\": \"02:00:5e:00:53:01\"",
+		  0, 0 },
+		{ "\"bind\": \"off\", \"extra\": [\"10.0.0.0/8\"]", 0, 1 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup(cleanup_free) char *network = xasprintf(
+			"{\"networks\": [{\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", %s}]}",
+			cases[i].keys);
+
+		accept_files(f, network, "{}");
+		assert_int_equal(f->diags.count[SEVERITY_NOTE], cases[i].notes);
+		assert_int_equal(f->diags.count[SEVERITY_WARNING], cases[i].warnings);
+	}
+}
+
+static void test_extra(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0, 0x5e, 0, 0x53, 1 };
+	struct fixture *f = *state;
+	const struct network *network;
+	char text[ADDR_STRLEN];
+
+	accept_files(f,
+		     "{\"networks\": [{\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", "
+		     "\"bind\": \"strict\", \"extra\": [\"02:00:5e:00:53:01\", \"192.0.2.77\", "
+		     "\"10:2:3:4:5:6:7:89\", \"10.0.0.9/255.0.0.0\"]}]}",
+		     "{}");
+	network = &f->policy.networks[0];
+	assert_int_equal(network->bind, BIND_STRICT);
+	assert_int_equal(network->n_extra_macs, 1);
+	assert_memory_equal(network->extra_macs[0], mac, sizeof(mac));
+	assert_int_equal(network->n_extra, 3);
+	assert_string_equal(prefix_format(&network->extra[0], text), "192.0.2.77/32");
+	assert_string_equal(prefix_format(&network->extra[1], text), "10:2:3:4:5:6:7:89/128");
+	assert_string_equal(prefix_format(&network->extra[2], text), "10.0.0.0/8");
+	accept_files(f, AMBER, "{}");
+	assert_int_equal(f->policy.networks[0].bind, BIND_LEARN);
+	assert_int_equal(f->policy.networks[0].n_extra, 0);
+}
+
 static void test_load_missing(void **state)
 {
 	struct fixture *f = *state;
@@ -235,10 +288,20 @@ static void test_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_empty),	  TEST(test_network_defaults), TEST(test_network_all_keys),
-		TEST(test_network_names), TEST(test_network_comment),  TEST(test_managed),
-		TEST(test_lint),	  TEST(test_old_gateway),      TEST(test_mtu),
-		TEST(test_failure),	  TEST(test_load_missing),     TEST(test_names),
+		TEST(test_empty),
+		TEST(test_network_defaults),
+		TEST(test_network_all_keys),
+		TEST(test_network_names),
+		TEST(test_network_comment),
+		TEST(test_managed),
+		TEST(test_lint),
+		TEST(test_old_gateway),
+		TEST(test_mtu),
+		TEST(test_failure),
+		TEST(test_load_missing),
+		TEST(test_bind_off),
+		TEST(test_extra),
+		TEST(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "dockside/base/util.h"
 #include "dockside/report/denied.h"
 #include "dockside/table/compile.h"
+#include "dockside/table/compile_bind.h"
 
 /* ------------------------------------------------------------------ prefixes */
 
@@ -30,8 +31,97 @@ static void test_prefixes(void **state)
 	assert_false(denied_prefix_parse("dsfw/amber/", &p));
 	assert_false(denied_prefix_parse("dsfw/amber/OUT", &p));
 	assert_false(denied_prefix_parse("dsfw/abcdefghijklmnop/OUT/1/2", &p));
-	assert_false(denied_prefix_parse("dsfw/amber/OUTOUTOU/1/2", &p));
+	assert_false(denied_prefix_parse("dsfw/amber/OUTOUTOUTOU/1/2", &p));
 	assert_false(denied_prefix_parse("DROP: ", &p));
+}
+
+static void test_bridge_prefixes(void **state)
+{
+	static const struct {
+		const char *prefix, *bridge, *kind;
+		enum table_family table;
+	} cases[] = {
+		{ "dsfw/amber/OUT/3/0123abcd", "amber", "OUT", TABLE_INET },
+		{ "dsfw/amber/SRC/-/0123abcd", "amber", "SRC", TABLE_INET },
+		{ "dsfw/amber/BIND/-/0123abcd", "amber", "BIND", TABLE_BRIDGE },
+		{ "dsfw/amber/UNBOUND/-/0123abcd", "amber", "UNBOUND", TABLE_BRIDGE },
+		{ "dsfw/amber/BINDTO/-/0123abcd", "amber", "BINDTO", TABLE_BRIDGE },
+		{ "dsfw/_/strange/-/0123abcd", "", "strange", TABLE_BRIDGE },
+		{ "dsfw/_/strange-to/-/0123abcd", "", "strange-to", TABLE_BRIDGE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct denied_prefix p;
+
+		assert_true(denied_prefix_parse(cases[i].prefix, &p));
+		assert_string_equal(p.bridge, cases[i].bridge);
+		assert_string_equal(p.kind, cases[i].kind);
+		assert_int_equal(p.table, cases[i].table);
+	}
+}
+
+/* Rules by their comments, each with the field of the frame that it refuses. -1: none of several. */
+static void test_bridge_rules(void **state)
+{
+	static const struct {
+		const char *chain, *comment;
+		int field;
+	} cases[] = {
+		{ "strange", "MAC address of somebody else", FIELD_ETHER_SADDR },
+		{ "strange", "MAC address of somebody else in ARP", FIELD_ARP_SENDER_MAC },
+		{ "strange", "address of somebody else in ARP", FIELD_ARP_SENDER },
+		{ "strange", "IPv6 address of somebody else", FIELD_SADDR6 },
+		{ "strange", "neighbour advertisement of somebody else's address",
+		  FIELD_ND_TARGET },
+		{ "strange-to", "not for the container of this port", -1 },
+		{ "amber-BIND", "router advertisement", -1 },
+		{ "amber-BIND", "not the container's MAC address", FIELD_ETHER_SADDR },
+		{ "amber-BIND", "not the container's address in ARP", FIELD_ARP_SENDER },
+		{ "amber-BIND", "not the container's address", -1 },
+		{ "amber-UNBOUND",
+		  "neighbour advertisement of an address that is not the network's",
+		  FIELD_ND_TARGET },
+		{ "amber-UNBOUND", "not an address of the network", -1 },
+		{ "amber-BINDTO", "not for the container of this port", -1 },
+	};
+	static const struct plan_options options = { .mark_bit = 1, .log_group = 20 };
+	struct policy policy = { 0 };
+	struct ports ports = { 0 };
+	struct plan plan;
+
+	(void)state;
+	policy_read(&policy,
+		    "{\"networks\":[{\"name\":\"amber\",\"subnet\":\"192.0.2.0/24\","
+		    "\"dockside_ip\":\"192.0.2.2\"}]}",
+		    "{\"networks\":{}}");
+	compile_bind(&policy, &ports, &options, &plan);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct plan_chain *chain = plan_find_chain(&plan, cases[i].chain);
+		size_t found = 0;
+
+		assert_non_null(chain);
+		for (size_t k = 0; k + 1 < chain->n_rules; k++) {
+			const char *prefix = chain->rules[k].log;
+			enum frame_field field = FIELD_ETHER_DADDR;
+			const struct plan_rule *rule;
+			struct denied_prefix parsed;
+
+			if (chain->rules[k].verdict != VERDICT_LOG)
+				continue;
+			assert_true(denied_prefix_parse(prefix, &parsed));
+			rule = denied_find_rule(&plan, prefix, &parsed);
+			assert_ptr_equal(rule, &chain->rules[k + 1]);
+			if (strcmp(rule->comment, cases[i].comment) != 0)
+				continue;
+			found++;
+			assert_int_equal(denied_rule_field(rule, &field) ? (int)field : -1,
+					 cases[i].field);
+		}
+		assert_int_equal(found, 1);
+	}
+	plan_free(&plan);
+	policy_free(&policy);
 }
 
 /* A policy and its plan, from the rules of network amber. */
@@ -496,6 +586,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_bridge_prefixes),
+		cmocka_unit_test(test_bridge_rules),
 		cmocka_unit_test(test_every_refusal_has_a_prefix),
 		cmocka_unit_test(test_prefix_follows_the_rule),
 		cmocka_unit_test(test_older_rules),

@@ -415,10 +415,64 @@ static void test_nat_stays(void **state)
 	config_done(&before);
 }
 
+/* Both scripts of a plan, one after the other. */
+static char *scripts(struct plan *plan, const struct actual *actual)
+{
+	struct changes changes;
+	struct script script;
+	struct buf b = { 0 };
+
+	nft_text_plan(plan, &script);
+	buf_puts(&b, buf_str(&script.text));
+	script_free(&script);
+	diff_plan(plan, actual, STALE_S, &changes);
+	nft_text_changes(&changes, &script);
+	buf_puts(&b, buf_str(&script.text));
+	script_free(&script);
+	changes_free(&changes);
+	return b.data;
+}
+
+/* Everything in a script is about the table of the plan's family, what it removes too. */
+static void test_family(void **state)
+{
+	static const char inet[] = "inet dockside", bridge[] = "bridge dockside";
+	struct config before, c;
+	struct actual actual;
+	char *one, *other, *from, *to;
+
+	(void)state;
+	config_read(&before,
+		    RULES("\"old\": [\"192.0.2.1\"]", "{\"to\": \"ipset\", \"ipset\": \"old\"}"));
+	config_compile(&before);
+	kernel_load(&before.plan, &actual);
+	config_read(&c, NAT("3306"));
+	config_compile(&c);
+	one = scripts(&c.plan, &actual);
+	c.plan.family = TABLE_BRIDGE;
+	other = scripts(&c.plan, &actual);
+	assert_null(strstr(other, inet));
+	assert_non_null(strstr(other, "delete set bridge dockside"));
+	for (from = one, to = other; (from = strstr(from, inet));) {
+		to = strstr(to, bridge);
+		assert_non_null(to);
+		from += strlen(inet);
+		to += strlen(bridge);
+		assert_memory_equal(from, to, strcspn(from, "\n"));
+	}
+	assert_null(strstr(to, bridge));
+	free(one);
+	free(other);
+	actual_free(&actual);
+	config_done(&c);
+	config_done(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_family),
 		cmocka_unit_test(test_rules_by_hand),
 		cmocka_unit_test(test_fingerprint_forgotten),
 		cmocka_unit_test(test_chains_by_hand),

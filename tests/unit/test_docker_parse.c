@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "dockside/base/err.h"
+#include "dockside/docker/docker_caps.h"
 #include "dockside/docker/docker_parse.h"
+#include "dockside/docker/docker_ports.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -269,6 +271,78 @@ static void test_containers(void **state)
 			 -EPROTO);
 }
 
+/* What the kernel cannot say of a port is left out. */
+static void test_port_word(void **state)
+{
+	static const char text[] =
+		"{\"Id\":\"aa\",\"Containers\":{\"c1\":{\"Name\":\"web\",\"MacAddress\":"
+		"\"02:42:ac:1e:01:0b\",\"IPv4Address\":\"172.30.1.11/24\",\"IPv6Address\":"
+		"\"fd00::5/64\"},\"c2\":{\"MacAddress\":\"02:42:ac:1e:01:0c\"},"
+		"\"c3\":{\"Name\":\"none\",\"IPv4Address\":\"172.30.1.13/24\"},"
+		"\"c4\":{\"Name\":\"zero\",\"MacAddress\":\"00:00:00:00:00:00\"},"
+		"\"c5\":{\"Name\":\"group\",\"MacAddress\":\"01:00:5e:00:00:01\"}}}";
+	struct docker_containers containers = { 0 };
+	struct port_word word;
+	char s[ADDR_STRLEN];
+
+	(void)state;
+	assert_int_equal(docker_parse_containers(text, strlen(text), &containers, NULL), 0);
+	docker_port_word(&containers, "br0", 7, &word);
+	docker_containers_free(&containers);
+	assert_string_equal(word.bridge, "br0");
+	assert_int_equal(word.at, 7);
+	assert_int_equal(word.n, 2);
+	assert_string_equal(word.owners[0].container, "web");
+	assert_string_equal(mac_format(word.owners[0].mac, s), "02:42:ac:1e:01:0b");
+	assert_int_equal(word.owners[0].n_addrs, 2);
+	assert_string_equal(ipaddr_format(&word.owners[0].addrs[0], s), "172.30.1.11");
+	assert_string_equal(ipaddr_format(&word.owners[0].addrs[1], s), "fd00::5");
+	assert_string_equal(word.owners[1].container, "c2");
+	assert_int_equal(word.owners[1].n_addrs, 0);
+	port_word_free(&word);
+}
+
+#define CONFIG(text) "{\"Id\":\"aa\",\"HostConfig\":{" text "}}"
+
+static void test_caps(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		bool net_raw, net_admin;
+	} cases[] = {
+		{ CONFIG(""), 0, true, false },
+		{ CONFIG("\"Privileged\":false,\"CapAdd\":null,\"CapDrop\":null"), 0, true, false },
+		{ CONFIG("\"Privileged\":true,\"CapDrop\":[\"ALL\"]"), 0, true, true },
+		{ CONFIG("\"CapDrop\":[\"NET_RAW\"]"), 0, false, false },
+		{ CONFIG("\"CapDrop\":[\"SYS_TIME\",\"cap_net_raw\"]"), 0, false, false },
+		{ CONFIG("\"CapDrop\":[\"NET_RAWX\"]"), 0, true, false },
+		{ CONFIG("\"CapDrop\":[\"all\"]"), 0, false, false },
+		{ CONFIG("\"CapDrop\":[\"ALL\"],\"CapAdd\":[\"NET_ADMIN\"]"), 0, false, true },
+		{ CONFIG("\"CapDrop\":[\"NET_RAW\"],\"CapAdd\":[\"CAP_NET_RAW\"]"), 0, true,
+		  false },
+		{ CONFIG("\"CapDrop\":[\"NET_RAW\"],\"CapAdd\":[\"ALL\"]"), 0, false, true },
+		{ CONFIG("\"CapDrop\":[\"ALL\"],\"CapAdd\":[\"ALL\"]"), 0, true, true },
+		{ CONFIG("\"CapAdd\":[5,\"NET_ADMIN\"]"), 0, true, true },
+		{ CONFIG("\"CapAdd\":\"NET_ADMIN\""), -EPROTO, false, false },
+		{ CONFIG("\"Privileged\":\"no\""), -EPROTO, false, false },
+		{ "{\"Id\":\"aa\"}", -EPROTO, false, false },
+		{ "{\"HostConfig\":{}}", -EPROTO, false, false },
+		{ "[]", -EPROTO, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct docker_caps caps = { 0 };
+		int r = docker_caps_parse(cases[i].text, strlen(cases[i].text), &caps, NULL);
+
+		if (r != cases[i].r || caps.net_raw != cases[i].net_raw ||
+		    caps.net_admin != cases[i].net_admin)
+			fail_msg("%s: %d, NET_RAW %d, NET_ADMIN %d", cases[i].text, r, caps.net_raw,
+				 caps.net_admin);
+	}
+}
+
 static void test_events(void **state)
 {
 	static const char destroy[] =
@@ -342,6 +416,8 @@ int main(void)
 		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_legs_nonsense),
+		cmocka_unit_test(test_port_word),
+		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_refusals),
 	};

@@ -134,12 +134,21 @@ bool read_endpoint(struct reader *r, const struct field *field, const struct jso
 /* An address of either family that is not unspecified. */
 bool read_address(struct reader *r, const struct field *field, const struct json_node *value,
 		  struct ipaddr *ret_addr);
+/* A MAC address that an interface can have. */
+bool read_unicast_mac(struct reader *r, const struct field *field, const struct json_node *value,
+		      uint8_t ret_mac[6]);
 bool read_port(struct reader *r, const struct field *field, const struct json_node *value,
 	       uint16_t *ret_port);
 /* A rule's comment, made fit for nft; NULL for an empty one. */
 bool read_comment(struct reader *r, const struct json_node *value, const char **ret_comment);
 
 /* One network of network-config, and the ipsets of firewall-config. */
+/* The list of `extra` of one network: struct field's read(), and what concerns its other keys. list may be NULL. */
+bool read_extra(struct reader *r, const struct field *field, const struct json_node *list,
+		void *object);
+void check_extra(struct reader *r, const struct network *network, const struct json_node *list);
+/* ip: the node of dockside_ip, or NULL. */
+void check_bind(struct reader *r, const struct network *network, const struct json_node *ip);
 void read_network(struct reader *r, const struct json_node *item, struct network *network);
 void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ipset);
 /* A network's lists in firewall-config, as struct field's read(); object is a struct network. */

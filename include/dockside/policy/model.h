@@ -73,6 +73,13 @@ struct nat_rule {
 	struct loc match_dport_loc; /* no place when it could not be read */
 };
 
+/* The senders that a bridge's port has while nobody has told which container is there. */
+enum bind {
+	BIND_LEARN,  /* the network's subnets, but for the addresses of known ports */
+	BIND_STRICT, /* nobody */
+	BIND_OFF,    /* anybody, as on every other port of the network */
+};
+
 struct network {
 	const char *name;   /* Docker's */
 	const char *bridge; /* name in lower case */
@@ -84,6 +91,12 @@ struct network {
 	struct ipaddr dockside_ip, dockside_ip6;
 	uint8_t dockside_mac[6];
 	bool dockside_policed; /* dockside_egress: "policed" */
+	enum bind bind;
+	/* Sources that every port may have besides its container's own; no known container's, though. */
+	struct prefix *extra;
+	size_t n_extra;
+	uint8_t (*extra_macs)[6];
+	size_t n_extra_macs;
 	bool has_mtu;
 	uint16_t mtu;  /* of the Docker network, where we make it */
 	bool audit;    /* mode: "audit": what would be refused passes, and is recorded */
@@ -123,6 +136,8 @@ struct policy {
 
 /* Whether a network gets chains. */
 bool network_managed(const struct network *network);
+/* Whether its bridge's ports are bound to their containers' addresses. */
+bool network_bound(const struct network *network);
 /* Whether a rule matches every packet, and whether a network's last egress rule drops every packet. */
 bool rule_matches_everything(const struct rule *rule);
 bool network_denies(const struct network *network);

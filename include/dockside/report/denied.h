@@ -11,7 +11,10 @@
  *  "network": "ds-prod",             Docker's name, or the bridge's for one that is no longer configured
  *  "bridge": "ds-prod",
  *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself;
- *                                    "SRC", a source that is not of the bridge, or the host's loopback
+ *                                    "SRC", a source that is not of the bridge, or the host's loopback; "BIND", a
+ *                                    source that is not the container's, or of a port whose container is not known
+ *                                    "UNBOUND"; "strange", a source that is another container's; "BINDTO" and
+ *                                    "strange-to", a destination that is not the container's
  *  "container": "web-1",
  *  "source": "192.0.2.10", "destination": "198.51.100.7",
  *  "name": "db.example.com",         that the address is one of
@@ -38,12 +41,14 @@
 
 /* ---- which rule ---- */
 
-#define DENIED_KIND_MAX 7 /* "OUT", "ING", "HOST", "SRC" */
+/* "OUT", "ING", "HOST", "SRC"; "BIND", "UNBOUND", "BINDTO"; "strange", "strange-to" */
+#define DENIED_KIND_MAX 10
 
 /* The parts of a VERDICT_LOG rule's prefix, "dsfw/BRIDGE/KIND/N/HASH", that can be read without the
  * plan. */
 struct denied_prefix {
-	char bridge[BRIDGE_NAME_MAX + 1];
+	enum table_family table; /* TABLE_BRIDGE: of frames that are not their port's own */
+	char bridge[BRIDGE_NAME_MAX + 1]; /* "": the port by which the frame came tells it */
 	char kind[DENIED_KIND_MAX + 1];
 	char number[16]; /* N: of the rule, or "-" */
 };
@@ -51,9 +56,17 @@ struct denied_prefix {
 /* Returns false for a prefix that no rule of ours has. */
 bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix);
 
-/* The rule of the plan that refuses the packets with this prefix; NULL: it is an older one's. */
+/* The rule of the plan, that of the prefix's table, that refuses the packets with this prefix; NULL: it is an older
+ * one's. */
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
 					 const struct denied_prefix *parsed);
+
+/*
+ * The field that does not fit the port, where a rule of the bridge table refuses frames for one field of several
+ * that they have. False: it is the IP source, or with "BINDTO" and "strange-to" the IP destination; or none, as
+ * nobody may send such a frame from any address.
+ */
+bool denied_rule_field(const struct plan_rule *rule, enum frame_field *ret_field);
 
 /* ---- events ---- */
 

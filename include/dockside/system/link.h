@@ -18,6 +18,11 @@ struct link {
 	char name[16]; /* IFNAMSIZ */
 	bool bridge;
 	unsigned index, master; /* master: the interface that it is a part of; 0: none */
+	bool veth;
+	bool up;       /* it has a carrier: both ends of a veth are up */
+	unsigned peer; /* index of a veth's other end; 0: it is gone */
+	bool away;     /* the other end is in another network namespace */
+	int namespace; /* which: the kernel's number for it, in this one (NETNSA_NSID) */
 };
 
 /* Sorted by name. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wanted `table inet dockside` as data: chains, rules, sets, elements, each with the config entry
- * that it came from. struct actual (actual.h), the table that the kernel holds, has the same
+ * A wanted table, inet dockside or bridge dockside, as data: chains, rules, sets, elements, each with the config entry
+ * that it came from. struct actual (actual.h), a table that the kernel holds, has the same
  * structs for sets and base chains, so that the two can be compared.
  */
 #ifndef DOCKSIDE_TABLE_PLAN_H
@@ -24,6 +24,13 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
  * as the conntrack entry, so a connection without it was opened while nobody judged. The number is nft's.
  */
 #define JUDGED_LABEL 127
+/* In the place of a bridge, of chains that belong to no network and yet report refusals; no bridge's name. */
+#define LOG_NO_BRIDGE "_"
+/* The kinds of a bridge's chains that refuse in the bridge table, and its chains of no network that do. */
+#define N_BINDING_KINDS 3
+extern const char *const binding_kinds[N_BINDING_KINDS]; /* BIND, UNBOUND, BINDTO */
+#define N_STRANGE_KINDS 2
+extern const char *const strange_kinds[N_STRANGE_KINDS];
 /* The bridges of managed networks: what goes into one of them, and comes from none, gets JUDGED_LABEL as well. */
 #define MANAGED_SET "managed"
 /* The chain that answers TCP with a reset and drops the rest. */
@@ -72,6 +79,32 @@ enum match_kind {
 	MATCH_DPORT_SET, /* u.dport_set */
 	MATCH_ICMP,	 /* u.icmp, of its family */
 	MATCH_MARK,	 /* u.mark: all of these bits are set */
+	/* Of frames on a bridge's port, in the bridge table. */
+	MATCH_PROTOCOL,	    /* u.protocol, behind a VLAN tag where there is one; negated as well */
+	MATCH_FIELD_SET,    /* u.field_set; negated as well */
+	MATCH_FIELD_PREFIX, /* u.field_prefix; negated as well */
+	MATCH_UDP_PORTS,    /* u.udp_ports */
+	MATCH_UNICAST,	    /* the frame is for one MAC address */
+};
+
+/* A field of a frame that says who sends it, or to whom. */
+enum frame_field {
+	FIELD_ETHER_SADDR,
+	FIELD_ETHER_DADDR,
+	FIELD_ARP_SENDER_MAC,
+	FIELD_ARP_SENDER,
+	FIELD_SADDR,  /* of the IPv4 header */
+	FIELD_SADDR6, /* of the IPv6 header */
+	FIELD_DADDR,
+	FIELD_DADDR6,
+	FIELD_ND_TARGET, /* of a neighbour advertisement, which another match finds */
+};
+
+/* The port that comes before a field in a set's key. */
+enum frame_port {
+	PORT_NONE,
+	PORT_IN,
+	PORT_OUT,
 };
 
 /* Bits of match.u.ct_states; the order is that in which they are printed. */
@@ -85,7 +118,7 @@ enum ct_state {
 
 struct match {
 	enum match_kind kind;
-	bool negated; /* MATCH_SADDR, MATCH_DADDR, MATCH_IIFNAME_SET */
+	bool negated; /* of the kinds that say so */
 	union {
 		const char *name;
 		unsigned ct_states;
@@ -112,6 +145,19 @@ struct match {
 			bool has_code;
 			uint8_t code;
 		} icmp;
+		uint16_t protocol; /* ETH_P_IP, ETH_P_IPV6, ETH_P_ARP */
+		struct {
+			enum frame_port port;
+			enum frame_field field;
+			const struct plan_set *set;
+		} field_set;
+		struct {
+			enum frame_field field; /* of an address of the prefix's family */
+			struct prefix prefix;
+		} field_prefix;
+		struct {
+			uint16_t source, destination;
+		} udp_ports;
 	} u;
 };
 
@@ -178,6 +224,8 @@ enum base_hook {
 	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
 	BASE_FORWARD_END,    /* behind Docker's chain */
 	BASE_OUTPUT,
+	BASE_BIND,    /* of the bridge table: what enters by a port */
+	BASE_BIND_TO, /* of the bridge table: what leaves by another one */
 };
 
 struct plan_chain {
@@ -196,16 +244,24 @@ struct plan_chain {
 enum set_type {
 	SET_IPV4,
 	SET_IPV6,
-	SET_PORTS,    /* inet_service */
-	SET_BRIDGES,  /* ifname */
-	MAP_DISPATCH, /* ifname : verdict */
-	MAP_NAT4,     /* inet_proto . inet_service : ipv4_addr . inet_service */
+	SET_PORTS,     /* inet_service */
+	SET_BRIDGES,   /* ifname */
+	SET_MAC,       /* ether_addr */
+	SET_PORT_MAC,  /* ifname . ether_addr */
+	SET_PORT_IPV4, /* ifname . ipv4_addr */
+	SET_PORT_IPV6, /* ifname . ipv6_addr */
+	/* IPv6 addresses as numbers: nft 1.0.6 has no word for the target of a neighbour advertisement. */
+	SET_ND_TARGET,
+	SET_PORT_ND_TARGET, /* ifname, and such a number */
+	MAP_DISPATCH,	    /* ifname : verdict */
+	MAP_NAT4,	    /* inet_proto . inet_service : ipv4_addr . inet_service */
 	MAP_NAT6,
 	SET_UNKNOWN, /* in the kernel: none of ours */
 };
 
-#define ELEM_KEY_MAX 16	 /* bytes; IPv6 address, interface name */
-#define ELEM_DATA_MAX 20 /* IPv6 address and port, each padded to 4 bytes */
+#define ELEM_KEY_MAX 32	  /* bytes; an interface's name and an IPv6 address */
+#define IFNAME_KEY_LEN 16 /* bytes; of an interface's name in a key, padded with zeros: IFNAMSIZ */
+#define ELEM_DATA_MAX 20  /* IPv6 address and port, each padded to 4 bytes */
 
 /* An element in the kernel's own byte layout (network byte order, parts padded to 4 bytes). */
 struct elem {
@@ -254,10 +310,20 @@ struct plan_options {
 	uint16_t log_group; /* of nflog, for refused packets; 0: nothing is reported */
 };
 
+/* Which table a plan describes; the name is the same in both families. */
+enum table_family {
+	TABLE_INET,
+	TABLE_BRIDGE,
+};
+
+/* "inet dockside", as nft's statements name it. */
+const char *table_text(enum table_family family);
+
 /* Everything is owned by the arena but the arrays of rules and elements; plan_free() frees all.
  * Borrows the policy and the hosts that it was compiled from. */
 struct plan {
 	struct arena arena;
+	enum table_family family;
 	struct plan_options options;
 	const struct never *never; /* borrowed from the hosts; or NULL */
 	uint64_t own_hash;	   /* compile_own_hash() of what it was made with */
@@ -284,7 +350,7 @@ struct plan {
 	bool beside_daemon;
 };
 
-/* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
+/* Facts about a set type: nft's words, key and data length in bytes, and the kernel's type numbers
  * (NFTA_SET_KEY_TYPE, NFTA_SET_DATA_TYPE: opaque to the kernel, defined by nft's datatype.h). */
 struct set_type_info {
 	const char *nft;
@@ -296,7 +362,9 @@ struct set_type_info {
 
 const struct set_type_info *set_type_info(enum set_type type);
 bool set_type_is_map(enum set_type type);
-/* Of the addresses in SET_IPV4 and SET_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
+/* Whether its keys begin with the name of an interface. */
+bool set_type_has_ifname(enum set_type type);
+/* Of the addresses in SET_IPV4, SET_IPV6, SET_PORT_IPV4 and SET_PORT_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
 enum family set_type_family(enum set_type type);
 
 /* An origin in the plan's arena; network and entry are borrowed. */
@@ -333,7 +401,7 @@ struct plan_rule *chain_add_rule(struct plan_chain *chain, const struct origin *
 struct match *rule_add_match(struct plan_rule *rule, enum match_kind kind);
 /* A zeroed element; the pointer lasts until the next one is added. */
 struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
-/* The same with the name of an interface, of less than ELEM_KEY_MAX bytes, for a key. */
+/* The same with the name of an interface, of less than IFNAME_KEY_LEN bytes, for a key. */
 struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
 /* Whether its elements are bridges of networks: LOOKUPS_SET, MANAGED_SET. */
 bool set_has_bridges(const struct plan_set *set);

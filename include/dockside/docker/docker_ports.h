@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Docker's word of who is attached to a network, for whoever wants to know who is on which port of its bridge. */
+#ifndef DOCKSIDE_DOCKER_DOCKER_PORTS_H
+#define DOCKSIDE_DOCKER_DOCKER_PORTS_H
+
+#include "dockside/docker/docker_parse.h"
+#include "dockside/names/ports_join.h"
+
+/* at: when Docker was asked, see ports_join.h. Containers without a MAC address are left out. *ret_word is a copy;
+ * port_word_free(). */
+void docker_port_word(const struct docker_containers *containers, const char *bridge, uint64_t at,
+		      struct port_word *ret_word);
+
+#endif

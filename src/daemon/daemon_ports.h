@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DOCKSIDE_DAEMON_DAEMON_PORTS_H
+#define DOCKSIDE_DAEMON_DAEMON_PORTS_H
+
+#include "daemon_docker.h"
+#include "dockside/json/json_write.h"
+#include "dockside/names/ports.h"
+#include "loop.h"
+
+/* Who is on which port of the networks that are configured, or draining. Posts NOTE_PORTS. */
+struct daemon_ports;
+
+/* Borrows docker. daemon_ports_close(NULL) is valid. */
+struct daemon_ports *daemon_ports_open(struct loop *loop, struct daemon_docker *docker);
+void daemon_ports_close(struct daemon_ports *k);
+/* Listens to changes of interfaces from now on. Returns 0 or -errno. */
+int daemon_ports_start(struct daemon_ports *k, struct err *err);
+
+/* For NOTE_ATTACHED. */
+void daemon_ports_attached(struct daemon_ports *k);
+
+/* Borrowed until the next event. */
+const struct ports *daemon_ports_now(const struct daemon_ports *k);
+/* Members of a network's object in `status`; k may be NULL. */
+void daemon_ports_status_network(const struct daemon_ports *k, struct json_writer *out,
+				 const char *bridge);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * A frame of a known port is its own: the port and the MAC address are in one set, the port and the IP address in
+ * another. These two lookups, and a glance at the protocol, are all that it costs; two more where it leaves by a
+ * known port. `own` and `own-to` accept the frames that are found there.
+ *
+ * Everything else is `strange`. The ports of other bridges leave there at once. A known port's frame goes to its
+ * network's BIND chain, which accepts what a host may send before it has an address, and says of the rest why it is
+ * refused. From any other port, whether its container is not known yet or the port itself has appeared a moment ago
+ * and is in no set, nothing may be sent that is somebody's: a known port's, the gateway's, the dockside
+ * container's. Then the network's UNBOUND chain decides about the former. The latter, ports in no set, pass: they may
+ * be those of a bridge that we have nothing to do with. Known ports of networks with a list of `extra` sources take
+ * the way of unknown ones to their BIND chain, as that list does not give them what is somebody's.
+ *
+ * Towards a known port go frames for its MAC and IP addresses, and multicast. A bridge that does not know where a MAC
+ * address is sends the frame to every port: that is no attack, so such a frame is dropped at the wrong ports
+ * without a report. conntrack does not look at MAC addresses; that the IP address fits the port is what keeps a known
+ * connection's packets from a third container.
+ *
+ * `meta protocol` is what follows one VLAN tag, of which hosts take off that with the number 0, and the headers are
+ * found behind it. nft reads the EtherType itself before a match on ARP, ICMPv6 or IPv6, and finds the tag, unless
+ * the rule has asked for `meta protocol` before; therefore all of ours do.
+ *
+ * Reports about a network's ports have its limit and are its own. Of a port in no set nobody knows whose it is:
+ * these have one limit together.
+ */
+#include "dockside/table/compile_bind.h"
+
+#include <net/ethernet.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+
+#include "compile_bind_network.h"
+#include "compile_bind_sets.h"
+
+#include "dockside/base/util.h"
+
+#define OWN "own"
+#define OWN4 "own4"
+#define OWN6 "own6"
+#define OWN_ICMP6 "own-icmp6"
+#define OWN_ARP "own-arp"
+#define STRANGE "strange"
+#define OWN_TO "own-to"
+#define STRANGE_TO "strange-to"
+
+struct base {
+	struct plan *plan;
+	const struct origin *built_in;
+	struct bind_sets sets;
+	struct plan_chain *chain; /* being made */
+};
+
+static struct plan_rule *add_rule(struct base *b)
+{
+	return chain_add_rule(b->chain, b->built_in);
+}
+
+static void begin_chain(struct base *b, const char *name, enum base_hook hook)
+{
+	b->chain = plan_add_chain(b->plan, name, b->built_in);
+	b->chain->hook = hook;
+}
+
+/* Makes the last rule, which has its matches, lead to another chain. */
+static void go_to(struct base *b, const char *chain)
+{
+	struct plan_rule *rule = &b->chain->rules[b->chain->n_rules - 1];
+
+	rule->verdict = VERDICT_GOTO;
+	rule->target = chain;
+}
+
+static void look_up(struct base *b, const struct plan_set *map)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	rule->verdict = VERDICT_VMAP;
+	rule->set = map;
+}
+
+/* The port, and the field, are in the set of what is its own. */
+static void match_own(struct base *b, struct plan_rule *rule, enum bound_field kind,
+		      enum frame_field field)
+{
+	bind_match_set(rule, PORT_IN, field, b->sets.own[kind]);
+}
+
+/* ------------------------------------------------------------------ sources */
+
+static void emit_bind(struct base *b)
+{
+	begin_chain(b, "bind", BASE_BIND);
+	match_own(b, add_rule(b), BOUND_MAC, FIELD_ETHER_SADDR);
+	go_to(b, OWN);
+	add_rule(b);
+	go_to(b, STRANGE);
+}
+
+static void emit_own(struct base *b)
+{
+	begin_chain(b, OWN, BASE_NONE);
+	bind_match_protocol(add_rule(b), ETHERTYPE_IP);
+	go_to(b, OWN4);
+	bind_match_protocol(add_rule(b), ETHERTYPE_IPV6);
+	go_to(b, OWN6);
+	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
+	go_to(b, OWN_ARP);
+	add_rule(b);
+	go_to(b, STRANGE);
+}
+
+/* The rule accepts; what it does not find is strange. */
+static void accept_or_strange(struct base *b)
+{
+	bind_accept(b->chain, NULL);
+	add_rule(b);
+	go_to(b, STRANGE);
+}
+
+static void emit_own_ip(struct base *b)
+{
+	begin_chain(b, OWN4, BASE_NONE);
+	bind_match_udp(add_rule(b), 67, 68); /* a DHCP server's answer */
+	go_to(b, STRANGE);
+	match_own(b, add_rule(b), BOUND_IPV4, FIELD_SADDR);
+	accept_or_strange(b);
+
+	begin_chain(b, OWN6, BASE_NONE);
+	rule_add_match(add_rule(b), MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
+	go_to(b, OWN_ICMP6);
+	bind_match_udp(add_rule(b), 547, 546);
+	go_to(b, STRANGE);
+	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
+	accept_or_strange(b);
+}
+
+static void emit_own_icmp6(struct base *b)
+{
+	struct plan_rule *rule;
+
+	begin_chain(b, OWN_ICMP6, BASE_NONE);
+	bind_match_icmp6(add_rule(b), ND_ROUTER_ADVERT);
+	go_to(b, STRANGE);
+	bind_match_icmp6(add_rule(b), ND_REDIRECT);
+	go_to(b, STRANGE);
+	rule = add_rule(b);
+	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
+	bind_match_not_set(rule, PORT_IN, FIELD_ND_TARGET, b->sets.own[BOUND_TARGET]);
+	go_to(b, STRANGE);
+	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
+	accept_or_strange(b);
+}
+
+static void emit_own_arp(struct base *b)
+{
+	struct plan_rule *rule;
+
+	begin_chain(b, OWN_ARP, BASE_NONE);
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_ARP);
+	match_own(b, rule, BOUND_MAC, FIELD_ARP_SENDER_MAC);
+	match_own(b, rule, BOUND_IPV4, FIELD_ARP_SENDER);
+	accept_or_strange(b);
+}
+
+static void emit_strange(struct base *b)
+{
+	static const struct {
+		uint16_t protocol; /* 0: any */
+		enum bound_field kind;
+		enum frame_field field;
+		const char *comment;
+	} fields[] = {
+		{ 0, BOUND_MAC, FIELD_ETHER_SADDR, "MAC address of somebody else" },
+		{ ETHERTYPE_ARP, BOUND_MAC, FIELD_ARP_SENDER_MAC,
+		  "MAC address of somebody else in ARP" },
+		{ ETHERTYPE_ARP, BOUND_IPV4, FIELD_ARP_SENDER, "address of somebody else in ARP" },
+		{ ETHERTYPE_IP, BOUND_IPV4, FIELD_SADDR, "address of somebody else" },
+		{ ETHERTYPE_IPV6, BOUND_IPV6, FIELD_SADDR6, "IPv6 address of somebody else" },
+		{ ETHERTYPE_IPV6, BOUND_TARGET, FIELD_ND_TARGET,
+		  "neighbour advertisement of somebody else's address" },
+	};
+
+	begin_chain(b, STRANGE, BASE_NONE);
+	look_up(b, b->sets.dispatch);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		struct plan_rule *rule = add_rule(b);
+
+		if (fields[i].field == FIELD_ND_TARGET)
+			bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
+		else if (fields[i].protocol)
+			bind_match_protocol(rule, fields[i].protocol);
+		bind_match_not_set(rule, PORT_IN, fields[i].field, b->sets.own[fields[i].kind]);
+		bind_match_set(rule, PORT_NONE, fields[i].field, b->sets.somebody[fields[i].kind]);
+		bind_refuse(b->plan, b->chain, fields[i].comment);
+	}
+	look_up(b, b->sets.dispatch_strange);
+}
+
+static void emit_elsewhere(struct base *b)
+{
+	begin_chain(b, BIND_ELSEWHERE, BASE_NONE);
+	add_rule(b);
+	bind_accept(b->chain, "not bound");
+}
+
+/* ------------------------------------------------------------------ destinations */
+
+static void accept_to_own(struct base *b)
+{
+	bind_match_set(add_rule(b), PORT_OUT, FIELD_DADDR, b->sets.own[BOUND_IPV4]);
+	bind_accept(b->chain, NULL);
+	bind_match_set(add_rule(b), PORT_OUT, FIELD_DADDR6, b->sets.own[BOUND_IPV6]);
+	bind_accept(b->chain, NULL);
+	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
+	bind_accept(b->chain, NULL);
+}
+
+static void emit_bind_to(struct base *b)
+{
+	begin_chain(b, "bind-to", BASE_BIND_TO);
+	bind_match_set(add_rule(b), PORT_OUT, FIELD_ETHER_DADDR, b->sets.own[BOUND_MAC]);
+	go_to(b, OWN_TO);
+	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
+	go_to(b, STRANGE_TO);
+
+	begin_chain(b, OWN_TO, BASE_NONE);
+	accept_to_own(b);
+	add_rule(b);
+	go_to(b, STRANGE_TO);
+}
+
+static void accept_to_all(struct base *b)
+{
+	static const struct {
+		enum frame_field field;
+		struct prefix prefix;
+		const char *comment;
+	} groups[] = {
+		{ FIELD_DADDR, { { FAMILY_IPV4, { 224 } }, 4 }, "multicast" },
+		{ FIELD_DADDR, { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 }, "broadcast" },
+		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xff } }, 8 }, "multicast" },
+		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 }, "link-local" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		struct plan_rule *rule = add_rule(b);
+
+		bind_match_protocol(rule, groups[i].prefix.addr.family == FAMILY_IPV4
+						  ? ETHERTYPE_IP
+						  : ETHERTYPE_IPV6);
+		bind_match_prefix(rule, groups[i].field, &groups[i].prefix);
+		bind_accept(b->chain, groups[i].comment);
+	}
+	bind_match_protocol(add_rule(b), ETHERTYPE_IP);
+	bind_match_set(&b->chain->rules[b->chain->n_rules - 1], PORT_NONE, FIELD_DADDR,
+		       b->sets.broadcasts);
+	bind_accept(b->chain, "broadcast");
+}
+
+static void emit_strange_to(struct base *b)
+{
+	struct plan_rule *rule;
+
+	begin_chain(b, STRANGE_TO, BASE_NONE);
+	rule = add_rule(b);
+	rule_add_match(rule, MATCH_UNICAST);
+	bind_match_not_set(rule, PORT_OUT, FIELD_ETHER_DADDR, b->sets.own[BOUND_MAC]);
+	if (b->sets.extra_macs)
+		bind_match_not_set(rule, PORT_NONE, FIELD_ETHER_DADDR, b->sets.extra_macs);
+	rule->counter = true;
+	rule->verdict = VERDICT_DROP;
+	rule->comment = "for another port: the bridge sends it to all";
+	accept_to_own(b);
+	accept_to_all(b);
+	look_up(b, b->sets.dispatch_to);
+	add_rule(b);
+	bind_refuse(b->plan, b->chain, "not for the container of this port");
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static bool any_bound(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (network_bound(&policy->networks[i]))
+			return true;
+	return false;
+}
+
+void compile_bind(const struct policy *policy, const struct ports *ports,
+		  const struct plan_options *options, struct plan *ret_plan)
+{
+	struct base b = { .plan = ret_plan };
+
+	*ret_plan = (struct plan){ .family = TABLE_BRIDGE, .options = *options };
+	if (!any_bound(policy)) {
+		plan_finish(ret_plan);
+		return;
+	}
+	b.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
+	b.sets = bind_sets_make(ret_plan, policy, ports, b.built_in);
+	emit_bind(&b);
+	emit_own(&b);
+	emit_own_ip(&b);
+	emit_own_icmp6(&b);
+	emit_own_arp(&b);
+	emit_strange(&b);
+	emit_elsewhere(&b);
+	emit_bind_to(&b);
+	emit_strange_to(&b);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (network_bound(&policy->networks[i]))
+			compile_bind_network(ret_plan, &b.sets, &policy->networks[i]);
+	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, b.built_in)->comment =
+		"what dsfw-nft loaded; not for editing";
+	plan_finish(ret_plan);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Frames come to these chains that are not plainly their port's own, or not plainly for the container behind it. See
+ * compile_bind.c.
+ */
+#include "compile_bind_network.h"
+
+#include <net/ethernet.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "compile_log.h"
+
+#include "dockside/base/arena.h"
+#include "dockside/base/util.h"
+
+/* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
+#define MLD2_REPORT 143
+/* UDP ports of DHCP (RFC 2131, RFC 8415). */
+#define DHCP_SERVER 67
+#define DHCP_CLIENT 68
+#define DHCP6_SERVER 547
+#define DHCP6_CLIENT 546
+
+static const struct prefix unspecified4 = { { FAMILY_IPV4, { 0 } }, 32 };
+static const struct prefix unspecified6 = { { FAMILY_IPV6, { 0 } }, 128 };
+static const struct prefix link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
+
+/* ------------------------------------------------------------------ parts of rules */
+
+void bind_match_protocol(struct plan_rule *rule, uint16_t protocol)
+{
+	rule_add_match(rule, MATCH_PROTOCOL)->u.protocol = protocol;
+}
+
+void bind_match_not_protocol(struct plan_rule *rule, uint16_t protocol)
+{
+	struct match *match = rule_add_match(rule, MATCH_PROTOCOL);
+
+	match->u.protocol = protocol;
+	match->negated = true;
+}
+
+/* With the protocol nft does not add a look at the EtherType, which is another one where there is a VLAN tag. */
+void bind_match_icmp6(struct plan_rule *rule, uint8_t type)
+{
+	struct match *match;
+
+	bind_match_protocol(rule, ETHERTYPE_IPV6);
+	match = rule_add_match(rule, MATCH_ICMP);
+	match->u.icmp.family = FAMILY_IPV6;
+	match->u.icmp.type = type;
+}
+
+void bind_match_udp(struct plan_rule *rule, uint16_t source, uint16_t destination)
+{
+	struct match *match = rule_add_match(rule, MATCH_UDP_PORTS);
+
+	match->u.udp_ports.source = source;
+	match->u.udp_ports.destination = destination;
+}
+
+static struct match *match_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
+			       const struct plan_set *set)
+{
+	struct match *match = rule_add_match(rule, MATCH_FIELD_SET);
+
+	match->u.field_set.port = port;
+	match->u.field_set.field = field;
+	match->u.field_set.set = set;
+	return match;
+}
+
+void bind_match_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
+		    const struct plan_set *set)
+{
+	match_set(rule, port, field, set);
+}
+
+void bind_match_not_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
+			const struct plan_set *set)
+{
+	match_set(rule, port, field, set)->negated = true;
+}
+
+void bind_match_prefix(struct plan_rule *rule, enum frame_field field, const struct prefix *prefix)
+{
+	struct match *match = rule_add_match(rule, MATCH_FIELD_PREFIX);
+
+	match->u.field_prefix.field = field;
+	match->u.field_prefix.prefix = *prefix;
+}
+
+static void match_not_prefix(struct plan_rule *rule, enum frame_field field,
+			     const struct prefix *prefix)
+{
+	bind_match_prefix(rule, field, prefix);
+	rule->matches[rule->n_matches - 1].negated = true;
+}
+
+void bind_accept(struct plan_chain *chain, const char *comment)
+{
+	struct plan_rule *rule = &chain->rules[chain->n_rules - 1];
+
+	rule->verdict = VERDICT_ACCEPT;
+	rule->comment = comment;
+}
+
+/* Audit mode is about the policy of a network. Nobody's policy asks for these frames. */
+void bind_refuse(struct plan *plan, struct plan_chain *chain, const char *comment)
+{
+	static const struct network enforced;
+	struct plan_rule *rule = &chain->rules[chain->n_rules - 1];
+
+	rule->counter = true;
+	rule->verdict = VERDICT_DROP;
+	rule->comment = comment;
+	compile_log_refusals(plan, chain, chain->n_rules - 1, &enforced,
+			     compile_log_built_in(plan, chain, comment));
+}
+
+/* ------------------------------------------------------------------ chains */
+
+struct binder {
+	struct plan *plan;
+	const struct bind_sets *sets;
+	const struct network *network;
+	const struct origin *origin;
+	struct extra_sets extra;
+	struct plan_chain *chain; /* being made */
+};
+
+static struct plan_rule *add_rule(struct binder *b)
+{
+	return chain_add_rule(b->chain, b->origin);
+}
+
+static void accept_last(struct binder *b, const char *comment)
+{
+	bind_accept(b->chain, comment);
+}
+
+static void refuse(struct binder *b, const char *comment)
+{
+	bind_refuse(b->plan, b->chain, comment);
+}
+
+static void begin_chain(struct binder *b, const char *kind)
+{
+	b->chain = plan_add_chain(
+		b->plan, plan_chain_name(&b->plan->arena, b->network->bridge, kind), b->origin);
+	b->chain->bridge = b->network->bridge;
+	b->chain->kind = kind;
+}
+
+/* From any address. The protocol of a frame with two tags is the second tag. */
+static void refuse_kinds(struct binder *b)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_not_protocol(rule, ETHERTYPE_IP);
+	bind_match_not_protocol(rule, ETHERTYPE_IPV6);
+	bind_match_not_protocol(rule, ETHERTYPE_ARP);
+	refuse(b, "neither IP nor ARP, or with more than one VLAN tag");
+	bind_match_icmp6(add_rule(b), ND_ROUTER_ADVERT);
+	refuse(b, "router advertisement");
+	bind_match_icmp6(add_rule(b), ND_REDIRECT);
+	refuse(b, "redirect");
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_IP);
+	bind_match_udp(rule, DHCP_SERVER, DHCP_CLIENT);
+	refuse(b, "DHCP server");
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_IPV6);
+	bind_match_udp(rule, DHCP6_SERVER, DHCP6_CLIENT);
+	refuse(b, "DHCPv6 server");
+}
+
+/* Before a host has an address. */
+static void accept_unspecified(struct binder *b)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_protocol(rule, ETHERTYPE_ARP);
+	bind_match_prefix(rule, FIELD_ARP_SENDER, &unspecified4);
+	accept_last(b, "ARP probe");
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_IP);
+	bind_match_prefix(rule, FIELD_SADDR, &unspecified4);
+	bind_match_udp(rule, DHCP_CLIENT, DHCP_SERVER);
+	accept_last(b, "DHCP");
+}
+
+static void accept_icmp6_from(struct binder *b, const struct prefix *source, uint8_t type,
+			      const char *comment)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_icmp6(rule, type);
+	bind_match_prefix(rule, FIELD_SADDR6, source);
+	accept_last(b, comment);
+}
+
+/* A host without an address asks whether it may have one, for a router, and for groups (RFC 4862, RFC 4861, RFC 3590). */
+static void accept_unspecified6(struct binder *b)
+{
+	accept_icmp6_from(b, &unspecified6, ND_NEIGHBOR_SOLICIT, "duplicate address detection");
+	accept_icmp6_from(b, &unspecified6, ND_ROUTER_SOLICIT, "router solicitation");
+	accept_icmp6_from(b, &unspecified6, MLD2_REPORT, "multicast listener");
+	accept_icmp6_from(b, &unspecified6, MLD_LISTENER_REPORT, "multicast listener");
+}
+
+/* ------------------------------------------------------------------ known ports */
+
+/* Of a field that is neither the port's own nor one of `extra`. */
+static void match_foreign(struct binder *b, struct plan_rule *rule, enum bound_field kind,
+			  enum frame_field field)
+{
+	bind_match_not_set(rule, PORT_IN, field, b->sets->own[kind]);
+	if (b->extra.sets[kind])
+		bind_match_not_set(rule, PORT_NONE, field, b->extra.sets[kind]);
+}
+
+static const struct {
+	uint16_t protocol;
+	enum bound_field kind;
+	enum frame_field field;
+} sources[] = {
+	{ ETHERTYPE_ARP, BOUND_IPV4, FIELD_ARP_SENDER },
+	{ ETHERTYPE_IP, BOUND_IPV4, FIELD_SADDR },
+	{ ETHERTYPE_IPV6, BOUND_IPV6, FIELD_SADDR6 },
+};
+
+static void accept_extra(struct binder *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		const struct plan_set *set = b->extra.sets[sources[i].kind];
+		struct plan_rule *rule;
+
+		if (!set)
+			continue;
+		rule = add_rule(b);
+		bind_match_protocol(rule, sources[i].protocol);
+		bind_match_set(rule, PORT_NONE, sources[i].field, set);
+		accept_last(b, "extra");
+	}
+}
+
+/* An additional MAC address may go with the port's own addresses. */
+static void accept_own(struct binder *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		struct plan_rule *rule = add_rule(b);
+
+		bind_match_protocol(rule, sources[i].protocol);
+		bind_match_set(rule, PORT_IN, sources[i].field, b->sets->own[sources[i].kind]);
+		accept_last(b, "the container's own");
+	}
+}
+
+static void emit_known(struct binder *b)
+{
+	struct plan_rule *rule;
+
+	begin_chain(b, BIND_KNOWN);
+	refuse_kinds(b);
+	match_foreign(b, add_rule(b), BOUND_MAC, FIELD_ETHER_SADDR);
+	refuse(b, "not the container's MAC address");
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_ARP);
+	match_foreign(b, rule, BOUND_MAC, FIELD_ARP_SENDER_MAC);
+	refuse(b, "not the container's MAC address in ARP");
+	rule = add_rule(b);
+	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
+	match_foreign(b, rule, BOUND_TARGET, FIELD_ND_TARGET);
+	refuse(b, "neighbour advertisement of an address that is not the container's");
+	accept_unspecified(b);
+	accept_unspecified6(b);
+	accept_extra(b);
+	if (b->extra.sets[BOUND_MAC])
+		accept_own(b);
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_ARP);
+	refuse(b, "not the container's address in ARP");
+	add_rule(b);
+	refuse(b, "not the container's address");
+}
+
+/* ------------------------------------------------------------------ ports that are not known */
+
+/* Nobody knows the subnet of a network whose policy is lost. */
+static bool is_strict(const struct network *network)
+{
+	return network->bind == BIND_STRICT || network->closed;
+}
+
+static void accept_from(struct binder *b, uint16_t protocol, enum frame_field field,
+			const struct prefix *prefix, const char *comment)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_protocol(rule, protocol);
+	bind_match_prefix(rule, field, prefix);
+	accept_last(b, comment);
+}
+
+static void refuse_targets(struct binder *b)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
+	if (!is_strict(b->network)) {
+		match_not_prefix(rule, FIELD_ND_TARGET, &link_local);
+		if (b->network->has_subnet6)
+			match_not_prefix(rule, FIELD_ND_TARGET, &b->network->subnet6);
+	}
+	if (b->extra.sets[BOUND_TARGET])
+		bind_match_not_set(rule, PORT_NONE, FIELD_ND_TARGET, b->extra.sets[BOUND_TARGET]);
+	refuse(b, is_strict(b->network)
+			  ? "neighbour advertisement of a port whose container is not known"
+			  : "neighbour advertisement of an address that is not the network's");
+}
+
+static void accept_subnets(struct binder *b)
+{
+	accept_from(b, ETHERTYPE_ARP, FIELD_ARP_SENDER, &b->network->subnet, "the subnet's");
+	accept_from(b, ETHERTYPE_IP, FIELD_SADDR, &b->network->subnet, "the subnet's");
+	if (b->network->has_subnet6)
+		accept_from(b, ETHERTYPE_IPV6, FIELD_SADDR6, &b->network->subnet6, "the subnet's");
+	accept_from(b, ETHERTYPE_IPV6, FIELD_SADDR6, &link_local, "link-local");
+}
+
+static void emit_unknown(struct binder *b)
+{
+	begin_chain(b, BIND_UNKNOWN);
+	refuse_kinds(b);
+	refuse_targets(b);
+	accept_unspecified(b);
+	accept_unspecified6(b);
+	accept_extra(b);
+	if (is_strict(b->network)) {
+		accept_icmp6_from(b, &link_local, ND_NEIGHBOR_SOLICIT, "neighbour discovery");
+		accept_icmp6_from(b, &link_local, MLD2_REPORT, "multicast listener");
+		accept_icmp6_from(b, &link_local, MLD_LISTENER_REPORT, "multicast listener");
+		add_rule(b);
+		refuse(b, "the container of this port is not known");
+		return;
+	}
+	accept_subnets(b);
+	add_rule(b);
+	refuse(b, "not an address of the network");
+}
+
+/* ------------------------------------------------------------------ to a known port */
+
+static void emit_to(struct binder *b)
+{
+	static const struct {
+		uint16_t protocol;
+		enum bound_field kind;
+		enum frame_field field;
+	} destinations[] = {
+		{ ETHERTYPE_IP, BOUND_IPV4, FIELD_DADDR },
+		{ ETHERTYPE_IPV6, BOUND_IPV6, FIELD_DADDR6 },
+	};
+
+	begin_chain(b, BIND_TO);
+	for (size_t i = 0; i < ARRAY_SIZE(destinations); i++) {
+		const struct plan_set *set = b->extra.sets[destinations[i].kind];
+		struct plan_rule *rule;
+
+		if (!set)
+			continue;
+		rule = add_rule(b);
+		bind_match_protocol(rule, destinations[i].protocol);
+		bind_match_set(rule, PORT_NONE, destinations[i].field, set);
+		accept_last(b, "extra");
+	}
+	add_rule(b);
+	refuse(b, "not for the container of this port");
+}
+
+void compile_bind_network(struct plan *plan, const struct bind_sets *sets,
+			  const struct network *network)
+{
+	const struct origin *origin = plan_origin(
+		plan, NULL, arena_printf(&plan->arena, "network %s", network->name), network->loc);
+	struct binder b = { .plan = plan,
+			    .sets = sets,
+			    .network = network,
+			    .origin = origin,
+			    .extra = bind_extra_sets(plan, network, origin) };
+
+	emit_known(&b);
+	emit_unknown(&b);
+	emit_to(&b);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The chains of a network in table bridge dockside, and what all of that table's chains are made of. */
+#ifndef DOCKSIDE_TABLE_COMPILE_BIND_NETWORK_H
+#define DOCKSIDE_TABLE_COMPILE_BIND_NETWORK_H
+
+#include "compile_bind_sets.h"
+
+#include "dockside/policy/model.h"
+#include "dockside/table/plan.h"
+
+/* Adds matches to a rule. */
+void bind_match_protocol(struct plan_rule *rule, uint16_t protocol);
+void bind_match_not_protocol(struct plan_rule *rule, uint16_t protocol);
+void bind_match_icmp6(struct plan_rule *rule, uint8_t type); /* and the protocol */
+void bind_match_udp(struct plan_rule *rule, uint16_t source, uint16_t destination);
+void bind_match_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
+		    const struct plan_set *set);
+void bind_match_not_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
+			const struct plan_set *set);
+void bind_match_prefix(struct plan_rule *rule, enum frame_field field, const struct prefix *prefix);
+
+/* Makes the chain's last rule, which has its matches, one that accepts; or one that drops, counts and reports. */
+void bind_accept(struct plan_chain *chain, const char *comment);
+void bind_refuse(struct plan *plan, struct plan_chain *chain, const char *comment);
+
+/* Adds the chains of one network that is bound. */
+void compile_bind_network(struct plan *plan, const struct bind_sets *sets,
+			  const struct network *network);
+
+#endif

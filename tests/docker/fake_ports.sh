@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon knows who is on which port, by the kernel's word and that of a fake Docker: containers that start, a Docker
+# that tells nothing by itself, one that hangs, and the daemon's own restart. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/../netns/lib.sh" || exit 1
+# shellcheck source=tests/docker/fake_lib.sh
+. "$(dirname "$0")/fake_lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+
+bridge ds-a 172.30.1.1/24 2001:db8:1::1/64 || bail "cannot set up the network"
+network_config <<<'{"networks": [{"name": "ds-A", "subnet": "172.30.1.0/24"}]}'
+firewall_config <<<'{"networks": {"ds-A": {"egress": [{"action": "drop"}]}}}'
+
+# ports: how many are known, and what is said of others
+ports()
+{
+	client status --json
+	python3 -c 'import json, sys
+network = json.load(open(sys.argv[1]))["network_details"]["ds-A"]
+print(network["known_port_count"], *network["unknown_ports"], sep="; ")' $t/out 2>&1
+}
+# ports_are DESCRIPTION WANTED
+ports_are()
+{
+	until_true 15 same "$2"
+	is "$1" "$(ports)" "$2"
+}
+# shellcheck disable=SC2317 # until_true calls it
+same()
+{
+	[[ $(ports) == "$1" ]]
+}
+# start NAME NUMBER: as Docker does, which names a container before its end is up
+start()
+{
+	fake_tell connect ds-A "$1" "02:42:ac:1e:01:0$2" "172.30.1.$2"
+	container "$1" ds-a "172.30.1.$2" "2001:db8:1::$2" "02:42:ac:1e:01:0$2" || bail "no container $1"
+}
+
+fake_start
+start_listening
+start_daemon
+ports_are "nobody is there" "0"
+start a 2
+ports_are "one starts" "1"
+start b 3
+ports_are "and another" "2"
+container x ds-a 172.30.1.9 2001:db8:1::9 02:42:ac:1e:01:09 || bail "no container x"
+ports_are "one that is not Docker's" \
+	"2; v-x: Docker gave its MAC address to no container of the network"
+fake_tell connect ds-A late 02:42:ac:1e:01:09 172.30.1.9
+ports_are "it does not become one" \
+	"2; v-x: it had its MAC address before Docker gave that to a container"
+ip link del v-x
+fake_tell disconnect ds-A late
+ports_are "it goes" "2"
+
+fake_behaves "GET /networks/ hang"
+start c 4
+ports_are "while Docker hangs, what is known stays" "2; v-c: Docker has not answered since it came up"
+fake_behaves
+fake_tell disconnect ds-A b
+ip link del v-b
+ports_are "then it answers" "2"
+
+end_daemon TERM
+start d 5
+start_daemon
+ports_are "after a restart of the daemon" "3"
+fake_stop
+ip link del v-d
+ports_are "Docker is gone, and so is a port" "2"
+start e 6
+ports_are "and another comes up" "2; v-e: Docker has not answered since it came up"
+end_daemon TERM
+finish
