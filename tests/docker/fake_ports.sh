@@ -61,6 +61,9 @@ ports_are "it goes" "2"
 fake_behaves "GET /networks/ hang"
 start c 4
 ports_are "while Docker hangs, what is known stays" "2; v-c: Docker has not answered since it came up"
+like "a command that asks once has its answer in time" \
+	"$(timeout 30 "${TOP_BUILDDIR:-$here/../..}/tests/netns/ports_probe" ask "$fake" $t/network.json $t/firewall.json 2>&1)" \
+	"v-a ds-a -: Docker has not answered since it came up"
 fake_behaves
 fake_tell disconnect ds-A b
 ip link del v-b

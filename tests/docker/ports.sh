@@ -78,6 +78,15 @@ run c5 --cap-add NET_ADMIN
 agree_on "dockerd goes on" 3 1
 mac=$(told a | sed -n 's/^c2 .* //p')
 docker exec c5 sh -c "ip link set eth0 down; ip link set eth0 address $mac; ip link set eth0 up"
+# What a command without a daemon finds, once: the same. Of ds-a alone, which is in its files.
+echo '{"networks": [{"name": "ds-a", "subnet": "172.20.1.0/24", "subnet6": "2001:db8:1::/64"}]}' >$t/network.json
+echo '{"networks": {"ds-a": {"egress": [{"action": "drop"}]}}}' >$t/firewall.json
+docker restart -t 0 c5 >/dev/null
+agree_on "the one with NET_ADMIN is itself again" 3 1
+asked=$("$ports_probe" ask "$docker_dir/docker.sock" $t/network.json $t/firewall.json 2>&1)
+is "asked once" "$(cut -d ' ' -f 3- <<<"$asked" | grep . | sort)" "$(told a)"
+like "asked once: dockerd has answered" "$asked" "answered ds-a"
+docker exec c5 sh -c "ip link set eth0 down; ip link set eth0 address $mac; ip link set eth0 up"
 docker network disconnect ds-b c3
 agree_on "one with NET_ADMIN that takes the MAC address of another" 3 0
 docker restart -t 0 c2 >/dev/null
