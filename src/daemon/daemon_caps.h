@@ -6,8 +6,8 @@
 #include "loop_docker.h"
 
 /*
- * What containers may do to their networks. Docker is asked once for each, a few at a time: capabilities are a container's
- * for as long as it exists.
+ * The capabilities of containers over their networks. The daemon asks Docker once for each container, a few at a time: a
+ * container keeps its capabilities for as long as it exists.
  */
 struct daemon_caps;
 
@@ -15,7 +15,7 @@ struct daemon_caps;
 struct daemon_caps *daemon_caps_open(struct loop_docker *docker);
 void daemon_caps_close(struct daemon_caps *k);
 
-/* Which containers are of interest: between the two, daemon_caps_want() for each, by Docker's id. */
+/* The caller names the containers that it is interested in, by Docker's id, with daemon_caps_want() between these two. */
 void daemon_caps_begin(struct daemon_caps *k);
 void daemon_caps_want(struct daemon_caps *k, const char *id);
 /* Forgets all others, and asks for the new ones. */

@@ -2,7 +2,7 @@
 /*
  * Theory of operation: a port is set up, then Docker names its container's MAC address, then the container's end comes up, of
  * which the kernel tells us, and about a tenth of a second later the container's first process runs. When an end has come up
- * Docker is asked who is attached, and its answer makes the port known. What Docker tells by itself, its events, leads to the
+ * Docker is asked who is attached, and its answer makes the port known. Docker's own events lead to the
  * same question (daemon_attached.h), as not every change is one of interfaces.
  *
  * While Docker does not answer, what is known stays, and a new port remains unknown until it does. When the daemon starts,

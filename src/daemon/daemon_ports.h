@@ -8,7 +8,7 @@
 #include "dockside/table/actual.h"
 #include "loop.h"
 
-/* Who is on which port of the networks that are configured, or draining. Posts NOTE_PORTS. */
+/* This service knows who is on which port of the networks that are configured, or draining. Posts NOTE_PORTS. */
 struct daemon_ports;
 
 /* Borrows docker. daemon_ports_close(NULL) is valid. */

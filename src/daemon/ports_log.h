@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the log says of ports: when one becomes known, is contested, or stays unknown for long. */
+/* Writes to the log when a port becomes known, is contested, or stays unknown for long. */
 #ifndef DOCKSIDE_DAEMON_PORTS_LOG_H
 #define DOCKSIDE_DAEMON_PORTS_LOG_H
 

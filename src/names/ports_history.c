@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is remembered of ports, and where an earlier run left off. */
+/* The memory of ports, and its beginning where an earlier run left off. */
 #include "ports_history.h"
 
 #include <stdlib.h>

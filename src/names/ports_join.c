@@ -162,7 +162,7 @@ static void collect_claimants(struct join *join)
 	sort_claims(&join->claimants);
 }
 
-/* Whoever remains of several has to be confirmed by a word of Docker's that was asked when the others had gone. */
+/* The port that remains of several has to be confirmed by a word of Docker's that was asked when the others had gone. */
 static void mark_contested(struct join *join)
 {
 	for (size_t i = 0; i < join->links->n; i++) {
@@ -187,7 +187,7 @@ static bool is_silent(const struct port_word *word, const struct port_record *re
 	return word->at == 0 || (!record->confirmed && word->at <= record->at);
 }
 
-/* Who else says who is on the port, while Docker does not. */
+/* While Docker does not say who is on the port, an earlier run or the configuration may. */
 static enum port_doubt doubt_without_docker(const struct port_word *word,
 					    const struct port_record *record,
 					    const struct port_owner **ret_owner)

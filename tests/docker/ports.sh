@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Who is on which port, as ports_probe finds it from the kernel and dockerd, against what dockerd says itself: containers
+# ports_probe finds who is on which port from the kernel and dockerd, against what dockerd says itself: containers
 # start, stop, join and leave, and dockerd restarts under them. TAP.
 # shellcheck disable=SC2317 # what others call
 # shellcheck source=tests/docker/lib.sh
@@ -80,7 +80,7 @@ run c5 --cap-add NET_ADMIN
 agree_on "dockerd goes on" 3 1
 mac=$(by_docker a | sed -n 's/^c2 .* //p')
 docker exec c5 sh -c "ip link set eth0 down; ip link set eth0 address $mac; ip link set eth0 up"
-# What a command without a daemon finds, once: the same. Of ds-a alone, which is in its files.
+# A command without a daemon finds the same, once. Of ds-a alone, which is in its files.
 echo '{"networks": [{"name": "ds-a", "subnet": "172.20.1.0/24", "subnet6": "2001:db8:1::/64"}]}' >$t/network.json
 echo '{"networks": {"ds-a": {"egress": [{"action": "drop"}]}}}' >$t/firewall.json
 docker restart -t 0 c5 >/dev/null

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Who is on which port of a bridge: the kernel's word of what is at the other end of each, and what a container can
+# The ports of a bridge and who is on them: the kernel's word of what is at the other end of each, and what a container can
 # do about it. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"

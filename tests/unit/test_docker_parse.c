@@ -271,7 +271,7 @@ static void test_containers(void **state)
 			 -EPROTO);
 }
 
-/* What the kernel cannot say of a port is left out. */
+/* A MAC address that no port can have is left out. */
 static void test_port_word(void **state)
 {
 	static const char text[] =

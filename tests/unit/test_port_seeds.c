@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who was on which port, by the kernel's sets. */
+/* Reads who was on which port from the kernel's sets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is on which port, and who only says so. */
+/* Tells who is on which port from who only says so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is on which port, asked once, for commands that run without the daemon. */
+/* Asks once who is on which port, for commands that run without the daemon. */
 #ifndef DOCKSIDE_ENFORCE_PORTS_ASK_H
 #define DOCKSIDE_ENFORCE_PORTS_ASK_H
 

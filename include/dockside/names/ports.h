@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is on which port of a bridge. */
+/* The ports of bridges, and the containers that are on them. */
 #ifndef DOCKSIDE_NAMES_PORTS_H
 #define DOCKSIDE_NAMES_PORTS_H
 

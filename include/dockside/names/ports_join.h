@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is on which port, from the kernel's word, which MAC address is at the other end, and Docker's, whose that MAC address is.
+ * Finds who is on which port, from the kernel's word, which MAC address is at the other end, and Docker's, whose that is.
  * Pure.
  */
 #ifndef DOCKSIDE_NAMES_PORTS_JOIN_H
@@ -10,7 +10,7 @@
 
 /*
  * The kernel and Docker are asked one after the other, again and again: `at` is a question's place in that order,
- * such as the time. What a later question brought has a higher one, and no two have the same. 0: not asked.
+ * such as the time. The answer to a later question has a higher one, and no two have the same. 0: not asked.
  */
 
 /* A port of a bridge, as the kernel has it. */
@@ -39,7 +39,7 @@ struct port_owner {
 	size_t n_addrs;
 };
 
-/* Who is attached to the network of a bridge. at 0: Docker has not answered yet. */
+/* Docker's word of who is attached to the network of a bridge. at 0: Docker has not answered yet. */
 struct port_word {
 	char bridge[16];
 	/* The dockside container as it is configured, or NULL: counts until Docker has answered. */
@@ -51,7 +51,7 @@ struct port_word {
 
 void port_word_free(struct port_word *word);
 
-/* What is remembered of a port, for as long as it exists. */
+/* The memory of a port, for as long as that exists. */
 struct port_record {
 	unsigned index;
 	bool has_mac;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who was on which port, from the sets of table bridge dockside as an earlier run left them. */
+/* Reads who was on which port from the sets of table bridge dockside as an earlier run left them. */
 #ifndef DOCKSIDE_TABLE_PORT_SEEDS_H
 #define DOCKSIDE_TABLE_PORT_SEEDS_H
 
