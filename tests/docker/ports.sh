@@ -3,6 +3,9 @@
 #
 # ports_probe finds who is on which port from the kernel and dockerd, against what dockerd says itself: containers
 # start, stop, join and leave, and dockerd restarts under them. TAP.
+#
+# Environment: STARTS, so many containers are started for the time that it takes (20); CHURN=yes, interfaces change all the
+# while, so that both are asked at any moment of a container's start.
 # shellcheck disable=SC2317 # what others call
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -121,12 +124,23 @@ result "NET_RAW and NET_ADMIN" "$(caps
 
 # ---- how soon ------------------------------------------------------------------------------------
 
+churn()
+{
+	while ip link add churn type bridge && ip link del churn; do
+		sleep 0.01
+	done
+}
+if [[ ${CHURN:-} == yes ]]; then
+	churn &
+	churn_pid=$!
+fi
 : >$t/started
 for ((i = 0; i < STARTS; i++)); do
 	run "s$i"
 	docker inspect -f '{{.Name}} {{.State.StartedAt}}' "s$i" >>$t/started
 	docker rm -f "s$i" >/dev/null
 done
+[[ -z ${churn_pid:-} ]] || kill "$churn_pid"
 agree_on "after $STARTS starts and stops" 0 0
 while read -r name time; do
 	known=$(awk -v name="${name#/}" '$4 == name { print $1 }' $t/log-a)
