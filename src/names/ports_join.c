@@ -257,6 +257,7 @@ static void add_port(const struct join *join, size_t i, struct ports *ports)
 		port_record_forget_seed(record);
 	if (!owner)
 		return;
+	assert(join->words[i]);
 	port->provisional = is_silent(join->words[i], record);
 	if (port->provisional)
 		record->configured = owner == join->words[i]->configured;
