@@ -123,14 +123,81 @@ static void print_reason(const struct json_node *network, FILE *out)
 		fprintf(out, "network %s: %s\n", network->key, reason);
 }
 
+static int64_t number(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_member(object, key, JSON_INT);
+
+	return node ? node->u.integer : 0;
+}
+
+/* Those that are known, of all. */
+static void put_ports(struct buf *b, const struct json_node *network)
+{
+	int64_t known = number(network, "known_port_count");
+	int64_t unknown = number(network, "unknown_port_count");
+
+	if (!json_member(network, "known_port_count", JSON_INT))
+		buf_putc(b, '-');
+	else if (unknown == 0)
+		buf_printf(b, "%" PRId64, known);
+	else
+		buf_printf(b, "%" PRId64 "/%" PRId64, known, known + unknown);
+}
+
+static bool is_managed(const struct json_node *network)
+{
+	return strcmp(json_text(network, "state", ""), "unmanaged") != 0;
+}
+
+static void print_unknown_ports(const struct json_node *network, FILE *out)
+{
+	const struct json_node *list = json_member(network, "unknown_ports", JSON_ARRAY);
+	int64_t more = number(network, "unknown_port_count");
+
+	if (!is_managed(network))
+		return;
+	for (size_t i = 0; list && i < list->u.children.n; i++)
+		if (list->u.children.items[i].kind == JSON_STRING) {
+			fprintf(out, "network %s: port %s\n", network->key,
+				list->u.children.items[i].u.string.s);
+			more--;
+		}
+	if (more > 0)
+		fprintf(out,
+			"network %s: and %" PRId64 " more port%s whose container is not known\n",
+			network->key, more, more == 1 ? "" : "s");
+}
+
+/* Names the first few, and says what to do. */
+static void print_net_raw(const struct json_node *network, FILE *out)
+{
+	const struct json_node *list = json_member(network, "net_raw", JSON_ARRAY);
+	int64_t n = number(network, "net_raw_count"), told = 0;
+
+	if (n == 0 || !is_managed(network))
+		return;
+	fprintf(out, "network %s: ", network->key);
+	for (size_t i = 0; list && i < list->u.children.n && told < ADDRESSES_SHOWN; i++)
+		if (list->u.children.items[i].kind == JSON_STRING)
+			fprintf(out, "%s%s", told++ > 0 ? ", " : "",
+				list->u.children.items[i].u.string.s);
+	if (n > told)
+		fprintf(out, "%s%" PRId64 " more", told > 0 ? " and " : "", n - told);
+	fprintf(out,
+		" %s the capability NET_RAW and can make packets of any kind; where it is not "
+		"needed, "
+		"take it away: cap_drop: [NET_RAW]\n",
+		n == 1 ? "has" : "have");
+}
+
 static void print_networks(const struct json_node *answer, const struct term *term, FILE *out)
 {
-	static const char *const titles[] = { "NETWORK", "STATE",  "RULES",	"PASSED",
-					      "REFUSED", "DOCKER", "CONTAINERS" };
+	static const char *const titles[] = { "NETWORK", "STATE",  "RULES",	 "PASSED",
+					      "REFUSED", "DOCKER", "CONTAINERS", "PORTS" };
 	static const char *const numbers[] = { "rules", "passed", "refused" };
 	const struct json_node *networks = json_member(answer, "network_details", JSON_OBJECT);
 	struct term_table table = { .columns = ARRAY_SIZE(titles),
-				    .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 };
+				    .right = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 };
 
 	add_titles(&table, titles, ARRAY_SIZE(titles));
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
@@ -146,6 +213,8 @@ static void print_networks(const struct json_node *answer, const struct term *te
 		add_state(&table, json_text(network, "docker", "-"));
 		put_number(&b, network, "containers");
 		add_cell(&table, &b);
+		put_ports(&b, network);
+		add_cell(&table, &b);
 	}
 	finish_table(&table, term, out);
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
@@ -155,6 +224,8 @@ static void print_networks(const struct json_node *answer, const struct term *te
 		if (message)
 			fprintf(out, "%s\n", message);
 		print_reason(&networks->u.children.items[i], out);
+		print_unknown_ports(&networks->u.children.items[i], out);
+		print_net_raw(&networks->u.children.items[i], out);
 	}
 	print_strings(json_member(answer, "legs", JSON_ARRAY), "warning: ", out);
 }

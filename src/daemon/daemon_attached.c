@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon_caps.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
@@ -20,6 +21,7 @@ struct seen {
 	char *name, *bridge;
 	char *id; /* NULL: Docker does not have it */
 	bool draining;
+	bool managed;
 	struct docker_wanted_identity identity;
 	bool stale;  /* who is attached is to be asked */
 	bool asking; /* is being asked */
@@ -35,6 +37,7 @@ struct seen {
 struct daemon_attached {
 	struct loop_docker *docker;
 	const struct enforcer *enforcer;
+	struct daemon_caps *caps;
 	struct seen *seen;
 	size_t n_seen;
 	size_t inspecting; /* requests */
@@ -87,6 +90,16 @@ static void look_at_mac(struct seen *seen)
 	seen->other_mac = text;
 }
 
+/* Of managed networks alone. */
+static void look_at_caps(struct daemon_attached *k)
+{
+	daemon_caps_begin(k->caps);
+	for (size_t i = 0; i < k->n_seen; i++)
+		for (size_t c = 0; k->seen[i].managed && c < k->seen[i].containers.n; c++)
+			daemon_caps_want(k->caps, k->seen[i].containers.items[c].id);
+	daemon_caps_end(k->caps);
+}
+
 static void forget_seen(struct daemon_attached *k)
 {
 	for (size_t i = 0; i < k->n_seen; i++)
@@ -137,6 +150,7 @@ static void add_configured(struct daemon_attached *k, struct seen *seen,
 		.name = xstrdup(wanted->name),
 		.bridge = xstrdup(wanted->bridge),
 		.id = network ? xstrdup(network->id) : NULL,
+		.managed = wanted->managed,
 		.identity = wanted->identity,
 	};
 	carry_over(k, seen);
@@ -152,6 +166,7 @@ static void add_draining(struct daemon_attached *k, struct seen *seen, const str
 		.bridge = xstrdup(wanted->bridge),
 		.id = network ? xstrdup(network->id) : NULL,
 		.draining = true,
+		.managed = true,
 		.identity = docker_wanted_identity_of(wanted),
 	};
 	carry_over(k, seen);
@@ -172,8 +187,8 @@ void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_l
 	forget_seen(k);
 	k->seen = all;
 	k->n_seen = n;
-	if (policy->n_draining > 0)
-		loop_post(k->docker->loop, NOTE_ATTACHED);
+	look_at_caps(k);
+	loop_post(k->docker->loop, NOTE_ATTACHED);
 }
 
 /* ------------------------------------------------------------------ who is attached */
@@ -218,6 +233,7 @@ static void take_containers(struct daemon_attached *k, struct seen *seen, uint64
 	seen->containers = containers;
 	seen->containers_us = asked_us;
 	look_at_mac(seen);
+	look_at_caps(k);
 	take_known(k, seen);
 }
 
@@ -417,6 +433,7 @@ size_t daemon_attached_words(const struct daemon_attached *k, struct port_word *
 					 &words[i]);
 		else
 			docker_port_word(&nobody, seen->bridge, 0, &words[i]);
+		words[i].configured = docker_port_configured(&seen->identity);
 	}
 	*ret_words = words;
 	return k->n_seen;
@@ -472,10 +489,30 @@ bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
 		.name = seen->name,
 		.there = seen->id != NULL,
 		.known = seen->known,
+		.managed = seen->managed,
 		.n = seen->containers.n,
 		.other_mac = seen->other_mac,
 	};
 	return true;
+}
+
+bool daemon_attached_net_raw(const struct daemon_attached *k, const char *bridge,
+			     attached_name_fn fn, void *data)
+{
+	const struct seen *seen = seen_bridge(k, bridge);
+	bool complete = true;
+
+	if (!seen || !seen->id || !seen->known)
+		return false;
+	for (size_t i = 0; seen->managed && i < seen->containers.n; i++) {
+		const struct docker_container *container = &seen->containers.items[i];
+		const struct docker_caps *caps = daemon_caps_of(k->caps, container->id);
+
+		complete &= caps != NULL;
+		if (caps && caps->net_raw)
+			fn(data, container->name[0] ? container->name : container->id);
+	}
+	return complete;
 }
 
 /* ------------------------------------------------------------------ start and stop */
@@ -485,7 +522,12 @@ struct daemon_attached *daemon_attached_open(struct loop_docker *docker,
 {
 	struct daemon_attached *k = xcalloc(1, sizeof(*k));
 
-	*k = (struct daemon_attached){ .docker = docker, .enforcer = enforcer, .answers = true };
+	*k = (struct daemon_attached){
+		.docker = docker,
+		.enforcer = enforcer,
+		.caps = daemon_caps_open(docker),
+		.answers = true,
+	};
 	return k;
 }
 
@@ -494,6 +536,7 @@ void daemon_attached_close(struct daemon_attached *k)
 	if (!k)
 		return;
 	forget_seen(k);
+	daemon_caps_close(k->caps);
 	err_free(&k->lost);
 	free(k);
 }

@@ -70,6 +70,7 @@ struct attached_view {
 	const char *name;
 	bool there; /* Docker has it */
 	bool known; /* so is who is attached */
+	bool managed;
 	size_t n;
 	const char *other_mac; /* docker_wanted_other_mac(), or NULL */
 };
@@ -77,5 +78,11 @@ struct attached_view {
 /* false: it is neither configured nor draining. */
 bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
 			  struct attached_view *ret);
+
+/* Calls fn for each container of a managed network that has NET_RAW. Returns whether these are all: Docker has been asked
+ * for each container. */
+typedef void (*attached_name_fn)(void *data, const char *name);
+bool daemon_attached_net_raw(const struct daemon_attached *k, const char *bridge,
+			     attached_name_fn fn, void *data);
 
 #endif

@@ -50,6 +50,10 @@ const char *daemon_docker_container(struct daemon_docker *k, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
 size_t daemon_docker_words(const struct daemon_docker *k, struct port_word **ret_words);
 void daemon_docker_ask(struct daemon_docker *k, const char *bridge, uint64_t after_us);
+bool daemon_docker_net_raw(const struct daemon_docker *k, const char *bridge, attached_name_fn fn,
+			   void *data);
+/* The name of the managed network of a bridge, as configured or draining; NULL: there is none. */
+const char *daemon_docker_managed(const struct daemon_docker *k, const char *bridge);
 
 /* The list of networks that are named like ours and not configured; calls fn once, perhaps at once, with
  * names NULL and why where Docker does not say. */

@@ -57,6 +57,19 @@ void daemon_docker_ask(struct daemon_docker *k, const char *bridge, uint64_t aft
 	daemon_attached_ask(k->attached, bridge, after_us);
 }
 
+bool daemon_docker_net_raw(const struct daemon_docker *k, const char *bridge, attached_name_fn fn,
+			   void *data)
+{
+	return daemon_attached_net_raw(k->attached, bridge, fn, data);
+}
+
+const char *daemon_docker_managed(const struct daemon_docker *k, const char *bridge)
+{
+	struct attached_view seen;
+
+	return daemon_attached_view(k->attached, bridge, &seen) && seen.managed ? seen.name : NULL;
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 struct orphans_question {

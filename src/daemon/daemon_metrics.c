@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "daemon_docker.h"
+#include "daemon_ports.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/request.h"
@@ -26,6 +27,24 @@ static size_t count_alarms(const struct daemon_view *view)
 {
 	return view->judged.n_not + (view->dns_alarm != NULL) + (view->files.alarm != NULL) +
 	       alarms_tell(&view->enforcer->running->policy, &view->enforcer->names, NULL, NULL);
+}
+
+/* By network; the caller frees them. */
+static struct metrics_ports *collect_ports(const struct daemon_view *view)
+{
+	const struct policy *policy = &view->enforcer->running->policy;
+	struct metrics_ports *ports = xcalloc(policy->n_networks + 1, sizeof(*ports));
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const char *bridge = policy->networks[i].bridge;
+		size_t unknown, net_raw;
+
+		ports[i].known = daemon_ports_count(view->ports, bridge, &unknown);
+		ports[i].unknown = unknown;
+		ports[i].net_raw_told = daemon_ports_net_raw(view->ports, bridge, &net_raw);
+		ports[i].net_raw = net_raw;
+	}
+	return ports;
 }
 
 static struct metrics_state collect_state(const struct daemon_view *view, const char *release)
@@ -66,10 +85,12 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 void daemon_metrics(const struct daemon_view *view, struct buf *b)
 {
 	const struct running *running = view->enforcer->running;
+	cleanup(cleanup_free) struct metrics_ports *ports = collect_ports(view);
 	struct metrics_state state;
 	struct utsname name;
 
 	state = collect_state(view, uname(&name) == 0 ? name.release : NULL);
+	state.ports = ports;
 	metrics_write(&running->policy, &running->plan, view->counters.actual,
 		      &view->enforcer->names, &state, b);
 }

@@ -2,12 +2,15 @@
 /*
  * Theory of operation: a port is set up, then Docker names its container's MAC address, then the container's end comes up, of
  * which the kernel tells us, and about a tenth of a second later the container's first process runs. When an end has come up
- * Docker is asked who is attached, and its answer makes the port known. What Docker tells by itself, its events, leads to the
+ * Docker is asked who is attached, and its answer makes the port known. Docker's own events lead to the
  * same question (daemon_attached.h), as not every change is one of interfaces.
  *
- * While Docker does not answer, what is known stays, and a new port remains unknown until it does.
+ * While Docker does not answer, what is known stays, and a new port remains unknown until it does. When the daemon starts,
+ * what an earlier run left in the kernel is known (daemon_ports_begin()), so that a restart unbinds nobody.
  */
 #include "daemon_ports.h"
+
+#include "ports_log.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,15 +20,17 @@
 
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+#include "dockside/docker/docker_ports.h"
 #include "dockside/names/ports_join.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/link_peers.h"
 #include "dockside/system/link_watch.h"
 #include "dockside/system/log.h"
+#include "dockside/table/port_seeds.h"
 
-#define COLLECT_MS 2	/* a port that is set up makes several events */
-#define AGAIN_MS 1000u	/* where the ports could not be read */
-#define UNKNOWN_TOLD 20 /* of one network, in status */
+#define COLLECT_MS 2   /* a port that is set up makes several events */
+#define AGAIN_MS 1000u /* where the ports could not be read */
+#define TOLD_MAX 20    /* unknown ports, or containers, of one network in status */
 
 struct daemon_ports {
 	struct loop *loop;
@@ -33,7 +38,8 @@ struct daemon_ports {
 	struct ports_history history;
 	struct port_links links;
 	struct ports ports;
-	sd_event_source *io, *timer;
+	struct ports_log log;
+	sd_event_source *io, *timer, *log_timer;
 	bool waiting;
 	bool links_changed;
 	bool failing; /* it has been logged */
@@ -46,26 +52,54 @@ static void ask(struct daemon_ports *k)
 		const struct port_link *link = &k->links.items[i];
 		const struct port *port = ports_find(&k->ports, link->name);
 
-		if (port && port->doubt == PORT_NOT_ASKED)
+		if (port && (port->doubt == PORT_NOT_ASKED || port->provisional))
 			daemon_docker_ask(k->docker, link->bridge,
 					  ports_history_find(&k->history, link->index)->at);
 	}
 }
 
-static void join(struct daemon_ports *k)
+/* Frees the words. */
+static void join_words(struct daemon_ports *k, struct port_word *words, size_t n,
+		       struct ports *ret_ports)
 {
-	struct port_word *words;
-	size_t n = daemon_docker_words(k->docker, &words);
-	struct ports ports;
-
-	ports_join(&k->history, &k->links, words, n, &ports);
+	ports_join(&k->history, &k->links, words, n, ret_ports);
 	for (size_t i = 0; i < n; i++)
 		port_word_free(&words[i]);
 	free(words);
-	if (!ports_equal(&ports, &k->ports))
+}
+
+static int on_log_timer(sd_event_source *source, uint64_t usec, void *data);
+
+static void write_log(struct daemon_ports *k, const struct ports *before)
+{
+	uint64_t next_ms =
+		ports_log_update(&k->log, k->docker, before, &k->ports, loop_now_ms(k->loop));
+
+	if (next_ms > 0)
+		loop_arm(k->loop, &k->log_timer, next_ms, on_log_timer, k);
+}
+
+static int on_log_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon_ports *k = data;
+
+	(void)source;
+	(void)usec;
+	write_log(k, &k->ports);
+	return 0;
+}
+
+static void join(struct daemon_ports *k)
+{
+	struct ports before = k->ports;
+	struct port_word *words;
+	size_t n = daemon_docker_words(k->docker, &words);
+
+	join_words(k, words, n, &k->ports);
+	write_log(k, &before);
+	if (!ports_equal(&before, &k->ports))
 		loop_post(k->loop, NOTE_PORTS);
-	ports_free(&k->ports);
-	k->ports = ports;
+	ports_free(&before);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data);
@@ -130,6 +164,22 @@ void daemon_ports_attached(struct daemon_ports *k)
 
 /* ------------------------------------------------------------------ start and stop */
 
+void daemon_ports_begin(struct daemon_ports *k, const struct policy *policy,
+			const struct actual *bridge_table)
+{
+	struct port_seeds seeds;
+	struct port_word *words;
+
+	if (!read_links(k))
+		return;
+	port_seeds_of(bridge_table, &seeds);
+	ports_seed(&k->history, &k->links, &seeds);
+	port_seeds_free(&seeds);
+	docker_port_silence(policy, &words);
+	ports_free(&k->ports);
+	join_words(k, words, policy->n_networks, &k->ports);
+}
+
 struct daemon_ports *daemon_ports_open(struct loop *loop, struct daemon_docker *docker)
 {
 	struct daemon_ports *k = xcalloc(1, sizeof(*k));
@@ -162,6 +212,8 @@ void daemon_ports_close(struct daemon_ports *k)
 		return;
 	sd_event_source_disable_unref(k->io);
 	sd_event_source_disable_unref(k->timer);
+	sd_event_source_disable_unref(k->log_timer);
+	ports_log_free(&k->log);
 	port_links_free(&k->links);
 	ports_free(&k->ports);
 	ports_history_free(&k->history);
@@ -175,31 +227,82 @@ const struct ports *daemon_ports_now(const struct daemon_ports *k)
 	return &k->ports;
 }
 
-static void put_unknown(struct json_writer *out, const struct port *port)
+size_t daemon_ports_count(const struct daemon_ports *k, const char *bridge, size_t *ret_unknown)
 {
-	cleanup(cleanup_free) char *text =
-		xasprintf("%s: %s", port->name, port_doubt_text(port->doubt));
+	size_t known = 0, unknown = 0;
 
-	json_write_string(out, NULL, text);
+	for (size_t i = 0; k && i < k->ports.n; i++) {
+		const struct port *port = &k->ports.ports[i];
+
+		if (strcmp(port->bridge, bridge) == 0)
+			*(port->known ? &known : &unknown) += 1;
+	}
+	*ret_unknown = unknown;
+	return known;
+}
+
+static void put_unknown(const struct daemon_ports *k, const char *bridge, struct json_writer *out)
+{
+	size_t left = TOLD_MAX;
+
+	json_write_open(out, "unknown_ports", '[');
+	for (size_t i = 0; k && i < k->ports.n && left > 0; i++) {
+		const struct port *port = &k->ports.ports[i];
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (port->known || strcmp(port->bridge, bridge) != 0)
+			continue;
+		text = xasprintf("%s: %s", port->name, port_doubt_text(port->doubt));
+		json_write_string(out, NULL, text);
+		left--;
+	}
+	json_write_close(out, ']');
+}
+
+struct name_list {
+	struct json_writer *out; /* NULL: they are only counted */
+	size_t n;
+};
+
+static void take_name(void *data, const char *name)
+{
+	struct name_list *list = data;
+
+	if (list->out && list->n < TOLD_MAX)
+		json_write_string(list->out, NULL, name);
+	list->n++;
+}
+
+bool daemon_ports_net_raw(const struct daemon_ports *k, const char *bridge, size_t *ret_n)
+{
+	struct name_list list = { 0 };
+	bool complete = k && daemon_docker_net_raw(k->docker, bridge, take_name, &list);
+
+	*ret_n = list.n;
+	return complete;
+}
+
+static void put_net_raw(const struct daemon_ports *k, const char *bridge, struct json_writer *out)
+{
+	struct name_list list = { .out = out };
+	bool complete;
+
+	json_write_open(out, "net_raw", '[');
+	complete = k && daemon_docker_net_raw(k->docker, bridge, take_name, &list);
+	json_write_close(out, ']');
+	if (complete || list.n > 0)
+		json_write_int(out, "net_raw_count", (int64_t)list.n);
+	else
+		json_write_string(out, "net_raw_count", NULL);
 }
 
 void daemon_ports_status_network(const struct daemon_ports *k, struct json_writer *out,
 				 const char *bridge)
 {
-	int64_t known = 0, unknown = 0;
+	size_t unknown, known = daemon_ports_count(k, bridge, &unknown);
 
-	json_write_open(out, "unknown_ports", '[');
-	for (size_t i = 0; k && i < k->ports.n; i++) {
-		const struct port *port = &k->ports.ports[i];
-
-		if (strcmp(port->bridge, bridge) != 0)
-			continue;
-		if (port->known)
-			known++;
-		else if (unknown++ < UNKNOWN_TOLD)
-			put_unknown(out, port);
-	}
-	json_write_close(out, ']');
-	json_write_int(out, "known_port_count", known);
-	json_write_int(out, "unknown_port_count", unknown);
+	put_unknown(k, bridge, out);
+	json_write_int(out, "known_port_count", (int64_t)known);
+	json_write_int(out, "unknown_port_count", (int64_t)unknown);
+	put_net_raw(k, bridge, out);
 }

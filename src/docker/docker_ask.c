@@ -26,6 +26,15 @@ void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, 
 	docker_ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask who is attached", fn, data);
 }
 
+void docker_inspect_container(struct docker *docker, const char *id, docker_answer_fn fn,
+			      void *data)
+{
+	cleanup(cleanup_free) char *path = xasprintf("/containers/%s/json", id);
+
+	docker_ask(docker, "GET", path, NULL, DOCKER_ASK_MS, "ask what a container may do", fn,
+		   data);
+}
+
 void docker_list_containers(struct docker *docker, docker_answer_fn fn, void *data)
 {
 	docker_ask(docker, "GET", "/containers/json", NULL, DOCKER_ASK_MS,

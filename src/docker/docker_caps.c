@@ -6,7 +6,7 @@
 
 #include "docker_json.h"
 
-/* What somebody asked for, as he wrote it: "NET_RAW", "cap_net_raw", "ALL". */
+/* A container's capabilities as somebody asked for them: "NET_RAW", "cap_net_raw", "ALL". */
 struct wish {
 	struct json_object *add, *drop;
 	bool privileged;

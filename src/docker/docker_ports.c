@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dockside/docker/docker_ports.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/util.h"
@@ -36,4 +37,35 @@ void docker_port_word(const struct docker_containers *containers, const char *br
 		if (containers->items[i].has_mac && is_unicast(containers->items[i].mac))
 			take_owner(&word.owners[word.n++], &containers->items[i]);
 	*ret_word = word;
+}
+
+struct port_owner *docker_port_configured(const struct docker_wanted_identity *identity)
+{
+	struct port_owner *owner;
+
+	if (!identity->has_mac || !is_unicast(identity->mac))
+		return NULL;
+	owner = xcalloc(1, sizeof(*owner));
+	owner->container = xstrdup("dockside");
+	memcpy(owner->mac, identity->mac, sizeof(owner->mac));
+	if (identity->has_ip)
+		owner->addrs[owner->n_addrs++] = identity->ip;
+	if (identity->has_ip6)
+		owner->addrs[owner->n_addrs++] = identity->ip6;
+	return owner;
+}
+
+void docker_port_silence(const struct policy *policy, struct port_word **ret_words)
+{
+	struct port_word *words = xcalloc(policy->n_networks + 1, sizeof(*words));
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		struct docker_wanted_identity identity =
+			docker_wanted_identity_of(&policy->networks[i]);
+
+		snprintf(words[i].bridge, sizeof(words[i].bridge), "%s",
+			 policy->networks[i].bridge);
+		words[i].configured = docker_port_configured(&identity);
+	}
+	*ret_words = words;
 }

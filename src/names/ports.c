@@ -38,8 +38,8 @@ const struct port *ports_find(const struct ports *ports, const char *name)
 static bool port_equal(const struct port *a, const struct port *b)
 {
 	if (strcmp(a->name, b->name) != 0 || strcmp(a->bridge, b->bridge) != 0 ||
-	    a->known != b->known || a->doubt != b->doubt ||
-	    memcmp(a->mac, b->mac, sizeof(a->mac)) != 0)
+	    a->known != b->known || a->provisional != b->provisional || a->doubt != b->doubt ||
+	    a->has_mac != b->has_mac || memcmp(a->mac, b->mac, sizeof(a->mac)) != 0)
 		return false;
 	if (a->n_addrs != b->n_addrs ||
 	    strcmp(a->known ? a->container : "", b->known ? b->container : "") != 0)
@@ -52,8 +52,11 @@ static bool port_equal(const struct port *a, const struct port *b)
 
 bool ports_equal(const struct ports *a, const struct ports *b)
 {
-	if (a->n != b->n)
+	if (a->n != b->n || a->asked != b->asked || a->n_answered != b->n_answered)
 		return false;
+	for (size_t i = 0; i < a->n_answered; i++)
+		if (strcmp(a->answered[i], b->answered[i]) != 0)
+			return false;
 	for (size_t i = 0; i < a->n; i++)
 		if (!port_equal(&a->ports[i], &b->ports[i]))
 			return false;

@@ -21,8 +21,13 @@
  *   whom it knew, as when it restarts.
  * - Just when it starts, after Docker has named it and before its own port is up, the port would be taken for its. That
  *   lasts until the port is up; then they contest, and a port that was contested has to be confirmed anew.
+ *
+ * Two others have a word where Docker has none yet. An earlier run left the ports that it knew in the kernel's sets
+ * (ports_seed()): they begin as if it had gone on. And the configuration has the dockside container's addresses, which
+ * make the only port with its MAC address known until Docker says whose that is. Once Docker has answered, the
+ * configuration has no word on ports that come up later.
  */
-#include "dockside/names/ports_join.h"
+#include "ports_history.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,74 +35,6 @@
 
 #include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
-
-void port_links_free(struct port_links *links)
-{
-	free(links->items);
-	*links = (struct port_links){ 0 };
-}
-
-void port_word_free(struct port_word *word)
-{
-	for (size_t i = 0; i < word->n; i++)
-		free(word->owners[i].container);
-	free(word->owners);
-	*word = (struct port_word){ 0 };
-}
-
-/* ---- what is remembered ---- */
-
-static int cmp_index(const void *key, const void *item)
-{
-	const unsigned *index = key;
-	const struct port_record *record = item;
-
-	return *index < record->index ? -1 : *index > record->index;
-}
-
-static int cmp_record(const void *a, const void *b)
-{
-	return cmp_index(&((const struct port_record *)a)->index, b);
-}
-
-static struct port_record *find_record(const struct ports_history *history, unsigned index)
-{
-	return history->n > 0 ? bsearch(&index, history->items, history->n, sizeof(*history->items),
-					cmp_index)
-			      : NULL;
-}
-
-const struct port_record *ports_history_find(const struct ports_history *history, unsigned index)
-{
-	return find_record(history, index);
-}
-
-void ports_history_free(struct ports_history *history)
-{
-	free(history->items);
-	*history = (struct ports_history){ 0 };
-}
-
-static void remember(struct ports_history *history, const struct port_links *links)
-{
-	struct ports_history now = { xcalloc(links->n + 1, sizeof(*now.items)), links->n };
-
-	for (size_t i = 0; i < links->n; i++) {
-		const struct port_link *link = &links->items[i];
-		const struct port_record *before = ports_history_find(history, link->index);
-		struct port_record *record = &now.items[i];
-
-		*record = before ? *before : (struct port_record){ .index = link->index };
-		if (record->has_mac || !link->has_mac)
-			continue;
-		record->has_mac = true;
-		memcpy(record->mac, link->mac, sizeof(record->mac));
-		record->at = links->at;
-	}
-	qsort(now.items, now.n, sizeof(*now.items), cmp_record);
-	ports_history_free(history);
-	*history = now;
-}
 
 /* ---- who claims what ---- */
 
@@ -191,7 +128,7 @@ static void find_each(struct join *join, const struct ports_history *history,
 			bsearch(link->bridge, sorted, n_words, sizeof(*sorted), cmp_bridge);
 
 		join->words[i] = word ? *word : NULL;
-		join->records[i] = find_record(history, link->index);
+		join->records[i] = ports_history_record(history, link->index);
 	}
 	free(sorted);
 }
@@ -225,7 +162,7 @@ static void collect_claimants(struct join *join)
 	sort_claims(&join->claimants);
 }
 
-/* Whoever remains of several has to be confirmed by a word of Docker's that was asked when the others had gone. */
+/* The port that remains of several has to be confirmed by a word of Docker's that was asked when the others had gone. */
 static void mark_contested(struct join *join)
 {
 	for (size_t i = 0; i < join->links->n; i++) {
@@ -235,12 +172,41 @@ static void mark_contested(struct join *join)
 		bool contested = join->words[i] && record->has_mac && !record->early &&
 				 find_claims(&join->claimants, &key, &first) > 1;
 
-		if (contested)
-			record->confirmed = false;
-		else if (record->contested)
+		if (contested) {
+			record->confirmed = record->configured = false;
+			port_record_forget_seed(record);
+		} else if (record->contested)
 			record->at = join->links->at;
 		record->contested = contested;
 	}
+}
+
+/* Whether Docker has not answered a question about the port as it is now. */
+static bool is_silent(const struct port_word *word, const struct port_record *record)
+{
+	return word->at == 0 || (!record->confirmed && word->at <= record->at);
+}
+
+/* While Docker does not say who is on the port, an earlier run or the configuration may. */
+static enum port_doubt doubt_without_docker(const struct port_word *word,
+					    const struct port_record *record,
+					    const struct port_owner **ret_owner)
+{
+	const struct port_owner *configured = word->configured;
+
+	if (record->seed && word->at == 0) {
+		*ret_owner = record->seed;
+		return PORT_NO_DOUBT;
+	}
+	if (!configured || memcmp(configured->mac, record->mac, sizeof(record->mac)) != 0 ||
+	    (word->at != 0 && !record->configured))
+		return PORT_NOT_ASKED;
+	if (record->contested)
+		return PORT_CONTESTED;
+	if (configured->n_addrs == 0)
+		return PORT_NOT_ASKED;
+	*ret_owner = configured;
+	return PORT_NO_DOUBT;
 }
 
 /* Why the container of a link is not known; *ret_owner is set where it is. */
@@ -252,12 +218,14 @@ static enum port_doubt doubt_of(const struct join *join, size_t i,
 	const struct claim *owner;
 	size_t n_owners;
 
+	if (!join->words[i])
+		return PORT_UNMANAGED;
 	if (!join->links->items[i].peer)
 		return PORT_NO_PEER;
 	if (!record->has_mac)
 		return PORT_DOWN;
-	if (join->words[i]->at == 0 || (!record->confirmed && join->words[i]->at <= record->at))
-		return PORT_NOT_ASKED;
+	if (is_silent(join->words[i], record))
+		return doubt_without_docker(join->words[i], record, ret_owner);
 	n_owners = find_claims(&join->owners, &key, &owner);
 	if (n_owners == 0)
 		return PORT_NOT_DOCKER;
@@ -282,16 +250,33 @@ static void add_port(const struct join *join, size_t i, struct ports *ports)
 
 	memcpy(port->name, link->name, sizeof(port->name));
 	memcpy(port->bridge, link->bridge, sizeof(port->bridge));
+	port->has_mac = record->has_mac;
 	memcpy(port->mac, record->mac, sizeof(port->mac));
 	port->doubt = doubt_of(join, i, &owner);
+	if (join->words[i] && join->words[i]->at != 0)
+		port_record_forget_seed(record);
 	if (!owner)
 		return;
-	record->confirmed = true;
+	assert(join->words[i]);
+	port->provisional = is_silent(join->words[i], record);
+	if (port->provisional)
+		record->configured = owner == join->words[i]->configured;
+	else
+		record->confirmed = true;
 	port->known = true;
 	port->container = xstrdup(owner->container);
 	port->addrs = xcalloc(owner->n_addrs, sizeof(*port->addrs));
 	port->n_addrs = owner->n_addrs;
 	memcpy(port->addrs, owner->addrs, owner->n_addrs * sizeof(*port->addrs));
+}
+
+static void tell_answered(const struct port_word *words, size_t n_words, struct ports *ports)
+{
+	ports->answered = xcalloc(n_words + 1, sizeof(*ports->answered));
+	for (size_t i = 0; i < n_words; i++)
+		if (words[i].at != 0)
+			memcpy(ports->answered[ports->n_answered++], words[i].bridge,
+			       sizeof(*ports->answered));
 }
 
 void ports_join(struct ports_history *history, const struct port_links *links,
@@ -303,17 +288,17 @@ void ports_join(struct ports_history *history, const struct port_links *links,
 		.records = xcalloc(links->n + 1, sizeof(*join.records)),
 		.owners = owners_of(words, n_words),
 	};
-	struct ports ports = { 0 };
+	struct ports ports = { .asked = true };
 
-	remember(history, links);
+	ports_history_update(history, links);
 	find_each(&join, history, words, n_words);
 	mark_early(&join);
 	collect_claimants(&join);
 	mark_contested(&join);
 	for (size_t i = 0; i < links->n; i++)
-		if (join.words[i])
-			add_port(&join, i, &ports);
+		add_port(&join, i, &ports);
 	ports_sort(&ports);
+	tell_answered(words, n_words, &ports);
 	free(join.words);
 	free(join.records);
 	free(join.owners.items);
@@ -325,6 +310,7 @@ void ports_join(struct ports_history *history, const struct port_links *links,
 
 static const char *const doubt_texts[] = {
 	[PORT_NO_DOUBT] = "",
+	[PORT_UNMANAGED] = "its bridge is no network's of the configuration",
 	[PORT_NO_PEER] = "it does not lead to a container's network namespace",
 	[PORT_DOWN] = "its other end has not been up yet",
 	[PORT_NOT_ASKED] = "Docker has not answered since it came up",

@@ -49,6 +49,41 @@ static void put_judged(const struct policy *policy, const struct metrics_state *
 	}
 }
 
+static bool is_judged(const struct network *network)
+{
+	return network_managed(network) || network->draining;
+}
+
+static void put_ports(const struct policy *policy, const struct metrics_state *s, struct buf *b)
+{
+	struct metrics_family ports = metrics_family(
+		b, "ports", "gauge",
+		"Ports of a network's bridge, by whether it is known which container is at the "
+		"other end; `status` says why not.");
+	struct metrics_family net_raw =
+		metrics_family(b, "net_raw_containers", "gauge",
+			       "Containers of a network that have the capability NET_RAW, by "
+			       "Docker's word; absent "
+			       "while Docker has not told.");
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		if (!is_judged(&policy->networks[i]))
+			continue;
+		metrics_family_label(&ports, "network", policy->networks[i].name);
+		metrics_family_label(&ports, "state", "known");
+		metrics_family_value(&ports, s->ports[i].known);
+		metrics_family_label(&ports, "network", policy->networks[i].name);
+		metrics_family_label(&ports, "state", "unknown");
+		metrics_family_value(&ports, s->ports[i].unknown);
+	}
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		if (!is_judged(&policy->networks[i]) || !s->ports[i].net_raw_told)
+			continue;
+		metrics_family_label(&net_raw, "network", policy->networks[i].name);
+		metrics_family_value(&net_raw, s->ports[i].net_raw);
+	}
+}
+
 static void put_reloads(const struct metrics_state *s, struct buf *b)
 {
 	struct metrics_family family =
@@ -155,6 +190,7 @@ void metrics_state_write(const struct policy *policy, const struct metrics_state
 		s->settings);
 	put_networks(policy, s, b);
 	put_judged(policy, s, b);
+	put_ports(policy, s, b);
 	put_reloads(s, b);
 	put_repairs(s, b);
 	metrics_family_gauge(b, "alarms",

@@ -22,6 +22,7 @@ LOG has a line for every request: METHOD PATH. Commands of `tell`, on what Docke
     connect NETWORK CONTAINER MAC IP [IP6]    disconnect NETWORK CONTAINER
     create NETWORK SUBNET BRIDGE [DRIVER]     remove NETWORK
     restart [CONTAINER NETWORK]               the one that is about to be started again, attached to nothing
+    drop CONTAINER CAPABILITY...              which it does not have
     about KEY VALUE                           of /version; backend VALUE: of /info
 """
 import copy
@@ -55,6 +56,7 @@ class Engine:
         self.backend = "iptables"
         self.serial = 0
         self.restart = []
+        self.dropped = {}
         for name, driver in ("bridge", "bridge"), ("host", "host"), ("none", "null"):
             self.add(name, driver, [], {}, quiet=True)
 
@@ -111,6 +113,9 @@ class Engine:
             self.remove(arguments[0])
         elif name == "restart":
             self.restart = [(arguments[0], arguments[1])] if arguments else []
+        elif name == "drop":
+            identifier = hashlib.sha256(arguments[0].encode()).hexdigest()
+            self.dropped[identifier] = arguments[1:]
         elif name == "about":
             self.about[arguments[0]] = arguments[1]
         elif name == "backend":
@@ -164,6 +169,10 @@ class Engine:
             return 201, {"Id": network["Id"], "Warning": ""}
         if path == "/containers/json":
             return 200, self.restarting(query) if "restarting" in query else self.containers()
+        match = re.fullmatch(r"/containers/([^/]+)/json", path)
+        if match and any(match[1] in network["Containers"] for network in self.networks.values()):
+            return 200, {"Id": match[1], "HostConfig": {
+                "Privileged": False, "CapAdd": None, "CapDrop": self.dropped.get(match[1])}}
         match = re.fullmatch(r"/networks/([^/]+)", path)
         network = match and self.find(match[1])
         if not network:

@@ -1,11 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Who is on which port, as ports_probe finds it from the kernel and dockerd, against what dockerd says itself: containers
+# ports_probe finds who is on which port from the kernel and dockerd, against what dockerd says itself: containers
 # start, stop, join and leave, and dockerd restarts under them. TAP.
+#
+# Environment: STARTS, so many containers are started for the time that it takes (20); CHURN=yes, interfaces change all the
+# while, so that both are asked at any moment of a container's start.
 # shellcheck disable=SC2317 # what others call
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
 
 ports_probe=${TOP_BUILDDIR:-$lab/../..}/tests/netns/ports_probe
 [[ -x $ports_probe ]] || bail "no program at $ports_probe: make check TESTS="
@@ -28,24 +33,24 @@ found()
 {
 	cut -d ' ' -f 3- $t/ports-"$1" | sort
 }
-# told NETWORK: the same, as dockerd has it
-told()
+# by_docker NETWORK: the same, as dockerd has it
+by_docker()
 {
 	local format='{{range .Containers}}{{.Name}} {{.IPv4Address}} {{.IPv6Address}} {{.MacAddress}}{{"\n"}}{{end}}'
 	docker network inspect -f "$format" ds-"$1" | sed -E 's,/[0-9]+,,g; s/  +/ /g; /^$/d' | sort
 }
 agree()
 {
-	[[ $(found a) == "$(told a)" && $(found b) == "$(told b)" ]]
+	[[ $(found a) == "$(by_docker a)" && $(found b) == "$(by_docker b)" ]]
 }
 # agree_on DESCRIPTION COUNT-A COUNT-B: the ports are those that dockerd tells, which are so many
 agree_on()
 {
 	until_true 5 agree
 	is "$1" "$(found a)
-b: $(found b)" "$(told a)
-b: $(told b)"
-	is "$1: so many" "$(told a | grep -c .) $(told b | grep -c .)" "$2 $3"
+b: $(found b)" "$(by_docker a)
+b: $(by_docker b)"
+	is "$1: so many" "$(by_docker a | grep -c .) $(by_docker b | grep -c .)" "$2 $3"
 }
 run() # NAME [OPTION…]: on ds-a, if no option says another network
 {
@@ -76,7 +81,16 @@ dockerd_restart TERM
 agree_on "dockerd restarts" 2 1
 run c5 --cap-add NET_ADMIN
 agree_on "dockerd goes on" 3 1
-mac=$(told a | sed -n 's/^c2 .* //p')
+mac=$(by_docker a | sed -n 's/^c2 .* //p')
+docker exec c5 sh -c "ip link set eth0 down; ip link set eth0 address $mac; ip link set eth0 up"
+# A command without a daemon finds the same, once. Of ds-a alone, which is in its files.
+echo '{"networks": [{"name": "ds-a", "subnet": "172.20.1.0/24", "subnet6": "2001:db8:1::/64"}]}' >$t/network.json
+echo '{"networks": {"ds-a": {"egress": [{"action": "drop"}]}}}' >$t/firewall.json
+docker restart -t 0 c5 >/dev/null
+agree_on "the one with NET_ADMIN is itself again" 3 1
+asked=$("$ports_probe" ask "$docker_dir/docker.sock" $t/network.json $t/firewall.json 2>&1)
+is "asked once" "$(cut -d ' ' -f 3- <<<"$asked" | grep . | sort)" "$(by_docker a)"
+like "asked once: dockerd has answered" "$asked" "answered ds-a"
 docker exec c5 sh -c "ip link set eth0 down; ip link set eth0 address $mac; ip link set eth0 up"
 docker network disconnect ds-b c3
 agree_on "one with NET_ADMIN that takes the MAC address of another" 3 0
@@ -110,20 +124,63 @@ result "NET_RAW and NET_ADMIN" "$(caps
 
 # ---- how soon ------------------------------------------------------------------------------------
 
+# began NAME: starts it, and prints its name and when its process began to run, in milliseconds. Docker's own word for that,
+# StartedAt, is from before there is a network, in Docker 28.
+began()
+{
+	local file
+	docker run -d --name "$1" --network ds-a bb:1 sh -c '>/tmp/began; exec sleep 100000' >/dev/null ||
+		bail "no container $1"
+	file=/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/root/tmp/began
+	until_true 10 test -e "$file"
+	echo "$1 $(($(stat -c %.9Y "$file" | tr -d .) / 1000000))"
+}
+churn()
+{
+	while ip link add churn type bridge && ip link del churn; do
+		sleep 0.01
+	done
+}
+if [[ ${CHURN:-} == yes ]]; then
+	churn &
+	churn_pid=$!
+fi
 : >$t/started
 for ((i = 0; i < STARTS; i++)); do
-	run "s$i"
-	docker inspect -f '{{.Name}} {{.State.StartedAt}}' "s$i" >>$t/started
+	began "s$i" >>$t/started
 	docker rm -f "s$i" >/dev/null
 done
+[[ -z ${churn_pid:-} ]] || kill "$churn_pid"
 agree_on "after $STARTS starts and stops" 0 0
 while read -r name time; do
-	known=$(awk -v name="${name#/}" '$4 == name { print $1 }' $t/log-a)
-	[[ -n $known ]] || echo "${name#/} was never known"
-	echo "after $((known - $(date -d "$time" +%s%3N)))"
+	known=$(awk -v name="$name" '$4 == name { print $1 }' $t/log-a)
+	[[ -n $known ]] || echo "$name was never known"
+	echo "after $((known - time))"
 done <$t/started >$t/times
 is "each was known" "$(grep -v ^after $t/times)" ""
 sort -k 2n $t/times | awk '/^after/ { ms[++n] = $2 } END {
 	print "known so many ms after its process began (below 0: before): least " ms[1] ", half of them " \
 		ms[int((n + 1) / 2)] ", most " ms[n] ", of " n }' | comment
+
+# ---- as the daemon tells it ----------------------------------------------------------------------
+
+start_listening
+start_daemon
+run raw
+run plain --cap-drop NET_RAW
+# told_by_daemon: known ports, unknown ones, and who has NET_RAW, of ds-a
+told_by_daemon()
+{
+	client status --json
+	python3 -c 'import json, sys
+network = json.load(open(sys.argv[1]))["network_details"]["ds-a"]
+print(network["known_port_count"], network["unknown_port_count"], *network["net_raw"])' $t/out 2>&1
+}
+told_so()
+{
+	[[ $(told_by_daemon) == "$1" ]]
+}
+until_true 10 told_so "2 0 raw"
+is "status knows both, and who has NET_RAW" "$(told_by_daemon)" "2 0 raw"
+end_daemon TERM
 finish

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Who is on which port of a bridge: the kernel's word of what is at the other end of each, and what a container can
+# The ports of a bridge and who is on them: the kernel's word of what is at the other end of each, and what a container can
 # do about it. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -144,4 +144,32 @@ is "and it does not keep the other from being known" "$(look)" "$is_b
 v-d br0 -: it had its MAC address before Docker gave that to a container"
 
 exec {to_look}>&-
+
+# ---- asked once, without Docker ------------------------------------------------------------------
+
+cat >$t/network.json <<'END'
+{"networks": [{"name": "br0", "subnet": "172.20.0.0/24", "dockside_ip": "172.20.0.2",
+	"dockside_mac": "02:42:00:00:00:22"}]}
+END
+echo '{"networks": {"br0": {"egress": [{"action": "drop"}]}}}' >$t/firewall.json
+asked()
+{
+	"$ports_probe" ask $t/no.sock $t/network.json $t/firewall.json 2>&1 | grep -v ^pair
+}
+unplug_all()
+{
+	local port
+	for port in $(ip -o link show master br0 type veth | sed -n 's/^[0-9]*: \([vd][^@:]*\).*/\1/p'); do
+		ip link del "$port"
+	done
+}
+unplug_all
+container side br0 172.20.0.2 fd00::22 02:42:00:00:00:22 || bail "no container"
+container g br0 172.20.0.7 fd00::7 02:42:00:00:00:07 || bail "no container"
+is "the dockside container is known by its MAC address" "$(asked)" \
+	"v-g br0 -: Docker has not answered since it came up
+v-side br0 dockside 172.20.0.2 02:42:00:00:00:22"
+change g 02:42:00:00:00:22
+is "not if there are two" "$(asked)" "v-g br0 -: another port has the same MAC address
+v-side br0 -: another port has the same MAC address"
 finish

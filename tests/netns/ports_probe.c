@@ -5,6 +5,8 @@
  * which, and a dot. The file stands for Docker: "BRIDGE CONTAINER MAC ADDRESS…" a line.
  * ports_probe watch SOCKET NETWORK BRIDGE FILE: asks Docker when interfaces change, keeps who is on which port in FILE, and
  * prints a line for each port that becomes known, with the time in milliseconds since 1970. Ends with standard input.
+ * ports_probe ask SOCKET NETWORK-CONFIG FIREWALL-CONFIG: asks kernel and Docker once, as commands without a daemon do, and
+ * prints who is on which port, and of which bridges Docker has told.
  * ports_probe caps: prints what Docker's answer on standard input gives a container of NET_RAW and NET_ADMIN: "1 0".
  */
 #include <errno.h>
@@ -18,6 +20,8 @@
 #include "dockside/docker/docker_caps.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/docker/docker_ports.h"
+#include "dockside/enforce/ports_ask.h"
+#include "dockside/policy/config.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/link_peers.h"
 #include "dockside/system/link_watch.h"
@@ -36,6 +40,8 @@ static void print_port(FILE *out, const struct port *port)
 {
 	char s[ADDR_STRLEN];
 
+	if (port->doubt == PORT_UNMANAGED)
+		return;
 	fprintf(out, "%s %s %s", port->name, port->bridge, port->known ? port->container : "-");
 	for (size_t i = 0; i < port->n_addrs; i++)
 		fprintf(out, " %s", ipaddr_format(&port->addrs[i], s));
@@ -248,6 +254,27 @@ static int probe_watch(struct probe *probe, char **args, struct err *err)
 	return r;
 }
 
+/* ---- ask ---- */
+
+static int probe_ask(char **args, struct err *err)
+{
+	struct policy policy = { 0 };
+	struct diags diags = { 0 };
+	struct ports ports = { 0 };
+	int r = -EINVAL;
+
+	if (config_load(args[1], args[2], &policy, &diags))
+		r = ports_ask(&policy, args[0], PORTS_ASK_MS, NULL, &ports, err);
+	for (size_t i = 0; i < ports.n; i++)
+		print_port(stdout, &ports.ports[i]);
+	for (size_t i = 0; i < ports.n_answered; i++)
+		printf("answered %s\n", ports.answered[i]);
+	ports_free(&ports);
+	diags_free(&diags);
+	policy_free(&policy);
+	return r;
+}
+
 /* ---- caps ---- */
 
 static int probe_caps(struct err *err)
@@ -273,6 +300,8 @@ int main(int argc, char **argv)
 		r = probe_look(&probe, &err);
 	else if (argc == 6 && strcmp(argv[1], "watch") == 0)
 		r = probe_watch(&probe, argv + 2, &err);
+	else if (argc == 5 && strcmp(argv[1], "ask") == 0)
+		r = probe_ask(argv + 2, &err);
 	else if (argc == 2 && strcmp(argv[1], "caps") == 0)
 		r = probe_caps(&err);
 	if (r < 0)

@@ -271,7 +271,39 @@ static void test_containers(void **state)
 			 -EPROTO);
 }
 
-/* What the kernel cannot say of a port is left out. */
+/* The dockside container as it is configured, where Docker is silent. */
+static void test_port_silence(void **state)
+{
+	struct network networks[] = {
+		{ .bridge = "ds-a",
+		  .has_dockside_mac = true,
+		  .dockside_mac = { 2, 0x42, 0, 0, 0, 9 },
+		  .has_dockside_ip6 = true,
+		  .dockside_ip6 = { FAMILY_IPV6, { 0xfd, [15] = 9 } } },
+		{ .bridge = "ds-b",
+		  .has_dockside_ip = true,
+		  .dockside_ip = { FAMILY_IPV4, { 172, 20, 2, 9 } } },
+	};
+	const struct policy policy = { .networks = networks, .n_networks = 2 };
+	struct port_word *words;
+	char s[ADDR_STRLEN];
+
+	(void)state;
+	docker_port_silence(&policy, &words);
+	assert_string_equal(words[0].bridge, "ds-a");
+	assert_true(words[0].at == 0 && words[0].n == 0);
+	assert_string_equal(words[0].configured->container, "dockside");
+	assert_string_equal(mac_format(words[0].configured->mac, s), "02:42:00:00:00:09");
+	assert_int_equal(words[0].configured->n_addrs, 1);
+	assert_string_equal(ipaddr_format(&words[0].configured->addrs[0], s), "fd00::9");
+	assert_string_equal(words[1].bridge, "ds-b");
+	assert_null(words[1].configured); /* an address alone says nothing of a port */
+	port_word_free(&words[0]);
+	port_word_free(&words[1]);
+	free(words);
+}
+
+/* A MAC address that no port can have is left out. */
 static void test_port_word(void **state)
 {
 	static const char text[] =
@@ -416,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_legs_nonsense),
+		cmocka_unit_test(test_port_silence),
 		cmocka_unit_test(test_port_word),
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_events),

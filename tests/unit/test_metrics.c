@@ -349,10 +349,15 @@ static void test_lines(void **state)
 static void test_lookups(void **state)
 {
 	const struct judged judged[] = { { .state = JUDGED_NOT }, { .state = JUDGED_UNMANAGED } };
+	const struct metrics_ports ports[] = {
+		{ .known = 7, .unknown = 2, .net_raw_told = true, .net_raw = 3 },
+		{ .known = 9 },
+	};
 	const struct loop_times loop = { .n = 0 };
 	const struct metrics_state numbers = {
 		.version = "1",
 		.judged = judged,
+		.ports = ports,
 		.denied = true,
 		.denied_events = 5,
 		.denied_lost = 6,
@@ -369,6 +374,10 @@ static void test_lookups(void **state)
 	assert_line(&text, "dsfw_nft_denied_events_total 5");
 	assert_line(&text, "dsfw_nft_denied_lost_total 6");
 	assert_line(&text, "dsfw_nft_lookup_addresses 3");
+	assert_line(&text, "dsfw_nft_ports{network=\"Amber\",state=\"known\"} 7");
+	assert_line(&text, "dsfw_nft_ports{network=\"Amber\",state=\"unknown\"} 2");
+	assert_line(&text, "dsfw_nft_net_raw_containers{network=\"Amber\"} 3");
+	assert_null(strstr(text.data, "ports{network=\"blue\"")); /* nobody manages it */
 	assert_line(&text, "dsfw_nft_lookup_replies_total{result=\"read\"} 17");
 	assert_line(&text, "dsfw_nft_lookup_replies_total{result=\"malformed\"} 2");
 	assert_true(lint_text(&text) > 60);
@@ -474,8 +483,8 @@ static void test_large(void **state)
 	assert_true(text.len > 10 * REQUEST_MAX);
 	n = lint_text(&text);
 	/* Of each network 20 rules and 7 of our own, packets and bytes; both twice by verdict; and
-	 * whether it drains, and is not judged. */
-	assert_true(n > 1000 * (2 * 27 + 6) && n < 1000 * (2 * 27 + 6) + 100);
+	 * whether it drains, and is not judged; ports, known and unknown. */
+	assert_true(n > 1000 * (2 * 27 + 8) && n < 1000 * (2 * 27 + 8) + 100);
 	buf_free(&network);
 	buf_free(&firewall);
 	buf_free(&text);

@@ -72,8 +72,13 @@
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
  *      "docker": "present",                or "absent", "differs", "unknown"
  *      "containers": 2,                    attached, the dockside container among them; null: unknown
- *      "docker_message": "…"}},            what differs (as the dockside container's MAC address), or why it
+ *      "docker_message": "…",              what differs (as the dockside container's MAC address), or why it
  *                                          could not be created; null
+ *      "known_port_count": 2,              ports of its bridge whose container is known
+ *      "unknown_port_count": 1,            others
+ *      "unknown_ports": ["veth1: …"],      the first 20 of these, and why
+ *      "net_raw_count": 1,                 containers with the capability NET_RAW; null: Docker has not told
+ *      "net_raw": ["web"]}},               the first 20 of them
  *  "names": {"db.example.com": {
  *      "addresses": ["192.0.2.1"],         sorted; in "ipsets" too where an ipset has the name
  *      "age": 12,                          seconds since DNS last answered; null: it never has

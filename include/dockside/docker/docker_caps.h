@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a container may do to its network, by Docker's word. */
+/* A container's capabilities over its network, by Docker's word. */
 #ifndef DOCKSIDE_DOCKER_DOCKER_CAPS_H
 #define DOCKSIDE_DOCKER_DOCKER_CAPS_H
 

@@ -77,6 +77,9 @@ void docker_ask_info(struct docker *docker, docker_answer_fn fn, void *data);
 void docker_list(struct docker *docker, docker_answer_fn fn, void *data);
 /* id: as docker_parse_networks() returned it. */
 void docker_inspect(struct docker *docker, const char *id, docker_answer_fn fn, void *data);
+/* id: as docker_parse_containers() returned it. For docker_caps_parse(). */
+void docker_inspect_container(struct docker *docker, const char *id, docker_answer_fn fn,
+			      void *data);
 /* Every running container, with the networks that it is on: docker_parse_legs(). */
 void docker_list_containers(struct docker *docker, docker_answer_fn fn, void *data);
 /* Containers of a network that Docker is about to start again: they are not attached, and will be. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is on which port of a bridge. */
+/* The ports of bridges, and the containers that are on them. */
 #ifndef DOCKSIDE_NAMES_PORTS_H
 #define DOCKSIDE_NAMES_PORTS_H
 
@@ -12,6 +12,7 @@
 /* Why the container of a port is not known. */
 enum port_doubt {
 	PORT_NO_DOUBT,
+	PORT_UNMANAGED, /* its bridge is no network's of the configuration */
 	PORT_NO_PEER, /* it leads to no other network namespace: a tap, a card, a pair of the host's own */
 	PORT_DOWN,	 /* the other end has never been up */
 	PORT_NOT_ASKED,	 /* Docker has not been asked since the port came up, or has not answered */
@@ -26,6 +27,9 @@ struct port {
 	char name[16]; /* IFNAMSIZ */
 	char bridge[16];
 	bool known; /* the kernel's word and Docker's agree on a container */
+	/* It is known, but not by an answer of Docker's to a question since it came up: by the sets of an earlier run, or by
+	 * the configuration. */
+	bool provisional;
 	bool has_mac;
 	uint8_t mac[6];	      /* of its other end, by the kernel's word; where has_mac */
 	char *container;      /* its name; NULL where it is not known */

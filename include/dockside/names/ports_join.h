@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is on which port, from the kernel's word, which MAC address is at the other end, and Docker's, whose that MAC address is.
+ * Finds who is on which port, from the kernel's word, which MAC address is at the other end, and Docker's, whose that is.
  * Pure.
  */
 #ifndef DOCKSIDE_NAMES_PORTS_JOIN_H
@@ -10,7 +10,7 @@
 
 /*
  * The kernel and Docker are asked one after the other, again and again: `at` is a question's place in that order,
- * such as the time. What a later question brought has a higher one, and no two have the same. 0: not asked.
+ * such as the time. The answer to a later question has a higher one, and no two have the same. 0: not asked.
  */
 
 /* A port of a bridge, as the kernel has it. */
@@ -39,9 +39,11 @@ struct port_owner {
 	size_t n_addrs;
 };
 
-/* Who is attached to the network of a bridge. at 0: Docker has not answered yet. */
+/* Docker's word of who is attached to the network of a bridge. at 0: Docker has not answered yet. */
 struct port_word {
 	char bridge[16];
+	/* The dockside container as it is configured, or NULL: counts until Docker has answered. */
+	struct port_owner *configured;
 	struct port_owner *owners;
 	size_t n, cap;
 	uint64_t at;
@@ -49,15 +51,17 @@ struct port_word {
 
 void port_word_free(struct port_word *word);
 
-/* What is remembered of a port, for as long as it exists. */
+/* The memory of a port, for as long as that exists. */
 struct port_record {
 	unsigned index;
 	bool has_mac;
-	uint8_t mac[6]; /* the first that its other end had when it came up */
-	uint64_t at;	/* when the kernel said so, or that nobody contests it any longer */
-	bool confirmed; /* it was known, and nobody contested it since */
-	bool contested; /* somebody does now */
-	bool early;	/* Docker, asked later, had given that MAC address to nobody */
+	uint8_t mac[6];	 /* the first that its other end had when it came up */
+	uint64_t at;	 /* when the kernel said so, or that nobody contests it any longer */
+	bool confirmed;	 /* it was known, and nobody contested it since */
+	bool contested;	 /* somebody does now */
+	bool early;	 /* Docker, asked later, had given that MAC address to nobody */
+	bool configured; /* it was known by the configuration, before Docker's first answer */
+	struct port_owner *seed; /* who was on it in an earlier run, or NULL */
 };
 
 /* Sorted by index. Zero-initialise; ports_history_free(). */
@@ -70,9 +74,30 @@ struct ports_history {
 const struct port_record *ports_history_find(const struct ports_history *history, unsigned index);
 void ports_history_free(struct ports_history *history);
 
+/* A port that was known in an earlier run, which left the kernel's sets. */
+struct port_seed {
+	char name[16];
+	struct port_owner owner;
+};
+
+/* Sorted by name. Zero-initialise; port_seeds_free(). */
+struct port_seeds {
+	struct port_seed *items;
+	size_t n, cap;
+};
+
+void port_seeds_free(struct port_seeds *seeds);
+
 /*
- * The ports of the bridges of `words`, one word for each bridge. Reads and updates the history, which begins empty, and of
- * which ports that are gone leave. *ret_ports: ports_free().
+ * Has a history that is about to begin with `links` go on where an earlier run stopped: a port of a seed's name has the
+ * seed's MAC address, whatever its other end has now, and its container, until Docker answers or another port contests it.
+ */
+void ports_seed(struct ports_history *history, const struct port_links *links,
+		const struct port_seeds *seeds);
+
+/*
+ * The ports of all bridges; `words` has one word for each bridge that is a network's of the configuration. Reads and updates
+ * the history, which begins empty or by ports_seed(), and of which ports that are gone leave. *ret_ports: ports_free().
  */
 void ports_join(struct ports_history *history, const struct port_links *links,
 		const struct port_word *words, size_t n_words, struct ports *ret_ports);

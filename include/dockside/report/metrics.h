@@ -56,6 +56,13 @@ struct metrics_lookups {
 	uint64_t replies, malformed;
 };
 
+/* Of a network. */
+struct metrics_ports {
+	uint64_t known, unknown;
+	bool net_raw_told; /* Docker has, of each of its containers */
+	uint64_t net_raw;
+};
+
 /* The rest of the metrics, beside plan, kernel and names. Times are milliseconds since 1970 unless
  * their line says otherwise. */
 struct metrics_state {
@@ -63,7 +70,8 @@ struct metrics_state {
 	uint64_t now_ms;	      /* of the clock of the names */
 	uint64_t started_ms;
 	bool ready, settings;
-	const struct judged *judged; /* by network of the policy */
+	const struct judged *judged;	   /* by network of the policy */
+	const struct metrics_ports *ports; /* the same */
 	uint64_t loads_ok, loads_failed;
 	bool load_failed; /* the last one */
 	uint64_t load_ms;
