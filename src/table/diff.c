@@ -435,6 +435,10 @@ void diff_plan(const struct plan *plan, const struct actual *actual, unsigned st
 	       struct changes *ret_changes)
 {
 	*ret_changes = (struct changes){ .plan = plan, .actual = actual };
+	if (plan->n_chains == 0) {
+		ret_changes->gone = actual->exists;
+		return;
+	}
 	ret_changes->table = !actual->exists || actual->dormant;
 	diff_sets(ret_changes, 1000ull * stale_ttl_s);
 	diff_objects(ret_changes);
@@ -521,8 +525,11 @@ struct set_change *changes_find_set(const struct changes *changes, const char *n
 
 bool changes_empty(const struct changes *changes)
 {
+	if (changes->gone)
+		return false;
 	return !changes->table && changes->n_chains == 0 && changes->n_sets == 0 &&
-	       changes->n_objects == 0 && changes->actual->n_others == 0;
+	       changes->n_objects == 0 &&
+	       (changes->plan->n_chains == 0 || changes->actual->n_others == 0);
 }
 
 bool changes_replace(const struct changes *changes)

@@ -400,6 +400,10 @@ const char *text_base_chain(enum base_hook hook)
 		return "type filter hook forward priority filter + 1; policy accept;";
 	case BASE_OUTPUT:
 		return "type filter hook output priority filter - 1; policy accept;";
+	case BASE_BIND:
+		return "type filter hook prerouting priority -310; policy accept;";
+	case BASE_BIND_TO:
+		return "type filter hook forward priority -310; policy accept;";
 	}
 	abort();
 }

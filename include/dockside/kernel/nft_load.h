@@ -18,9 +18,10 @@ enum load_mode {
 	LOAD_CHECK, /* the kernel validates the transaction and forgets it; needs privileges too */
 };
 
-/* A rule that libnftables made of a script: its chain, and its expressions as libnftnl prints
- * them; both borrowed. */
-typedef void (*nft_rule_fn)(void *data, const char *chain, const char *text, size_t len);
+/* A rule that libnftables made of a script: its table and chain, and its expressions as libnftnl prints
+ * them; borrowed. */
+typedef void (*nft_rule_fn)(void *data, enum table_family family, const char *chain,
+			    const char *text, size_t len);
 
 /*
  * Runs a script as one transaction. on_rule, unless NULL, is called with each rule of it. Returns 0, or
@@ -29,8 +30,8 @@ typedef void (*nft_rule_fn)(void *data, const char *chain, const char *text, siz
 int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,
 	     nft_rule_fn on_rule, void *data, struct err *err);
 
-/* Tells on_rule the rules of a chain of our table as `nft list` prints them, in order. */
-int nft_list_chain(struct nft_loader *loader, const char *chain, nft_rule_fn on_rule, void *data,
-		   struct err *err);
+/* Tells on_rule the rules of a chain of one of our tables as `nft list` prints them, in order. */
+int nft_list_chain(struct nft_loader *loader, enum table_family family, const char *chain,
+		   nft_rule_fn on_rule, void *data, struct err *err);
 
 #endif

@@ -178,6 +178,8 @@ enum base_hook {
 	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
 	BASE_FORWARD_END,    /* behind Docker's chain */
 	BASE_OUTPUT,
+	BASE_BIND,    /* of the bridge family: prerouting, ahead of everything */
+	BASE_BIND_TO, /* of the bridge family: forward, likewise */
 };
 
 struct plan_chain {
@@ -264,6 +266,7 @@ enum table_family {
 	TABLE_INET,
 	TABLE_BRIDGE,
 };
+#define N_TABLES 2
 
 /* "inet dockside", as nft's statements name it. */
 const char *table_text(enum table_family family);
