@@ -118,6 +118,8 @@ static void diff_table(struct table_comparison *table, const struct actual *actu
 {
 	diff_plan(table->plan, actual, stale_ttl_s, &table->changes);
 	table->texts = xcalloc(table->changes.n_chains + 1, sizeof(*table->texts));
+	table->n_chains = actual->n_chains;
+	table->n_sets = actual->n_sets;
 }
 
 /*
@@ -131,8 +133,8 @@ static void plan_anew(struct table_comparison *table)
 	if (table->plan->n_chains == 0)
 		return; /* it only goes */
 	free_changes(table);
-	table->nothing = (struct actual){ .family = table->plan->family,
-					  .genid = table->actual.genid };
+	table->nothing =
+		(struct actual){ .family = table->plan->family, .genid = table->actual.genid };
 	diff_table(table, &table->nothing, 0);
 	table->changes.anew = table->actual.exists;
 }
@@ -317,8 +319,8 @@ static void count_table(const struct table_comparison *table, struct reconcile_r
 	const struct changes *changes = &table->changes;
 
 	if (changes->gone) {
-		result->n_chains += table->actual.n_chains;
-		result->n_sets += table->actual.n_sets;
+		result->n_chains += table->n_chains;
+		result->n_sets += table->n_sets;
 		return;
 	}
 	result->n_chains += changes->n_chains;

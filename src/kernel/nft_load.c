@@ -14,6 +14,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/table/nft_script.h"
 #include "dockside/table/rule_text.h"
 
 struct nft_loader {
@@ -160,8 +161,7 @@ static void tell_rules(const char *output, nft_rule_fn on_rule, void *data)
 
 		p += len + (p[len] == '\n');
 		if (name && strncmp(p, "  ", 2) == 0) {
-			cleanup(cleanup_free) char *chain =
-				xstrndup(name, strcspn(name, " \n"));
+			cleanup(cleanup_free) char *chain = xstrndup(name, strcspn(name, " \n"));
 
 			on_rule(data, family, chain, p, rule_text_length(p));
 		}
@@ -229,6 +229,40 @@ int nft_load(struct nft_loader *loader, const struct script *script, enum load_m
 	nft_ctx_set_dry_run(ctx, true);
 	r = run_script(ctx, fd, script, on_rule, data, err);
 	nft_ctx_free(ctx);
+	return r;
+}
+
+static bool means_no_bridge(int code)
+{
+	return code == EOPNOTSUPP || code == ENOENT || code == EAFNOSUPPORT ||
+	       code == EPROTONOSUPPORT;
+}
+
+int nft_probe_bridge(struct nft_loader *loader, char **ret_why, struct err *err)
+{
+	static const enum base_hook hooks[] = { BASE_BIND, BASE_BIND_TO };
+	struct script script = { .table = "bridge " TABLE_NAME "-probe" };
+	struct err why = { 0 };
+	int r;
+
+	buf_printf(&script.text, "add table %s", script.table);
+	script_line(&script, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		buf_printf(&script.text, "add chain %s c%zu { %s }", script.table, i,
+			   text_base_chain(hooks[i]));
+		script_line(&script, NULL);
+	}
+	r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, &why);
+	script_free(&script);
+	*ret_why = NULL;
+	if (r < 0 && means_no_bridge(-r)) {
+		*ret_why = xstrdup(why.text);
+		r = 0;
+	} else if (r < 0) {
+		r = err_set(err, -r, "find out whether the kernel filters what bridges forward: %s",
+			    why.text);
+	}
+	err_free(&why);
 	return r;
 }
 

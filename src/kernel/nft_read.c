@@ -259,8 +259,8 @@ static int read_chain(struct nft_reader *reader, struct reading *reading,
 {
 	chain->n_rules = 0;
 	reading->chain = chain;
-	return dump(reader, reading->actual->family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain->name, on_rule,
-		    reading);
+	return dump(reader, reading->actual->family, NFT_MSG_GETRULE, NFTA_RULE_TABLE,
+		    NFTA_RULE_CHAIN, chain->name, on_rule, reading);
 }
 
 /* Chain by chain: for each buffer of a dump of all rules the kernel walks from the first rule on to
@@ -277,7 +277,8 @@ static int read_rules(struct nft_reader *reader, struct reading *reading)
 
 static int read_objects(struct nft_reader *reader, struct reading *reading)
 {
-	return dump(reader, reading->actual->family, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, reading);
+	return dump(reader, reading->actual->family, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL,
+		    on_object, reading);
 }
 
 static int read_all(struct nft_reader *reader, struct actual *actual)
@@ -292,14 +293,15 @@ static int read_all(struct nft_reader *reader, struct actual *actual)
 	if (r >= 0)
 		r = read_rules(reader, &reading);
 	if (r >= 0)
-		r = dump(reader, actual->family, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set, &reading);
+		r = dump(reader, actual->family, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set,
+			 &reading);
 	if (r >= 0)
 		r = read_elems(reader, &reading);
 	if (r >= 0)
 		r = read_objects(reader, &reading);
 	if (r >= 0)
-		r = dump(reader, actual->family, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0, NULL, on_flowtable,
-			 &reading);
+		r = dump(reader, actual->family, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0,
+			 NULL, on_flowtable, &reading);
 	interval_free(&reading.interval);
 	actual_finish(actual);
 	return r;
@@ -448,8 +450,8 @@ int nft_read_expressions(struct nft_reader *reader, enum table_family family, co
 	struct rule_texts texts = { 0 };
 	int r;
 
-	r = dump(reader, family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain, on_rule_text,
-		 &texts);
+	r = dump(reader, family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain,
+		 on_rule_text, &texts);
 	if (r < 0) {
 		rule_texts_free(&texts);
 		return err_errno(err, -r, "read chain %s", chain);

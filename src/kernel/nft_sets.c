@@ -51,7 +51,7 @@
 #define NAME_SIZE 256u	/* a set's name with its NUL: the kernel's limit */
 #define HEAD_SIZE 512u	/* bytes; what a message has besides elements: two names, a list's header */
 #define ELEM_SIZE 240u	/* bytes that one element takes at most */
-#define TARGET_MAX 32  /* bytes; of the name of a chain that a map leads to */
+#define TARGET_MAX 32	/* bytes; of the name of a chain that a map leads to */
 #define PROBE_ELEMS 3u
 #define HOUR_MS 3600000u
 #define TRIES 3
@@ -139,9 +139,8 @@ static void put_elems(struct nft_sets *sets, const char *table, int type, enum d
 		      const struct set_op *ops, size_t n, uint32_t seq)
 {
 	int flags = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
-	struct nlmsghdr *nlh =
-		nft_batch_put(sets->batch, table_nfproto(ops->table), type, flags, seq,
-			      HEAD_SIZE + n * ELEM_SIZE);
+	struct nlmsghdr *nlh = nft_batch_put(sets->batch, table_nfproto(ops->table), type, flags,
+					     seq, HEAD_SIZE + n * ELEM_SIZE);
 	struct nlattr *list;
 
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
@@ -386,7 +385,8 @@ static void put_scratch(struct nft_sets *sets, const char *table)
 	const struct set_type_info *info = set_type_info(SET_IPV4);
 	struct nlmsghdr *nlh;
 
-	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, 1, HEAD_SIZE);
+	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL,
+			    1, HEAD_SIZE);
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table);
 	mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htonl(NFT_TABLE_F_OWNER));
 	nft_batch_end_message(sets->batch, nlh);
@@ -455,7 +455,8 @@ static int read_probe_elems(struct nft_sets *sets, const char *table, struct pro
 	struct nlmsghdr *nlh;
 
 	nft_batch_begin_request(sets->batch);
-	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_GETSETELEM, NLM_F_DUMP, 1, HEAD_SIZE);
+	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_GETSETELEM, NLM_F_DUMP, 1,
+			    HEAD_SIZE);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, "s");
 	nft_batch_end_message(sets->batch, nlh);

@@ -25,7 +25,8 @@ struct table_comparison {
 	struct actual actual;
 	struct changes changes;
 	struct chain_texts *texts; /* by index of changes.chains; of CHANGE_REWRITE only */
-	struct actual nothing; /* what the changes are relative to where the table goes first */
+	struct actual nothing;	   /* what the changes are relative to where the table goes first */
+	size_t n_chains, n_sets;   /* that it had */
 };
 
 /* The difference between the kernel and two plans. Borrows the plans; reconcile_comparison_free() when done. */
@@ -45,8 +46,8 @@ enum compare_depth {
  * of our rules, so that a table that `nft -f` loaded is recognised. Returns 0 or -errno.
  */
 int reconcile_compare(struct nft_reader *reader, struct nft_loader *loader,
-		      struct plan *const plans[N_TABLES], unsigned stale_ttl_s, enum compare_depth depth,
-		      struct comparison *ret_comparison, struct err *err);
+		      struct plan *const plans[N_TABLES], unsigned stale_ttl_s,
+		      enum compare_depth depth, struct comparison *ret_comparison, struct err *err);
 void reconcile_comparison_free(struct comparison *comparison);
 /* Nothing differs. */
 bool reconcile_comparison_empty(const struct comparison *comparison);

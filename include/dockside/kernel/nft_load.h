@@ -30,6 +30,12 @@ typedef void (*nft_rule_fn)(void *data, enum table_family family, const char *ch
 int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,
 	     nft_rule_fn on_rule, void *data, struct err *err);
 
+/*
+ * Whether the kernel can filter what a bridge forwards: has it validate a table with our base chains there, and forget
+ * it. Where it cannot, *ret_why says what it said, for free(). Returns 0; or -errno where that stays unknown.
+ */
+int nft_probe_bridge(struct nft_loader *loader, char **ret_why, struct err *err);
+
 /* Tells on_rule the rules of a chain of one of our tables as `nft list` prints them, in order. */
 int nft_list_chain(struct nft_loader *loader, enum table_family family, const char *chain,
 		   nft_rule_fn on_rule, void *data, struct err *err);

@@ -107,6 +107,14 @@ unsigned diff_forward_was_accept(const struct actual *actual);
  */
 bool diff_keep_nat(struct plan *plan, const struct actual *actual);
 
+/*
+ * Whether two plans of a table, whose chains have their hashes, differ in no more than single elements of sets and
+ * maps: ret_changes lists them then, set by set, a deletion before an addition of the same key. It borrows both.
+ * The set `fingerprint` does not count.
+ */
+bool diff_elements_only(const struct plan *before, const struct plan *after,
+			struct changes *ret_changes);
+
 /* Find the change of a chain, set or object by its name; NULL: nothing happens to it. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);
 struct set_change *changes_find_set(const struct changes *changes, const char *name);

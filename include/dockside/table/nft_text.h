@@ -14,7 +14,7 @@
 /* Zero-initialise; script_free() when done. */
 struct script {
 	struct buf text;
-	const char *table;	     /* table_text(): which the statements are about that are being added */
+	const char *table; /* table_text(): which the statements are about that are being added */
 	const struct origin **lines; /* of line i + 1; borrowed from the plan; NULL: nobody's */
 	size_t n_lines;
 	size_t cap_lines;
