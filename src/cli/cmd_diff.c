@@ -371,7 +371,7 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 		r = plans_compile_for_kernel(&plans, policy, &resolved, &none,
 					     &options->enforce.plan, loader, err);
 	if (r >= 0) {
-		plans.inet.beside_daemon = plans.bind.beside_daemon = lock_has_daemon(NULL);
+		plans.inet.beside_daemon = lock_has_daemon(NULL);
 		r = reconcile_compare(reader, loader, plans.tables, options->enforce.stale_ttl_s,
 				      COMPARE_RULES, &comparison, err);
 	}

@@ -14,6 +14,7 @@ void plans_compile(struct plans *plans, const struct policy *policy,
 	plans->bind = (struct plan){ .family = TABLE_BRIDGE, .options = *options };
 	if (!plans->no_bridge)
 		compile_bind(policy, ports, options, &plans->bind);
+	plans->bind.ports_unknown = !ports->asked;
 	plans->tables[TABLE_INET] = &plans->inet;
 	plans->tables[TABLE_BRIDGE] = &plans->bind;
 }

@@ -14,6 +14,8 @@ void enforcer_compile_bind(const struct enforcer *e, const struct policy *policy
 		compile_bind(policy, ports, &e->options, ret_plan);
 	else
 		*ret_plan = (struct plan){ .family = TABLE_BRIDGE, .options = e->options };
+	/* At the start what the daemon before us has bound stays so, until we know more. */
+	ret_plan->ports_unknown = !ports->asked;
 }
 
 static void *copy_of(const void *items, size_t n, size_t size)

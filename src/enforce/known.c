@@ -151,7 +151,7 @@ static bool holds_as_planned(const struct plan_set *want, const struct plan_set 
 /* Whether the table is as planned; drops what is the plan's. */
 static bool keep_table(struct actual *table, const struct plan *plan)
 {
-	bool good = table->genid != 0;
+	bool good = table->genid != 0 && !plan->ports_unknown;
 
 	for (size_t i = 0; good && i < plan->n_sets; i++) {
 		struct actual_set *have = actual_find_set(table, plan->sets[i]->name);

@@ -31,6 +31,8 @@ static const char *hook_name(enum base_hook hook)
 		return "prerouting";
 	case BASE_FORWARD_END:
 	case BASE_OUTPUT:
+	case BASE_BIND:
+	case BASE_BIND_TO:
 	case BASE_NONE:
 		break;
 	}

@@ -295,8 +295,7 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 	}
 	if (strcmp(want->name, FINGERPRINT_SET) == 0)
 		return;
-	/* The daemon knows who is on which port. */
-	if (changes->plan->family == TABLE_BRIDGE && changes->plan->beside_daemon)
+	if (changes->plan->ports_unknown)
 		return;
 	change = add_set_change(changes, CHANGE_NONE, want, have);
 	diff_elems(changes->plan, want, &have->set, stale_ms, &changes->arena, change);

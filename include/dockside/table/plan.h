@@ -300,6 +300,8 @@ struct plan {
 	 * The daemon decides how long the addresses of names live, and to which of them a NAT rule
 	 * leads. */
 	bool beside_daemon;
+	/* Of table bridge dockside: nobody was asked who is on which port, so that what the kernel's sets hold stays. */
+	bool ports_unknown;
 };
 
 /* Facts about a set type: nft's name, key and data length in bytes, and the kernel's type numbers
