@@ -75,9 +75,9 @@ static void describe(struct buf *b, const struct nft_transaction *t)
 {
 	static const char *const kinds[] = { "chain", "set", "object" };
 	static const char *const tables[N_WATCHED] = {
-		[WATCHED_BRIDGE] = " of bridge dockside",
 		[WATCHED_FILTER4] = " of ip filter",
 		[WATCHED_FILTER6] = " of ip6 filter",
+		[WATCHED_BRIDGE] = " of bridge dockside",
 	};
 
 	if (b->len > DAMAGE_MAX)

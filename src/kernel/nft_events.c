@@ -53,9 +53,9 @@ static bool watched_table(uint8_t family, const char *table, enum watched *ret_w
 		const char *table;
 	} tables[N_WATCHED] = {
 		[WATCHED_DOCKSIDE] = { NFPROTO_INET, TABLE_NAME },
-		[WATCHED_BRIDGE] = { NFPROTO_BRIDGE, TABLE_NAME },
 		[WATCHED_FILTER4] = { NFPROTO_IPV4, "filter" },
 		[WATCHED_FILTER6] = { NFPROTO_IPV6, "filter" },
+		[WATCHED_BRIDGE] = { NFPROTO_BRIDGE, TABLE_NAME },
 	};
 
 	for (int i = 0; i < N_WATCHED; i++) {

@@ -131,7 +131,7 @@ static bool is_kept(unsigned char planned, unsigned char held, uint32_t genid)
 	known.tables[TABLE_INET].sets = xcalloc(1, sizeof(*known.tables[TABLE_INET].sets));
 	known.tables[TABLE_INET].n_sets = 1;
 	make_set(&known.tables[TABLE_INET].sets[0].set, held);
-	actual_finish(&known.table);
+	actual_finish(&known.tables[TABLE_INET]);
 	known_keep(&known, plans);
 	kept = known_holds(&known, genid);
 	if (kept) {

@@ -21,9 +21,9 @@ struct err;
 /* The tables that are watched. */
 enum watched {
 	WATCHED_DOCKSIDE, /* inet dockside: everything */
-	WATCHED_BRIDGE,	  /* bridge dockside: everything */
 	WATCHED_FILTER4,  /* ip filter: the table, FORWARD, DOCKER-USER and DOCKSIDE-DISPATCH */
 	WATCHED_FILTER6,  /* ip6 filter: likewise */
+	WATCHED_BRIDGE,	  /* bridge dockside: everything */
 };
 #define N_WATCHED 4
 
