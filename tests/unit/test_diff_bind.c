@@ -170,7 +170,7 @@ static void test_no_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_elements_only), cmocka_unit_test(test_target),
+		cmocka_unit_test(test_elements_only),	   cmocka_unit_test(test_target),
 		cmocka_unit_test(test_more_than_elements), cmocka_unit_test(test_ports_unknown),
 		cmocka_unit_test(test_no_table),
 	};
