@@ -103,12 +103,11 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	int r;
 
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
-	if (r >= 0)
-		r = plans_compile_for_kernel(&plans, policy, &resolved, &none,
-					     &options->enforce.plan, session->sockets.loader, err);
-	if (r >= 0)
+	if (r >= 0) {
+		plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->enforce.plan);
 		r = reconcile_apply(&session->sockets, plans.tables, options->enforce.stale_ttl_s,
 				    known, &result, err);
+	}
 	if (r >= 0) {
 		print_result(policy, &result);
 		warn_of_bridge(&plans);

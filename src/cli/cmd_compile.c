@@ -119,10 +119,9 @@ static int check_in_kernel(const struct enforce_options *options, const struct p
 		return r;
 	nft_loader_open(&loader);
 	resolved_collect(policy, &resolved);
-	r = plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->plan, loader, err);
-	if (r >= 0)
-		r = reconcile_compare(reader, loader, plans.tables, options->stale_ttl_s,
-				      COMPARE_RULES, &comparison, err);
+	plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->plan);
+	r = reconcile_compare(reader, loader, plans.tables, options->stale_ttl_s, COMPARE_RULES,
+			      &comparison, err);
 	if (r >= 0) {
 		reconcile_script(&comparison, &script);
 		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);

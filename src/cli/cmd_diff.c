@@ -367,10 +367,8 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 		return r;
 	nft_loader_open(&loader);
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
-	if (r >= 0)
-		r = plans_compile_for_kernel(&plans, policy, &resolved, &none,
-					     &options->enforce.plan, loader, err);
 	if (r >= 0) {
+		plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->enforce.plan);
 		plans.inet.beside_daemon = lock_has_daemon(NULL);
 		r = reconcile_compare(reader, loader, plans.tables, options->enforce.stale_ttl_s,
 				      COMPARE_RULES, &comparison, err);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dockside/kernel/nft_load.h"
 #include "dockside/table/compile.h"
 #include "dockside/table/compile_bind.h"
 
@@ -19,16 +20,12 @@ void plans_compile(struct plans *plans, const struct policy *policy,
 	plans->tables[TABLE_BRIDGE] = &plans->bind;
 }
 
-int plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
-			     const struct resolved *resolved, const struct ports *ports,
-			     const struct plan_options *options, struct nft_loader *loader,
-			     struct err *err)
+void plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
+			      const struct resolved *resolved, const struct ports *ports,
+			      const struct plan_options *options)
 {
-	int r = nft_probe_bridge(loader, &plans->no_bridge, err);
-
-	if (r >= 0)
-		plans_compile(plans, policy, resolved, ports, options);
-	return r;
+	plans->no_bridge = nft_probe_bridge();
+	plans_compile(plans, policy, resolved, ports, options);
 }
 
 void plans_free(struct plans *plans)

@@ -3,8 +3,6 @@
 #ifndef DOCKSIDE_CLI_PLANS_H
 #define DOCKSIDE_CLI_PLANS_H
 
-#include "dockside/base/err.h"
-#include "dockside/kernel/nft_load.h"
 #include "dockside/names/ports.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/plan.h"
@@ -20,11 +18,10 @@ struct plans {
 void plans_compile(struct plans *plans, const struct policy *policy,
 		   const struct resolved *resolved, const struct ports *ports,
 		   const struct plan_options *options);
-/* The same for this kernel: where it has no bridge family, that table is left out. Returns 0 or -errno. */
-int plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
-			     const struct resolved *resolved, const struct ports *ports,
-			     const struct plan_options *options, struct nft_loader *loader,
-			     struct err *err);
+/* The same for this kernel: where it has no bridge family, that table is left out. */
+void plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
+			      const struct resolved *resolved, const struct ports *ports,
+			      const struct plan_options *options);
 void plans_free(struct plans *plans);
 
 #endif

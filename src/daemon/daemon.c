@@ -359,6 +359,11 @@ static int open_sources(struct daemon *d, struct err *err)
 	if (r >= 0)
 		r = enforcer_open(&d->enforcer, options->refresh_s, options->stale_ttl_s,
 				  &options->plan, options->docker, err);
+	if (r >= 0 && d->enforcer.no_bridge)
+		log_warning("this kernel cannot filter what bridges forward (%s): containers are "
+			    "not bound "
+			    "to their addresses",
+			    d->enforcer.no_bridge);
 	if (r >= 0)
 		r = daemon_names_open(s->loop, &d->enforcer, &s->names, err);
 	if (r >= 0)

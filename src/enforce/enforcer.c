@@ -53,7 +53,7 @@ int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned st
 		r = nft_sets_open(&e->sets, RENEWAL_PROBE, err);
 	if (r >= 0) {
 		nft_loader_open(&e->loader);
-		r = nft_probe_bridge(e->loader, &e->no_bridge, err);
+		e->no_bridge = nft_probe_bridge();
 	}
 	if (r < 0)
 		enforcer_close(e);

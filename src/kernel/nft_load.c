@@ -238,11 +238,12 @@ static bool means_no_bridge(int code)
 	       code == EPROTONOSUPPORT;
 }
 
-int nft_probe_bridge(struct nft_loader *loader, char **ret_why, struct err *err)
+char *nft_probe_bridge(void)
 {
 	static const enum base_hook hooks[] = { BASE_BIND, BASE_BIND_TO };
 	struct script script = { .table = "bridge " TABLE_NAME "-probe" };
-	struct err why = { 0 };
+	struct err err = { 0 };
+	char *why = NULL;
 	int r;
 
 	buf_printf(&script.text, "add table %s", script.table);
@@ -252,18 +253,12 @@ int nft_probe_bridge(struct nft_loader *loader, char **ret_why, struct err *err)
 			   text_base_chain(hooks[i]));
 		script_line(&script, NULL);
 	}
-	r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, &why);
+	r = nft_load(NULL, &script, LOAD_CHECK, NULL, NULL, &err);
+	if (r < 0 && means_no_bridge(-r))
+		why = xstrdup(err.text);
 	script_free(&script);
-	*ret_why = NULL;
-	if (r < 0 && means_no_bridge(-r)) {
-		*ret_why = xstrdup(why.text);
-		r = 0;
-	} else if (r < 0) {
-		r = err_set(err, -r, "find out whether the kernel filters what bridges forward: %s",
-			    why.text);
-	}
-	err_free(&why);
-	return r;
+	err_free(&err);
+	return why;
 }
 
 int nft_list_chain(struct nft_loader *loader, enum table_family family, const char *chain,

@@ -24,7 +24,7 @@ typedef void (*nft_rule_fn)(void *data, enum table_family family, const char *ch
 			    const char *text, size_t len);
 
 /*
- * Runs a script as one transaction. on_rule, unless NULL, is called with each rule of it. Returns 0, or
+ * Runs a script as one transaction. LOAD_CHECK needs no loader. on_rule, unless NULL, is called with each rule of it. Returns 0, or
  * -errno with the kernel's (or nft's) first complaint and the config entry that it is about.
  */
 int nft_load(struct nft_loader *loader, const struct script *script, enum load_mode mode,
@@ -32,9 +32,9 @@ int nft_load(struct nft_loader *loader, const struct script *script, enum load_m
 
 /*
  * Whether the kernel can filter what a bridge forwards: has it validate a table with our base chains there, and forget
- * it. Where it cannot, *ret_why says what it said, for free(). Returns 0; or -errno where that stays unknown.
+ * it. NULL: it can; or something else is wrong, which loading our own table will tell. Else what it said, for free().
  */
-int nft_probe_bridge(struct nft_loader *loader, char **ret_why, struct err *err);
+char *nft_probe_bridge(void);
 
 /* Tells on_rule the rules of a chain of one of our tables as `nft list` prints them, in order. */
 int nft_list_chain(struct nft_loader *loader, enum table_family family, const char *chain,
