@@ -110,7 +110,7 @@ static bool is_known(struct enforcer *e)
 	       known_holds(&e->known, genid);
 }
 
-/* Of what the kernel is known to hold, where that is still true: for the next apply(). */
+/* The next apply() goes by what the kernel is known to hold, where that is still true. */
 static void recall(struct enforcer *e)
 {
 	struct running *running = e->running;

@@ -148,7 +148,7 @@ static bool holds_as_planned(const struct plan_set *want, const struct plan_set 
 	return n == have->n_elems;
 }
 
-/* Whether the table is as planned; drops what is the plan's. */
+/* Drops the elements that are the plan's; false: the table is not as planned. */
 static bool keep_table(struct actual *table, const struct plan *plan)
 {
 	bool good = table->genid != 0 && !plan->ports_unknown;

@@ -97,7 +97,7 @@ static void set_comment(struct nftnl_set_elem *elem, const char *comment)
 	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_USERDATA, tlv, (uint32_t)(2 + len));
 }
 
-/* What a map gives for the key. libnftnl keeps a chain's name as a copy until it is unset. */
+/* A map's answer for the key. libnftnl keeps a chain's name as a copy until it is unset. */
 static void set_data(struct nftnl_set_elem *build, enum set_type type, const struct elem *elem)
 {
 	if (type == MAP_DISPATCH) {

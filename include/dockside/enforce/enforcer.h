@@ -109,7 +109,7 @@ bool enforcer_own_differs(const struct enforcer *enforcer);
 void enforcer_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);
 
 /*
- * Who is on which port, copied; before the first enforcer_policy() as well. Brings table bridge dockside up to date with
+ * Tells who is on which port, before the first enforcer_policy() as well; ports is copied. Brings table bridge dockside up to date with
  * it: where only elements change, as when a container starts or stops, in one transaction of these, and nothing is
  * read. Returns 0; or -errno, and then what the kernel holds is not what we believe: enforcer_again() is called for.
  */

@@ -51,7 +51,7 @@ int reconcile_compare(struct nft_reader *reader, struct nft_loader *loader,
 void reconcile_comparison_free(struct comparison *comparison);
 /* Nothing differs. */
 bool reconcile_comparison_empty(const struct comparison *comparison);
-/* What would make nothing differ, the shim included: adds to the script. */
+/* Adds to the script all that is to change, the shim included. */
 void reconcile_script(const struct comparison *comparison, struct script *script);
 
 struct reconcile_result {
