@@ -168,7 +168,7 @@ int find_draining(const char *socket, struct drain *drain, struct policy *policy
 	int r = nft_reader_open(&reader, err);
 
 	if (r >= 0)
-		r = nft_read_table(reader, &actual, err);
+		r = nft_read_table(reader, TABLE_INET, &actual, err);
 	if (r >= 0) {
 		drain_adopt(drain, &actual, policy, true);
 		r = drain_merge(drain, policy, err);

@@ -18,9 +18,9 @@
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
 #include "dockside/system/sysctl.h"
-#include "dockside/table/compile.h"
 #include "dockside/table/nft_script.h"
 #include "inputs.h"
+#include "plans.h"
 
 #define LOCK_TIMEOUT_MS 30000
 
@@ -82,30 +82,41 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
 }
 
+static void warn_of_bridge(const struct plans *plans)
+{
+	if (plans->no_bridge)
+		log_warning(
+			"this kernel cannot filter what bridges forward (%s): containers are not "
+			"bound to "
+			"their addresses; load nf_tables with its bridge family to have them bound",
+			plans->no_bridge);
+}
+
 static int apply_rules(struct session *session, const struct apply_options *options,
 		       const struct policy *policy, struct err *err)
 {
+	static const struct ports none = { 0 };
 	struct reconcile_result result = { 0 };
-	struct actual actual = { 0 };
+	struct actual known[N_TABLES] = { 0 };
 	struct resolved resolved = { 0 };
-	struct plan plan = { 0 };
+	struct plans plans = { 0 };
 	int r;
 
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
-		compile_policy(policy, &resolved, &options->enforce.plan, &plan);
-		r = nft_read_table(session->sockets.reader, &actual, err);
+		plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->enforce.plan);
+		r = reconcile_apply(&session->sockets, plans.tables, options->enforce.stale_ttl_s,
+				    known, &result, err);
 	}
-	if (r >= 0)
-		r = reconcile_apply(&session->sockets, &plan, options->enforce.stale_ttl_s, &actual,
-				    &result, err);
 	if (r >= 0) {
 		print_result(policy, &result);
+		warn_of_bridge(&plans);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}
-	actual_free(&actual);
-	plan_free(&plan);
+	for (int i = 0; i < N_TABLES; i++)
+		actual_free(&known[i]);
+	plans_free(&plans);
 	resolved_free(&resolved);
 	return r;
 }
@@ -272,15 +283,17 @@ const struct command cmd_apply = {
 	.run = run_apply,
 };
 
-/* Table and shim in one transaction, so that the shim does not close the networks in between. */
-static int remove_rules(struct session *session, const struct actual *actual,
+/* Tables and shim in one transaction, so that the shim does not close the networks in between. */
+static int remove_rules(struct session *session, const struct actual tables[N_TABLES],
 			const struct shim_changes *shim, struct err *err)
 {
 	struct script script = { 0 };
 	int r = 0;
 
-	if (actual->exists) {
-		buf_puts(&script.text, "delete table inet " TABLE_NAME);
+	for (int i = 0; i < N_TABLES; i++) {
+		if (!tables[i].exists)
+			continue;
+		buf_printf(&script.text, "delete table %s", table_text((enum table_family)i));
 		script_line(&script, NULL);
 	}
 	nft_text_shim(shim, &script);
@@ -293,35 +306,48 @@ static int remove_rules(struct session *session, const struct actual *actual,
 }
 
 struct removed {
-	bool table, shim;
+	bool tables[N_TABLES], shim;
 	bool forward[N_SHIM_FILTERS]; /* its policy was given back */
 };
+
+static int check_owner(const struct actual tables[N_TABLES], struct err *err)
+{
+	for (int i = 0; i < N_TABLES; i++)
+		if (tables[i].owned)
+			return err_set(err, EPERM, "table %s is owned by another process",
+				       table_text((enum table_family)i));
+	return 0;
+}
 
 static int teardown(struct removed *ret_removed, struct err *err)
 {
 	struct shim_kernel shim_kernel = { 0 };
 	struct shim_changes shim = { 0 };
-	struct actual actual = { 0 };
+	struct actual tables[N_TABLES] = { 0 };
 	struct session session;
 	int r;
 
 	r = session_open(&session, err);
 	if (r >= 0)
-		r = nft_read_table(session.sockets.reader, &actual, err);
-	if (r >= 0 && actual.owned)
-		r = err_set(err, EPERM, "table inet " TABLE_NAME " is owned by another process");
+		r = nft_read_tables(session.sockets.reader, tables, err);
+	if (r >= 0)
+		r = check_owner(tables, err);
 	if (r >= 0)
 		r = nft_read_shim(session.sockets.reader, &shim_kernel, err);
 	if (r >= 0) {
-		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&actual), &shim);
-		r = remove_rules(&session, &actual, &shim, err);
+		shim_diff_teardown(&shim_kernel, diff_forward_was_accept(&tables[TABLE_INET]),
+				   &shim);
+		r = remove_rules(&session, tables, &shim, err);
 	}
-	*ret_removed = (struct removed){ .table = actual.exists, .shim = shim.n_ops > 0 };
+	*ret_removed = (struct removed){ .shim = shim.n_ops > 0 };
+	for (int i = 0; i < N_TABLES; i++)
+		ret_removed->tables[i] = tables[i].exists;
 	for (int i = 0; i < N_SHIM_FILTERS; i++)
 		ret_removed->forward[i] = shim.forward[i] == FORWARD_RESTORE;
 	shim_changes_free(&shim);
 	shim_kernel_free(&shim_kernel);
-	actual_free(&actual);
+	for (int i = 0; i < N_TABLES; i++)
+		actual_free(&tables[i]);
 	session_close(&session);
 	return r;
 }
@@ -347,6 +373,25 @@ struct teardown_options {
 	const char *state_directory;
 };
 
+static void print_removed(const struct removed *removed)
+{
+	bool any = removed->shim;
+
+	for (int i = 0; i < N_TABLES; i++) {
+		any |= removed->tables[i];
+		if (removed->tables[i])
+			printf("removed table %s\n", table_text((enum table_family)i));
+	}
+	if (!any)
+		printf("nothing to remove\n");
+	if (removed->shim)
+		printf("removed our chain and jumps from Docker's tables\n");
+	for (int i = 0; i < N_SHIM_FILTERS; i++)
+		if (removed->forward[i])
+			printf("gave back the policy of %s FORWARD: accept\n",
+			       shim_table_name((enum shim_table)i));
+}
+
 static int run_teardown(const struct call *call)
 {
 	const struct teardown_options *options = call->options;
@@ -359,16 +404,8 @@ static int run_teardown(const struct call *call)
 		forget_draining(options->state_directory);
 	if (r < 0)
 		log_failure("teardown", r, err.text);
-	else if (!removed.table && !removed.shim)
-		printf("nothing to remove\n");
-	if (r >= 0 && removed.table)
-		printf("removed table inet " TABLE_NAME "\n");
-	if (r >= 0 && removed.shim)
-		printf("removed our chain and jumps from Docker's tables\n");
-	for (int i = 0; r >= 0 && i < N_SHIM_FILTERS; i++)
-		if (removed.forward[i])
-			printf("gave back the policy of %s FORWARD: accept\n",
-			       shim_table_name((enum shim_table)i));
+	else
+		print_removed(&removed);
 	err_free(&err);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

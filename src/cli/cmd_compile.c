@@ -7,10 +7,10 @@
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/log.h"
-#include "dockside/table/compile.h"
 #include "dockside/table/nft_text.h"
 #include "inputs.h"
 #include "output.h"
+#include "plans.h"
 
 /* ---- compile ---- */
 
@@ -32,9 +32,10 @@ static const struct option_row compile_options[] = {
 static int compile_and_write(const struct compile_options *options, const struct policy *policy,
 			     struct err *err)
 {
+	static const struct ports none = { 0 };
 	struct script script = { 0 };
 	struct resolved resolved = { 0 };
-	struct plan plan = { 0 };
+	struct plans plans = { 0 };
 	int r = 0;
 
 	if (options->resolve)
@@ -42,12 +43,13 @@ static int compile_and_write(const struct compile_options *options, const struct
 	else
 		resolved_collect(policy, &resolved);
 	if (r >= 0) {
-		compile_policy(policy, &resolved, &options->plan, &plan);
-		nft_text_plan(&plan, &script);
+		plans_compile(&plans, policy, &resolved, &none, &options->plan);
+		for (int i = 0; i < N_TABLES; i++)
+			nft_text_plan(plans.tables[i], &script);
 		r = output_text(options->output, &script.text, err);
 	}
 	script_free(&script);
-	plan_free(&plan);
+	plans_free(&plans);
 	resolved_free(&resolved);
 	return r;
 }
@@ -100,12 +102,13 @@ static const struct option_row check_options[] = {
 static int check_in_kernel(const struct enforce_options *options, const struct policy *policy,
 			   struct err *err)
 {
+	static const struct ports none = { 0 };
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
 	struct comparison comparison;
 	struct script script = { 0 };
 	struct resolved resolved = { 0 };
-	struct plan plan = { 0 };
+	struct plans plans = { 0 };
 	int r;
 
 	r = preflight_bridges(policy, err);
@@ -116,17 +119,16 @@ static int check_in_kernel(const struct enforce_options *options, const struct p
 		return r;
 	nft_loader_open(&loader);
 	resolved_collect(policy, &resolved);
-	compile_policy(policy, &resolved, &options->plan, &plan);
-	r = reconcile_compare(reader, loader, &plan, options->stale_ttl_s, COMPARE_RULES,
+	plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->plan);
+	r = reconcile_compare(reader, loader, plans.tables, options->stale_ttl_s, COMPARE_RULES,
 			      &comparison, err);
 	if (r >= 0) {
-		nft_text_changes(&comparison.changes, &script);
-		nft_text_shim(&comparison.shim.changes, &script);
+		reconcile_script(&comparison, &script);
 		r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, err);
 		reconcile_comparison_free(&comparison);
 	}
 	script_free(&script);
-	plan_free(&plan);
+	plans_free(&plans);
 	resolved_free(&resolved);
 	nft_loader_close(loader);
 	nft_reader_close(reader);

@@ -19,8 +19,8 @@
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 #include "dockside/system/sysctl.h"
-#include "dockside/table/compile.h"
 #include "inputs.h"
+#include "plans.h"
 
 #define LCS_MAX 4000000 /* entries of the table */
 
@@ -38,8 +38,10 @@ static void print_want(const struct plan_rule *rule)
 	buf_free(&b);
 }
 
-static void collect_text(void *data, const char *chain, const char *text, size_t len)
+static void collect_text(void *data, enum table_family family, const char *chain, const char *text,
+			 size_t len)
 {
+	(void)family;
 	(void)chain;
 	rule_texts_add(data, text, len);
 }
@@ -121,8 +123,9 @@ static void print_rewritten(const struct plan_chain *chain, const struct chain_t
 	}
 }
 
-static int print_chain(struct nft_loader *loader, const struct chain_change *change,
-		       const struct chain_texts *texts, struct err *err)
+static int print_chain(struct nft_loader *loader, enum table_family family,
+		       const struct chain_change *change, const struct chain_texts *texts,
+		       struct err *err)
 {
 	static const char *const what[] = {
 		[CHANGE_NONE] = "",
@@ -136,7 +139,7 @@ static int print_chain(struct nft_loader *loader, const struct chain_change *cha
 
 	printf("    chain %s: %s\n", change->name, what[change->kind]);
 	if (change->have && change->have->n_rules > 0)
-		r = nft_list_chain(loader, change->name, collect_text, &listed, err);
+		r = nft_list_chain(loader, family, change->name, collect_text, &listed, err);
 	if (r >= 0 && change->kind == CHANGE_REWRITE) {
 		print_rewritten(change->want, texts, &listed);
 	} else if (r >= 0) {
@@ -235,27 +238,30 @@ static void print_heading(struct heading *heading, const char *name)
 	heading->printed = bridge ? bridge : xstrdup("");
 }
 
-static const char *table_note(const struct comparison *comparison)
+static const char *table_note(const struct table_comparison *table)
 {
-	if (comparison->changes.anew)
+	if (table->changes.gone)
+		return ": removed";
+	if (table->changes.anew)
 		return ": deleted and made anew, as what somebody has put into it cannot be undone "
 		       "piece by piece";
-	if (!comparison->actual.exists)
+	if (!table->actual.exists)
 		return ": new";
-	return comparison->actual.dormant ? ": dormant, to be woken up" : "";
+	return table->actual.dormant ? ": dormant, to be woken up" : "";
 }
 
 static int print_changes(const struct policy *policy, struct nft_loader *loader,
-			 const struct comparison *comparison, struct err *err)
+			 const struct table_comparison *table, struct err *err)
 {
-	const struct changes *changes = &comparison->changes;
+	const struct changes *changes = &table->changes;
+	enum table_family family = table->plan->family;
 	struct heading heading = { .policy = policy };
 	int r = 0;
 
-	printf("table inet " TABLE_NAME "%s\n", table_note(comparison));
+	printf("table %s%s\n", table_text(family), table_note(table));
 	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++) {
 		print_heading(&heading, changes->chains[i].name);
-		r = print_chain(loader, &changes->chains[i], &comparison->texts[i], err);
+		r = print_chain(loader, family, &changes->chains[i], &table->texts[i], err);
 	}
 	for (size_t i = 0; i < changes->n_sets; i++) {
 		print_heading(&heading, changes->sets[i].name);
@@ -265,7 +271,7 @@ static int print_changes(const struct policy *policy, struct nft_loader *loader,
 		print_heading(&heading, changes->objects[i].name);
 		print_object(&changes->objects[i]);
 	}
-	for (size_t i = 0; i < changes->actual->n_others; i++)
+	for (size_t i = 0; !changes->gone && i < changes->actual->n_others; i++)
 		printf("    %s %s: removed\n", changes->actual->others[i].word,
 		       changes->actual->others[i].name);
 	free(heading.printed);
@@ -348,9 +354,10 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 {
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
+	static const struct ports none = { 0 };
 	struct comparison comparison = { 0 };
 	struct resolved resolved = { 0 };
-	struct plan plan = { 0 };
+	struct plans plans = { 0 };
 	int r;
 
 	r = merge_draining(options, policy, err);
@@ -361,19 +368,20 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 	nft_loader_open(&loader);
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0) {
-		compile_policy(policy, &resolved, &options->enforce.plan, &plan);
-		plan.beside_daemon = lock_has_daemon(NULL);
-		r = reconcile_compare(reader, loader, &plan, options->enforce.stale_ttl_s,
+		plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->enforce.plan);
+		plans.inet.beside_daemon = lock_has_daemon(NULL);
+		r = reconcile_compare(reader, loader, plans.tables, options->enforce.stale_ttl_s,
 				      COMPARE_RULES, &comparison, err);
 	}
 	if (r >= 0) {
 		*ret_different = !reconcile_comparison_empty(&comparison);
-		if (!changes_empty(&comparison.changes))
-			r = print_changes(policy, loader, &comparison, err);
+		for (int i = 0; r >= 0 && i < N_TABLES; i++)
+			if (!changes_empty(&comparison.tables[i].changes))
+				r = print_changes(policy, loader, &comparison.tables[i], err);
 		print_shim(&comparison.shim.changes);
 		reconcile_comparison_free(&comparison);
 	}
-	plan_free(&plan);
+	plans_free(&plans);
 	resolved_free(&resolved);
 	nft_loader_close(loader);
 	nft_reader_close(reader);

@@ -199,6 +199,19 @@ static bool may_be_ready(const struct daemon *d)
 	       daemon_names_settled(d->s.names, loop_now_ms(d->s.loop));
 }
 
+/* The table of the bridges follows who is on which port. */
+static void bind_ports(struct daemon *d)
+{
+	struct err err = { 0 };
+
+	daemon_repair_catch_up(d->s.repair);
+	if (enforcer_ports(&d->enforcer, daemon_ports_now(d->s.ports), &err) < 0) {
+		log_error("%s", err.text);
+		daemon_repair_soon(d->s.repair, "a port could not be bound");
+	}
+	err_free(&err);
+}
+
 static void on_note(void *data, enum note note)
 {
 	struct daemon *d = data;
@@ -239,7 +252,8 @@ static void on_note(void *data, enum note note)
 			become_ready(d);
 		daemon_wait_settled(s->wait);
 		break;
-	case NOTE_PORTS: /* status tells it when it is asked */
+	case NOTE_PORTS:
+		bind_ports(d);
 		break;
 	case NOTE_STATUS:
 		notify_status(d);
@@ -345,6 +359,11 @@ static int open_sources(struct daemon *d, struct err *err)
 	if (r >= 0)
 		r = enforcer_open(&d->enforcer, options->refresh_s, options->stale_ttl_s,
 				  &options->plan, options->docker, err);
+	if (r >= 0 && d->enforcer.no_bridge)
+		log_warning("this kernel cannot filter what bridges forward (%s): containers are "
+			    "not bound "
+			    "to their addresses",
+			    d->enforcer.no_bridge);
 	if (r >= 0)
 		r = daemon_names_open(s->loop, &d->enforcer, &s->names, err);
 	if (r >= 0)

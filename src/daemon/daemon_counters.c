@@ -53,7 +53,7 @@ static void read_all(struct daemon_counters *k)
 	uint64_t start_ms = monotonic_ms(), took_ms;
 
 	daemon_counters_forget(k);
-	k->failed = nft_read_table(k->enforcer->reader, &k->actual, NULL) < 0;
+	k->failed = nft_read_table(k->enforcer->reader, TABLE_INET, &k->actual, NULL) < 0;
 	enforcer_compare_shim(k->enforcer, &k->shim, NULL);
 	took_ms = monotonic_ms() - start_ms;
 	if (took_ms >= FAST_MS)

@@ -361,7 +361,7 @@ static void put_all_packets(const struct daemon_denied *k, const struct denied_q
 	const struct policy *policy = &k->enforcer->running->policy;
 	struct actual actual;
 
-	if (nft_read_objects(k->enforcer->reader, &actual, NULL) < 0)
+	if (nft_read_objects(k->enforcer->reader, TABLE_INET, &actual, NULL) < 0)
 		return;
 	json_write_open(out, "packets", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)

@@ -4,7 +4,7 @@
  *
  * The kernel reports of each transaction who made it and what it touched. We know our own by the
  * number of our process in the kernel's own numbering, which the first transaction of our set
- * socket tells us. After any other that touches our table we compare everything, and put back the
+ * socket tells us. After any other that touches one of our tables we compare everything, and put back the
  * differences: at once, unless there have been too many of late (repair_limit.h). After one that
  * touches only Docker's tables we look at the shim. Connections that were opened while the table
  * was gone end after the repair (daemon_unjudged.c).
@@ -48,26 +48,48 @@ struct daemon_repair {
 	uint64_t unix_ms;  /* when it was made */
 };
 
+/* The tables that we look after as a whole. */
+static const enum watched our_tables[N_TABLES] = {
+	[TABLE_INET] = WATCHED_DOCKSIDE,
+	[TABLE_BRIDGE] = WATCHED_BRIDGE,
+};
+
+static bool is_our_table(enum watched table)
+{
+	return table == WATCHED_DOCKSIDE || table == WATCHED_BRIDGE;
+}
+
+static void describe_tables(struct buf *b, const struct nft_transaction *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(our_tables); i++) {
+		const char *name = table_text((enum table_family)i);
+
+		if (t->tables[our_tables[i]] & TOUCH_DELETED)
+			buf_printf(b, " deleted the table %s", name);
+		else if (t->tables[our_tables[i]] & TOUCH_DECLARED)
+			buf_printf(b, " declared the table anew, %s", name);
+	}
+}
+
 static void describe(struct buf *b, const struct nft_transaction *t)
 {
 	static const char *const kinds[] = { "chain", "set", "object" };
 	static const char *const tables[N_WATCHED] = {
 		[WATCHED_FILTER4] = " of ip filter",
 		[WATCHED_FILTER6] = " of ip6 filter",
+		[WATCHED_BRIDGE] = " of bridge dockside",
 	};
-	unsigned table = t->tables[WATCHED_DOCKSIDE];
 
 	if (b->len > DAMAGE_MAX)
 		return;
 	buf_printf(b, "%s%s (pid %u)", b->len > 0 ? "; " : "",
 		   t->process[0] ? t->process : "a process", t->pid);
-	if (table & TOUCH_DELETED)
-		buf_puts(b, " deleted the table");
-	else if (table & TOUCH_DECLARED)
-		buf_puts(b, " declared the table anew");
-	for (size_t i = 0; !(table & TOUCH_DELETED) && i < t->n_touched; i++) {
+	describe_tables(b, t);
+	for (size_t i = 0; i < t->n_touched; i++) {
 		const struct touched *touched = &t->touched[i];
 
+		if (is_our_table(touched->table) && t->tables[touched->table] & TOUCH_DELETED)
+			continue; /* that says all */
 		if (b->len > DAMAGE_MAX) {
 			buf_puts(b, ", …");
 			break;
@@ -166,9 +188,10 @@ static void repair(struct daemon_repair *k)
 	k->last_damage = xstrdup(buf_str(&k->damage));
 	log_repair(k, &result);
 	if (repair_limit_limited(&k->limit, now_ms))
-		log_error("somebody keeps changing our table: %llu repairs by now, and from now on "
-			  "at most one every %d s",
-			  (unsigned long long)k->limit.total, REPAIR_LIMIT_SLOW_MS / 1000);
+		log_error(
+			"somebody keeps changing our tables: %llu repairs by now, and from now on "
+			"at most one every %d s",
+			(unsigned long long)k->limit.total, REPAIR_LIMIT_SLOW_MS / 1000);
 	buf_reset(&k->damage);
 	loop_post(k->loop, NOTE_STATUS);
 }
@@ -212,17 +235,17 @@ static bool touches_shim(const struct nft_transaction *t)
 	if (t->tables[WATCHED_FILTER4] != 0 || t->tables[WATCHED_FILTER6] != 0)
 		return true;
 	for (size_t i = 0; i < t->n_touched; i++)
-		if (t->touched[i].table != WATCHED_DOCKSIDE)
+		if (!is_our_table(t->touched[i].table))
 			return true;
 	return false;
 }
 
-static bool touches_our_table(const struct nft_transaction *t)
+static bool touches_our_tables(const struct nft_transaction *t)
 {
-	if (t->tables[WATCHED_DOCKSIDE] != 0 || t->overflow)
+	if (t->tables[WATCHED_DOCKSIDE] != 0 || t->tables[WATCHED_BRIDGE] != 0 || t->overflow)
 		return true;
 	for (size_t i = 0; i < t->n_touched; i++)
-		if (t->touched[i].table == WATCHED_DOCKSIDE)
+		if (is_our_table(t->touched[i].table))
 			return true;
 	return false;
 }
@@ -252,12 +275,12 @@ static enum deed deed_of(const struct daemon_repair *k, const struct nft_transac
 {
 	if (t->portid == nft_sets_portid(k->enforcer->sets))
 		return DEED_NOTED;
-	return touches_our_table(t) ? DEED_UNKNOWN : DEED_NOTHING;
+	return touches_our_tables(t) ? DEED_UNKNOWN : DEED_NOTHING;
 }
 
 static void on_transaction(void *data, const struct nft_transaction *t)
 {
-	bool table = touches_our_table(t);
+	bool table = touches_our_tables(t);
 	struct daemon_repair *k = data;
 	uint64_t now_ms;
 

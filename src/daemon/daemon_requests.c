@@ -99,25 +99,40 @@ static void answer_refresh(const struct services *s, struct ctl_request *request
 
 /* ------------------------------------------------------------------ reconcile */
 
-static void put_removed(struct json_writer *out, const struct changes *changes)
+/* The names of chains that are deleted, or of those that are not. */
+static void put_chains(struct json_writer *out, const struct comparison *comparison, bool deleted)
+{
+	for (int t = 0; t < N_TABLES; t++) {
+		const struct changes *changes = &comparison->tables[t].changes;
+
+		for (size_t i = 0; i < changes->n_chains; i++)
+			if ((changes->chains[i].kind == CHANGE_DELETE) == deleted)
+				json_write_string(out, NULL, changes->chains[i].name);
+	}
+}
+
+static void put_sets(struct json_writer *out, const struct comparison *comparison, bool deleted)
+{
+	for (int t = 0; t < N_TABLES; t++) {
+		const struct changes *changes = &comparison->tables[t].changes;
+
+		for (size_t i = 0; i < changes->n_sets; i++)
+			if ((changes->sets[i].kind == CHANGE_DELETE) == deleted)
+				json_write_string(out, NULL, changes->sets[i].name);
+	}
+}
+
+static void put_removed(struct json_writer *out, const struct comparison *comparison)
 {
 	json_write_open(out, "removed_chains", '[');
-	for (size_t i = 0; i < changes->n_chains; i++)
-		if (changes->chains[i].kind == CHANGE_DELETE)
-			json_write_string(out, NULL, changes->chains[i].name);
+	put_chains(out, comparison, true);
 	json_write_close(out, ']');
 	json_write_open(out, "removed_ipsets", '[');
-	for (size_t i = 0; i < changes->n_sets; i++)
-		if (changes->sets[i].kind == CHANGE_DELETE)
-			json_write_string(out, NULL, changes->sets[i].name);
+	put_sets(out, comparison, true);
 	json_write_close(out, ']');
 	json_write_open(out, "repaired", '[');
-	for (size_t i = 0; i < changes->n_chains; i++)
-		if (changes->chains[i].kind != CHANGE_DELETE)
-			json_write_string(out, NULL, changes->chains[i].name);
-	for (size_t i = 0; i < changes->n_sets; i++)
-		if (changes->sets[i].kind != CHANGE_DELETE)
-			json_write_string(out, NULL, changes->sets[i].name);
+	put_chains(out, comparison, false);
+	put_sets(out, comparison, false);
 	json_write_close(out, ']');
 }
 
@@ -171,7 +186,7 @@ static void answer_reconcile(struct daemon_requests *requests, struct ctl_reques
 	if (r >= 0) {
 		json_write_open(&out, NULL, '{');
 		json_write_string(&out, "status", "ok");
-		put_removed(&out, &comparison.changes);
+		put_removed(&out, &comparison);
 		reconcile_comparison_free(&comparison);
 		r = enforcer_again(s->enforcer, loop_now_ms(s->loop), &result, &err);
 	}

@@ -22,10 +22,11 @@
 #include "dockside/base/util.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/table/compile.h"
+#include "enforcer_bind.h"
 
 #define TEXTS_MAX (4u << 20) /* bytes */
 
-/* Makes the plan anew. */
+/* Makes the plans anew. */
 static void compile(struct enforcer *e, struct running *running)
 {
 	struct plan *plan = &running->plan;
@@ -35,6 +36,8 @@ static void compile(struct enforcer *e, struct running *running)
 	names_fill_resolved(&e->names, &running->resolved, 0);
 	compile_policy(&running->policy, &running->resolved, &e->options, plan);
 	plan->forward_was_accept = was_accept;
+	plan_free(&running->bind);
+	enforcer_compile_bind(e, &running->policy, &e->ports, &running->bind);
 }
 
 int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned stale_s,
@@ -48,8 +51,10 @@ int enforcer_open(struct enforcer *ret_enforcer, unsigned refresh_s, unsigned st
 	r = nft_reader_open(&e->reader, err);
 	if (r >= 0)
 		r = nft_sets_open(&e->sets, RENEWAL_PROBE, err);
-	if (r >= 0)
+	if (r >= 0) {
 		nft_loader_open(&e->loader);
+		e->no_bridge = nft_probe_bridge();
+	}
 	if (r < 0)
 		enforcer_close(e);
 	return r;
@@ -62,6 +67,8 @@ void enforcer_close(struct enforcer *e)
 	names_free(&e->names);
 	never_free(&e->never);
 	known_forget(&e->known);
+	ports_free(&e->ports);
+	free(e->no_bridge);
 	nft_sets_close(e->sets);
 	nft_loader_close(e->loader);
 	nft_reader_close(e->reader);
@@ -103,14 +110,32 @@ static bool is_known(struct enforcer *e)
 	       known_holds(&e->known, genid);
 }
 
-static int apply(struct enforcer *e, struct plan *plan, struct reconcile_result *ret_result,
-		 struct err *err)
+/* The next apply() goes by what the kernel is known to hold, where that is still true. */
+static void recall(struct enforcer *e)
+{
+	struct running *running = e->running;
+
+	if (known_may_use(&e->known) && is_known(e))
+		known_recall(&e->known,
+			     (struct plan *const[N_TABLES]){ &running->plan, &running->bind });
+	else
+		known_forget(&e->known);
+}
+
+static int apply(struct enforcer *e, struct plan *plan, struct plan *bind,
+		 struct reconcile_result *ret_result, struct err *err)
 {
 	struct reconcile_sockets sockets = { e->reader, e->loader, e->sets };
-	int r = reconcile_apply(&sockets, plan, e->stale_s, &e->known.table, ret_result, err);
+	struct plan *const plans[N_TABLES] = { plan, bind };
+	int r = reconcile_apply(&sockets, plans, e->stale_s, e->known.tables, ret_result, err);
 
 	known_end(&e->known);
 	return r;
+}
+
+static void keep(struct enforcer *e, struct running *running)
+{
+	known_keep(&e->known, (struct plan *const[N_TABLES]){ &running->plan, &running->bind });
 }
 
 /* ------------------------------------------------------------------ element operations */
@@ -220,7 +245,7 @@ static void follow_subnets(struct enforcer *e, const struct policy *policy, uint
 static int read_first(struct enforcer *e, const struct policy *policy, struct actual *ret_actual,
 		      struct err *err)
 {
-	int r = nft_read_table(e->reader, ret_actual, err);
+	int r = nft_read_table(e->reader, TABLE_INET, ret_actual, err);
 
 	if (r < 0)
 		return err_prefix(err, "take over");
@@ -260,12 +285,9 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	/* We keep these bits here, too, as others may delete their record in the kernel. */
 	candidate->plan.forward_was_accept |= e->running ? e->running->plan.forward_was_accept : 0;
 	compile(e, candidate);
-	if (known_may_use(&e->known) && is_known(e))
-		known_recall(&e->known, &e->running->plan);
-	else
-		known_forget(&e->known);
+	recall(e);
 	drain_save(&e->drain);
-	r = apply(e, &candidate->plan, ret_result, err);
+	r = apply(e, &candidate->plan, &candidate->bind, ret_result, err);
 	if (r < 0 && e->running)
 		follow_subnets(e, &e->running->policy, now_ms);
 	if (r < 0)
@@ -277,7 +299,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	drain_remove_configured(&e->drain, &candidate->policy);
 	drain_save(&e->drain);
 	e->n_policies++;
-	known_keep(&e->known, &candidate->plan);
+	keep(e, candidate);
 	tell_after(e, ENFORCE_POLICY);
 	return 0;
 }
@@ -301,9 +323,9 @@ int enforcer_drained(struct enforcer *e, uint64_t now_ms, struct err *err)
 	compile(e, running);
 	e->n_policies++;
 	drain_save(&e->drain);
-	r = apply(e, &running->plan, &result, err);
+	r = apply(e, &running->plan, &running->bind, &result, err);
 	if (r >= 0)
-		known_keep(&e->known, &running->plan);
+		keep(e, running);
 	tell_after(e, ENFORCE_POLICY);
 	return r;
 }
@@ -317,10 +339,10 @@ int enforcer_again(struct enforcer *e, uint64_t now_ms, struct reconcile_result 
 	known_forget(&e->known);
 	names_expire(&e->names, now_ms);
 	compile(e, e->running);
-	r = apply(e, &e->running->plan, ret_result, err);
+	r = apply(e, &e->running->plan, &e->running->bind, ret_result, err);
 	if (r < 0)
 		return r;
-	known_keep(&e->known, &e->running->plan);
+	keep(e, e->running);
 	tell_after(e, ENFORCE_AGAIN);
 	return 0;
 }
@@ -345,8 +367,57 @@ int enforcer_compare(struct enforcer *e, uint64_t now_ms, struct comparison *ret
 	known_forget(&e->known); /* the plan becomes what the names say, the kernel does not */
 	names_expire(&e->names, now_ms);
 	compile(e, e->running);
-	return reconcile_compare(e->reader, e->loader, &e->running->plan, e->stale_s,
-				 COMPARE_CHAINS, ret_comparison, err);
+	return reconcile_compare(
+		e->reader, e->loader,
+		(struct plan *const[N_TABLES]){ &e->running->plan, &e->running->bind }, e->stale_s,
+		COMPARE_CHAINS, ret_comparison, err);
+}
+
+/* ------------------------------------------------------------------ ports */
+
+/* Rules change, not only elements: all is compared. Both old plans live on until then. */
+static int apply_bind(struct enforcer *e, struct plan *next, struct err *err)
+{
+	struct reconcile_result result;
+	int r;
+
+	tell_before(e, ENFORCE_AGAIN);
+	recall(e);
+	r = apply(e, &e->running->plan, next, &result, err);
+	if (r >= 0)
+		tell_after(e, ENFORCE_AGAIN);
+	return r;
+}
+
+int enforcer_ports(struct enforcer *e, const struct ports *ports, struct err *err)
+{
+	struct running *running = e->running;
+	struct ports old = e->ports;
+	struct plan next = { 0 };
+	struct changes changes;
+	bool rules = false;
+	int r = 0;
+
+	enforcer_copy_ports(ports, &e->ports);
+	if (running && !e->no_bridge) {
+		enforcer_compile_bind(e, &running->policy, &e->ports, &next);
+		nft_text_hash(&next);
+		rules = !diff_elements_only(&running->bind, &next, &changes);
+		if (rules) {
+			r = apply_bind(e, &next, err);
+		} else {
+			r = enforcer_commit_elements(e->sets, &changes, err);
+			changes_free(&changes);
+		}
+		plan_free(&running->bind);
+		running->bind = next;
+		if (r < 0)
+			known_forget(&e->known);
+		else if (rules)
+			keep(e, running);
+	}
+	ports_free(&old);
+	return r < 0 ? err_prefix(err, "bind ports") : 0;
 }
 
 /* ------------------------------------------------------------------ names */

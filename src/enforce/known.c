@@ -15,8 +15,8 @@
  *
  * Events of generations up to that at which the table was read arrive late, and say nothing new.
  *
- * Not kept are the elements of sets and maps that change with the names, and by themselves, when they run
- * out: they are the running plan's. Whether they are is looked at when the rest is kept.
+ * Not kept are the elements of sets and maps that change with the names, by themselves, when they run
+ * out, or with the ports: they are the running plans'. Whether they are is looked at when the rest is kept.
  */
 #include "dockside/enforce/known.h"
 
@@ -69,7 +69,8 @@ bool known_holds(const struct known *known, uint32_t genid)
 void known_forget(struct known *known)
 {
 	known->uses = 0;
-	actual_free(&known->table);
+	for (int i = 0; i < N_TABLES; i++)
+		actual_free(&known->tables[i]);
 	known_end(known);
 }
 
@@ -79,8 +80,10 @@ bool known_may_use(struct known *known)
 }
 
 /* Whether its elements are the running plan's, and not kept. */
-static bool set_is_planned(const struct plan_set *set)
+static bool set_is_planned(const struct plan *plan, const struct plan_set *set)
 {
+	if (plan->family == TABLE_BRIDGE)
+		return strcmp(set->name, FINGERPRINT_SET) != 0;
 	return set->timeout || set->type == MAP_NAT4 || set->type == MAP_NAT6;
 }
 
@@ -91,21 +94,32 @@ static void drop_elems(struct plan_set *set)
 	set->n_elems = set->cap_elems = 0;
 }
 
-void known_recall(struct known *known, const struct plan *plan)
+static void recall_set(struct plan_set *have, const struct plan_set *planned)
 {
-	known->table.genid = known->genid;
+	for (size_t i = 0; i < planned->n_elems; i++) {
+		struct elem elem = planned->elems[i];
+
+		elem.name = NULL;
+		if (!elem.unresolved)
+			*set_add_elem(have, NULL) = elem;
+	}
+}
+
+static void recall_table(struct actual *table, const struct plan *plan)
+{
 	for (size_t i = 0; i < plan->n_sets; i++) {
-		struct actual_set *have = actual_find_set(&known->table, plan->sets[i]->name);
+		struct actual_set *have = actual_find_set(table, plan->sets[i]->name);
 
-		if (!set_is_planned(plan->sets[i]))
-			continue;
-		for (size_t k = 0; k < plan->sets[i]->n_elems; k++) {
-			struct elem elem = plan->sets[i]->elems[k];
+		if (set_is_planned(plan, plan->sets[i]))
+			recall_set(&have->set, plan->sets[i]);
+	}
+}
 
-			elem.name = NULL;
-			if (!elem.unresolved)
-				*set_add_elem(&have->set, NULL) = elem;
-		}
+void known_recall(struct known *known, struct plan *const plans[N_TABLES])
+{
+	for (int i = 0; i < N_TABLES; i++) {
+		known->tables[i].genid = known->genid;
+		recall_table(&known->tables[i], plans[i]);
 	}
 }
 
@@ -134,21 +148,31 @@ static bool holds_as_planned(const struct plan_set *want, const struct plan_set 
 	return n == have->n_elems;
 }
 
-void known_keep(struct known *known, const struct plan *plan)
+/* Drops the elements that are the plan's; false: the table is not as planned. */
+static bool keep_table(struct actual *table, const struct plan *plan)
 {
-	bool good = known->table.genid != 0;
+	bool good = table->genid != 0 && !plan->ports_unknown;
 
 	for (size_t i = 0; good && i < plan->n_sets; i++) {
-		struct actual_set *have = actual_find_set(&known->table, plan->sets[i]->name);
+		struct actual_set *have = actual_find_set(table, plan->sets[i]->name);
 
 		good = have != NULL;
-		if (!good || !set_is_planned(plan->sets[i]))
+		if (!good || !set_is_planned(plan, plan->sets[i]))
 			continue;
 		good = holds_as_planned(plan->sets[i], &have->set);
 		drop_elems(&have->set);
 	}
+	return good;
+}
+
+void known_keep(struct known *known, struct plan *const plans[N_TABLES])
+{
+	bool good = true;
+
+	for (int i = 0; i < N_TABLES; i++)
+		good &= keep_table(&known->tables[i], plans[i]);
 	if (good)
-		known_begin(known, known->table.genid);
+		known_begin(known, known->tables[TABLE_INET].genid);
 	else
 		known_forget(known);
 }

@@ -15,20 +15,16 @@
 
 /* ------------------------------------------------------------------ comparing */
 
-struct collector {
-	const struct changes *changes;
-	struct chain_texts *texts;
-};
-
-static void collect_rule(void *data, const char *chain, const char *text, size_t len)
+static void collect_rule(void *data, enum table_family family, const char *chain, const char *text,
+			 size_t len)
 {
-	const struct collector *collector = data;
-	const struct changes *changes = collector->changes;
+	const struct table_comparison *table = &((const struct comparison *)data)->tables[family];
+	const struct changes *changes = &table->changes;
 	const struct chain_change *change;
 
 	change = changes_find_chain(changes, chain);
 	if (change && change->kind == CHANGE_REWRITE)
-		rule_texts_add(&collector->texts[change - changes->chains].want, text, len);
+		rule_texts_add(&table->texts[change - changes->chains].want, text, len);
 }
 
 static void chain_texts_free(struct chain_texts *texts)
@@ -38,21 +34,20 @@ static void chain_texts_free(struct chain_texts *texts)
 }
 
 /* Takes out of the changes the chains that hold just the rules that we would write. */
-static void drop_equal_chains(struct comparison *comparison)
+static void drop_equal_chains(struct table_comparison *table)
 {
-	struct changes *changes = &comparison->changes;
+	struct changes *changes = &table->changes;
 	size_t n = 0;
 
 	for (size_t i = 0; i < changes->n_chains; i++) {
 		bool rewrite = changes->chains[i].kind == CHANGE_REWRITE;
 
-		if (rewrite &&
-		    rule_texts_equal(&comparison->texts[i].want, &comparison->texts[i].have)) {
-			chain_texts_free(&comparison->texts[i]);
+		if (rewrite && rule_texts_equal(&table->texts[i].want, &table->texts[i].have)) {
+			chain_texts_free(&table->texts[i]);
 			continue;
 		}
 		changes->chains[n] = changes->chains[i];
-		comparison->texts[n++] = comparison->texts[i];
+		table->texts[n++] = table->texts[i];
 	}
 	changes->n_chains = n;
 }
@@ -71,31 +66,60 @@ static bool must_compare_rules(const struct changes *changes, enum compare_depth
 }
 
 /* The changes, and the shim's with them: nothing of one without the other. */
-static void make_script(const struct comparison *comparison, struct script *ret_script)
+void reconcile_script(const struct comparison *comparison, struct script *script)
 {
-	nft_text_changes(&comparison->changes, ret_script);
-	nft_text_shim(&comparison->shim.changes, ret_script);
+	for (int i = 0; i < N_TABLES; i++)
+		nft_text_changes(&comparison->tables[i].changes, script);
+	nft_text_shim(&comparison->shim.changes, script);
+}
+
+static int read_texts(struct nft_reader *reader, struct table_comparison *table, struct err *err)
+{
+	const struct changes *changes = &table->changes;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++)
+		if (changes->chains[i].kind == CHANGE_REWRITE)
+			r = nft_read_expressions(reader, table->plan->family,
+						 changes->chains[i].name, &table->texts[i].have,
+						 err);
+	return r;
 }
 
 static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
 			 struct comparison *comparison, struct err *err)
 {
-	struct changes *changes = &comparison->changes;
-	struct collector collector = { .changes = changes, .texts = comparison->texts };
-	struct script script;
+	struct script script = { 0 };
 	int r;
 
-	make_script(comparison, &script);
-	r = nft_load(loader, &script, LOAD_CHECK, collect_rule, &collector, err);
+	reconcile_script(comparison, &script);
+	r = nft_load(loader, &script, LOAD_CHECK, collect_rule, comparison, err);
 	script_free(&script);
-	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++)
-		if (changes->chains[i].kind == CHANGE_REWRITE)
-			r = nft_read_expressions(reader, changes->chains[i].name,
-						 &comparison->texts[i].have, err);
+	for (int i = 0; r >= 0 && i < N_TABLES; i++)
+		r = read_texts(reader, &comparison->tables[i], err);
 	/* Chains around a replaced object are rewritten even if their rules are equal. */
-	if (r >= 0 && !changes_replace(changes))
-		drop_equal_chains(comparison);
+	for (int i = 0; r >= 0 && i < N_TABLES; i++)
+		if (!changes_replace(&comparison->tables[i].changes))
+			drop_equal_chains(&comparison->tables[i]);
 	return r;
+}
+
+static void free_changes(struct table_comparison *table)
+{
+	for (size_t i = 0; table->texts && i < table->changes.n_chains; i++)
+		chain_texts_free(&table->texts[i]);
+	free(table->texts);
+	table->texts = NULL;
+	changes_free(&table->changes);
+}
+
+static void diff_table(struct table_comparison *table, const struct actual *actual,
+		       unsigned stale_ttl_s)
+{
+	diff_plan(table->plan, actual, stale_ttl_s, &table->changes);
+	table->texts = xcalloc(table->changes.n_chains + 1, sizeof(*table->texts));
+	table->n_chains = actual->n_chains;
+	table->n_sets = actual->n_sets;
 }
 
 /*
@@ -104,16 +128,15 @@ static int compare_rules(struct nft_reader *reader, struct nft_loader *loader,
  * last because a packet may slip through while both tables' chains are hooked (doc/kernel.md, "Replacing rules
  * without losing packets").
  */
-static void plan_anew(struct plan *plan, struct comparison *c)
+static void plan_anew(struct table_comparison *table)
 {
-	for (size_t i = 0; c->texts && i < c->changes.n_chains; i++)
-		chain_texts_free(&c->texts[i]);
-	free(c->texts);
-	changes_free(&c->changes);
-	c->nothing = (struct actual){ .genid = c->actual.genid };
-	diff_plan(plan, &c->nothing, 0, &c->changes);
-	c->changes.anew = c->actual.exists;
-	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
+	if (table->plan->n_chains == 0)
+		return; /* it only goes */
+	free_changes(table);
+	table->nothing =
+		(struct actual){ .family = table->plan->family, .genid = table->actual.genid };
+	diff_table(table, &table->nothing, 0);
+	table->changes.anew = table->actual.exists;
 }
 
 /* Nobody has changed the ruleset since it was read. */
@@ -121,47 +144,101 @@ static bool unchanged(struct nft_reader *reader, const struct comparison *compar
 {
 	uint32_t genid = 0;
 
-	return nft_read_genid(reader, &genid, NULL) >= 0 && genid == comparison->actual.genid;
+	return nft_read_genid(reader, &genid, NULL) >= 0 &&
+	       genid == comparison->tables[TABLE_INET].actual.genid;
 }
 
-/* A refusal by the kernel that neither somebody else's change nor an error of ours explains. */
-static bool may_retry_anew(struct nft_reader *reader, const struct comparison *comparison)
+/* Whether a table has changes that the kernel refuses by themselves. */
+static bool is_refused(struct nft_loader *loader, const struct table_comparison *table)
 {
-	return comparison->actual.exists && !comparison->changes.anew && !comparison->assumed &&
-	       unchanged(reader, comparison);
-}
-
-/* With c->actual, which is freed on an error. The plan's chains have their hashes. */
-static int compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		   unsigned stale_ttl_s, enum compare_depth depth, struct comparison *c,
-		   struct err *err)
-{
+	struct script script = { 0 };
 	int r = 0;
 
-	if (c->actual.owned) {
-		actual_free(&c->actual);
-		return err_set(err, EPERM,
-			       "table inet " TABLE_NAME
-			       " is owned by another process (nft flag owner)");
+	if (changes_empty(&table->changes))
+		return false;
+	nft_text_changes(&table->changes, &script);
+	r = nft_load(loader, &script, LOAD_CHECK, NULL, NULL, NULL);
+	script_free(&script);
+	return r < 0;
+}
+
+/*
+ * After a refusal by the kernel that neither somebody else's change nor an error of ours explains: plans to make the
+ * tables anew whose changes it refuses. False: there is none.
+ */
+static bool retry_anew(struct nft_reader *reader, struct nft_loader *loader,
+		       struct comparison *comparison)
+{
+	bool any = false;
+
+	if (comparison->assumed || !unchanged(reader, comparison))
+		return false;
+	for (int i = 0; i < N_TABLES; i++) {
+		struct table_comparison *table = &comparison->tables[i];
+
+		if (!table->actual.exists || table->changes.anew || table->changes.gone ||
+		    !is_refused(loader, table))
+			continue;
+		plan_anew(table);
+		any = true;
 	}
-	r = reconcile_shim_compare(reader, plan,
-				   plan->forward_was_accept | diff_forward_was_accept(&c->actual),
-				   &c->shim, err);
+	return any;
+}
+
+static int check_owner(const struct comparison *c, struct err *err)
+{
+	for (int i = 0; i < N_TABLES; i++)
+		if (c->tables[i].actual.owned)
+			return err_set(err, EPERM,
+				       "table %s is owned by another process (nft flag owner)",
+				       table_text((enum table_family)i));
+	return 0;
+}
+
+static bool any_rules_to_compare(const struct comparison *c, enum compare_depth depth)
+{
+	for (int i = 0; i < N_TABLES; i++)
+		if (must_compare_rules(&c->tables[i].changes, depth))
+			return true;
+	return false;
+}
+
+static int compare_shim(struct nft_reader *reader, struct comparison *c, struct err *err)
+{
+	struct table_comparison *inet = &c->tables[TABLE_INET];
+	unsigned *was_accept = &inet->plan->forward_was_accept;
+	int r = reconcile_shim_compare(reader, inet->plan,
+				       *was_accept | diff_forward_was_accept(&inet->actual),
+				       &c->shim, err);
+
+	if (r >= 0)
+		*was_accept = c->shim.changes.was_accept;
+	return r;
+}
+
+/* With the actual tables of c, which is freed on an error. The plans' chains have their hashes. */
+static int compare(struct nft_reader *reader, struct nft_loader *loader, unsigned stale_ttl_s,
+		   enum compare_depth depth, struct comparison *c, struct err *err)
+{
+	struct table_comparison *inet = &c->tables[TABLE_INET];
+	int r = check_owner(c, err);
+
+	if (r >= 0)
+		r = compare_shim(reader, c, err);
 	if (r < 0) {
-		actual_free(&c->actual);
+		reconcile_comparison_free(c);
 		return r;
 	}
-	plan->forward_was_accept = c->shim.changes.was_accept;
-	if (diff_keep_nat(plan, &c->actual))
-		nft_text_hash(plan);
-	diff_plan(plan, &c->actual, stale_ttl_s, &c->changes);
-	c->texts = xcalloc(c->changes.n_chains + 1, sizeof(*c->texts));
-	if (!actual_names_safe(&c->actual))
-		plan_anew(plan, c);
-	if (must_compare_rules(&c->changes, depth))
+	if (diff_keep_nat(inet->plan, &inet->actual))
+		nft_text_hash(inet->plan);
+	for (int i = 0; i < N_TABLES; i++) {
+		diff_table(&c->tables[i], &c->tables[i].actual, stale_ttl_s);
+		if (!actual_names_safe(&c->tables[i].actual))
+			plan_anew(&c->tables[i]);
+	}
+	if (any_rules_to_compare(c, depth))
 		r = compare_rules(reader, loader, c, err);
-	if (r < 0 && may_retry_anew(reader, c)) {
-		plan_anew(plan, c);
+	if (r < 0 && retry_anew(reader, loader, c)) {
 		err_free(err);
 		r = 0;
 	}
@@ -170,35 +247,57 @@ static int compare(struct nft_reader *reader, struct nft_loader *loader, struct 
 	return r;
 }
 
-int reconcile_compare(struct nft_reader *reader, struct nft_loader *loader, struct plan *plan,
-		      unsigned stale_ttl_s, enum compare_depth depth,
-		      struct comparison *ret_comparison, struct err *err)
+static void begin(struct comparison *c, struct plan *const plans[N_TABLES])
+{
+	*c = (struct comparison){ 0 };
+	for (int i = 0; i < N_TABLES; i++)
+		c->tables[i].plan = plans[i];
+}
+
+static int read_tables(struct nft_reader *reader, struct comparison *c, struct err *err)
+{
+	struct actual tables[N_TABLES];
+	int r = nft_read_tables(reader, tables, err);
+
+	for (int i = 0; r >= 0 && i < N_TABLES; i++)
+		c->tables[i].actual = tables[i];
+	return r;
+}
+
+int reconcile_compare(struct nft_reader *reader, struct nft_loader *loader,
+		      struct plan *const plans[N_TABLES], unsigned stale_ttl_s,
+		      enum compare_depth depth, struct comparison *ret_comparison, struct err *err)
 {
 	int r;
 
-	*ret_comparison = (struct comparison){ 0 };
-	nft_text_hash(plan);
-	r = nft_read_table(reader, &ret_comparison->actual, err);
-	if (r < 0)
-		return r;
-	return compare(reader, loader, plan, stale_ttl_s, depth, ret_comparison, err);
+	begin(ret_comparison, plans);
+	for (int i = 0; i < N_TABLES; i++)
+		nft_text_hash(plans[i]);
+	r = read_tables(reader, ret_comparison, err);
+	return r < 0 ? r : compare(reader, loader, stale_ttl_s, depth, ret_comparison, err);
 }
 
 void reconcile_comparison_free(struct comparison *c)
 {
-	for (size_t i = 0; c->texts && i < c->changes.n_chains; i++)
-		chain_texts_free(&c->texts[i]);
-	free(c->texts);
-	changes_free(&c->changes);
+	for (int i = 0; i < N_TABLES; i++) {
+		free_changes(&c->tables[i]);
+		actual_free(&c->tables[i].actual);
+	}
 	reconcile_shim_comparison_free(&c->shim);
-	actual_free(&c->actual);
 	*c = (struct comparison){ 0 };
+}
+
+static bool tables_equal(const struct comparison *comparison)
+{
+	for (int i = 0; i < N_TABLES; i++)
+		if (!changes_empty(&comparison->tables[i].changes))
+			return false;
+	return true;
 }
 
 bool reconcile_comparison_empty(const struct comparison *comparison)
 {
-	return changes_empty(&comparison->changes) &&
-	       reconcile_shim_comparison_empty(&comparison->shim);
+	return tables_equal(comparison) && reconcile_shim_comparison_empty(&comparison->shim);
 }
 
 /* ------------------------------------------------------------------ applying */
@@ -206,21 +305,24 @@ bool reconcile_comparison_empty(const struct comparison *comparison)
 static int load_changes(struct nft_loader *loader, const struct comparison *comparison,
 			struct err *err)
 {
-	struct script script;
+	struct script script = { 0 };
 	int r;
 
-	make_script(comparison, &script);
+	reconcile_script(comparison, &script);
 	r = nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err);
 	script_free(&script);
 	return r;
 }
 
-static void count_changes(const struct comparison *comparison, struct reconcile_result *result)
+static void count_table(const struct table_comparison *table, struct reconcile_result *result)
 {
-	const struct changes *changes = &comparison->changes;
+	const struct changes *changes = &table->changes;
 
-	result->shim |= !reconcile_shim_comparison_empty(&comparison->shim);
-	result->took_over |= comparison->shim.changes.takes_over;
+	if (changes->gone) {
+		result->n_chains += table->n_chains;
+		result->n_sets += table->n_sets;
+		return;
+	}
 	result->n_chains += changes->n_chains;
 	result->n_objects += changes->n_objects + changes->actual->n_others;
 	for (size_t i = 0; i < changes->n_sets; i++) {
@@ -231,88 +333,119 @@ static void count_changes(const struct comparison *comparison, struct reconcile_
 	}
 }
 
-static struct set_op record_op(const struct elem_change *change)
+static void count_changes(const struct comparison *comparison, struct reconcile_result *result)
 {
-	return (struct set_op){
-		.set = FINGERPRINT_SET,
-		.type = SET_BRIDGES,
-		.kind = change->kind == ELEM_DELETE ? SET_OP_ABSENT : SET_OP_PRESENT,
-		.elem = change->elem,
-	};
+	result->shim |= !reconcile_shim_comparison_empty(&comparison->shim);
+	result->took_over |= comparison->shim.changes.takes_over;
+	for (int i = 0; i < N_TABLES; i++)
+		count_table(&comparison->tables[i], result);
+}
+
+struct records {
+	struct set_op *items;
+	size_t n, cap;
+};
+
+static void add_records(struct records *records, struct plan *plan, const struct actual *actual)
+{
+	struct changes changes;
+
+	if (plan->n_chains == 0)
+		return;
+	diff_fingerprints(plan, actual, &changes);
+	for (size_t i = 0; changes.n_sets > 0 && i < changes.sets[0].n_elems; i++) {
+		const struct elem_change *change = &changes.sets[0].elems[i];
+
+		records->items = array_grow(records->items, &records->cap, records->n,
+					    sizeof(*records->items));
+		records->items[records->n++] = (struct set_op){
+			.table = plan->family,
+			.set = FINGERPRINT_SET,
+			.type = SET_BRIDGES,
+			.kind = change->kind == ELEM_DELETE ? SET_OP_ABSENT : SET_OP_PRESENT,
+			.elem = change->elem,
+		};
+	}
+	changes_free(&changes);
 }
 
 /* As operations on elements: for a script with elements libnftables would first read all sets. */
-static int record_fingerprints(struct nft_sets *sets, struct plan *plan,
-			       const struct actual *actual, struct reconcile_result *result,
-			       struct err *err)
+static int record_fingerprints(struct nft_sets *sets, const struct comparison *comparison,
+			       struct reconcile_result *result, struct err *err)
 {
-	cleanup(cleanup_free) struct set_op *ops = NULL;
-	struct changes changes;
-	size_t n = 0;
+	struct records records = { 0 };
 	int r;
 
-	diff_fingerprints(plan, actual, &changes);
-	if (changes.n_sets > 0) {
-		const struct set_change *change = &changes.sets[0];
-
-		ops = xcalloc(change->n_elems, sizeof(*ops));
-		for (; n < change->n_elems; n++)
-			ops[n] = record_op(&change->elems[n]);
-	}
-	r = nft_sets_commit_all(sets, ops, n, err);
-	result->recorded = n > 0;
-	changes_free(&changes);
+	for (int i = 0; i < N_TABLES; i++)
+		add_records(&records, comparison->tables[i].plan, &comparison->tables[i].actual);
+	r = nft_sets_commit_all(sets, records.items, records.n, err);
+	result->recorded = records.n > 0;
+	free(records.items);
 	return r < 0 ? err_prefix(err, "record what was loaded") : 0;
 }
 
 /* Reads what the changes made: only the rewritten chains where nothing else of the table is new.
  * Afterwards nothing may follow the changes' pointers into what was read before. */
-static int read_back(struct nft_reader *reader, struct comparison *comparison, struct err *err)
+static int read_table_back(struct nft_reader *reader, struct table_comparison *table,
+			   struct err *err)
 {
-	const struct changes *changes = &comparison->changes;
+	const struct changes *changes = &table->changes;
 	cleanup(cleanup_free) const char **names = xcalloc(changes->n_chains + 1, sizeof(char *));
-	bool table = changes->table || changes->n_sets > 0 || changes->n_objects > 0 ||
-		     changes->actual->n_others > 0;
+	bool all = changes->gone || changes->table || changes->n_sets > 0 ||
+		   changes->n_objects > 0 || changes->actual->n_others > 0;
 	struct actual after = { 0 };
 	int r;
 
 	for (size_t i = 0; i < changes->n_chains; i++) {
 		names[i] = changes->chains[i].name;
-		table |= changes->chains[i].kind != CHANGE_REWRITE;
+		all |= changes->chains[i].kind != CHANGE_REWRITE;
 	}
-	if (!table)
-		return nft_read_chains(reader, names, changes->n_chains, &comparison->actual, err);
-	r = nft_read_table(reader, &after, err);
+	if (!all)
+		return nft_read_chains(reader, names, changes->n_chains, &table->actual, err);
+	r = nft_read_table(reader, table->plan->family, &after, err);
 	if (r < 0)
 		return r;
-	actual_free(&comparison->actual);
-	comparison->actual = after;
+	actual_free(&table->actual);
+	table->actual = after;
 	return 0;
 }
 
+/* *ret_sure: nobody else committed anything since that generation, so that what was read is what we wrote. */
+static int read_back(struct nft_reader *reader, struct comparison *comparison, uint32_t wanted,
+		     bool *ret_sure, struct err *err)
+{
+	int r = 0;
+
+	*ret_sure = true;
+	for (int i = 0; r >= 0 && i < N_TABLES; i++) {
+		r = read_table_back(reader, &comparison->tables[i], err);
+		*ret_sure &= comparison->tables[i].actual.genid == wanted;
+	}
+	return r;
+}
+
 /* If that fails as well, the first failure is the one to tell. */
-static int load_anew(struct nft_loader *loader, struct plan *plan, struct comparison *comparison,
-		     struct err *err)
+static int load_anew(struct nft_loader *loader, struct comparison *comparison, struct err *err)
 {
 	int code = err ? err->code : EINVAL;
 
-	plan_anew(plan, comparison);
 	if (load_changes(loader, comparison, NULL) < 0)
 		return -code;
 	err_free(err);
 	return 0;
 }
 
-static int set_forward(struct nft_reader *reader, struct plan *plan,
-		       const struct comparison *comparison, struct err *err)
+static int set_forward(struct nft_reader *reader, const struct comparison *comparison,
+		       struct err *err)
 {
-	plan->forward_was_accept |= reconcile_shim_forward_bits(&comparison->shim.changes);
+	comparison->tables[TABLE_INET].plan->forward_was_accept |=
+		reconcile_shim_forward_bits(&comparison->shim.changes);
 	return reconcile_shim_set_forward(reader, &comparison->shim.changes, err);
 }
 
 /*
- * The table enforces without help, the shim does not: where it is the shim that the kernel refuses, which
- * nobody should have to notice by an open network, the table goes in without it.
+ * The tables enforce without help, the shim does not: where it is the shim that the kernel refuses, which
+ * nobody should have to notice by an open network, the tables go in without it.
  */
 static int load_without_shim(struct nft_loader *loader, struct comparison *comparison,
 			     struct err *err)
@@ -323,7 +456,7 @@ static int load_without_shim(struct nft_loader *loader, struct comparison *compa
 	for (int i = 0; i < N_SHIM_FILTERS; i++)
 		comparison->shim.changes.forward[i] = FORWARD_LEAVE;
 	comparison->shim.changes.takes_over = false;
-	if (!changes_empty(&comparison->changes) && load_changes(loader, comparison, NULL) < 0)
+	if (!tables_equal(comparison) && load_changes(loader, comparison, NULL) < 0)
 		return -code;
 	log_error("the shim in Docker's tables: %s; enforcing without it",
 		  err ? err->text : "refused by the kernel");
@@ -331,42 +464,37 @@ static int load_without_shim(struct nft_loader *loader, struct comparison *compa
 	return 0;
 }
 
-/* Loads the changes and reads back. *ret_sure: nobody else committed anything in between, so that
- * what was read is what we wrote. */
-static int load_and_record(const struct reconcile_sockets *sockets, struct plan *plan,
-			   struct comparison *comparison, struct reconcile_result *result,
-			   bool *ret_sure, struct err *err)
+/* Loads the changes and reads back. *ret_sure as in read_back(). */
+static int load_and_record(const struct reconcile_sockets *sockets, struct comparison *comparison,
+			   struct reconcile_result *result, bool *ret_sure, struct err *err)
 {
 	struct nft_reader *reader = sockets->reader;
 	struct nft_loader *loader = sockets->loader;
-	uint32_t before = comparison->actual.genid;
+	uint32_t before = comparison->tables[TABLE_INET].actual.genid;
 	struct err forward = { 0 };
 	/* The script has everything but the FORWARD policy. */
-	bool table = !changes_empty(&comparison->changes);
-	bool loaded = table || comparison->shim.changes.n_ops > 0;
+	bool tables = !tables_equal(comparison);
+	bool loaded = tables || comparison->shim.changes.n_ops > 0;
 	int r = 0;
 
 	if (loaded)
 		r = load_changes(loader, comparison, err);
 	if (r < 0 && comparison->shim.changes.n_ops > 0 && unchanged(reader, comparison)) {
 		r = load_without_shim(loader, comparison, err);
-		loaded = table;
+		loaded = tables;
 	}
-	if (r < 0 && may_retry_anew(reader, comparison))
-		r = load_anew(loader, plan, comparison, err);
+	if (r < 0 && retry_anew(reader, loader, comparison))
+		r = load_anew(loader, comparison, err);
 	if (r >= 0)
-		r = read_back(reader, comparison, err);
+		r = read_back(reader, comparison, before + loaded, ret_sure, err);
 	if (r < 0)
 		return r;
-	*ret_sure = comparison->actual.genid == before + loaded;
 	result->changed |= loaded || !shim_leaves_forward(&comparison->shim.changes);
 	/* The policy is in force even if this fails. */
-	if (set_forward(reader, plan, comparison, &forward) < 0)
+	if (set_forward(reader, comparison, &forward) < 0)
 		log_error("%s", forward.text);
 	err_free(&forward);
-	return *ret_sure
-		       ? record_fingerprints(sockets->sets, plan, &comparison->actual, result, err)
-		       : 0;
+	return *ret_sure ? record_fingerprints(sockets->sets, comparison, result, err) : 0;
 }
 
 /* Copies the fingerprints that we have recorded to what we read before. It keeps equal texts, so
@@ -395,54 +523,71 @@ static void note_fingerprints(struct actual *actual, const struct plan *plan)
 	free(old.elems);
 }
 
-/* Hands over what the kernel holds now, unless somebody else's transaction makes it doubtful. */
-static void keep_known(struct nft_reader *reader, const struct plan *plan,
-		       struct comparison *comparison, bool recorded, struct actual *known)
+/* Whether each table that is to be there has its records. */
+static bool all_recorded(const struct comparison *comparison)
 {
-	struct actual *actual = &comparison->actual;
-	uint32_t genid = 0;
+	for (int i = 0; i < N_TABLES; i++)
+		if (comparison->tables[i].plan->n_chains > 0 &&
+		    !actual_find_set(&comparison->tables[i].actual, FINGERPRINT_SET))
+			return false;
+	return true;
+}
 
-	if (!actual_find_set(actual, FINGERPRINT_SET))
+/* Hands over what the kernel holds now, unless somebody else's transaction makes it doubtful. */
+static void keep_known(struct nft_reader *reader, struct comparison *comparison, bool recorded,
+		       struct actual known[N_TABLES])
+{
+	uint32_t genid = comparison->tables[TABLE_INET].actual.genid, now = 0;
+
+	if (!all_recorded(comparison))
 		return;
-	if (recorded) {
-		if (nft_read_genid(reader, &genid, NULL) < 0 || genid != actual->genid + 1)
-			return;
-		actual->genid = genid;
-		note_fingerprints(actual, plan);
+	if (recorded && (nft_read_genid(reader, &now, NULL) < 0 || now != genid + 1))
+		return;
+	for (int i = 0; i < N_TABLES; i++) {
+		struct table_comparison *table = &comparison->tables[i];
+
+		table->actual.genid = genid + recorded;
+		if (recorded && table->plan->n_chains > 0)
+			note_fingerprints(&table->actual, table->plan);
+		known[i] = table->actual;
+		table->actual = (struct actual){ 0 };
 	}
-	*known = *actual;
-	*actual = (struct actual){ 0 };
 }
 
 /* One try; consumes known. *ret_sure: no need for another, also after an error. */
-static int apply_once(const struct reconcile_sockets *sockets, struct plan *plan,
-		      unsigned stale_ttl_s, struct actual *known, struct reconcile_result *result,
-		      bool *ret_sure, struct err *err)
+static int apply_once(const struct reconcile_sockets *sockets, struct plan *const plans[N_TABLES],
+		      unsigned stale_ttl_s, struct actual known[N_TABLES],
+		      struct reconcile_result *result, bool *ret_sure, struct err *err)
 {
 	struct nft_reader *reader = sockets->reader;
-	struct comparison comparison = { .actual = *known, .assumed = known->genid != 0 };
-	bool recorded_before = result->recorded, assumed = comparison.assumed;
+	bool recorded_before = result->recorded, assumed = known[TABLE_INET].genid != 0;
+	struct comparison comparison;
 	uint32_t seen, now = 0;
 	int r = 0;
 
-	*known = (struct actual){ 0 };
+	begin(&comparison, plans);
+	comparison.assumed = assumed;
+	for (int i = 0; i < N_TABLES; i++) {
+		comparison.tables[i].actual = known[i];
+		known[i] = (struct actual){ 0 };
+	}
 	*ret_sure = true;
 	result->recorded = false;
 	if (!assumed)
-		r = nft_read_table(reader, &comparison.actual, err);
+		r = read_tables(reader, &comparison, err);
 	if (r < 0)
 		return r;
-	seen = comparison.actual.genid;
-	r = compare(reader, sockets->loader, plan, stale_ttl_s, COMPARE_CHAINS, &comparison, err);
+	seen = comparison.tables[TABLE_INET].actual.genid;
+	r = compare(reader, sockets->loader, stale_ttl_s, COMPARE_CHAINS, &comparison, err);
 	if (r >= 0 && reconcile_comparison_empty(&comparison)) {
-		r = record_fingerprints(sockets->sets, plan, &comparison.actual, result, err);
+		r = record_fingerprints(sockets->sets, &comparison, result, err);
 	} else if (r >= 0) {
-		r = load_and_record(sockets, plan, &comparison, result, ret_sure, err);
+		r = load_and_record(sockets, &comparison, result, ret_sure, err);
 		if (r >= 0)
 			count_changes(&comparison, result);
 	}
 	if (r >= 0 && *ret_sure)
-		keep_known(reader, plan, &comparison, result->recorded, known);
+		keep_known(reader, &comparison, result->recorded, known);
 	result->recorded |= recorded_before;
 	reconcile_comparison_free(&comparison);
 	if (r < 0) /* what was to be changed may be gone */
@@ -450,20 +595,21 @@ static int apply_once(const struct reconcile_sockets *sockets, struct plan *plan
 	return r;
 }
 
-int reconcile_apply(const struct reconcile_sockets *sockets, struct plan *plan,
-		    unsigned stale_ttl_s, struct actual *known, struct reconcile_result *ret_result,
-		    struct err *err)
+int reconcile_apply(const struct reconcile_sockets *sockets, struct plan *const plans[N_TABLES],
+		    unsigned stale_ttl_s, struct actual known[N_TABLES],
+		    struct reconcile_result *ret_result, struct err *err)
 {
 	*ret_result = (struct reconcile_result){ 0 };
-	nft_text_hash(plan);
+	for (int i = 0; i < N_TABLES; i++)
+		nft_text_hash(plans[i]);
 	for (int i = 0; i < SYNC_TRIES; i++) {
 		bool sure = true;
-		int r = apply_once(sockets, plan, stale_ttl_s, known, ret_result, &sure, err);
+		int r = apply_once(sockets, plans, stale_ttl_s, known, ret_result, &sure, err);
 
 		if (sure || (r < 0 && i + 1 == SYNC_TRIES))
 			return r;
 		if (r < 0) /* look again, before it is said to be impossible */
 			err_free(err);
 	}
-	return err_set(err, EAGAIN, "somebody else keeps changing table inet " TABLE_NAME);
+	return err_set(err, EAGAIN, "somebody else keeps changing our tables");
 }

@@ -15,6 +15,7 @@ void running_free(struct running *running)
 	if (!running)
 		return;
 	plan_free(&running->plan);
+	plan_free(&running->bind);
 	resolved_free(&running->resolved);
 	diags_free(&running->diags);
 	policy_free(&running->policy);

@@ -72,38 +72,65 @@ uint64_t attr_u64(const struct nlattr *attr)
 
 /* ------------------------------------------------------------------ chains and rules */
 
-void read_base_chain(const struct attrs *a, struct actual_chain *chain)
+/* The base chain of ours at a hook; BASE_NONE: there is none. */
+static enum base_hook bridge_hook(uint32_t hook)
 {
-	const char *type = a->at[NFTA_CHAIN_TYPE] ? mnl_attr_get_str(a->at[NFTA_CHAIN_TYPE]) : "";
-	bool accepts = attr_u32(a->at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
-	struct attrs hook;
-	int32_t priority;
+	if (hook == NF_INET_PRE_ROUTING) /* the bridge's hooks have the same numbers */
+		return BASE_BIND;
+	return hook == NF_INET_FORWARD ? BASE_BIND_TO : BASE_NONE;
+}
 
-	if (!a->at[NFTA_CHAIN_HOOK] || !attrs_parse_nested(&hook, a->at[NFTA_CHAIN_HOOK]))
-		return;
-	chain->base = true;
-	priority = (int32_t)attr_u32(hook.at[NFTA_HOOK_PRIORITY]);
-	switch (attr_u32(hook.at[NFTA_HOOK_HOOKNUM])) {
+static void read_bridge_hook(struct actual_chain *chain, uint32_t hook, bool filter,
+			     int32_t priority)
+{
+	chain->hook = bridge_hook(hook);
+	chain->as_ours = chain->hook != BASE_NONE && filter && priority == -310;
+}
+
+static void read_inet_hook(struct actual_chain *chain, uint32_t hook, const char *type,
+			   int32_t priority)
+{
+	bool filter = strcmp(type, "filter") == 0, nat = strcmp(type, "nat") == 0;
+
+	switch (hook) {
 	case NF_INET_FORWARD:
 		chain->hook = priority == 1 ? BASE_FORWARD_END : BASE_FORWARD;
-		chain->as_ours =
-			strcmp(type, "filter") == 0 && accepts && (priority == -1 || priority == 1);
+		chain->as_ours = filter && (priority == -1 || priority == 1);
 		break;
 	case NF_INET_LOCAL_IN:
 		chain->hook = BASE_INPUT;
-		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
+		chain->as_ours = filter && priority == -1;
 		break;
 	case NF_INET_PRE_ROUTING:
-		chain->hook = strcmp(type, "nat") == 0 ? BASE_PREROUTING_NAT : BASE_PREROUTING_RAW;
-		chain->as_ours = accepts && priority == (strcmp(type, "nat") == 0 ? -99 : -450);
+		chain->hook = nat ? BASE_PREROUTING_NAT : BASE_PREROUTING_RAW;
+		chain->as_ours = priority == (nat ? -99 : -450);
 		break;
 	case NF_INET_LOCAL_OUT:
 		chain->hook = BASE_OUTPUT;
-		chain->as_ours = strcmp(type, "filter") == 0 && priority == -1 && accepts;
+		chain->as_ours = filter && priority == -1;
 		break;
 	default:
 		break;
 	}
+}
+
+void read_base_chain(enum table_family family, const struct attrs *a, struct actual_chain *chain)
+{
+	const char *type = a->at[NFTA_CHAIN_TYPE] ? mnl_attr_get_str(a->at[NFTA_CHAIN_TYPE]) : "";
+	int32_t priority;
+	struct attrs at;
+	uint32_t hook;
+
+	if (!a->at[NFTA_CHAIN_HOOK] || !attrs_parse_nested(&at, a->at[NFTA_CHAIN_HOOK]))
+		return;
+	chain->base = true;
+	priority = (int32_t)attr_u32(at.at[NFTA_HOOK_PRIORITY]);
+	hook = attr_u32(at.at[NFTA_HOOK_HOOKNUM]);
+	if (family == TABLE_BRIDGE)
+		read_bridge_hook(chain, hook, strcmp(type, "filter") == 0, priority);
+	else
+		read_inet_hook(chain, hook, type, priority);
+	chain->as_ours &= attr_u32(a->at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
 }
 
 static uint64_t hash_expression(uint64_t hash, const struct nlattr *expression)

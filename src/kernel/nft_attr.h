@@ -36,7 +36,7 @@ uint64_t attr_u64(const struct nlattr *attr);
 int attr_left(const struct nlattr *nest, const struct nlattr *pos);
 
 /* Hook, priority, type and policy: fills base, hook and as_ours. */
-void read_base_chain(const struct attrs *a, struct actual_chain *chain);
+void read_base_chain(enum table_family family, const struct attrs *a, struct actual_chain *chain);
 /* Hash of a rule's expressions and user data. */
 uint64_t hash_rule(const struct attrs *a);
 /* Reads what its first counter has counted, and whether it accepts. */

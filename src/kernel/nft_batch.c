@@ -113,13 +113,13 @@ static void put_frame(struct nft_batch *batch, uint16_t type)
 	nft_batch_end_message(batch, nlh);
 }
 
-struct nlmsghdr *nft_batch_put(struct nft_batch *batch, int type, int flags, uint32_t seq,
-			       size_t room)
+struct nlmsghdr *nft_batch_put(struct nft_batch *batch, uint8_t family, int type, int flags,
+			       uint32_t seq, size_t room)
 {
 	struct nlmsghdr *nlh =
 		put(batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, seq, room);
 
-	put_generic(nlh, NFPROTO_INET, 0);
+	put_generic(nlh, family, 0);
 	return nlh;
 }
 

@@ -24,12 +24,12 @@ uint32_t nft_batch_portid(const struct nft_batch *batch);
 void nft_batch_begin(struct nft_batch *batch);
 void nft_batch_begin_request(struct nft_batch *batch);
 /*
- * A message with its headers (family inet) at the end, and room for more bytes: libmnl's functions
+ * A message with its headers (family NFPROTO_*) at the end, and room for more bytes: libmnl's functions
  * add attributes without looking. The pointer lasts until nft_batch_end_message(), which follows.
  * Errors remind of seq; 0 stands for the transaction as such.
  */
-struct nlmsghdr *nft_batch_put(struct nft_batch *batch, int type, int flags, uint32_t seq,
-			       size_t room);
+struct nlmsghdr *nft_batch_put(struct nft_batch *batch, uint8_t family, int type, int flags,
+			       uint32_t seq, size_t room);
 void nft_batch_end_message(struct nft_batch *batch, const struct nlmsghdr *nlh);
 
 struct batch_answers {

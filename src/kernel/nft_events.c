@@ -55,6 +55,7 @@ static bool watched_table(uint8_t family, const char *table, enum watched *ret_w
 		[WATCHED_DOCKSIDE] = { NFPROTO_INET, TABLE_NAME },
 		[WATCHED_FILTER4] = { NFPROTO_IPV4, "filter" },
 		[WATCHED_FILTER6] = { NFPROTO_IPV6, "filter" },
+		[WATCHED_BRIDGE] = { NFPROTO_BRIDGE, TABLE_NAME },
 	};
 
 	for (int i = 0; i < N_WATCHED; i++) {
@@ -68,7 +69,7 @@ static bool watched_table(uint8_t family, const char *table, enum watched *ret_w
 
 static bool is_watched(enum watched table, enum touched_kind kind, const char *name)
 {
-	if (table == WATCHED_DOCKSIDE)
+	if (table == WATCHED_DOCKSIDE || table == WATCHED_BRIDGE)
 		return true;
 	return kind == TOUCHED_CHAIN &&
 	       (strcmp(name, "DOCKER-USER") == 0 || strcmp(name, "DOCKSIDE-DISPATCH") == 0 ||

@@ -78,10 +78,7 @@ struct forward_batch {
 
 static struct nlmsghdr *put(const struct forward_batch *f, int type, int flags)
 {
-	struct nlmsghdr *nlh = nft_batch_put(f->batch, type, flags, 1, ROOM);
-
-	((struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family = f->family;
-	return nlh;
+	return nft_batch_put(f->batch, f->family, type, flags, 1, ROOM);
 }
 
 static struct nftnl_rule *rule_new(void)

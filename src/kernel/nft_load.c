@@ -14,6 +14,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/table/nft_script.h"
 #include "dockside/table/rule_text.h"
 
 struct nft_loader {
@@ -128,25 +129,41 @@ static int load_error(const struct script *script, const char *output, int code,
 /* ------------------------------------------------------------------ rules in debug output */
 
 /*
- * NFT_DEBUG_NETLINK prints for each rule a line "inet dockside CHAIN", then its expressions and user
- * data on lines that begin with two blanks.
+ * The chain that a line "inet dockside CHAIN" or "bridge dockside CHAIN" names, up to a blank; NULL: it
+ * is no such line.
+ */
+static const char *chain_of_head(const char *line, enum table_family *ret_family)
+{
+	for (int i = 0; i < N_TABLES; i++) {
+		const char *table = table_text((enum table_family)i);
+		size_t len = strlen(table);
+
+		if (strncmp(line, table, len) != 0 || line[len] != ' ')
+			continue;
+		*ret_family = (enum table_family)i;
+		return line + len + 1;
+	}
+	return NULL;
+}
+
+/*
+ * NFT_DEBUG_NETLINK prints for each rule such a line, then its expressions and user data on lines that
+ * begin with two blanks.
  */
 static void tell_rules(const char *output, nft_rule_fn on_rule, void *data)
 {
-	static const char head[] = "inet " TABLE_NAME " ";
 	const char *p = output;
 
 	while (*p) {
-		const char *line = p;
+		enum table_family family = TABLE_INET;
+		const char *name = chain_of_head(p, &family);
 		size_t len = strcspn(p, "\n");
 
-		p += len + (line[len] == '\n');
-		if (strncmp(line, head, strlen(head)) == 0 && strncmp(p, "  ", 2) == 0) {
-			cleanup(cleanup_free) char *chain = NULL;
+		p += len + (p[len] == '\n');
+		if (name && strncmp(p, "  ", 2) == 0) {
+			cleanup(cleanup_free) char *chain = xstrndup(name, strcspn(name, " \n"));
 
-			line += strlen(head);
-			chain = xstrndup(line, strcspn(line, " \n"));
-			on_rule(data, chain, p, rule_text_length(p));
+			on_rule(data, family, chain, p, rule_text_length(p));
 		}
 	}
 }
@@ -215,15 +232,44 @@ int nft_load(struct nft_loader *loader, const struct script *script, enum load_m
 	return r;
 }
 
-int nft_list_chain(struct nft_loader *loader, const char *chain, nft_rule_fn on_rule, void *data,
-		   struct err *err)
+static bool means_no_bridge(int code)
+{
+	return code == EOPNOTSUPP || code == ENOENT || code == EAFNOSUPPORT ||
+	       code == EPROTONOSUPPORT;
+}
+
+char *nft_probe_bridge(void)
+{
+	static const enum base_hook hooks[] = { BASE_BIND, BASE_BIND_TO };
+	struct script script = { .table = "bridge " TABLE_NAME "-probe" };
+	struct err err = { 0 };
+	char *why = NULL;
+	int r;
+
+	buf_printf(&script.text, "add table %s", script.table);
+	script_line(&script, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		buf_printf(&script.text, "add chain %s c%zu { %s }", script.table, i,
+			   text_base_chain(hooks[i]));
+		script_line(&script, NULL);
+	}
+	r = nft_load(NULL, &script, LOAD_CHECK, NULL, NULL, &err);
+	if (r < 0 && means_no_bridge(-r))
+		why = xstrdup(err.text);
+	script_free(&script);
+	err_free(&err);
+	return why;
+}
+
+int nft_list_chain(struct nft_loader *loader, enum table_family family, const char *chain,
+		   nft_rule_fn on_rule, void *data, struct err *err)
 {
 	struct nft_ctx *ctx = loader->ctx;
 	const char *output, *errors;
 	struct buf b = { 0 };
 	int r;
 
-	buf_printf(&b, "list chain inet " TABLE_NAME " %s", chain);
+	buf_printf(&b, "list chain %s %s", table_text(family), chain);
 	nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_STATELESS);
 	r = nft_run_cmd_from_buffer(ctx, buf_str(&b));
 	output = nft_ctx_get_output_buffer(ctx);
@@ -238,7 +284,7 @@ int nft_list_chain(struct nft_loader *loader, const char *chain, nft_rule_fn on_
 
 		/* Two tabs deep are the rules, and first the line that makes it a base chain. */
 		if (strncmp(p, "\t\t", 2) == 0 && strncmp(p, "\t\ttype ", 7) != 0)
-			on_rule(data, chain, p + 2, len - 2);
+			on_rule(data, family, chain, p + 2, len - 2);
 		p += len + (p[len] == '\n');
 	}
 	return 0;

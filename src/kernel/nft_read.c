@@ -31,11 +31,11 @@
 /* Somebody who changes the ruleset all the time must not keep us here for ever. */
 #define READ_TRIES 50
 
-static int dump(struct nft_reader *reader, int type, uint16_t table_attr, uint16_t name_attr,
-		const char *name, mnl_cb_t cb, void *data)
+static int dump(struct nft_reader *reader, enum table_family family, int type, uint16_t table_attr,
+		uint16_t name_attr, const char *name, mnl_cb_t cb, void *data)
 {
 	char buf[REQUEST_SIZE] = { 0 };
-	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, type, NLM_F_DUMP);
+	struct nlmsghdr *nlh = nft_request(reader, buf, table_nfproto(family), type, NLM_F_DUMP);
 
 	if (table_attr)
 		mnl_attr_put_strz(nlh, table_attr, TABLE_NAME);
@@ -108,7 +108,8 @@ static int on_table(const struct nlmsghdr *nlh, void *data)
 static int read_table_itself(struct nft_reader *reader, struct reading *reading)
 {
 	char buf[REQUEST_SIZE] = { 0 };
-	struct nlmsghdr *nlh = nft_request(reader, buf, NFPROTO_INET, NFT_MSG_GETTABLE, NLM_F_ACK);
+	struct nlmsghdr *nlh = nft_request(reader, buf, table_nfproto(reading->actual->family),
+					   NFT_MSG_GETTABLE, NLM_F_ACK);
 	int r;
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, TABLE_NAME);
@@ -131,7 +132,7 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 	chain = &actual->chains[actual->n_chains++];
 	*chain = (struct actual_chain){ 0 };
 	chain->name = arena_strdup(&actual->arena, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
-	read_base_chain(&a, chain);
+	read_base_chain(actual->family, &a, chain);
 	return MNL_CB_OK;
 }
 
@@ -246,7 +247,7 @@ static int read_elems(struct nft_reader *reader, struct reading *reading)
 		if (set->set.type == SET_UNKNOWN || set->anonymous)
 			continue;
 		reading->set = set;
-		r = dump(reader, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE,
+		r = dump(reader, actual->family, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE,
 			 NFTA_SET_ELEM_LIST_SET, set->set.name, on_elems, reading);
 		interval_finish(&reading->interval, &set->set);
 	}
@@ -258,8 +259,8 @@ static int read_chain(struct nft_reader *reader, struct reading *reading,
 {
 	chain->n_rules = 0;
 	reading->chain = chain;
-	return dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain->name, on_rule,
-		    reading);
+	return dump(reader, reading->actual->family, NFT_MSG_GETRULE, NFTA_RULE_TABLE,
+		    NFTA_RULE_CHAIN, chain->name, on_rule, reading);
 }
 
 /* Chain by chain: for each buffer of a dump of all rules the kernel walks from the first rule on to
@@ -276,7 +277,8 @@ static int read_rules(struct nft_reader *reader, struct reading *reading)
 
 static int read_objects(struct nft_reader *reader, struct reading *reading)
 {
-	return dump(reader, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL, on_object, reading);
+	return dump(reader, reading->actual->family, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, 0, NULL,
+		    on_object, reading);
 }
 
 static int read_all(struct nft_reader *reader, struct actual *actual)
@@ -287,29 +289,47 @@ static int read_all(struct nft_reader *reader, struct actual *actual)
 	r = read_table_itself(reader, &reading);
 	if (r < 0 || !actual->exists)
 		return r;
-	r = dump(reader, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
+	r = dump(reader, actual->family, NFT_MSG_GETCHAIN, 0, 0, NULL, on_chain, &reading);
 	if (r >= 0)
 		r = read_rules(reader, &reading);
 	if (r >= 0)
-		r = dump(reader, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set, &reading);
+		r = dump(reader, actual->family, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set,
+			 &reading);
 	if (r >= 0)
 		r = read_elems(reader, &reading);
 	if (r >= 0)
 		r = read_objects(reader, &reading);
 	if (r >= 0)
-		r = dump(reader, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0, NULL, on_flowtable,
-			 &reading);
+		r = dump(reader, actual->family, NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, 0,
+			 NULL, on_flowtable, &reading);
 	interval_free(&reading.interval);
 	actual_finish(actual);
 	return r;
 }
 
-static int read_afresh(struct nft_reader *reader, void *data)
+/* Empties it, but for its family. */
+static void begin(struct actual *actual)
 {
-	struct actual *actual = data;
+	enum table_family family = actual->family;
 
 	actual_free(actual);
-	return read_all(reader, actual);
+	actual->family = family;
+}
+
+static int read_afresh(struct nft_reader *reader, void *data)
+{
+	begin(data);
+	return read_all(reader, data);
+}
+
+static int read_both_afresh(struct nft_reader *reader, void *data)
+{
+	struct actual *actual = data;
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < N_TABLES; i++)
+		r = read_afresh(reader, &actual[i]);
+	return r;
 }
 
 static int read_objects_afresh(struct nft_reader *reader, void *data)
@@ -317,19 +337,22 @@ static int read_objects_afresh(struct nft_reader *reader, void *data)
 	struct reading reading = { .actual = data };
 	int r;
 
-	actual_free(data);
+	begin(data);
 	r = read_objects(reader, &reading);
 	actual_finish(data);
 	return r;
 }
 
-static int read_kernel(struct nft_reader *reader, nft_read_fn read, const char *what,
-		       struct actual *ret_actual, struct err *err)
+static int read_kernel(struct nft_reader *reader, enum table_family family, nft_read_fn read,
+		       const char *what, struct actual *ret_actual, struct err *err)
 {
-	struct actual actual = { 0 };
+	struct actual actual = { .family = family };
+	char text[64];
 	uint32_t genid = 0;
-	int r = nft_read_settled(reader, read, &actual, what, &genid, err);
+	int r;
 
+	snprintf(text, sizeof(text), "%stable %s", what, table_text(family));
+	r = nft_read_settled(reader, read, &actual, text, &genid, err);
 	if (r < 0) {
 		actual_free(&actual);
 		return r;
@@ -339,15 +362,33 @@ static int read_kernel(struct nft_reader *reader, nft_read_fn read, const char *
 	return 0;
 }
 
-int nft_read_table(struct nft_reader *reader, struct actual *ret_actual, struct err *err)
+int nft_read_table(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
+		   struct err *err)
 {
-	return read_kernel(reader, read_afresh, "table inet " TABLE_NAME, ret_actual, err);
+	return read_kernel(reader, family, read_afresh, "", ret_actual, err);
 }
 
-int nft_read_objects(struct nft_reader *reader, struct actual *ret_actual, struct err *err)
+int nft_read_objects(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
+		     struct err *err)
 {
-	return read_kernel(reader, read_objects_afresh, "the objects of table inet " TABLE_NAME,
-			   ret_actual, err);
+	return read_kernel(reader, family, read_objects_afresh, "the objects of ", ret_actual, err);
+}
+
+int nft_read_tables(struct nft_reader *reader, struct actual ret_tables[N_TABLES], struct err *err)
+{
+	struct actual tables[N_TABLES] = { { .family = TABLE_INET }, { .family = TABLE_BRIDGE } };
+	uint32_t genid = 0;
+	int r = nft_read_settled(reader, read_both_afresh, tables,
+				 "tables inet and bridge " TABLE_NAME, &genid, err);
+
+	for (int i = 0; i < N_TABLES; i++) {
+		tables[i].genid = genid;
+		if (r >= 0)
+			ret_tables[i] = tables[i];
+		else
+			actual_free(&tables[i]);
+	}
+	return r < 0 ? r : 0;
 }
 
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
@@ -360,7 +401,7 @@ int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t 
 		r = read_chain(reader, &reading, actual_find_chain(actual, names[i]));
 	/* If it has changed meanwhile, the generation tells. */
 	if (r < 0 && r != -EINTR && r != -ENOENT)
-		return err_errno(err, -r, "read table inet " TABLE_NAME);
+		return err_errno(err, -r, "read table %s", table_text(actual->family));
 	return nft_read_genid(reader, &actual->genid, err);
 }
 
@@ -403,14 +444,14 @@ static int on_rule_text(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-int nft_read_expressions(struct nft_reader *reader, const char *chain, struct rule_texts *ret_texts,
-			 struct err *err)
+int nft_read_expressions(struct nft_reader *reader, enum table_family family, const char *chain,
+			 struct rule_texts *ret_texts, struct err *err)
 {
 	struct rule_texts texts = { 0 };
 	int r;
 
-	r = dump(reader, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain, on_rule_text,
-		 &texts);
+	r = dump(reader, family, NFT_MSG_GETRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, chain,
+		 on_rule_text, &texts);
 	if (r < 0) {
 		rule_texts_free(&texts);
 		return err_errno(err, -r, "read chain %s", chain);

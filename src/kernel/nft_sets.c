@@ -30,6 +30,7 @@
 #include <libmnl/libmnl.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@
 #include "dockside/table/nft_text.h"
 #include "nft_attr.h"
 #include "nft_batch.h"
+#include "nft_talk.h"
 
 #define RUN_MAX 256u	/* operations */
 #define RUN_SLOTS 1024u /* of the table that finds a run's duplicates */
@@ -49,6 +51,7 @@
 #define NAME_SIZE 256u	/* a set's name with its NUL: the kernel's limit */
 #define HEAD_SIZE 512u	/* bytes; what a message has besides elements: two names, a list's header */
 #define ELEM_SIZE 240u	/* bytes that one element takes at most */
+#define TARGET_MAX 32	/* bytes; of the name of a chain that a map leads to */
 #define PROBE_ELEMS 3u
 #define HOUR_MS 3600000u
 #define TRIES 3
@@ -57,6 +60,10 @@
 static_assert(4 + (8 + ELEM_KEY_MAX) + (8 + ELEM_DATA_MAX) + 2 * 12 + 4 + 2 + COMMENT_MAX + 1 + 3 <=
 		      ELEM_SIZE,
 	      "an element fits");
+static_assert(4 + (8 + ELEM_KEY_MAX) + (8 + 8 + 4 + TARGET_MAX + 1 + 3) + 4 + 2 + COMMENT_MAX + 1 +
+			      3 <=
+		      ELEM_SIZE,
+	      "an element of a verdict map fits");
 static_assert(4 + RUN_MAX * ELEM_SIZE <= UINT16_MAX, "a run fits a 16-bit length");
 static_assert(SET_OPS_MAX < INT32_MAX / (PHASES * (ELEM_SIZE + HEAD_SIZE)), "a length is an int");
 
@@ -90,18 +97,31 @@ static void set_comment(struct nftnl_set_elem *elem, const char *comment)
 	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_USERDATA, tlv, (uint32_t)(2 + len));
 }
 
+/* A map's answer for the key. libnftnl keeps a chain's name as a copy until it is unset. */
+static void set_data(struct nftnl_set_elem *build, enum set_type type, const struct elem *elem)
+{
+	if (type == MAP_DISPATCH) {
+		nftnl_set_elem_set_u32(build, NFTNL_SET_ELEM_VERDICT, (uint32_t)NFT_GOTO);
+		nftnl_set_elem_set_str(build, NFTNL_SET_ELEM_CHAIN, elem->target);
+	} else if (set_type_is_map(type)) {
+		nftnl_set_elem_set(build, NFTNL_SET_ELEM_DATA, elem->data,
+				   set_type_info(type)->data_len);
+	}
+}
+
 static void put_elem(struct nlmsghdr *nlh, struct nftnl_set_elem *build, enum set_type type,
 		     const struct elem *elem, enum detail detail)
 {
-	static const uint16_t optional[] = { NFTNL_SET_ELEM_DATA, NFTNL_SET_ELEM_TIMEOUT,
+	static const uint16_t optional[] = { NFTNL_SET_ELEM_DATA,	NFTNL_SET_ELEM_VERDICT,
+					     NFTNL_SET_ELEM_CHAIN,	NFTNL_SET_ELEM_TIMEOUT,
 					     NFTNL_SET_ELEM_EXPIRATION, NFTNL_SET_ELEM_USERDATA };
 	const struct set_type_info *info = set_type_info(type);
 
 	for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
 		nftnl_set_elem_unset(build, optional[i]);
 	nftnl_set_elem_set(build, NFTNL_SET_ELEM_KEY, elem->key, info->key_len);
-	if (detail >= DETAIL_DATA && info->data_len > 0)
-		nftnl_set_elem_set(build, NFTNL_SET_ELEM_DATA, elem->data, info->data_len);
+	if (detail >= DETAIL_DATA)
+		set_data(build, type, elem);
 	/* Without a timeout it becomes, or stays, permanent. */
 	if (detail >= DETAIL_ALL && elem->timeout_ms > 0)
 		nftnl_set_elem_set_u64(build, NFTNL_SET_ELEM_TIMEOUT, elem->timeout_ms);
@@ -119,8 +139,8 @@ static void put_elems(struct nft_sets *sets, const char *table, int type, enum d
 		      const struct set_op *ops, size_t n, uint32_t seq)
 {
 	int flags = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
-	struct nlmsghdr *nlh =
-		nft_batch_put(sets->batch, type, flags, seq, HEAD_SIZE + n * ELEM_SIZE);
+	struct nlmsghdr *nlh = nft_batch_put(sets->batch, table_nfproto(ops->table), type, flags,
+					     seq, HEAD_SIZE + n * ELEM_SIZE);
 	struct nlattr *list;
 
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
@@ -150,7 +170,7 @@ static bool add_key(uint16_t *slots, const struct set_op *ops, size_t i)
 
 static bool share_messages(const struct set_op *a, const struct set_op *b)
 {
-	return a->kind == b->kind && a->type == b->type &&
+	return a->table == b->table && a->kind == b->kind && a->type == b->type &&
 	       (a->set == b->set || strcmp(a->set, b->set) == 0);
 }
 
@@ -196,17 +216,39 @@ static size_t run_of(uint32_t seq)
 
 /* ------------------------------------------------------------------ operations */
 
+static bool takes_ops(enum set_type type)
+{
+	switch (type) {
+	case SET_IPV4:
+	case SET_IPV6:
+	case SET_BRIDGES:
+	case SET_MAC:
+	case SET_PORT_MAC:
+	case SET_PORT_IPV4:
+	case SET_PORT_IPV6:
+	case MAP_DISPATCH:
+	case MAP_NAT4:
+	case MAP_NAT6:
+		return true;
+	case SET_PORTS:
+	case SET_UNKNOWN:
+		return false;
+	}
+	return false;
+}
+
 static int check_op(const struct set_op *op, struct err *err)
 {
 	const struct set_type_info *info = set_type_info(op->type);
-	bool known = op->type == SET_IPV4 || op->type == SET_IPV6 || op->type == MAP_NAT4 ||
-		     op->type == MAP_NAT6 || op->type == SET_BRIDGES;
 
 	if (op->set[0] == '\0' || strlen(op->set) >= NAME_SIZE)
 		return err_set(err, EINVAL, "\"%s\" cannot be a set's name", op->set);
-	if (!known)
+	if (!takes_ops(op->type))
 		return err_set(err, EINVAL,
-			       "set %s: not a set of addresses or interfaces, or a NAT map",
+			       "set %s: not a set of addresses or interfaces, or a map of ours",
+			       op->set);
+	if (op->type == MAP_DISPATCH && (!op->elem.target || strlen(op->elem.target) > TARGET_MAX))
+		return err_set(err, EINVAL, "map %s: no chain, or one whose name is too long",
 			       op->set);
 	if (op->elem.unresolved || memcmp(op->elem.key, op->elem.last, info->key_len) != 0)
 		return err_set(err, EINVAL, "set %s: not a single element", op->set);
@@ -343,11 +385,12 @@ static void put_scratch(struct nft_sets *sets, const char *table)
 	const struct set_type_info *info = set_type_info(SET_IPV4);
 	struct nlmsghdr *nlh;
 
-	nlh = nft_batch_put(sets->batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, 1, HEAD_SIZE);
+	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL,
+			    1, HEAD_SIZE);
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table);
 	mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htonl(NFT_TABLE_F_OWNER));
 	nft_batch_end_message(sets->batch, nlh);
-	nlh = nft_batch_put(sets->batch, NFT_MSG_NEWSET, NLM_F_CREATE, 2, HEAD_SIZE);
+	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_NEWSET, NLM_F_CREATE, 2, HEAD_SIZE);
 	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, table);
 	mnl_attr_put_strz(nlh, NFTA_SET_NAME, "s");
 	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(NFT_SET_TIMEOUT));
@@ -412,7 +455,8 @@ static int read_probe_elems(struct nft_sets *sets, const char *table, struct pro
 	struct nlmsghdr *nlh;
 
 	nft_batch_begin_request(sets->batch);
-	nlh = nft_batch_put(sets->batch, NFT_MSG_GETSETELEM, NLM_F_DUMP, 1, HEAD_SIZE);
+	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_GETSETELEM, NLM_F_DUMP, 1,
+			    HEAD_SIZE);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, "s");
 	nft_batch_end_message(sets->batch, nlh);
@@ -424,7 +468,7 @@ static int delete_scratch(struct nft_sets *sets, const char *table)
 	struct nlmsghdr *nlh;
 
 	nft_batch_begin(sets->batch);
-	nlh = nft_batch_put(sets->batch, NFT_MSG_DELTABLE, 0, 1, HEAD_SIZE);
+	nlh = nft_batch_put(sets->batch, NFPROTO_INET, NFT_MSG_DELTABLE, 0, 1, HEAD_SIZE);
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table);
 	nft_batch_end_message(sets->batch, nlh);
 	return probe_send(sets, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "nft_talk.h"
 
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
@@ -10,6 +11,11 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/kernel/nft_read.h"
+
+uint8_t table_nfproto(enum table_family family)
+{
+	return family == TABLE_BRIDGE ? NFPROTO_BRIDGE : NFPROTO_INET;
+}
 
 int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err)
 {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dockside/base/err.h"
+#include "dockside/table/plan.h"
 
 struct err;
 
@@ -20,6 +21,9 @@ struct nft_reader {
 	uint32_t seq;
 	char buf[DUMP_SIZE];
 };
+
+/* NFPROTO_* */
+uint8_t table_nfproto(enum table_family family);
 
 /* A socket to netfilter, bound; flags: SOCK_NONBLOCK, or 0. Returns 0 or -errno. */
 int netlink_open(int flags, struct mnl_socket **ret_socket, struct err *err);

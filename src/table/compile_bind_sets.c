@@ -106,7 +106,9 @@ static void fill_known(struct filler *f, const struct port *port, const struct o
 {
 	struct ipaddr local = link_local(port->mac);
 
-	set_add_bridge(f->sets.ports, port->name, origin);
+	/* A later run knows by the comment whose port it was. */
+	set_add_bridge(f->sets.ports, port->name, origin)->comment =
+		port->container ? plan_intern(f->plan, port->container) : NULL;
 	add_mac(f->sets.own, port->name, port->mac, origin);
 	add_mac(f->sets.somebody, NULL, port->mac, origin);
 	add_addr(f->sets.own, port->name, &local, origin);
@@ -162,6 +164,14 @@ static size_t count_dockside_ports(const struct filler *f, const struct network 
 	return n;
 }
 
+static bool dockside_known(const struct filler *f, const struct network *network)
+{
+	for (size_t i = 0; i < f->ports->n; i++)
+		if (has_dockside_mac(&f->ports->ports[i], network) && f->ports->ports[i].known)
+			return true;
+	return false;
+}
+
 static void add_dockside(struct plan_set *const sets[N_BOUND_FIELDS], const char *port,
 			 const struct network *network, const struct origin *origin)
 {
@@ -185,12 +195,13 @@ static void fill_dockside(struct filler *f, const struct network *network,
 	if (!f->ports->asked || (!answered && !network->has_dockside_mac))
 		return;
 	add_dockside(f->sets.somebody, NULL, network, origin);
-	if (answered || network->bind == BIND_STRICT || count_dockside_ports(f, network) < 2)
+	if (answered || network->bind == BIND_STRICT || dockside_known(f, network) ||
+	    count_dockside_ports(f, network) < 2)
 		return;
 	for (size_t i = 0; i < f->ports->n; i++) {
 		const struct port *port = &f->ports->ports[i];
 
-		if (has_dockside_mac(port, network) && !port->known)
+		if (has_dockside_mac(port, network))
 			add_dockside(f->sets.own, port->name, network, origin);
 	}
 }

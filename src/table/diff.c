@@ -295,6 +295,8 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 	}
 	if (strcmp(want->name, FINGERPRINT_SET) == 0)
 		return;
+	if (changes->plan->ports_unknown)
+		return;
 	change = add_set_change(changes, CHANGE_NONE, want, have);
 	diff_elems(changes->plan, want, &have->set, stale_ms, &changes->arena, change);
 	if (change->n_elems == 0)
@@ -435,6 +437,10 @@ void diff_plan(const struct plan *plan, const struct actual *actual, unsigned st
 	       struct changes *ret_changes)
 {
 	*ret_changes = (struct changes){ .plan = plan, .actual = actual };
+	if (plan->n_chains == 0) {
+		ret_changes->gone = actual->exists;
+		return;
+	}
 	ret_changes->table = !actual->exists || actual->dormant;
 	diff_sets(ret_changes, 1000ull * stale_ttl_s);
 	diff_objects(ret_changes);
@@ -521,8 +527,11 @@ struct set_change *changes_find_set(const struct changes *changes, const char *n
 
 bool changes_empty(const struct changes *changes)
 {
+	if (changes->gone)
+		return false;
 	return !changes->table && changes->n_chains == 0 && changes->n_sets == 0 &&
-	       changes->n_objects == 0 && changes->actual->n_others == 0;
+	       changes->n_objects == 0 &&
+	       (changes->plan->n_chains == 0 || changes->actual->n_others == 0);
 }
 
 bool changes_replace(const struct changes *changes)

@@ -228,15 +228,17 @@ static void add_rules(struct script *s, const struct changes *changes)
 	}
 }
 
-void nft_text_changes(const struct changes *changes, struct script *ret_script)
+void nft_text_changes(const struct changes *changes, struct script *script)
 {
-	struct script *s = ret_script;
+	struct script *s = script;
 
-	*s = (struct script){ .table = table_text(changes->plan->family) };
-	if (changes->anew) {
+	s->table = table_text(changes->plan->family);
+	if (changes->anew || changes->gone) {
 		buf_printf(&s->text, "delete table %s", s->table);
 		script_line(s, NULL);
 	}
+	if (changes->plan->n_chains == 0)
+		return;
 	if (changes->table) {
 		/* Adding a table that is dormant without that flag wakes it up. */
 		buf_printf(&s->text, "add table %s", s->table);

@@ -138,11 +138,15 @@ static void print_preamble(struct script *s, const struct plan *plan)
 	script_line(s, NULL);
 }
 
-void nft_text_plan(const struct plan *plan, struct script *ret_script)
+void nft_text_plan(const struct plan *plan, struct script *script)
 {
-	struct script *s = ret_script;
+	struct script *s = script;
 
-	*s = (struct script){ .table = table_text(plan->family) };
+	if (plan->n_chains == 0)
+		return;
+	s->table = table_text(plan->family);
+	if (s->n_lines > 0)
+		script_line(s, NULL);
 	print_preamble(s, plan);
 	buf_printf(&s->text, "table %s {", s->table);
 	script_line(s, NULL);

@@ -210,7 +210,7 @@ for i in {1..10}; do
 done
 result "ten in a row are repaired at once" "$faults"
 is "and then it says that it will be slower" \
-	"$(life | grep -c '^error: somebody keeps changing our table: 10 repairs')" 1
+	"$(life | grep -c '^error: somebody keeps changing our tables: 10 repairs')" 1
 is "to status, too" "$(drift limited)" True
 is "and to systemd" "$(tail -n +$((told_before + 1)) $told | grep -c 'STATUS=.*somebody keeps changing')" 1
 # slow NUMBER: the next one takes 4 to 6 s, and is announced
@@ -225,7 +225,7 @@ slow()
 	took=$(awk -v a="$begin" -v b="$(monotonic)" 'BEGIN { printf "%d", (b - a) * 1000 }')
 	result "number $1 waits until 5 s have passed" "$(
 		[[ $took -gt 3000 && $took_calm -lt 6000 ]] || echo "took $took ms"
-		life | matches "somebody keeps changing our table: $1 repairs" || life | tail -3
+		life | matches "somebody keeps changing our tables: $1 repairs" || life | tail -3
 	)"
 	echo "# took $took ms"
 }

@@ -22,8 +22,7 @@ put_right()
 	dsfw apply
 	[[ $status -eq 0 ]] || faults+="apply ends with $status: $err"$'\n'
 	[[ $(listing) == "$wanted" ]] || faults+="$(diff <(echo "$wanted") <(listing))"$'\n'
-	[[ $(nft list tables | xargs) == "table inet dockside table ip canary" ||
-		$(nft list tables | xargs) == "table ip canary table inet dockside" ]] ||
+	[[ $(nft list tables | sort | xargs) == "table bridge dockside table inet dockside table ip canary" ]] ||
 		faults+="tables: $(nft list tables | xargs)"$'\n'
 	dsfw apply
 	[[ $out == "nothing to change"* ]] || faults+="apply once more: $out $err"$'\n'

@@ -296,7 +296,7 @@ test_refusals() # RENEWAL
 	is "$1: a set of another kind" "$(echo "present v4 v6 2001:db8::1 0" | commit "$1")" \
 		"set v4: add 2001:db8::1: Invalid argument"
 	is "$1: a set of no kind of ours" "$(echo "present v4 ports 1.2.3.4 0" | commit "$1")" \
-		"set v4: not a set of addresses or interfaces, or a NAT map"
+		"set v4: not a set of addresses or interfaces, or a map of ours"
 	is "$1: too long a comment" \
 		"$(echo "present v4 v4 192.0.2.1 0 $(many x 0 1 | sed 's/.* //')x" | commit "$1")" \
 		"set v4: a comment of 129 bytes, not up to 128"

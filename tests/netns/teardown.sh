@@ -36,7 +36,8 @@ nft -s list ruleset >$t/before
 torn_down()
 {
 	dsfw teardown
-	is "$1" "$status $out $err" "0 removed table inet dockside "
+	is "$1" "$status $out $err" "0 removed table inet dockside
+removed table bridge dockside "
 	is "$1: nothing of ours is left, and the rest as it was" \
 		"$(nft -s list ruleset | diff $t/before -)" ""
 	local before

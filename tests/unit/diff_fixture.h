@@ -131,7 +131,7 @@ static inline void kernel_load(struct plan *plan, struct actual *ret)
 static inline void expect_script(struct plan *plan, const struct actual *actual, const char *wanted)
 {
 	struct changes changes;
-	struct script script;
+	struct script script = { 0 };
 
 	diff_plan(plan, actual, STALE_S, &changes);
 	nft_text_changes(&changes, &script);

@@ -419,7 +419,7 @@ static void test_nat_stays(void **state)
 static char *scripts(struct plan *plan, const struct actual *actual)
 {
 	struct changes changes;
-	struct script script;
+	struct script script = { 0 };
 	struct buf b = { 0 };
 
 	nft_text_plan(plan, &script);

@@ -121,23 +121,25 @@ static bool is_kept(unsigned char planned, unsigned char held, uint32_t genid)
 {
 	struct plan_set want;
 	struct plan_set *sets[] = { &want };
-	const struct plan plan = { .sets = sets, .n_sets = 1 };
-	struct known known = { .table = { .exists = true, .genid = genid } };
+	struct plan plan = { .sets = sets, .n_sets = 1 }, bind = { .family = TABLE_BRIDGE };
+	struct plan *const plans[N_TABLES] = { &plan, &bind };
+	struct known known = { .tables = { { .exists = true, .genid = genid },
+					   { .genid = genid } } };
 	bool kept;
 
 	make_set(&want, planned);
-	known.table.sets = xcalloc(1, sizeof(*known.table.sets));
-	known.table.n_sets = 1;
-	make_set(&known.table.sets[0].set, held);
-	actual_finish(&known.table);
-	known_keep(&known, &plan);
+	known.tables[TABLE_INET].sets = xcalloc(1, sizeof(*known.tables[TABLE_INET].sets));
+	known.tables[TABLE_INET].n_sets = 1;
+	make_set(&known.tables[TABLE_INET].sets[0].set, held);
+	actual_finish(&known.tables[TABLE_INET]);
+	known_keep(&known, plans);
 	kept = known_holds(&known, genid);
 	if (kept) {
 		/* The elements are the plan's, and are put in for one comparison. */
-		assert_int_equal(known.table.sets[0].set.n_elems, 0);
-		known_recall(&known, &plan);
-		assert_int_equal(known.table.sets[0].set.n_elems, 1);
-		assert_int_equal(known.table.sets[0].set.elems[0].key[0], planned);
+		assert_int_equal(known.tables[TABLE_INET].sets[0].set.n_elems, 0);
+		known_recall(&known, plans);
+		assert_int_equal(known.tables[TABLE_INET].sets[0].set.n_elems, 1);
+		assert_int_equal(known.tables[TABLE_INET].sets[0].set.elems[0].key[0], planned);
 	}
 	known_forget(&known);
 	assert_false(known_holds(&known, genid));

@@ -154,6 +154,7 @@ static void test_watched(void **state)
 	(void)state;
 	add(&d, NFT_MSG_DELTABLE, NFPROTO_IPV4, "dockside", 0, NULL);
 	add(&d, NFT_MSG_DELTABLE, NFPROTO_INET, "docksides", 0, NULL);
+	add(&d, NFT_MSG_DELTABLE, NFPROTO_BRIDGE, "filter", 0, NULL);
 	add(&d, NFT_MSG_DELTABLE, NFPROTO_INET, "filter", 0, NULL);
 	add(&d, NFT_MSG_NEWRULE, NFPROTO_INET, "filter", NFTA_RULE_CHAIN, "DOCKER-USER");
 	add(&d, NFT_MSG_NEWRULE, NFPROTO_IPV4, "nat", NFTA_RULE_CHAIN, "DOCKER-USER");
@@ -165,9 +166,15 @@ static void test_watched(void **state)
 	add(&d, NFT_MSG_NEWCHAIN, NFPROTO_IPV4, "filter", NFTA_CHAIN_NAME, "FORWARD");
 	add(&d, NFT_MSG_DELCHAIN, NFPROTO_IPV6, "filter", NFTA_CHAIN_NAME, "DOCKSIDE-DISPATCH");
 	add_generation(&d, 2, "iptables");
+	add(&d, NFT_MSG_DELTABLE, NFPROTO_BRIDGE, "dockside", 0, NULL);
+	add(&d, NFT_MSG_NEWRULE, NFPROTO_INET, "dockside", NFTA_RULE_CHAIN, "bind");
+	add(&d, NFT_MSG_NEWRULE, NFPROTO_BRIDGE, "dockside", NFTA_RULE_CHAIN, "bind");
+	add(&d, NFT_MSG_DELSETELEM, NFPROTO_BRIDGE, "dockside", NFTA_SET_ELEM_LIST_SET, "macs");
+	add_generation(&d, 3, "nft");
 	expect(&d, "1 4711 99 iptables:\n"
 		   "2 4711 99 iptables: table2=2 1/chain/DOCKER-USER=8 1/chain/FORWARD=1 "
-		   "2/chain/DOCKSIDE-DISPATCH=2\n");
+		   "2/chain/DOCKSIDE-DISPATCH=2\n"
+		   "3 4711 99 nft: table3=2 0/chain/bind=4 3/chain/bind=4 3/set/macs=8\n");
 }
 
 /* One entry a name, however many messages, in however many datagrams. */

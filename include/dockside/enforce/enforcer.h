@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A configuration in force: the policy, the addresses of its names, the plan that we make of
- * both, and the kernel that is to hold it. Knows no event loop; time is a parameter, in
+ * A configuration in force: the policy, the addresses of its names, who is on which port, the plans that we make
+ * of them, one for each of our tables, and the kernel that is to hold both. Knows no event loop; time is a parameter, in
  * milliseconds of CLOCK_MONOTONIC: like the kernel's timeouts, which it counts in jiffies, it
  * stands still while the machine sleeps. By a clock that goes on, all addresses would have run out
  * when it wakes up.
@@ -17,6 +17,7 @@
 #include "dockside/enforce/running.h"
 #include "dockside/kernel/nft_sets.h"
 #include "dockside/names/names.h"
+#include "dockside/names/ports.h"
 #include "dockside/table/plan.h"
 
 enum enforcement {
@@ -43,10 +44,12 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforcer_policy() */
 	unsigned stale_s;
 	struct plan_options options;
-	const char *docker;			  /* where it would listen */
-	struct drain drain;			  /* what is merged into each policy */
-	struct known known;			  /* what the kernel holds */
-	uint64_t n_policies;			  /* that were enforced */
+	struct ports ports;  /* who is on which port */
+	char *no_bridge;     /* why the kernel cannot hold table bridge dockside; NULL: it can */
+	const char *docker;  /* where it would listen */
+	struct drain drain;  /* what is merged into each policy */
+	struct known known;  /* what the kernel holds */
+	uint64_t n_policies; /* that were enforced */
 	const struct enforcer_observer *observer; /* or NULL */
 };
 
@@ -104,6 +107,13 @@ bool enforcer_own_differs(const struct enforcer *enforcer);
 
 /* An answer of the resolver. The kernel learns of it with the next enforcer_names(). */
 void enforcer_answer(struct enforcer *enforcer, const struct answer *answer, uint64_t now_ms);
+
+/*
+ * Tells who is on which port, before the first enforcer_policy() as well; ports is copied. Brings table bridge dockside up to date with
+ * it: where only elements change, as when a container starts or stops, in one transaction of these, and nothing is
+ * read. Returns 0; or -errno, and then what the kernel holds is not what we believe: enforcer_again() is called for.
+ */
+int enforcer_ports(struct enforcer *enforcer, const struct ports *ports, struct err *err);
 
 /*
  * Brings the sets and NAT maps up to date with the names that were touched since since_ms: elements

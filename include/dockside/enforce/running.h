@@ -7,13 +7,14 @@
 #include "dockside/policy/model.h"
 #include "dockside/table/plan.h"
 
-/* A policy with the plan that it makes. On the heap: its parts point into each other. */
+/* A policy with the plans that it makes. On the heap: its parts point into each other. */
 struct running {
 	struct policy policy; /* config_load() or config_parse() fills it in */
 	bool from_files;      /* as they are, not from a request */
 	struct diags diags;   /* what there was to say about them */
 	struct resolved resolved;
-	struct plan plan;
+	struct plan plan; /* of table inet dockside */
+	struct plan bind; /* of table bridge dockside; of the ports as well */
 };
 
 struct running *running_new(void);

@@ -23,8 +23,9 @@ enum watched {
 	WATCHED_DOCKSIDE, /* inet dockside: everything */
 	WATCHED_FILTER4,  /* ip filter: the table, FORWARD, DOCKER-USER and DOCKSIDE-DISPATCH */
 	WATCHED_FILTER6,  /* ip6 filter: likewise */
+	WATCHED_BRIDGE,	  /* bridge dockside: everything */
 };
-#define N_WATCHED 3
+#define N_WATCHED 4
 
 /* Bits: what happened to a table, chain or set. */
 enum touch {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Elements of the table's hash sets and NAT maps, many in one transaction (libnftnl, libmnl). */
+/* Elements of the tables' hash sets and maps, many in one transaction (libnftnl, libmnl). */
 #ifndef DOCKSIDE_KERNEL_NFT_SETS_H
 #define DOCKSIDE_KERNEL_NFT_SETS_H
 
@@ -29,12 +29,12 @@ enum set_op_kind {
 };
 
 /*
- * Set and element are borrowed. The type is SET_IPV4, SET_IPV6, SET_BRIDGES, MAP_NAT4 or MAP_NAT6, the
- * set has no intervals, and for a timeout it has `flags timeout`. Of the element, key, data, timeout_ms and
- * comment count. A map's key that is there with other data is an error (EEXIST) for each kind,
+ * Set and element are borrowed. The type is any but SET_PORTS, the set has no intervals, and for a timeout it has
+ * `flags timeout`. Of the element, key, data, target, timeout_ms and comment count. A map's key that is there with other data is an error (EEXIST) for each kind,
  * SET_OP_ABSENT included: to change it, precede SET_OP_PRESENT by SET_OP_ABSENT with the old data.
  */
 struct set_op {
+	enum table_family table;
 	const char *set;
 	enum set_type type;
 	enum set_op_kind kind;

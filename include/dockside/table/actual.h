@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table as the kernel actually holds it, as data. nft_read.c fills it in. Rules come back as
+ * A table as the kernel actually holds it, as data. nft_read.c fills it in. Rules come back as
  * expressions, not text; each is kept as a hash of them.
  */
 #ifndef DOCKSIDE_TABLE_ACTUAL_H
@@ -45,6 +45,7 @@ struct actual_other {
 /* Zero-initialise; actual_free() when done. */
 struct actual {
 	struct arena arena;
+	enum table_family family;
 	uint32_t genid;		     /* generation of the ruleset that all of this was read at */
 	bool exists;		     /* the table */
 	bool dormant;		     /* the table's flag: nothing in it is evaluated */

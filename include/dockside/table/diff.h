@@ -66,6 +66,7 @@ struct changes {
 	const struct actual *actual;
 	bool table; /* it is missing or dormant */
 	bool anew;  /* the table goes first: kernel is one without it */
+	bool gone;  /* the table goes, and stays away: the plan has no chains */
 	struct chain_change *chains;
 	size_t n_chains;
 	size_t cap_chains;
@@ -78,7 +79,7 @@ struct changes {
 };
 
 /*
- * Compares. plan's chains have their hash filled in (nft_text_hash()). stale_ttl_s: seconds that an address
+ * Compares with the actual table of the plan's family. A plan without chains stands for no table. plan's chains have their hash filled in (nft_text_hash()). stale_ttl_s: seconds that an address
  * stays once DNS has stopped returning it. The set `fingerprint` itself is compared only as
  * far as its declaration goes.
  */
@@ -88,7 +89,7 @@ void diff_plan(const struct plan *plan, const struct actual *actual, unsigned st
 /* The part of diff_plan() that is about objects. */
 void diff_objects(struct changes *changes);
 
-/* Fills the plan's set `fingerprint` from what the kernel holds, and compares that set alone. The
+/* Fills the set `fingerprint` of a plan that has chains from what the kernel holds, and compares that set alone. The
  * elements' comments live in the plan's arena. */
 void diff_fingerprints(struct plan *plan, const struct actual *actual, struct changes *ret_changes);
 
@@ -105,6 +106,14 @@ unsigned diff_forward_was_accept(const struct actual *actual);
  * before diff_plan().
  */
 bool diff_keep_nat(struct plan *plan, const struct actual *actual);
+
+/*
+ * Whether two plans of a table, whose chains have their hashes, differ in no more than single elements of sets and
+ * maps: ret_changes lists them then, set by set, a deletion before an addition of the same key. It borrows both.
+ * The set `fingerprint` does not count.
+ */
+bool diff_elements_only(const struct plan *before, const struct plan *after,
+			struct changes *ret_changes);
 
 /* Find the change of a chain, set or object by its name; NULL: nothing happens to it. */
 struct chain_change *changes_find_chain(const struct changes *changes, const char *name);

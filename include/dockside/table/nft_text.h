@@ -14,21 +14,22 @@
 /* Zero-initialise; script_free() when done. */
 struct script {
 	struct buf text;
-	const char *table;	     /* table_text(): which its statements are about */
+	const char *table; /* table_text(): which the statements are about that are being added */
 	const struct origin **lines; /* of line i + 1; borrowed from the plan; NULL: nobody's */
 	size_t n_lines;
 	size_t cap_lines;
 };
 
 /*
- * The whole table as a script that loads on a host with an older one or none: it makes sure of the table
+ * Adds the whole table to a script that loads on a host with an older one or none: it makes sure of the table
  * and the sets, empties them, and fills them, in one transaction. It cannot know the chains and
- * sets of networks that are gone: it leaves them behind, empty and without a way in.
+ * sets of networks that are gone: it leaves them behind, empty and without a way in. A plan without chains adds
+ * nothing.
  */
-void nft_text_plan(const struct plan *plan, struct script *ret_script);
+void nft_text_plan(const struct plan *plan, struct script *script);
 
-/* The changes as a script. */
-void nft_text_changes(const struct changes *changes, struct script *ret_script);
+/* Adds the changes to a script. */
+void nft_text_changes(const struct changes *changes, struct script *script);
 
 /* Adds the shim's operations to a script. */
 void nft_text_shim(const struct shim_changes *changes, struct script *script);

@@ -315,6 +315,7 @@ enum table_family {
 	TABLE_INET,
 	TABLE_BRIDGE,
 };
+#define N_TABLES 2
 
 /* "inet dockside", as nft's statements name it. */
 const char *table_text(enum table_family family);
@@ -348,6 +349,8 @@ struct plan {
 	 * The daemon decides how long the addresses of names live, and to which of them a NAT rule
 	 * leads. */
 	bool beside_daemon;
+	/* Of table bridge dockside: nobody was asked who is on which port, so that what the kernel's sets hold stays. */
+	bool ports_unknown;
 };
 
 /* Facts about a set type: nft's words, key and data length in bytes, and the kernel's type numbers

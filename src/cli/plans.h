@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plans of both tables, as commands make them without a daemon. */
+#ifndef DOCKSIDE_CLI_PLANS_H
+#define DOCKSIDE_CLI_PLANS_H
+
+#include "dockside/names/ports.h"
+#include "dockside/policy/model.h"
+#include "dockside/table/plan.h"
+
+/* Zero-initialise; plans_free() when done. */
+struct plans {
+	struct plan inet, bind;
+	struct plan *tables[N_TABLES]; /* these, by enum table_family */
+	char *no_bridge; /* why the kernel cannot hold table bridge dockside; NULL: it can */
+};
+
+/* Borrows policy, resolved and ports. */
+void plans_compile(struct plans *plans, const struct policy *policy,
+		   const struct resolved *resolved, const struct ports *ports,
+		   const struct plan_options *options);
+/* The same for this kernel: where it has no bridge family, that table is left out. */
+void plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
+			      const struct resolved *resolved, const struct ports *ports,
+			      const struct plan_options *options);
+void plans_free(struct plans *plans);
+
+#endif
