@@ -30,6 +30,7 @@ GOOD = {4: "198.51.100.1", 6: "2001:db8:51::1"}
 EVIL = {4: "203.0.113.66", 6: "2001:db8:bad::66"}
 FREE = {4: "172.30.1.77", 6: "fd77:1::77"}      # nobody's
 FOREIGN_MAC = "02:00:00:00:01:77"
+UNSEEN_MAC = "02:00:00:00:01:78"    # which no frame is from, so that the bridge floods what is for it
 SETTLE = 0.6
 COPIES = 3
 
@@ -359,12 +360,12 @@ def injection(lab, v, ether, client, its, server, address, port, target_mac):
 def steering(lab, v):
     """Answers of a connection that the dockside container has with the attacker, sent to others' MAC addresses."""
     me = lab.me
-    here, there, ports, _ = connection(lab, "dockside", DOCKSIDE[v], lab.name, me[v], 80)
+    here, there, ports, (acked, sequence) = connection(lab, "dockside", DOCKSIDE[v], lab.name, me[v], 80)
     for name, target in (("neighbour's MAC", C2["mac"]), ("broadcast", p.BROADCAST),
                          ("multicast", "01:00:5e:00:00:fb" if v == 4 else "33:33:00:00:00:fb"),
-                         ("nobody's MAC", FOREIGN_MAC)):
+                         ("unseen MAC", UNSEEN_MAC)):
         def make(marker, target=target):
-            return p.ether(me["mac"], target, p.tcp(me[v], DOCKSIDE[v], ports[::-1], (1 << 30, 1),
+            return p.ether(me["mac"], target, p.tcp(me[v], DOCKSIDE[v], ports[::-1], (sequence, acked),
                                                     p.ACK | p.PSH, marker))
         yield f"steering to {name}", lab.arrive(make, ["c2"])
     here.close()
