@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Forges frames on a bridge port and looks at what arrives, see bind.sh.
 
-usage: bind_attack.py NAME MAC IPV4 IPV6 known|unknown COMMAND...
+usage: bind_attack.py NAME MAC IPV4 IPV6 known|unknown|legitimate COMMAND...
 
 COMMAND is frames.c at that port, as a container's process: NAME is its network namespace, MAC, IPV4 and IPV6 are its
-own addresses. "unknown": Docker knows no such container, and any address of the subnet may be its own. Prints
+own addresses. "unknown": Docker knows no such container, and any address of the subnet may be its own. "legitimate": what every
+container has to send, in place of what is forged. Prints
 "FAMILY PROBE COUNT": how many of the probe's frames arrived where they should not; sessions and injections count 1.
 """
 import ctypes
@@ -251,6 +252,49 @@ def ethertypes(lab):
         lab.me["mac"], C2["mac"], marker.ljust(60, b"\0"), 0x88B5, [(0x8100, 0)]), ["c2"]
 
 
+def legitimate(lab):
+    me, mine, mine6, fe80 = lab.me["mac"], lab.me[4], lab.me[6], p.link_local(lab.me["mac"])
+    gateway, all_nodes = lab.gateway_mac, "33:33:00:00:00:01"
+    everybody = ["host"]
+    yield "DHCP question", lambda marker: p.ether(me, p.BROADCAST, p.udp(
+        "0.0.0.0", "255.255.255.255", (68, 67), b"\1\1\6\0" + marker)), everybody
+    yield "DHCPv6 question", lambda marker: p.ether(me, "33:33:00:01:00:02", p.udp(
+        fe80, "ff02::1:2", (546, 547), b"\1\0\0\0" + marker)), everybody
+    yield "ARP probe", lambda marker: p.ether(me, p.BROADCAST, p.arp(
+        1, (me, "0.0.0.0"), ("00:00:00:00:00:00", mine), marker), p.ARP), everybody
+    yield "ARP announcement", lambda marker: p.ether(me, p.BROADCAST, p.arp(
+        1, (me, mine), ("00:00:00:00:00:00", mine), marker), p.ARP), ["host", "c2"]
+    yield "ARP question", lambda marker: p.ether(me, p.BROADCAST, p.arp(
+        1, (me, mine), ("00:00:00:00:00:00", C2[4]), marker), p.ARP), ["c2"]
+    yield "ARP answer", lambda marker: p.ether(me, C2["mac"], p.arp(
+        2, (me, mine), (C2["mac"], C2[4]), marker), p.ARP), ["c2"]
+    yield "duplicate address detection", lambda marker: p.ether(me, p.solicited(mine6)[1], p.icmp6(
+        "::", p.solicited(mine6)[0], 135, bytes(4) + p.packed(mine6) + p.nd_option(marker))), everybody
+    for name, source in (("address", mine6), ("fe80", fe80)):
+        yield f"neighbour solicitation, {name}", lambda marker, source=source: p.ether(
+            me, p.solicited(C2[6])[1], p.icmp6(source, p.solicited(C2[6])[0], 135, bytes(4) + p.packed(C2[6]) +
+                                               p.own_link(1, me) + p.nd_option(marker))), ["c2"]
+        yield f"neighbour advertisement, {name}", lambda marker, source=source: p.ether(
+            me, C2["mac"], p.icmp6(source, C2[6], 136, struct.pack("!I", 0x60000000) + p.packed(source) +
+                                   p.own_link(2, me) + p.nd_option(marker))), ["c2"]
+    yield "unsolicited advertisement", lambda marker: p.ether(me, all_nodes, p.icmp6(
+        mine6, "ff02::1", 136, struct.pack("!I", 0x20000000) + p.packed(mine6) + p.own_link(2, me) +
+        p.nd_option(marker))), ["host", "c2"]
+    yield "router solicitation", lambda marker: p.ether(me, "33:33:00:00:00:02", p.icmp6(
+        fe80, "ff02::2", 133, bytes(4) + p.own_link(1, me) + p.nd_option(marker))), everybody
+    alert = bytes([p.ICMP6, 0, 5, 2, 0, 0, 1, 0])
+    for name, source in (("no address", "::"), ("fe80", fe80)):
+        group = p.packed(p.solicited(mine6)[0])
+        yield f"MLD report, {name}", lambda marker, source=source, group=group: p.ether(
+            me, "33:33:00:00:00:16", p.icmp6(source, "ff02::16", 143, struct.pack("!HHBBH", 0, 1, 4, 0, 0) + group + marker,
+                                             ttl=1, options=alert)), everybody
+    for v, source in ((4, mine), (6, mine6)):
+        yield f"IPv{v} packet to an allowed destination", lambda marker, v=v, source=source: p.ether(
+            me, gateway, p.udp(source, GOOD[v], (5000, 53), marker)), ["outside"]
+        yield f"IPv{v} packet behind a tag of priority", lambda marker, v=v, source=source: p.ether(
+            me, gateway, p.udp(source, GOOD[v], (5000, 53), marker), tags=[(0x8100, 0)]), ["outside"]
+
+
 # ---- connections ---------------------------------------------------------------------------------
 
 
@@ -410,6 +454,10 @@ def connections(lab, v):
 def main():
     name, ether, address, address6, known, *command = sys.argv[1:]
     lab = Lab(name, {"mac": ether, 4: address, 6: address6}, command, known == "known")
+    if known == "legitimate":
+        for probe, make, where in legitimate(lab):
+            print(known, probe, lab.arrive(make, where), sep="\t", flush=True)
+        os._exit(0)
     prepare(lab)
     for family, probes in (("IPv4", sources(lab, 4)), ("IPv6", sources(lab, 6)), ("ARP", arps(lab)),
                            ("ND", neighbours(lab)), ("EtherType", ethertypes(lab))):
