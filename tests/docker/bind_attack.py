@@ -471,4 +471,5 @@ def main():
     os._exit(0)     # servers wait for ever
 
 
-main()
+if __name__ == "__main__":
+    main()

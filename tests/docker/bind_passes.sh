@@ -123,17 +123,21 @@ firsts()
 		END { print "longest: IPv4 " four "0 ms, IPv6 " six "0 ms" }' $t/firsts | comment
 }
 
+address_of() # CONTAINER
+{
+	docker inspect -f '{{(index .NetworkSettings.Networks "ds-a").IPAddress}}' "$1"
+}
+
 # other_address DESCRIPTION: a container that gets another address when it starts again
 other_address()
 {
 	local before after
 	docker run -d --name mover --network ds-a bb:1 >/dev/null
-	before=$(docker inspect -f '{{.NetworkSettings.Networks.ds-a.IPAddress}}' mover 2>/dev/null ||
-		docker inspect mover | sed -nE 's/.*"IPAddress": "(172[^"]+)".*/\1/p' | head -1)
+	before=$(address_of mover)
 	docker stop -t 0 mover >/dev/null
 	docker run -d --name heir --network ds-a --ip "$before" bb:1 >/dev/null
 	docker start mover >/dev/null
-	after=$(docker inspect mover | sed -nE 's/.*"IPAddress": "(172[^"]+)".*/\1/p' | head -1)
+	after=$(address_of mover)
 	container_bind mover && container_bind heir
 	is "$1: a container has another address after its restart" "$([[ $before != "$after" ]] && echo yes)" yes
 	probes "$1: it sends from that, and the heir from the old one" <<-'PROBES'
@@ -162,8 +166,9 @@ for bind in learn strict; do
 	until_true 10 sets_agree
 	is "$bind: the sets are Docker's word" "$(sets_found)" "$(sets_wanted)"
 	all $bind
+	# In strict, what a port sends before its container is known may be.
+	[[ $bind == strict ]] || is "nothing of all that was refused by the binding" \
+		"$(nft list table bridge dockside | grep 'counter packets [1-9].* drop')" ""
 done
-is "nothing of all that was refused by the binding" "$(nft list table bridge dockside |
-	grep 'counter packets [1-9].* drop')" ""
 stop_peers
 finish
