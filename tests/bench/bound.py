@@ -11,6 +11,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 
 import generate
 from packets import OPEN_PORT, Flow, docker_chains, make_hosts, make_last_network, run
@@ -47,10 +48,12 @@ def make_near(network):
         ip -n container link set eth0 down address {MACS["to-container"]}
         ip -n container link set eth0 up
         ip -n container route replace default via {base}.1
-        ip netns exec near ping -qc1 -w5 {base}.1 >/dev/null    # a link comes up a moment later
-        ip netns exec container ping -qc1 -w5 {base}.1 >/dev/null
         ip netns exec near sh -c 'echo 1024 65000 >/proc/sys/net/ipv4/ip_local_port_range'
     """)
+    for port in MACS:   # links come up a moment later
+        while "state forwarding" not in subprocess.run(["ip", "-d", "-o", "link", "show", port], capture_output=True,
+                                                       text=True, check=True).stdout:
+            time.sleep(0.05)
 
 
 def elements(network, others):
