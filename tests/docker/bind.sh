@@ -29,15 +29,17 @@ busybox_image || bail "no image"
 start_listening
 start_daemon
 bind_containers || bail "no containers"
-docker cp $t/frames c1:/bin/frames 2>/dev/null || docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames ||
-	bail "no program in the container"
+docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
 like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" 00000000a80425fb$
 
 # A port that Docker knows nothing of, with a sender that has NET_RAW alone.
-ip netns add stranger && ip link add v-stranger type veth peer name eth0 address 02:00:00:00:01:99 netns stranger &&
-	ip link set v-stranger master ds-a up && ip -n stranger link set lo up && ip -n stranger link set eth0 up &&
-	ip -n stranger addr add 172.30.1.99/24 dev eth0 && ip -n stranger addr add fd77:1::99/64 dev eth0 nodad ||
-	bail "no port"
+stranger()
+{
+	ip netns add stranger && ip link add v-stranger type veth peer name eth0 address 02:00:00:00:01:99 netns stranger &&
+		ip link set v-stranger master ds-a up && ip -n stranger link set lo up && ip -n stranger link set eth0 up &&
+		ip -n stranger addr add 172.30.1.99/24 dev eth0 && ip -n stranger addr add fd77:1::99/64 dev eth0 nodad
+}
+stranger || bail "no port"
 
 # attack_known, attack_unknown: lines "FAMILY PROBE COUNT", see bind_attack.py
 attack_known()
@@ -48,7 +50,7 @@ attack_known()
 attack_unknown()
 {
 	timeout 300 python3 "$lab/bind_attack.py" stranger 02:00:00:00:01:99 172.30.1.99 fd77:1::99 unknown \
-		nsenter --net=/run/netns/stranger setpriv --inh-caps=-all --bounding-set=-all,+net_raw $t/frames eth0
+		nsenter --net=/run/netns/stranger setpriv --inh-caps=-all --bounding-set=-all,+net_raw "$t/frames" eth0
 }
 # attack WHO: into $t/attack.WHO
 attack()

@@ -3,10 +3,12 @@
 #
 # Sourced by the tests of ports that are bound to their containers, after lib.sh and daemon_lib.sh.
 
+# shellcheck disable=SC2154 # what lib.sh sets
+
 # build_frames: $t/frames, for any container
 build_frames()
 {
-	"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE= -O2 -static -o $t/frames "$lab/frames.c"
+	"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE= -O2 -static -o "$t/frames" "$lab/frames.c"
 }
 
 # bind_config BIND [JSON]: the network ds-a, with more keys
