@@ -13,7 +13,7 @@
  * It reads lines "KIND PORT MILLISECONDS" and answers each with one number, units per second:
  *   udp, tcp          packets of one established flow, there and back, 64 bytes each
  *   udp-mtu, tcp-mtu  the same with 1,400 bytes, which fill a packet of an Ethernet
- *   new-udp, new-tcp  flows with a fresh source port
+ *   new-udp, new-udp-mtu, new-tcp  flows with a fresh source port
  *   refused-udp, refused-tcp  the same to a port where nobody answers
  */
 #include <arpa/inet.h>
@@ -159,6 +159,7 @@ static const struct kind kinds[] = {
 	{ "udp-mtu", SOCK_DGRAM, true, true, there_and_back, 2, PAYLOAD_MTU },
 	{ "tcp-mtu", SOCK_STREAM, true, true, there_and_back, 2, PAYLOAD_MTU },
 	{ "new-udp", SOCK_DGRAM, false, true, new_udp, 1, PAYLOAD },
+	{ "new-udp-mtu", SOCK_DGRAM, false, true, new_udp, 1, PAYLOAD_MTU },
 	{ "new-tcp", SOCK_STREAM, false, true, new_tcp, 1, PAYLOAD },
 	{ "refused-udp", SOCK_DGRAM, false, false, refused_udp, 1, PAYLOAD },
 	{ "refused-tcp", SOCK_STREAM, false, false, refused_tcp, 1, PAYLOAD },

@@ -108,9 +108,9 @@ def make_last_network(network):
 class Flow:
     """The load generator, told what to do line by line."""
 
-    def __init__(self, program):
+    def __init__(self, program, client="container", server="far", address=FAR_END):
         self.process = subprocess.Popen(
-            [program, "/run/netns/container", "/run/netns/far", FAR_END],
+            [program, f"/run/netns/{client}", f"/run/netns/{server}", address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def rate(self, kind, port):

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Sourced by the tests of ports that are bound to their containers, after lib.sh and daemon_lib.sh.
+
+# shellcheck disable=SC2154 # what lib.sh sets
+
+# build_frames: $t/frames, for any container
+build_frames()
+{
+	"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE= -O2 -static -o "$t/frames" "$lab/frames.c"
+}
+
+# bind_config BIND [JSON]: the network ds-a, with more keys
+bind_config()
+{
+	network_config <<-CONFIG
+		{"networks": [{"name": "ds-a", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64", "bind": "$1",
+			"dockside_ip": "172.30.1.2", "dockside_ip6": "fd77:1::2",
+			"dockside_mac": "02:00:00:00:01:02"${2:+, $2}}]}
+	CONFIG
+}
+
+# bind_containers: dockside, c1 and c2 of ds-a
+bind_containers()
+{
+	network_made ds-a 172.30.1.0/24 172.30.1.1 fd77:1::/64 &&
+		container_run dockside ds-a 172.30.1.2 fd77:1::2 02:00:00:00:01:02 &&
+		container_run c1 ds-a 172.30.1.11 fd77:1::11 02:00:00:00:01:11 8080:80 &&
+		container_run c2 ds-a 172.30.1.12 fd77:1::12 02:00:00:00:01:12
+}
+
+# bridge_elements SET: one a line, sorted, a port's name being "PORT" and the container's MAC
+bridge_elements()
+{
+	nft list set bridge dockside "$1" 2>/dev/null | tr -d '\n"' | sed -nE 's/.*elements = \{ (.*) \}.*/\1/p' |
+		tr ',' '\n' | sed -E 's/[[:space:]]+/ /g; s/^ | $//g' | sort
+}
+
+# sets_found: "PORT MAC", "PORT ADDRESS" of the three sets, and "PORT known"
+sets_found()
+{
+	{
+		bridge_elements ports | sed 's/$/ known/'
+		for set in macs addrs4 addrs6; do
+			bridge_elements $set | sed 's/ \. / /'
+		done
+	} | sort
+}
+
+# sets_wanted: the same, as dockerd tells it
+sets_wanted()
+{
+	docker ps -q | xargs -r docker inspect | python3 "$lab/bind_wanted.py"
+}
+
+sets_agree()
+{
+	[[ $(sets_found) == "$(sets_wanted)" ]]
+}
