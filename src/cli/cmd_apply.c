@@ -95,16 +95,18 @@ static void warn_of_bridge(const struct plans *plans)
 static int apply_rules(struct session *session, const struct apply_options *options,
 		       const struct policy *policy, struct err *err)
 {
-	static const struct ports none = { 0 };
 	struct reconcile_result result = { 0 };
 	struct actual known[N_TABLES] = { 0 };
 	struct resolved resolved = { 0 };
 	struct plans plans = { 0 };
+	struct ports ports = { 0 };
 	int r;
 
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
+	if (r >= 0)
+		r = ports_for_kernel(session->sockets.reader, policy, options->docker, &ports, err);
 	if (r >= 0) {
-		plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->enforce.plan);
+		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &options->enforce.plan);
 		r = reconcile_apply(&session->sockets, plans.tables, options->enforce.stale_ttl_s,
 				    known, &result, err);
 	}
@@ -117,6 +119,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	for (int i = 0; i < N_TABLES; i++)
 		actual_free(&known[i]);
 	plans_free(&plans);
+	ports_free(&ports);
 	resolved_free(&resolved);
 	return r;
 }

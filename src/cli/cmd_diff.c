@@ -354,10 +354,10 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 {
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
-	static const struct ports none = { 0 };
 	struct comparison comparison = { 0 };
 	struct resolved resolved = { 0 };
 	struct plans plans = { 0 };
+	struct ports ports = { 0 };
 	int r;
 
 	r = merge_draining(options, policy, err);
@@ -367,8 +367,10 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 		return r;
 	nft_loader_open(&loader);
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
+	if (r >= 0)
+		r = ports_for_kernel(reader, policy, options->docker, &ports, err);
 	if (r >= 0) {
-		plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->enforce.plan);
+		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &options->enforce.plan);
 		plans.inet.beside_daemon = lock_has_daemon(NULL);
 		r = reconcile_compare(reader, loader, plans.tables, options->enforce.stale_ttl_s,
 				      COMPARE_RULES, &comparison, err);
@@ -382,6 +384,7 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 		reconcile_comparison_free(&comparison);
 	}
 	plans_free(&plans);
+	ports_free(&ports);
 	resolved_free(&resolved);
 	nft_loader_close(loader);
 	nft_reader_close(reader);

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_CLI_PLANS_H
 #define DOCKSIDE_CLI_PLANS_H
 
+#include "dockside/kernel/nft_read.h"
 #include "dockside/names/ports.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/plan.h"
@@ -22,6 +23,12 @@ void plans_compile(struct plans *plans, const struct policy *policy,
 void plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
 			      const struct resolved *resolved, const struct ports *ports,
 			      const struct plan_options *options);
+/*
+ * Who is on which port, as the kernel, what its table bridge dockside holds, and Docker say; docker is the path of its
+ * socket. Returns 0 or -errno. *ret_ports: ports_free().
+ */
+int ports_for_kernel(struct nft_reader *reader, const struct policy *policy, const char *docker,
+		     struct ports *ret_ports, struct err *err);
 void plans_free(struct plans *plans);
 
 #endif

@@ -212,6 +212,15 @@ static void bind_ports(struct daemon *d)
 	err_free(&err);
 }
 
+static void first(void *data, const struct policy *policy, const struct actual *bridge_table)
+{
+	struct daemon *d = data;
+
+	daemon_ports_begin(d->s.ports, policy, bridge_table);
+	/* Nothing is in force yet: the enforcer takes a copy. */
+	enforcer_ports(&d->enforcer, daemon_ports_now(d->s.ports), NULL);
+}
+
 static void on_note(void *data, enum note note)
 {
 	struct daemon *d = data;
@@ -521,7 +530,7 @@ int daemon_run(const struct daemon_options *options)
 			  options->stale_ttl_s, STALE_TTL_MIN_S);
 		return EXIT_USAGE;
 	}
-	d.observer = (struct enforcer_observer){ before, after, &d };
+	d.observer = (struct enforcer_observer){ before, after, first, &d };
 	d.s.enforcer = &d.enforcer;
 	d.s.network_config = options->network_config;
 	d.s.firewall_config = options->firewall_config;

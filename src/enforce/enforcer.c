@@ -241,6 +241,21 @@ static void follow_subnets(struct enforcer *e, const struct policy *policy, uint
 	names_set_never(&e->names, &e->never, now_ms);
 }
 
+/* At the start: who is on which port. */
+static int begin_ports(struct enforcer *e, const struct policy *policy, struct err *err)
+{
+	struct actual bridge_table = { 0 };
+	int r;
+
+	if (e->no_bridge || !e->observer || !e->observer->first)
+		return 0;
+	r = nft_read_table(e->reader, TABLE_BRIDGE, &bridge_table, err);
+	if (r >= 0)
+		e->observer->first(e->observer->data, policy, &bridge_table);
+	actual_free(&bridge_table);
+	return r < 0 ? err_prefix(err, "take over") : 0;
+}
+
 /* At the start: what the kernel holds, and which of its networks are draining. */
 static int read_first(struct enforcer *e, const struct policy *policy, struct actual *ret_actual,
 		      struct err *err)
@@ -271,6 +286,8 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 		r = read_first(e, &candidate->policy, &actual, err);
 	if (r >= 0)
 		r = drain_merge(&e->drain, &candidate->policy, err);
+	if (r >= 0 && !e->running)
+		r = begin_ports(e, &candidate->policy, err);
 	if (r < 0) {
 		actual_free(&actual);
 		return r;

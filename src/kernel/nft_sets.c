@@ -226,6 +226,8 @@ static bool takes_ops(enum set_type type)
 	case SET_PORT_MAC:
 	case SET_PORT_IPV4:
 	case SET_PORT_IPV6:
+	case SET_ND_TARGET:
+	case SET_PORT_ND_TARGET:
 	case MAP_DISPATCH:
 	case MAP_NAT4:
 	case MAP_NAT6:

@@ -105,10 +105,13 @@ static const char *chain_name(struct filler *f, const struct network *network, c
 static void fill_known(struct filler *f, const struct port *port, const struct origin *origin)
 {
 	struct ipaddr local = link_local(port->mac);
+	char name[COMMENT_MAX + 1] = "";
 
 	/* A later run knows by the comment whose port it was. */
+	if (port->container)
+		comment_add_name(name, port->container);
 	set_add_bridge(f->sets.ports, port->name, origin)->comment =
-		port->container ? plan_intern(f->plan, port->container) : NULL;
+		name[0] ? plan_intern(f->plan, name) : NULL;
 	add_mac(f->sets.own, port->name, port->mac, origin);
 	add_mac(f->sets.somebody, NULL, port->mac, origin);
 	add_addr(f->sets.own, port->name, &local, origin);

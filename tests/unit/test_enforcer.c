@@ -35,7 +35,7 @@ static void after(void *data, enum enforcement enforcement)
 static void test_what_is_held_is_told_as_if_enforced(void **state)
 {
 	struct seen seen = { 0 };
-	const struct enforcer_observer observer = { before, after, &seen };
+	const struct enforcer_observer observer = { before, after, NULL, &seen };
 	struct enforcer enforcer = { 0 };
 
 	(void)state;

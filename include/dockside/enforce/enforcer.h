@@ -32,6 +32,9 @@ struct enforcer_observer {
 	void (*before)(void *data, enum enforcement enforcement);
 	/* It holds the running policy. */
 	void (*after)(void *data, enum enforcement enforcement);
+	/* Before the first policy is compiled: what the kernel's table bridge dockside holds. The observer may tell
+	 * the enforcer the ports (enforcer_ports()). May be NULL. */
+	void (*first)(void *data, const struct policy *policy, const struct actual *bridge_table);
 	void *data;
 };
 
