@@ -24,7 +24,7 @@ void plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
 			      const struct resolved *resolved, const struct ports *ports,
 			      const struct plan_options *options);
 /*
- * Who is on which port, as the kernel, what its table bridge dockside holds, and Docker say; docker is the path of its
+ * Asks the kernel, its table bridge dockside and Docker for the ports and who is on them; docker is the path of its
  * socket. Returns 0 or -errno. *ret_ports: ports_free().
  */
 int ports_for_kernel(struct nft_reader *reader, const struct policy *policy, const char *docker,

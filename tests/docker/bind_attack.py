@@ -37,7 +37,7 @@ COPIES = 3
 
 
 def in_namespace(name, make):
-    """What make() returns when a thread that is in the namespace calls it."""
+    """Returns what make() returns when a thread that is in the namespace calls it."""
     made = []
 
     def run():
@@ -137,7 +137,7 @@ class Lab:
         return f"forged-{self.serial:05}.".encode()
 
     def arrive(self, make, where):
-        """How many of the frames that make(marker) makes arrive at a witness."""
+        """Counts the frames of make(marker) that arrive at a witness."""
         marker = self.mark()
         frame = make(marker)
         for _ in range(COPIES):

@@ -41,7 +41,7 @@ bridge_elements()
 sets_found()
 {
 	{
-		bridge_elements ports | sed 's/$/ known/'
+		bridge_elements ports | sed 's/ comment.*//; s/$/ known/'
 		for set in macs addrs4 addrs6; do
 			bridge_elements $set | sed 's/ \. / /'
 		done

@@ -30,7 +30,7 @@ bind_containers || bail "no containers"
 docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
 until_true 10 sets_agree
 is "the sets are Docker's word" "$(sets_found)" "$(sets_wanted)"
-# What has sent once is known to the host, whose question for it needs no answer later.
+# The host knows who has sent once, and its question for these needs no answer later.
 mapfile -t always < <(sets_wanted | sed -n 's/ known$//p')
 is "three containers run all the time" "${#always[@]}" 3
 rm -f $t/ready $t/stop

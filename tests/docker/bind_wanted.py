@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What table bridge dockside shall have, by `docker inspect` of all running containers on standard input.
+"""Prints what table bridge dockside shall have, by `docker inspect` of all running containers on standard input.
 
 usage: docker inspect CONTAINER... | bind_wanted.py [NETWORK]...     NETWORK: of those only, by default all named ds-*
 
-Prints lines "PORT known", "PORT MAC" and "PORT ADDRESS", sorted. Which port is a container's is found from within: its
+Prints lines "PORT known", "PORT MAC" and "PORT ADDRESS", sorted. A container's port is found from within: its
 interface with that MAC address says the index of its other end.
 """
 import json

@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	struct plan_options options = { .mark_bit = 1u << 30 };
 	struct policy policy = { 0 };
 	struct ports ports = { 0 };
-	struct script script;
+	struct script script = { 0 };
 	struct plan plan;
 	char line[1024];
 

@@ -87,7 +87,7 @@ class Lab:
         there.close()
 
     def fate(self, v, written, segments=0, established=False):
-        """What becomes of a datagram; written: at which offset from where, None for where its checksum is."""
+        """Tells what becomes of a datagram; written: at which offset from where, None for where its checksum is."""
         self.serial += 1
         port, marker = 7000 + self.serial, f"offset-{self.serial:04}.".encode() * 3
         if established:

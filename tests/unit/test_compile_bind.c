@@ -45,7 +45,7 @@ static void answered(struct fixture *f, const char *bridge)
 static void compile(struct fixture *f, const char *network_config)
 {
 	struct plan_options options = { .mark_bit = 1, .log_group = 7 };
-	struct script script;
+	struct script script = { 0 };
 
 	policy_read(&f->policy, network_config, "{\"networks\": {}}");
 	ports_sort(&f->ports);
@@ -105,7 +105,7 @@ static void test_known(void **state)
 	answered(&f, "ds-a");
 	add_port(&f, "va", "ds-a", "a", "02:42:ac:1e:01:0b", "172.30.1.11");
 	compile(&f, DS_A(""));
-	assert_string_equal(elements(&f, "ports"), "\"va\"");
+	assert_string_equal(elements(&f, "ports"), "\"va\" comment \"a\"");
 	assert_string_equal(elements(&f, "macs"), "\"va\" . 02:42:ac:1e:01:0b");
 	assert_string_equal(elements(&f, "addrs4"), "\"va\" . 172.30.1.11");
 	assert_string_equal(elements(&f, "addrs6"), "\"va\" . fe80::42:acff:fe1e:10b");

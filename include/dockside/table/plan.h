@@ -310,7 +310,7 @@ struct plan_options {
 	uint16_t log_group; /* of nflog, for refused packets; 0: nothing is reported */
 };
 
-/* Which table a plan describes; the name is the same in both families. */
+/* A plan describes one of two tables; the name is the same in both families. */
 enum table_family {
 	TABLE_INET,
 	TABLE_BRIDGE,
