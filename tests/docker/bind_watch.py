@@ -38,7 +38,9 @@ def known():
         return None
     for item in json.loads(done.stdout)["nftables"]:
         if "set" in item:
-            return set(item["set"].get("elem", []))
+            elems = item["set"].get("elem", [])
+            # with a comment it is an object
+            return {elem["elem"]["val"] if isinstance(elem, dict) else elem for elem in elems}
     return set()
 
 
