@@ -16,7 +16,8 @@
  *
  * Towards a known port go frames for its MAC and IP addresses, and multicast. A bridge that does not know where a MAC
  * address is sends the frame to every port: that is no attack, so such a frame is dropped at the wrong ports
- * without a report. conntrack does not look at MAC addresses; that the IP address fits the port is what keeps a known
+ * without a report. Towards a port whose container is not known go frames for the network's addresses, but not for
+ * those that are somebody's. conntrack does not look at MAC addresses; that the IP address fits the port is what keeps a known
  * connection's packets from a third container.
  *
  * `meta protocol` is what follows one VLAN tag, of which hosts take off that with the number 0, and the headers are
@@ -219,6 +220,12 @@ static void accept_to_own(struct base *b)
 	bind_accept(b->chain, NULL);
 }
 
+static void look_up_to(struct base *b)
+{
+	look_up(b, b->sets.dispatch_to);
+	b->chain->rules[b->chain->n_rules - 1].outgoing = true;
+}
+
 static void emit_bind_to(struct base *b)
 {
 	begin_chain(b, "bind-to", BASE_BIND_TO);
@@ -226,39 +233,12 @@ static void emit_bind_to(struct base *b)
 	go_to(b, OWN_TO);
 	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
 	go_to(b, STRANGE_TO);
+	look_up_to(b);
 
 	begin_chain(b, OWN_TO, BASE_NONE);
 	accept_to_own(b);
 	add_rule(b);
 	go_to(b, STRANGE_TO);
-}
-
-static void accept_to_all(struct base *b)
-{
-	static const struct {
-		enum frame_field field;
-		struct prefix prefix;
-		const char *comment;
-	} groups[] = {
-		{ FIELD_DADDR, { { FAMILY_IPV4, { 224 } }, 4 }, "multicast" },
-		{ FIELD_DADDR, { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 }, "broadcast" },
-		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xff } }, 8 }, "multicast" },
-		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 }, "link-local" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		struct plan_rule *rule = add_rule(b);
-
-		bind_match_protocol(rule, groups[i].prefix.addr.family == FAMILY_IPV4
-						  ? ETHERTYPE_IP
-						  : ETHERTYPE_IPV6);
-		bind_match_prefix(rule, groups[i].field, &groups[i].prefix);
-		bind_accept(b->chain, groups[i].comment);
-	}
-	bind_match_protocol(add_rule(b), ETHERTYPE_IP);
-	bind_match_set(&b->chain->rules[b->chain->n_rules - 1], PORT_NONE, FIELD_DADDR,
-		       b->sets.broadcasts);
-	bind_accept(b->chain, "broadcast");
 }
 
 static void emit_strange_to(struct base *b)
@@ -275,8 +255,8 @@ static void emit_strange_to(struct base *b)
 	rule->verdict = VERDICT_DROP;
 	rule->comment = "for another port: the bridge sends it to all";
 	accept_to_own(b);
-	accept_to_all(b);
-	look_up(b, b->sets.dispatch_to);
+	bind_accept_to_all(b->chain, &b->sets, b->built_in);
+	look_up_to(b);
 	add_rule(b);
 	bind_refuse(b->plan, b->chain, "not for the container of this port");
 }

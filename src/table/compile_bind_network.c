@@ -295,8 +295,8 @@ static bool is_strict(const struct network *network)
 	return network->bind == BIND_STRICT || network->closed;
 }
 
-static void accept_from(struct binder *b, uint16_t protocol, enum frame_field field,
-			const struct prefix *prefix, const char *comment)
+static void accept_prefix(struct binder *b, uint16_t protocol, enum frame_field field,
+			  const struct prefix *prefix, const char *comment)
 {
 	struct plan_rule *rule = add_rule(b);
 
@@ -324,11 +324,12 @@ static void refuse_targets(struct binder *b)
 
 static void accept_subnets(struct binder *b)
 {
-	accept_from(b, ETHERTYPE_ARP, FIELD_ARP_SENDER, &b->network->subnet, "the subnet's");
-	accept_from(b, ETHERTYPE_IP, FIELD_SADDR, &b->network->subnet, "the subnet's");
+	accept_prefix(b, ETHERTYPE_ARP, FIELD_ARP_SENDER, &b->network->subnet, "the subnet's");
+	accept_prefix(b, ETHERTYPE_IP, FIELD_SADDR, &b->network->subnet, "the subnet's");
 	if (b->network->has_subnet6)
-		accept_from(b, ETHERTYPE_IPV6, FIELD_SADDR6, &b->network->subnet6, "the subnet's");
-	accept_from(b, ETHERTYPE_IPV6, FIELD_SADDR6, &link_local, "link-local");
+		accept_prefix(b, ETHERTYPE_IPV6, FIELD_SADDR6, &b->network->subnet6,
+			      "the subnet's");
+	accept_prefix(b, ETHERTYPE_IPV6, FIELD_SADDR6, &link_local, "link-local");
 }
 
 static void emit_unknown(struct binder *b)
@@ -352,20 +353,48 @@ static void emit_unknown(struct binder *b)
 	refuse(b, "not an address of the network");
 }
 
-/* ------------------------------------------------------------------ to a known port */
+/* ------------------------------------------------------------------ to a port */
 
-static void emit_to(struct binder *b)
+void bind_accept_to_all(struct plan_chain *chain, const struct bind_sets *sets,
+			const struct origin *origin)
 {
 	static const struct {
-		uint16_t protocol;
-		enum bound_field kind;
 		enum frame_field field;
-	} destinations[] = {
-		{ ETHERTYPE_IP, BOUND_IPV4, FIELD_DADDR },
-		{ ETHERTYPE_IPV6, BOUND_IPV6, FIELD_DADDR6 },
+		struct prefix prefix;
+		const char *comment;
+	} groups[] = {
+		{ FIELD_DADDR, { { FAMILY_IPV4, { 224 } }, 4 }, "multicast" },
+		{ FIELD_DADDR, { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 }, "broadcast" },
+		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xff } }, 8 }, "multicast" },
+		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 }, "link-local" },
 	};
+	struct plan_rule *rule;
 
-	begin_chain(b, BIND_TO);
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		rule = chain_add_rule(chain, origin);
+		bind_match_protocol(rule, groups[i].prefix.addr.family == FAMILY_IPV4
+						  ? ETHERTYPE_IP
+						  : ETHERTYPE_IPV6);
+		bind_match_prefix(rule, groups[i].field, &groups[i].prefix);
+		bind_accept(chain, groups[i].comment);
+	}
+	rule = chain_add_rule(chain, origin);
+	bind_match_protocol(rule, ETHERTYPE_IP);
+	bind_match_set(rule, PORT_NONE, FIELD_DADDR, sets->broadcasts);
+	bind_accept(chain, "broadcast");
+}
+
+static const struct {
+	uint16_t protocol;
+	enum bound_field kind;
+	enum frame_field field;
+} destinations[] = {
+	{ ETHERTYPE_IP, BOUND_IPV4, FIELD_DADDR },
+	{ ETHERTYPE_IPV6, BOUND_IPV6, FIELD_DADDR6 },
+};
+
+static void accept_to_extra(struct binder *b)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(destinations); i++) {
 		const struct plan_set *set = b->extra.sets[destinations[i].kind];
 		struct plan_rule *rule;
@@ -377,8 +406,53 @@ static void emit_to(struct binder *b)
 		bind_match_set(rule, PORT_NONE, destinations[i].field, set);
 		accept_last(b, "extra");
 	}
+}
+
+static void emit_to(struct binder *b)
+{
+	begin_chain(b, BIND_TO);
+	accept_to_extra(b);
 	add_rule(b);
 	refuse(b, "not for the container of this port");
+}
+
+/* Whatever is somebody's, if that is not (as of several ports with the dockside container's MAC address) this port. */
+static void refuse_to_somebody(struct binder *b)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_not_set(rule, PORT_OUT, FIELD_ETHER_DADDR, b->sets->own[BOUND_MAC]);
+	bind_match_set(rule, PORT_NONE, FIELD_ETHER_DADDR, b->sets->somebody[BOUND_MAC]);
+	rule->counter = true;
+	rule->verdict = VERDICT_DROP;
+	rule->comment = "for another port: the bridge sends it to all";
+	for (size_t i = 0; i < ARRAY_SIZE(destinations); i++) {
+		enum bound_field kind = destinations[i].kind;
+
+		rule = add_rule(b);
+		bind_match_protocol(rule, destinations[i].protocol);
+		bind_match_not_set(rule, PORT_OUT, destinations[i].field, b->sets->own[kind]);
+		bind_match_set(rule, PORT_NONE, destinations[i].field, b->sets->somebody[kind]);
+		refuse(b, "for somebody else");
+	}
+}
+
+static void emit_to_unknown(struct binder *b)
+{
+	begin_chain(b, BIND_TO_UNKNOWN);
+	refuse_to_somebody(b);
+	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
+	accept_last(b, NULL);
+	bind_accept_to_all(b->chain, b->sets, b->origin);
+	accept_to_extra(b);
+	if (!is_strict(b->network)) {
+		accept_prefix(b, ETHERTYPE_IP, FIELD_DADDR, &b->network->subnet, "the subnet's");
+		if (b->network->has_subnet6)
+			accept_prefix(b, ETHERTYPE_IPV6, FIELD_DADDR6, &b->network->subnet6,
+				      "the subnet's");
+	}
+	add_rule(b);
+	refuse(b, "not for an address of the network");
 }
 
 void compile_bind_network(struct plan *plan, const struct bind_sets *sets,
@@ -395,4 +469,5 @@ void compile_bind_network(struct plan *plan, const struct bind_sets *sets,
 	emit_known(&b);
 	emit_unknown(&b);
 	emit_to(&b);
+	emit_to_unknown(&b);
 }

@@ -23,6 +23,10 @@ void bind_match_prefix(struct plan_rule *rule, enum frame_field field, const str
 void bind_accept(struct plan_chain *chain, const char *comment);
 void bind_refuse(struct plan *plan, struct plan_chain *chain, const char *comment);
 
+/* Adds rules that accept what is for every port: multicast, broadcast, link-local. */
+void bind_accept_to_all(struct plan_chain *chain, const struct bind_sets *sets,
+			const struct origin *origin);
+
 /* Adds the chains of one network that is bound. */
 void compile_bind_network(struct plan *plan, const struct bind_sets *sets,
 			  const struct network *network);

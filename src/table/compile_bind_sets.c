@@ -129,7 +129,8 @@ static void fill_port(struct filler *f, const struct port *port, const struct ne
 		dispatch(f->sets.dispatch, port->name, BIND_ELSEWHERE, origin);
 		return;
 	}
-	dispatch(f->sets.dispatch_to, port->name, chain_name(f, network, BIND_TO), origin);
+	dispatch(f->sets.dispatch_to, port->name,
+		 chain_name(f, network, port->known ? BIND_TO : BIND_TO_UNKNOWN), origin);
 	if (port->known) {
 		fill_known(f, port, origin);
 		/* Its own addresses are all that it may send, unless there are others that are not somebody's. */

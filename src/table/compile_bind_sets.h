@@ -13,6 +13,7 @@
 #define BIND_KNOWN "BIND"      /* a known port has sent something that is not plainly its own */
 #define BIND_UNKNOWN "UNBOUND" /* a port has, whose container is not known */
 #define BIND_TO "BINDTO"       /* somebody has, to a known port, and not plainly to it */
+#define BIND_TO_UNKNOWN "UNBOUNDTO" /* somebody has, to a port whose container is not known */
 
 /* The fields of a frame that are somebody's, and for each of them two sets. */
 enum bound_field {
@@ -31,7 +32,7 @@ struct bind_sets {
 	struct plan_set *extra_macs;		   /* of all networks; NULL: none has any */
 	/* Of ports, to their network's chain: before the sets of somebody's addresses are looked into, and behind. */
 	struct plan_set *dispatch, *dispatch_strange;
-	struct plan_set *dispatch_to; /* by the port that a frame came in by */
+	struct plan_set *dispatch_to; /* the same by the port that a frame leaves by */
 };
 
 /* Adds them to the plan, with their elements. */

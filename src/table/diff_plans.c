@@ -103,8 +103,8 @@ bool diff_elements_only(const struct plan *before, const struct plan *after,
 			struct changes *ret_changes)
 {
 	struct changes changes = { .plan = after };
-	bool only = !before->ports_unknown && before->n_sets == after->n_sets && same_chains(before, after) &&
-		    same_objects(before, after);
+	bool only = !before->ports_unknown && before->n_sets == after->n_sets &&
+		    same_chains(before, after) && same_objects(before, after);
 
 	for (size_t i = 0; only && i < after->n_sets; i++)
 		only = diff_set(&changes, before->sets_by_name[i], after->sets_by_name[i]);

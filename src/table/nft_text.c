@@ -273,7 +273,8 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 		buf_puts(b, rule->target);
 		break;
 	case VERDICT_VMAP:
-		buf_printf(b, "iifname vmap @%s", rule->set->name);
+		buf_printf(b, "%s vmap @%s", rule->outgoing ? "oifname" : "iifname",
+			   rule->set->name);
 		break;
 	case VERDICT_DNAT:
 		buf_printf(b, "dnat %s to meta l4proto . th dport map @%s",

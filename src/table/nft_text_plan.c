@@ -116,8 +116,7 @@ static void print_preamble(struct script *s, const struct plan *plan)
 	if (s->n_lines == 0) {
 		buf_puts(b, "#!/usr/sbin/nft -f");
 		script_line(s, NULL);
-		buf_puts(b,
-			 "# Firewall policy of Docker bridge networks, compiled by dsfw-nft.");
+		buf_puts(b, "# Firewall policy of Docker bridge networks, compiled by dsfw-nft.");
 		script_line(s, NULL);
 	}
 	buf_puts(b, "# First empty what an older one left, all in one transaction.");

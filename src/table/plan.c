@@ -31,7 +31,7 @@
 
 const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
 
-const char *const binding_kinds[N_BINDING_KINDS] = { "BIND", "UNBOUND", "BINDTO" };
+const char *const binding_kinds[N_BINDING_KINDS] = { "BIND", "UNBOUND", "BINDTO", "UNBOUNDTO" };
 const char *const strange_kinds[N_STRANGE_KINDS] = { "strange", "strange-to" };
 
 static const struct set_type_info type_infos[] = {

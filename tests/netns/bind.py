@@ -206,6 +206,14 @@ def steered(s, known):
         yield f"IPv4 steered to {to} by MAC, a tag", own, MACS[to], tagged(ip4(V4[s], V4["d"]), VLAN)
 
 
+def to_unknown(s, to):
+    own, mac = MACS[s], MACS[to]
+    yield f"a neighbour's IPv4 steered to {to}", own, mac, ip4(V4[s], V4["d"])
+    yield f"a neighbour's IPv6 steered to {to}", own, mac, ip6(V6[s], V6["d"])
+    yield f"the gateway's IPv4 steered to {to}", own, mac, ip4(V4[s], "172.30.1.1")
+    yield f"outward IPv4 steered to {to}", own, mac, ip4(V4[s], FOREIGN4)
+
+
 def cases():
     for what, *frame in forged_by("a", "b"):
         yield f"a: {what}", "a", *frame, NONE
@@ -219,6 +227,12 @@ def cases():
         yield f"a: {what}", "a", *frame, NONE
     for what, *frame in itertools.chain(honest("a", "b"), waiting("a")):
         yield f"a: {what}", "a", *frame, BOTH
+    # x, whose container is not known, gets what is for the network and nobody's.
+    for what, *frame in to_unknown("a", "x"):
+        yield f"a: {what}", "a", *frame, NONE
+    yield "a: IPv4 to x", "a", MACS["a"], MACS["x"], ip4(V4["a"], V4["x"]), LEARN
+    yield "a: IPv6 to x", "a", MACS["a"], MACS["x"], ip6(V6["a"], V6["x"]), LEARN
+    yield "a: ARP to x", "a", MACS["a"], MACS["x"], arp(2, MACS["a"], V4["a"], V4["x"]), BOTH
     for what, *frame in forged_by("x", "b"):
         yield f"x: {what}", "x", *frame, NONE
     for what, *frame in steered("x", False):

@@ -27,8 +27,8 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
 /* In the place of a bridge, of chains that belong to no network and yet report refusals; no bridge's name. */
 #define LOG_NO_BRIDGE "_"
 /* The kinds of a bridge's chains that refuse in the bridge table, and its chains of no network that do. */
-#define N_BINDING_KINDS 3
-extern const char *const binding_kinds[N_BINDING_KINDS]; /* BIND, UNBOUND, BINDTO */
+#define N_BINDING_KINDS 4
+extern const char *const binding_kinds[N_BINDING_KINDS]; /* BIND, UNBOUND, BINDTO, UNBOUNDTO */
 #define N_STRANGE_KINDS 2
 extern const char *const strange_kinds[N_STRANGE_KINDS];
 /* The bridges of managed networks: what goes into one of them, and comes from none, gets JUDGED_LABEL as well. */
@@ -166,7 +166,7 @@ enum verdict {
 	VERDICT_DROP,
 	VERDICT_RESET,	  /* reject with tcp reset; of TCP packets only */
 	VERDICT_GOTO,	  /* target */
-	VERDICT_VMAP,	  /* iifname vmap @set: the dispatch */
+	VERDICT_VMAP,	  /* iifname vmap @set: the dispatch; oifname where outgoing is set */
 	VERDICT_DNAT,	  /* dnat to meta l4proto . th dport map @set */
 	VERDICT_CONTINUE, /* none: it goes on with the next rule */
 	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
@@ -207,6 +207,7 @@ struct plan_rule {
 	bool counter;
 	bool judged; /* the connection gets JUDGED_LABEL */
 	enum verdict verdict;
+	bool outgoing;				 /* VERDICT_VMAP */
 	const char *target;			 /* VERDICT_GOTO: chain */
 	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */
 	const struct plan_object *tally, *limit; /* VERDICT_LOG */
