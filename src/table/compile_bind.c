@@ -227,9 +227,10 @@ static void emit_bind_to(struct base *b)
 	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
 	go_to(b, STRANGE_TO);
 
+	/* A port that may send as the dockside container for want of an answer may get anything. */
 	begin_chain(b, OWN_TO, BASE_NONE);
 	accept_to_own(b);
-	add_rule(b);
+	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
 	go_to(b, STRANGE_TO);
 }
 
