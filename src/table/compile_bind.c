@@ -235,10 +235,12 @@ static void emit_bind_to(struct base *b)
 	go_to(b, STRANGE_TO);
 	look_up_to(b);
 
+	/* A port that is not known may be the dockside container's, for want of an answer. */
 	begin_chain(b, OWN_TO, BASE_NONE);
 	accept_to_own(b);
-	add_rule(b);
+	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
 	go_to(b, STRANGE_TO);
+	look_up_to(b);
 }
 
 static void emit_strange_to(struct base *b)

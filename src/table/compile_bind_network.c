@@ -305,15 +305,23 @@ static void accept_prefix(struct binder *b, uint16_t protocol, enum frame_field 
 	accept_last(b, comment);
 }
 
+/* A Docker network may have an IPv6 subnet that the configuration does not name. */
+static bool is_any6(const struct network *network)
+{
+	return !is_strict(network) && !network->has_subnet6;
+}
+
 static void refuse_targets(struct binder *b)
 {
-	struct plan_rule *rule = add_rule(b);
+	struct plan_rule *rule;
 
+	if (is_any6(b->network))
+		return;
+	rule = add_rule(b);
 	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
 	if (!is_strict(b->network)) {
 		match_not_prefix(rule, FIELD_ND_TARGET, &link_local);
-		if (b->network->has_subnet6)
-			match_not_prefix(rule, FIELD_ND_TARGET, &b->network->subnet6);
+		match_not_prefix(rule, FIELD_ND_TARGET, &b->network->subnet6);
 	}
 	if (b->extra.sets[BOUND_TARGET])
 		bind_match_not_set(rule, PORT_NONE, FIELD_ND_TARGET, b->extra.sets[BOUND_TARGET]);
@@ -322,14 +330,24 @@ static void refuse_targets(struct binder *b)
 			  : "neighbour advertisement of an address that is not the network's");
 }
 
+static void accept_subnet6(struct binder *b, enum frame_field field)
+{
+	if (is_any6(b->network)) {
+		/* Table inet dockside asks the routes whether the source is on this bridge. */
+		bind_match_protocol(add_rule(b), ETHERTYPE_IPV6);
+		accept_last(b, "the configuration names no IPv6 subnet");
+	} else {
+		accept_prefix(b, ETHERTYPE_IPV6, field, &b->network->subnet6, "the subnet's");
+	}
+}
+
 static void accept_subnets(struct binder *b)
 {
 	accept_prefix(b, ETHERTYPE_ARP, FIELD_ARP_SENDER, &b->network->subnet, "the subnet's");
 	accept_prefix(b, ETHERTYPE_IP, FIELD_SADDR, &b->network->subnet, "the subnet's");
-	if (b->network->has_subnet6)
-		accept_prefix(b, ETHERTYPE_IPV6, FIELD_SADDR6, &b->network->subnet6,
-			      "the subnet's");
-	accept_prefix(b, ETHERTYPE_IPV6, FIELD_SADDR6, &link_local, "link-local");
+	accept_subnet6(b, FIELD_SADDR6);
+	if (!is_any6(b->network))
+		accept_prefix(b, ETHERTYPE_IPV6, FIELD_SADDR6, &link_local, "link-local");
 }
 
 static void emit_unknown(struct binder *b)
@@ -447,9 +465,7 @@ static void emit_to_unknown(struct binder *b)
 	accept_to_extra(b);
 	if (!is_strict(b->network)) {
 		accept_prefix(b, ETHERTYPE_IP, FIELD_DADDR, &b->network->subnet, "the subnet's");
-		if (b->network->has_subnet6)
-			accept_prefix(b, ETHERTYPE_IPV6, FIELD_DADDR6, &b->network->subnet6,
-				      "the subnet's");
+		accept_subnet6(b, FIELD_DADDR6);
 	}
 	add_rule(b);
 	refuse(b, "not for an address of the network");

@@ -6,8 +6,9 @@
  *
  * The dockside container's are somebody's also while its port is not known, unless that is for want of an answer: as long as
  * nobody was asked, the policy of inet dockside alone knows it, by the same addresses. If Docker has not answered
- * and several ports have the dockside container's MAC address, one of them is probably its own, and the others might be
- * as well: all of these ports may send as it, and no other.
+ * and ports have the dockside container's MAC address without being known, as there are several or the configuration has
+ * no address to bind, one of them is probably its own, and the others might be as well: all of these ports may send as it,
+ * and no other.
  */
 #include "compile_bind_sets.h"
 
@@ -159,15 +160,6 @@ static bool has_dockside_mac(const struct port *port, const struct network *netw
 	       memcmp(port->mac, network->dockside_mac, sizeof(port->mac)) == 0;
 }
 
-static size_t count_dockside_ports(const struct filler *f, const struct network *network)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->ports->n; i++)
-		n += has_dockside_mac(&f->ports->ports[i], network);
-	return n;
-}
-
 static bool dockside_known(const struct filler *f, const struct network *network)
 {
 	for (size_t i = 0; i < f->ports->n; i++)
@@ -199,8 +191,7 @@ static void fill_dockside(struct filler *f, const struct network *network,
 	if (!f->ports->asked || (!answered && !network->has_dockside_mac))
 		return;
 	add_dockside(f->sets.somebody, NULL, network, origin);
-	if (answered || network->bind == BIND_STRICT || dockside_known(f, network) ||
-	    count_dockside_ports(f, network) < 2)
+	if (answered || network->bind == BIND_STRICT || dockside_known(f, network))
 		return;
 	for (size_t i = 0; i < f->ports->n; i++) {
 		const struct port *port = &f->ports->ports[i];

@@ -9,7 +9,7 @@ again, and sends through COMMAND (frames.c on the port of the container with the
 which `outside` receives. Prints at the end, or in DIRECTORY/ready when it has begun:
 
   missing PORT MS       a port of those was not in the set, so long
-  unbound PORT MS       a port had been in the set, was missing, and its link was there 300 ms after that
+  unbound PORT MS       a port had been in the set, and was missing for so long though Docker had not begun to end its container
   looked COUNT MS       so often, with this longest pause
   forged SENT ARRIVED
   honest SENT ARRIVED
@@ -26,12 +26,12 @@ import time
 import packet as p
 from bind_attack import BRIDGE, C2, GOOD, Port, raw_socket
 
-LINGER = 0.3
+LINGER = 1.0     # so much later Docker's events have been heard
 EVERY = 0.004
 
 
 def known():
-    """The elements of the set; None if there is no such set."""
+    """The elements of the set, with their containers; None if there is no such set."""
     done = subprocess.run(["nft", "-j", "list", "set", "bridge", "dockside", "ports"], capture_output=True, text=True,
                           check=False)
     if done.returncode:
@@ -40,8 +40,24 @@ def known():
         if "set" in item:
             elems = item["set"].get("elem", [])
             # with a comment it is an object
-            return {elem["elem"]["val"] if isinstance(elem, dict) else elem for elem in elems}
-    return set()
+            return {elem["elem"]["val"]: elem["elem"].get("comment") if isinstance(elem, dict) else None for elem in elems}
+    return {}
+
+
+class Ends:
+    """When Docker began to end a container, or the container ended."""
+
+    def __init__(self):
+        self.last = {}          # name -> time.time()
+        self.events = subprocess.Popen(["docker", "events", "--filter", "type=container", "--filter", "event=kill",
+                                        "--filter", "event=die", "--format",
+                                        "{{.TimeNano}} {{.Actor.Attributes.name}}"], stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        for line in self.events.stdout:
+            at, name = line.split()
+            self.last[name] = int(at) / 1e9
 
 
 def links():
@@ -58,40 +74,49 @@ def links():
 
 class Looker:
     def __init__(self, always):
-        self.always = always
-        self.begun = {}         # (port, index) -> when it went missing
+        self.always, self.ends = always, Ends()
+        self.begun = {}         # (port, index) -> when it went missing, on two clocks
         self.bound = {}         # port -> index, of those that have been in the set
+        self.owner = {}         # port -> its container, and when it was first in the set
         self.born = {}          # (port, index) -> when its link was first seen
         self.at_first = 0.0
         self.lines, self.count, self.pause = [], 0, 0.0
 
     def look(self):
         before = time.monotonic()
-        there, have = known() or set(), links()
-        now = time.monotonic()
+        there, have = known() or {}, links()
+        now, clock = time.monotonic(), time.time()
         for port, index in have.items():
             self.born.setdefault((port, index), before)
             if port in there:
                 self.came(port, index, now)
+                self.owner.setdefault((port, index), (there[port], clock))
             elif self.bound.get(port) == index or port in self.always:
-                self.begun.setdefault((port, index), before)
-        for port, index in list(self.begun):
-            if have.get(port) != index:     # the link went: so did the container
-                del self.begun[port, index]
-        for key, since in list(self.begun.items()):
-            if now - since > LINGER and key in self.begun and len(self.lines) < 100:
-                self.say("missing" if key[0] in self.always else "unbound", key, now)
+                self.begun.setdefault((port, index), (before, clock))
+        for key, (since, missed) in list(self.begun.items()):
+            if now - since > LINGER:
+                if key[0] in self.always or not self.ended(key, missed):
+                    self.say(key, now)
+                elif have.get(key[0]) != key[1]:
+                    del self.begun[key]
         self.count += 1
+
+    def ended(self, key, missed):
+        """Whether that was why the port was missing."""
+        name, since = self.owner.get(key, (None, 0))
+        return since < self.ends.last.get(name, 0) < missed
 
     def came(self, port, index, now):
         if self.bound.get(port) != index:
             self.bound[port] = index
             self.at_first = max(self.at_first, now - self.born[port, index])
         if (port, index) in self.begun:     # it was missing, and its link has stayed
-            self.say("missing" if port in self.always else "unbound", (port, index), now)
+            self.say((port, index), now)
 
-    def say(self, what, key, now):
-        self.lines.append(f"{what} {key[0]} {(now - self.begun.pop(key)) * 1000:.0f}")
+    def say(self, key, now):
+        if len(self.lines) < 100:
+            what = "missing" if key[0] in self.always else "unbound"
+            self.lines.append(f"{what} {key[0]} {(now - self.begun.pop(key)[0]) * 1000:.0f}")
 
     def run(self, stopped):
         last = time.monotonic()

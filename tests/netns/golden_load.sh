@@ -27,6 +27,20 @@ for file in "$top"/tests/golden/*/firewall.json "$top"/rulesets/*/firewall-confi
 done
 [[ ${#cases[@]} -ge 2 ]] || bail "only ${#cases[@]} scripts"
 
+# As that of lib.sh, of both tables, but for the addresses that no port may send: apply knows who is on which port.
+listing()
+{
+	nft -s list ruleset | sed -E '/^\tset (fingerprint|bound[^ ]*) /,/^\t}/d; /^(table|})/d
+		s/ expires [0-9a-z]+//g' | awk 'BEGIN { RS = ""; FS = "\n" } { $1 = $1; sub(/ +$/, ""); print }' | sort
+}
+
+# After compile the dockside container's addresses are nobody's; for apply they are bound, as it asks.
+only_dockside_bound()
+{
+	[[ $status -eq 1 ]] && ! grep -qvE '^(table bridge dockside|  shared by all networks|    set bound[^ ]*: changed|      \+ .*)$' \
+		<<<"$out" && grep -q '"dockside_' $t/network.json
+}
+
 load() # NAME WHAT-WAS-BEFORE
 {
 	nft -f "$t/case/$1/script.nft" 2>&1 || echo "$1 does not load after $2"
@@ -46,7 +60,7 @@ for name in "${cases[@]}"; do
 	result "$name: loads twice" "$faults"
 	faults=$(
 		dsfw diff
-		status_fault 0
+		only_dockside_bound || status_fault 0
 		dsfw apply
 		status_fault 0
 		listing | diff "$t/case/$name/wanted" - | head -20

@@ -238,9 +238,16 @@ policy <<'END'
 	"1st": {"egress": [{"action": "drop", "proto": "tcp"}]}
 }}
 END
-# identity MAC ADDRESS ADDRESS6: ds-a.1 becomes that
+# identity MAC ADDRESS ADDRESS6: ds-a.1 becomes that, at a port of another name, as a container that Docker starts
+port=v-ds-a.1
 identity()
 {
+	local next=w-ds-a.1
+	[[ $port == v-* ]] || next=v-ds-a.1
+	ip link set $port down
+	ip link set $port name $next
+	ip link set $next up
+	port=$next
 	nsenter --net=/run/netns/ds-a.1 ip link set eth0 address "$1"
 	ip -n ds-a.1 addr flush dev eth0 scope global
 	ip -n ds-a.1 addr add "$2/24" dev eth0
@@ -249,6 +256,7 @@ identity()
 	ip -n ds-a.1 route replace default via fd77:1::1
 	ip neigh flush dev ds-a
 	ip -n ds-a.2 neigh flush dev eth0
+	dsfw apply
 }
 
 probes "a neighbour gets nothing" <<-'END'
@@ -288,17 +296,17 @@ probes "but its neighbours may not" <<-'END'
 	ds-a.2 tcp 198.51.100.1:80 = reset
 END
 identity 02:00:00:00:01:02 172.30.1.14 fd77:1::14
-probes "its MAC address alone is not enough" <<-'END'
+probes "its MAC address alone is not enough: the port is bound" <<-'END'
 	ds-a.1 tcp 172.30.1.12:80 = silence
 	ds-a.1 tcp [fd77:1::12]:80 = silence
-	ds-a.1 tcp 198.51.100.1:80 = reset
+	ds-a.1 tcp 198.51.100.1:80 = silence
 	ds-a.1 udp [2001:db8:51::1]:53 = silence
 END
 identity 02:00:00:00:01:11 172.30.1.2 fd77:1::2
-probes "its address alone is not enough" <<-'END'
+probes "its address alone is not enough: it is somebody's" <<-'END'
 	ds-a.1 tcp 172.30.1.12:80 = silence
 	ds-a.1 tcp [fd77:1::12]:80 = silence
-	ds-a.1 tcp 198.51.100.1:80 = reset
+	ds-a.1 tcp 198.51.100.1:80 = silence
 	ds-a.1 udp [2001:db8:51::1]:53 = silence
 END
 probes "a network that knows it by its MAC address alone, or by its address" <<-'END'

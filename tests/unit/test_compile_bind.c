@@ -156,6 +156,55 @@ static void test_modes(void **state)
 	}
 }
 
+/* Without an IPv6 subnet in the configuration the routes say which sources are the network's: table inet dockside asks. */
+static void test_no_subnet6(void **state)
+{
+	static const struct {
+		const char *keys;
+		const char *targets; /* that are refused */
+	} cases[] = {
+		{ "", NULL },
+		{ ", \"subnet6\": \"fd77:1::/64\"", "an address that is not the network's" },
+		{ ", \"bind\": \"strict\"", "a port whose container is not known" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture f = { 0 };
+		char config[200];
+
+		snprintf(config, sizeof(config),
+			 "{\"networks\": [{\"name\": \"ds-a\", \"subnet\": \"172.30.1.0/24\", "
+			 "\"dockside_ip\": \"172.30.1.2\"%s}]}",
+			 cases[i].keys);
+		add_port(&f, "vx", "ds-a", NULL, "02:42:ac:1e:01:0c", "");
+		compile(&f, config);
+		assert_int_equal(has_rule(&f, "ds-a-UNBOUND",
+					  "meta protocol ip6 accept comment \"the configuration "
+					  "names no IPv6 subnet\""),
+				 cases[i].targets == NULL);
+		for (size_t k = 1; k < ARRAY_SIZE(cases); k++) {
+			const char *chain = strstr(f.text, "chain ds-a-UNBOUND");
+
+			assert_non_null(chain);
+			assert_int_equal(strstr(chain, cases[k].targets) != NULL, k == i);
+		}
+		end(&f);
+	}
+}
+
+/* A port that is not known gets everything, also where it may send as the dockside container. */
+static void test_to_unknown(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	compile(&f, DS_A(""));
+	assert_true(has_rule(&f, "own-to", "oifname @ports goto strange-to"));
+	assert_false(has_rule(&f, "own-to", "goto strange-to"));
+	end(&f);
+}
+
 static void test_off(void **state)
 {
 	struct fixture f = { 0 };
@@ -209,7 +258,8 @@ static void test_dockside(void **state)
 		{ "no MAC, no answer", DS_A(""), true, false, 0, "172.30.1.1", "" },
 		{ "no MAC, answered", DS_A(""), true, true, 0, "172.30.1.1, 172.30.1.2", "" },
 		{ "nobody has it", DS_A(WITH_MAC), true, false, 0, "172.30.1.1, 172.30.1.2", "" },
-		{ "one has it", DS_A(WITH_MAC), true, false, 1, "172.30.1.1, 172.30.1.2", "" },
+		{ "one has it", DS_A(WITH_MAC), true, false, 1, "172.30.1.1, 172.30.1.2",
+		  "\"v0\" . " D_MAC },
 		{ "contested", DS_A(WITH_MAC), true, false, 2, "172.30.1.1, 172.30.1.2",
 		  "\"v0\" . " D_MAC ", \"v1\" . " D_MAC },
 		{ "contested, answered", DS_A(WITH_MAC), true, true, 2, "172.30.1.1, 172.30.1.2",
@@ -356,6 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_no_subnet6),
+		cmocka_unit_test(test_to_unknown),
 		cmocka_unit_test(test_off),
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_dockside),
