@@ -394,8 +394,8 @@ static void open_services(struct daemon *d)
 	s->docker = daemon_docker_open(s->loop, enforcer, options->docker);
 	s->ports = daemon_ports_open(s->loop, s->docker);
 	s->judged = daemon_judged_open(s->loop, enforcer);
-	s->denied = daemon_denied_open(s->loop, enforcer, s->docker, options->plan.log_group,
-				       options->denied_log);
+	s->denied = daemon_denied_open(s->loop, enforcer, s->docker, s->ports,
+				       options->plan.log_group, options->denied_log);
 	s->drain = daemon_drain_open(s->loop, enforcer, s->docker);
 	s->load = daemon_load_open(s->loop, enforcer,
 				   &(struct daemon_load_needs){
