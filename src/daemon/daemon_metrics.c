@@ -75,6 +75,7 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 		.shim_ip6 = shim_state_of(view->counters.shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(view->docker),
 		.loop = view->loop,
+		.bind = view->counters.bind,
 		.denied = view->denied.listens,
 		.denied_events = view->denied.n_events,
 		.denied_lost = view->denied.lost,
