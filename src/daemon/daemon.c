@@ -95,9 +95,10 @@ static size_t count_managed(const struct daemon *d, size_t *ret_audited)
 static size_t count_alarms(struct daemon *d)
 {
 	size_t names = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL);
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(&d->enforcer);
 
 	daemon_names_told(d->s.names, names);
-	return names + (daemon_files_alarm(d->s.files) != NULL) +
+	return names + (not_bound != NULL) + (daemon_files_alarm(d->s.files) != NULL) +
 	       (daemon_judged_dns(d->s.judged) != NULL);
 }
 

@@ -25,7 +25,10 @@ static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 
 static size_t count_alarms(const struct daemon_view *view)
 {
-	return view->judged.n_not + (view->dns_alarm != NULL) + (view->files.alarm != NULL) +
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(view->enforcer);
+
+	return view->judged.n_not + (not_bound != NULL) + (view->dns_alarm != NULL) +
+	       (view->files.alarm != NULL) +
 	       alarms_tell(&view->enforcer->running->policy, &view->enforcer->names, NULL, NULL);
 }
 

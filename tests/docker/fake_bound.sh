@@ -17,6 +17,7 @@ firewall_config <<<'{"networks": {"ds-A": {"egress": [{"action": "drop"}]}}}'
 fake_start
 start_listening
 start_daemon
+# shellcheck disable=SC2317 # until_true calls it
 known() # COUNT
 {
 	client status --json
@@ -32,7 +33,10 @@ start web-2 n2 11 $b
 container n3 ds-a 172.30.1.12 2001:db8:1::12 $x || bail "no third port"
 until_true 10 known 2 || bail "the ports are not known: $(life)"
 
+is "status: how the network is bound" "$(of network_details ds-A bind) $(of network_details ds-A bound)" "learn True"
+
 # events: as "CONTAINER INTERFACE > TO-CONTAINER: PROTOCOL KIND PRETENDED REASON"
+# shellcheck disable=SC2317 # has() calls it
 events()
 {
 	timeout 20 "$DSFW_NFT" denied --socket "$socket" --json | python3 -c 'import json, sys
@@ -52,7 +56,7 @@ tells()
 {
 	python3 "$docker_tests/fake_bound.py" "${@:2:4}" || bail "cannot send $5"
 	until_true 10 has "$6"
-	like "$1" "$(<$t/events)" "$(sed 's/[][().*]/\\&/g' <<<"$6")"
+	is "$1" "$(grep -xF -- "$6" $t/events || cat $t/events)" "$6"
 }
 tells "another's address in ARP" n1 $a $b arp=172.30.1.11 \
 	"web-1 v-n1: arp ds-A BIND 172.30.1.11 not the container's address in ARP"

@@ -68,6 +68,9 @@
  *      "mend": "…",                        what mends "not judged", commands in quotes; null otherwise
  *      "bridge": "ds-prod",
  *      "mode": "enforce",                  or "audit": nothing is refused
+ *      "bind": "learn",                    or "strict", "off": what a port may send while its container is unknown
+ *      "bound": true,                      the ports of known containers are bound to them; false: "off", or
+ *                                          unmanaged, or the kernel has no bridge family (an alarm)
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
  *      "docker": "present",                or "absent", "differs", "unknown"
