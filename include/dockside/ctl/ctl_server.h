@@ -150,6 +150,9 @@
  *      "port": 443,                        tcp and udp only
  *      "type": 8, "code": 0,               icmp and icmpv6 only
  *      "state": "new",                     conntrack's; or "invalid", "untracked"
+ *      "bridge_table": {                   what table bridge dockside makes of it, before; null: unmanaged
+ *          "verdict": "bound",             or "depends on the port", "not bound", "drop": then there are no steps
+ *          "text": "…"},                   with whose address it is, as far as that is known
  *      "steps": [{                         a chain each, in the order in which they are met
  *          "hook": "forward",              or "prerouting", "input"
  *          "chain": "ds-prod-OUT",
