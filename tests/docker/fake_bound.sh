@@ -48,15 +48,15 @@ for e in map(json.loads, sys.stdin):
 # shellcheck disable=SC2317 # until_true calls it
 has()
 {
-	events >$t/events
-	grep -qxF -- "$1" $t/events
+	events >"$t/events"
+	grep -qxF -- "$1" "$t/events"
 }
 # tells DESCRIPTION NAMESPACE MAC TO-MAC PROBE EVENT
 tells()
 {
 	python3 "$docker_tests/fake_bound.py" "${@:2:4}" || bail "cannot send $5"
 	until_true 10 has "$6"
-	is "$1" "$(grep -xF -- "$6" $t/events || cat $t/events)" "$6"
+	is "$1" "$(grep -xF -- "$6" "$t/events" || cat "$t/events")" "$6"
 }
 tells "another's address in ARP" n1 $a $b arp=172.30.1.11 \
 	"web-1 v-n1: arp ds-A BIND 172.30.1.11 not the container's address in ARP"
