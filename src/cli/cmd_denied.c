@@ -116,6 +116,26 @@ static void put_port(struct buf *b, const struct view *view, const struct json_n
 	put_column(b, view, PROTOCOL, text ? text : protocol);
 }
 
+/* Of a frame that is not its port's own. */
+static void put_reason(struct buf *out, const struct view *view, const struct json_node *event)
+{
+	const char *to = json_text(event, "to_container", json_text(event, "to_interface", NULL));
+
+	put_pair(out, view, RULE, json_text(event, "reason", ""), to);
+}
+
+/* The container is who sends; of a frame there is the port, and what the port's container must not say. */
+static void put_from(struct buf *b, const struct view *view, const struct json_node *event)
+{
+	const char *source = json_text(event, "source", json_text(event, "source_mac", "?"));
+	const char *who = json_text(event, "container", json_text(event, "interface", NULL));
+	const char *kind = json_text(event, "kind", "");
+
+	if (strcmp(kind, "BINDTO") != 0 && strcmp(kind, "strange-to") != 0)
+		source = json_text(event, "pretended", source);
+	put_pair(b, view, FROM, who ? who : source, who ? source : NULL);
+}
+
 static void put_rule(struct buf *out, const struct view *view, const struct json_node *event)
 {
 	cleanup(buf_free) struct buf text = { 0 };
@@ -123,6 +143,10 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 	const char *rule = json_text(event, "rule", NULL), *file = json_text(event, "file", NULL);
 	const char *kind = json_text(event, "kind", "");
 
+	if (json_text(event, "reason", NULL)) {
+		put_reason(out, view, event);
+		return;
+	}
 	if (strcmp(json_text(event, "verdict", ""), "audit") == 0)
 		buf_puts(b, rule_is_short(view) ? "audit: " : "(audit: passed)  ");
 	if (!rule)
@@ -142,9 +166,8 @@ static void put_rule(struct buf *out, const struct view *view, const struct json
 
 static void print_event(const struct view *view, const struct json_node *event)
 {
-	const char *source = json_text(event, "source", "?");
-	const char *container = json_text(event, "container", NULL);
-	const char *destination = json_text(event, "destination", "?");
+	const char *destination =
+		json_text(event, "destination", json_text(event, "destination_mac", "?"));
 	const char *name = json_text(event, "name", NULL);
 	bool lookup = strcmp(json_text(event, "name_from", ""), "lookup") == 0;
 	cleanup(cleanup_free) char *looked_up = xasprintf("looked up, %s", destination);
@@ -159,7 +182,7 @@ static void print_event(const struct view *view, const struct json_node *event)
 
 		put_local_time(&b, view, event);
 		put_column(&b, view, NETWORK, json_text(event, "network", "?"));
-		put_pair(&b, view, FROM, container ? container : source, container ? source : NULL);
+		put_from(&b, view, event);
 		put_pair(&b, view, TO, name ? name : destination, name ? also : NULL);
 		put_port(&b, view, event);
 		put_rule(&b, view, event);
@@ -221,7 +244,8 @@ static void say_packets(struct packets *item)
 	struct buf b = { 0 };
 
 	put_grouped(&b, item->n);
-	printf("…%-18s  %-15s  %s packet%s in all\n", "", item->network, buf_str(&b),
+	printf("…%-18s  %-15s  %s packet%s in all\n", "",
+	       strcmp(item->network, "_") == 0 ? "other ports" : item->network, buf_str(&b),
 	       item->n == 1 ? "" : "s");
 	buf_free(&b);
 	item->said = item->n;

@@ -196,21 +196,45 @@ static void print_object(const struct object_change *change)
 
 /* ------------------------------------------------------------------ the whole */
 
+/* The length of a name without "-KIND", which a chain has, and with "-denied" its counter; 0 where that is not its end. */
+static size_t without_kind(const char *name, const char *kind)
+{
+	static const char *const ends[] = { "", "-denied" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t end = 1 + strlen(kind) + strlen(ends[i]);
+		const char *p = name + len - end;
+
+		if (len > end && p[0] == '-' && strncmp(p + 1, kind, strlen(kind)) == 0 &&
+		    strcmp(p + 1 + strlen(kind), ends[i]) == 0)
+			return len - end;
+	}
+	return 0;
+}
+
+/* Of a chain, set or object of a bridge; 0: the name is a shared one's. */
+static size_t bridge_length(const char *name)
+{
+	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",   "log",
+					     "extra4", "extra-macs", "extra6", "extra-targets" };
+	size_t len = 0;
+
+	for (size_t i = 0; len == 0 && i < N_JUDGING_KINDS; i++)
+		len = without_kind(name, judging_kinds[i]);
+	for (size_t i = 0; len == 0 && i < N_BINDING_KINDS; i++)
+		len = without_kind(name, binding_kinds[i]);
+	for (size_t i = 0; len == 0 && i < ARRAY_SIZE(kinds); i++)
+		len = without_kind(name, kinds[i]);
+	return len;
+}
+
 /* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
 static char *chain_bridge(const char *name)
 {
-	static const char *const kinds[] = { "-OUT",	    "-ING",	   "-HOST", "-NAT",
-					     "-nat4",	    "-nat6",	   "-log",  "-OUT-denied",
-					     "-ING-denied", "-HOST-denied" };
-	size_t len = strlen(name);
+	size_t len = bridge_length(name), digit = name[0] == '_';
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		size_t suffix = strlen(kinds[i]);
-
-		if (len > suffix && strcmp(name + len - suffix, kinds[i]) == 0)
-			return xstrndup(name + (name[0] == '_'), len - suffix - (name[0] == '_'));
-	}
-	return NULL;
+	return len > digit ? xstrndup(name + digit, len - digit) : NULL;
 }
 
 struct heading {

@@ -84,9 +84,10 @@ static int learn(const struct call *call)
 		printf("%s", buf_str(&b));
 		print_left_out(learner.learn.between,
 			       "between containers: no rule can allow these");
-		print_left_out(learner.learn.forged,
-			       "with a forged source, or to the host's loopback: no rule can allow "
-			       "these");
+		print_left_out(
+			learner.learn.forged,
+			"with forged addresses, or to the host's loopback: no rule can allow "
+			"these");
 		print_left_out(learner.learn.unsayable,
 			       "of protocols that no rule can name: left out");
 	}

@@ -92,6 +92,7 @@ static void print_explanation(const struct json_node *item, FILE *out)
 {
 	const char *mac = json_text(item, "mac", NULL),
 		   *protocol = json_text(item, "protocol", "?");
+	const struct json_node *table = json_member(item, "bridge_table", JSON_OBJECT);
 	long long port, type, code;
 
 	fprintf(out, "%s%s from %s", is_number(protocol) ? "protocol " : "", protocol,
@@ -107,6 +108,8 @@ static void print_explanation(const struct json_node *item, FILE *out)
 		fprintf(out, " type %lld code %lld", type, code);
 	fprintf(out, ", a packet that is %s: %s\n", json_text(item, "state", "?"),
 		verdict_text(json_text(item, "verdict", "?")));
+	if (table)
+		fprintf(out, "  table bridge dockside: %s\n", json_text(table, "text", "?"));
 	for_each(item, "steps", out, print_step);
 	fprintf(out, "  %s\n", json_text(item, "next", "?"));
 	for_each(item, "notes", out, print_note);

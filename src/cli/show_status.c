@@ -130,11 +130,18 @@ static int64_t number(const struct json_node *object, const char *key)
 	return node ? node->u.integer : 0;
 }
 
-/* Those that are known, of all. */
+static bool is_managed(const struct json_node *network)
+{
+	return strcmp(json_text(network, "state", ""), "unmanaged") != 0;
+}
+
+/* Those that are known, of all; and how strictly the others are taken, unless it is as everywhere. */
 static void put_ports(struct buf *b, const struct json_node *network)
 {
 	int64_t known = number(network, "known_port_count");
 	int64_t unknown = number(network, "unknown_port_count");
+	const char *bind = json_text(network, "bind", NULL);
+	const struct json_node *bound = json_member(network, "bound", JSON_BOOL);
 
 	if (!json_member(network, "known_port_count", JSON_INT))
 		buf_putc(b, '-');
@@ -142,11 +149,10 @@ static void put_ports(struct buf *b, const struct json_node *network)
 		buf_printf(b, "%" PRId64, known);
 	else
 		buf_printf(b, "%" PRId64 "/%" PRId64, known, known + unknown);
-}
-
-static bool is_managed(const struct json_node *network)
-{
-	return strcmp(json_text(network, "state", ""), "unmanaged") != 0;
+	if (is_managed(network) && bind && strcmp(bind, "learn") != 0)
+		buf_printf(b, " %s", bind);
+	else if (is_managed(network) && bound && !bound->u.boolean)
+		buf_puts(b, " not bound");
 }
 
 static void print_unknown_ports(const struct json_node *network, FILE *out)

@@ -95,9 +95,10 @@ static size_t count_managed(const struct daemon *d, size_t *ret_audited)
 static size_t count_alarms(struct daemon *d)
 {
 	size_t names = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL);
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(&d->enforcer);
 
 	daemon_names_told(d->s.names, names);
-	return names + (daemon_files_alarm(d->s.files) != NULL) +
+	return names + (not_bound != NULL) + (daemon_files_alarm(d->s.files) != NULL) +
 	       (daemon_judged_dns(d->s.judged) != NULL);
 }
 
@@ -394,8 +395,8 @@ static void open_services(struct daemon *d)
 	s->docker = daemon_docker_open(s->loop, enforcer, options->docker);
 	s->ports = daemon_ports_open(s->loop, s->docker);
 	s->judged = daemon_judged_open(s->loop, enforcer);
-	s->denied = daemon_denied_open(s->loop, enforcer, s->docker, options->plan.log_group,
-				       options->denied_log);
+	s->denied = daemon_denied_open(s->loop, enforcer, s->docker, s->ports,
+				       options->plan.log_group, options->denied_log);
 	s->drain = daemon_drain_open(s->loop, enforcer, s->docker);
 	s->load = daemon_load_open(s->loop, enforcer,
 				   &(struct daemon_load_needs){

@@ -13,7 +13,7 @@
 
 struct daemon_counters {
 	struct enforcer *enforcer;
-	struct actual actual;
+	struct actual actual, bind;
 	struct reconcile_shim_comparison shim;
 	bool failed;
 	uint64_t until_ms; /* they are good enough until then */
@@ -38,6 +38,7 @@ void daemon_counters_close(struct daemon_counters *k)
 void daemon_counters_forget(struct daemon_counters *k)
 {
 	actual_free(&k->actual);
+	actual_free(&k->bind);
 	reconcile_shim_comparison_free(&k->shim);
 	k->until_ms = 0;
 }
@@ -54,6 +55,8 @@ static void read_all(struct daemon_counters *k)
 
 	daemon_counters_forget(k);
 	k->failed = nft_read_table(k->enforcer->reader, TABLE_INET, &k->actual, NULL) < 0;
+	/* Perhaps the kernel has no such family. */
+	(void)nft_read_objects(k->enforcer->reader, TABLE_BRIDGE, &k->bind, NULL);
 	enforcer_compare_shim(k->enforcer, &k->shim, NULL);
 	took_ms = monotonic_ms() - start_ms;
 	if (took_ms >= FAST_MS)
@@ -65,5 +68,5 @@ struct counters_view daemon_counters_read(struct daemon_counters *k)
 {
 	if (counters_stale(k))
 		read_all(k);
-	return (struct counters_view){ &k->actual, k->failed, &k->shim };
+	return (struct counters_view){ &k->actual, &k->bind, k->failed, &k->shim };
 }

@@ -10,8 +10,10 @@
 
 /* As of one moment. Borrowed from the service until it reads again or forgets. */
 struct counters_view {
-	const struct actual *actual;
-	bool failed; /* it could not be read, and is empty */
+	const struct actual *actual; /* table inet dockside */
+	const struct actual
+		*bind; /* the objects of table bridge dockside; empty where there is none */
+	bool failed;   /* actual could not be read, and is empty */
 	const struct reconcile_shim_comparison *shim;
 };
 

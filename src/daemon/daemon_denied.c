@@ -53,12 +53,16 @@ struct denied_rule {
 	char *entry; /* NULL: an older rule's */
 	unsigned line;
 	bool audit;
+	char *reason; /* of the bridge table's, as the two below; NULL: an older rule's */
+	bool has_field;
+	enum frame_field field;
 };
 
 struct daemon_denied {
 	struct loop *loop;
 	const struct enforcer *enforcer;
 	struct daemon_docker *docker;
+	const struct daemon_ports *ports;
 	uint16_t log_group;  /* 0: none */
 	const char *path;    /* of the file, or NULL */
 	struct nflog *nflog; /* NULL: nobody tells */
@@ -82,6 +86,7 @@ static void forget_rule(struct denied_rule *rule)
 	free(rule->network);
 	free(rule->file);
 	free(rule->entry);
+	free(rule->reason);
 	*rule = (struct denied_rule){ 0 };
 }
 
@@ -95,14 +100,19 @@ static const char *network_of(const struct daemon_denied *k, const char *bridge)
 static void describe_rule(const struct daemon_denied *k, struct denied_rule *rule)
 {
 	const struct running *running = k->enforcer->running;
-	const struct plan_rule *found =
-		denied_find_rule(&running->plan, rule->prefix, &rule->parsed);
+	bool binds = rule->parsed.table == TABLE_BRIDGE;
+	const struct plan_rule *found = denied_find_rule(binds ? &running->bind : &running->plan,
+							 rule->prefix, &rule->parsed);
 	const struct origin *origin = found ? found->origin : NULL;
 	unsigned column;
 
 	rule->network = xstrdup(network_of(k, rule->parsed.bridge));
 	if (!origin)
 		return;
+	if (binds) {
+		rule->reason = found->comment ? xstrdup(found->comment) : NULL;
+		rule->has_field = denied_rule_field(found, rule->parsed.kind, &rule->field);
+	}
 	rule->audit = found->verdict == VERDICT_ACCEPT;
 	rule->entry = xstrdup(origin->network ? origin->entry : "-");
 	if (!origin->network || !origin->loc.src)
@@ -202,39 +212,102 @@ static void on_dns_reply(struct daemon_denied *k, const struct nflog_packet *pac
 		lookups_add(&k->lookups, bridge, &reply.addrs[i], reply.name, now_ms);
 }
 
-static void on_refused(struct daemon_denied *k, const struct nflog_packet *packet,
-		       const struct denied_rule *rule)
+/* Adds what an event says of any packet, and keeps it. */
+static void keep(struct daemon_denied *k, const struct nflog_packet *packet,
+		 const struct denied_rule *rule, struct denied_event *event)
 {
-	const char *json, *looked_up = lookups_find(&k->lookups, rule->parsed.bridge, &packet->dst,
+	const char *json, *looked_up = lookups_find(&k->lookups, event->bridge, &packet->dst,
 						    loop_now_ms(k->loop));
-	struct denied_event event = {
-		.time_ms = packet->time_ms ? packet->time_ms : unix_ms(),
-		.audit = rule->audit,
-		.network = rule->network,
-		.bridge = rule->parsed.bridge,
-		.kind = rule->parsed.kind,
-		.container = daemon_docker_container(k->docker, rule->parsed.bridge, &packet->src,
-						     packet->has_mac ? packet->mac : NULL),
-		.src = packet->src,
-		.dst = packet->dst,
-		.l4proto = packet->l4proto,
-		.has_ports = packet->has_ports,
-		.has_icmp = packet->has_icmp,
-		.sport = packet->sport,
-		.dport = packet->dport,
-		.icmp_type = packet->icmp_type,
-		.icmp_code = packet->icmp_code,
-		.entry = rule->entry,
-		.file = rule->file,
-		.line = rule->line,
-	};
 
-	event.name = denied_name(&k->enforcer->names, looked_up, &packet->dst, &event.looked_up);
-	json = denied_ring_add(&k->ring, &event);
+	event->time_ms = packet->time_ms ? packet->time_ms : unix_ms();
+	event->kind = rule->parsed.kind;
+	event->src = packet->src;
+	event->dst = packet->dst;
+	event->l4proto = packet->l4proto;
+	event->has_ports = packet->has_ports;
+	event->has_icmp = packet->has_icmp;
+	event->sport = packet->sport;
+	event->dport = packet->dport;
+	event->icmp_type = packet->icmp_type;
+	event->icmp_code = packet->icmp_code;
+	event->entry = rule->entry;
+	event->file = rule->file;
+	event->line = rule->line;
+	event->name = denied_name(&k->enforcer->names, looked_up, &packet->dst, &event->looked_up);
+	json = denied_ring_add(&k->ring, event);
 	if (k->fd >= 0) {
 		buf_puts(&k->lines, json);
 		buf_putc(&k->lines, '\n');
 	}
+}
+
+static void on_refused(struct daemon_denied *k, const struct nflog_packet *packet,
+		       const struct denied_rule *rule)
+{
+	struct denied_event event = {
+		.audit = rule->audit,
+		.network = rule->network,
+		.bridge = rule->parsed.bridge,
+		.container = daemon_docker_container(k->docker, rule->parsed.bridge, &packet->src,
+						     packet->has_mac ? packet->mac : NULL),
+	};
+
+	keep(k, packet, rule, &event);
+}
+
+/* By the port alone: the addresses of the frame are what is in doubt. NULL if there is none, or the port has gone. */
+static const struct port *find_port(const struct daemon_denied *k, unsigned index,
+				    char ret_name[IF_NAMESIZE])
+{
+	ret_name[0] = '\0';
+	if (index == 0 || !if_indextoname(index, ret_name))
+		return NULL;
+	return ports_find(daemon_ports_now(k->ports), ret_name);
+}
+
+static struct denied_frame frame_of(const struct nflog_frame *from, const struct denied_rule *rule)
+{
+	struct denied_frame frame = {
+		.protocol = from->protocol,
+		.has_addrs = from->has_addrs,
+		.has_macs = from->has_macs,
+		.has_sender = from->has_sender,
+		.has_target = from->has_target,
+		.target = from->target,
+		.has_field = rule->has_field,
+		.field = rule->field,
+		.reason = rule->reason,
+	};
+
+	memcpy(frame.src, from->src, sizeof(frame.src));
+	memcpy(frame.dst, from->dst, sizeof(frame.dst));
+	memcpy(frame.sender, from->sender, sizeof(frame.sender));
+	return frame;
+}
+
+static void on_frame(struct daemon_denied *k, const struct nflog_packet *packet,
+		     const struct denied_rule *rule)
+{
+	char name[IF_NAMESIZE], to_name[IF_NAMESIZE], bridge[IF_NAMESIZE] = "";
+	const struct port *port = find_port(k, packet->frame.in_port, name);
+	const struct port *to = find_port(k, packet->frame.out_port, to_name);
+	struct denied_frame frame = frame_of(&packet->frame, rule);
+	struct denied_event event = { .network = rule->network,
+				      .bridge = rule->parsed.bridge,
+				      .container = port ? port->container : NULL,
+				      .frame = &frame };
+
+	frame.port = name[0] ? name : NULL;
+	frame.to_port = to_name[0] ? to_name : NULL;
+	frame.to_container = to ? to->container : NULL;
+	if (!event.bridge[0]) {
+		/* The port may have gone, and its bridge as well. */
+		event.bridge = if_indextoname(packet->frame.bridge, bridge) ? bridge
+			       : port					    ? port->bridge
+									    : LOG_NO_BRIDGE;
+		event.network = network_of(k, event.bridge);
+	}
+	keep(k, packet, rule, &event);
 }
 
 static void on_packet(void *data, const struct nflog_packet *packet)
@@ -247,7 +320,11 @@ static void on_packet(void *data, const struct nflog_packet *packet)
 		return;
 	}
 	rule = rule_of(k, packet->prefix);
-	if (rule)
+	if (!rule || packet->is_frame != (rule->parsed.table == TABLE_BRIDGE))
+		return;
+	if (packet->is_frame)
+		on_frame(k, packet, rule);
+	else
 		on_refused(k, packet, rule);
 }
 
@@ -341,7 +418,7 @@ static void put_network(struct json_writer *out, const struct policy *policy, co
 	json_write_string(out, "network", network ? network->name : name);
 }
 
-static void put_packets(const struct daemon_denied *k, const struct actual *actual,
+static void put_packets(const struct daemon_denied *k, const struct actual tables[N_TABLES],
 			const struct denied_query *query, const char *bridge,
 			struct json_writer *out)
 {
@@ -349,8 +426,8 @@ static void put_packets(const struct daemon_denied *k, const struct actual *actu
 	uint64_t packets;
 
 	if ((query->network && strcasecmp(query->network, name) != 0) ||
-	    !denied_packets(actual, bridge, &packets) || packets == 0 ||
-	    out->b->len >= ANSWER_MAX / 2) /* the rest is for events */
+	    !denied_all_packets(&tables[TABLE_INET], &tables[TABLE_BRIDGE], bridge, &packets) ||
+	    packets == 0 || out->b->len >= ANSWER_MAX / 2) /* the rest is for events */
 		return;
 	json_write_int(out, name, (int64_t)packets);
 }
@@ -359,15 +436,19 @@ static void put_all_packets(const struct daemon_denied *k, const struct denied_q
 			    struct json_writer *out)
 {
 	const struct policy *policy = &k->enforcer->running->policy;
-	struct actual actual;
+	struct actual tables[N_TABLES] = { { .family = TABLE_INET }, { .family = TABLE_BRIDGE } };
 
-	if (nft_read_objects(k->enforcer->reader, TABLE_INET, &actual, NULL) < 0)
+	if (nft_read_objects(k->enforcer->reader, TABLE_INET, &tables[TABLE_INET], NULL) < 0)
 		return;
+	/* Perhaps the kernel has no such family. */
+	(void)nft_read_objects(k->enforcer->reader, TABLE_BRIDGE, &tables[TABLE_BRIDGE], NULL);
 	json_write_open(out, "packets", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		put_packets(k, &actual, query, policy->networks[i].bridge, out);
+		put_packets(k, tables, query, policy->networks[i].bridge, out);
+	put_packets(k, tables, query, LOG_NO_BRIDGE, out);
 	json_write_close(out, '}');
-	actual_free(&actual);
+	for (int i = 0; i < N_TABLES; i++)
+		actual_free(&tables[i]);
 }
 
 void daemon_denied_answer(struct daemon_denied *k, const struct request *request,
@@ -453,7 +534,8 @@ void daemon_denied_reload(struct daemon_denied *k)
 }
 
 struct daemon_denied *daemon_denied_open(struct loop *loop, const struct enforcer *enforcer,
-					 struct daemon_docker *docker, uint16_t log_group,
+					 struct daemon_docker *docker,
+					 const struct daemon_ports *ports, uint16_t log_group,
 					 const char *path)
 {
 	struct daemon_denied *k = xcalloc(1, sizeof(*k));
@@ -461,6 +543,7 @@ struct daemon_denied *daemon_denied_open(struct loop *loop, const struct enforce
 	k->loop = loop;
 	k->enforcer = enforcer;
 	k->docker = docker;
+	k->ports = ports;
 	k->log_group = log_group;
 	k->path = path;
 	k->fd = -1;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "daemon_docker.h"
+#include "daemon_ports.h"
 #include "daemon_view.h"
 #include "dockside/ctl/request.h"
 #include "dockside/enforce/enforcer.h"
@@ -17,7 +18,8 @@ struct daemon_denied;
 /* log_group 0: --log-group none, and nothing is heard. path: of a file for it, NULL: none; borrowed.
  * daemon_denied_close(NULL) is valid. */
 struct daemon_denied *daemon_denied_open(struct loop *loop, const struct enforcer *enforcer,
-					 struct daemon_docker *docker, uint16_t log_group,
+					 struct daemon_docker *docker,
+					 const struct daemon_ports *ports, uint16_t log_group,
 					 const char *path);
 void daemon_denied_close(struct daemon_denied *k);
 

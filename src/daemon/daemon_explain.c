@@ -91,7 +91,10 @@ static int answer(const struct services *s, const struct request *request, struc
 		  struct err *err)
 {
 	const struct running *running = s->enforcer->running;
-	struct explain_world world = { .policy = &running->policy, .plan = &running->plan };
+	struct explain_world world = { .policy = &running->policy,
+				       .plan = &running->plan,
+				       .bind = { daemon_ports_now(s->ports),
+						 s->enforcer->no_bridge } };
 	struct ipaddr looked_up[EXPLAIN_CASES_MAX];
 	struct explain_question question;
 	cleanup(cleanup_free) char *unjudged = NULL;

@@ -25,7 +25,10 @@ static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 
 static size_t count_alarms(const struct daemon_view *view)
 {
-	return view->judged.n_not + (view->dns_alarm != NULL) + (view->files.alarm != NULL) +
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(view->enforcer);
+
+	return view->judged.n_not + (not_bound != NULL) + (view->dns_alarm != NULL) +
+	       (view->files.alarm != NULL) +
 	       alarms_tell(&view->enforcer->running->policy, &view->enforcer->names, NULL, NULL);
 }
 
@@ -75,6 +78,7 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 		.shim_ip6 = shim_state_of(view->counters.shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(view->docker),
 		.loop = view->loop,
+		.bind = view->counters.bind,
 		.denied = view->denied.listens,
 		.denied_events = view->denied.n_events,
 		.denied_lost = view->denied.lost,

@@ -170,6 +170,8 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 	json_write_string(out, "mend", judged->mend);
 	json_write_string(out, "bridge", network->bridge);
 	json_write_string(out, "mode", network->audit ? "audit" : "enforce");
+	json_write_string(out, "bind", bind_names[network->bind]);
+	json_write_bool(out, "bound", network_bound(network) && !view->enforcer->no_bridge);
 	json_write_int(out, "rules",
 		       (int64_t)(network->n_egress + network->n_nat + network->n_host_rules));
 	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
@@ -289,12 +291,17 @@ static void put_alarms(struct json_writer *out, const struct daemon_view *view)
 {
 	const struct policy *policy = &view->enforcer->running->policy;
 	struct alarm_list list = { .out = out, .left = ALARMS_MAX };
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(view->enforcer);
 	size_t n;
 
 	json_write_open(out, "alarms", '[');
 	if (view->files.alarm)
 		json_write_string(out, NULL, view->files.alarm);
 	n = put_not_judged_alarms(policy, &view->judged, &list);
+	if (not_bound) {
+		put_alarm(&list, not_bound);
+		n++;
+	}
 	if (view->dns_alarm) {
 		put_alarm(&list, view->dns_alarm);
 		n++;

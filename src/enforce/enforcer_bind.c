@@ -18,6 +18,25 @@ void enforcer_compile_bind(const struct enforcer *e, const struct policy *policy
 	ret_plan->ports_unknown = !ports->asked;
 }
 
+static bool any_bound(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (network_bound(&policy->networks[i]))
+			return true;
+	return false;
+}
+
+char *enforcer_not_bound(const struct enforcer *e)
+{
+	if (!e->no_bridge || !e->running || !any_bound(&e->running->policy))
+		return NULL;
+	return xasprintf("this kernel cannot filter what bridges forward (%s): containers are not "
+			 "bound to their addresses and can pretend to be each other; to mend it: "
+			 "a kernel with nf_tables' bridge family, or \"bind\": \"off\" for the "
+			 "networks",
+			 e->no_bridge);
+}
+
 static void *copy_of(const void *items, size_t n, size_t size)
 {
 	void *copy;

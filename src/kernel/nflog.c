@@ -14,9 +14,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <net/ethernet.h>
+#include <net/if_arp.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -81,6 +84,13 @@ static void parse_transport(struct nflog_packet *packet, const uint8_t *p, size_
 		packet->has_icmp = true;
 		packet->icmp_type = p[0];
 		packet->icmp_code = p[1];
+		if (packet->l4proto == IPPROTO_ICMPV6 && p[0] == ND_NEIGHBOR_ADVERT &&
+		    len >= sizeof(struct nd_neighbor_advert)) {
+			packet->frame.has_target = true;
+			packet->frame.target.family = FAMILY_IPV6;
+			memcpy(packet->frame.target.b,
+			       p + offsetof(struct nd_neighbor_advert, nd_na_target), 16);
+		}
 		return;
 	default:
 		return;
@@ -150,6 +160,43 @@ static bool parse_ipv6(struct nflog_packet *packet, const uint8_t *p, size_t len
 	return true;
 }
 
+/* ------------------------------------------------------------------ frames */
+
+/* The addresses of RFC 826, for Ethernet and IPv4, as far as they are there. */
+static bool parse_arp(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	static const uint8_t kind[] = {
+		0, ARPHRD_ETHER, ETHERTYPE_IP >> 8, ETHERTYPE_IP & 0xff, ETH_ALEN, 4
+	};
+	const uint8_t *sender = p + sizeof(struct arphdr);
+	const size_t whole = sizeof(struct arphdr) + (size_t)2 * (ETH_ALEN + 4);
+
+	if (len < whole || memcmp(p, kind, sizeof(kind)) != 0)
+		return false;
+	packet->frame.has_sender = true;
+	memcpy(packet->frame.sender, sender, ETH_ALEN);
+	packet->src = (struct ipaddr){ .family = FAMILY_IPV4 };
+	packet->dst = packet->src;
+	memcpy(packet->src.b, sender + ETH_ALEN, 4);
+	memcpy(packet->dst.b, sender + ETH_ALEN + 4 + ETH_ALEN, 4);
+	return true;
+}
+
+/* Whether it has addresses. */
+static bool parse_frame(struct nflog_packet *packet, const uint8_t *p, size_t len)
+{
+	switch (packet->frame.protocol) {
+	case ETHERTYPE_IP:
+		return parse_ipv4(packet, p, len);
+	case ETHERTYPE_IPV6:
+		return parse_ipv6(packet, p, len);
+	case ETHERTYPE_ARP:
+		return parse_arp(packet, p, len);
+	default:
+		return false;
+	}
+}
+
 /* ------------------------------------------------------------------ messages */
 
 static size_t payload_len(const struct nlattr *attr, size_t at_least)
@@ -198,9 +245,64 @@ static void parse_time(struct nflog_packet *packet, const struct nlattr *attr)
 		packet->time_ms = sec * 1000 + usec / 1000;
 }
 
+static unsigned parse_index(const struct nlattr *attr)
+{
+	return payload_len(attr, sizeof(uint32_t)) > 0 ? ntohl(mnl_attr_get_u32(attr)) : 0;
+}
+
+/* Both are attributes of Ethernet's header: all of it where it stands before the packet's, or what the device makes of
+ * it. */
+static void parse_ethernet(struct nflog_frame *frame, const struct attrs *a)
+{
+	const struct nlattr *attr = a->at[NFULA_L2HDR];
+	const uint8_t *p;
+
+	if (payload_len(attr, ETH_HLEN) == 0)
+		attr = a->at[NFULA_HWHEADER];
+	if (payload_len(attr, ETH_HLEN) == 0)
+		return;
+	p = mnl_attr_get_payload(attr);
+	frame->has_macs = true;
+	memcpy(frame->dst, p, ETH_ALEN);
+	memcpy(frame->src, p + ETH_ALEN, ETH_ALEN);
+}
+
+/*
+ * The kernel calls the port the physical device, and its bridge the device, if it has br_netfilter; without, there is
+ * only the port.
+ */
+static void parse_ports(struct nflog_frame *frame, const struct attrs *a)
+{
+	unsigned in = parse_index(a->at[NFULA_IFINDEX_INDEV]);
+	unsigned out = parse_index(a->at[NFULA_IFINDEX_OUTDEV]);
+
+	frame->in_port = parse_index(a->at[NFULA_IFINDEX_PHYSINDEV]);
+	frame->out_port = parse_index(a->at[NFULA_IFINDEX_PHYSOUTDEV]);
+	if (frame->in_port || frame->out_port) {
+		frame->bridge = in ? in : out;
+		return;
+	}
+	frame->in_port = in;
+	frame->out_port = out;
+}
+
+static void begin_frame(struct nflog_packet *packet, const struct attrs *a)
+{
+	struct nfulnl_msg_packet_hdr head;
+
+	packet->is_frame = true;
+	parse_ports(&packet->frame, a);
+	parse_ethernet(&packet->frame, a);
+	if (payload_len(a->at[NFULA_PACKET_HDR], sizeof(head)) == 0)
+		return;
+	memcpy(&head, mnl_attr_get_payload(a->at[NFULA_PACKET_HDR]), sizeof(head));
+	packet->frame.protocol = ntohs(head.hw_protocol);
+}
+
 /* Whether the message is about a packet that we can show. *packet points into the message. */
 static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh)
 {
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *payload;
 	const uint8_t *p;
 	struct attrs a = attrs_of_message(nlh);
@@ -211,13 +313,17 @@ static bool parse_packet(struct nflog_packet *packet, const struct nlmsghdr *nlh
 		return false;
 	payload = a.at[NFULA_PAYLOAD];
 	len = payload_len(payload, 1);
-	if (len == 0)
-		return false;
+	p = len > 0 ? mnl_attr_get_payload(payload) : NULL;
 	parse_mac(packet, a.at[NFULA_HWADDR]);
 	parse_time(packet, a.at[NFULA_TIMESTAMP]);
-	if (payload_len(a.at[NFULA_IFINDEX_OUTDEV], sizeof(uint32_t)) > 0)
-		packet->oif = ntohl(mnl_attr_get_u32(a.at[NFULA_IFINDEX_OUTDEV]));
-	p = mnl_attr_get_payload(payload);
+	packet->oif = parse_index(a.at[NFULA_IFINDEX_OUTDEV]);
+	if (nfg->nfgen_family == NFPROTO_BRIDGE) {
+		begin_frame(packet, &a);
+		packet->frame.has_addrs = p && parse_frame(packet, p, len);
+		return true;
+	}
+	if (!p)
+		return false;
 	return p[0] >> 4 == 4 ? parse_ipv4(packet, p, len) : parse_ipv6(packet, p, len);
 }
 

@@ -164,11 +164,10 @@ static bool read_dockside_egress(struct reader *r, const struct field *field,
 static bool read_bind(struct reader *r, const struct field *field, const struct json_node *value,
 		      void *object)
 {
-	static const char *const words[] = { "learn", "strict", "off" }; /* as enum bind */
 	struct network *network = object;
 	size_t i;
 
-	if (!read_word(r, field, value, words, ARRAY_SIZE(words), &i))
+	if (!read_word(r, field, value, bind_names, N_BINDS, &i))
 		return false;
 	network->bind = (enum bind)i;
 	return true;

@@ -49,6 +49,12 @@ const char *dest_name(enum dest dest)
 	return dest_names[dest];
 }
 
+const char *const bind_names[N_BINDS] = {
+	[BIND_LEARN] = "learn",
+	[BIND_STRICT] = "strict",
+	[BIND_OFF] = "off",
+};
+
 bool network_managed(const struct network *network)
 {
 	return network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||

@@ -2,6 +2,7 @@
 #include "dockside/report/denied.h"
 
 #include <net/ethernet.h>
+#include <netinet/icmp6.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -65,22 +66,36 @@ const struct plan_rule *denied_find_rule(const struct plan *plan, const char *pr
 	return NULL;
 }
 
-bool denied_rule_field(const struct plan_rule *rule, enum frame_field *ret_field)
+static bool match_field(const struct match *match, enum frame_field *ret_field)
 {
-	for (size_t i = 0; i < rule->n_matches; i++) {
-		const struct match *match = &rule->matches[i];
+	if (match->kind == MATCH_FIELD_SET)
+		*ret_field = match->u.field_set.field;
+	else if (match->kind == MATCH_FIELD_PREFIX)
+		*ret_field = match->u.field_prefix.field;
+	else if (match->kind == MATCH_ICMP && match->u.icmp.type == ND_NEIGHBOR_ADVERT)
+		*ret_field = FIELD_ND_TARGET;
+	else
+		return false;
+	return true;
+}
 
-		if (match->kind == MATCH_FIELD_SET)
-			*ret_field = match->u.field_set.field;
-		else if (match->kind == MATCH_FIELD_PREFIX)
-			*ret_field = match->u.field_prefix.field;
-		else
-			continue;
+static bool is_to(const char *kind)
+{
+	return strcmp(kind, "BINDTO") == 0 || strcmp(kind, "strange-to") == 0;
+}
+
+bool denied_rule_field(const struct plan_rule *rule, const char *kind, enum frame_field *ret_field)
+{
+	for (size_t i = 0; i < rule->n_matches; i++)
+		if (match_field(&rule->matches[i], ret_field))
+			return true;
+	/* The last rule of a chain, and the last one about ARP, refuse what the others have left. */
+	if (rule->n_matches == 0) {
+		*ret_field = is_to(kind) ? FIELD_DADDR : FIELD_SADDR;
 		return true;
 	}
-	/* The last rule about ARP refuses what the others have left, for the sender's address. */
 	if (rule->n_matches == 1 && rule->matches[0].kind == MATCH_PROTOCOL &&
-	    rule->matches[0].u.protocol == ETHERTYPE_ARP) {
+	    !rule->matches[0].negated && rule->matches[0].u.protocol == ETHERTYPE_ARP) {
 		*ret_field = FIELD_ARP_SENDER;
 		return true;
 	}
@@ -102,13 +117,76 @@ static void put_time(struct json_writer *out, uint64_t time_ms)
 	json_write_int(out, "time_ms", (int64_t)time_ms);
 }
 
-static void put_protocol(struct json_writer *out, uint8_t l4proto)
+static bool is_ip(const struct denied_frame *frame)
 {
-	const char *name = l4proto_name(l4proto);
-	char number[4];
+	return frame->has_addrs &&
+	       (frame->protocol == ETHERTYPE_IP || frame->protocol == ETHERTYPE_IPV6);
+}
 
-	snprintf(number, sizeof(number), "%u", l4proto);
+static void put_protocol(struct json_writer *out, const struct denied_event *event)
+{
+	const char *name = l4proto_name(event->l4proto);
+	char number[8];
+
+	snprintf(number, sizeof(number), "%u", event->l4proto);
+	if (event->frame && !is_ip(event->frame)) {
+		name = event->frame->protocol == ETHERTYPE_ARP ? "arp" : NULL;
+		snprintf(number, sizeof(number), "0x%04x", event->frame->protocol);
+	}
 	json_write_string(out, "protocol", name ? name : number);
+}
+
+static void put_addrs(struct json_writer *out, const struct denied_event *event)
+{
+	bool none = event->frame && !event->frame->has_addrs;
+	char text[ADDR_STRLEN];
+
+	json_write_string(out, "source", none ? NULL : ipaddr_format(&event->src, text));
+	json_write_string(out, "destination", none ? NULL : ipaddr_format(&event->dst, text));
+}
+
+/* NULL: the rule is about no field, or the frame does not have it. */
+static const char *pretended(const struct denied_event *event, char text[ADDR_STRLEN])
+{
+	const struct denied_frame *frame = event->frame;
+
+	if (!frame->has_field)
+		return NULL;
+	switch (frame->field) {
+	case FIELD_ETHER_SADDR:
+		return frame->has_macs ? mac_format(frame->src, text) : NULL;
+	case FIELD_ETHER_DADDR:
+		return frame->has_macs ? mac_format(frame->dst, text) : NULL;
+	case FIELD_ARP_SENDER_MAC:
+		return frame->has_sender ? mac_format(frame->sender, text) : NULL;
+	case FIELD_ARP_SENDER:
+	case FIELD_SADDR:
+	case FIELD_SADDR6:
+		return frame->has_addrs ? ipaddr_format(&event->src, text) : NULL;
+	case FIELD_DADDR:
+	case FIELD_DADDR6:
+		return frame->has_addrs ? ipaddr_format(&event->dst, text) : NULL;
+	case FIELD_ND_TARGET:
+		return frame->has_target ? ipaddr_format(&frame->target, text) : NULL;
+	}
+	abort();
+}
+
+static void put_frame(struct json_writer *out, const struct denied_event *event)
+{
+	const struct denied_frame *frame = event->frame;
+	char text[ADDR_STRLEN];
+
+	json_write_string(out, "interface", frame->port);
+	if (is_to(event->kind)) {
+		json_write_string(out, "to_interface", frame->to_port);
+		json_write_string(out, "to_container", frame->to_container);
+	}
+	json_write_string(out, "source_mac", frame->has_macs ? mac_format(frame->src, text) : NULL);
+	json_write_string(out, "destination_mac",
+			  frame->has_macs ? mac_format(frame->dst, text) : NULL);
+	json_write_string(out, "pretended", pretended(event, text));
+	json_write_string(out, "reason", frame->reason);
 }
 
 static void put_rule(struct json_writer *out, const struct denied_event *event)
@@ -124,7 +202,6 @@ static void put_rule(struct json_writer *out, const struct denied_event *event)
 void denied_event_json(struct buf *b, const struct denied_event *event)
 {
 	struct json_writer out = { .b = b };
-	char text[ADDR_STRLEN];
 
 	json_write_open(&out, NULL, '{');
 	json_write_int(&out, "seq", (int64_t)event->seq);
@@ -134,14 +211,13 @@ void denied_event_json(struct buf *b, const struct denied_event *event)
 	json_write_string(&out, "bridge", event->bridge);
 	json_write_string(&out, "kind", event->kind);
 	json_write_string(&out, "container", event->container);
-	json_write_string(&out, "source", ipaddr_format(&event->src, text));
-	json_write_string(&out, "destination", ipaddr_format(&event->dst, text));
+	put_addrs(&out, event);
 	json_write_string(&out, "name", event->name);
 	json_write_string(&out, "name_from",
 			  !event->name	     ? NULL
 			  : event->looked_up ? "lookup"
 					     : "configuration");
-	put_protocol(&out, event->l4proto);
+	put_protocol(&out, event);
 	if (event->has_ports) {
 		json_write_int(&out, "source_port", event->sport);
 		json_write_int(&out, "port", event->dport);
@@ -150,6 +226,8 @@ void denied_event_json(struct buf *b, const struct denied_event *event)
 		json_write_int(&out, "icmp_type", event->icmp_type);
 		json_write_int(&out, "icmp_code", event->icmp_code);
 	}
+	if (event->frame)
+		put_frame(&out, event);
 	put_rule(&out, event);
 	json_write_close(&out, '}');
 }
@@ -371,20 +449,53 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 
 /* ------------------------------------------------------------------ how many there were */
 
-bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets)
+static bool add_tallies(const struct actual *actual, const char *bridge, const char *const kinds[],
+			size_t n_kinds, uint64_t *packets)
 {
 	struct arena arena = { 0 };
-	uint64_t packets = 0;
 	bool any = false;
 
-	for (size_t i = 0; i < N_JUDGING_KINDS; i++) {
+	for (size_t i = 0; i < n_kinds; i++) {
 		const struct actual_object *tally = actual_find_object(
-			actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, judging_kinds[i]));
+			actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kinds[i]));
 
 		any |= tally != NULL;
-		packets += tally ? tally->packets : 0;
+		*packets += tally ? tally->packets : 0;
 	}
 	arena_free(&arena);
+	return any;
+}
+
+bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets)
+{
+	uint64_t packets = 0;
+	bool any = add_tallies(actual, bridge, judging_kinds, N_JUDGING_KINDS, &packets);
+
+	if (any)
+		*ret_packets = packets;
+	return any;
+}
+
+bool denied_bound_packets(const struct actual *bridge_table, const char *bridge, const char *kind,
+			  uint64_t *ret_packets)
+{
+	uint64_t packets = 0;
+	bool any = add_tallies(bridge_table, bridge, &kind, 1, &packets);
+
+	if (any)
+		*ret_packets = packets;
+	return any;
+}
+
+bool denied_all_packets(const struct actual *actual, const struct actual *bridge_table,
+			const char *bridge, uint64_t *ret_packets)
+{
+	bool none = strcmp(bridge, LOG_NO_BRIDGE) == 0;
+	uint64_t packets = 0;
+	bool any = add_tallies(actual, bridge, judging_kinds, N_JUDGING_KINDS, &packets);
+
+	any |= add_tallies(bridge_table, bridge, none ? strange_kinds : binding_kinds,
+			   none ? N_STRANGE_KINDS : N_BINDING_KINDS, &packets);
 	if (any)
 		*ret_packets = packets;
 	return any;

@@ -204,6 +204,7 @@ struct explain_asked {
 	const struct network *network; /* of that policy, or NULL */
 	const char *name;	       /* or NULL */
 	const char *looked_up;	       /* the name is hearsay */
+	bool has_src;		       /* the question names the source */
 };
 
 static bool is_audited(const struct network *network)
@@ -353,8 +354,37 @@ static void put_verdict(struct json_writer *out, const struct explain_packet *pa
 		put_next(out, e);
 }
 
+/* Of a network that is not managed we have no word. */
+static enum explain_bound put_binding(struct json_writer *out, const struct explain_asked *asked,
+				      struct arena *arena, const struct network *network,
+				      const struct explain_case *item,
+				      const struct explain_world *world)
+{
+	enum explain_bound bound = EXPLAIN_UNBOUND;
+	const char *text = NULL;
+
+	if (!network_managed(network)) {
+		json_write_string(out, "bridge_table", NULL);
+		return bound;
+	}
+	bound = explain_bind(arena, network, &world->bind, &item->packet, asked->has_src, &text);
+	json_write_open(out, "bridge_table", '{');
+	json_write_string(out, "verdict", explain_bound_name(bound));
+	json_write_string(out, "text", text);
+	json_write_close(out, '}');
+	return bound;
+}
+
+/* The bridge table comes first: then the packet is dropped whatever the other rules say. */
+static void drop_before(struct explanation *e)
+{
+	e->verdict = EXPLAIN_DROP;
+	e->n_steps = 0;
+	e->mark = 0;
+}
+
 static void put_case(struct json_writer *out, const struct explain_asked *asked,
-		     const struct explain_cases *cases, const struct explain_case *item,
+		     struct explain_cases *cases, const struct explain_case *item,
 		     const struct explain_world *world)
 {
 	const struct explain_packet *packet = &item->packet;
@@ -369,6 +399,8 @@ static void put_case(struct json_writer *out, const struct explain_asked *asked,
 	put_addr(out, "destination", &packet->dst);
 	put_protocol(out, packet);
 	json_write_string(out, "state", ct_name(e.ct));
+	if (put_binding(out, asked, &cases->arena, cases->network, item, world) == EXPLAIN_STRANGE)
+		drop_before(&e);
 	put_verdict(out, packet, &e, world->not_judged);
 	put_notes(out, asked, cases, item, &e);
 	json_write_close(out, '}');
@@ -416,6 +448,7 @@ int explain_answer(const struct explain_question *question, const struct explain
 	asked.name = question->to_addr ? world->looked_up_name : name;
 	asked.looked_up = question->to_addr ? world->looked_up_name : NULL;
 	asked.network = cases.network;
+	asked.has_src = question->has_src;
 	json_write_open(&out, NULL, '{');
 	json_write_string(&out, "status", "ok");
 	json_write_string(&out, "network", cases.network->name);

@@ -11,6 +11,7 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
+#include "dockside/table/plan.h"
 
 #define ALLOWED_SHOWN 50
 
@@ -124,6 +125,18 @@ static void add_allowed(struct learn *learn, const char *rule, const char *dest)
 					arena_strdup(&learn->arena, dest), 1 };
 }
 
+/* No rule of the policy would allow it. */
+static bool is_forged(const char *kind)
+{
+	for (size_t i = 0; i < N_BINDING_KINDS; i++)
+		if (strcmp(kind, binding_kinds[i]) == 0)
+			return true;
+	for (size_t i = 0; i < N_STRANGE_KINDS; i++)
+		if (strcmp(kind, strange_kinds[i]) == 0)
+			return true;
+	return strcmp(kind, "SRC") == 0;
+}
+
 void learn_add(struct learn *learn, const struct json_node *event)
 {
 	struct learn_flow key = { .dest = "" }, *flow;
@@ -131,16 +144,17 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	struct ipaddr addr;
 	uint16_t port = 0;
 
-	if (event->kind != JSON_OBJECT || !(kind = json_text(event, "kind", NULL)) ||
-	    !(address = json_text(event, "destination", NULL)) ||
+	if (event->kind != JSON_OBJECT || !(kind = json_text(event, "kind", NULL)))
+		return;
+	if (is_forged(kind)) {
+		learn->forged++;
+		return;
+	}
+	if (!(address = json_text(event, "destination", NULL)) ||
 	    !ipaddr_parse(address, strlen(address), &addr))
 		return;
 	if (strcmp(kind, "ING") == 0) {
 		learn->between++;
-		return;
-	}
-	if (strcmp(kind, "SRC") == 0) {
-		learn->forged++;
 		return;
 	}
 	if (!read_protocol(event, &key.proto, &port)) {

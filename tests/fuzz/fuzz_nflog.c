@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The packet that we read from any bytes of a log message is sound, and its event is JSON. */
+#include <net/ethernet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,15 @@ static void check(void *data, const struct nflog_packet *packet)
 	++*(size_t *)data;
 	must(strnlen(packet->prefix, NFLOG_PREFIX_SIZE) < NFLOG_PREFIX_SIZE && packet->prefix[0]);
 	must(packet->src.family == packet->dst.family);
+	must(packet->is_frame || !packet->frame.has_addrs);
+	must(!packet->frame.has_sender || packet->frame.protocol == ETHERTYPE_ARP);
+	must(!packet->frame.has_target || packet->l4proto == IPPROTO_ICMPV6);
 	must(!packet->has_ports || !packet->has_icmp);
 	must(!packet->data || (packet->l4proto == IPPROTO_UDP && packet->n_data > 0));
 	if (packet->data)
 		(void)dns_reply_parse(packet->data, packet->n_data, &reply);
 	if (denied_prefix_parse(packet->prefix, &prefix))
-		must(prefix.bridge[0] && prefix.kind[0]);
+		must((prefix.bridge[0] || prefix.table == TABLE_BRIDGE) && prefix.kind[0]);
 	denied_event_json(&b, &(struct denied_event){ .time_ms = packet->time_ms,
 						      .network = packet->prefix,
 						      .bridge = packet->prefix,

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -50,10 +52,34 @@ static void test_what_is_held_is_told_as_if_enforced(void **state)
 	assert_int_equal(seen.n_after, 1);
 }
 
+/* An alarm is called for where the files say that ports are bound and they are not. */
+static void test_not_bound(void **state)
+{
+	char why[] = "no such family";
+	struct network networks[2] = { { .name = "a", .bind = BIND_OFF, .has_dockside_ip = true },
+				       { .name = "b" } }; /* nobody manages it */
+	struct running running = { .policy = { .networks = networks, .n_networks = 2 } };
+	struct enforcer enforcer = { .no_bridge = why };
+	char *text;
+
+	(void)state;
+	assert_null(enforcer_not_bound(&enforcer)); /* nothing runs */
+	enforcer.running = &running;
+	assert_null(enforcer_not_bound(&enforcer));
+	networks[0].bind = BIND_LEARN;
+	text = enforcer_not_bound(&enforcer);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "(no such family)"));
+	free(text);
+	enforcer.no_bridge = NULL;
+	assert_null(enforcer_not_bound(&enforcer));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_held_is_told_as_if_enforced),
+		cmocka_unit_test(test_not_bound),
 	};
 
 	return cmocka_run_group_tests_name("enforcer", tests, NULL, NULL);

@@ -43,6 +43,7 @@ struct fixture {
 	struct policy policy;
 	struct resolved resolved;
 	struct plan plan;
+	struct explain_ports bind; /* nobody was asked, unless a test says so */
 };
 
 static void give(struct fixture *f, const char *name, const char *text)
@@ -85,7 +86,7 @@ static int tear_down(void **state)
 /* The members of a request, in short: FROM TO PROTOCOL and more as JSON. */
 static int ask(struct fixture *f, const char *members, char **ret_answer)
 {
-	struct explain_world world = { .policy = &f->policy, .plan = &f->plan };
+	struct explain_world world = { .policy = &f->policy, .plan = &f->plan, .bind = f->bind };
 	struct explain_question question;
 	struct request request = { 0 };
 	struct diags diags = { 0 };
@@ -322,7 +323,8 @@ static void test_sources(void **state)
 	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(80) SRC("10.1.0.255"), DROP,
 		      "its source is not of this bridge", NULL);
 	assert_answer(state, FROM("Amber", "192.0.2.200", "tcp") PORT(80) SRC("10.1.0.1"), DROP,
-		      "its source is not of this bridge", NULL);
+		      "\"bridge_table\":{\"verdict\":\"drop\"", "the bridge's own", "\"steps\":[]",
+		      NULL);
 	assert_answer(state, FROM("Amber", "fd01::9", "icmp") TYPE("134") SRC("fe80::7"), DROP,
 		      "a container is no router", NULL);
 	/* The dockside container answers by any of its networks; others do not borrow its address. */
@@ -334,6 +336,104 @@ static void test_sources(void **state)
 		      FROM("Amber", "192.0.2.200", "udp") PORT(9) SRC("10.2.0.2")
 			      MAC("02:00:00:00:00:02"),
 		      "\"chain\":\"amber-OUT\"", NULL);
+}
+
+static void add_port(struct ports *ports, const char *name, const char *bridge,
+		     const char *container, uint8_t mac, struct ipaddr *addr)
+{
+	struct port *port = ports_add(ports);
+
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	snprintf(port->bridge, sizeof(port->bridge), "%s", bridge);
+	if (!container)
+		return;
+	port->known = true;
+	port->container = xstrdup(container);
+	port->mac[0] = 2;
+	port->mac[5] = mac;
+	port->addrs = xcalloc(1, sizeof(*addr));
+	port->addrs[0] = *addr;
+	port->n_addrs = 1;
+}
+
+#define TABLE(verdict, text) "\"bridge_table\":{\"verdict\":\"" verdict "\",\"text\":\"" text
+
+/* The bridge table is asked first, and by who is on which port. */
+static void test_bound(void **state)
+{
+	struct ipaddr web = { FAMILY_IPV4, { 10, 1, 0, 9 } },
+		      db = { FAMILY_IPV4, { 10, 1, 0, 10 } };
+	struct ipaddr other = { FAMILY_IPV4, { 10, 2, 0, 9 } };
+	struct ports ports = { .asked = true };
+	struct fixture *f = *state;
+
+	add_port(&ports, "veth1", "amber", "web", 9, &web);
+	add_port(&ports, "veth2", "amber", "db", 10, &db);
+	add_port(&ports, "veth3", "amber", NULL, 0, NULL);
+	add_port(&ports, "veth4", "beryl", "other", 11, &other);
+	ports_sort(&ports);
+	f->bind.ports = &ports;
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.9"), PASS,
+		      TABLE("bound", "bound: source 10.1.0.9 is container web's on port veth1"),
+		      "amber-OUT", NULL);
+	assert_answer(state, FROM("Amber", "10.1.0.10", "tcp") PORT(443) SRC("10.1.0.9"),
+		      "destination 10.1.0.10 is container db's", "amber-ING", NULL);
+	assert_answer(state,
+		      FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.9")
+			      MAC("02:00:00:00:00:0a"),
+		      TABLE("drop", "dropped: source 10.1.0.9 is container web's, whose MAC "
+				    "address is 02:00:00:00:00:09"),
+		      "\"steps\":[]", "\"mark\":0,\"verdict\":\"drop\"", NULL);
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.77"), PASS,
+		      TABLE("depends on the port", "source 10.1.0.77 is no known container's: it "
+						   "passes from ports whose container is not known "
+						   "(1 at present)"),
+		      NULL);
+	/* Of another network's container, and of none. */
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.2.0.9"),
+		      TABLE("drop", "dropped: source 10.2.0.9 is no known container's, nor an "
+				    "address of the network"),
+		      NULL);
+	assert_answer(
+		state, FROM("Amber", "192.0.2.5", "tcp") PORT(443), PASS,
+		TABLE("depends on the port", "passes from a port whose container has its source"),
+		NULL);
+	f->bind.no_bridge = "why";
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.77"), PASS,
+		      TABLE("not bound", "not bound, as this kernel"), NULL);
+	f->bind = (struct explain_ports){ 0 };
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.9"), PASS,
+		      TABLE("depends on the port",
+			    "source 10.1.0.9 passes from the port of the container that has it, "
+			    "and while nobody"),
+		      NULL);
+	assert_answer(state, FROM("coral", "192.0.2.5", "tcp") PORT(443), PASS,
+		      "\"bridge_table\":null", NULL);
+	ports_free(&ports);
+}
+
+/* "strict", "off" and "extra" of the policy. */
+static void test_bind_modes(void **state)
+{
+	static const struct prefix extra = { { FAMILY_IPV4, { 10, 1, 0, 0 } }, 24 };
+	struct ports ports = { .asked = true };
+	struct fixture *f = *state;
+	struct network *network = &f->policy.networks[0];
+	struct prefix list[] = { extra };
+
+	f->bind.ports = &ports;
+	network->bind = BIND_STRICT;
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.77"),
+		      TABLE("drop", "dropped: source 10.1.0.77 is no known container's\""), NULL);
+	network->extra = list;
+	network->n_extra = 1;
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.77"), PASS,
+		      TABLE("depends on the port", "source 10.1.0.77 is in \\\"extra\\\""), NULL);
+	network->extra = NULL;
+	network->n_extra = 0;
+	network->bind = BIND_OFF;
+	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.1.0.77"), PASS,
+		      TABLE("not bound", "not bound (\\\"bind\\\": \\\"off\\\")"), NULL);
 }
 
 static void test_icmp(void **state)
@@ -400,6 +500,8 @@ int main(void)
 		cmocka_unit_test(test_large_set),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test_setup_teardown(test_bound, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_bind_modes, set_up, tear_down),
 		cmocka_unit_test(test_icmp),
 		cmocka_unit_test(test_bad_questions),
 	};

@@ -14,6 +14,7 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 #include "dockside/report/learn.h"
+#include "dockside/table/plan.h"
 
 static void add(struct learn *learn, const char *event)
 {
@@ -261,6 +262,12 @@ static void test_what_cannot_be_learnt(void **state)
 	(void)state;
 	add_port(&learn, "ING", "192.0.2.3", NULL, "tcp", 22);
 	add_port(&learn, "SRC", "198.51.100.1", NULL, "tcp", 80);
+	/* Of a container that pretends to be another: nothing to allow. */
+	for (size_t i = 0; i < N_BINDING_KINDS; i++)
+		add_port(&learn, binding_kinds[i], "198.51.100.1", NULL, "tcp", 80);
+	for (size_t i = 0; i < N_STRANGE_KINDS; i++)
+		add_port(&learn, strange_kinds[i], "198.51.100.1", NULL, "tcp", 80);
+	add(&learn, "{\"kind\":\"BIND\",\"destination\":null,\"protocol\":\"0x88cc\"}");
 	add_port(&learn, "OUT", "198.51.100.1", NULL, "132", 443);   /* SCTP */
 	add_port(&learn, "OUT", "2001:db8::1", NULL, "icmpv6", 135); /* without a word for it */
 	add_port(&learn, "OUT", "198.51.100.1", NULL, "tcp", 0);
@@ -273,7 +280,7 @@ static void test_what_cannot_be_learnt(void **state)
 	/* Not a name that a rule could have. */
 	add_port(&learn, "OUT", "198.51.100.1", "a b", "tcp", 1);
 	assert_int_equal(learn.between, 1);
-	assert_int_equal(learn.forged, 1);
+	assert_int_equal(learn.forged, 1 + N_BINDING_KINDS + N_STRANGE_KINDS + 1);
 	assert_int_equal(learn.unsayable, 5);
 	assert_int_equal(learn.n, 1);
 	assert_string_equal(learn.flows[0].dest, "198.51.100.1");

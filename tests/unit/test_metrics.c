@@ -31,7 +31,7 @@
 /* All that the metrics are made of, of a daemon that has never run. */
 struct world {
 	struct running *running;
-	struct actual actual;
+	struct actual actual, bind;
 	struct enforcer enforcer;
 	struct reconcile_shim_comparison shim;
 	struct loop_times loop;
@@ -112,7 +112,7 @@ static void open_world(struct world *w, const char *network, const char *firewal
 		.now_ms = NOW_MS,
 		.started_ms = NOW_MS,
 		.enforcer = &w->enforcer,
-		.counters = { &w->actual, false, &w->shim },
+		.counters = { &w->actual, &w->bind, false, &w->shim },
 		.judged = judge_nothing(&w->running->policy),
 		.loop = &w->loop,
 	};
@@ -353,9 +353,18 @@ static void test_lookups(void **state)
 		{ .known = 7, .unknown = 2, .net_raw_told = true, .net_raw = 3 },
 		{ .known = 9 },
 	};
+	struct actual_object tallies[] = {
+		{ .kind = OBJECT_COUNTER, .name = "_-strange-denied", .packets = 4 },
+		{ .kind = OBJECT_COUNTER, .name = "amber-BIND-denied", .packets = 11 },
+		{ .kind = OBJECT_COUNTER, .name = "amber-BINDTO-denied", .packets = 0 },
+	};
+	const struct actual bind = { .exists = true,
+				     .objects = tallies,
+				     .n_objects = ARRAY_SIZE(tallies) };
 	const struct loop_times loop = { .n = 0 };
 	const struct metrics_state numbers = {
 		.version = "1",
+		.bind = &bind,
 		.judged = judged,
 		.ports = ports,
 		.denied = true,
@@ -374,6 +383,13 @@ static void test_lookups(void **state)
 	assert_line(&text, "dsfw_nft_denied_events_total 5");
 	assert_line(&text, "dsfw_nft_denied_lost_total 6");
 	assert_line(&text, "dsfw_nft_lookup_addresses 3");
+	assert_line(&text,
+		    "dsfw_nft_port_denied_packets_total{network=\"Amber\",kind=\"BIND\"} 11");
+	assert_line(&text,
+		    "dsfw_nft_port_denied_packets_total{network=\"Amber\",kind=\"BINDTO\"} 0");
+	assert_line(&text, "dsfw_nft_port_denied_packets_total{network=\"\",kind=\"strange\"} 4");
+	assert_line(&text, "dsfw_nft_denied_packets_total{network=\"Amber\"} 11");
+	assert_null(strstr(text.data, "UNBOUND\"")); /* the kernel has no such counter */
 	assert_line(&text, "dsfw_nft_ports{network=\"Amber\",state=\"known\"} 7");
 	assert_line(&text, "dsfw_nft_ports{network=\"Amber\",state=\"unknown\"} 2");
 	assert_line(&text, "dsfw_nft_net_raw_containers{network=\"Amber\"} 3");

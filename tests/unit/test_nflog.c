@@ -13,6 +13,7 @@
 
 #include <endian.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <netinet/in.h>
@@ -53,6 +54,24 @@ static void add(struct datagram *d, const char *prefix, const void *payload, siz
 	end(d);
 }
 
+static void print_frame(struct buf *b, const struct nflog_packet *p)
+{
+	const struct nflog_frame *f = &p->frame;
+	char s[ADDR_STRLEN];
+
+	buf_printf(b, " frame %04x %u>%u of %u", f->protocol, f->in_port, f->out_port, f->bridge);
+	if (f->has_macs) {
+		buf_printf(b, " %s", mac_format(f->src, s));
+		buf_printf(b, ">%s", mac_format(f->dst, s));
+	}
+	if (!f->has_addrs)
+		buf_puts(b, " no addresses");
+	if (f->has_sender)
+		buf_printf(b, " sender %s", mac_format(f->sender, s));
+	if (f->has_target)
+		buf_printf(b, " target %s", ipaddr_format(&f->target, s));
+}
+
 static void print_packet(void *data, const struct nflog_packet *p)
 {
 	char src[ADDR_STRLEN], dst[ADDR_STRLEN], mac[ADDR_STRLEN];
@@ -72,6 +91,8 @@ static void print_packet(void *data, const struct nflog_packet *p)
 		buf_printf(b, " %s", mac_format(p->mac, mac));
 	if (p->time_ms)
 		buf_printf(b, " %llu", (unsigned long long)p->time_ms);
+	if (p->is_frame)
+		print_frame(b, p);
 	buf_putc(b, '\n');
 }
 
@@ -238,6 +259,105 @@ static void test_bad_header_lengths(void **state)
 		      "b 192.0.2.10>198.51.100.7 6\n");
 }
 
+/* ------------------------------------------------------------------ frames */
+
+/* 172.30.1.12 is at 02:00:00:00:01:11, to 172.30.1.2 */
+static const uint8_t arp[] = { 0,   1,	8, 0,  6, 4, 0, 2, 2, 0, 0,   0,  1, 0x11,
+			       172, 30, 1, 12, 2, 0, 0, 0, 1, 2, 172, 30, 1, 2 };
+static const uint8_t ether[] = { 2, 0, 0, 0, 1, 2, 2, 0, 0, 0, 1, 0x11, 0x08, 0x06 };
+
+struct sent {
+	const char *prefix;
+	unsigned in, in_bridge, out, out_bridge;
+	int attr; /* of the Ethernet header; 0: there is none */
+	size_t n_ether;
+	uint16_t protocol; /* 0: not told */
+	const void *payload;
+	size_t len;
+};
+
+static void add_frame(struct datagram *d, const struct sent *sent)
+{
+	const struct nfulnl_msg_packet_hdr head = { .hw_protocol = htons(sent->protocol) };
+
+	begin(d);
+	((struct nfgenmsg *)mnl_nlmsg_get_payload(d->nlh))->nfgen_family = NFPROTO_BRIDGE;
+	mnl_attr_put_strz(d->nlh, NFULA_PREFIX, sent->prefix);
+	if (sent->protocol)
+		mnl_attr_put(d->nlh, NFULA_PACKET_HDR, sizeof(head), &head);
+	if (sent->in)
+		mnl_attr_put_u32(d->nlh, NFULA_IFINDEX_PHYSINDEV, htonl(sent->in));
+	if (sent->in_bridge)
+		mnl_attr_put_u32(d->nlh, NFULA_IFINDEX_INDEV, htonl(sent->in_bridge));
+	if (sent->out)
+		mnl_attr_put_u32(d->nlh, NFULA_IFINDEX_PHYSOUTDEV, htonl(sent->out));
+	if (sent->out_bridge)
+		mnl_attr_put_u32(d->nlh, NFULA_IFINDEX_OUTDEV, htonl(sent->out_bridge));
+	if (sent->attr)
+		mnl_attr_put(d->nlh, (uint16_t)sent->attr, sent->n_ether, ether);
+	if (sent->len)
+		mnl_attr_put(d->nlh, NFULA_PAYLOAD, sent->len, sent->payload);
+	end(d);
+}
+
+static void test_frames(void **state)
+{
+	uint8_t na[64] = { 0 }, p[128];
+	struct datagram d = { .len = 0 };
+	size_t len;
+
+	(void)state;
+	na[0] = 136;
+	na[8] = 0xfd, na[23] = 0x12;
+	len = ipv6(p, 58, na, 24);
+	add_frame(&d, &(struct sent){ "a", 7, 3, 0, 0, NFULA_L2HDR, 14, 0x806, arp, sizeof(arp) });
+	add_frame(&d,
+		  &(struct sent){ "b", 7, 3, 8, 3, NFULA_HWHEADER, 14, 0x800, tcp4, sizeof(tcp4) });
+	add_frame(&d, &(struct sent){ "c", 0, 7, 0, 8, 0, 0, 0x86dd, p, len });
+	/* A neighbour advertisement without a whole target; another EtherType; IPv4's with IPv6 in it; none. */
+	add_frame(&d, &(struct sent){ "d", 7, 3, 0, 0, NFULA_L2HDR, 13, 0x86dd, p, len - 1 });
+	add_frame(&d,
+		  &(struct sent){ "e", 7, 3, 0, 0, NFULA_L2HDR, 14, 0x88cc, tcp4, sizeof(tcp4) });
+	add_frame(&d, &(struct sent){ "f", 7, 3, 0, 0, 0, 0, 0x800, p, len });
+	add_frame(&d, &(struct sent){ "g", 7, 3, 0, 0, 0, 0, 0, tcp4, sizeof(tcp4) });
+	add_frame(&d, &(struct sent){ "h", 7, 3, 0, 0, NFULA_L2HDR, 14, 0x88cc, NULL, 0 });
+	assert_parsed(
+		&d, d.len, true,
+		"a 172.30.1.12>172.30.1.2 0 frame 0806 7>0 of 3 "
+		"02:00:00:00:01:11>02:00:00:00:01:02 "
+		"sender 02:00:00:00:01:11\n"
+		"b 192.0.2.10>198.51.100.7 6 40000>443 out 3 frame 0800 7>8 of 3 "
+		"02:00:00:00:01:11>02:00:00:00:01:02\n"
+		"c 2001:db8::1>2001:db8::2 58 out 8 icmp 136/0 frame 86dd 7>8 of 0 target "
+		"fd00::12\n"
+		"d 2001:db8::1>2001:db8::2 58 icmp 136/0 frame 86dd 7>0 of 3\n"
+		"e 0.0.0.0>0.0.0.0 0 frame 88cc 7>0 of 3 02:00:00:00:01:11>02:00:00:00:01:02 no "
+		"addresses\n"
+		"f 0.0.0.0>0.0.0.0 0 frame 0800 7>0 of 3 no addresses\n"
+		"g 0.0.0.0>0.0.0.0 0 frame 0000 7>0 of 3 no addresses\n"
+		"h 0.0.0.0>0.0.0.0 0 frame 88cc 7>0 of 3 02:00:00:00:01:11>02:00:00:00:01:02 no "
+		"addresses\n");
+}
+
+/* ARP may end anywhere, and may be about other addresses than Ethernet's and IPv4's. */
+static void test_bad_arp(void **state)
+{
+	uint8_t p[sizeof(arp)];
+
+	(void)state;
+	for (size_t i = 0; i < 6 + sizeof(arp); i++) {
+		size_t len = i < 6 ? sizeof(arp) : i - 6;
+		struct datagram d = { .len = 0 };
+
+		memcpy(p, arp, sizeof(p));
+		if (i < 6)
+			p[i]++;
+		add_frame(&d, &(struct sent){ "a", 7, 3, 0, 0, 0, 0, 0x806, p, len });
+		assert_parsed(&d, d.len, true,
+			      "a 0.0.0.0>0.0.0.0 0 frame 0806 7>0 of 3 no addresses\n");
+	}
+}
+
 /* ------------------------------------------------------------------ messages */
 
 static void test_attributes(void **state)
@@ -366,6 +486,7 @@ int main(void)
 		cmocka_unit_test(test_attributes),  cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_payload),
+		cmocka_unit_test(test_frames),	    cmocka_unit_test(test_bad_arp),
 	};
 
 	return cmocka_run_group_tests_name("nflog", tests, NULL, NULL);

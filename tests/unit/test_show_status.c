@@ -112,6 +112,33 @@ static void test_status(void **state)
 		"db     none\n");
 }
 
+/* How a network's ports are bound, unless it is as everywhere. */
+static void test_bound(void **state)
+{
+	(void)state;
+	assert_status(
+		"{\"ready\":true,\"networks\":[],\"network_details\":{"
+		"\"a\":{\"state\":\"enforced\",\"bind\":\"learn\",\"bound\":true,"
+		"\"known_port_count\":2,\"unknown_port_count\":0},"
+		"\"b\":{\"state\":\"enforced\",\"bind\":\"strict\",\"bound\":true,"
+		"\"known_port_count\":2,\"unknown_port_count\":1},"
+		"\"c\":{\"state\":\"enforced\",\"bind\":\"off\",\"bound\":false,"
+		"\"known_port_count\":3,\"unknown_port_count\":0},"
+		"\"d\":{\"state\":\"enforced\",\"bind\":\"learn\",\"bound\":false,"
+		"\"known_port_count\":4,\"unknown_port_count\":0},"
+		"\"e\":{\"state\":\"unmanaged\",\"bind\":\"learn\",\"bound\":false,"
+		"\"known_port_count\":0,\"unknown_port_count\":0}}}",
+		"ready: 0 networks; dsfw-nft of unknown version\n"
+		"\n"
+		"NETWORK  STATE      RULES  PASSED  REFUSED  DOCKER  CONTAINERS        PORTS\n"
+		"a        enforced       -       -        -  -                -            2\n"
+		"b        enforced       -       -        -  -                -   2/3 strict\n"
+		"c        enforced       -       -        -  -                -        3 off\n"
+		"d        enforced       -       -        -  -                -  4 not bound\n"
+		"e        unmanaged      -       -        -  -                -            0\n"
+		"network b: and 1 more port whose container is not known\n");
+}
+
 /* Files that are not what runs, and an ipset without a rule. */
 static void test_status_of_files(void **state)
 {
@@ -186,11 +213,9 @@ static void test_odd_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_status_of_files),
-		cmocka_unit_test(test_odd_status),
-		cmocka_unit_test(test_not_judged),
-		cmocka_unit_test(test_status_on_terminal),
+		cmocka_unit_test(test_status),		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_status_of_files), cmocka_unit_test(test_odd_status),
+		cmocka_unit_test(test_not_judged),	cmocka_unit_test(test_status_on_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

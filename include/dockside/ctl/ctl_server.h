@@ -68,6 +68,9 @@
  *      "mend": "…",                        what mends "not judged", commands in quotes; null otherwise
  *      "bridge": "ds-prod",
  *      "mode": "enforce",                  or "audit": nothing is refused
+ *      "bind": "learn",                    or "strict", "off": what a port may send while its container is unknown
+ *      "bound": true,                      the ports of known containers are bound to them; false: "off", or
+ *                                          unmanaged, or the kernel has no bridge family (an alarm)
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
  *      "docker": "present",                or "absent", "differs", "unknown"
@@ -147,6 +150,9 @@
  *      "port": 443,                        tcp and udp only
  *      "type": 8, "code": 0,               icmp and icmpv6 only
  *      "state": "new",                     conntrack's; or "invalid", "untracked"
+ *      "bridge_table": {                   what table bridge dockside makes of it, before; null: unmanaged
+ *          "verdict": "bound",             or "depends on the port", "not bound", "drop": then there are no steps
+ *          "text": "…"},                   with whose address it is, as far as that is known
  *      "steps": [{                         a chain each, in the order in which they are met
  *          "hook": "forward",              or "prerouting", "input"
  *          "chain": "ds-prod-OUT",

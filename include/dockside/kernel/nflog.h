@@ -17,10 +17,26 @@ struct err;
 
 #define NFLOG_PREFIX_SIZE 128 /* with the NUL: NF_LOG_PREFIXLEN, linux/netfilter/nf_log.h */
 
+/* A frame on a port of a bridge, which a rule of the bridge family reports. */
+struct nflog_frame {
+	unsigned in_port, out_port; /* indexes of the ports; 0: none */
+	unsigned bridge;	    /* index of the bridge; 0: not told */
+	uint16_t protocol; /* ETH_P_*, behind one VLAN tag; of the second tag if there are two */
+	bool has_addrs; /* src and dst of the packet count: IPv4's, IPv6's, ARP's sender's and target's */
+	bool has_macs;
+	uint8_t src[6], dst[6]; /* of the Ethernet header */
+	bool has_sender;	/* ARP */
+	uint8_t sender[6];
+	bool has_target; /* neighbour advertisement */
+	struct ipaddr target;
+};
+
 /* A packet. Unknown fields are zero. */
 struct nflog_packet {
 	char prefix[NFLOG_PREFIX_SIZE]; /* of the rule; printable */
 	struct ipaddr src, dst;
+	bool is_frame; /* frame counts, and the packet may be of any protocol */
+	struct nflog_frame frame;
 	uint8_t l4proto; /* IPPROTO_* */
 	bool has_ports;	 /* TCP, UDP, SCTP, DCCP, UDP-Lite: sport and dport count */
 	uint16_t sport, dport;
@@ -39,7 +55,7 @@ typedef void (*nflog_packet_fn)(void *data, const struct nflog_packet *packet);
 
 /*
  * Parses a datagram of the kernel's, which is aligned as struct nlmsghdr. Each packet that is IPv4 or
- * IPv6 and has a prefix goes to on_packet. Returns false where the datagram is malformed; packets
+ * IPv6, or a frame on a port of a bridge, and has a prefix goes to on_packet. Returns false where the datagram is malformed; packets
  * before that were handed over.
  */
 bool nflog_parse(const void *datagram, size_t len, nflog_packet_fn on_packet, void *data);

@@ -80,6 +80,10 @@ enum bind {
 	BIND_OFF,    /* anybody, as on every other port of the network */
 };
 
+/* As the configuration spells it. */
+#define N_BINDS (BIND_OFF + 1)
+extern const char *const bind_names[N_BINDS];
+
 struct network {
 	const char *name;   /* Docker's */
 	const char *bridge; /* name in lower case */

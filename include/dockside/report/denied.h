@@ -25,6 +25,18 @@
  *  "icmp_type": 8, "icmp_code": 0,       of ICMP
  *  "rule": "egress[3]",              null: an older rule, no longer in force; "-" is in no file
  *  "file": "/etc/…", "line": 12,         where the rule is; null
+ *
+ * of the kinds "BIND" to "strange-to" also these; "source" and "destination" are ARP's as well, and null where the
+ * frame is neither IP nor ARP; "protocol" is "arp" then, or the EtherType:
+ *
+ *  "interface": "veth1a2b3c4",       the port by which it came in, and "container" is who is there; null: it has gone
+ *  "to_interface": "veth5d6e7f8",    "BINDTO" and "strange-to": the port by which it was to leave
+ *  "to_container": "web-2",          and who is there
+ *  "source_mac": "02:00:00:00:01:11", "destination_mac": …,
+ *  "pretended": "192.0.2.12",        that which is not the container's, an IP or a MAC address; null: nobody may
+ *                                    send such a frame, whatever its addresses are
+ *  "reason": "not the container's address",
+ *
  *  "allowed_by": "egress[1]"}            in answers only: the rule that allows this now, or the name, of which
  *                                        the daemon did not know this address (allowed.h); absent
  */
@@ -62,13 +74,29 @@ const struct plan_rule *denied_find_rule(const struct plan *plan, const char *pr
 					 const struct denied_prefix *parsed);
 
 /*
- * The field that does not fit the port, where a rule of the bridge table refuses frames for one field of several
- * that they have. False: it is the IP source, or with "BINDTO" and "strange-to" the IP destination; or none, as
- * nobody may send such a frame from any address.
+ * The field that does not fit the port, where the rule, which is of the bridge table, refuses a frame for it. FIELD_SADDR and
+ * FIELD_DADDR stand for IPv6's and ARP's as well. False: nobody may send such a frame, from any address.
  */
-bool denied_rule_field(const struct plan_rule *rule, enum frame_field *ret_field);
+bool denied_rule_field(const struct plan_rule *rule, const char *kind, enum frame_field *ret_field);
 
 /* ---- events ---- */
+
+/* A frame that the bridge table refuses. */
+struct denied_frame {
+	const char *port;		    /* by which it came in; NULL: it has gone */
+	const char *to_port, *to_container; /* where it was to go; or NULL */
+	uint16_t protocol;		    /* EtherType */
+	bool has_addrs;			    /* of the event */
+	bool has_macs;
+	uint8_t src[6], dst[6];
+	bool has_sender; /* ARP's */
+	uint8_t sender[6];
+	bool has_target; /* a neighbour advertisement's */
+	struct ipaddr target;
+	bool has_field; /* denied_rule_field() */
+	enum frame_field field;
+	const char *reason; /* the rule's comment; NULL: it is an older one's */
+};
 
 struct denied_event {
 	uint64_t seq;
@@ -83,6 +111,7 @@ struct denied_event {
 	bool has_ports, has_icmp;
 	uint16_t sport, dport;
 	uint8_t icmp_type, icmp_code;
+	const struct denied_frame *frame; /* or NULL */
 	const char *entry; /* of the rule, "egress[3]", or "-"; NULL: it is an older one's */
 	const char *file;  /* where it is, or NULL */
 	unsigned line;
@@ -156,10 +185,18 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 /* ---- how many there were ---- */
 
 /*
- * Packets that the rules of a bridge have refused, or would have in audit mode, as the kernel's counters have it: they
- * stay when rules are rewritten, and count what the limits keep from being an event. False where the kernel has
+ * Packets that the rules of a bridge have refused, or would have in audit mode, as the kernel's counters in a table have it:
+ * they stay when rules are rewritten, and count what the limits keep from being an event. False where the kernel has
  * none.
  */
 bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets);
+
+/* The same of table bridge dockside, by one of binding_kinds; or with LOG_NO_BRIDGE for the bridge, of strange_kinds. */
+bool denied_bound_packets(const struct actual *bridge_table, const char *bridge, const char *kind,
+			  uint64_t *ret_packets);
+
+/* The sum of both tables'. */
+bool denied_all_packets(const struct actual *actual, const struct actual *bridge_table,
+			const char *bridge, uint64_t *ret_packets);
 
 #endif

@@ -9,6 +9,7 @@
 #include "dockside/base/arena.h"
 #include "dockside/base/err.h"
 #include "dockside/report/explain.h"
+#include "dockside/report/explain_bind.h"
 
 #define EXPLAIN_CASES_MAX 64 /* addresses of a name */
 
@@ -30,8 +31,9 @@ struct explain_question {
 /* Everything that a question is judged by. Borrowed. */
 struct explain_world {
 	const struct policy *policy;
-	const struct plan *plan; /* made of that policy */
-	const char *not_judged;	 /* why no packet of the network reaches the rules, or NULL */
+	const struct plan *plan;   /* made of that policy */
+	struct explain_ports bind; /* who is on which port */
+	const char *not_judged;	   /* why no packet of the network reaches the rules, or NULL */
 	/* Addresses of the host, besides the gateways. */
 	const struct ipaddr *host_addrs;
 	size_t n_host_addrs;

@@ -83,7 +83,8 @@ struct metrics_state {
 	size_t alarms;
 	struct state_of shim_ip, shim_ip6, docker;
 	const struct loop_times *loop;
-	bool denied; /* what is refused is recorded */
+	const struct actual *bind; /* table bridge dockside, as far as its objects */
+	bool denied;		   /* what is refused is recorded */
 	uint64_t denied_events, denied_lost;
 	struct metrics_lookups lookups;
 };
