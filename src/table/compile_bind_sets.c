@@ -103,6 +103,25 @@ static const char *chain_name(struct filler *f, const struct network *network, c
 	return plan_intern(f->plan, plan_chain_name(&f->plan->arena, network->bridge, kind));
 }
 
+/*
+ * A container of two networks answers by the way that its routes say, from the address that was asked: what it has at
+ * another managed bridge is its own here, too.
+ */
+static void fill_other_ports(struct filler *f, const struct port *port, const struct origin *origin)
+{
+	for (size_t i = 0; port->container && i < f->ports->n; i++) {
+		const struct port *other = &f->ports->ports[i];
+		const struct network *network = policy_find_bridge(f->policy, other->bridge);
+
+		if (other == port || !other->known || !other->container ||
+		    strcmp(other->container, port->container) != 0 || !network ||
+		    !network_bound(network))
+			continue;
+		for (size_t k = 0; k < other->n_addrs; k++)
+			add_addr(f->sets.own, port->name, &other->addrs[k], origin);
+	}
+}
+
 static void fill_known(struct filler *f, const struct port *port, const struct origin *origin)
 {
 	struct ipaddr local = link_local(port->mac);
@@ -121,6 +140,7 @@ static void fill_known(struct filler *f, const struct port *port, const struct o
 		add_addr(f->sets.own, port->name, &port->addrs[i], origin);
 		add_addr(f->sets.somebody, NULL, &port->addrs[i], origin);
 	}
+	fill_other_ports(f, port, origin);
 }
 
 static void fill_port(struct filler *f, const struct port *port, const struct network *network,

@@ -35,9 +35,9 @@ is_hooked() # [ip6tables]
 
 start_listening
 start_daemon
-is "before Docker there is our table and nothing else" "$(nft list tables)" "table inet dockside"
+is "before Docker there are our tables and nothing else" "$(nft list tables | xargs)" "table inet dockside table bridge dockside"
 dsfw apply # the lock is the daemon's: it may be refused
-is "DOCKER-USER is Docker's to make" "$(nft list tables)" "table inet dockside"
+is "DOCKER-USER is Docker's to make" "$(nft list tables | xargs)" "table inet dockside table bridge dockside"
 
 dockerd_start
 busybox_image || bail "no image"

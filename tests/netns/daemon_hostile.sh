@@ -75,7 +75,7 @@ consistent()
 	dsfw check
 	status_fault 0
 	differences
-	nft list tables | grep -v '^table inet dockside$'
+	nft list tables | grep -vE '^table (inet|bridge) dockside$'
 	ls $t/*.dsfw* 2>/dev/null
 }
 

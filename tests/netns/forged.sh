@@ -51,12 +51,14 @@ build_network()
 }
 build_network || bail "cannot build the network"
 
+# Table inet dockside alone has to do without knowing whose a port is; what is bound to its container is bind.sh's.
+bind=off
 networks() # KEYS-OF-DS-A KEYS-OF-DS-B
 {
 	network_config <<-END
 		{"networks": [
-			{"name": "ds-a", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64" $1},
-			{"name": "ds-b", "subnet": "172.30.2.0/24", "subnet6": "fd77:2::/64" $2},
+			{"name": "ds-a", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64", "bind": "$bind" $1},
+			{"name": "ds-b", "subnet": "172.30.2.0/24", "subnet6": "fd77:2::/64", "bind": "$bind" $2},
 			{"name": "ds-c", "subnet": "172.30.3.0/24", "subnet6": "fd77:3::/64"}
 		]}
 	END
@@ -131,13 +133,18 @@ forge "errors to containers, more subnets on a bridge, hairpin, fragments" inwar
 
 for rp_filter in 0 2; do
 	echo $rp_filter >/proc/sys/net/ipv4/conf/ds-a/rp_filter
+	bind=off
 	networks "$addresses_a" "$addresses_b"
 	dsfw apply
 	forge "dockside answers by another bridge, by address, rp_filter $rp_filter" dockside
-	networks "$addresses_a, \"dockside_mac\": \"02:00:00:00:01:02\"" "$addresses_b, \"dockside_mac\": \"02:00:00:00:02:02\""
-	dsfw apply
-	forge "dockside answers by another bridge, by address and MAC, rp_filter $rp_filter" dockside
+	for bind in off learn; do
+		networks "$addresses_a, \"dockside_mac\": \"02:00:00:00:01:02\"" \
+			"$addresses_b, \"dockside_mac\": \"02:00:00:00:02:02\""
+		dsfw apply
+		forge "dockside answers by another bridge, by address and MAC, rp_filter $rp_filter, bind $bind" dockside
+	done
 done
+# what follows, in "learn"
 echo 0 >/proc/sys/net/ipv4/conf/ds-a/rp_filter
 
 # without neighbours in the caches, and looking for duplicates
@@ -203,6 +210,8 @@ nft delete table inet marks
 
 # ---- told ----------------------------------------------------------------------------------------
 
+bind=off
+networks "$addresses_a" "$addresses_b"
 start_listening
 start_daemon
 forge "with the daemon" refused

@@ -30,7 +30,7 @@ done
 # As that of lib.sh, of both tables, but for the addresses that no port may send: apply knows who is on which port.
 listing()
 {
-	nft -s list ruleset | sed -E '/^\tset (fingerprint|bound[^ ]*) /,/^\t}/d; /^(table|})/d
+	nft -s list ruleset | sed -E '/^\tset (fingerprint|bound[^ ]*) /,/^\t}/d; s/^(table|}).*//
 		s/ expires [0-9a-z]+//g' | awk 'BEGIN { RS = ""; FS = "\n" } { $1 = $1; sub(/ +$/, ""); print }' | sort
 }
 

@@ -205,6 +205,31 @@ static void test_to_unknown(void **state)
 	end(&f);
 }
 
+/* A container of two networks may answer by either. */
+static void test_two_networks(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	f.ports.asked = true;
+	add_port(&f, "va", "ds-a", "d", "02:42:ac:1e:01:0b", "172.30.1.11");
+	add_port(&f, "vb", "ds-b", "d", "02:42:ac:1e:02:0b", "172.30.2.11");
+	add_port(&f, "vc", "ds-b", "c", "02:42:ac:1e:02:0c", "172.30.2.12");
+	add_port(&f, "vd", "other", "d", "02:42:ac:1e:03:0b", "172.30.3.11");
+	compile(&f, "{\"networks\": ["
+		    "{\"name\": \"ds-a\", \"subnet\": \"172.30.1.0/24\", \"dockside_ip\": "
+		    "\"172.30.1.2\"},"
+		    "{\"name\": \"ds-b\", \"subnet\": \"172.30.2.0/24\", \"dockside_ip\": "
+		    "\"172.30.2.2\"}]}");
+	assert_string_equal(elements(&f, "addrs4"),
+			    "\"va\" . 172.30.1.11, \"va\" . 172.30.2.11, \"vb\" . 172.30.1.11, "
+			    "\"vb\" . 172.30.2.11, \"vc\" . 172.30.2.12");
+	assert_string_equal(elements(&f, "macs"), "\"va\" . 02:42:ac:1e:01:0b, "
+						  "\"vb\" . 02:42:ac:1e:02:0b, "
+						  "\"vc\" . 02:42:ac:1e:02:0c");
+	end(&f);
+}
+
 static void test_off(void **state)
 {
 	struct fixture f = { 0 };
@@ -404,17 +429,12 @@ static void test_protocol_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_no_subnet6),
-		cmocka_unit_test(test_to_unknown),
-		cmocka_unit_test(test_off),
-		cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_dockside),
-		cmocka_unit_test(test_extra),
-		cmocka_unit_test(test_draining),
-		cmocka_unit_test(test_reports),
-		cmocka_unit_test(test_protocol_first),
+		cmocka_unit_test(test_known),	     cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_no_subnet6),   cmocka_unit_test(test_to_unknown),
+		cmocka_unit_test(test_two_networks), cmocka_unit_test(test_off),
+		cmocka_unit_test(test_elsewhere),    cmocka_unit_test(test_dockside),
+		cmocka_unit_test(test_extra),	     cmocka_unit_test(test_draining),
+		cmocka_unit_test(test_reports),	     cmocka_unit_test(test_protocol_first),
 	};
 
 	return cmocka_run_group_tests_name("compile_bind", tests, NULL, NULL);
