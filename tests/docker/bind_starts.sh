@@ -83,6 +83,13 @@ is "those that end while it is dead are in no set" "$(sets_found)" "$(sets_wante
 end_daemon TERM
 is "a good end" "$status" 0
 is "after which the sets stay" "$(sets_found)" "$(sets_wanted)"
+before=$(sets_found)
+dsfw apply
+is "apply by hand, beside no daemon, unbinds nobody" "$status $(sets_found | diff <(echo "$before") -)" "0 "
+dockerd_stop
+dsfw apply
+is "nor where Docker does not answer" "$status $(sets_found | diff <(echo "$before") -)" "0 "
+dockerd_start
 dsfw teardown
 is "until teardown" "$(nft list tables | grep -c dockside)" 0
 finish
