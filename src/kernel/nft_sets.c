@@ -50,7 +50,7 @@
 #define PHASES 3u	/* messages of a run at most */
 #define NAME_SIZE 256u	/* a set's name with its NUL: the kernel's limit */
 #define HEAD_SIZE 512u	/* bytes; what a message has besides elements: two names, a list's header */
-#define ELEM_SIZE 240u	/* bytes that one element takes at most */
+#define ELEM_SIZE 248u	/* bytes that one element takes at most */
 #define TARGET_MAX 32	/* bytes; of the name of a chain that a map leads to */
 #define PROBE_ELEMS 3u
 #define HOUR_MS 3600000u
@@ -226,6 +226,8 @@ static bool takes_ops(enum set_type type)
 	case SET_PORT_MAC:
 	case SET_PORT_IPV4:
 	case SET_PORT_IPV6:
+	case SET_PORT_MAC_IPV4:
+	case SET_PORT_MAC_IPV6:
 	case SET_ND_TARGET:
 	case SET_PORT_ND_TARGET:
 	case MAP_DISPATCH:

@@ -266,7 +266,7 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 	case MATCH_RESERVED_MAC:
 		return false; /* packets go to the bridge's own address */
 	case MATCH_L4PROTO:
-		return packet->l4proto == match->u.l4proto;
+		return (packet->l4proto == match->u.l4proto) != match->negated;
 	case MATCH_DPORT:
 		return is_of_ports_proto(w, match->u.dport.l4proto) &&
 		       match->u.dport.range.lo <= w->e->dport &&

@@ -106,6 +106,8 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 	case SET_PORT_MAC:
 	case SET_PORT_IPV4:
 	case SET_PORT_IPV6:
+	case SET_PORT_MAC_IPV4:
+	case SET_PORT_MAC_IPV6:
 	case SET_ND_TARGET:
 	case SET_PORT_ND_TARGET:
 		key.comment = NULL;

@@ -2,9 +2,16 @@
 /*
  * Theory of operation
  *
- * A frame of a known port is its own: the port and the MAC address are in one set, the port and the IP address in
- * another. These two lookups, and a glance at the protocol, are all that it costs; two more where it leaves by a
- * known port. `own` and `own-to` accept the frames that are found there.
+ * Nearly every frame of a known port is its own: port, MAC and IP address are one key of a set, and one lookup in it
+ * accepts the frame, another one where it leaves by a known port. A base chain and this lookup cost about 0.2 us where
+ * forwarding costs 5 to 10 us. Most of it are the loads of the key, and calls, as the kernel calls each statement: so
+ * the lookup comes first, and the two kinds of UDP that are never accepted are told apart by the first 32 bits of
+ * the transport header, whatever the protocol. What they exclude by that, fragments but the first one, and ICMPv6,
+ * which needs a look at its type, go the longer way.
+ *
+ * On that way one set has the port and the MAC address, another one the port and the IP address. `own` and `own-to`
+ * accept the frames that are found in both. What `bindings4` and `bindings6` accept would be accepted there as well:
+ * they make nothing but haste.
  *
  * Everything else is `strange`. The ports of other bridges leave there at once. A known port's frame goes to its
  * network's BIND chain, which accepts what a host may send before it has an address, and says of the rest why it is
@@ -89,11 +96,41 @@ static void match_own(struct base *b, struct plan_rule *rule, enum bound_field k
 	bind_match_set(rule, PORT_IN, field, b->sets.own[kind]);
 }
 
+static void match_not_icmp6(struct plan_rule *rule)
+{
+	struct match *match = rule_add_match(rule, MATCH_L4PROTO);
+
+	match->u.l4proto = IPPROTO_ICMPV6;
+	match->negated = true;
+}
+
 /* ------------------------------------------------------------------ sources */
+
+/* Accepts what is surely a known port's own, or, at the other port, for it. */
+static void accept_bound(struct base *b, enum frame_port port)
+{
+	bool in = port == PORT_IN;
+	struct plan_rule *rule = add_rule(b);
+
+	bind_match_protocol(rule, ETHERTYPE_IP);
+	if (in)
+		bind_match_not_udp(rule, DHCP_SERVER, DHCP_CLIENT);
+	bind_match_set(rule, port, in ? FIELD_SADDR : FIELD_DADDR, b->sets.bindings4);
+	bind_accept(b->chain, NULL);
+	rule = add_rule(b);
+	bind_match_protocol(rule, ETHERTYPE_IPV6);
+	if (in) {
+		match_not_icmp6(rule);
+		bind_match_not_udp(rule, DHCP6_SERVER, DHCP6_CLIENT);
+	}
+	bind_match_set(rule, port, in ? FIELD_SADDR6 : FIELD_DADDR6, b->sets.bindings6);
+	bind_accept(b->chain, NULL);
+}
 
 static void emit_bind(struct base *b)
 {
 	begin_chain(b, "bind", BASE_BIND);
+	accept_bound(b, PORT_IN);
 	match_own(b, add_rule(b), BOUND_MAC, FIELD_ETHER_SADDR);
 	go_to(b, OWN);
 	add_rule(b);
@@ -124,7 +161,7 @@ static void accept_or_strange(struct base *b)
 static void emit_own_ip(struct base *b)
 {
 	begin_chain(b, OWN4, BASE_NONE);
-	bind_match_udp(add_rule(b), 67, 68); /* a DHCP server's answer */
+	bind_match_udp(add_rule(b), DHCP_SERVER, DHCP_CLIENT);
 	go_to(b, STRANGE);
 	match_own(b, add_rule(b), BOUND_IPV4, FIELD_SADDR);
 	accept_or_strange(b);
@@ -132,7 +169,7 @@ static void emit_own_ip(struct base *b)
 	begin_chain(b, OWN6, BASE_NONE);
 	rule_add_match(add_rule(b), MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
 	go_to(b, OWN_ICMP6);
-	bind_match_udp(add_rule(b), 547, 546);
+	bind_match_udp(add_rule(b), DHCP6_SERVER, DHCP6_CLIENT);
 	go_to(b, STRANGE);
 	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
 	accept_or_strange(b);
@@ -229,6 +266,7 @@ static void look_up_to(struct base *b)
 static void emit_bind_to(struct base *b)
 {
 	begin_chain(b, "bind-to", BASE_BIND_TO);
+	accept_bound(b, PORT_OUT);
 	bind_match_set(add_rule(b), PORT_OUT, FIELD_ETHER_DADDR, b->sets.own[BOUND_MAC]);
 	go_to(b, OWN_TO);
 	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;

@@ -17,11 +17,6 @@
 
 /* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
 #define MLD2_REPORT 143
-/* UDP ports of DHCP (RFC 2131, RFC 8415). */
-#define DHCP_SERVER 67
-#define DHCP_CLIENT 68
-#define DHCP6_SERVER 547
-#define DHCP6_CLIENT 546
 
 static const struct prefix unspecified4 = { { FAMILY_IPV4, { 0 } }, 32 };
 static const struct prefix unspecified6 = { { FAMILY_IPV6, { 0 } }, 128 };
@@ -53,12 +48,24 @@ void bind_match_icmp6(struct plan_rule *rule, uint8_t type)
 	match->u.icmp.type = type;
 }
 
-void bind_match_udp(struct plan_rule *rule, uint16_t source, uint16_t destination)
+static struct match *match_udp(struct plan_rule *rule, uint16_t source, uint16_t destination)
 {
 	struct match *match = rule_add_match(rule, MATCH_UDP_PORTS);
 
 	match->u.udp_ports.source = source;
 	match->u.udp_ports.destination = destination;
+	return match;
+}
+
+void bind_match_udp(struct plan_rule *rule, uint16_t source, uint16_t destination)
+{
+	match_udp(rule, source, destination);
+}
+
+/* Nor other protocols' with these ports, nor packets whose ports cannot be read: that is cheaper to ask. */
+void bind_match_not_udp(struct plan_rule *rule, uint16_t source, uint16_t destination)
+{
+	match_udp(rule, source, destination)->negated = true;
 }
 
 static struct match *match_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,

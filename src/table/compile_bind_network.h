@@ -8,11 +8,18 @@
 #include "dockside/policy/model.h"
 #include "dockside/table/plan.h"
 
+/* UDP ports of DHCP (RFC 2131, RFC 8415). */
+#define DHCP_SERVER 67
+#define DHCP_CLIENT 68
+#define DHCP6_SERVER 547
+#define DHCP6_CLIENT 546
+
 /* Adds matches to a rule. */
 void bind_match_protocol(struct plan_rule *rule, uint16_t protocol);
 void bind_match_not_protocol(struct plan_rule *rule, uint16_t protocol);
 void bind_match_icmp6(struct plan_rule *rule, uint8_t type); /* and the protocol */
 void bind_match_udp(struct plan_rule *rule, uint16_t source, uint16_t destination);
+void bind_match_not_udp(struct plan_rule *rule, uint16_t source, uint16_t destination);
 void bind_match_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
 		    const struct plan_set *set);
 void bind_match_not_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,

@@ -63,6 +63,19 @@ static void add_addr(struct plan_set *const sets[N_BOUND_FIELDS], const char *po
 	add_bytes(sets[BOUND_TARGET], port, addr->b, len, origin);
 }
 
+/* The port's name, its MAC address and an IP address in one key. */
+static void add_binding(const struct bind_sets *sets, const struct port *port,
+			const struct ipaddr *addr, const struct origin *origin)
+{
+	bool v4 = addr->family == FAMILY_IPV4;
+	uint8_t bytes[MAC_KEY_LEN + sizeof(addr->b)] = { 0 };
+
+	memcpy(bytes, port->mac, sizeof(port->mac));
+	memcpy(bytes + MAC_KEY_LEN, addr->b, family_bytes(addr->family));
+	add_bytes(v4 ? sets->bindings4 : sets->bindings6, port->name, bytes,
+		  MAC_KEY_LEN + family_bytes(addr->family), origin);
+}
+
 /* fe80:: and the modified EUI-64 of the MAC address (RFC 4291, appendix A). */
 static struct ipaddr link_local(const uint8_t mac[6])
 {
@@ -136,7 +149,9 @@ static void fill_known(struct filler *f, const struct port *port, const struct o
 	add_mac(f->sets.somebody, NULL, port->mac, origin);
 	add_addr(f->sets.own, port->name, &local, origin);
 	add_addr(f->sets.somebody, NULL, &local, origin);
+	add_binding(&f->sets, port, &local, origin);
 	for (size_t i = 0; i < port->n_addrs; i++) {
+		add_binding(&f->sets, port, &port->addrs[i], origin);
 		add_addr(f->sets.own, port->name, &port->addrs[i], origin);
 		add_addr(f->sets.somebody, NULL, &port->addrs[i], origin);
 	}
@@ -265,9 +280,12 @@ static void add_sets(struct filler *f, const struct origin *o)
 		[BOUND_TARGET] = { SET_PORT_ND_TARGET, SET_ND_TARGET, "targets", "bound-targets" },
 	};
 	struct bind_sets *sets = &f->sets;
+	static const char known[] = "what a known port sends, and gets";
 	bool any_mac = false;
 
 	sets->ports = add_set(f, SET_BRIDGES, "ports", "ports whose container is known", o);
+	sets->bindings4 = add_set(f, SET_PORT_MAC_IPV4, "bindings4", known, o);
+	sets->bindings6 = add_set(f, SET_PORT_MAC_IPV6, "bindings6", known, o);
 	for (size_t i = 0; i < N_BOUND_FIELDS; i++)
 		sets->own[i] = add_set(f, names[i].own_type, names[i].own,
 				       "what a port may send, and get", o);

@@ -25,8 +25,10 @@ enum bound_field {
 };
 
 struct bind_sets {
-	struct plan_set *ports;			   /* known ones */
-	struct plan_set *own[N_BOUND_FIELDS];	   /* by port: what it may send, and get */
+	struct plan_set *ports;		      /* known ones */
+	struct plan_set *own[N_BOUND_FIELDS]; /* by port: what it may send, and get */
+	/* By port and MAC address: the IP addresses of known ones. */
+	struct plan_set *bindings4, *bindings6;
 	struct plan_set *somebody[N_BOUND_FIELDS]; /* what no other port may send */
 	struct plan_set *broadcasts;		   /* of the networks' subnets */
 	struct plan_set *extra_macs;		   /* of all networks; NULL: none has any */

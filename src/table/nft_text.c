@@ -102,10 +102,24 @@ static_assert(ARRAY_SIZE(field_texts) == FIELD_ND_TARGET + 1, "a text for each f
 static void text_field_set(struct buf *b, const struct match *match)
 {
 	static const char *const ports[] = { "", "iifname . ", "oifname . " };
+	const char *mac = "";
 
-	buf_printf(b, "%s%s %s@%s", ports[match->u.field_set.port],
+	if (set_type_has_mac_and_ip(match->u.field_set.set->type))
+		mac = match->u.field_set.port == PORT_IN ? "ether saddr . " : "ether daddr . ";
+	buf_printf(b, "%s%s%s %s@%s", ports[match->u.field_set.port], mac,
 		   field_texts[match->u.field_set.field], match->negated ? "!= " : "",
 		   match->u.field_set.set->name);
+}
+
+/* nft asks for UDP before it reads its header, unless that is named as bits. */
+static void text_udp_ports(struct buf *b, const struct match *match)
+{
+	unsigned source = match->u.udp_ports.source, destination = match->u.udp_ports.destination;
+
+	if (match->negated)
+		buf_printf(b, "@th,0,32 != 0x%04x%04x", source, destination);
+	else
+		buf_printf(b, "udp sport %u udp dport %u", source, destination);
 }
 
 /* The first len bits of an IPv6 address as a number. */
@@ -202,7 +216,7 @@ static void text_match(struct buf *b, const struct match *match)
 			    "ether daddr 01:80:c2:00:00:00-01:80:c2:00:00:0f");
 		break;
 	case MATCH_L4PROTO:
-		buf_puts(b, "meta l4proto ");
+		buf_puts(b, match->negated ? "meta l4proto != " : "meta l4proto ");
 		buf_puts(b, l4proto_name(match->u.l4proto));
 		break;
 	case MATCH_DPORT:
@@ -232,8 +246,7 @@ static void text_match(struct buf *b, const struct match *match)
 		text_field_prefix(b, match);
 		break;
 	case MATCH_UDP_PORTS:
-		buf_printf(b, "udp sport %u udp dport %u", match->u.udp_ports.source,
-			   match->u.udp_ports.destination);
+		text_udp_ports(b, match);
 		break;
 	case MATCH_UNICAST:
 		buf_puts(b, "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00");
@@ -427,6 +440,12 @@ void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 		text_ifname(b, elem);
 		buf_puts(b, " . ");
 		text_addr_bytes(b, set_type_family(type), elem->key + IFNAME_KEY_LEN);
+		break;
+	case SET_PORT_MAC_IPV4:
+	case SET_PORT_MAC_IPV6:
+		text_ifname(b, elem);
+		buf_printf(b, " . %s . ", mac_format(elem->key + IFNAME_KEY_LEN, mac));
+		text_addr_bytes(b, set_type_family(type), elem->key + IFNAME_KEY_LEN + MAC_KEY_LEN);
 		break;
 	case SET_ND_TARGET:
 		text_number_range(b, elem);

@@ -46,6 +46,14 @@ static const struct set_type_info type_infos[] = {
 			    NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_IPADDR), 0 },
 	[SET_PORT_IPV6] = { "type ifname . ipv6_addr", 32, 0,
 			    NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_IP6ADDR), 0 },
+	[SET_PORT_MAC_IPV4] = { "type ifname . ether_addr . ipv4_addr", 28, 0,
+				NFT_TYPE_JOIN(NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_ETHERADDR),
+					      NFT_TYPE_IPADDR),
+				0 },
+	[SET_PORT_MAC_IPV6] = { "type ifname . ether_addr . ipv6_addr", 40, 0,
+				NFT_TYPE_JOIN(NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_ETHERADDR),
+					      NFT_TYPE_IP6ADDR),
+				0 },
 	[SET_ND_TARGET] = { "typeof @th,64,128", 16, 0, NFT_TYPE_INTEGER, 0 },
 	[SET_PORT_ND_TARGET] = { "typeof iifname . @th,64,128", 32, 0,
 				 NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_INTEGER), 0 },
@@ -78,13 +86,21 @@ bool set_type_is_map(enum set_type type)
 bool set_type_has_ifname(enum set_type type)
 {
 	return type == SET_BRIDGES || type == MAP_DISPATCH || type == SET_PORT_MAC ||
-	       type == SET_PORT_IPV4 || type == SET_PORT_IPV6 || type == SET_PORT_ND_TARGET;
+	       type == SET_PORT_IPV4 || type == SET_PORT_IPV6 || type == SET_PORT_ND_TARGET ||
+	       set_type_has_mac_and_ip(type);
+}
+
+bool set_type_has_mac_and_ip(enum set_type type)
+{
+	return type == SET_PORT_MAC_IPV4 || type == SET_PORT_MAC_IPV6;
 }
 
 enum family set_type_family(enum set_type type)
 {
-	return type == SET_IPV4 || type == MAP_NAT4 || type == SET_PORT_IPV4 ? FAMILY_IPV4
-									     : FAMILY_IPV6;
+	return type == SET_IPV4 || type == MAP_NAT4 || type == SET_PORT_IPV4 ||
+			       type == SET_PORT_MAC_IPV4
+		       ? FAMILY_IPV4
+		       : FAMILY_IPV6;
 }
 
 const struct origin *plan_origin(struct plan *plan, const char *network, const char *entry,

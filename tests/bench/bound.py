@@ -63,6 +63,8 @@ def elements(network, others):
     bound += [(f"veth{i:07x}", f"02:42:ac:00:{i >> 8:02x}:{i & 255:02x}", f"172.16.{i >> 8}.{i & 255}")
               for i in range(1, others + 1)]
     sets = {"ports": [f'"{port}"' for port, _, _ in bound],
+            "bindings4": [f'"{port}" . {ether} . {address}' for port, ether, address in bound],
+            "bindings6": [f'"{port}" . {ether} . {link_local(ether)}' for port, ether, _ in bound],
             "macs": [f'"{port}" . {ether}' for port, ether, _ in bound],
             "addrs4": [f'"{port}" . {address}' for port, _, address in bound],
             "addrs6": [f'"{port}" . {link_local(ether)}' for port, ether, _ in bound],

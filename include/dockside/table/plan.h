@@ -74,7 +74,7 @@ enum match_kind {
 	/* To an address that no bridge forwards (IEEE 802.1D, 01:80:c2:00:00:00 to 0f): the frame enters the host by
 	 * the bridge's port. */
 	MATCH_RESERVED_MAC,
-	MATCH_L4PROTO,	 /* u.l4proto */
+	MATCH_L4PROTO,	 /* u.l4proto; negated as well */
 	MATCH_DPORT,	 /* u.dport */
 	MATCH_DPORT_SET, /* u.dport_set */
 	MATCH_ICMP,	 /* u.icmp, of its family */
@@ -83,8 +83,9 @@ enum match_kind {
 	MATCH_PROTOCOL,	    /* u.protocol, behind a VLAN tag where there is one; negated as well */
 	MATCH_FIELD_SET,    /* u.field_set; negated as well */
 	MATCH_FIELD_PREFIX, /* u.field_prefix; negated as well */
-	MATCH_UDP_PORTS,    /* u.udp_ports */
-	MATCH_UNICAST,	    /* the frame is for one MAC address */
+	/* u.udp_ports; negated: a transport header of whatever protocol that does not begin with these two. */
+	MATCH_UDP_PORTS,
+	MATCH_UNICAST, /* the frame is for one MAC address */
 };
 
 /* A field of a frame that says who sends it, or to whom. */
@@ -245,12 +246,14 @@ struct plan_chain {
 enum set_type {
 	SET_IPV4,
 	SET_IPV6,
-	SET_PORTS,     /* inet_service */
-	SET_BRIDGES,   /* ifname */
-	SET_MAC,       /* ether_addr */
-	SET_PORT_MAC,  /* ifname . ether_addr */
-	SET_PORT_IPV4, /* ifname . ipv4_addr */
-	SET_PORT_IPV6, /* ifname . ipv6_addr */
+	SET_PORTS,	   /* inet_service */
+	SET_BRIDGES,	   /* ifname */
+	SET_MAC,	   /* ether_addr */
+	SET_PORT_MAC,	   /* ifname . ether_addr */
+	SET_PORT_IPV4,	   /* ifname . ipv4_addr */
+	SET_PORT_IPV6,	   /* ifname . ipv6_addr */
+	SET_PORT_MAC_IPV4, /* ifname . ether_addr . ipv4_addr */
+	SET_PORT_MAC_IPV6, /* ifname . ether_addr . ipv6_addr */
 	/* IPv6 addresses as numbers: nft 1.0.6 has no word for the target of a neighbour advertisement. */
 	SET_ND_TARGET,
 	SET_PORT_ND_TARGET, /* ifname, and such a number */
@@ -260,8 +263,9 @@ enum set_type {
 	SET_UNKNOWN, /* in the kernel: none of ours */
 };
 
-#define ELEM_KEY_MAX 32	  /* bytes; an interface's name and an IPv6 address */
+#define ELEM_KEY_MAX 40	  /* bytes; an interface's name, a MAC and an IPv6 address */
 #define IFNAME_KEY_LEN 16 /* bytes; of an interface's name in a key, padded with zeros: IFNAMSIZ */
+#define MAC_KEY_LEN 8	  /* bytes; of a MAC address in a key, padded with zeros */
 #define ELEM_DATA_MAX 20  /* IPv6 address and port, each padded to 4 bytes */
 
 /* An element in the kernel's own byte layout (network byte order, parts padded to 4 bytes). */
@@ -368,7 +372,9 @@ const struct set_type_info *set_type_info(enum set_type type);
 bool set_type_is_map(enum set_type type);
 /* Whether its keys begin with the name of an interface. */
 bool set_type_has_ifname(enum set_type type);
-/* Of the addresses in SET_IPV4, SET_IPV6, SET_PORT_IPV4 and SET_PORT_IPV6, and behind MAP_NAT4 and MAP_NAT6. */
+/* Whether a MAC address follows the name, and an IP address that. */
+bool set_type_has_mac_and_ip(enum set_type type);
+/* Of the addresses in SET_IPV4 and SET_IPV6, in sets of ports and addresses, and behind MAP_NAT4 and MAP_NAT6. */
 enum family set_type_family(enum set_type type);
 
 /* An origin in the plan's arena; network and entry are borrowed. */
