@@ -133,6 +133,7 @@ is "once the owner is gone" "$status $(tables)" "0 $both"
 # ---- ports -----------------------------------------------------------------------------------------
 
 coproc PROBE { "$bind_engine_probe" $t/network.json $t/firewall.json 2>$t/times; }
+# shellcheck disable=SC2153
 probe_pid=$PROBE_PID # bash forgets it when that ends
 # probe LINE…: the answer to the last one
 # shellcheck disable=SC2154
