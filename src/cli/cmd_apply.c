@@ -104,7 +104,8 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0)
-		r = ports_for_kernel(session->sockets.reader, policy, options->docker, &ports, err);
+		/* Nobody will follow Docker: a container that it starts again later would be refused what was its own. */
+		r = ports_for_kernel(session->sockets.reader, policy, NULL, &ports, err);
 	if (r >= 0) {
 		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &options->enforce.plan);
 		r = reconcile_apply(&session->sockets, plans.tables, options->enforce.stale_ttl_s,

@@ -392,7 +392,8 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 	nft_loader_open(&loader);
 	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0)
-		r = ports_for_kernel(reader, policy, options->docker, &ports, err);
+		r = ports_for_kernel(reader, policy, lock_has_daemon(NULL) ? options->docker : NULL,
+				     &ports, err);
 	if (r >= 0) {
 		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &options->enforce.plan);
 		plans.inet.beside_daemon = lock_has_daemon(NULL);

@@ -77,7 +77,9 @@ static enum base_hook bridge_hook(uint32_t hook)
 {
 	if (hook == NF_INET_PRE_ROUTING) /* the bridge's hooks have the same numbers */
 		return BASE_BIND;
-	return hook == NF_INET_FORWARD ? BASE_BIND_TO : BASE_NONE;
+	if (hook == NF_INET_FORWARD)
+		return BASE_BIND_TO;
+	return hook == NF_INET_LOCAL_OUT ? BASE_BIND_OUTPUT : BASE_NONE;
 }
 
 static void read_bridge_hook(struct actual_chain *chain, uint32_t hook, bool filter,

@@ -240,7 +240,7 @@ static bool means_no_bridge(int code)
 
 char *nft_probe_bridge(void)
 {
-	static const enum base_hook hooks[] = { BASE_BIND, BASE_BIND_TO };
+	static const enum base_hook hooks[] = { BASE_BIND, BASE_BIND_TO, BASE_BIND_OUTPUT };
 	struct script script = { .table = "bridge " TABLE_NAME "-probe" };
 	struct err err = { 0 };
 	char *why = NULL;

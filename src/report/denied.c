@@ -163,6 +163,7 @@ static const char *pretended(const struct denied_event *event, char text[ADDR_ST
 	case FIELD_SADDR:
 	case FIELD_SADDR6:
 		return frame->has_addrs ? ipaddr_format(&event->src, text) : NULL;
+	case FIELD_ARP_TARGET:
 	case FIELD_DADDR:
 	case FIELD_DADDR6:
 		return frame->has_addrs ? ipaddr_format(&event->dst, text) : NULL;

@@ -283,6 +283,7 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 	case MATCH_FIELD_PREFIX:
 	case MATCH_UDP_PORTS:
 	case MATCH_UNICAST:
+	case MATCH_FRAGMENT:
 		break; /* of the bridge table, which no packet is walked through */
 	}
 	abort();

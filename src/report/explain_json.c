@@ -33,6 +33,7 @@ static const char *hook_name(enum base_hook hook)
 	case BASE_OUTPUT:
 	case BASE_BIND:
 	case BASE_BIND_TO:
+	case BASE_BIND_OUTPUT:
 	case BASE_NONE:
 		break;
 	}

@@ -184,9 +184,19 @@ static void emit_own_icmp6(struct base *b)
 	go_to(b, STRANGE);
 	bind_match_icmp6(add_rule(b), ND_REDIRECT);
 	go_to(b, STRANGE);
+	bind_match_icmp6(add_rule(b), MLD_LISTENER_QUERY);
+	go_to(b, STRANGE);
+	bind_match_icmp6(add_rule(b), MRD_ADVERT);
+	go_to(b, STRANGE);
+	/* The target may be in a later fragment, where no rule finds it. */
+	bind_match_fragmented_advert(add_rule(b));
+	go_to(b, STRANGE);
 	rule = add_rule(b);
 	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
-	bind_match_not_set(rule, PORT_IN, FIELD_ND_TARGET, b->sets.own[BOUND_TARGET]);
+	match_own(b, rule, BOUND_TARGET, FIELD_ND_TARGET);
+	match_own(b, rule, BOUND_IPV6, FIELD_SADDR6);
+	bind_accept(b->chain, NULL);
+	bind_match_icmp6(add_rule(b), ND_NEIGHBOR_ADVERT);
 	go_to(b, STRANGE);
 	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
 	accept_or_strange(b);
@@ -224,6 +234,8 @@ static void emit_strange(struct base *b)
 
 	begin_chain(b, STRANGE, BASE_NONE);
 	look_up(b, b->sets.dispatch);
+	bind_match_fragmented_advert(add_rule(b));
+	bind_refuse(b->plan, b->chain, "neighbour advertisement in fragments");
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		struct plan_rule *rule = add_rule(b);
 
@@ -263,16 +275,20 @@ static void look_up_to(struct base *b)
 	b->chain->rules[b->chain->n_rules - 1].outgoing = true;
 }
 
-static void emit_bind_to(struct base *b)
+/* The host sends to where its neighbour table and the bridge's addresses lead it, and containers can change both. */
+static void emit_to(struct base *b, const char *name, enum base_hook hook)
 {
-	begin_chain(b, "bind-to", BASE_BIND_TO);
+	begin_chain(b, name, hook);
 	accept_bound(b, PORT_OUT);
 	bind_match_set(add_rule(b), PORT_OUT, FIELD_ETHER_DADDR, b->sets.own[BOUND_MAC]);
 	go_to(b, OWN_TO);
 	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
 	go_to(b, STRANGE_TO);
 	look_up_to(b);
+}
 
+static void emit_own_to(struct base *b)
+{
 	/* A port that is not known may be the dockside container's, for want of an answer. */
 	begin_chain(b, OWN_TO, BASE_NONE);
 	accept_to_own(b);
@@ -295,7 +311,7 @@ static void emit_strange_to(struct base *b)
 	rule->verdict = VERDICT_DROP;
 	rule->comment = "for another port: the bridge sends it to all";
 	accept_to_own(b);
-	bind_accept_to_all(b->chain, &b->sets, b->built_in);
+	bind_accept_to_groups(b->chain, &b->sets, b->built_in);
 	look_up_to(b);
 	add_rule(b);
 	bind_refuse(b->plan, b->chain, "not for the container of this port");
@@ -330,7 +346,9 @@ void compile_bind(const struct policy *policy, const struct ports *ports,
 	emit_own_arp(&b);
 	emit_strange(&b);
 	emit_elsewhere(&b);
-	emit_bind_to(&b);
+	emit_to(&b, "bind-to", BASE_BIND_TO);
+	emit_to(&b, "bind-output", BASE_BIND_OUTPUT);
+	emit_own_to(&b);
 	emit_strange_to(&b);
 	for (size_t i = 0; i < policy->n_networks; i++)
 		if (network_bound(&policy->networks[i]))

@@ -68,6 +68,12 @@ void bind_match_not_udp(struct plan_rule *rule, uint16_t source, uint16_t destin
 	match_udp(rule, source, destination)->negated = true;
 }
 
+void bind_match_fragmented_advert(struct plan_rule *rule)
+{
+	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
+	rule_add_match(rule, MATCH_FRAGMENT);
+}
+
 static struct match *match_set(struct plan_rule *rule, enum frame_port port, enum frame_field field,
 			       const struct plan_set *set)
 {
@@ -174,6 +180,12 @@ static void refuse_kinds(struct binder *b)
 	refuse(b, "router advertisement");
 	bind_match_icmp6(add_rule(b), ND_REDIRECT);
 	refuse(b, "redirect");
+	bind_match_icmp6(add_rule(b), MLD_LISTENER_QUERY);
+	refuse(b, "query of a multicast router");
+	bind_match_icmp6(add_rule(b), MRD_ADVERT);
+	refuse(b, "advertisement of a multicast router");
+	bind_match_fragmented_advert(add_rule(b));
+	refuse(b, "neighbour advertisement in fragments");
 	rule = add_rule(b);
 	bind_match_protocol(rule, ETHERTYPE_IP);
 	bind_match_udp(rule, DHCP_SERVER, DHCP_CLIENT);
@@ -184,14 +196,38 @@ static void refuse_kinds(struct binder *b)
 	refuse(b, "DHCPv6 server");
 }
 
-/* Before a host has an address. */
-static void accept_unspecified(struct binder *b)
+/*
+ * A host asks whether it may have an address before it has one. Whoever asks for somebody else's keeps that one from
+ * getting it: a known port asks for its own or one of `extra`, an unknown one for nobody's.
+ */
+static void match_asked(struct binder *b, struct plan_rule *rule, bool known, enum bound_field kind,
+			enum frame_field field)
+{
+	if (known)
+		bind_match_set(rule, PORT_IN, field, b->sets->own[kind]);
+	else
+		bind_match_not_set(rule, PORT_NONE, field, b->sets->somebody[kind]);
+}
+
+static void match_arp_probe(struct plan_rule *rule)
+{
+	bind_match_protocol(rule, ETHERTYPE_ARP);
+	bind_match_prefix(rule, FIELD_ARP_SENDER, &unspecified4);
+}
+
+static void accept_unspecified(struct binder *b, bool known)
 {
 	struct plan_rule *rule = add_rule(b);
 
-	bind_match_protocol(rule, ETHERTYPE_ARP);
-	bind_match_prefix(rule, FIELD_ARP_SENDER, &unspecified4);
+	match_arp_probe(rule);
+	match_asked(b, rule, known, BOUND_IPV4, FIELD_ARP_TARGET);
 	accept_last(b, "ARP probe");
+	if (known && b->extra.sets[BOUND_IPV4]) {
+		rule = add_rule(b);
+		match_arp_probe(rule);
+		bind_match_set(rule, PORT_NONE, FIELD_ARP_TARGET, b->extra.sets[BOUND_IPV4]);
+		accept_last(b, "ARP probe");
+	}
 	rule = add_rule(b);
 	bind_match_protocol(rule, ETHERTYPE_IP);
 	bind_match_prefix(rule, FIELD_SADDR, &unspecified4);
@@ -209,10 +245,26 @@ static void accept_icmp6_from(struct binder *b, const struct prefix *source, uin
 	accept_last(b, comment);
 }
 
-/* A host without an address asks whether it may have one, for a router, and for groups (RFC 4862, RFC 4861, RFC 3590). */
-static void accept_unspecified6(struct binder *b)
+static void match_dad(struct plan_rule *rule)
 {
-	accept_icmp6_from(b, &unspecified6, ND_NEIGHBOR_SOLICIT, "duplicate address detection");
+	bind_match_icmp6(rule, ND_NEIGHBOR_SOLICIT);
+	bind_match_prefix(rule, FIELD_SADDR6, &unspecified6);
+}
+
+/* A host without an address asks whether it may have one, for a router, and for groups (RFC 4862, RFC 4861, RFC 3590). */
+static void accept_unspecified6(struct binder *b, bool known)
+{
+	struct plan_rule *rule = add_rule(b);
+
+	match_dad(rule);
+	match_asked(b, rule, known, BOUND_TARGET, FIELD_ND_TARGET);
+	accept_last(b, "duplicate address detection");
+	if (known && b->extra.sets[BOUND_TARGET]) {
+		rule = add_rule(b);
+		match_dad(rule);
+		bind_match_set(rule, PORT_NONE, FIELD_ND_TARGET, b->extra.sets[BOUND_TARGET]);
+		accept_last(b, "duplicate address detection");
+	}
 	accept_icmp6_from(b, &unspecified6, ND_ROUTER_SOLICIT, "router solicitation");
 	accept_icmp6_from(b, &unspecified6, MLD2_REPORT, "multicast listener");
 	accept_icmp6_from(b, &unspecified6, MLD_LISTENER_REPORT, "multicast listener");
@@ -282,8 +334,8 @@ static void emit_known(struct binder *b)
 	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
 	match_foreign(b, rule, BOUND_TARGET, FIELD_ND_TARGET);
 	refuse(b, "neighbour advertisement of an address that is not the container's");
-	accept_unspecified(b);
-	accept_unspecified6(b);
+	accept_unspecified(b, true);
+	accept_unspecified6(b, true);
 	accept_extra(b);
 	if (b->extra.sets[BOUND_MAC])
 		accept_own(b);
@@ -362,8 +414,8 @@ static void emit_unknown(struct binder *b)
 	begin_chain(b, BIND_UNKNOWN);
 	refuse_kinds(b);
 	refuse_targets(b);
-	accept_unspecified(b);
-	accept_unspecified6(b);
+	accept_unspecified(b, false);
+	accept_unspecified6(b, false);
 	accept_extra(b);
 	if (is_strict(b->network)) {
 		accept_icmp6_from(b, &link_local, ND_NEIGHBOR_SOLICIT, "neighbour discovery");
@@ -380,8 +432,8 @@ static void emit_unknown(struct binder *b)
 
 /* ------------------------------------------------------------------ to a port */
 
-void bind_accept_to_all(struct plan_chain *chain, const struct bind_sets *sets,
-			const struct origin *origin)
+void bind_accept_to_groups(struct plan_chain *chain, const struct bind_sets *sets,
+			   const struct origin *origin)
 {
 	static const struct {
 		enum frame_field field;
@@ -391,7 +443,6 @@ void bind_accept_to_all(struct plan_chain *chain, const struct bind_sets *sets,
 		{ FIELD_DADDR, { { FAMILY_IPV4, { 224 } }, 4 }, "multicast" },
 		{ FIELD_DADDR, { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 }, "broadcast" },
 		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xff } }, 8 }, "multicast" },
-		{ FIELD_DADDR6, { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 }, "link-local" },
 	};
 	struct plan_rule *rule;
 
@@ -468,7 +519,8 @@ static void emit_to_unknown(struct binder *b)
 	refuse_to_somebody(b);
 	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
 	accept_last(b, NULL);
-	bind_accept_to_all(b->chain, b->sets, b->origin);
+	bind_accept_to_groups(b->chain, b->sets, b->origin);
+	accept_prefix(b, ETHERTYPE_IPV6, FIELD_DADDR6, &link_local, "link-local");
 	accept_to_extra(b);
 	if (!is_strict(b->network)) {
 		accept_prefix(b, ETHERTYPE_IP, FIELD_DADDR, &b->network->subnet, "the subnet's");

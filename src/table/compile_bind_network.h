@@ -30,9 +30,15 @@ void bind_match_prefix(struct plan_rule *rule, enum frame_field field, const str
 void bind_accept(struct plan_chain *chain, const char *comment);
 void bind_refuse(struct plan *plan, struct plan_chain *chain, const char *comment);
 
-/* Adds rules that accept what is for every port: multicast, broadcast, link-local. */
-void bind_accept_to_all(struct plan_chain *chain, const struct bind_sets *sets,
-			const struct origin *origin);
+/* ICMPv6 (RFC 4286), which netinet/icmp6.h does not have. */
+#define MRD_ADVERT 151
+
+/* A neighbour advertisement whose target may be in a later fragment. */
+void bind_match_fragmented_advert(struct plan_rule *rule);
+
+/* Adds rules that accept what is for every port: multicast and broadcast. */
+void bind_accept_to_groups(struct plan_chain *chain, const struct bind_sets *sets,
+			   const struct origin *origin);
 
 /* Adds the chains of one network that is bound. */
 void compile_bind_network(struct plan *plan, const struct bind_sets *sets,

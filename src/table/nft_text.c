@@ -91,6 +91,7 @@ static const char *const field_texts[] = {
 	[FIELD_ETHER_DADDR] = "ether daddr",
 	[FIELD_ARP_SENDER_MAC] = "arp saddr ether",
 	[FIELD_ARP_SENDER] = "arp saddr ip",
+	[FIELD_ARP_TARGET] = "arp daddr ip",
 	[FIELD_SADDR] = "ip saddr",
 	[FIELD_SADDR6] = "ip6 saddr",
 	[FIELD_DADDR] = "ip daddr",
@@ -247,6 +248,9 @@ static void text_match(struct buf *b, const struct match *match)
 		break;
 	case MATCH_UDP_PORTS:
 		text_udp_ports(b, match);
+		break;
+	case MATCH_FRAGMENT:
+		buf_puts(b, "exthdr frag exists");
 		break;
 	case MATCH_UNICAST:
 		buf_puts(b, "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00");
@@ -529,6 +533,8 @@ const char *text_base_chain(enum base_hook hook)
 		return "type filter hook output priority filter - 1; policy accept;";
 	case BASE_BIND:
 		return "type filter hook prerouting priority -310; policy accept;";
+	case BASE_BIND_OUTPUT:
+		return "type filter hook output priority -310; policy accept;";
 	case BASE_BIND_TO:
 		return "type filter hook forward priority -310; policy accept;";
 	}

@@ -85,7 +85,8 @@ enum match_kind {
 	MATCH_FIELD_PREFIX, /* u.field_prefix; negated as well */
 	/* u.udp_ports; negated: a transport header of whatever protocol that does not begin with these two. */
 	MATCH_UDP_PORTS,
-	MATCH_UNICAST, /* the frame is for one MAC address */
+	MATCH_UNICAST,	/* the frame is for one MAC address */
+	MATCH_FRAGMENT, /* there is an IPv6 fragment header */
 };
 
 /* A field of a frame that says who sends it, or to whom. */
@@ -94,11 +95,12 @@ enum frame_field {
 	FIELD_ETHER_DADDR,
 	FIELD_ARP_SENDER_MAC,
 	FIELD_ARP_SENDER,
+	FIELD_ARP_TARGET,
 	FIELD_SADDR,  /* of the IPv4 header */
 	FIELD_SADDR6, /* of the IPv6 header */
 	FIELD_DADDR,
 	FIELD_DADDR6,
-	FIELD_ND_TARGET, /* of a neighbour advertisement, which another match finds */
+	FIELD_ND_TARGET, /* of a neighbour solicitation or advertisement, which another match finds */
 };
 
 /* The port that comes before a field in a set's key. */
@@ -226,8 +228,9 @@ enum base_hook {
 	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
 	BASE_FORWARD_END,    /* behind Docker's chain */
 	BASE_OUTPUT,
-	BASE_BIND,    /* of the bridge table: what enters by a port */
-	BASE_BIND_TO, /* of the bridge table: what leaves by another one */
+	BASE_BIND,	  /* of the bridge table: what enters by a port */
+	BASE_BIND_TO,	  /* of the bridge table: what leaves by another one */
+	BASE_BIND_OUTPUT, /* of the bridge table: what the host sends by one */
 };
 
 struct plan_chain {
