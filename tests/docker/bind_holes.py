@@ -207,9 +207,7 @@ def conflicts(lab):
     yield "ARP probe for a neighbour's address", seen(lab.witness["c2"], marker)
 
 
-def is_router():
-    return int("ds-a:" in run("bridge", "-d", "mdb", "show").replace(" ", "")) if 0 else \
-        len(re.findall(r"router ports on ds-a: \S+", run("bridge", "-d", "mdb", "show", "dev", BRIDGE)))
+
 
 
 def queriers(lab):
@@ -223,7 +221,6 @@ def queriers(lab):
     port = fdb(me)
     run("ip", "-n", "dockside", "-6", "neigh", "flush", "dev", "eth0")
     # c2's reports have made its entry
-    run("bridge", "mdb")
     print("#", run("bridge", "-d", "mdb", "show", "dev", BRIDGE).replace("\n", "\n# "), file=sys.stderr)
     query("::", "ff02::1", "33:33:00:00:00:01", 1)
     time.sleep(0.1)

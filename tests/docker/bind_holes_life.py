@@ -61,26 +61,6 @@ def gateway_theft(lab):
     yield "the gateway's MAC is learned", int(fdb(lab.gateway_mac) != before)
 
 
-def flushed(lab):
-    """Poison that is sent all the time, and works on after the table is back."""
-    me = lab.me["mac"]
-    s = datagram("host", GATEWAY[4])
-    s.sendto(b"first", (C2[4], 81))
-    time.sleep(0.2)
-    subprocess.Popen("sleep 0.5; nft flush ruleset", shell=True)
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        lab.port.send(p.ether(me, lab.gateway_mac, p.arp(2, (me, C2[4]), (lab.gateway_mac, GATEWAY[4]), b""), p.ARP))
-        lab.port.send(p.ether(me, C2["mac"], p.arp(2, (me, DOCKSIDE[4]), (C2["mac"], C2[4]), b""), p.ARP))
-    yield "the table is gone", int("bridge dockside" not in run("nft", "list", "tables"))
-    for after in (0, 5, 5, 10, 20):
-        time.sleep(after)
-        marker = lab.mark()
-        lab.witness["c1"].forget()
-        s.sendto(marker, (C2[4], 81))
-        yield f"{after} s later: host to neighbour, read", seen(lab.witness["c1"], marker)
-
-
 def strange(lab):
     """From a port that is new, or whose container is not known, to c2."""
     me, mine, mine6, fe80 = lab.me["mac"], lab.me[4], lab.me[6], p.link_local(lab.me["mac"])
