@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A container is who it says it is: further tries of a container with Docker's default capabilities, see bind_holes.py. TAP.
+# shellcheck disable=SC2317 # what others call
+# shellcheck source=tests/docker/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+# shellcheck source=tests/docker/bind_lib.sh
+. "$lab/bind_lib.sh"
+
+build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
+outside 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 || bail "cannot build the network"
+bind_config off
+firewall_config <<'CONFIG'
+{"networks": {"ds-a": {
+	"egress": [
+		{"proto": "udp", "ports": [53], "to": "ip", "ip": "198.51.100.1"},
+		{"proto": "udp", "ports": [53], "to": "ip", "ip": "2001:db8:51::1"},
+		{"action": "drop"}]}}}
+CONFIG
+dockerd_start
+busybox_image || bail "no image"
+start_listening
+start_daemon
+bind_containers || bail "no containers"
+docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
+like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" 00000000a80425fb$
+
+attack()
+{
+	timeout 300 python3 "$lab/bind_holes.py" c1 02:00:00:00:01:11 172.30.1.11 fd77:1::11 \
+		docker exec -i c1 /bin/frames eth0 >"$t/holes.$1" 2>$t/attack.err || bail "the attack fails: $(tail -5 $t/attack.err)"
+	[[ -z ${VERBOSE:-} ]] || comment <$t/attack.err
+}
+
+attack off
+for bind in ${MODES:-learn}; do
+	bind_config $bind
+	end_daemon TERM
+	start_daemon
+	until_true 10 sets_agree
+	is "\"bind\": \"$bind\": the sets are Docker's word" "$(sets_found)" "$(sets_wanted)"
+	attack $bind
+	awk -F '\t' -v mode=$bind 'NR == FNR { off[$1 $2] = $3; next } { print "off " off[$1 $2] " " mode " " $3 "  " $1 ": " $2 }' \
+		$t/holes.off $t/holes.$bind | comment
+	result "$bind: nothing arrives, nobody is harmed" "$(awk -F '\t' '$3 { print $1 ": " $2 ": " $3 }' $t/holes.$bind)"
+done
+client status
+grep -i raw <<<"$out" | comment
+finish

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Where no daemon runs, a container that restarts goes on with its own addresses. TAP.
+# shellcheck disable=SC2317 # what others call
+# shellcheck source=tests/docker/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+# shellcheck source=tests/docker/bind_lib.sh
+. "$lab/bind_lib.sh"
+
+build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
+outside 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 || bail "cannot build the network"
+bind_config off
+firewall_config <<'CONFIG'
+{"networks": {"ds-a": {
+	"egress": [
+		{"proto": "udp", "ports": [53], "to": "ip", "ip": "198.51.100.1"},
+		{"proto": "udp", "ports": [53], "to": "ip", "ip": "2001:db8:51::1"},
+		{"action": "drop"}]}}}
+CONFIG
+dockerd_start
+busybox_image || bail "no image"
+start_listening
+start_daemon
+bind_containers || bail "no containers"
+docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
+like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" 00000000a80425fb$
+bind_config learn
+end_daemon TERM
+start_daemon
+until_true 10 sets_agree
+reaches()
+{
+	docker exec c2 ping -c 1 -W 1 172.30.1.1 >/dev/null 2>&1
+	is "$1: c2 reaches its gateway" $? 0
+}
+nsenter --net=/run/netns/c1 python3 -c 'import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind(("eth0", 0))
+me = bytes.fromhex("020000000111")
+tail = socket.inet_aton("172.30.1.12")
+s.send(b"\xff" * 6 + me + bytes.fromhex("08060001080006040001") + me + tail + bytes(6) + tail + bytes(18))
+ip = bytes.fromhex("4500001c0001000040110000") + tail + socket.inet_aton("172.30.1.1")
+s.send(bytes.fromhex("0200000001ff") + me + b"\x08\0" + ip + bytes.fromhex("1388003500080000"))'
+sleep 0.5
+nft list chain bridge dockside ds-a-BIND | comment
+client denied
+comment <<<"$out"
+reaches "the daemon runs"
+docker restart -t 0 c2 >/dev/null
+sleep 0.5
+reaches "the daemon runs, c2 has restarted"
+end_daemon TERM
+docker restart -t 0 c2 >/dev/null
+sleep 0.5
+reaches "the daemon has stopped, c2 has restarted"
+dsfw apply
+reaches "apply, without a daemon"
+docker restart -t 0 c2 >/dev/null
+sleep 0.5
+reaches "apply, without a daemon, c2 has restarted"
+finish

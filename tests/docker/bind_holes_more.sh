@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A container is who it says it is: further tries of a container with Docker's default capabilities, see bind_holes.py. TAP.
+# shellcheck disable=SC2317 # what others call
+# shellcheck source=tests/docker/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+# shellcheck source=tests/docker/bind_lib.sh
+. "$lab/bind_lib.sh"
+
+build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
+outside 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 || bail "cannot build the network"
+bind_config off
+firewall_config <<'CONFIG'
+{"networks": {"ds-a": {
+	"egress": [
+		{"proto": "udp", "ports": [53], "to": "ip", "ip": "198.51.100.1"},
+		{"proto": "udp", "ports": [53], "to": "ip", "ip": "2001:db8:51::1"},
+		{"action": "drop"}]}}}
+CONFIG
+dockerd_start
+busybox_image || bail "no image"
+start_listening
+start_daemon
+bind_containers || bail "no containers"
+docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
+like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" 00000000a80425fb$
+
+attack() # TRY NAME MAC IPV4 IPV6
+{
+	DAEMON=$daemon_pid timeout 100 python3 "$lab/bind_holes_more.py" "$@" docker exec -i "$2" /bin/frames eth0 2>$t/attack.err ||
+		echo "the attack fails: $(tail -5 $t/attack.err)"
+	comment <$t/attack.err >&2
+}
+mine=(c1 02:00:00:00:01:11 172.30.1.11 fd77:1::11)
+tries() # MODE TRY…
+{
+	local try
+	for try in "${@:2}"; do
+		attack $try "${mine[@]}" | sed "s/^/$1	/" | tee -a $t/tries.$1 | comment
+	done
+}
+stranger()
+{
+	ip netns add stranger && ip link add v-stranger type veth peer name eth0 address 02:00:00:00:01:99 netns stranger &&
+		ip link set v-stranger master ds-a up && ip -n stranger link set lo up && ip -n stranger link set eth0 up
+}
+
+tries off middle routers dad_start offline
+for bind in learn; do
+	bind_config $bind
+	end_daemon TERM
+	start_daemon
+	until_true 10 sets_agree
+	is "$bind: Docker's word" "$(sets_found)" "$(sets_wanted)"
+	tries $bind middle routers dad_start offline
+	until_true 10 sets_agree
+	stranger
+	sleep 1
+	timeout 100 python3 "$lab/bind_holes_more.py" unknown stranger 02:00:00:00:01:99 172.30.1.99 fd77:1::99 \
+		nsenter --net=/run/netns/stranger "$t/frames" eth0 2>&1 | sed "s/^/$bind, unknown	/" | tee -a $t/tries.$bind | comment
+	ip netns del stranger
+	# the rules are gone for a moment
+	tries $bind flushed
+	result "$bind: nothing arrives, nobody is harmed" "$(grep -v "table is there" $t/tries.$bind | awk -F '\t' '$NF != 0')"
+done
+# Docker gives the dockside container's address to somebody else while it is away.
+docker rm -f dockside >/dev/null
+for i in 1 2 3; do docker run -d --name auto$i --network ds-a bb:1 >/dev/null; done
+docker inspect -f '{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{.MacAddress}}{{end}}' auto1 auto2 auto3 | comment
+bind_config learn
+sed -i 's/"dockside_mac": "[^"]*"//; s/"fd77:1::2",/"fd77:1::2"/' $t/network.json
+client reload
+comment <<<"reload: $out $err"
+docker exec auto1 nc -w 2 203.0.113.66 80 </dev/null
+is "a container that Docker gave the address of the absent dockside container is not taken for it" \
+	"$(nft list chain inet dockside ds-a-OUT | grep -c '172.30.1.2 counter packets [1-9]')" 0
+finish
