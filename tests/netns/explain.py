@@ -94,7 +94,8 @@ def random_nat(name, most):
 
 def random_network(name, ipsets):
     v4, v6 = BRIDGES[name]
-    network = {"name": name, "subnet": f"{v4}0/24"}
+    # The question does not tell the port: this compares table inet dockside alone.
+    network = {"name": name, "subnet": f"{v4}0/24", "bind": "off"}
     if v6:
         network["subnet6"] = f"{v6}/64"
     if random.random() < 0.5:
