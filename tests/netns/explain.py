@@ -94,7 +94,7 @@ def random_nat(name, most):
 
 def random_network(name, ipsets):
     v4, v6 = BRIDGES[name]
-    # explain tells of table inet dockside, not of what bound ports are refused before.
+    # The question does not tell the port: this compares table inet dockside alone.
     network = {"name": name, "subnet": f"{v4}0/24", "bind": "off"}
     if v6:
         network["subnet6"] = f"{v6}/64"

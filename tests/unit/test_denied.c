@@ -457,7 +457,7 @@ static void test_frame_events(void **state)
 			       "\"pretended\":\"192.0.2.2\",\"reason\":\"not for it\"" FRAME_RULE);
 }
 
-/* That which is not the container's, by the rule that says so. */
+/* The rule says which field is not the container's. */
 static void test_pretended(void **state)
 {
 	static const struct {

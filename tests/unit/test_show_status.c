@@ -112,7 +112,7 @@ static void test_status(void **state)
 		"db     none\n");
 }
 
-/* How a network's ports are bound, unless it is as everywhere. */
+/* A network says that its ports are not bound as those of most networks are. */
 static void test_bound(void **state)
 {
 	(void)state;

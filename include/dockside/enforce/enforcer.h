@@ -67,8 +67,8 @@ void enforcer_close(struct enforcer *enforcer);
  */
 bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
 
-/* What is to be told where networks of the running policy are to be bound and the kernel cannot; NULL: it can, or there
- * is none. The caller frees it. */
+/* The alarm that networks of the running policy are to be bound and the kernel cannot; NULL: it can, or there is none.
+ * The caller frees it. */
 char *enforcer_not_bound(const struct enforcer *enforcer);
 
 /* From now on; NULL: nobody. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What table bridge dockside makes of a packet before table inet dockside sees it: a packet has a port, which a question about
+ * Table bridge dockside sees a packet before table inet dockside does, and goes by its port, which a question about
  * addresses does not tell. Pure.
  */
 #ifndef DOCKSIDE_REPORT_EXPLAIN_BIND_H
