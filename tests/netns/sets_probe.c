@@ -102,15 +102,21 @@ static void parse_elem(enum set_type type, char *text, struct elem *elem)
 static struct set_op parse_op(char *line)
 {
 	static const char *const kinds[] = { "present", "renew", "absent" };
-	static const char *const types[] = {
-		[SET_IPV4] = "v4",	   [SET_IPV6] = "v6",
-		[SET_PORTS] = "ports",	   [SET_BRIDGES] = "bridges",
-		[SET_MAC] = "mac",	   [SET_PORT_MAC] = "portmac",
-		[SET_PORT_IPV4] = "port4", [SET_PORT_IPV6] = "port6",
-		[SET_ND_TARGET] = "nd",	   [SET_PORT_ND_TARGET] = "portnd",
-		[MAP_DISPATCH] = "vmap",   [MAP_NAT4] = "nat4",
-		[MAP_NAT6] = "nat6"
-	};
+	static const char *const types[] = { [SET_IPV4] = "v4",
+					     [SET_IPV6] = "v6",
+					     [SET_PORTS] = "ports",
+					     [SET_BRIDGES] = "bridges",
+					     [SET_MAC] = "mac",
+					     [SET_PORT_MAC] = "portmac",
+					     [SET_PORT_IPV4] = "port4",
+					     [SET_PORT_IPV6] = "port6",
+					     [SET_PORT_MAC_IPV4] = "portmac4",
+					     [SET_PORT_MAC_IPV6] = "portmac6",
+					     [SET_ND_TARGET] = "nd",
+					     [SET_PORT_ND_TARGET] = "portnd",
+					     [MAP_DISPATCH] = "vmap",
+					     [MAP_NAT4] = "nat4",
+					     [MAP_NAT6] = "nat6" };
 	struct set_op op = { 0 };
 	char *save = NULL;
 
