@@ -4,14 +4,12 @@
  *
  * Nearly every frame of a known port is its own: port, MAC and IP address are one key of a set, and one lookup in it
  * accepts the frame, another one where it leaves by a known port. A base chain and this lookup cost about 0.2 us where
- * forwarding costs 5 to 10 us. Most of it are the loads of the key, and calls, as the kernel calls each statement: so
- * the lookup comes first, and the two kinds of UDP that are never accepted are told apart by the first 32 bits of
- * the transport header, whatever the protocol. What they exclude by that, fragments but the first one, and ICMPv6,
- * which needs a look at its type, go the longer way.
+ * forwarding costs 5 to 10 us. The loads of the key are most of that, so the rules ask for little else: the first
+ * 32 bits of the transport header tell DHCP servers' answers, whatever the protocol. Packets with such ports, fragments
+ * but the first one, and ICMPv6, which needs a look at its type, go the longer way.
  *
- * On that way one set has the port and the MAC address, another one the port and the IP address. `own` and `own-to`
- * accept the frames that are found in both. What `bindings4` and `bindings6` accept would be accepted there as well:
- * they make nothing but haste.
+ * On the longer way one set has the port and the MAC address, another one the port and the IP address. `own` and `own-to`
+ * accept the frames that are found in both. What `bindings4` and `bindings6` accept would be accepted there as well.
  *
  * Everything else is `strange`. The ports of other bridges leave there at once. A known port's frame goes to its
  * network's BIND chain, which accepts what a host may send before it has an address, and says of the rest why it is

@@ -67,7 +67,7 @@ def udp(sport, dport, data):
 
 def ip4(src, dst, sport=5000, dport=5001, proto=17, fragment=0):
     def make(marker):
-        data = (udp(sport, dport, bytes(8)) if proto == 17 else bytes(8)) + marker
+        data = (udp(sport, dport, bytes(8)) if proto == 17 else struct.pack("!HHI", sport, dport, 0)) + marker
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 1, fragment, 64, proto, 0, ip(src), ip(dst))
         return IP, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + data
     return make
@@ -146,6 +146,7 @@ def forged_by(s, to):
     yield "NA, foreign target, no source", own, dst, icmp6("::", V6[to], NA, V6["d"])
     yield "RA", own, "33:33:00:00:00:01", icmp6(link_local(s), all_nodes, RA)
     yield "RA, a tag", own, "33:33:00:00:00:01", tagged(icmp6(link_local(s), all_nodes, RA), VLAN)
+    yield "NA, foreign target, behind options", own, dst, icmp6(v6, V6[to], NA, V6["d"], hop_by_hop=True)
     yield "RA behind options", own, "33:33:00:00:00:01", icmp6(link_local(s), all_nodes, RA, hop_by_hop=True)
     yield "redirect", own, dst, icmp6(link_local(s), V6[to], REDIRECT)
     yield "two tags", own, dst, tagged(ip4(v4, V4[to]), VLAN, VLAN)
@@ -157,6 +158,7 @@ def forged_by(s, to):
         yield f"EtherType {ethertype:04x}", own, dst, other(ethertype)
     yield "DHCP server", own, BROADCAST, ip4(v4, "255.255.255.255", 67, 68)
     yield "DHCP server, unicast", own, dst, ip4(v4, V4[to], 67, 68)
+    yield "DHCP server, a tag", own, dst, tagged(ip4(v4, V4[to], 67, 68), VLAN)
     yield "DHCPv6 server", own, dst, ip6(link_local(s), V6[to], 547, 546)
 
 
@@ -164,6 +166,8 @@ def honest(s, to):
     """Frames that every known port may send."""
     own, dst, v4, v6, local = MACS[s], MACS[to], V4[s], V6[s], link_local(s)
     yield "IPv4", own, dst, ip4(v4, V4[to])
+    yield "IPv4, ports of DHCP the other way", own, dst, ip4(v4, V4[to], 68, 67)
+    yield "not UDP, but as DHCP begins", own, dst, ip4(v4, V4[to], 67, 68, proto=6)
     yield "IPv4, a fragment", own, dst, ip4(v4, V4[to], fragment=20)
     yield "IPv6", own, dst, ip6(v6, V6[to])
     yield "IPv6, link-local", own, dst, ip6(local, link_local(to))

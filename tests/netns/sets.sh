@@ -121,6 +121,11 @@ declare_table()
 			set v4 { type ipv4_addr; flags timeout; }
 			set v6 { type ipv6_addr; flags timeout; }
 			set plain { type ipv4_addr; }
+			set portmac { type ifname . ether_addr; }
+			set port4 { type ifname . ipv4_addr; }
+			set port6 { type ifname . ipv6_addr; }
+			set portmac4 { type ifname . ether_addr . ipv4_addr; }
+			set portmac6 { type ifname . ether_addr . ipv6_addr; }
 			set many6 { type ipv6_addr; flags timeout; }
 			set many { type ipv4_addr; flags timeout; }
 			map nat4 {
@@ -199,6 +204,26 @@ test_elements() # RENEWAL
 tcp . 81 counter packets 0 bytes 0 : 192.0.2.80 . 8081
 tcp . 80 counter packets 0 bytes 0 timeout 10m comment "nat" : 2001:db8::80 . 8080'
 	is "$1: a set without timeouts" "$(elements plain)" '192.0.2.9 comment "plain"'
+
+	is "$1: sets of ports" "$(commit "$1" <<-END
+		present portmac portmac v1/02:00:00:00:00:01 0
+		present portmac portmac v2/02:00:00:00:00:02 0
+		absent portmac portmac v2/02:00:00:00:00:02 0
+		present port4 port4 v1/192.0.2.1 0
+		present port6 port6 v1/2001:db8::1 0
+		present portmac4 portmac4 v1/02:00:00:00:00:01/192.0.2.1 0
+		present portmac6 portmac6 v1/02:00:00:00:00:01/2001:db8::1 0 six
+		present portmac6 portmac6 v1/02:00:00:00:00:01/2001:db8::2 0
+		absent portmac6 portmac6 v1/02:00:00:00:00:01/2001:db8::2 0
+	END
+	)" committed
+	is "$1: with names, MAC and IP addresses" \
+		"$(for set in portmac port4 port6 portmac4 portmac6; do elements $set; done)" \
+		'"v1" . 02:00:00:00:00:01
+"v1" . 192.0.2.1
+"v1" . 2001:db8::1
+"v1" . 02:00:00:00:00:01 . 192.0.2.1
+"v1" . 02:00:00:00:00:01 . 2001:db8::1 comment "six"'
 
 	nft -f - <<-END
 		flush set inet dockside v4

@@ -77,6 +77,27 @@ static void put_port(uint8_t *p, const char *s)
 	memcpy(p, &port, sizeof(port));
 }
 
+/* "PORT/MAC/ADDRESS", "PORT/MAC" or "PORT/ADDRESS", as the type has them. */
+static void parse_port_elem(enum set_type type, char *text, struct elem *elem)
+{
+	bool mac = type == SET_PORT_MAC || set_type_has_mac_and_ip(type);
+	uint8_t *at = elem->key + IFNAME_KEY_LEN;
+	char *save = NULL, *word = strtok_r(text, "/", &save);
+	struct ipaddr addr;
+
+	memcpy(elem->key, word, strnlen(word, IFNAME_KEY_LEN));
+	if (mac &&
+	    ((word = strtok_r(NULL, "/", &save)) == NULL || !mac_parse(word, strlen(word), at)))
+		exit(2);
+	if (type != SET_PORT_MAC) {
+		word = strtok_r(NULL, "/", &save);
+		if (!word || !ipaddr_parse(word, strlen(word), &addr))
+			exit(2);
+		memcpy(at + (mac ? MAC_KEY_LEN : 0), addr.b, family_bytes(addr.family));
+	}
+	memcpy(elem->last, elem->key, sizeof(elem->key));
+}
+
 /* "ADDRESS", or of maps "PORT/ADDRESS/PORT", all tcp. */
 static void parse_elem(enum set_type type, char *text, struct elem *elem)
 {
@@ -84,6 +105,10 @@ static void parse_elem(enum set_type type, char *text, struct elem *elem)
 	uint8_t *address = elem->key;
 	char *save = NULL;
 
+	if (set_type_has_ifname(type)) {
+		parse_port_elem(type, text, elem);
+		return;
+	}
 	if (set_type_is_map(type)) {
 		elem->key[0] = IPPROTO_TCP;
 		put_port(elem->key + 4, strtok_r(text, "/", &save));
@@ -102,15 +127,21 @@ static void parse_elem(enum set_type type, char *text, struct elem *elem)
 static struct set_op parse_op(char *line)
 {
 	static const char *const kinds[] = { "present", "renew", "absent" };
-	static const char *const types[] = {
-		[SET_IPV4] = "v4",	   [SET_IPV6] = "v6",
-		[SET_PORTS] = "ports",	   [SET_BRIDGES] = "bridges",
-		[SET_MAC] = "mac",	   [SET_PORT_MAC] = "portmac",
-		[SET_PORT_IPV4] = "port4", [SET_PORT_IPV6] = "port6",
-		[SET_ND_TARGET] = "nd",	   [SET_PORT_ND_TARGET] = "portnd",
-		[MAP_DISPATCH] = "vmap",   [MAP_NAT4] = "nat4",
-		[MAP_NAT6] = "nat6"
-	};
+	static const char *const types[] = { [SET_IPV4] = "v4",
+					     [SET_IPV6] = "v6",
+					     [SET_PORTS] = "ports",
+					     [SET_BRIDGES] = "bridges",
+					     [SET_MAC] = "mac",
+					     [SET_PORT_MAC] = "portmac",
+					     [SET_PORT_IPV4] = "port4",
+					     [SET_PORT_IPV6] = "port6",
+					     [SET_PORT_MAC_IPV4] = "portmac4",
+					     [SET_PORT_MAC_IPV6] = "portmac6",
+					     [SET_ND_TARGET] = "nd",
+					     [SET_PORT_ND_TARGET] = "portnd",
+					     [MAP_DISPATCH] = "vmap",
+					     [MAP_NAT4] = "nat4",
+					     [MAP_NAT6] = "nat6" };
 	struct set_op op = { 0 };
 	char *save = NULL;
 

@@ -108,6 +108,18 @@ static void test_known(void **state)
 	assert_string_equal(elements(&f, "ports"), "\"va\" comment \"a\"");
 	assert_string_equal(elements(&f, "macs"), "\"va\" . 02:42:ac:1e:01:0b");
 	assert_string_equal(elements(&f, "addrs4"), "\"va\" . 172.30.1.11");
+	assert_string_equal(elements(&f, "bindings4"), "\"va\" . 02:42:ac:1e:01:0b . 172.30.1.11");
+	assert_string_equal(elements(&f, "bindings6"),
+			    "\"va\" . 02:42:ac:1e:01:0b . fe80::42:acff:fe1e:10b");
+	assert_true(has_rule(&f, "bind",
+			     "meta protocol ip @th,0,32 != 0x00430044 "
+			     "iifname . ether saddr . ip saddr @bindings4 accept"));
+	assert_true(has_rule(&f, "bind",
+			     "meta protocol ip6 meta l4proto != icmpv6 @th,0,32 != 0x02230222 "
+			     "iifname . ether saddr . ip6 saddr @bindings6 accept"));
+	assert_true(
+		has_rule(&f, "bind-to",
+			 "meta protocol ip6 oifname . ether daddr . ip6 daddr @bindings6 accept"));
 	assert_string_equal(elements(&f, "addrs6"), "\"va\" . fe80::42:acff:fe1e:10b");
 	assert_string_equal(elements(&f, "targets"), "\"va\" . 0xfe800000000000000042acfffe1e010b");
 	assert_string_equal(elements(&f, "bound-macs"), "02:42:ac:1e:01:0b");
