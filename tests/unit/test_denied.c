@@ -93,7 +93,8 @@ static void test_bridge_rules(void **state)
 
 	(void)state;
 	policy_read(&policy,
-		    "{\"networks\":[{\"name\":\"amber\",\"subnet\":\"192.0.2.0/24\","
+		    "{\"networks\":[{\"name\":\"amber\",\"subnet\":\"192.0.2.0/"
+		    "24\",\"subnet6\":\"2001:db8::/64\","
 		    "\"dockside_ip\":\"192.0.2.2\"}]}",
 		    "{\"networks\":{}}");
 	compile_bind(&policy, &ports, &options, &plan);
