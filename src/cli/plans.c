@@ -43,6 +43,7 @@ int ports_for_kernel(struct nft_reader *reader, const struct policy *policy, con
 	actual_free(&bridge_table);
 	r = ports_ask(policy, docker, PORTS_ASK_MS, &seeds, ret_ports, err);
 	port_seeds_free(&seeds);
+	ret_ports->followed = docker != NULL;
 	return r;
 }
 

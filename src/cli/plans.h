@@ -25,7 +25,7 @@ void plans_compile_for_kernel(struct plans *plans, const struct policy *policy,
 			      const struct plan_options *options);
 /*
  * Asks the kernel, its table bridge dockside and Docker for the ports and who is on them; docker is the path of its
- * socket. Returns 0 or -errno. *ret_ports: ports_free().
+ * socket where a daemon is at work, and NULL where nobody will follow what happens to the ports. Returns 0 or -errno. *ret_ports: ports_free().
  */
 int ports_for_kernel(struct nft_reader *reader, const struct policy *policy, const char *docker,
 		     struct ports *ret_ports, struct err *err);

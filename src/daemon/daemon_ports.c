@@ -63,6 +63,7 @@ static void join_words(struct daemon_ports *k, struct port_word *words, size_t n
 		       struct ports *ret_ports)
 {
 	ports_join(&k->history, &k->links, words, n, ret_ports);
+	ret_ports->followed = true;
 	for (size_t i = 0; i < n; i++)
 		port_word_free(&words[i]);
 	free(words);

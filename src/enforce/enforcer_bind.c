@@ -50,7 +50,9 @@ static void *copy_of(const void *items, size_t n, size_t size)
 
 void enforcer_copy_ports(const struct ports *ports, struct ports *ret_ports)
 {
-	struct ports copy = { .asked = ports->asked, .n_answered = ports->n_answered };
+	struct ports copy = { .asked = ports->asked,
+			      .followed = ports->followed,
+			      .n_answered = ports->n_answered };
 
 	copy.answered = copy_of(ports->answered, ports->n_answered, sizeof(*ports->answered));
 	for (size_t i = 0; i < ports->n; i++) {

@@ -9,14 +9,15 @@
  * but the first one, and ICMPv6, which needs a look at its type, go the longer way.
  *
  * On the longer way one set has the port and the MAC address, another one the port and the IP address. `own` and `own-to`
- * accept the frames that are found in both. What `bindings4` and `bindings6` accept would be accepted there as well.
+ * accept the frames that are found in both. They would accept what `bindings4` and `bindings6` accept, too.
  *
- * Everything else is `strange`. The ports of other bridges leave there at once. A known port's frame goes to its
+ * `sort` gets everything else. The ports of other bridges leave there at once. A known port's frame goes to its
  * network's BIND chain, which accepts what a host may send before it has an address, and says of the rest why it is
  * refused. From any other port, whether its container is not known yet or the port itself has appeared a moment ago
- * and is in no set, nothing may be sent that is somebody's: a known port's, the gateway's, the dockside
+ * and is in no set, nothing may be sent that is somebody's, says `strange`: a known port's, the gateway's, the dockside
  * container's. Then the network's UNBOUND chain decides about the former. The latter, ports in no set, pass: they may
- * be those of a bridge that we have nothing to do with. Known ports of networks with a list of `extra` sources take
+ * be those of a bridge that we have nothing to do with. Where no daemon follows the ports they pass `sort` already, as
+ * such a port may belong to a container that has started again, with its own addresses. Known ports of networks with a list of `extra` sources take
  * the way of unknown ones to their BIND chain, as that list does not give them what is somebody's.
  *
  * Towards a known port go frames for its MAC and IP addresses, and multicast. A bridge that does not know where a MAC
@@ -48,7 +49,7 @@
 #define OWN6 "own6"
 #define OWN_ICMP6 "own-icmp6"
 #define OWN_ARP "own-arp"
-#define STRANGE "strange"
+#define SORT "sort"
 #define OWN_TO "own-to"
 #define STRANGE_TO "strange-to"
 
@@ -132,7 +133,7 @@ static void emit_bind(struct base *b)
 	match_own(b, add_rule(b), BOUND_MAC, FIELD_ETHER_SADDR);
 	go_to(b, OWN);
 	add_rule(b);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 }
 
 static void emit_own(struct base *b)
@@ -145,7 +146,7 @@ static void emit_own(struct base *b)
 	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
 	go_to(b, OWN_ARP);
 	add_rule(b);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 }
 
 /* The rule accepts; what it does not find is strange. */
@@ -153,14 +154,14 @@ static void accept_or_strange(struct base *b)
 {
 	bind_accept(b->chain, NULL);
 	add_rule(b);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 }
 
 static void emit_own_ip(struct base *b)
 {
 	begin_chain(b, OWN4, BASE_NONE);
 	bind_match_udp(add_rule(b), DHCP_SERVER, DHCP_CLIENT);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	match_own(b, add_rule(b), BOUND_IPV4, FIELD_SADDR);
 	accept_or_strange(b);
 
@@ -168,7 +169,7 @@ static void emit_own_ip(struct base *b)
 	rule_add_match(add_rule(b), MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
 	go_to(b, OWN_ICMP6);
 	bind_match_udp(add_rule(b), DHCP6_SERVER, DHCP6_CLIENT);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
 	accept_or_strange(b);
 }
@@ -179,23 +180,23 @@ static void emit_own_icmp6(struct base *b)
 
 	begin_chain(b, OWN_ICMP6, BASE_NONE);
 	bind_match_icmp6(add_rule(b), ND_ROUTER_ADVERT);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	bind_match_icmp6(add_rule(b), ND_REDIRECT);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	bind_match_icmp6(add_rule(b), MLD_LISTENER_QUERY);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	bind_match_icmp6(add_rule(b), MRD_ADVERT);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	/* The target may be in a later fragment, where no rule finds it. */
 	bind_match_fragmented_advert(add_rule(b));
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	rule = add_rule(b);
 	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
 	match_own(b, rule, BOUND_TARGET, FIELD_ND_TARGET);
 	match_own(b, rule, BOUND_IPV6, FIELD_SADDR6);
 	bind_accept(b->chain, NULL);
 	bind_match_icmp6(add_rule(b), ND_NEIGHBOR_ADVERT);
-	go_to(b, STRANGE);
+	go_to(b, SORT);
 	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
 	accept_or_strange(b);
 }
@@ -212,7 +213,7 @@ static void emit_own_arp(struct base *b)
 	accept_or_strange(b);
 }
 
-static void emit_strange(struct base *b)
+static void emit_strange(struct base *b, bool followed)
 {
 	static const struct {
 		uint16_t protocol; /* 0: any */
@@ -230,8 +231,14 @@ static void emit_strange(struct base *b)
 		  "neighbour advertisement of somebody else's address" },
 	};
 
-	begin_chain(b, STRANGE, BASE_NONE);
+	begin_chain(b, SORT, BASE_NONE);
 	look_up(b, b->sets.dispatch);
+	if (followed) {
+		add_rule(b);
+		go_to(b, BIND_STRANGE);
+	}
+
+	begin_chain(b, BIND_STRANGE, BASE_NONE);
 	bind_match_fragmented_advert(add_rule(b));
 	bind_refuse(b->plan, b->chain, "neighbour advertisement in fragments");
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -342,7 +349,7 @@ void compile_bind(const struct policy *policy, const struct ports *ports,
 	emit_own_ip(&b);
 	emit_own_icmp6(&b);
 	emit_own_arp(&b);
-	emit_strange(&b);
+	emit_strange(&b, ports->followed);
 	emit_elsewhere(&b);
 	emit_to(&b, "bind-to", BASE_BIND_TO);
 	emit_to(&b, "bind-output", BASE_BIND_OUTPUT);

@@ -197,7 +197,7 @@ static void refuse_kinds(struct binder *b)
 }
 
 /*
- * A host asks whether it may have an address before it has one. Whoever asks for somebody else's keeps that one from
+ * A host asks whether it may have an address before it has one. Asking for somebody else's keeps that one from
  * getting it: a known port asks for its own or one of `extra`, an unknown one for nobody's.
  */
 static void match_asked(struct binder *b, struct plan_rule *rule, bool known, enum bound_field kind,
@@ -492,7 +492,7 @@ static void emit_to(struct binder *b)
 	refuse(b, "not for the container of this port");
 }
 
-/* Whatever is somebody's, if that is not (as of several ports with the dockside container's MAC address) this port. */
+/* Frames for somebody who is not (as of several ports with the dockside container's MAC address) at this port. */
 static void refuse_to_somebody(struct binder *b)
 {
 	struct plan_rule *rule = add_rule(b);

@@ -158,6 +158,17 @@ static void fill_known(struct filler *f, const struct port *port, const struct o
 	fill_other_ports(f, port, origin);
 }
 
+/* Strange frames of a port meet the network's chain; before that, if they may be somebody's, the chain `strange`. */
+static void dispatch_strange(struct filler *f, const struct port *port,
+			     const struct network *network, const char *kind, bool somebodys,
+			     const struct origin *origin)
+{
+	dispatch(somebodys ? f->sets.dispatch_strange : f->sets.dispatch, port->name,
+		 chain_name(f, network, kind), origin);
+	if (somebodys)
+		dispatch(f->sets.dispatch, port->name, BIND_STRANGE, origin);
+}
+
 static void fill_port(struct filler *f, const struct port *port, const struct network *network,
 		      const struct origin *origin)
 {
@@ -170,11 +181,9 @@ static void fill_port(struct filler *f, const struct port *port, const struct ne
 	if (port->known) {
 		fill_known(f, port, origin);
 		/* Its own addresses are all that it may send, unless there are others that are not somebody's. */
-		dispatch(network_has_extra(network) ? f->sets.dispatch_strange : f->sets.dispatch,
-			 port->name, chain_name(f, network, BIND_KNOWN), origin);
+		dispatch_strange(f, port, network, BIND_KNOWN, network_has_extra(network), origin);
 	} else {
-		dispatch(f->sets.dispatch_strange, port->name, chain_name(f, network, BIND_UNKNOWN),
-			 origin);
+		dispatch_strange(f, port, network, BIND_UNKNOWN, true, origin);
 	}
 }
 

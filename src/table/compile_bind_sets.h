@@ -9,6 +9,8 @@
 
 /* The chain of ports that nobody judges: of other bridges, and of networks that are not bound. */
 #define BIND_ELSEWHERE "elsewhere"
+/* The chain that refuses what is somebody's. */
+#define BIND_STRANGE "strange"
 /* The kinds of a network's chains. */
 #define BIND_KNOWN "BIND"      /* a known port has sent something that is not plainly its own */
 #define BIND_UNKNOWN "UNBOUND" /* a port has, whose container is not known */

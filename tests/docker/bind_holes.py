@@ -186,7 +186,7 @@ def fe80_steering(lab):
 
 
 def conflicts(lab):
-    """Whoever is asked for may not have its address."""
+    """The one that is asked for may not have its address."""
     me = lab.me["mac"]
     wanted = "fd77:1::c2:2"
     group, ether = p.solicited(wanted)

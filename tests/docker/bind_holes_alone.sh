@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Where no daemon runs, a container that restarts goes on with its own addresses. TAP.
+# Without a daemon a container that restarts goes on with its own addresses. TAP.
 # shellcheck disable=SC2317 # what others call
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -16,7 +16,7 @@ from bind_holes import LINK_LOCAL_GROUP, NA, RA, datagram, fdb, fragments, messa
 
 
 def stopped(lab):
-    """What comes for a container that has just stopped."""
+    """Packets that come for a container that has just stopped."""
     for v in (4, 6):
         subprocess.run(["docker", "start", "c2"], capture_output=True, check=True)
         pid = run("docker", "inspect", "-f", "{{.State.Pid}}", "c2").strip()
@@ -40,7 +40,7 @@ def stopped(lab):
 
 
 def aged(lab):
-    """What the host sends to a neighbour whose MAC the bridge has forgotten."""
+    """Packets of the host to a neighbour whose MAC the bridge has forgotten."""
     for v in (4, 6):
         lab.heal()
         time.sleep(0.1)

@@ -60,7 +60,7 @@ def middle(lab):
 
 
 def routers(lab):
-    """What makes the bridge take a port for a router's."""
+    """Packets that make the bridge take a port for a router's."""
     me, mine, fe80 = lab.me["mac"], lab.me[4], p.link_local(lab.me["mac"])
     port = fdb(me)
     alert4 = b"\x94\4\0\0"

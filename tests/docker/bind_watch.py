@@ -45,7 +45,7 @@ def known():
 
 
 class Ends:
-    """When Docker began to end a container, or the container ended."""
+    """Tells when Docker began to end a container, or the container ended."""
 
     def __init__(self):
         self.last = {}          # name -> time.time()

@@ -67,7 +67,7 @@ static int do_line(struct probe *probe, char *line, struct err *err)
 		return 1;
 	}
 	if (strcmp(word, "tell") == 0) {
-		probe->ports.asked = true;
+		probe->ports.asked = probe->ports.followed = true;
 		ports_sort(&probe->ports);
 		r = enforcer_ports(&probe->enforcer, &probe->ports, err);
 		ports_free(&probe->ports);

@@ -65,7 +65,7 @@ static void take_line(struct ports *ports, char *line)
 	if (!word)
 		return;
 	if (strcmp(word, "asked") == 0) {
-		ports->asked = true;
+		ports->asked = ports->followed = true;
 	} else if (strcmp(word, "answered") == 0) {
 		ports->answered = xreallocarray(ports->answered, ports->n_answered + 1,
 						sizeof(*ports->answered));

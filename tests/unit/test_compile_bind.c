@@ -101,7 +101,7 @@ static void test_known(void **state)
 	struct fixture f = { 0 };
 
 	(void)state;
-	f.ports.asked = true;
+	f.ports.asked = f.ports.followed = true;
 	answered(&f, "ds-a");
 	add_port(&f, "va", "ds-a", "a", "02:42:ac:1e:01:0b", "172.30.1.11");
 	compile(&f, DS_A(""));
@@ -148,7 +148,7 @@ static void test_modes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		struct fixture f = { 0 };
 
-		f.ports.asked = true;
+		f.ports.asked = f.ports.followed = true;
 		add_port(&f, "vx", "ds-a", NULL, "02:42:ac:1e:01:0c", "");
 		compile(&f, modes[i].config);
 		assert_string_equal(elements(&f, "ports"), "");
@@ -223,7 +223,7 @@ static void test_two_networks(void **state)
 	struct fixture f = { 0 };
 
 	(void)state;
-	f.ports.asked = true;
+	f.ports.asked = f.ports.followed = true;
 	add_port(&f, "va", "ds-a", "d", "02:42:ac:1e:01:0b", "172.30.1.11");
 	add_port(&f, "vb", "ds-b", "d", "02:42:ac:1e:02:0b", "172.30.2.11");
 	add_port(&f, "vc", "ds-b", "c", "02:42:ac:1e:02:0c", "172.30.2.12");
@@ -307,7 +307,8 @@ static void test_dockside(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct fixture f = { .ports = { .asked = cases[i].asked } };
+		struct fixture f = { .ports = { .asked = cases[i].asked,
+						.followed = cases[i].asked } };
 
 		print_message("%s\n", cases[i].what);
 		if (cases[i].answered)
@@ -329,7 +330,7 @@ static void test_extra(void **state)
 	struct fixture f = { 0 };
 
 	(void)state;
-	f.ports.asked = true;
+	f.ports.asked = f.ports.followed = true;
 	answered(&f, "ds-a");
 	add_port(&f, "va", "ds-a", "a", "02:42:ac:1e:01:0b", "172.30.1.11");
 	add_port(&f, "vx", "ds-a", NULL, "02:42:ac:1e:01:0c", "");

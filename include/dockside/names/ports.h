@@ -46,6 +46,7 @@ struct ports {
 	struct port *ports;
 	size_t n, cap;
 	bool asked; /* the kernel was asked; without, as for `compile`, nothing is known of any port */
+	bool followed; /* a daemon learns of changes at once: a port that is not among these is a new one */
 	char (*answered)
 		[16]; /* the managed bridges of whose network Docker has told who is attached */
 	size_t n_answered;
