@@ -46,6 +46,8 @@ static int compile_and_write(const struct compile_options *options, const struct
 		plans_compile(&plans, policy, &resolved, &none, &options->plan);
 		for (int i = 0; i < N_TABLES; i++)
 			nft_text_plan(plans.tables[i], &script);
+		if (plans.bind.n_chains == 0)
+			nft_text_no_table(TABLE_BRIDGE, &script);
 		r = output_text(options->output, &script.text, err);
 	}
 	script_free(&script);

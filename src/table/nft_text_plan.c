@@ -163,3 +163,14 @@ void nft_text_plan(const struct plan *plan, struct script *script)
 	buf_putc(&s->text, '}');
 	script_line(s, NULL);
 }
+
+void nft_text_no_table(enum table_family family, struct script *script)
+{
+	static const char *const verbs[] = { "add", "delete" };
+
+	script_line(script, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		buf_printf(&script->text, "%s table %s", verbs[i], table_text(family));
+		script_line(script, NULL);
+	}
+}

@@ -27,6 +27,8 @@ struct script {
  * nothing.
  */
 void nft_text_plan(const struct plan *plan, struct script *script);
+/* Adds what removes such a table of an older script, if there is one. */
+void nft_text_no_table(enum table_family family, struct script *script);
 
 /* Adds the changes to a script. */
 void nft_text_changes(const struct changes *changes, struct script *script);
