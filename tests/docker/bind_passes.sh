@@ -167,8 +167,10 @@ for bind in learn strict; do
 	is "$bind: the sets are Docker's word" "$(sets_found)" "$(sets_wanted)"
 	all $bind
 	# In strict, what a port sends before its container is known may be.
+	# A frame for a MAC address that the bridge does not know goes to all ports, and is for none of these.
 	[[ $bind == strict ]] || is "nothing of all that was refused by the binding" \
-		"$(nft list table bridge dockside 2>&1 | grep -E 'counter packets [1-9].* drop|Error')" ""
+		"$(nft list table bridge dockside 2>&1 | grep -E 'counter packets [1-9].* drop|Error' |
+			grep -v 'the bridge sends it to all')" ""
 done
 stop_peers
 finish
