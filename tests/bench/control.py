@@ -14,7 +14,9 @@ import time
 import generate
 
 BASELINE = "nft -f of the same script"
-NOTHING_TO_DO = ("apply, the same again", "apply, over nft -f")
+NOTHING_TO_DO = "apply, the same again"
+# A script does not know the ports of this host: apply adds what is bound to some.
+UNSURE = "apply, over nft -f"
 
 
 def measure(argv, output):
@@ -34,7 +36,7 @@ def check(name, output):
     """Whether apply had to do what the step is about."""
     with open(output, encoding="utf-8") as text:
         loaded = "applied: " in text.read()
-    if name.startswith("apply") and loaded == (name in NOTHING_TO_DO):
+    if name.startswith("apply") and name != UNSURE and loaded == (name == NOTHING_TO_DO):
         sys.exit(f"{name}: not what was to be measured")
 
 

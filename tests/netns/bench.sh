@@ -14,7 +14,7 @@ ends() # PART PATTERN: of its last line
 	tail -n 3 $t/out | comment
 }
 ends control '^diff, nothing changed +[0-9.]+'
-ends packets '^refused, TCP +[0-9.]+'
+ends packets '^new, TCP +[0-9.]+'
 ends daemon '[0-9.]+ MiB resident, [0-9]+ wake-ups a minute'
 ends flood '^all that were sent are counted'
 finish

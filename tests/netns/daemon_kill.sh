@@ -92,7 +92,7 @@ ruleset()
 # policy_in RULESET: without our notes of what was loaded, which are written after it
 policy_in()
 {
-	grep -v '^inet dockside: set fingerprint ' "$1"
+	grep -vE '^(inet|bridge) dockside: set fingerprint ' "$1"
 }
 
 # held: 0 or 1, the state that the kernel is in, or the differences from both

@@ -298,7 +298,7 @@ static void print_touch(unsigned how)
 
 static void print_transaction(void *data, const struct nft_transaction *t)
 {
-	static const char *const tables[] = { "dockside", "filter4", "filter6" };
+	static const char *const tables[] = { "dockside", "filter4", "filter6", "bridge" };
 	static const char *const kinds[] = { "chain", "set", "other" };
 
 	(void)data;
