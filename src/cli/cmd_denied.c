@@ -12,6 +12,7 @@
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/json/json_write.h"
+#include "dockside/report/denied.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 #include "since.h"
@@ -131,7 +132,7 @@ static void put_from(struct buf *b, const struct view *view, const struct json_n
 	const char *who = json_text(event, "container", json_text(event, "interface", NULL));
 	const char *kind = json_text(event, "kind", "");
 
-	if (strcmp(kind, "BINDTO") != 0 && strcmp(kind, "strange-to") != 0)
+	if (!denied_is_to(kind))
 		source = json_text(event, "pretended", source);
 	put_pair(b, view, FROM, who ? who : source, who ? source : NULL);
 }

@@ -79,9 +79,10 @@ static bool match_field(const struct match *match, enum frame_field *ret_field)
 	return true;
 }
 
-static bool is_to(const char *kind)
+bool denied_is_to(const char *kind)
 {
-	return strcmp(kind, "BINDTO") == 0 || strcmp(kind, "strange-to") == 0;
+	return strcmp(kind, "BINDTO") == 0 || strcmp(kind, "UNBOUNDTO") == 0 ||
+	       strcmp(kind, "strange-to") == 0;
 }
 
 bool denied_rule_field(const struct plan_rule *rule, const char *kind, enum frame_field *ret_field)
@@ -91,7 +92,7 @@ bool denied_rule_field(const struct plan_rule *rule, const char *kind, enum fram
 			return true;
 	/* The last rule of a chain, and the last one about ARP, refuse what the others have left. */
 	if (rule->n_matches == 0) {
-		*ret_field = is_to(kind) ? FIELD_DADDR : FIELD_SADDR;
+		*ret_field = denied_is_to(kind) ? FIELD_DADDR : FIELD_SADDR;
 		return true;
 	}
 	if (rule->n_matches == 1 && rule->matches[0].kind == MATCH_PROTOCOL &&
@@ -179,7 +180,7 @@ static void put_frame(struct json_writer *out, const struct denied_event *event)
 	char text[ADDR_STRLEN];
 
 	json_write_string(out, "interface", frame->port);
-	if (is_to(event->kind)) {
+	if (denied_is_to(event->kind)) {
 		json_write_string(out, "to_interface", frame->to_port);
 		json_write_string(out, "to_container", frame->to_container);
 	}

@@ -82,7 +82,8 @@ static void put_port_denied(const struct policy *policy, const struct metrics_st
 	struct metrics_family family = metrics_family(
 		b, "port_denied_packets_total", "counter",
 		"Frames that table bridge dockside has refused: of a known port's own container "
-		"(BIND), of another port (UNBOUND), to a known port (BINDTO); strange ones have "
+		"(BIND), of another port (UNBOUND), to a known port (BINDTO), to another "
+		"(UNBOUNDTO); strange ones have "
 		"an address that is another port's, and no network is counted for them.");
 
 	if (!state->denied)
