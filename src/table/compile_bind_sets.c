@@ -116,25 +116,6 @@ static const char *chain_name(struct filler *f, const struct network *network, c
 	return plan_intern(f->plan, plan_chain_name(&f->plan->arena, network->bridge, kind));
 }
 
-/*
- * A container of two networks answers by the way that its routes say, from the address that was asked: what it has at
- * another managed bridge is its own here, too.
- */
-static void fill_other_ports(struct filler *f, const struct port *port, const struct origin *origin)
-{
-	for (size_t i = 0; port->container && i < f->ports->n; i++) {
-		const struct port *other = &f->ports->ports[i];
-		const struct network *network = policy_find_bridge(f->policy, other->bridge);
-
-		if (other == port || !other->known || !other->container ||
-		    strcmp(other->container, port->container) != 0 || !network ||
-		    !network_bound(network))
-			continue;
-		for (size_t k = 0; k < other->n_addrs; k++)
-			add_addr(f->sets.own, port->name, &other->addrs[k], origin);
-	}
-}
-
 static void fill_known(struct filler *f, const struct port *port, const struct origin *origin)
 {
 	struct ipaddr local = link_local(port->mac);
@@ -155,7 +136,6 @@ static void fill_known(struct filler *f, const struct port *port, const struct o
 		add_addr(f->sets.own, port->name, &port->addrs[i], origin);
 		add_addr(f->sets.somebody, NULL, &port->addrs[i], origin);
 	}
-	fill_other_ports(f, port, origin);
 }
 
 /* Strange frames of a port meet the network's chain; before that, if they may be somebody's, the chain `strange`. */
@@ -314,6 +294,47 @@ static void add_sets(struct filler *f, const struct origin *o)
 	sets->dispatch_to = add_set(f, MAP_DISPATCH, "dispatch-to", NULL, o);
 }
 
+static int cmp_containers(const void *a, const void *b)
+{
+	const struct port *const *x = a, *const *y = b;
+
+	return strcmp((*x)->container, (*y)->container);
+}
+
+/*
+ * A container of two networks answers by the way that its routes say, from the address that was asked: what it has at
+ * another managed bridge is its own here, too.
+ */
+static void share_addresses(struct filler *f, const struct port *const *ports, size_t n,
+			    const struct origin *origin)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++)
+			for (size_t m = 0; i != k && m < ports[k]->n_addrs; m++)
+				add_addr(f->sets.own, ports[i]->name, &ports[k]->addrs[m], origin);
+}
+
+static void fill_other_networks(struct filler *f, const struct origin *origin)
+{
+	const struct port **known = xcalloc(f->ports->n + 1, sizeof(*known));
+	size_t n = 0, end;
+
+	for (size_t i = 0; i < f->ports->n; i++) {
+		const struct port *port = &f->ports->ports[i];
+		const struct network *network = policy_find_bridge(f->policy, port->bridge);
+
+		if (port->known && port->container && network && network_bound(network))
+			known[n++] = port;
+	}
+	qsort(known, n, sizeof(*known), cmp_containers);
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && cmp_containers(&known[i], &known[end]) == 0;)
+			end++;
+		share_addresses(f, known + i, end - i, origin);
+	}
+	free(known);
+}
+
 struct bind_sets bind_sets_make(struct plan *plan, const struct policy *policy,
 				const struct ports *ports, const struct origin *built_in)
 {
@@ -328,6 +349,7 @@ struct bind_sets bind_sets_make(struct plan *plan, const struct policy *policy,
 	for (size_t i = 0; i < ports->n; i++)
 		fill_port(&f, &ports->ports[i], policy_find_bridge(policy, ports->ports[i].bridge),
 			  built_in);
+	fill_other_networks(&f, built_in);
 	for (size_t i = 0; i < plan->n_sets; i++)
 		unique(plan->sets[i]);
 	return f.sets;
