@@ -63,8 +63,7 @@ fake_start
 dsfw apply
 is "it makes what is missing" "$status $(said)" "0 network ds-A: created in Docker
 network plain: created in Docker"
-is "in this order: who is on which port, then ask, make, look" "$(cut -d' ' -f1 $fake_log | xargs)" \
-	"GET GET GET GET GET POST POST GET GET"
+is "in this order: ask, make, look" "$(cut -d' ' -f1 $fake_log | xargs)" "GET GET GET POST POST GET GET"
 is "with the version that both speak" "$(sed -n 's|.*/\(v[0-9.]*\)/networks$|\1|p' $fake_log | sort -u)" v1.50
 dsfw apply
 is "a second time there is nothing to do" "$status $(said)" "0 nothing to change in Docker 99.1: 2 networks"
