@@ -48,28 +48,11 @@ static void take_ports(const struct plan_set *set, struct port_seeds *seeds)
 		qsort(seeds->items, seeds->n, sizeof(*seeds->items), cmp_seed);
 }
 
-/* Leaves those with exactly one. */
-static void take_macs(const struct plan_set *set, struct port_seeds *seeds)
+static bool mac_is_set(const uint8_t mac[6])
 {
-	size_t *n_macs = xcalloc(seeds->n + 1, sizeof(*n_macs)), n = 0;
+	static const uint8_t none[6];
 
-	for (size_t i = 0; set && i < set->n_elems; i++) {
-		const struct elem *elem = &set->elems[i];
-		struct port_seed *seed = seed_of(seeds, elem);
-
-		if (!seed)
-			continue;
-		n_macs[seed - seeds->items]++;
-		memcpy(seed->owner.mac, elem->key + IFNAME_KEY_LEN, sizeof(seed->owner.mac));
-	}
-	for (size_t i = 0; i < seeds->n; i++) {
-		if (n_macs[i] == 1)
-			seeds->items[n++] = seeds->items[i];
-		else
-			free(seeds->items[i].owner.container);
-	}
-	seeds->n = n;
-	free(n_macs);
+	return memcmp(mac, none, sizeof(none)) != 0;
 }
 
 static bool is_link_local(const struct ipaddr *addr)
@@ -77,26 +60,53 @@ static bool is_link_local(const struct ipaddr *addr)
 	return addr->family == FAMILY_IPV6 && addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80;
 }
 
-static void take_addrs(const struct plan_set *set, struct port_seeds *seeds)
+/*
+ * A set has a port's MAC and IP address in one key. An address that the container may send under besides, as it has that
+ * on another network, is not in there.
+ */
+static void take_bindings(const struct plan_set *set, struct port_seeds *seeds, bool *several)
 {
 	for (size_t i = 0; set && i < set->n_elems; i++) {
-		struct ipaddr addr = ipaddr_from_bytes(set_type_family(set->type),
-						       set->elems[i].key + IFNAME_KEY_LEN);
+		const uint8_t *mac = set->elems[i].key + IFNAME_KEY_LEN;
+		struct ipaddr addr =
+			ipaddr_from_bytes(set_type_family(set->type), mac + MAC_KEY_LEN);
 		struct port_seed *seed = seed_of(seeds, &set->elems[i]);
 		struct port_owner *owner = seed ? &seed->owner : NULL;
 
-		if (owner && owner->n_addrs < ARRAY_SIZE(owner->addrs) && !is_link_local(&addr))
+		if (!owner)
+			continue;
+		if (mac_is_set(owner->mac) && memcmp(owner->mac, mac, sizeof(owner->mac)) != 0)
+			several[seed - seeds->items] = true;
+		memcpy(owner->mac, mac, sizeof(owner->mac));
+		if (owner->n_addrs < ARRAY_SIZE(owner->addrs) && !is_link_local(&addr))
 			owner->addrs[owner->n_addrs++] = addr;
 	}
+}
+
+/* Leaves the ports that have exactly one MAC address. */
+static void drop_doubtful(struct port_seeds *seeds, const bool *several)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < seeds->n; i++) {
+		if (mac_is_set(seeds->items[i].owner.mac) && !several[i])
+			seeds->items[n++] = seeds->items[i];
+		else
+			free(seeds->items[i].owner.container);
+	}
+	seeds->n = n;
 }
 
 void port_seeds_of(const struct actual *bridge_table, struct port_seeds *ret_seeds)
 {
 	struct port_seeds seeds = { 0 };
+	bool *several;
 
 	take_ports(find(bridge_table, PORTS_SET, SET_BRIDGES), &seeds);
-	take_macs(find(bridge_table, MACS_SET, SET_PORT_MAC), &seeds);
-	take_addrs(find(bridge_table, ADDRS4_SET, SET_PORT_IPV4), &seeds);
-	take_addrs(find(bridge_table, ADDRS6_SET, SET_PORT_IPV6), &seeds);
+	several = xcalloc(seeds.n + 1, sizeof(*several));
+	take_bindings(find(bridge_table, BINDINGS4_SET, SET_PORT_MAC_IPV4), &seeds, several);
+	take_bindings(find(bridge_table, BINDINGS6_SET, SET_PORT_MAC_IPV6), &seeds, several);
+	drop_doubtful(&seeds, several);
+	free(several);
 	*ret_seeds = seeds;
 }

@@ -24,7 +24,8 @@ static void add_set(struct actual *table, const char *name, enum set_type type)
 }
 
 /* To the last set: a port, and what follows it. */
-static void add(struct actual *table, const char *port, const char *what, const char *comment)
+static void add(struct actual *table, const char *port, const char *mac, const char *what,
+		const char *comment)
 {
 	struct plan_set *set = &table->sets[table->n_sets - 1].set;
 	struct elem *elem = set_add_elem(set, NULL);
@@ -32,11 +33,15 @@ static void add(struct actual *table, const char *port, const char *what, const 
 
 	memcpy(elem->key, port, strlen(port));
 	elem->comment = comment;
-	if (set->type == SET_PORT_MAC) {
-		assert_true(mac_parse(what, strlen(what), elem->key + IFNAME_KEY_LEN));
-	} else if (set->type != SET_BRIDGES) {
+	if (set->type != SET_BRIDGES) {
+		uint8_t *p = elem->key + IFNAME_KEY_LEN;
+
+		if (set->type == SET_PORT_MAC_IPV4 || set->type == SET_PORT_MAC_IPV6) {
+			assert_true(mac_parse(mac, strlen(mac), p));
+			p += MAC_KEY_LEN;
+		}
 		assert_true(ipaddr_parse(what, strlen(what), &addr));
-		memcpy(elem->key + IFNAME_KEY_LEN, addr.b, family_bytes(addr.family));
+		memcpy(p, addr.b, family_bytes(addr.family));
 	}
 	memcpy(elem->last, elem->key, sizeof(elem->key));
 }
@@ -45,23 +50,23 @@ static void begin(struct actual *table)
 {
 	*table = (struct actual){ .exists = true };
 	add_set(table, "ports", SET_BRIDGES);
-	add(table, "vethb", NULL, "web");
-	add(table, "a-name-of-15-by", NULL, NULL);
-	add(table, "vethtwo", NULL, "two");
-	add(table, "vethnone", NULL, "none");
-	add_set(table, "macs", SET_PORT_MAC);
-	add(table, "vethb", "02:42:00:00:00:02", NULL);
-	add(table, "a-name-of-15-by", "02:42:00:00:00:03", NULL);
-	add(table, "vethtwo", "02:42:00:00:00:04", NULL);
-	add(table, "vethtwo", "02:42:00:00:00:05", NULL);
-	add(table, "vethnoport", "02:42:00:00:00:06", NULL);
+	add(table, "vethb", NULL, NULL, "web");
+	add(table, "a-name-of-15-by", NULL, NULL, NULL);
+	add(table, "vethtwo", NULL, NULL, "two");
+	add(table, "vethnone", NULL, NULL, "none");
+	add_set(table, "bindings4", SET_PORT_MAC_IPV4);
+	add(table, "vethb", "02:42:00:00:00:02", "172.20.1.2", NULL);
+	add(table, "vethtwo", "02:42:00:00:00:04", "172.20.1.4", NULL);
+	add(table, "vethtwo", "02:42:00:00:00:05", "172.20.1.4", NULL);
+	add(table, "vethnoport", "02:42:00:00:00:06", "172.20.1.6", NULL);
+	add_set(table, "bindings6", SET_PORT_MAC_IPV6);
+	add(table, "a-name-of-15-by", "02:42:00:00:00:03", "fe80::42:ff:fe00:3", NULL);
+	add(table, "vethb", "02:42:00:00:00:02", "fe80::42:ff:fe00:2", NULL);
+	add(table, "vethb", "02:42:00:00:00:02", "fd00::2", NULL);
+	/* A container may send under the address that it has on another network, and has no other for that. */
 	add_set(table, "addrs4", SET_PORT_IPV4);
-	add(table, "vethb", "172.20.1.2", NULL);
-	add(table, "vethtwo", "172.20.1.4", NULL);
-	add(table, "vethnoport", "172.20.1.6", NULL);
-	add_set(table, "addrs6", SET_PORT_IPV6);
-	add(table, "vethb", "fe80::42:ff:fe00:2", NULL);
-	add(table, "vethb", "fd00::2", NULL);
+	add(table, "vethb", NULL, "172.20.0.7", NULL);
+	add(table, "vethb", NULL, "172.20.1.2", NULL);
 	actual_finish(table);
 }
 
@@ -101,7 +106,7 @@ static void test_none(void **state)
 	assert_int_equal(seeds.n, 0);
 	port_seeds_free(&seeds);
 	begin(&table);
-	actual_find_set(&table, "macs")->set.type = SET_UNKNOWN;
+	actual_find_set(&table, "ports")->set.type = SET_UNKNOWN;
 	port_seeds_of(&table, &seeds);
 	assert_int_equal(seeds.n, 0);
 	port_seeds_free(&seeds);

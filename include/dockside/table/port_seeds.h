@@ -7,9 +7,8 @@
 #include "dockside/table/actual.h"
 
 #define PORTS_SET "ports"
-#define MACS_SET "macs"
-#define ADDRS4_SET "addrs4"
-#define ADDRS6_SET "addrs6"
+#define BINDINGS4_SET "bindings4"
+#define BINDINGS6_SET "bindings6"
 
 /*
  * The known ports of the table, each with its only MAC address and its addresses without those of fe80::/10; a port with
