@@ -55,7 +55,7 @@ bool ipaddr_parse(const char *s, size_t len, struct ipaddr *ret_addr)
 	return true;
 }
 
-/* By hand, here and below: a large configuration feels sprintf(), which inet_ntop() uses, too. */
+/* Digits are put by hand, here and below: a large configuration feels the library's formatting, inet_ntop() included. */
 
 /* Ends the text; returns where. */
 static char *byte_format(uint8_t byte, char *s)

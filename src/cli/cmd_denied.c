@@ -117,7 +117,7 @@ static void put_port(struct buf *b, const struct view *view, const struct json_n
 	put_column(b, view, PROTOCOL, text ? text : protocol);
 }
 
-/* Of a frame that is not its port's own. */
+/* Says why a frame was refused, and by which port it was to leave. */
 static void put_reason(struct buf *out, const struct view *view, const struct json_node *event)
 {
 	const char *to = json_text(event, "to_container", json_text(event, "to_interface", NULL));

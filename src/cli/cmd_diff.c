@@ -213,7 +213,7 @@ static size_t without_kind(const char *name, const char *kind)
 	return 0;
 }
 
-/* Of a chain, set or object of a bridge; 0: the name is a shared one's. */
+/* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
 static size_t bridge_length(const char *name)
 {
 	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",   "log",

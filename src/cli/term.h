@@ -54,8 +54,8 @@ void term_table_add(struct term_table *table, enum term_style style, const char 
 void term_table_finish(struct term_table *table, const struct term *term, FILE *out);
 
 /*
- * Of rows that come one at a time, whose columns have a width that is chosen beforehand: makes them
- * narrower as term_table_finish() does, until they fit with two blanks between them.
+ * Makes columns narrower as term_table_finish() does, until they fit with two blanks between them. This is for rows that
+ * come one at a time, so that their widths are chosen beforehand.
  */
 void term_narrow(const struct term *term, size_t *widths, size_t n);
 /* The text, shortened to that many characters if it is for a terminal. The caller frees it. */

@@ -55,7 +55,7 @@ static char *why_not_networks(const struct json_node *answer)
 		return xstrdup("what answers at the socket is no dsfw-nft daemon");
 	for (size_t i = 0; !why && i < networks->u.children.n; i++)
 		why = why_not_network(&networks->u.children.items[i]);
-	/* Of more networks than an answer has room for these are all listed. */
+	/* An answer lists all of these, even where it has no room for all networks. */
 	if (!why && unjudged && unjudged->u.children.n > 0)
 		why = xstrdup("a network is not judged");
 	return why;

@@ -289,7 +289,7 @@ static bool add_network(struct editor *e, struct json_node *networks, const stru
 	return true;
 }
 
-/* Of the rules that are replaced "host" and free text stay unless the new ones have them. */
+/* "host" and free text of the replaced rules stay unless the new rules have them. */
 static void keep_of_old_rules(struct doc *doc, struct json_node *rules, const struct json_node *old)
 {
 	size_t n = old->kind == JSON_OBJECT ? old->u.children.n : 0;

@@ -90,7 +90,7 @@ static void look_at_mac(struct seen *seen)
 	seen->other_mac = text;
 }
 
-/* Of managed networks alone. */
+/* Asks for the capabilities of the containers that are on managed networks. */
 static void look_at_caps(struct daemon_attached *k)
 {
 	daemon_caps_begin(k->caps);

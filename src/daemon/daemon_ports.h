@@ -29,11 +29,11 @@ void daemon_ports_attached(struct daemon_ports *k);
 
 /* Borrowed until the next event. */
 const struct ports *daemon_ports_now(const struct daemon_ports *k);
-/* Of a bridge; k may be NULL. Returns the number of known ports. */
+/* Counts a bridge's ports: returns the known ones. k may be NULL. */
 size_t daemon_ports_count(const struct daemon_ports *k, const char *bridge, size_t *ret_unknown);
 /* Counts the containers that have NET_RAW; whether Docker has told it of all of the network's. k may be NULL. */
 bool daemon_ports_net_raw(const struct daemon_ports *k, const char *bridge, size_t *ret_n);
-/* Members of a network's object in `status`; k may be NULL. */
+/* Adds members to a network's object in `status`. k may be NULL. */
 void daemon_ports_status_network(const struct daemon_ports *k, struct json_writer *out,
 				 const char *bridge);
 

@@ -216,7 +216,7 @@ static bool put_networks(struct json_writer *out, const struct daemon_view *view
 
 /* ------------------------------------------------------------------ the rest */
 
-/* Of the family that answered last. */
+/* Puts the time of the last answer, whichever family it was for. */
 static void put_last_answer(struct json_writer *out, const struct name *name, uint64_t now_ms)
 {
 	uint64_t at_ms = 0;

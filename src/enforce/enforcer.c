@@ -153,7 +153,7 @@ static void add_op(struct set_ops *ops, const struct plan_set *set, enum set_op_
 		(struct set_op){ .set = set->name, .type = set->type, .kind = kind, .elem = *elem };
 }
 
-/* Of the addresses of names; literals have no timeout. */
+/* Adds the addresses of names that have no timeout here. Literals never have one. */
 static void add_permanent(struct set_ops *ops, const struct plan_set *set)
 {
 	for (size_t i = 0; set->n_names > 0 && i < set->n_elems; i++) {

@@ -9,7 +9,7 @@
 void enforcer_compile_bind(const struct enforcer *enforcer, const struct policy *policy,
 			   const struct ports *ports, struct plan *ret_plan);
 void enforcer_copy_ports(const struct ports *ports, struct ports *ret_ports);
-/* Of diff_elements_only(). Returns 0 or -errno. */
+/* Commits the changes that diff_elements_only() has found, in one transaction. Returns 0 or -errno. */
 int enforcer_commit_elements(struct nft_sets *sets, const struct changes *changes, struct err *err);
 
 #endif

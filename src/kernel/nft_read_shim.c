@@ -296,7 +296,7 @@ static int read_rules(struct nft_reader *reader, struct shim_kernel *actual, enu
 	return nft_talk(reader, nlh, on_rule, &reading);
 }
 
-/* Of ip nat only what the iptables version may have left there. */
+/* In ip nat only the chains matter that the iptables version may have left there. */
 static bool matters(const struct shim_kernel *actual, enum shim_table table)
 {
 	for (size_t i = 0; i < actual->n_chains; i++)

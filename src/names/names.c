@@ -394,7 +394,7 @@ static void answer_failed(struct names *names, struct name *name, const struct a
 		names->new_ms = family->ask_ms;
 }
 
-/* Of /etc/hosts, and of a family that a name does not have, there is no TTL. */
+/* There is no TTL in /etc/hosts, nor of a family that a name does not have. */
 static uint64_t wait_after_answer(const struct names *names, const struct answer *answer)
 {
 	uint64_t wait = answer->n_addrs == 0 ? UINT64_MAX : 1000ull * answer->ttl_s;

@@ -11,8 +11,8 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
 
-/* Of an interface with IPv4 (ETH_MIN_MTU, linux/if_ether.h) and with IPv6 (IPV6_MIN_MTU, linux/ipv6.h): with
- * less the kernel takes the protocol off it. */
+/* With less the kernel takes IPv4 (ETH_MIN_MTU, linux/if_ether.h) or IPv6 (IPV6_MIN_MTU, linux/ipv6.h) off an
+ * interface. */
 #define MTU_MIN 68
 #define MTU6_MIN 1280
 

@@ -272,8 +272,7 @@ static int add_case(const struct asking *a, const struct ipaddr *dst, struct err
 	return 0;
 }
 
-/* Of several addresses those that can be asked about: one that cannot is noted, not an error, unless it
- * is the only one. */
+/* Asks about each address. One that cannot be asked about is noted, and is an error only if there is no other. */
 static int add_cases(const struct asking *a, const struct ipaddr *addrs, size_t n, struct err *err)
 {
 	struct explain_cases *cases = a->cases;

@@ -75,7 +75,7 @@ static bool is_extra(const struct network *network, const struct ipaddr *addr)
 	return false;
 }
 
-/* Of the network, as "learn" understands it. */
+/* "learn" takes the subnets' addresses for the network's. */
 static bool is_plausible(const struct network *network, const struct ipaddr *addr)
 {
 	return prefix_contains(&network->subnet, addr) ||

@@ -357,7 +357,7 @@ static void put_verdict(struct json_writer *out, const struct explain_packet *pa
 		put_next(out, e);
 }
 
-/* Of a network that is not managed we have no word. */
+/* We have no word on a network that is not managed. */
 static enum explain_bound put_binding(struct json_writer *out, const struct explain_asked *asked,
 				      struct arena *arena, const struct network *network,
 				      const struct explain_case *item,

@@ -201,7 +201,7 @@ static void add_place(struct graph *g, struct place place)
 	g->places[g->n_places++] = place;
 }
 
-/* Of one that was collected. */
+/* The place was collected before. */
 static size_t find_place(const struct graph *g, struct place place)
 {
 	const struct place *found = NULL;

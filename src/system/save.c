@@ -306,7 +306,7 @@ static bool anything_left(const struct job *job)
 	return disk_exists(job->marker);
 }
 
-/* Of the files that the marker names, which need not be ours. */
+/* Finishes the files that the marker names; they need not be ours. */
 static int finish_marked(const struct job *job, struct err *err)
 {
 	struct job marked = { .marker = xstrdup(job->marker), .hook = job->hook };

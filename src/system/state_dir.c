@@ -15,7 +15,7 @@
 
 #define CHECKSUM_DIGITS 16
 
-/* Of a system call. */
+/* Turns the result of a system call into 0 or -errno. */
 static int result(int r)
 {
 	return r < 0 ? -errno : 0;

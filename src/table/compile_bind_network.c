@@ -272,7 +272,7 @@ static void accept_unspecified6(struct binder *b, bool known)
 
 /* ------------------------------------------------------------------ known ports */
 
-/* Of a field that is neither the port's own nor one of `extra`. */
+/* The field is neither the port's own nor one of `extra`. */
 static void match_foreign(struct binder *b, struct plan_rule *rule, enum bound_field kind,
 			  enum frame_field field)
 {

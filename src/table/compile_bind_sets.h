@@ -34,7 +34,8 @@ struct bind_sets {
 	struct plan_set *somebody[N_BOUND_FIELDS]; /* what no other port may send */
 	struct plan_set *broadcasts;		   /* of the networks' subnets */
 	struct plan_set *extra_macs;		   /* of all networks; NULL: none has any */
-	/* Of ports, to their network's chain: before the sets of somebody's addresses are looked into, and behind. */
+	/* By a port to its network's chain: the first before the sets of somebody's addresses are looked into, the other one
+	 * behind these. */
 	struct plan_set *dispatch, *dispatch_strange;
 	struct plan_set *dispatch_to; /* the same by the port that a frame leaves by */
 };

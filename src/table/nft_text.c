@@ -368,7 +368,7 @@ void nft_text_hash(struct plan *plan)
 
 /* ------------------------------------------------------------------ elements */
 
-/* Of a key that begins with one. */
+/* The key begins with it. */
 static void text_ifname(struct buf *b, const struct elem *elem)
 {
 	buf_printf(b, "\"%.*s\"", IFNAME_KEY_LEN, (const char *)elem->key);

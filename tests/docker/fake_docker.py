@@ -139,7 +139,7 @@ class Engine:
         return list(found.values())
 
     def restarting(self, query):
-        """Of the network that the filter names by its id."""
+        """Lists the containers of the network that the filter names by its id."""
         return [{"Id": name, "Names": ["/" + name]} for name, network in self.restart
                 if self.find(network)["Id"] in query]
 

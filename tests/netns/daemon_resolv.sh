@@ -65,7 +65,7 @@ comment <<<"all were there after $total calm ms; the slowest answer meanwhile to
 is "all names are found" "$("$DSFW_NFT" status --socket $socket | grep -cE '^ *n[0-9]+\.example .*198\.51\.100\.2')" 300
 result "others are answered meanwhile" "$([[ $slowest -lt 1000 ]] || echo "after $slowest ms")"
 result "and it takes no longer than a file that is read once does" "$([[ $total -lt 5000 ]] || echo "$total ms")"
-# Of the same length, within the same second.
+# The new text has the same length, and comes within the same second.
 began=$(calm)
 move() # FROM TO: n7.example's line
 {

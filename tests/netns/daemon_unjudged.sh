@@ -163,7 +163,7 @@ is "that stays open" "$(are alive early)" ""
 result "with the rules" "$(opens "${judged[@]}" "${before[@]}")"
 gone
 result "all is open while the table is gone" "$(opens "${unjudged[@]}" "${allowed[@]}" "${during[@]}" "${inward[@]}")"
-# Of what goes into a network, nobody can tell who has opened it while nobody looked: a container forges sources.
+# Nobody can tell who has opened what goes into a network while nobody looked: a container forges sources.
 result "the repair is followed by their end" "$(ended "warning: ended $n_to_end connections that were opened without our rules")"
 is "the log says so after the repair" "$(life | grep -oE "put back|ended $n_to_end" | xargs)" "put back ended $n_to_end"
 result "what was judged is alive" "$(are alive "${judged[@]%% *}")"

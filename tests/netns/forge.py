@@ -100,7 +100,7 @@ def error(name, src, dst, quote, data):
 
 
 def first_fragment(src, dst, ident, data):
-    """Of a UDP datagram whose other fragments nobody sends."""
+    """Makes the first fragment of a UDP datagram whose other fragments nobody sends."""
     body = struct.pack("!HHHH", 4000, 53, 2000, 0) + data
     body += bytes(-len(body) % 8)
     if is6(src):
@@ -279,7 +279,7 @@ def errors(lab):
             lab.try_(f"{name} {kind} to a neighbour through the gateway", "a", make("a", "b", lateral))
             lab.try_(f"{name} {kind} to another network, about dockside's connection", "a", make("a", "u", across))
             lab.try_(f"{name} {kind} from another network", "u", make("u", "b", lateral))
-            # Of these the conntrack state is the same, but nobody's policy is against them.
+            # These have the same conntrack state, but nobody's policy is against them.
             lab.try_(f"{name} {kind} from an unmanaged network", "m", make("m", "b", lateral), "b")
             lab.try_(f"{name} {kind} from dockside", "d", make("d", "denied", published), "outside")
         control(lab, name, at)

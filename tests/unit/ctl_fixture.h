@@ -251,7 +251,7 @@ static inline char *long_request(size_t len)
 	return buf_steal(&b);
 }
 
-/* Of so many bytes. The caller frees it. */
+/* Makes a text of so many bytes. The caller frees it. */
 static inline struct buf text_of(size_t len)
 {
 	struct buf text = { 0 };

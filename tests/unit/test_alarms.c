@@ -68,7 +68,7 @@ static void assert_alarms(struct fixture *f, const char *wanted)
 	buf_free(&b);
 }
 
-/* Of both families; addr NULL: none. */
+/* Answers for both families; addr NULL: none. */
 static void answer(struct fixture *f, const char *name, enum resolved_state state, const char *addr)
 {
 	for (int family = 0; family < N_FAMILIES; family++) {

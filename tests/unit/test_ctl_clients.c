@@ -317,7 +317,7 @@ static pid_t hold_connections(struct fixture *f)
 		pause();
 }
 
-/* Of two that wait nothing is read but the first byte. */
+/* Two clients wait, and nothing but their first byte is read. */
 static int run_greedy(const char *path)
 {
 	for (int i = 0; i < 2; i++) {

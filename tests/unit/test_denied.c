@@ -594,7 +594,7 @@ static void test_ring(void **state)
 	assert_asked(&ring, (struct denied_query){ .max = 20 }, "1 next 1 more 1 missed 0");
 	assert_asked(&ring, (struct denied_query){ .after = 1, .max = 20 },
 		     "2 next 2 more 1 missed 0");
-	/* Of a daemon before this one. */
+	/* These numbers are from a daemon before this one. */
 	assert_asked(&ring, (struct denied_query){ .after = 99, .max = 1000 },
 		     "next 4 more 0 missed 0");
 	assert_asked(&ring, (struct denied_query){ .after = UINT64_MAX, .max = 1000 },
@@ -689,7 +689,7 @@ static void test_packets(void **state)
 	actual_finish(&actual);
 	assert_false(denied_packets(&actual, "blue", &packets));
 	assert_int_equal(packets, 99);
-	/* Of all its chains, and no other network's. */
+	/* All its chains are counted, and no other network's. */
 	assert_true(denied_packets(&actual, "amber", &packets));
 	assert_int_equal(packets, 3);
 	assert_true(denied_packets(&actual, "1st", &packets));

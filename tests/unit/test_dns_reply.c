@@ -158,7 +158,7 @@ static void test_aliases(void **state)
 	record(&m, "b.example", CNAME, "www.example");
 	record(&m, "b.example", A, "192.0.2.1");
 	assert_reply(&m, "www.example 192.0.2.1");
-	/* Of nothing. */
+	/* The chain ends with nothing. */
 	m = begin("www.example", A, 1);
 	record(&m, "www.example", CNAME, "b.example");
 	assert_reply(&m, "");

@@ -389,7 +389,7 @@ static void test_bound(void **state)
 						   "passes from ports whose container is not known "
 						   "(1 at present)"),
 		      NULL);
-	/* Of another network's container, and of none. */
+	/* The source is another network's container's, and nobody's. */
 	assert_answer(state, FROM("Amber", "192.0.2.5", "tcp") PORT(443) SRC("10.2.0.9"),
 		      TABLE("drop", "dropped: source 10.2.0.9 is no known container's, nor an "
 				    "address of the network"),

@@ -262,7 +262,7 @@ static void test_what_cannot_be_learnt(void **state)
 	(void)state;
 	add_port(&learn, "ING", "192.0.2.3", NULL, "tcp", 22);
 	add_port(&learn, "SRC", "198.51.100.1", NULL, "tcp", 80);
-	/* Of a container that pretends to be another: nothing to allow. */
+	/* A container that pretends to be another asks for nothing that could be allowed. */
 	for (size_t i = 0; i < N_BINDING_KINDS; i++)
 		add_port(&learn, binding_kinds[i], "198.51.100.1", NULL, "tcp", 80);
 	for (size_t i = 0; i < N_STRANGE_KINDS; i++)

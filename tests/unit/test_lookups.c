@@ -104,7 +104,7 @@ static void test_bounds(void **state)
 		assert_true(l.n <= LOOKUPS_MAX);
 	}
 	assert_int_equal(l.n, LOOKUPS_MAX);
-	/* Of the one that has most; the oldest of it. */
+	/* The network that has most loses its oldest. */
 	assert_name(&l, "blue", "192.0.2.1", 1, "quiet.example");
 	addr = numbered(2 * LOOKUPS_MAX);
 	assert_null(lookups_find(&l, "amber", &addr, 1));

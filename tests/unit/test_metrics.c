@@ -321,7 +321,7 @@ static void test_lines(void **state)
 			   "\"egress[2]\",verdict=\"refused\",comment=\"egress[2]\"} 512");
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"HOST\",rule="
 			   "\"host[0]\",verdict=\"passed\",comment=\"host[0]\"} 4194304");
-	/* Of a name in the maps of both families; udp sorts after tcp. */
+	/* The target is a name, which is in the maps of both families; udp sorts after tcp. */
 	assert_line(&text, "dsfw_nft_rule_packets_total{network=\"Amber\",chain=\"NAT\",rule="
 			   "\"nat[0]\",verdict=\"redirected\",comment=\"a.example: nat[0]\"} 2");
 	assert_line(&text, "dsfw_nft_rule_bytes_total{network=\"Amber\",chain=\"NAT\",rule="
@@ -401,7 +401,7 @@ static void test_lookups(void **state)
 	close_world(&w);
 }
 
-/* Of a table that could not be read there is nothing, not zeros. */
+/* There is nothing of a table that could not be read, not zeros. */
 static void test_unread(void **state)
 {
 	struct buf text = { 0 };
@@ -498,7 +498,7 @@ static void test_large(void **state)
 	daemon_metrics(&w.view, &text);
 	assert_true(text.len > 10 * REQUEST_MAX);
 	n = lint_text(&text);
-	/* Of each network 20 rules and 7 of our own, packets and bytes; both twice by verdict; and
+	/* Each network has 20 rules and 7 of our own, packets and bytes; both twice by verdict; and
 	 * whether it drains, and is not judged; ports, known and unknown. */
 	assert_true(n > 1000 * (2 * 27 + 8) && n < 1000 * (2 * 27 + 8) + 100);
 	buf_free(&network);

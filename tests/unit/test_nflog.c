@@ -210,7 +210,7 @@ static void test_cut_packets(void **state)
 	}
 }
 
-/* Of UDP the payload, as far as it goes. */
+/* The payload of UDP is there, as far as it goes. */
 static void test_payload(void **state)
 {
 	static const uint8_t udp4[] = { 0x45, 0,    0, 36, 0,  0,   0,	 0,   64, 17, 0,

@@ -47,7 +47,7 @@ char *ipaddr_format(const struct ipaddr *addr, char s[ADDR_STRLEN]);
 int ipaddr_cmp(const struct ipaddr *a, const struct ipaddr *b);
 /* The same of struct ipaddr, for qsort(3), bsearch(3) and tsearch(3). */
 int ipaddr_order(const void *a, const void *b);
-/* Of as many bytes as the family has. */
+/* Reads as many bytes as the family has. */
 struct ipaddr ipaddr_from_bytes(enum family family, const uint8_t *bytes);
 /* False for another family, and for "::ffff:1.2.3.4": no packet has such an address. */
 bool ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret_addr);

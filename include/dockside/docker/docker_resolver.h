@@ -17,8 +17,8 @@ bool resolver_on_loopback(const char *resolv_conf, char ret_addr[ADDR_STRLEN]);
 /* Whether the text of Docker's daemon.json gives it resolvers, and none on a loopback address. */
 bool resolver_of_docker(const char *daemon_json);
 
-/* Of the networks whose rules deny by default, and do not allow DNS to everywhere, while Docker asks
- * `addr`: a line, which the caller frees; NULL: there are none. */
+/* Returns a line about the networks whose rules deny by default, and do not allow DNS to everywhere, while Docker asks
+ * `addr`; the caller frees it. NULL: there are none. */
 char *resolver_leak(const struct policy *policy, const char *addr);
 
 #endif

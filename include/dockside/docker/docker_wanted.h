@@ -38,7 +38,7 @@ struct docker_wanted_list {
 };
 
 struct docker_wanted_identity docker_wanted_identity_of(const struct network *network);
-/* Of the networks of the files: those that are draining are not to be made. */
+/* Lists the networks of the files: those that are draining are not to be made. */
 void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_list *ret);
 void docker_wanted_list_free(struct docker_wanted_list *list);
 /* By Docker's name, or NULL. */

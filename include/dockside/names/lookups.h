@@ -19,7 +19,7 @@
 
 struct lookup;
 
-/* Of one bridge, in the order of the last replies. */
+/* The look-ups on one bridge, in the order of the last replies. */
 struct lookup_network {
 	char bridge[BRIDGE_NAME_MAX + 1];
 	void *by_addr; /* tsearch(3) */

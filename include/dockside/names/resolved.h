@@ -15,7 +15,7 @@
 
 #define N_FAMILIES 2
 
-/* Of one family of a name: a server that answers for IPv4 may be silent about IPv6. */
+/* Each family of a name has its own state: a server that answers for IPv4 may be silent about IPv6. */
 enum resolved_state {
 	RESOLVED_UNASKED, /* nobody asked: what the kernel holds for it stays */
 	RESOLVED_FAILED, /* asked without success (NXDOMAIN included): what the kernel holds stays */

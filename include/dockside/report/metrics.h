@@ -23,7 +23,7 @@ struct network_traffic {
 	struct traffic passed, refused;
 };
 
-/* Of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one. */
+/* Counts the traffic of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one. */
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
 				     const char *bridge);
 
@@ -49,14 +49,14 @@ struct state_of {
 	size_t n, current;
 };
 
-/* Of DNS replies to containers. */
+/* The daemon hears DNS replies to containers. */
 struct metrics_lookups {
 	bool listening;
 	size_t n; /* addresses whose names are known from them */
 	uint64_t replies, malformed;
 };
 
-/* Of a network. */
+/* The ports of a network, and its containers with NET_RAW. */
 struct metrics_ports {
 	uint64_t known, unknown;
 	bool net_raw_told; /* Docker has, of each of its containers */

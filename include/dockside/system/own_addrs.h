@@ -11,7 +11,7 @@ struct own_addrs {
 	size_t n;
 };
 
-/* Of all interfaces, also those that are down; IPv4 and IPv6. Returns 0 or -errno. own_addrs_free() when done. */
+/* Reads the addresses of all interfaces, also of those that are down; IPv4 and IPv6. Returns 0 or -errno. own_addrs_free() when done. */
 int own_addrs_read(struct own_addrs *ret_addrs, struct err *err);
 void own_addrs_free(struct own_addrs *addrs);
 

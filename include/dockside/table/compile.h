@@ -13,8 +13,8 @@
 void compile_policy(const struct policy *policy, const struct resolved *resolved,
 		    const struct plan_options *options, struct plan *ret_plan);
 
-/* Of the host's addresses in managed networks' subnets that are no gateways, from which no packet of a container comes:
- * another hash, other rules. never may be NULL. */
+/* Hashes the host's addresses in managed networks' subnets that are no gateways: no packet of a container comes from
+ * these. Another hash means other rules. never may be NULL. */
 uint64_t compile_own_hash(const struct policy *policy, const struct never *never);
 
 /* Makes a set's elements again of its literals and the present addresses of its hostnames;

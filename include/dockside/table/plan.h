@@ -39,7 +39,7 @@ extern const char *const strange_kinds[N_STRANGE_KINDS];
 /* The bridges whose containers' DNS replies the daemon hears, and how it knows these. */
 #define LOOKUPS_SET "lookups"
 #define LOOKUPS_PREFIX "dsfw-dns"
-/* Of one network it hears so many a second, and after a calm so many at once. */
+/* It hears so many a second from one network, and after a calm so many at once. */
 #define LOOKUPS_RATE 100
 #define LOOKUPS_BURST 200
 /* The keys of the fingerprints of chains that belong to no network begin with this: bridges are lower case. */
@@ -79,7 +79,7 @@ enum match_kind {
 	MATCH_DPORT_SET, /* u.dport_set */
 	MATCH_ICMP,	 /* u.icmp, of its family */
 	MATCH_MARK,	 /* u.mark: all of these bits are set */
-	/* Of frames on a bridge's port, in the bridge table. */
+	/* These are for frames on a bridge's port, in the bridge table. */
 	MATCH_PROTOCOL,	    /* u.protocol, behind a VLAN tag where there is one; negated as well */
 	MATCH_FIELD_SET,    /* u.field_set; negated as well */
 	MATCH_FIELD_PREFIX, /* u.field_prefix; negated as well */
@@ -357,7 +357,7 @@ struct plan {
 	 * The daemon decides how long the addresses of names live, and to which of them a NAT rule
 	 * leads. */
 	bool beside_daemon;
-	/* Of table bridge dockside: nobody was asked who is on which port, so that what the kernel's sets hold stays. */
+	/* In table bridge dockside: nobody was asked who is on which port, so the kernel's elements stay. */
 	bool ports_unknown;
 };
 
@@ -377,7 +377,7 @@ bool set_type_is_map(enum set_type type);
 bool set_type_has_ifname(enum set_type type);
 /* Whether a MAC address follows the name, and an IP address that. */
 bool set_type_has_mac_and_ip(enum set_type type);
-/* Of the addresses in SET_IPV4 and SET_IPV6, in sets of ports and addresses, and behind MAP_NAT4 and MAP_NAT6. */
+/* The family of a set's addresses; of a NAT map, of those that it leads to. */
 enum family set_type_family(enum set_type type);
 
 /* An origin in the plan's arena; network and entry are borrowed. */
@@ -437,7 +437,7 @@ void plan_free(struct plan *plan);
 const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind);
 const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
 			  const char *suffix);
-/* Of the objects of a bridge's log statements: one limit for all, a counter for each kind of chain. */
+/* Names of the objects of a bridge's log statements: one limit for all, a counter for each kind of chain. */
 const char *plan_limit_name(struct arena *arena, const char *bridge);
 const char *plan_tally_name(struct arena *arena, const char *bridge, const char *kind);
 

@@ -144,7 +144,7 @@ enum shim_state {
 	SHIM_DIFFERS,
 };
 
-/* Of one of the filter tables. */
+/* The state of what we have in one of the filter tables. */
 enum shim_state shim_state(const struct shim_kernel *actual, const struct shim_changes *changes,
 			   enum shim_table table);
 /* "installed", … */
