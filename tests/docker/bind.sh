@@ -11,10 +11,7 @@
 # shellcheck source=tests/docker/bind_lib.sh
 . "$lab/bind_lib.sh"
 
-build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
-outside 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 || bail "cannot build the network"
-bind_config off
-firewall_config <<'CONFIG'
+bind_lab off 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 <<'CONFIG'
 {"networks": {"ds-a": {
 	"egress": [
 		{"proto": "udp", "ports": [53], "to": "ip", "ip": "198.51.100.1"},
@@ -24,21 +21,9 @@ firewall_config <<'CONFIG'
 		{"action": "drop"}],
 	"host": [{"action": "drop"}]}}}
 CONFIG
-dockerd_start
-busybox_image || bail "no image"
-start_listening
-start_daemon
-bind_containers || bail "no containers"
-docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
 like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" 00000000a80425fb$
 
-# A port that Docker knows nothing of, with a sender that has NET_RAW alone.
-stranger()
-{
-	ip netns add stranger && ip link add v-stranger type veth peer name eth0 address 02:00:00:00:01:99 netns stranger &&
-		ip link set v-stranger master ds-a up && ip -n stranger link set lo up && ip -n stranger link set eth0 up &&
-		ip -n stranger addr add 172.30.1.99/24 dev eth0 && ip -n stranger addr add fd77:1::99/64 dev eth0 nodad
-}
+# The sender on the stranger's port has NET_RAW alone.
 stranger || bail "no port"
 
 # attack_known, attack_unknown: lines "FAMILY PROBE COUNT", see bind_attack.py

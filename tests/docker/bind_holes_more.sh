@@ -10,23 +10,7 @@
 # shellcheck source=tests/docker/bind_lib.sh
 . "$lab/bind_lib.sh"
 
-build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
-outside 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 || bail "cannot build the network"
-bind_config off
-firewall_config <<'CONFIG'
-{"networks": {"ds-a": {
-	"egress": [
-		{"proto": "udp", "ports": [53], "to": "ip", "ip": "198.51.100.1"},
-		{"proto": "udp", "ports": [53], "to": "ip", "ip": "2001:db8:51::1"},
-		{"action": "drop"}]}}}
-CONFIG
-dockerd_start
-busybox_image || bail "no image"
-start_listening
-start_daemon
-bind_containers || bail "no containers"
-docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
-like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" 00000000a80425fb$
+holes_lab
 
 attack() # TRY NAME MAC IPV4 IPV6
 {
@@ -41,11 +25,6 @@ tries() # MODE TRY…
 	for try in "${@:2}"; do
 		attack "$try" "${mine[@]}" | sed "s/^/$1	/" | tee -a "$t/tries.$1" | comment
 	done
-}
-stranger()
-{
-	ip netns add stranger && ip link add v-stranger type veth peer name eth0 address 02:00:00:00:01:99 netns stranger &&
-		ip link set v-stranger master ds-a up && ip -n stranger link set lo up && ip -n stranger link set eth0 up
 }
 
 tries off middle routers dad_start offline

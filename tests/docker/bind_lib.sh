@@ -30,6 +30,49 @@ bind_containers()
 		container_run c2 ds-a 172.30.1.12 fd77:1::12 02:00:00:00:01:12
 }
 
+# bind_lab BIND ADDRESS…: a daemon with the policy of standard input, these addresses outside, and bind_containers, of
+# which c1 has $t/frames
+bind_lab()
+{
+	build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
+	outside "${@:2}" || bail "cannot build the network"
+	bind_config "$1"
+	firewall_config
+	dockerd_start
+	busybox_image || bail "no image"
+	start_listening
+	start_daemon
+	bind_containers || bail "no containers"
+	give_frames c1 || bail "no program in the container"
+}
+
+give_frames() # CONTAINER
+{
+	docker exec -i "$1" sh -c 'cat >/bin/frames; chmod +x /bin/frames' <"$t/frames"
+}
+
+# stranger: a port that Docker knows nothing of, and whose other end is in the network namespace stranger
+stranger()
+{
+	ip netns add stranger && ip link add v-stranger type veth peer name eth0 address 02:00:00:00:01:99 netns stranger &&
+		ip link set v-stranger master ds-a up && ip -n stranger link set lo up && ip -n stranger link set eth0 up &&
+		ip -n stranger addr add 172.30.1.99/24 dev eth0 && ip -n stranger addr add fd77:1::99/64 dev eth0 nodad
+}
+
+# holes_lab: the same for an attacker, whose network allows DNS to one server, and is not bound yet
+holes_lab()
+{
+	bind_lab off 198.51.100.1/32 203.0.113.66/32 2001:db8:51::1/128 2001:db8:bad::66/128 <<-'CONFIG'
+		{"networks": {"ds-a": {
+			"egress": [
+				{"proto": "udp", "ports": [53], "to": "ip", "ip": "198.51.100.1"},
+				{"proto": "udp", "ports": [53], "to": "ip", "ip": "2001:db8:51::1"},
+				{"action": "drop"}]}}}
+	CONFIG
+	like "the attacker has Docker's default capabilities" "$(docker exec c1 grep CapEff /proc/self/status)" \
+		00000000a80425fb$
+}
+
 # bridge_elements SET: one a line, sorted, a port's name being "PORT" and the container's MAC
 bridge_elements()
 {

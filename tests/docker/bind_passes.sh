@@ -15,22 +15,13 @@
 . "$lab/bind_lib.sh"
 : "${FIRSTS:=25}" "${UPS:=5}"
 
-build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
-outside 198.51.100.{1,2,9}/32 2001:db8:51::1/128 || bail "cannot build the network"
-bind_config off
-firewall_config <<'CONFIG'
+bind_lab off 198.51.100.{1,2,9}/32 2001:db8:51::1/128 <<'CONFIG'
 {"networks": {"ds-a": {
 	"egress": [{"proto": "tcp", "ports": [25, 80, 443]}, {"proto": "udp", "ports": [53]}, {"proto": "icmp"},
 		{"action": "drop"}],
 	"nat": [{"match_dport": 25, "to_ip": "198.51.100.2", "to_port": 25}]}}}
 CONFIG
-dockerd_start
-busybox_image || bail "no image"
-start_listening
-start_daemon
-bind_containers || bail "no containers"
 docker network create --subnet 172.30.9.0/24 plain >/dev/null || bail "no network"
-docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
 start_peers
 ask "serve outside tcp 443 25" "serve outside udp 53" "serve c1 tcp 80" "serve c2 tcp 80"
 mkdir -p $t/www && echo hello >$t/www/index.html

@@ -16,18 +16,9 @@
 echo "# SEED=$SEED"
 RANDOM=$SEED
 
-build_frames || bail "cannot build frames.c (Debian packages gcc, libc6-dev)"
-outside 198.51.100.1/32 2001:db8:51::1/128 || bail "cannot build the network"
-bind_config "${BIND:-learn}"
-firewall_config <<'CONFIG'
+bind_lab "${BIND:-learn}" 198.51.100.1/32 2001:db8:51::1/128 <<'CONFIG'
 {"networks": {"ds-a": {"egress": [{"proto": "udp", "ports": [53]}, {"action": "drop"}]}}}
 CONFIG
-dockerd_start
-busybox_image || bail "no image"
-start_listening
-start_daemon
-bind_containers || bail "no containers"
-docker exec -i c1 sh -c 'cat >/bin/frames; chmod +x /bin/frames' <$t/frames || bail "no program in the container"
 until_true 10 sets_agree
 is "the sets are Docker's word" "$(sets_found)" "$(sets_wanted)"
 # The host knows who has sent once, and its question for these needs no answer later.
