@@ -246,7 +246,7 @@ static void say_packets(struct packets *item)
 
 	put_grouped(&b, item->n);
 	printf("…%-18s  %-15s  %s packet%s in all\n", "",
-	       strcmp(item->network, "_") == 0 ? "other ports" : item->network, buf_str(&b),
+	       strcmp(item->network, "_") == 0 ? "on ports" : item->network, buf_str(&b),
 	       item->n == 1 ? "" : "s");
 	buf_free(&b);
 	item->said = item->n;

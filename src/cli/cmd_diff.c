@@ -216,14 +216,13 @@ static size_t without_kind(const char *name, const char *kind)
 /* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
 static size_t bridge_length(const char *name)
 {
-	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",   "log",
-					     "extra4", "extra-macs", "extra6", "extra-targets" };
+	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",	"log",
+					     "extra4", "extra-macs", "extra6",	"extra-targets",
+					     "EXTRA",  "EXTRATO",    "UNBOUND", "UNBOUNDTO" };
 	size_t len = 0;
 
 	for (size_t i = 0; len == 0 && i < N_JUDGING_KINDS; i++)
 		len = without_kind(name, judging_kinds[i]);
-	for (size_t i = 0; len == 0 && i < N_BINDING_KINDS; i++)
-		len = without_kind(name, binding_kinds[i]);
 	for (size_t i = 0; len == 0 && i < ARRAY_SIZE(kinds); i++)
 		len = without_kind(name, kinds[i]);
 	return len;

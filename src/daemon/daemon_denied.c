@@ -418,16 +418,11 @@ static void put_network(struct json_writer *out, const struct policy *policy, co
 	json_write_string(out, "network", network ? network->name : name);
 }
 
-static void put_packets(const struct daemon_denied *k, const struct actual tables[N_TABLES],
-			const struct denied_query *query, const char *bridge,
+static void put_packets(const struct denied_query *query, const char *name, uint64_t packets,
 			struct json_writer *out)
 {
-	const char *name = network_of(k, bridge);
-	uint64_t packets;
-
-	if ((query->network && strcasecmp(query->network, name) != 0) ||
-	    !denied_all_packets(&tables[TABLE_INET], &tables[TABLE_BRIDGE], bridge, &packets) ||
-	    packets == 0 || out->b->len >= ANSWER_MAX / 2) /* the rest is for events */
+	if ((query->network && strcasecmp(query->network, name) != 0) || packets == 0 ||
+	    out->b->len >= ANSWER_MAX / 2) /* the rest is for events */
 		return;
 	json_write_int(out, name, (int64_t)packets);
 }
@@ -437,6 +432,7 @@ static void put_all_packets(const struct daemon_denied *k, const struct denied_q
 {
 	const struct policy *policy = &k->enforcer->running->policy;
 	struct actual tables[N_TABLES] = { { .family = TABLE_INET }, { .family = TABLE_BRIDGE } };
+	uint64_t packets;
 
 	if (nft_read_objects(k->enforcer->reader, TABLE_INET, &tables[TABLE_INET], NULL) < 0)
 		return;
@@ -444,8 +440,10 @@ static void put_all_packets(const struct daemon_denied *k, const struct denied_q
 	(void)nft_read_objects(k->enforcer->reader, TABLE_BRIDGE, &tables[TABLE_BRIDGE], NULL);
 	json_write_open(out, "packets", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		put_packets(k, tables, query, policy->networks[i].bridge, out);
-	put_packets(k, tables, query, LOG_NO_BRIDGE, out);
+		if (denied_packets(&tables[TABLE_INET], policy->networks[i].bridge, &packets))
+			put_packets(query, policy->networks[i].name, packets, out);
+	if (denied_bound_packets(&tables[TABLE_BRIDGE], NULL, &packets))
+		put_packets(query, LOG_NO_BRIDGE, packets, out);
 	json_write_close(out, '}');
 	for (int i = 0; i < N_TABLES; i++)
 		actual_free(&tables[i]);

@@ -43,27 +43,34 @@ bool denied_prefix_parse(const char *prefix, struct denied_prefix *ret_prefix)
 		parsed.bridge[0] = '\0';
 		parsed.table = TABLE_BRIDGE;
 	}
-	for (size_t i = 0; i < N_BINDING_KINDS; i++)
-		if (strcmp(parsed.kind, binding_kinds[i]) == 0)
-			parsed.table = TABLE_BRIDGE;
 	*ret_prefix = parsed;
 	return true;
+}
+
+static const struct plan_rule *find_in_chain(const struct plan_chain *chain, const char *prefix)
+{
+	for (size_t i = 0; chain && i + 1 < chain->n_rules; i++)
+		if (chain->rules[i].verdict == VERDICT_LOG &&
+		    strcmp(chain->rules[i].log, prefix) == 0)
+			return &chain->rules[i + 1];
+	return NULL;
 }
 
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
 					 const struct denied_prefix *parsed)
 {
 	struct arena arena = { 0 };
-	const struct plan_chain *chain = plan_find_chain(
-		plan, parsed->bridge[0] ? plan_chain_name(&arena, parsed->bridge, parsed->kind)
-					: parsed->kind);
+	const struct plan_rule *found = NULL;
 
+	if (parsed->bridge[0])
+		found = find_in_chain(plan_find_chain(plan, plan_chain_name(&arena, parsed->bridge,
+									    parsed->kind)),
+				      prefix);
 	arena_free(&arena);
-	for (size_t i = 0; chain && i + 1 < chain->n_rules; i++)
-		if (chain->rules[i].verdict == VERDICT_LOG &&
-		    strcmp(chain->rules[i].log, prefix) == 0)
-			return &chain->rules[i + 1];
-	return NULL;
+	for (size_t i = 0; !parsed->bridge[0] && !found && i < plan->n_chains; i++)
+		if (!plan->chains[i]->bridge)
+			found = find_in_chain(plan->chains[i], prefix);
+	return found;
 }
 
 static bool match_field(const struct match *match, enum frame_field *ret_field)
@@ -81,8 +88,7 @@ static bool match_field(const struct match *match, enum frame_field *ret_field)
 
 bool denied_is_to(const char *kind)
 {
-	return strcmp(kind, "BINDTO") == 0 || strcmp(kind, "UNBOUNDTO") == 0 ||
-	       strcmp(kind, "strange-to") == 0;
+	return strcmp(kind, "BINDTO") == 0 || strcmp(kind, "UNBOUNDTO") == 0;
 }
 
 bool denied_rule_field(const struct plan_rule *rule, const char *kind, enum frame_field *ret_field)
@@ -478,26 +484,14 @@ bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *r
 	return any;
 }
 
-bool denied_bound_packets(const struct actual *bridge_table, const char *bridge, const char *kind,
+bool denied_bound_packets(const struct actual *bridge_table, const char *kind,
 			  uint64_t *ret_packets)
 {
 	uint64_t packets = 0;
-	bool any = add_tallies(bridge_table, bridge, &kind, 1, &packets);
+	bool any = kind ? add_tallies(bridge_table, LOG_NO_BRIDGE, &kind, 1, &packets)
+			: add_tallies(bridge_table, LOG_NO_BRIDGE, bound_kinds, N_BOUND_KINDS,
+				      &packets);
 
-	if (any)
-		*ret_packets = packets;
-	return any;
-}
-
-bool denied_all_packets(const struct actual *actual, const struct actual *bridge_table,
-			const char *bridge, uint64_t *ret_packets)
-{
-	bool none = strcmp(bridge, LOG_NO_BRIDGE) == 0;
-	uint64_t packets = 0;
-	bool any = add_tallies(actual, bridge, judging_kinds, N_JUDGING_KINDS, &packets);
-
-	any |= add_tallies(bridge_table, bridge, none ? strange_kinds : binding_kinds,
-			   none ? N_STRANGE_KINDS : N_BINDING_KINDS, &packets);
 	if (any)
 		*ret_packets = packets;
 	return any;

@@ -128,11 +128,8 @@ static void add_allowed(struct learn *learn, const char *rule, const char *dest)
 /* No rule of the policy would allow it. */
 static bool is_forged(const char *kind)
 {
-	for (size_t i = 0; i < N_BINDING_KINDS; i++)
-		if (strcmp(kind, binding_kinds[i]) == 0)
-			return true;
-	for (size_t i = 0; i < N_STRANGE_KINDS; i++)
-		if (strcmp(kind, strange_kinds[i]) == 0)
+	for (size_t i = 0; i < N_BOUND_KINDS; i++)
+		if (strcmp(kind, bound_kinds[i]) == 0)
 			return true;
 	return strcmp(kind, "SRC") == 0;
 }

@@ -64,36 +64,22 @@ static void put_denied(const struct metrics_counts *m, const struct metrics_stat
 			       state->denied_lost);
 }
 
-static void put_bound(struct metrics_family *family, const struct actual *bind, const char *network,
-		      const char *bridge, const char *kind)
-{
-	uint64_t packets;
-
-	if (!denied_bound_packets(bind, bridge, kind, &packets))
-		return;
-	metrics_family_label(family, "network", network);
-	metrics_family_label(family, "kind", kind);
-	metrics_family_value(family, packets);
-}
-
-static void put_port_denied(const struct policy *policy, const struct metrics_state *state,
-			    struct buf *b)
+static void put_port_denied(const struct metrics_state *state, struct buf *b)
 {
 	struct metrics_family family = metrics_family(
 		b, "port_denied_packets_total", "counter",
-		"Frames that table bridge dockside has refused: of a known port's own container "
-		"(BIND), of another port (UNBOUND), to a known port (BINDTO), to another "
-		"(UNBOUNDTO); strange ones have "
-		"an address that is another port's, and no network is counted for them.");
+		"Frames that table bridge dockside has refused: from a known port, what is not "
+		"its container's (BIND); from another one (UNBOUND); somebody's address from "
+		"another port (strange); to a known port (BINDTO), to another one (UNBOUNDTO).");
 
-	if (!state->denied)
-		return;
-	for (size_t i = 0; i < policy->n_networks; i++)
-		for (size_t k = 0; k < N_BINDING_KINDS; k++)
-			put_bound(&family, state->bind, policy->networks[i].name,
-				  policy->networks[i].bridge, binding_kinds[k]);
-	for (size_t k = 0; k < N_STRANGE_KINDS; k++)
-		put_bound(&family, state->bind, "", LOG_NO_BRIDGE, strange_kinds[k]);
+	for (size_t i = 0; state->denied && i < N_BOUND_KINDS; i++) {
+		uint64_t packets;
+
+		if (!denied_bound_packets(state->bind, bound_kinds[i], &packets))
+			continue;
+		metrics_family_label(&family, "kind", bound_kinds[i]);
+		metrics_family_value(&family, packets);
+	}
 }
 
 static void put_rules(struct metrics_family *family, const struct metrics_counts *m, bool bytes)
@@ -110,8 +96,8 @@ static void put_rules(struct metrics_family *family, const struct metrics_counts
 	}
 }
 
-static void put_counts(const struct policy *policy, const struct metrics_counts *m,
-		       const struct metrics_state *state, struct buf *b)
+static void put_counts(const struct metrics_counts *m, const struct metrics_state *state,
+		       struct buf *b)
 {
 	struct metrics_family packets =
 		metrics_family(b, "network_packets_total", "counter",
@@ -130,7 +116,7 @@ static void put_counts(const struct policy *policy, const struct metrics_counts 
 	put_traffic(&bytes, m, true);
 	put_draining(m, b);
 	put_denied(m, state, b);
-	put_port_denied(policy, state, b);
+	put_port_denied(state, b);
 	put_rules(&rule_packets, m, false);
 	put_rules(&rule_bytes, m, true);
 }
@@ -252,9 +238,9 @@ void metrics_write(const struct policy *policy, const struct plan *plan,
 {
 	struct metrics_counts counts;
 
-	metrics_count(policy, plan, actual, state->bind, &counts);
+	metrics_count(policy, plan, actual, &counts);
 	metrics_state_write(policy, state, b);
-	put_counts(policy, &counts, state, b);
+	put_counts(&counts, state, b);
 	put_sets(plan, actual, b);
 	put_addresses(policy, names, b);
 	put_answers(names, state->now_ms, b);

@@ -126,8 +126,7 @@ static void collect_nat(struct metrics_counts *m, const char *network,
 }
 
 static void collect_network(struct metrics_counts *m, const struct plan *plan,
-			    const struct actual *actual, const struct actual *bind,
-			    const struct network *network)
+			    const struct actual *actual, const struct network *network)
 {
 	const char *bridge = network->bridge;
 	const struct actual_set *have_maps[N_FAMILIES];
@@ -140,7 +139,7 @@ static void collect_network(struct metrics_counts *m, const struct plan *plan,
 		.draining = network->draining,
 		.traffic = network_count(plan, actual, bridge),
 	};
-	item->tallied = denied_all_packets(actual, bind, bridge, &item->denied);
+	item->tallied = denied_packets(actual, bridge, &item->denied);
 	m->n_networks += item->traffic.known;
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
 		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
@@ -163,14 +162,13 @@ static void collect_network(struct metrics_counts *m, const struct plan *plan,
 }
 
 void metrics_count(const struct policy *policy, const struct plan *plan,
-		   const struct actual *actual, const struct actual *bind,
-		   struct metrics_counts *ret_counts)
+		   const struct actual *actual, struct metrics_counts *ret_counts)
 {
 	struct metrics_counts m = { 0 };
 
 	m.networks = xcalloc(policy->n_networks + 1, sizeof(*m.networks));
 	for (size_t i = 0; i < policy->n_networks; i++)
-		collect_network(&m, plan, actual, bind, &policy->networks[i]);
+		collect_network(&m, plan, actual, &policy->networks[i]);
 	*ret_counts = m;
 }
 

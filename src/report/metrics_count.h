@@ -29,8 +29,7 @@ struct metrics_counts {
 
 /* metrics_counts_free() when done. */
 void metrics_count(const struct policy *policy, const struct plan *plan,
-		   const struct actual *actual, const struct actual *bind,
-		   struct metrics_counts *ret_counts);
+		   const struct actual *actual, struct metrics_counts *ret_counts);
 void metrics_counts_free(struct metrics_counts *counts);
 
 #endif

@@ -40,7 +40,7 @@
 #include <netinet/in.h>
 
 #include "compile_bind_network.h"
-#include "compile_bind_sets.h"
+#include "compile_bind_strange.h"
 
 #include "dockside/base/util.h"
 
@@ -50,49 +50,12 @@
 #define OWN_ICMP6 "own-icmp6"
 #define OWN_ARP "own-arp"
 #define SORT "sort"
-#define OWN_TO "own-to"
-#define STRANGE_TO "strange-to"
-
-struct base {
-	struct plan *plan;
-	const struct origin *built_in;
-	struct bind_sets sets;
-	struct plan_chain *chain; /* being made */
-};
-
-static struct plan_rule *add_rule(struct base *b)
-{
-	return chain_add_rule(b->chain, b->built_in);
-}
-
-static void begin_chain(struct base *b, const char *name, enum base_hook hook)
-{
-	b->chain = plan_add_chain(b->plan, name, b->built_in);
-	b->chain->hook = hook;
-}
-
-/* Makes the last rule, which has its matches, lead to another chain. */
-static void go_to(struct base *b, const char *chain)
-{
-	struct plan_rule *rule = &b->chain->rules[b->chain->n_rules - 1];
-
-	rule->verdict = VERDICT_GOTO;
-	rule->target = chain;
-}
-
-static void look_up(struct base *b, const struct plan_set *map)
-{
-	struct plan_rule *rule = add_rule(b);
-
-	rule->verdict = VERDICT_VMAP;
-	rule->set = map;
-}
 
 /* The port, and the field, are in the set of what is its own. */
-static void match_own(struct base *b, struct plan_rule *rule, enum bound_field kind,
+static void match_own(struct binder *b, struct plan_rule *rule, enum bound_field kind,
 		      enum frame_field field)
 {
-	bind_match_set(rule, PORT_IN, field, b->sets.own[kind]);
+	bind_match_set(rule, PORT_IN, field, b->sets->own[kind]);
 }
 
 static void match_not_icmp6(struct plan_rule *rule)
@@ -106,114 +69,114 @@ static void match_not_icmp6(struct plan_rule *rule)
 /* ------------------------------------------------------------------ sources */
 
 /* Accepts what is surely a known port's own, or, at the other port, for it. */
-static void accept_bound(struct base *b, enum frame_port port)
+static void accept_bound(struct binder *b, enum frame_port port)
 {
 	bool in = port == PORT_IN;
-	struct plan_rule *rule = add_rule(b);
+	struct plan_rule *rule = bind_add(b);
 
 	bind_match_protocol(rule, ETHERTYPE_IP);
 	if (in)
 		bind_match_not_udp(rule, DHCP_SERVER, DHCP_CLIENT);
-	bind_match_set(rule, port, in ? FIELD_SADDR : FIELD_DADDR, b->sets.bindings4);
-	bind_accept(b->chain, NULL);
-	rule = add_rule(b);
+	bind_match_set(rule, port, in ? FIELD_SADDR : FIELD_DADDR, b->sets->bindings4);
+	bind_accept(b, NULL);
+	rule = bind_add(b);
 	bind_match_protocol(rule, ETHERTYPE_IPV6);
 	if (in) {
 		match_not_icmp6(rule);
 		bind_match_not_udp(rule, DHCP6_SERVER, DHCP6_CLIENT);
 	}
-	bind_match_set(rule, port, in ? FIELD_SADDR6 : FIELD_DADDR6, b->sets.bindings6);
-	bind_accept(b->chain, NULL);
+	bind_match_set(rule, port, in ? FIELD_SADDR6 : FIELD_DADDR6, b->sets->bindings6);
+	bind_accept(b, NULL);
 }
 
-static void emit_bind(struct base *b)
+static void emit_bind(struct binder *b)
 {
-	begin_chain(b, "bind", BASE_BIND);
+	bind_begin(b, "bind", BASE_BIND, NULL);
 	accept_bound(b, PORT_IN);
-	match_own(b, add_rule(b), BOUND_MAC, FIELD_ETHER_SADDR);
-	go_to(b, OWN);
-	add_rule(b);
-	go_to(b, SORT);
+	match_own(b, bind_add(b), BOUND_MAC, FIELD_ETHER_SADDR);
+	bind_go_to(b, OWN);
+	bind_add(b);
+	bind_go_to(b, SORT);
 }
 
-static void emit_own(struct base *b)
+static void emit_own(struct binder *b)
 {
-	begin_chain(b, OWN, BASE_NONE);
-	bind_match_protocol(add_rule(b), ETHERTYPE_IP);
-	go_to(b, OWN4);
-	bind_match_protocol(add_rule(b), ETHERTYPE_IPV6);
-	go_to(b, OWN6);
-	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
-	go_to(b, OWN_ARP);
-	add_rule(b);
-	go_to(b, SORT);
+	bind_begin(b, OWN, BASE_NONE, NULL);
+	bind_match_protocol(bind_add(b), ETHERTYPE_IP);
+	bind_go_to(b, OWN4);
+	bind_match_protocol(bind_add(b), ETHERTYPE_IPV6);
+	bind_go_to(b, OWN6);
+	bind_match_protocol(bind_add(b), ETHERTYPE_ARP);
+	bind_go_to(b, OWN_ARP);
+	bind_add(b);
+	bind_go_to(b, SORT);
 }
 
 /* The rule accepts; what it does not find is strange. */
-static void accept_or_strange(struct base *b)
+static void accept_or_strange(struct binder *b)
 {
-	bind_accept(b->chain, NULL);
-	add_rule(b);
-	go_to(b, SORT);
+	bind_accept(b, NULL);
+	bind_add(b);
+	bind_go_to(b, SORT);
 }
 
-static void emit_own_ip(struct base *b)
+static void emit_own_ip(struct binder *b)
 {
-	begin_chain(b, OWN4, BASE_NONE);
-	bind_match_udp(add_rule(b), DHCP_SERVER, DHCP_CLIENT);
-	go_to(b, SORT);
-	match_own(b, add_rule(b), BOUND_IPV4, FIELD_SADDR);
+	bind_begin(b, OWN4, BASE_NONE, NULL);
+	bind_match_udp(bind_add(b), DHCP_SERVER, DHCP_CLIENT);
+	bind_go_to(b, SORT);
+	match_own(b, bind_add(b), BOUND_IPV4, FIELD_SADDR);
 	accept_or_strange(b);
 
-	begin_chain(b, OWN6, BASE_NONE);
-	rule_add_match(add_rule(b), MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
-	go_to(b, OWN_ICMP6);
-	bind_match_udp(add_rule(b), DHCP6_SERVER, DHCP6_CLIENT);
-	go_to(b, SORT);
-	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
+	bind_begin(b, OWN6, BASE_NONE, NULL);
+	rule_add_match(bind_add(b), MATCH_L4PROTO)->u.l4proto = IPPROTO_ICMPV6;
+	bind_go_to(b, OWN_ICMP6);
+	bind_match_udp(bind_add(b), DHCP6_SERVER, DHCP6_CLIENT);
+	bind_go_to(b, SORT);
+	match_own(b, bind_add(b), BOUND_IPV6, FIELD_SADDR6);
 	accept_or_strange(b);
 }
 
-static void emit_own_icmp6(struct base *b)
+static void emit_own_icmp6(struct binder *b)
 {
 	struct plan_rule *rule;
 
-	begin_chain(b, OWN_ICMP6, BASE_NONE);
-	bind_match_icmp6(add_rule(b), ND_ROUTER_ADVERT);
-	go_to(b, SORT);
-	bind_match_icmp6(add_rule(b), ND_REDIRECT);
-	go_to(b, SORT);
-	bind_match_icmp6(add_rule(b), MLD_LISTENER_QUERY);
-	go_to(b, SORT);
-	bind_match_icmp6(add_rule(b), MRD_ADVERT);
-	go_to(b, SORT);
+	bind_begin(b, OWN_ICMP6, BASE_NONE, NULL);
+	bind_match_icmp6(bind_add(b), ND_ROUTER_ADVERT);
+	bind_go_to(b, SORT);
+	bind_match_icmp6(bind_add(b), ND_REDIRECT);
+	bind_go_to(b, SORT);
+	bind_match_icmp6(bind_add(b), MLD_LISTENER_QUERY);
+	bind_go_to(b, SORT);
+	bind_match_icmp6(bind_add(b), MRD_ADVERT);
+	bind_go_to(b, SORT);
 	/* The target may be in a later fragment, where no rule finds it. */
-	bind_match_fragmented_advert(add_rule(b));
-	go_to(b, SORT);
-	rule = add_rule(b);
+	bind_match_fragmented_advert(bind_add(b));
+	bind_go_to(b, SORT);
+	rule = bind_add(b);
 	bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
 	match_own(b, rule, BOUND_TARGET, FIELD_ND_TARGET);
 	match_own(b, rule, BOUND_IPV6, FIELD_SADDR6);
-	bind_accept(b->chain, NULL);
-	bind_match_icmp6(add_rule(b), ND_NEIGHBOR_ADVERT);
-	go_to(b, SORT);
-	match_own(b, add_rule(b), BOUND_IPV6, FIELD_SADDR6);
+	bind_accept(b, NULL);
+	bind_match_icmp6(bind_add(b), ND_NEIGHBOR_ADVERT);
+	bind_go_to(b, SORT);
+	match_own(b, bind_add(b), BOUND_IPV6, FIELD_SADDR6);
 	accept_or_strange(b);
 }
 
-static void emit_own_arp(struct base *b)
+static void emit_own_arp(struct binder *b)
 {
 	struct plan_rule *rule;
 
-	begin_chain(b, OWN_ARP, BASE_NONE);
-	rule = add_rule(b);
+	bind_begin(b, OWN_ARP, BASE_NONE, NULL);
+	rule = bind_add(b);
 	bind_match_protocol(rule, ETHERTYPE_ARP);
 	match_own(b, rule, BOUND_MAC, FIELD_ARP_SENDER_MAC);
 	match_own(b, rule, BOUND_IPV4, FIELD_ARP_SENDER);
 	accept_or_strange(b);
 }
 
-static void emit_strange(struct base *b, bool followed)
+static void emit_strange(struct binder *b, bool followed)
 {
 	static const struct {
 		uint16_t protocol; /* 0: any */
@@ -231,95 +194,49 @@ static void emit_strange(struct base *b, bool followed)
 		  "neighbour advertisement of somebody else's address" },
 	};
 
-	begin_chain(b, SORT, BASE_NONE);
-	look_up(b, b->sets.dispatch);
+	bind_begin(b, SORT, BASE_NONE, NULL);
+	bind_look_up(b, b->sets->dispatch, PORT_IN);
 	if (followed) {
-		add_rule(b);
-		go_to(b, BIND_STRANGE);
+		bind_add(b);
+		bind_go_to(b, CHAIN_STRANGE);
 	}
 
-	begin_chain(b, BIND_STRANGE, BASE_NONE);
-	bind_match_fragmented_advert(add_rule(b));
-	bind_refuse(b->plan, b->chain, "neighbour advertisement in fragments");
+	bind_begin(b, CHAIN_STRANGE, BASE_NONE, "strange");
+	bind_match_fragmented_advert(bind_add(b));
+	bind_refuse(b, "neighbour advertisement in fragments");
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		struct plan_rule *rule = add_rule(b);
+		struct plan_rule *rule = bind_add(b);
 
 		if (fields[i].field == FIELD_ND_TARGET)
 			bind_match_icmp6(rule, ND_NEIGHBOR_ADVERT);
 		else if (fields[i].protocol)
 			bind_match_protocol(rule, fields[i].protocol);
-		bind_match_not_set(rule, PORT_IN, fields[i].field, b->sets.own[fields[i].kind]);
-		bind_match_set(rule, PORT_NONE, fields[i].field, b->sets.somebody[fields[i].kind]);
-		bind_refuse(b->plan, b->chain, fields[i].comment);
+		bind_match_not_set(rule, PORT_IN, fields[i].field, b->sets->own[fields[i].kind]);
+		bind_match_set(rule, PORT_NONE, fields[i].field, b->sets->somebody[fields[i].kind]);
+		bind_refuse(b, fields[i].comment);
 	}
-	look_up(b, b->sets.dispatch_strange);
+	bind_look_up(b, b->sets->dispatch_strange, PORT_IN);
 }
 
-static void emit_elsewhere(struct base *b)
+static void emit_elsewhere(struct binder *b)
 {
-	begin_chain(b, BIND_ELSEWHERE, BASE_NONE);
-	add_rule(b);
-	bind_accept(b->chain, "not bound");
+	bind_begin(b, CHAIN_ELSEWHERE, BASE_NONE, NULL);
+	bind_add(b);
+	bind_accept(b, "not bound");
 }
 
 /* ------------------------------------------------------------------ destinations */
 
-static void accept_to_own(struct base *b)
-{
-	bind_match_set(add_rule(b), PORT_OUT, FIELD_DADDR, b->sets.own[BOUND_IPV4]);
-	bind_accept(b->chain, NULL);
-	bind_match_set(add_rule(b), PORT_OUT, FIELD_DADDR6, b->sets.own[BOUND_IPV6]);
-	bind_accept(b->chain, NULL);
-	bind_match_protocol(add_rule(b), ETHERTYPE_ARP);
-	bind_accept(b->chain, NULL);
-}
-
-static void look_up_to(struct base *b)
-{
-	look_up(b, b->sets.dispatch_to);
-	b->chain->rules[b->chain->n_rules - 1].outgoing = true;
-}
-
 /* The host sends to where its neighbour table and the bridge's addresses lead it, and containers can change both. */
-static void emit_to(struct base *b, const char *name, enum base_hook hook)
+static void emit_to(struct binder *b, const char *name, enum base_hook hook)
 {
-	begin_chain(b, name, hook);
+	bind_begin(b, name, hook, NULL);
 	accept_bound(b, PORT_OUT);
-	bind_match_set(add_rule(b), PORT_OUT, FIELD_ETHER_DADDR, b->sets.own[BOUND_MAC]);
-	go_to(b, OWN_TO);
-	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
-	go_to(b, STRANGE_TO);
-	look_up_to(b);
-}
-
-static void emit_own_to(struct base *b)
-{
-	/* A port that is not known may be the dockside container's, for want of an answer. */
-	begin_chain(b, OWN_TO, BASE_NONE);
-	accept_to_own(b);
-	rule_add_match(add_rule(b), MATCH_OIFNAME_SET)->u.set = b->sets.ports;
-	go_to(b, STRANGE_TO);
-	look_up_to(b);
-}
-
-static void emit_strange_to(struct base *b)
-{
-	struct plan_rule *rule;
-
-	begin_chain(b, STRANGE_TO, BASE_NONE);
-	rule = add_rule(b);
-	rule_add_match(rule, MATCH_UNICAST);
-	bind_match_not_set(rule, PORT_OUT, FIELD_ETHER_DADDR, b->sets.own[BOUND_MAC]);
-	if (b->sets.extra_macs)
-		bind_match_not_set(rule, PORT_NONE, FIELD_ETHER_DADDR, b->sets.extra_macs);
-	rule->counter = true;
-	rule->verdict = VERDICT_DROP;
-	rule->comment = "for another port: the bridge sends it to all";
-	accept_to_own(b);
-	bind_accept_to_groups(b->chain, &b->sets, b->built_in);
-	look_up_to(b);
-	add_rule(b);
-	bind_refuse(b->plan, b->chain, "not for the container of this port");
+	bind_match_set(bind_add(b), PORT_OUT, FIELD_ETHER_DADDR, b->sets->own[BOUND_MAC]);
+	bind_go_to(b, CHAIN_OWN_TO);
+	rule_add_match(bind_add(b), MATCH_OIFNAME_SET)->u.set = b->sets->ports;
+	bind_go_to(b, CHAIN_TO_KNOWN);
+	bind_look_up(b, b->sets->dispatch_to, PORT_OUT);
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -335,15 +252,17 @@ static bool any_bound(const struct policy *policy)
 void compile_bind(const struct policy *policy, const struct ports *ports,
 		  const struct plan_options *options, struct plan *ret_plan)
 {
-	struct base b = { .plan = ret_plan };
+	struct binder b = { .plan = ret_plan };
+	struct bind_sets sets;
 
 	*ret_plan = (struct plan){ .family = TABLE_BRIDGE, .options = *options };
 	if (!any_bound(policy)) {
 		plan_finish(ret_plan);
 		return;
 	}
-	b.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
-	b.sets = bind_sets_make(ret_plan, policy, ports, b.built_in);
+	b.origin = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
+	sets = bind_sets_make(ret_plan, policy, ports, b.origin);
+	b.sets = &sets;
 	emit_bind(&b);
 	emit_own(&b);
 	emit_own_ip(&b);
@@ -353,12 +272,11 @@ void compile_bind(const struct policy *policy, const struct ports *ports,
 	emit_elsewhere(&b);
 	emit_to(&b, "bind-to", BASE_BIND_TO);
 	emit_to(&b, "bind-output", BASE_BIND_OUTPUT);
-	emit_own_to(&b);
-	emit_strange_to(&b);
+	compile_bind_strange(&b);
 	for (size_t i = 0; i < policy->n_networks; i++)
 		if (network_bound(&policy->networks[i]))
-			compile_bind_network(ret_plan, &b.sets, &policy->networks[i]);
-	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, b.built_in)->comment =
+			compile_bind_network(&b, &policy->networks[i]);
+	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, b.origin)->comment =
 		"what dsfw-nft loaded; not for editing";
 	plan_finish(ret_plan);
 }

@@ -138,32 +138,42 @@ static void fill_known(struct filler *f, const struct port *port, const struct o
 	}
 }
 
-/* Strange frames of a port meet the network's chain; before that, if they may be somebody's, the chain `strange`. */
-static void dispatch_strange(struct filler *f, const struct port *port,
-			     const struct network *network, const char *kind, bool somebodys,
-			     const struct origin *origin)
+/* Its own addresses are all that it may send, unless its network allows others that are not somebody's. */
+static void dispatch_known(struct filler *f, const struct port *port, const struct network *network,
+			   const struct origin *origin)
 {
-	dispatch(somebodys ? f->sets.dispatch_strange : f->sets.dispatch, port->name,
-		 chain_name(f, network, kind), origin);
-	if (somebodys)
-		dispatch(f->sets.dispatch, port->name, BIND_STRANGE, origin);
+	if (!network_has_extra(network)) {
+		dispatch(f->sets.dispatch, port->name, CHAIN_KNOWN, origin);
+		return;
+	}
+	dispatch(f->sets.dispatch, port->name, CHAIN_STRANGE, origin);
+	dispatch(f->sets.dispatch_strange, port->name, CHAIN_KNOWN, origin);
+	dispatch(f->sets.dispatch_extra, port->name, chain_name(f, network, BIND_EXTRA), origin);
+	dispatch(f->sets.dispatch_to, port->name, chain_name(f, network, BIND_EXTRA_TO), origin);
+}
+
+static void dispatch_unknown(struct filler *f, const struct port *port,
+			     const struct network *network, const struct origin *origin)
+{
+	dispatch(f->sets.dispatch, port->name, CHAIN_STRANGE, origin);
+	dispatch(f->sets.dispatch_strange, port->name, CHAIN_UNKNOWN, origin);
+	dispatch(f->sets.dispatch_unbound, port->name, chain_name(f, network, BIND_UNBOUND),
+		 origin);
+	dispatch(f->sets.dispatch_to, port->name, CHAIN_TO_UNKNOWN, origin);
+	dispatch(f->sets.dispatch_unbound_to, port->name, chain_name(f, network, BIND_UNBOUND_TO),
+		 origin);
 }
 
 static void fill_port(struct filler *f, const struct port *port, const struct network *network,
 		      const struct origin *origin)
 {
 	if (!network || !network_bound(network)) {
-		dispatch(f->sets.dispatch, port->name, BIND_ELSEWHERE, origin);
-		return;
-	}
-	dispatch(f->sets.dispatch_to, port->name,
-		 chain_name(f, network, port->known ? BIND_TO : BIND_TO_UNKNOWN), origin);
-	if (port->known) {
+		dispatch(f->sets.dispatch, port->name, CHAIN_ELSEWHERE, origin);
+	} else if (port->known) {
 		fill_known(f, port, origin);
-		/* Its own addresses are all that it may send, unless there are others that are not somebody's. */
-		dispatch_strange(f, port, network, BIND_KNOWN, network_has_extra(network), origin);
+		dispatch_known(f, port, network, origin);
 	} else {
-		dispatch_strange(f, port, network, BIND_UNKNOWN, true, origin);
+		dispatch_unknown(f, port, network, origin);
 	}
 }
 
@@ -270,7 +280,7 @@ static void add_sets(struct filler *f, const struct origin *o)
 	};
 	struct bind_sets *sets = &f->sets;
 	static const char known[] = "what a known port sends, and gets";
-	bool any_mac = false;
+	bool any_mac = false, any_extra = false;
 
 	sets->ports = add_set(f, SET_BRIDGES, "ports", "ports whose container is known", o);
 	sets->bindings4 = add_set(f, SET_PORT_MAC_IPV4, "bindings4", known, o);
@@ -283,15 +293,22 @@ static void add_sets(struct filler *f, const struct origin *o)
 					    "what no other port may send", o);
 	sets->broadcasts =
 		add_set(f, SET_IPV4, "broadcasts", "broadcast addresses of managed networks", o);
-	for (size_t i = 0; i < f->policy->n_networks; i++)
-		any_mac |= network_bound(&f->policy->networks[i]) &&
-			   f->policy->networks[i].n_extra_macs > 0;
+	for (size_t i = 0; i < f->policy->n_networks; i++) {
+		const struct network *network = &f->policy->networks[i];
+
+		any_mac |= network_bound(network) && network->n_extra_macs > 0;
+		any_extra |= network_bound(network) && network_has_extra(network);
+	}
 	if (any_mac)
 		sets->extra_macs = add_set(f, SET_MAC, "extra-macs",
 					   "of the lists \"extra\" of all networks", o);
 	sets->dispatch = add_set(f, MAP_DISPATCH, "dispatch", NULL, o);
 	sets->dispatch_strange = add_set(f, MAP_DISPATCH, "dispatch-strange", NULL, o);
+	if (any_extra)
+		sets->dispatch_extra = add_set(f, MAP_DISPATCH, "dispatch-extra", NULL, o);
+	sets->dispatch_unbound = add_set(f, MAP_DISPATCH, "dispatch-unbound", NULL, o);
 	sets->dispatch_to = add_set(f, MAP_DISPATCH, "dispatch-to", NULL, o);
+	sets->dispatch_unbound_to = add_set(f, MAP_DISPATCH, "dispatch-unbound-to", NULL, o);
 }
 
 static int cmp_containers(const void *a, const void *b)

@@ -8,14 +8,26 @@
 #include "dockside/table/plan.h"
 
 /* The chain of ports that nobody judges: of other bridges, and of networks that are not bound. */
-#define BIND_ELSEWHERE "elsewhere"
+#define CHAIN_ELSEWHERE "elsewhere"
 /* The chain that refuses what is somebody's. */
-#define BIND_STRANGE "strange"
-/* The kinds of a network's chains. */
-#define BIND_KNOWN "BIND"      /* a known port has sent something that is not plainly its own */
-#define BIND_UNKNOWN "UNBOUND" /* a port has, whose container is not known */
-#define BIND_TO "BINDTO"       /* somebody has, to a known port, and not plainly to it */
-#define BIND_TO_UNKNOWN "UNBOUNDTO" /* somebody has, to a port whose container is not known */
+#define CHAIN_STRANGE "strange"
+/* The chains that all networks share; each "not…" one refuses the rest, see compile_bind_strange.c. */
+#define CHAIN_KNOWN "known" /* a known port has sent something that is not plainly its own */
+#define CHAIN_NOT_OWN "not-own"
+#define CHAIN_UNKNOWN "unknown" /* a port has, whose container is not known */
+#define CHAIN_NOT_NET "not-net"
+#define CHAIN_STRICT "strict"
+#define CHAIN_OWN_TO "own-to"	  /* to a port, for its MAC address */
+#define CHAIN_TO_KNOWN "to-known" /* to a known port, and not plainly for it */
+#define CHAIN_NOT_TO "not-to"
+#define CHAIN_TO_UNKNOWN "to-unknown" /* to a port whose container is not known */
+#define CHAIN_NOT_TO_NET "not-to-net"
+/* The kinds of a network's own chains. */
+#define BIND_EXTRA "EXTRA" /* from a known port: what its list `extra` allows */
+#define BIND_EXTRA_TO "EXTRATO"
+#define BIND_UNBOUND \
+	"UNBOUND" /* from one whose container is not known: what the network's mode allows */
+#define BIND_UNBOUND_TO "UNBOUNDTO"
 
 /* The fields of a frame that are somebody's, and for each of them two sets. */
 enum bound_field {
@@ -34,10 +46,14 @@ struct bind_sets {
 	struct plan_set *somebody[N_BOUND_FIELDS]; /* what no other port may send */
 	struct plan_set *broadcasts;		   /* of the networks' subnets */
 	struct plan_set *extra_macs;		   /* of all networks; NULL: none has any */
-	/* By a port to its network's chain: the first before the sets of somebody's addresses are looked into, the other one
-	 * behind these. */
+	/* By the port that a frame comes from: before the sets of somebody's addresses are looked into, and behind. */
 	struct plan_set *dispatch, *dispatch_strange;
-	struct plan_set *dispatch_to; /* the same by the port that a frame leaves by */
+	struct plan_set *
+		dispatch_extra; /* of known ones, to their network's chain; NULL: no network has `extra` */
+	struct plan_set *dispatch_unbound; /* of the others, to their network's chain */
+	/* By the port that a frame leaves by: to a shared chain, or one of a network with `extra`; of unknown ones to their
+	 * network's. */
+	struct plan_set *dispatch_to, *dispatch_unbound_to;
 };
 
 /* Adds them to the plan, with their elements. */

@@ -9,8 +9,8 @@
  * connection that passes pays for the matches twice. A chain for each rule would spare it that, and
  * make more of them to load, read and compare than the rules themselves are.
  *
- * The limit is one for all rules of a network, so that nobody gets more of it by more rules; it is a named
- * object, as only that can be shared. So is the counter of packets that came to the limit. It goes on
+ * The limit is one for all rules of a network (in table bridge dockside: of all networks), so that nobody gets more of it
+ * by more rules; it is a named object, as only that can be shared. So is the counter of packets that came to the limit. It goes on
  * counting when the rules are rewritten, which their own counters do not.
  */
 #include "compile_log.h"
@@ -22,7 +22,8 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
-#define OBJECTS_OF_NETWORK 5 /* a limit, and a counter each of OUT, ING, HOST, SRC */
+/* A limit, and a counter for each of judging_kinds; or of bound_kinds. */
+#define OBJECTS_TOGETHER (1 + (N_JUDGING_KINDS > N_BOUND_KINDS ? N_JUDGING_KINDS : N_BOUND_KINDS))
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -64,6 +65,11 @@ static const char *log_owner(const struct plan_chain *chain)
 	return chain->bridge ? chain->bridge : LOG_NO_BRIDGE;
 }
 
+static const char *log_kind(const struct plan_chain *chain)
+{
+	return chain->log_kind ? chain->log_kind : chain->kind;
+}
+
 const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain,
 			       const struct policy *policy, const struct network *network,
 			       const struct rule *rule, size_t index)
@@ -82,7 +88,7 @@ const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain
 const char *compile_log_built_in(struct plan *plan, const struct plan_chain *chain,
 				 const char *comment)
 {
-	return arena_printf(&plan->arena, "dsfw/%s/%s/-/%08x", log_owner(chain), chain->kind,
+	return arena_printf(&plan->arena, "dsfw/%s/%s/-/%08x", log_owner(chain), log_kind(chain),
 			    (unsigned)(hash_text(HASH_SEED, comment) & UINT32_MAX));
 }
 
@@ -94,26 +100,25 @@ static const char *audit_comment(struct arena *arena, const char *comment)
 	return text;
 }
 
-/* One for all chains of a network: they are made one after the other. */
-static const struct plan_object *find_limit(struct plan *plan, const struct plan_chain *chain)
+/* Chains that share one are made one after the other. */
+static const struct plan_object *find_object(struct plan *plan, enum object_kind kind,
+					     const char *name, const struct origin *origin)
 {
-	const char *name = plan_limit_name(&plan->arena, log_owner(chain));
-
-	for (size_t i = plan->n_objects; i-- > 0 && plan->n_objects - i <= OBJECTS_OF_NETWORK;)
-		if (object_cmp(plan->objects[i]->kind, plan->objects[i]->name, OBJECT_LIMIT,
-			       name) == 0)
+	for (size_t i = plan->n_objects; i-- > 0 && plan->n_objects - i <= OBJECTS_TOGETHER;)
+		if (object_cmp(plan->objects[i]->kind, plan->objects[i]->name, kind, name) == 0)
 			return plan->objects[i];
-	return plan_add_object(plan, OBJECT_LIMIT, name, chain->origin);
+	return plan_add_object(plan, kind, name, origin);
 }
 
 static void add_objects(struct plan *plan, struct plan_chain *chain)
 {
 	if (chain->tally)
 		return;
-	chain->limit = find_limit(plan, chain);
-	chain->tally = plan_add_object(plan, OBJECT_COUNTER,
-				       plan_tally_name(&plan->arena, log_owner(chain), chain->kind),
-				       chain->origin);
+	chain->limit = find_object(plan, OBJECT_LIMIT,
+				   plan_limit_name(&plan->arena, log_owner(chain)), chain->origin);
+	chain->tally = find_object(plan, OBJECT_COUNTER,
+				   plan_tally_name(&plan->arena, log_owner(chain), log_kind(chain)),
+				   chain->origin);
 }
 
 bool compile_log_refusals(struct plan *plan, struct plan_chain *chain, size_t first,

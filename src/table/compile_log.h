@@ -18,7 +18,7 @@ const char *compile_log_prefix(struct plan *plan, const struct plan_chain *chain
 			       const struct rule *rule, size_t index);
 /*
  * The same of a built-in rule: its comment, which does not depend on the configuration, tells it from others. For a
- * chain of no network BRIDGE is LOG_NO_BRIDGE, and KIND the chain's name.
+ * chain of no network BRIDGE is LOG_NO_BRIDGE, and KIND its log_kind.
  */
 const char *compile_log_built_in(struct plan *plan, const struct plan_chain *chain,
 				 const char *comment);

@@ -31,8 +31,8 @@
 
 const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
 
-const char *const binding_kinds[N_BINDING_KINDS] = { "BIND", "UNBOUND", "BINDTO", "UNBOUNDTO" };
-const char *const strange_kinds[N_STRANGE_KINDS] = { "strange", "strange-to" };
+const char *const bound_kinds[N_BOUND_KINDS] = { "BIND", "UNBOUND", "strange", "BINDTO",
+						 "UNBOUNDTO" };
 
 static const struct set_type_info type_infos[] = {
 	[SET_IPV4] = { "type ipv4_addr", 4, 0, NFT_TYPE_IPADDR, 0 },

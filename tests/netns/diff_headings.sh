@@ -28,14 +28,13 @@ under()
 dsfw diff
 is "everything is new" "$status" 1
 is "of a network: in the bridge table" "$(under 'network ds-A' 'bridge dockside')" \
-	"ds-a-BIND ds-a-BIND-denied ds-a-BINDTO ds-a-BINDTO-denied ds-a-UNBOUND ds-a-UNBOUND-denied ds-a-UNBOUNDTO ds-a-UNBOUNDTO-denied ds-a-extra-macs ds-a-extra-targets \
-ds-a-extra4 ds-a-extra6 ds-a-log "
+	"ds-a-EXTRA ds-a-EXTRATO ds-a-UNBOUND ds-a-UNBOUNDTO ds-a-extra-macs ds-a-extra-targets ds-a-extra4 ds-a-extra6 "
 is "of one whose name begins with a digit" "$(under 'network 1st' 'bridge dockside')" \
-	"_1st-BIND _1st-BIND-denied _1st-BINDTO _1st-BINDTO-denied _1st-UNBOUND _1st-UNBOUND-denied _1st-UNBOUNDTO _1st-UNBOUNDTO-denied _1st-log "
+	"_1st-UNBOUND _1st-UNBOUNDTO "
 is "in the other table" "$(under 'network 1st' 'inet dockside')" \
 	"_1st-HOST _1st-HOST-denied _1st-ING _1st-ING-denied _1st-NAT _1st-OUT _1st-OUT-denied _1st-SRC _1st-SRC-denied _1st-log \
 _1st-nat4 "
-like "of no network" " $(under 'shared by all networks' 'bridge dockside')" " _-log _-strange-denied .* bind bind-output bind-to .* strange strange-to "
+like "of no network" " $(under 'shared by all networks' 'bridge dockside')" " _-BIND-denied .* _-log _-strange-denied .* bind bind-output bind-to .* known .* strange strict .*"
 is "there is no other heading" "$(grep '^  [^ ]' <<<"$out" | sort -u)" "  network 1st
   network ds-A
   shared by all networks"

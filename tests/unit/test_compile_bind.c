@@ -126,9 +126,9 @@ static void test_known(void **state)
 	assert_string_equal(elements(&f, "bound4"), "172.30.1.1, 172.30.1.2, 172.30.1.11");
 	assert_string_equal(elements(&f, "bound6"), "fd77:1::1, fd77:1::2, fe80::42:acff:fe1e:10b");
 	assert_string_equal(elements(&f, "broadcasts"), "172.30.1.255");
-	assert_string_equal(elements(&f, "dispatch"), "\"va\" : goto ds-a-BIND");
+	assert_string_equal(elements(&f, "dispatch"), "\"va\" : goto known");
 	assert_string_equal(elements(&f, "dispatch-strange"), "");
-	assert_string_equal(elements(&f, "dispatch-to"), "\"va\" : goto ds-a-BINDTO");
+	assert_string_equal(elements(&f, "dispatch-to"), "");
 	end(&f);
 }
 
@@ -154,16 +154,12 @@ static void test_modes(void **state)
 		assert_string_equal(elements(&f, "ports"), "");
 		assert_string_equal(elements(&f, "macs"), "");
 		assert_string_equal(elements(&f, "dispatch"), "\"vx\" : goto strange");
-		assert_string_equal(elements(&f, "dispatch-strange"), "\"vx\" : goto ds-a-UNBOUND");
+		assert_string_equal(elements(&f, "dispatch-strange"), "\"vx\" : goto unknown");
 		assert_int_equal(has_rule(&f, "ds-a-UNBOUND",
 					  "meta protocol ip ip saddr 172.30.1.0/24 accept comment "
 					  "\"the subnet's\""),
 				 modes[i].subnet);
-		assert_int_equal(
-			has_rule(
-				&f, "ds-a-UNBOUND",
-				"counter drop comment \"the container of this port is not known\""),
-			!modes[i].subnet);
+		assert_int_equal(has_rule(&f, "ds-a-UNBOUND", "goto strict"), !modes[i].subnet);
 		end(&f);
 	}
 }
@@ -173,11 +169,11 @@ static void test_no_subnet6(void **state)
 {
 	static const struct {
 		const char *keys;
-		const char *targets; /* that are refused */
+		const char *targets; /* the rule about those that are refused */
 	} cases[] = {
 		{ "", NULL },
-		{ ", \"subnet6\": \"fd77:1::/64\"", "an address that is not the network's" },
-		{ ", \"bind\": \"strict\"", "a port whose container is not known" },
+		{ ", \"subnet6\": \"fd77:1::/64\"", "@th,64,64 != 0xfd77000100000000 goto not-net" },
+		{ ", \"bind\": \"strict\"", "meta protocol ip6 icmpv6 type 136 goto strict" },
 	};
 
 	(void)state;
@@ -212,8 +208,8 @@ static void test_to_unknown(void **state)
 
 	(void)state;
 	compile(&f, DS_A(""));
-	assert_true(has_rule(&f, "own-to", "oifname @ports goto strange-to"));
-	assert_false(has_rule(&f, "own-to", "goto strange-to"));
+	assert_true(has_rule(&f, "own-to", "oifname @ports goto to-known"));
+	assert_false(has_rule(&f, "own-to", "goto to-known"));
 	end(&f);
 }
 
@@ -273,7 +269,7 @@ static void test_elsewhere(void **state)
 	add_port(&f, "vm", "br0", NULL, "02:42:ac:1e:01:0e", "");
 	compile(&f, TWO);
 	assert_string_equal(elements(&f, "dispatch"),
-			    "\"va\" : goto ds-a-BIND, \"vb\" : goto elsewhere, "
+			    "\"va\" : goto known, \"vb\" : goto elsewhere, "
 			    "\"vc\" : goto elsewhere, \"vm\" : goto elsewhere");
 	assert_string_equal(elements(&f, "bound-macs"), "02:42:ac:1e:01:0b");
 	assert_string_equal(elements(&f, "bound4"), "172.30.1.1, 172.30.1.11");
@@ -339,7 +335,7 @@ static void test_extra(void **state)
 	assert_string_equal(elements(&f, "dispatch"),
 			    "\"va\" : goto strange, \"vx\" : goto strange");
 	assert_string_equal(elements(&f, "dispatch-strange"),
-			    "\"va\" : goto ds-a-BIND, \"vx\" : goto ds-a-UNBOUND");
+			    "\"va\" : goto known, \"vx\" : goto unknown");
 	assert_string_equal(elements(&f, "ds-a-extra4"), "10.9.0.0/16, 172.30.1.99");
 	assert_string_equal(elements(&f, "ds-a-extra6"), "fd99::/64, fe80::ff:fe00:99");
 	assert_string_equal(
@@ -348,9 +344,12 @@ static void test_extra(void **state)
 		"0xfe80000000000000000000fffe000099");
 	assert_string_equal(elements(&f, "ds-a-extra-macs"), "02:00:00:00:00:99");
 	assert_string_equal(elements(&f, "extra-macs"), "02:00:00:00:00:99");
-	assert_true(has_rule(&f, "ds-a-BIND",
+	assert_string_equal(elements(&f, "dispatch-extra"), "\"va\" : goto ds-a-EXTRA");
+	assert_string_equal(elements(&f, "dispatch-to"),
+			    "\"va\" : goto ds-a-EXTRATO, \"vx\" : goto to-unknown");
+	assert_true(has_rule(&f, "ds-a-EXTRA",
 			     "iifname . ether saddr != @macs ether saddr != @ds-a-extra-macs "
-			     "counter drop comment \"not the container's MAC address\""));
+			     "goto not-own"));
 	end(&f);
 }
 
@@ -373,12 +372,8 @@ static void test_draining(void **state)
 		policy_read(&f.policy, DS_A(""), "{\"networks\": {}}");
 		set_first(&f, true, closed);
 		compile_bind(&f.policy, &f.ports, &options, &f.plan);
-		assert_string_equal(elements(&f, "dispatch-strange"), "\"vx\" : goto ds-a-UNBOUND");
-		assert_int_equal(
-			has_rule(
-				&f, "ds-a-UNBOUND",
-				"counter drop comment \"the container of this port is not known\""),
-			closed);
+		assert_string_equal(elements(&f, "dispatch-strange"), "\"vx\" : goto unknown");
+		assert_int_equal(has_rule(&f, "ds-a-UNBOUND", "goto strict"), closed);
 		end(&f);
 	}
 }
@@ -410,7 +405,7 @@ static void test_reports(void **state)
 			assert_memory_equal(rule[-1].matches, rule->matches, sizeof(rule->matches));
 		}
 	}
-	assert_int_equal(drops, 7 + 2 + 13 + 10 + 1 + 4);
+	assert_int_equal(drops, 7 + (8 + 5) + (8 + 2 + 1) + (1 + 1) + (3 + 1));
 	assert_int_equal(silent, 2); /* what a bridge sends to all its ports */
 	end(&f);
 }

@@ -44,11 +44,8 @@ static void test_bridge_prefixes(void **state)
 	} cases[] = {
 		{ "dsfw/amber/OUT/3/0123abcd", "amber", "OUT", TABLE_INET },
 		{ "dsfw/amber/SRC/-/0123abcd", "amber", "SRC", TABLE_INET },
-		{ "dsfw/amber/BIND/-/0123abcd", "amber", "BIND", TABLE_BRIDGE },
-		{ "dsfw/amber/UNBOUND/-/0123abcd", "amber", "UNBOUND", TABLE_BRIDGE },
-		{ "dsfw/amber/BINDTO/-/0123abcd", "amber", "BINDTO", TABLE_BRIDGE },
+		{ "dsfw/_/BIND/-/0123abcd", "", "BIND", TABLE_BRIDGE },
 		{ "dsfw/_/strange/-/0123abcd", "", "strange", TABLE_BRIDGE },
-		{ "dsfw/_/strange-to/-/0123abcd", "", "strange-to", TABLE_BRIDGE },
 	};
 
 	(void)state;
@@ -75,16 +72,16 @@ static void test_bridge_rules(void **state)
 		{ "strange", "IPv6 address of somebody else", FIELD_SADDR6 },
 		{ "strange", "neighbour advertisement of somebody else's address",
 		  FIELD_ND_TARGET },
-		{ "strange-to", "not for the container of this port", FIELD_DADDR },
-		{ "amber-BIND", "router advertisement", -1 },
-		{ "amber-BIND", "not the container's MAC address", FIELD_ETHER_SADDR },
-		{ "amber-BIND", "not the container's address in ARP", FIELD_ARP_SENDER },
-		{ "amber-BIND", "not the container's address", FIELD_SADDR },
-		{ "amber-UNBOUND",
-		  "neighbour advertisement of an address that is not the network's",
+		{ "known", "router advertisement", -1 },
+		{ "not-own", "not the container's MAC address", FIELD_ETHER_SADDR },
+		{ "not-own", "not the container's address in ARP", FIELD_ARP_SENDER },
+		{ "not-own", "not the container's address", FIELD_SADDR },
+		{ "not-net", "neighbour advertisement of an address that is not the network's",
 		  FIELD_ND_TARGET },
-		{ "amber-UNBOUND", "not an address of the network", FIELD_SADDR },
-		{ "amber-BINDTO", "not for the container of this port", FIELD_DADDR },
+		{ "not-net", "not an address of the network", FIELD_SADDR },
+		{ "not-to", "not for the container of this port", FIELD_DADDR },
+		{ "to-unknown", "for somebody else", FIELD_DADDR },
+		{ "to-unknown", "for somebody else, IPv6", FIELD_DADDR6 },
 	};
 	static const struct plan_options options = { .mark_bit = 1, .log_group = 20 };
 	struct policy policy = { 0 };
@@ -707,43 +704,26 @@ static void make_tallies(struct actual *actual, const struct actual_object *obje
 	actual_finish(actual);
 }
 
-static void test_packets_of_both_tables(void **state)
+static void test_bound_packets(void **state)
 {
-	static const struct actual_object inet_objects[] = {
+	static const struct actual_object objects[] = {
+		{ .kind = OBJECT_COUNTER, .name = "_-BIND-denied", .packets = 4 },
+		{ .kind = OBJECT_COUNTER, .name = "_-strange-denied", .packets = 64 },
 		{ .kind = OBJECT_COUNTER, .name = "amber-OUT-denied", .packets = 2 },
 	};
-	struct actual inet, bridge;
-	struct arena arena = { 0 };
-	const struct actual_object bridge_objects[] = {
-		{ .kind = OBJECT_COUNTER,
-		  .name = plan_tally_name(&arena, LOG_NO_BRIDGE, "strange"),
-		  .packets = 64 },
-		{ .kind = OBJECT_COUNTER,
-		  .name = plan_tally_name(&arena, LOG_NO_BRIDGE, "strange-to"),
-		  .packets = 128 },
-		{ .kind = OBJECT_COUNTER, .name = "amber-BIND-denied", .packets = 4 },
-		{ .kind = OBJECT_COUNTER, .name = "amber-BINDTO-denied", .packets = 8 },
-		{ .kind = OBJECT_COUNTER, .name = "amber-UNBOUND-denied", .packets = 16 },
-	};
+	struct actual none = { 0 }, bridge;
 	uint64_t packets = 99;
 
 	(void)state;
-	make_tallies(&inet, inet_objects, ARRAY_SIZE(inet_objects));
-	make_tallies(&bridge, bridge_objects, ARRAY_SIZE(bridge_objects));
-	assert_false(denied_all_packets(&inet, &bridge, "blue", &packets));
+	make_tallies(&bridge, objects, ARRAY_SIZE(objects));
+	assert_false(denied_bound_packets(&none, NULL, &packets));
+	assert_false(denied_bound_packets(&bridge, "UNBOUND", &packets));
 	assert_int_equal(packets, 99);
-	assert_true(denied_all_packets(&inet, &bridge, "amber", &packets));
-	assert_int_equal(packets, 2 + 4 + 8 + 16);
-	assert_true(denied_all_packets(&inet, &bridge, LOG_NO_BRIDGE, &packets));
-	assert_int_equal(packets, 64 + 128);
-	assert_true(denied_bound_packets(&bridge, "amber", "UNBOUND", &packets));
-	assert_int_equal(packets, 16);
-	assert_true(denied_bound_packets(&bridge, LOG_NO_BRIDGE, "strange", &packets));
+	assert_true(denied_bound_packets(&bridge, "strange", &packets));
 	assert_int_equal(packets, 64);
-	assert_false(denied_bound_packets(&bridge, "blue", "BIND", &packets));
-	actual_free(&inet);
+	assert_true(denied_bound_packets(&bridge, NULL, &packets));
+	assert_int_equal(packets, 64 + 4);
 	actual_free(&bridge);
-	arena_free(&arena);
 }
 
 int main(void)
@@ -764,7 +744,7 @@ int main(void)
 		cmocka_unit_test(test_frame_events),
 		cmocka_unit_test(test_pretended),
 		cmocka_unit_test(test_packets),
-		cmocka_unit_test(test_packets_of_both_tables),
+		cmocka_unit_test(test_bound_packets),
 	};
 
 	return cmocka_run_group_tests_name("denied", tests, NULL, NULL);

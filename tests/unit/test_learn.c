@@ -263,10 +263,8 @@ static void test_what_cannot_be_learnt(void **state)
 	add_port(&learn, "ING", "192.0.2.3", NULL, "tcp", 22);
 	add_port(&learn, "SRC", "198.51.100.1", NULL, "tcp", 80);
 	/* A container that pretends to be another asks for nothing that could be allowed. */
-	for (size_t i = 0; i < N_BINDING_KINDS; i++)
-		add_port(&learn, binding_kinds[i], "198.51.100.1", NULL, "tcp", 80);
-	for (size_t i = 0; i < N_STRANGE_KINDS; i++)
-		add_port(&learn, strange_kinds[i], "198.51.100.1", NULL, "tcp", 80);
+	for (size_t i = 0; i < N_BOUND_KINDS; i++)
+		add_port(&learn, bound_kinds[i], "198.51.100.1", NULL, "tcp", 80);
 	add(&learn, "{\"kind\":\"BIND\",\"destination\":null,\"protocol\":\"0x88cc\"}");
 	add_port(&learn, "OUT", "198.51.100.1", NULL, "132", 443);   /* SCTP */
 	add_port(&learn, "OUT", "2001:db8::1", NULL, "icmpv6", 135); /* without a word for it */
@@ -280,7 +278,7 @@ static void test_what_cannot_be_learnt(void **state)
 	/* Not a name that a rule could have. */
 	add_port(&learn, "OUT", "198.51.100.1", "a b", "tcp", 1);
 	assert_int_equal(learn.between, 1);
-	assert_int_equal(learn.forged, 1 + N_BINDING_KINDS + N_STRANGE_KINDS + 1);
+	assert_int_equal(learn.forged, 1 + N_BOUND_KINDS + 1);
 	assert_int_equal(learn.unsayable, 5);
 	assert_int_equal(learn.n, 1);
 	assert_string_equal(learn.flows[0].dest, "198.51.100.1");

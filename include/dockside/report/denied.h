@@ -13,8 +13,8 @@
  *  "kind": "OUT",                    or "ING", between containers; "HOST", to the Docker host itself;
  *                                    "SRC", a source that is not of the bridge, or the host's loopback; "BIND", a
  *                                    source that is not the container's, or of a port whose container is not known
- *                                    "UNBOUND"; "strange", a source that is another container's; "BINDTO",
- *                                    "UNBOUNDTO" and "strange-to", a destination that is not the container's
+ *                                    "UNBOUND"; "strange", a source that is another container's; "BINDTO" and
+ *                                    "UNBOUNDTO", a destination that is not the container's
  *  "container": "web-1",
  *  "source": "192.0.2.10", "destination": "198.51.100.7",
  *  "name": "db.example.com",         that the address is one of
@@ -30,7 +30,7 @@
  * frame is neither IP nor ARP; "protocol" is "arp" then, or the EtherType:
  *
  *  "interface": "veth1a2b3c4",       the port by which it came in, and "container" is who is there; null: it has gone
- *  "to_interface": "veth5d6e7f8",    "BINDTO", "UNBOUNDTO", "strange-to": the port by which it was to leave
+ *  "to_interface": "veth5d6e7f8",    "BINDTO" and "UNBOUNDTO": the port by which it was to leave
  *  "to_container": "web-2",          and who is there
  *  "source_mac": "02:00:00:00:01:11", "destination_mac": …,
  *  "pretended": "192.0.2.12",        that which is not the container's, an IP or a MAC address; null: nobody may
@@ -53,7 +53,7 @@
 
 /* ---- which rule ---- */
 
-/* "OUT", "ING", "HOST", "SRC"; "BIND", "UNBOUND", "BINDTO", "UNBOUNDTO"; "strange", "strange-to" */
+/* "OUT", "ING", "HOST", "SRC"; or one of bound_kinds */
 #define DENIED_KIND_MAX 10
 
 /* The parts of a VERDICT_LOG rule's prefix, "dsfw/BRIDGE/KIND/N/HASH", that can be read without the
@@ -191,13 +191,9 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
  */
 bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets);
 
-/* The same of table bridge dockside, by one of binding_kinds; or with LOG_NO_BRIDGE for the bridge, of strange_kinds. */
-bool denied_bound_packets(const struct actual *bridge_table, const char *bridge, const char *kind,
+/* The same of table bridge dockside, by one of bound_kinds; NULL: of all kinds. */
+bool denied_bound_packets(const struct actual *bridge_table, const char *kind,
 			  uint64_t *ret_packets);
-
-/* The sum of both tables'. */
-bool denied_all_packets(const struct actual *actual, const struct actual *bridge_table,
-			const char *bridge, uint64_t *ret_packets);
 
 /* Whether a kind of chain judges by the destination. */
 bool denied_is_to(const char *kind);

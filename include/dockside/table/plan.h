@@ -26,11 +26,10 @@ extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC 
 #define JUDGED_LABEL 127
 /* In the place of a bridge, of chains that belong to no network and yet report refusals; no bridge's name. */
 #define LOG_NO_BRIDGE "_"
-/* The kinds of a bridge's chains that refuse in the bridge table, and its chains of no network that do. */
-#define N_BINDING_KINDS 4
-extern const char *const binding_kinds[N_BINDING_KINDS]; /* BIND, UNBOUND, BINDTO, UNBOUNDTO */
-#define N_STRANGE_KINDS 2
-extern const char *const strange_kinds[N_STRANGE_KINDS];
+/* The kinds of refusals in the bridge table: of what a known port has sent, or another one; of somebody's address from
+ * another port; of what is sent to a known port, or to another one. */
+#define N_BOUND_KINDS 5
+extern const char *const bound_kinds[N_BOUND_KINDS]; /* BIND, UNBOUND, strange, BINDTO, UNBOUNDTO */
 /* The bridges of managed networks: what goes into one of them, and comes from none, gets JUDGED_LABEL as well. */
 #define MANAGED_SET "managed"
 /* The chain that answers TCP with a reset and drops the rest. */
@@ -237,6 +236,7 @@ struct plan_chain {
 	const char *name;
 	const char *bridge; /* whose chain it is, or NULL for one that serves all */
 	const char *kind;   /* "OUT", "ING", "HOST", "SRC", "NAT"; the name where bridge is NULL */
+	const char *log_kind; /* what its refusals are told as; NULL: kind */
 	enum base_hook hook;
 	struct plan_rule *rules;
 	size_t n_rules;
