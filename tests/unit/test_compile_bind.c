@@ -172,7 +172,8 @@ static void test_no_subnet6(void **state)
 		const char *targets; /* the rule about those that are refused */
 	} cases[] = {
 		{ "", NULL },
-		{ ", \"subnet6\": \"fd77:1::/64\"", "@th,64,64 != 0xfd77000100000000 goto not-net" },
+		{ ", \"subnet6\": \"fd77:1::/64\"",
+		  "@th,64,64 != 0xfd77000100000000 goto not-net" },
 		{ ", \"bind\": \"strict\"", "meta protocol ip6 icmpv6 type 136 goto strict" },
 	};
 

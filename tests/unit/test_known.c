@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "between.h"
 #include "dockside/base/util.h"
 #include "dockside/enforce/known.h"
 
@@ -163,7 +164,7 @@ static void test_it_is_read_again_at_times(void **state)
 	(void)state;
 	while (n < 100000 && known_may_use(&known))
 		n++;
-	assert_in_range(n, 100, 10000);
+	assert_between(n, 100, 10000);
 	known_forget(&known);
 	assert_true(known_may_use(&known));
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "between.h"
 #include "daemon/loop.h"
 #include "dockside/base/util.h"
 
@@ -27,7 +28,7 @@ static void on_note(void *data, enum note note)
 {
 	struct world *w = data;
 
-	assert_in_range(w->n_handled, 0, HANDLED_MAX - 1);
+	assert_between(w->n_handled, 0, HANDLED_MAX - 1);
 	w->handled[w->n_handled++] = note;
 	if (note == NOTE_STATUS && w->posts_again) {
 		w->posts_again = false;
