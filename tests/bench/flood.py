@@ -36,7 +36,7 @@ def make_hosts():
     script = f"""
         ip link set lo up
         echo 1 >/proc/sys/net/ipv4/ip_forward
-        ip link add ds-a type bridge
+        ip link add ds-a address 02:42:00:00:00:01 type bridge
         ip addr add 172.30.1.1/24 dev ds-a
         ip link set ds-a up
         for i in 10 11; do

@@ -93,7 +93,7 @@ def make_hosts():
 def make_last_network(network):
     base, bridge = network["subnet"].rsplit(".", 1)[0], network["name"]
     script = f"""
-        ip link add {bridge} type bridge
+        ip link add {bridge} address 02:42:00:00:00:01 type bridge
         ip addr add {base}.1/24 dev {bridge}
         ip link set {bridge} up
         ip link set to-container master {bridge} up

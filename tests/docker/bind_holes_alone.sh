@@ -29,7 +29,7 @@ s.send(b"\xff" * 6 + me + bytes.fromhex("08060001080006040001") + me + tail + by
 ip = bytes.fromhex("4500001c0001000040110000") + tail + socket.inet_aton("172.30.1.1")
 s.send(bytes.fromhex("0200000001ff") + me + b"\x08\0" + ip + bytes.fromhex("1388003500080000"))'
 sleep 0.5
-nft list chain bridge dockside ds-a-BIND | comment
+nft list chain bridge dockside not-own | comment
 client denied
 comment <<<"$out"
 reaches "the daemon runs"

@@ -212,10 +212,14 @@ outside()
 	done
 }
 
-# bridge NAME GATEWAY/LENGTH GATEWAY6/LENGTH
+# bridge NAME GATEWAY/LENGTH GATEWAY6/LENGTH: with a MAC address of its own, as Docker's have. Without one a
+# bridge takes the lowest of its ports', and a port that comes later changes it under its neighbours.
 bridge()
 {
-	ip link add name "$1" type bridge mcast_snooping 0 forward_delay 0 &&
+	local mac
+
+	mac=$(printf '02:42:%02x:%02x:%02x:%02x' $((RANDOM % 256)) $((RANDOM % 256)) $((RANDOM % 256)) $((RANDOM % 256)))
+	ip link add name "$1" address "$mac" type bridge mcast_snooping 0 forward_delay 0 &&
 		ip link set dev "$1" up && ip addr add "$2" dev "$1" &&
 		ip addr add "$3" dev "$1" nodad
 }
