@@ -500,7 +500,7 @@ static char *document_text(const struct doc *doc)
 
 	if (!doc->changed)
 		return NULL;
-	json_write_pretty(&b, doc->tree.root);
+	json_write_block(&b, doc->tree.root, &(struct json_layout){ "\n", "", "  ", true });
 	return buf_steal(&b);
 }
 
