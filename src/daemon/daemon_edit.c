@@ -180,7 +180,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 	bool draining;
 	int r = -EINVAL;
 
-	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
+	if (edit_files(request, policy, &edit, &diags)) {
 		set_source(&candidate->policy.network_src, s->network_config, edit.network_text,
 			   &policy->network_src);
 		set_source(&candidate->policy.firewall_src, s->firewall_config, edit.firewall_text,

@@ -109,8 +109,7 @@ struct place layout_place(const struct src *src, const struct json_node *child)
 
 	place.comma = find_comma(src, place.end);
 	place.line_start = layout_line_start(src, place.start);
-	place.begins_line =
-		place.line_start + layout_indent(src, place.line_start) == place.start;
+	place.begins_line = place.line_start + layout_indent(src, place.line_start) == place.start;
 	look_behind(src, &place);
 	return place;
 }

@@ -40,8 +40,8 @@ static void match_members(const struct json_node *old, const struct json_node *w
 
 	for (size_t i = 0; i < wanted->u.children.n; i++) {
 		const struct json_node *member = &wanted->u.children.items[i];
-		const struct json_node **found = bsearch(&member, members, old->u.children.n,
-							 sizeof(*members), by_key);
+		const struct json_node **found =
+			bsearch(&member, members, old->u.children.n, sizeof(*members), by_key);
 
 		ret_match[i] = found ? (size_t)(*found - old->u.children.items) : NO_MATCH;
 	}

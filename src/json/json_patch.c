@@ -17,7 +17,7 @@
 #include "json_match.h"
 
 struct splice {
-	size_t off, len; /* of the source */
+	size_t off, len;       /* of the source */
 	size_t text, text_len; /* in the patch's text */
 	size_t turn;
 };
@@ -393,8 +393,7 @@ static bool is_empty(const struct patch *p, const struct json_node *node)
 	size_t from = node->loc.off + 1, to = node->loc.off + node->loc.len - 1;
 	bool lines;
 
-	return node->u.children.n == 0 &&
-	       layout_last_comment(p->src, from, to, &lines) == from;
+	return node->u.children.n == 0 && layout_last_comment(p->src, from, to, &lines) == from;
 }
 
 static void patch_value(struct patch *p, const struct json_node *old,

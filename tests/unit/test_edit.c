@@ -51,7 +51,7 @@
 
 struct fixture {
 	struct request request;
-	struct src network, firewall; /* before */
+	struct policy policy; /* before */
 	struct edit edit;
 	struct diags diags;
 	bool good;
@@ -60,8 +60,7 @@ struct fixture {
 static void clear(struct fixture *f)
 {
 	request_free(&f->request);
-	src_free(&f->network);
-	src_free(&f->firewall);
+	policy_free(&f->policy);
 	edit_free(&f->edit);
 	diags_free(&f->diags);
 	*f = (struct fixture){ 0 };
@@ -70,22 +69,21 @@ static void clear(struct fixture *f)
 static void run(struct fixture *f, const char *network, const char *firewall, const char *request)
 {
 	clear(f);
-	f->network = text_src("network.json", network);
-	f->firewall = text_src("firewall.json", firewall);
+	policy_read(&f->policy, network, firewall);
 	f->request.src = text_src("request", request);
 	if (!request_parse(&f->request, 0, &f->diags)) {
 		diags_print(&f->diags, stderr);
 		fail_msg("bad request: %s", request);
 	}
-	f->good = edit_files(&f->request, &f->network, &f->firewall, &f->edit, &f->diags);
+	f->good = edit_files(&f->request, &f->policy, &f->edit, &f->diags);
 }
 
 static bool accepted_by_config(const struct fixture *f, struct diags *diags, struct policy *policy)
 {
 	policy->network_src = text_src("network.json", f->edit.network_text ? f->edit.network_text
-									    : f->network.text);
+									    : f->policy.network_src.text);
 	policy->firewall_src = text_src(
-		"firewall.json", f->edit.firewall_text ? f->edit.firewall_text : f->firewall.text);
+		"firewall.json", f->edit.firewall_text ? f->edit.firewall_text : f->policy.firewall_src.text);
 	return config_parse(policy, diags);
 }
 

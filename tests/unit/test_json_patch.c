@@ -61,8 +61,7 @@ static void test_add_inline(void **state)
 		     "{\"a\": 1, \"b\": {\"c\": [{\"d\": 2}]}}");
 	assert_patch("[]", "[\"x\",\"y\"]", "[\"x\", \"y\"]");
 	assert_patch("[ /* none */ ]", "[1,2]", "[ /* none */ 1, 2 ]");
-	assert_patch("{\"a\": []}", "{\"a\":[{\"b\":1}]}",
-		     "{\"a\": [\n  {\"b\": 1}\n]}");
+	assert_patch("{\"a\": []}", "{\"a\":[{\"b\":1}]}", "{\"a\": [\n  {\"b\": 1}\n]}");
 }
 
 static void test_add_lines(void **state)
@@ -75,17 +74,16 @@ static void test_add_lines(void **state)
 	/* The comment above an item stays with it. */
 	assert_patch("[\n  1,\n\n  // the rest\n  2\n]", "[1,3,2]",
 		     "[\n  1,\n  3,\n\n  // the rest\n  2\n]");
-	assert_patch("[ // list\n  // head\n\n  // the rest,\n  /* all of\n it */\n  2\n]",
-		     "[3,4,2]",
-		     "[ // list\n  // head\n\n  3,\n  4,\n  // the rest,\n  /* all of\n it */\n  2\n]");
+	assert_patch(
+		"[ // list\n  // head\n\n  // the rest,\n  /* all of\n it */\n  2\n]", "[3,4,2]",
+		"[ // list\n  // head\n\n  3,\n  4,\n  // the rest,\n  /* all of\n it */\n  2\n]");
 	assert_patch("[\n  // head\n\n  2\n]", "[3,2]", "[\n  // head\n\n  3,\n  2\n]");
 	assert_patch("[\n  1,\n  2 ]", "[1,2,3]", "[\n  1,\n  2,\n  3 ]");
 	assert_patch("[\n  1,\n  2 /* two */ ]", "[1,2,3]", "[\n  1,\n  2, /* two */\n  3 ]");
 	/* The first one behind the bracket. */
 	assert_patch("[1, // one\n 2]", "[1,3,2]", "[1, // one\n 3,\n 2]");
 	/* Several in a line. */
-	assert_patch("[\n  1, 2,\n  3, 4\n]", "[1,9,2,8,3,4,7]",
-		     "[\n  1, 9, 2, 8,\n  3, 4, 7\n]");
+	assert_patch("[\n  1, 2,\n  3, 4\n]", "[1,9,2,8,3,4,7]", "[\n  1, 9, 2, 8,\n  3, 4, 7\n]");
 	/* The comma first. */
 	assert_patch("[ 1\n, 2\n, 3 ]", "[1,9,2,3,8]", "[ 1\n, 9, 2\n, 3, 8 ]");
 	assert_patch("{\n  // none yet\n}", "{\"a\":1,\"b\":2}",
@@ -108,9 +106,9 @@ static void test_remove(void **state)
 	assert_patch("[ 1, 2 ]", "[9]", "[ 9 ]");
 	assert_patch("[ 1, 2, 3 ]", "[9,3]", "[ 9, 3 ]");
 	assert_patch("[1, /* two */ 2 /* too */, 3]", "[1,3]", "[1, /* two */ /* too */ 3]");
-	assert_patch("[\n  // head\n  1, // one\n  // two\n  2, // two\n  // three\n  3 // three\n]",
-		     "[1,3]",
-		     "[\n  // head\n  1, // one\n  // two\n  // three\n  3 // three\n]");
+	assert_patch(
+		"[\n  // head\n  1, // one\n  // two\n  2, // two\n  // three\n  3 // three\n]",
+		"[1,3]", "[\n  // head\n  1, // one\n  // two\n  // three\n  3 // three\n]");
 	/* No comma behind what is the last one now, unless there was one behind the last. */
 	assert_patch("[\n  1, // one\n  2 // two\n]", "[1]", "[\n  1 // one\n]");
 	assert_patch("[\n  1, // one\n  2, // two\n]", "[1]", "[\n  1, // one\n]");
@@ -118,8 +116,7 @@ static void test_remove(void **state)
 	assert_patch("[\n  1, 2,\n  3, 4 // both\n]", "[1,2,4]", "[\n  1, 2,\n  4 // both\n]");
 	assert_patch("[\n  1, 2,\n  3, 4 // both\n]", "[1,2,3]", "[\n  1, 2,\n  3 // both\n]");
 	assert_patch("[ 1\n, 2\n, 3 ]", "[1,3]", "[ 1\n,\n 3 ]");
-	assert_patch("{\"a\": 1, \"b\": 2, \"c\": 3}", "{\"c\":3,\"a\":1}",
-		     "{\"a\": 1, \"c\": 3}");
+	assert_patch("{\"a\": 1, \"b\": 2, \"c\": 3}", "{\"c\":3,\"a\":1}", "{\"a\": 1, \"c\": 3}");
 	assert_patch("[\r\n  1, // one\r\n  2 // two\r\n]", "[1]", "[\r\n  1 // one\r\n]");
 }
 
@@ -165,9 +162,9 @@ static void test_copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),	  cmocka_unit_test(test_values),
+		cmocka_unit_test(test_nothing),	   cmocka_unit_test(test_values),
 		cmocka_unit_test(test_add_inline), cmocka_unit_test(test_add_lines),
-		cmocka_unit_test(test_remove),	  cmocka_unit_test(test_items),
+		cmocka_unit_test(test_remove),	   cmocka_unit_test(test_items),
 		cmocka_unit_test(test_copies),
 	};
 
