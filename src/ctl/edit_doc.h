@@ -48,7 +48,6 @@ struct json_node doc_string(struct doc *doc, const char *s);
 
 /* ---- what edits have in common ---- */
 
-struct json_node *edit_find_network(struct json_node *networks, const char *name);
 const struct json_node *edit_name(const struct editor *e);
 /* "there is no WHAT NAME"; false. */
 bool edit_no_such(struct editor *e, const char *what, struct json_node *container,

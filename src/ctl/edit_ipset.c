@@ -26,7 +26,8 @@ char *edit_member_text(const char *s)
 	size_t len = strlen(s);
 
 	if (prefix_parse(s, len, &prefix))
-		return xstrdup(prefix_format(&prefix, text));
+		return xstrdup(prefix_is_address(&prefix) ? ipaddr_format(&prefix.addr, text)
+							  : prefix_format(&prefix, text));
 	name = lower_case(xstrdup(s));
 	if (len > 1 && name[len - 1] == '.')
 		name[len - 1] = '\0';

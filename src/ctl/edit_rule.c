@@ -74,7 +74,7 @@ static void end(struct wish *w)
 	free(w->needed);
 }
 
-static bool read_port(const struct json_node *node, struct portrange *ret)
+static bool read_range(const struct json_node *node, struct portrange *ret)
 {
 	if (node->kind == JSON_STRING)
 		return portrange_parse(node->u.string.s, node->u.string.len, ret);
@@ -110,7 +110,7 @@ static bool read_ports(struct wish *w)
 		node_error(&w->e->r, ports, "\"ports\" must have a port; without it, %d is meant",
 			   PORT_DEFAULT);
 	for (size_t i = 0; i < n; i++) {
-		if (read_port(&w->ports.u.children.items[i], &w->ranges[i]))
+		if (read_range(&w->ports.u.children.items[i], &w->ranges[i]))
 			continue;
 		node_error(&w->e->r, &w->ports.u.children.items[i],
 			   "a port must be a number from 1 to 65535, or two of them as "
@@ -494,6 +494,7 @@ static void say_denied_already(struct wish *w)
 	const struct policy *policy = w->e->policy;
 	const char **names = NULL;
 	size_t n = 0, cap = 0;
+	bool known = false; /* a rule is about it */
 	char *hint = NULL;
 
 	for (size_t i = 0; i < w->view.network->n_egress; i++) {
@@ -501,6 +502,7 @@ static void say_denied_already(struct wish *w)
 		const struct ipset *ipset =
 			rule->to == DEST_IPSET ? &policy->ipsets[rule->ipset] : NULL;
 
+		known = known || view_about(&w->view, i, &w->target) >= ABOUT_MORE;
 		if (rule->action != ACTION_ALLOW)
 			continue;
 		for (size_t k = 0; ipset && k < ipset->n_hostnames; k++) {
@@ -512,7 +514,7 @@ static void say_denied_already(struct wish *w)
 			names[n++] = rule->hostname;
 		}
 	}
-	hint = n ? did_you_mean(w->target.text, names, n) : NULL;
+	hint = n && !known ? did_you_mean(w->target.text, names, n) : NULL;
 	buf_printf(&w->e->message, "no rule lets %s reach %s: nothing changed%s%s",
 		   w->view.network->name, w->target.text, hint ? "; " : "", hint ? hint : "");
 	free(hint);

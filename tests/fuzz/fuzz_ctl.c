@@ -28,7 +28,11 @@ static bool changes_files(enum request_action action)
 	case REQUEST_SET_NETWORK:
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
+	case REQUEST_ADD_IPSET:
+	case REQUEST_DEL_IPSET:
 	case REQUEST_REMOVE_IPSET:
+	case REQUEST_ALLOW:
+	case REQUEST_DENY:
 		return true;
 	case REQUEST_STATUS:
 	case REQUEST_RELOAD:
@@ -50,8 +54,10 @@ static const char network_text[] =
 	"{\"name\": \"comment\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": "
 	"\"2001:db8::/64\"}]}";
 static const char firewall_text[] =
-	"{\"ipsets\": {\"web\": [\"example.com\"], \"db\": []}, \"networks\": {\"amber\": {"
-	"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}], \"nat\": [], \"host\": []}}}";
+	"{\"ipsets\": {\"web\": [\"example.com\"], \"db\": []}, // lists\n\"networks\": "
+	"{\"amber\": {"
+	"\"egress\": [\n{\"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": "
+	"\"web\"}, // web\n{\"action\": \"drop\"}\n], \"nat\": [], \"host\": []}}}";
 
 static struct src make_src(const char *name, const void *text, size_t len)
 {
@@ -97,22 +103,27 @@ static void check_fixed_point(const struct request *request, const struct policy
 	struct diags diags = { 0 };
 	struct edit again = { 0 };
 
-	if (request->action == REQUEST_REMOVE_NETWORK || request->action == REQUEST_REMOVE_IPSET)
+	if (request->action == REQUEST_REMOVE_NETWORK || request->action == REQUEST_REMOVE_IPSET ||
+	    request->action == REQUEST_DEL_IPSET)
 		return;
-	if (!edit_files(request, &policy->network_src, &policy->firewall_src, &again, &diags) ||
-	    again.network_text || again.firewall_text)
+	if (!edit_files(request, policy, &again, &diags) || again.network_text ||
+	    again.firewall_text)
 		abort();
+	edit_free(&again);
 	diags_free(&diags);
 }
 
 static void run_edit(const struct request *request)
 {
-	struct src network_src = text_src(network_text), firewall_src = text_src(firewall_text);
+	struct policy before = { .network_src = text_src(network_text),
+				 .firewall_src = text_src(firewall_text) };
 	struct diags diags = { 0 }, config_diags = { 0 };
 	struct policy policy = { 0 };
 	struct edit edit = { 0 };
 
-	if (edit_files(request, &network_src, &firewall_src, &edit, &diags)) {
+	if (!config_parse(&before, &config_diags))
+		abort();
+	if (edit_files(request, &before, &edit, &diags)) {
 		policy.network_src = text_src(edit.network_text ? edit.network_text : network_text);
 		policy.firewall_src =
 			text_src(edit.firewall_text ? edit.firewall_text : firewall_text);
@@ -126,9 +137,8 @@ static void run_edit(const struct request *request)
 	edit_free(&edit);
 	diags_free(&config_diags);
 	policy_free(&policy);
+	policy_free(&before);
 	diags_free(&diags);
-	src_free(&network_src);
-	src_free(&firewall_src);
 }
 
 /* The answer must be JSON. */
