@@ -255,6 +255,8 @@ static void match_changed(const struct json_node *old, const struct json_node *w
 
 void json_match(const struct json_node *old, const struct json_node *wanted, size_t *ret_match)
 {
+	/* The list itself is a copy: what is no copy in it is new. */
+	bool edited = wanted->loc.src == old->loc.src && wanted->loc.off == old->loc.off;
 	bool *taken;
 
 	if (old->kind == JSON_OBJECT) {
@@ -263,8 +265,10 @@ void json_match(const struct json_node *old, const struct json_node *wanted, siz
 	}
 	taken = xcalloc(old->u.children.n + 1, sizeof(*taken));
 	match_copies(old, wanted, taken, ret_match);
-	match_equal(old, wanted, taken, ret_match);
+	if (!edited)
+		match_equal(old, wanted, taken, ret_match);
 	leave_ascending(ret_match, wanted->u.children.n);
-	match_changed(old, wanted, ret_match);
+	if (!edited)
+		match_changed(old, wanted, ret_match);
 	free(taken);
 }

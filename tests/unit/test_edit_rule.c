@@ -230,9 +230,7 @@ static void test_deny_drops(void **state)
 		"egress[1], which allowed own.example, is gone; egress[1] drops own.example "
 		"now, as the rule behind it allows every destination");
 	/* A list without an end. */
-	assert_edit(HEAD DNS TAIL, DENY("x.example"),
-		    HEAD DNS "\t\t\t\t{\"action\": \"drop\", \"to\": \"host\", \"host\": "
-			     "\"x.example\"}\n" TAIL,
+	assert_edit(HEAD DNS TAIL, DENY("x.example"), HEAD DNS DROPS("host", "x.example") TAIL,
 		    "egress[1] drops x.example now, as nothing else does");
 	assert_refused("{\"action\": \"deny\", \"name\": \"open\", \"to\": \"x.example\"}",
 		       "network open has no egress rules");

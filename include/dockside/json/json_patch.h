@@ -15,8 +15,9 @@
  * Appends to b the text of src, whose tree is old, changed to mean wanted.
  *
  * Members of an object are the same if they have the same key; new ones come last, and members in another order
- * change nothing. Items of a list are the same if they are equal, if both are objects with the same "name", or if the
- * wanted one was copied from src's tree, so that its loc is still that of the old one.
+ * change nothing. A node of wanted may be a copy out of a tree of src, and has that one's loc then. In a list that is
+ * such a copy, the items that are copies are the old ones, and others are new. In another list, items are the same if
+ * they are equal or are objects with the same "name", or if as many lists and objects stand between those.
  *
  * What is removed takes the rest of its line along where it stood alone there: its comma and the comment behind it.
  * Comments on lines of their own stay. What is added is written like its neighbours, on a line of its own if they
