@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "edit_reach.h"
+#include "dockside/ctl/edit_reach.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,6 +20,16 @@ void target_read(const char *s, struct target *ret_target)
 void target_free(struct target *target)
 {
 	free(target->text);
+}
+
+bool target_read_port(const struct json_node *node, struct portrange *ret)
+{
+	if (node->kind == JSON_STRING)
+		return portrange_parse(node->u.string.s, node->u.string.len, ret);
+	if (node->kind != JSON_INT || node->u.integer < 1 || node->u.integer > UINT16_MAX)
+		return false;
+	ret->lo = ret->hi = (uint16_t)node->u.integer;
+	return true;
 }
 
 void view_make(const struct policy *policy, const struct network *network, struct view *ret_view)
@@ -49,6 +59,20 @@ static enum about about_prefix(const struct prefix *prefix, const struct target 
 	return prefix_covers(&target->prefix, prefix) ? ABOUT_OVERLAP : ABOUT_NOT;
 }
 
+/* Whether the target is an address that the name has. */
+static bool is_of(const struct target *target, const char *name)
+{
+	const struct name *known;
+
+	/* It only looks. */
+	known = target->names ? names_find((struct names *)target->names, name) : NULL;
+	for (size_t i = 0; known && i < known->n_addrs; i++)
+		if (!known->addrs[i].never &&
+		    ipaddr_cmp(&known->addrs[i].addr, &target->prefix.addr) == 0)
+			return true;
+	return false;
+}
+
 static enum about about_ipset(const struct ipset *ipset, const struct target *target)
 {
 	enum about about = ABOUT_NOT;
@@ -60,6 +84,9 @@ static enum about about_ipset(const struct ipset *ipset, const struct target *ta
 
 		about = this > about ? this : about;
 	}
+	for (size_t i = 0; target->names && i < ipset->n_hostnames && about < ABOUT_MORE; i++)
+		if (is_of(target, ipset->hostnames[i]))
+			about = ABOUT_MORE;
 	return about < ABOUT_MORE ? about : ABOUT_MORE;
 }
 
@@ -76,8 +103,9 @@ enum about view_about(const struct view *view, size_t i, const struct target *ta
 	case DEST_IP:
 		return about_prefix(&rule->cidr, target);
 	case DEST_HOSTNAME:
-		return target->name && strcmp(rule->hostname, target->name) == 0 ? ABOUT_EXACTLY
-										 : ABOUT_NOT;
+		if (!target->name)
+			return is_of(target, rule->hostname) ? ABOUT_MORE : ABOUT_NOT;
+		return strcmp(rule->hostname, target->name) == 0 ? ABOUT_EXACTLY : ABOUT_NOT;
 	case DEST_IPSET:
 		if (view->left[rule->ipset])
 			return ABOUT_NOT;

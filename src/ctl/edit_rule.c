@@ -10,8 +10,8 @@
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
+#include "dockside/ctl/edit_reach.h"
 #include "edit_ipset.h"
-#include "edit_reach.h"
 
 #define PORT_DEFAULT 443
 #define PRESET \
@@ -74,16 +74,6 @@ static void end(struct wish *w)
 	free(w->needed);
 }
 
-static bool read_range(const struct json_node *node, struct portrange *ret)
-{
-	if (node->kind == JSON_STRING)
-		return portrange_parse(node->u.string.s, node->u.string.len, ret);
-	if (node->kind != JSON_INT || node->u.integer < 1 || node->u.integer > UINT16_MAX)
-		return false;
-	ret->lo = ret->hi = (uint16_t)node->u.integer;
-	return true;
-}
-
 static bool read_ports(struct wish *w)
 {
 	const struct json_node *ports = request_field(w->e->request, "ports");
@@ -110,7 +100,7 @@ static bool read_ports(struct wish *w)
 		node_error(&w->e->r, ports, "\"ports\" must have a port; without it, %d is meant",
 			   PORT_DEFAULT);
 	for (size_t i = 0; i < n; i++) {
-		if (read_range(&w->ports.u.children.items[i], &w->ranges[i]))
+		if (target_read_port(&w->ports.u.children.items[i], &w->ranges[i]))
 			continue;
 		node_error(&w->e->r, &w->ports.u.children.items[i],
 			   "a port must be a number from 1 to 65535, or two of them as "

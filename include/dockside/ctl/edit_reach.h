@@ -3,6 +3,8 @@
 #ifndef DOCKSIDE_CTL_EDIT_REACH_H
 #define DOCKSIDE_CTL_EDIT_REACH_H
 
+#include "dockside/json/json_parse.h"
+#include "dockside/names/names.h"
 #include "dockside/policy/model.h"
 
 /* What `allow` and `deny` are about. */
@@ -10,6 +12,8 @@ struct target {
 	char *text;	      /* as edit_member_text() has it */
 	const char *name;     /* a hostname, or NULL: */
 	struct prefix prefix; /* an address or a network */
+	/* NULL; or rules about a name are about an address, too, if the name has it. */
+	const struct names *names;
 };
 
 void target_read(const char *s, struct target *ret_target);
@@ -22,6 +26,9 @@ enum about {
 	ABOUT_MORE,    /* others, too: an ipset, or a network that has the target */
 	ABOUT_EXACTLY, /* the target alone */
 };
+
+/* A port, or two of them as "from-to"; false: it is none. */
+bool target_read_port(const struct json_node *node, struct portrange *ret);
 
 /* A network's rules, some of which are to go. */
 struct view {
