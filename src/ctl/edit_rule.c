@@ -202,7 +202,39 @@ static bool refuse_drop(struct wish *w, const struct rule *rule)
 	return false;
 }
 
-/* Finds out which ports do not pass. A rule that deny made goes on the way. */
+/* Whether the rule lets nothing through but what was asked for. */
+static bool within_wish(const struct wish *w, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->n_ports; i++) {
+		size_t k = 0;
+
+		while (k < w->ports.u.children.n &&
+		       (rule->ports[i].lo < w->ranges[k].lo || rule->ports[i].hi > w->ranges[k].hi))
+			k++;
+		if (k == w->ports.u.children.n)
+			return false;
+	}
+	return rule->proto == w->proto && rule->n_ports > 0;
+}
+
+/* Whether the rules behind one that drops the target would let through no more of it than was asked for. */
+static bool opens_no_more(const struct wish *w, size_t drop)
+{
+	for (size_t i = drop + 1; i < w->view.network->n_egress; i++) {
+		const struct rule *rule = rule_at(w, i);
+		enum about about = view_about(&w->view, i, &w->target);
+
+		if (about == ABOUT_NOT)
+			continue;
+		if (rule->action == ACTION_ALLOW && !within_wish(w, rule))
+			return false;
+		if (rule->action == ACTION_DROP && rule->proto == PROTO_ANY && about >= ABOUT_ALL)
+			return true;
+	}
+	return false;
+}
+
+/* Finds out which ports do not pass. A rule that deny made goes if that opens no others. */
 static bool find_needed(struct wish *w)
 {
 	w->before = w->view.network->n_egress;
@@ -217,11 +249,11 @@ static bool find_needed(struct wish *w)
 			continue;
 		rule = rule_at(w, k);
 		about = view_about(&w->view, k, &w->target);
-		if (about == ABOUT_EXACTLY && rule->proto == PROTO_ANY) {
+		if (about == ABOUT_EXACTLY && rule->proto == PROTO_ANY && opens_no_more(w, k)) {
 			w->view.gone[k] = true;
 			return find_needed(w);
 		}
-		if (about != ABOUT_ALL)
+		if (about != ABOUT_ALL && (about != ABOUT_EXACTLY || rule->proto != PROTO_ANY))
 			return refuse_drop(w, rule);
 		w->needed[i] = true;
 		w->n_needed++;

@@ -4,8 +4,9 @@
  * whether other rules are about these, the daemon says once DNS has answered.
  *
  * allow makes the first rule that decides about the name one that allows it. If there is none, or if that rule
- * allows it, nothing changes. A rule that drops exactly the name, as deny makes them, goes. Another rule
- * that drops it and is not about every destination was meant: then allow is refused. Ports are added to a rule that
+ * allows it, nothing changes. A rule that drops exactly the name, as deny makes them, goes if nothing but what is
+ * allowed passes without it. Another rule that drops the name and is not about every destination was meant: then allow
+ * is refused. Ports are added to a rule that
  * allows the name on others. A network's only rule that allows an ipset on just these ports gets the name into its
  * ipset, if no other rule uses that. Else a new rule stands right before the one that drops.
  *

@@ -236,21 +236,26 @@ static void test_deny_drops(void **state)
 		       "network open has no egress rules");
 }
 
+#define TCP_443 "\t\t\t\t{\"proto\": \"tcp\", \"ports\": [443]},\n"
+#define OWN_ON(proto, port)                                                            \
+	"\t\t\t\t{\"proto\": \"" proto "\", \"ports\": [" port "], \"to\": \"host\", " \
+	"\"host\": \"own.example\"},\n"
+
 /* What deny has put in, allow takes out; and the other way round. */
 static void test_inverse(void **state)
 {
 	(void)state;
-	assert_edit(
-		HEAD DNS DROPS("host", "own.example") "\t\t\t\t{\"proto\": \"tcp\"},\n" DROP TAIL,
-		ALLOW("own.example") "}", HEAD DNS "\t\t\t\t{\"proto\": \"tcp\"},\n" DROP TAIL,
-		"a may reach own.example on tcp/443: the rule that dropped it is gone");
-	assert_edit(
-		HEAD DNS DROPS("host", "own.example") "\t\t\t\t{\"proto\": \"tcp\"},\n" DROP TAIL,
-		ALLOW("own.example") UDP("500"),
-		HEAD DNS "\t\t\t\t{\"proto\": \"tcp\"},\n"
-			 "\t\t\t\t{\"proto\": \"udp\", \"ports\": [500], \"to\": \"host\", "
-			 "\"host\": \"own.example\"},\n" DROP TAIL,
-		"a may reach own.example on udp/500: egress[2] is new");
+	assert_edit(HEAD DNS DROPS("host", "own.example") TCP_443 DROP TAIL,
+		    ALLOW("own.example") "}", HEAD DNS TCP_443 DROP TAIL,
+		    "a may reach own.example on tcp/443: the rule that dropped it is gone");
+	/* But it stays where more would pass without it than was asked for. */
+	assert_edit(HEAD DNS DROPS("host", "own.example") TCP_443 DROP TAIL,
+		    ALLOW("own.example") UDP("443"),
+		    HEAD DNS OWN_ON("udp", "443") DROPS("host", "own.example") TCP_443 DROP TAIL,
+		    "a may reach own.example on udp/443: egress[1] is new");
+	assert_edit(HEAD DROPS("host", "own.example") TCP_443 TAIL, ALLOW("own.example") "}",
+		    HEAD OWN_ON("tcp", "443") DROPS("host", "own.example") TCP_443 TAIL,
+		    "a may reach own.example on tcp/443: egress[0] is new");
 	assert_edit(HEAD DNS BAD OWN LIST SHARED
 		    "\t\t\t\t{\"proto\": \"udp\", \"ports\": [123], \"to\": \"host\", \"host\": "
 		    "\"new.example\"},\n" DROP TAIL,
