@@ -234,9 +234,11 @@ static bool opens_no_more(const struct wish *w, size_t drop)
 	return false;
 }
 
-/* Finds out which ports do not pass. A rule that deny made goes if that opens no others. */
-static bool find_needed(struct wish *w)
+/* Finds out which ports do not pass. A rule that deny made goes if that opens no others; *ret_again: one did, and it
+ * is to be found out again. */
+static bool find_needed(struct wish *w, bool *ret_again)
 {
+	*ret_again = false;
 	w->before = w->view.network->n_egress;
 	w->n_needed = 0;
 	for (size_t i = 0; i < w->ports.u.children.n; i++) {
@@ -251,7 +253,8 @@ static bool find_needed(struct wish *w)
 		about = view_about(&w->view, k, &w->target);
 		if (about == ABOUT_EXACTLY && rule->proto == PROTO_ANY && opens_no_more(w, k)) {
 			w->view.gone[k] = true;
-			return find_needed(w);
+			*ret_again = true;
+			return true;
 		}
 		if (about != ABOUT_ALL && (about != ABOUT_EXACTLY || rule->proto != PROTO_ANY))
 			return refuse_drop(w, rule);
@@ -420,12 +423,14 @@ static void say_allowed_already(struct wish *w)
 
 bool edit_allow(struct editor *e)
 {
+	bool ok, again = true;
 	struct wish w;
-	bool ok;
 
 	if (!begin(e, &w))
 		return false;
-	ok = read_ports(&w) && find_needed(&w);
+	ok = read_ports(&w);
+	while (ok && again)
+		ok = find_needed(&w, &again);
 	if (ok && w.n_needed == 0 && !any_gone(&w))
 		say_allowed_already(&w);
 	else if (ok)
