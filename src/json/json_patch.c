@@ -224,7 +224,7 @@ static void add_first(struct patch *p, const struct container *c, size_t to)
 	       &b);
 }
 
-/* To a container that has comments in it at most. */
+/* To a container that has comments and line feeds in it at most. */
 static void add_to_empty(struct patch *p, const struct container *c)
 {
 	size_t open = c->old->loc.off, close = open + c->old->loc.len - 1;
@@ -388,12 +388,14 @@ static void patch_children(struct patch *p, const struct json_node *old,
 	free(c.slots);
 }
 
+/* Has neither children nor comments nor line feeds. */
 static bool is_empty(const struct patch *p, const struct json_node *node)
 {
 	size_t from = node->loc.off + 1, to = node->loc.off + node->loc.len - 1;
 	bool lines;
 
-	return node->u.children.n == 0 && layout_last_comment(p->src, from, to, &lines) == from;
+	return node->u.children.n == 0 && layout_last_comment(p->src, from, to, &lines) == from &&
+	       !lines;
 }
 
 static void patch_value(struct patch *p, const struct json_node *old,

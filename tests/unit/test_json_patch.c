@@ -88,6 +88,8 @@ static void test_add_lines(void **state)
 	assert_patch("[ 1\n, 2\n, 3 ]", "[1,9,2,3,8]", "[ 1\n, 9, 2\n, 3, 8 ]");
 	assert_patch("{\n  // none yet\n}", "{\"a\":1,\"b\":2}",
 		     "{\n  // none yet\n  \"a\": 1,\n  \"b\": 2\n}");
+	assert_patch("{\n  \"a\": [\n  ],\n}", "{\"a\":[1,2]}",
+		     "{\n  \"a\": [\n    1,\n    2\n  ],\n}");
 	assert_patch("{ // none yet\n}", "{\"a\":1}", "{ // none yet\n  \"a\": 1\n}");
 	assert_patch("[\r\n  1 // one\r\n]", "[1,2]", "[\r\n  1, // one\r\n  2\r\n]");
 }
