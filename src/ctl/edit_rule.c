@@ -473,6 +473,22 @@ static bool own_list(const struct wish *w, size_t ipset)
 	return n > 0 && n == count_users(w->e->policy, ipset);
 }
 
+/* Whether an ipset has a network that has the target, or a part of it. */
+static bool has_part(const struct json_node *list, const struct target *target)
+{
+	for (size_t i = 0; !target->name && i < list->u.children.n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+		struct prefix prefix;
+
+		if (item->kind == JSON_STRING &&
+		    prefix_parse(item->u.string.s, item->u.string.len, &prefix) &&
+		    (prefix_covers(&prefix, &target->prefix) ||
+		     prefix_covers(&target->prefix, &prefix)))
+			return true;
+	}
+	return false;
+}
+
 static void leave_own_lists(struct wish *w)
 {
 	for (size_t i = 0; i < w->view.network->n_egress; i++) {
@@ -483,7 +499,7 @@ static void leave_own_lists(struct wish *w)
 		    w->view.left[rule->ipset] || !(list = ipset_list(w, rule)) ||
 		    !edit_remove_member(&w->e->firewall, list, w->target.text))
 			continue;
-		w->view.left[rule->ipset] = true;
+		w->view.left[rule->ipset] = !has_part(list, &w->target);
 		buf_printf(&w->e->message, "%s%s is no longer in ipset %s", separator(w),
 			   w->target.text, ipset_of(w, rule));
 	}
@@ -505,10 +521,11 @@ static void add_drop(struct wish *w, size_t reached, size_t index)
 	if (reached == w->view.network->n_egress)
 		buf_puts(b, "nothing else does");
 	else if (rule_at(w, reached)->to == DEST_IPSET)
-		buf_printf(b,
-			   "the rule behind it allows ipset %s, which has it and is used by "
-			   "other rules, too",
-			   ipset_of(w, rule_at(w, reached)));
+		buf_printf(b, "the rule behind it allows ipset %s, which has %s",
+			   ipset_of(w, rule_at(w, reached)),
+			   own_list(w, rule_at(w, reached)->ipset)
+				   ? "more of it"
+				   : "it and is used by other rules, too");
 	else if (view_about(&w->view, reached, &w->target) == ABOUT_ALL)
 		buf_puts(b, "the rule behind it allows every destination");
 	else

@@ -229,6 +229,17 @@ static void test_deny_drops(void **state)
 		HEAD DNS DROPS("host", "own.example") "\t\t\t\t{\"proto\": \"tcp\"},\n" DROP TAIL,
 		"egress[1], which allowed own.example, is gone; egress[1] drops own.example "
 		"now, as the rule behind it allows every destination");
+	/* Its list has a part of it besides. */
+	assert_edit("{\"ipsets\": {\"x\": [\"10.0.0.0/8\", \"10.1.2.3\"]}, \"networks\": {\"a\": "
+		    "{\"egress\": [\n{\"to\": \"ipset\", \"ipset\": \"x\"},\n{\"action\": "
+		    "\"drop\"}\n]}}}",
+		    DENY("10.0.0.0/8"),
+		    "{\"ipsets\": {\"x\": [\"10.1.2.3\"]}, \"networks\": {\"a\": "
+		    "{\"egress\": [\n{\"action\": \"drop\", \"to\": \"cidr\", \"cidr\": "
+		    "\"10.0.0.0/8\"},\n{\"to\": \"ipset\", \"ipset\": \"x\"},\n{\"action\": "
+		    "\"drop\"}\n]}}}",
+		    "10.0.0.0/8 is no longer in ipset x; egress[0] drops 10.0.0.0/8 now, as the "
+		    "rule behind it allows ipset x, which has more of it");
 	/* A list without an end. */
 	assert_edit(HEAD DNS TAIL, DENY("x.example"), HEAD DNS DROPS("host", "x.example") TAIL,
 		    "egress[1] drops x.example now, as nothing else does");
