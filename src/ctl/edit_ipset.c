@@ -134,13 +134,52 @@ static bool check_kept(struct editor *e, const struct json_node *old, const stru
 	return false;
 }
 
+/* Leaves in an ipset what a list has, or what it does not have. */
+static void filter_members(struct doc *doc, struct json_node *ipset, const struct json_node *list,
+			   bool listed)
+{
+	size_t n = ipset->u.children.n, left = 0;
+	struct json_node *items = ipset->u.children.items;
+	struct members members;
+
+	members_read(list, &members);
+	for (size_t i = 0; i < n; i++)
+		if (members_have(&members, &items[i]) == listed)
+			items[left++] = items[i];
+	members_free(&members);
+	ipset->u.children.n = left;
+	doc->changed = doc->changed || left < n;
+}
+
+/* Adds what the ipset does not have; returns how many that are. */
+static size_t add_members(struct doc *doc, struct json_node *ipset, const struct json_node *list)
+{
+	struct members members;
+	size_t n = 0;
+
+	members_read(ipset, &members);
+	doc_reserve(doc, ipset, list->u.children.n);
+	for (size_t i = 0; i < list->u.children.n; i++) {
+		const struct json_node *item = &list->u.children.items[i];
+
+		if (members_have(&members, item))
+			continue;
+		doc_append_reserved(ipset, NULL, item);
+		n++;
+	}
+	members_free(&members);
+	doc->changed = doc->changed || n > 0;
+	return n;
+}
+
 bool edit_set_ipset(struct editor *e)
 {
 	struct doc *doc = &e->firewall;
 	struct json_node *ipsets = doc_get_or_add(doc, doc->tree.root, "ipsets", JSON_OBJECT);
 	const struct json_node *given = request_field(e->request, "hostnames");
 	const struct json_node *replace = request_field(e->request, "replace");
-	const struct json_node *name = edit_name(e), *old;
+	const struct json_node *name = edit_name(e);
+	struct json_node *old;
 
 	if (!ipsets)
 		return edit_bad_document(e, "firewall-config");
@@ -155,7 +194,13 @@ bool edit_set_ipset(struct editor *e)
 	/* Clients that do not know the field always replace. */
 	if (old && replace && !replace->u.boolean && !check_kept(e, old, given))
 		return false;
-	doc_set(doc, ipsets, name->u.string.s, given);
+	/* Members that stay keep their places: comments stand beside them. */
+	if (old) {
+		filter_members(doc, old, given, true);
+		add_members(doc, old, given);
+	} else {
+		doc_set(doc, ipsets, name->u.string.s, given);
+	}
 	return true;
 }
 
@@ -163,23 +208,11 @@ bool edit_add_ipset(struct editor *e)
 {
 	const struct json_node *given = request_field(e->request, "hostnames");
 	struct json_node *ipset = find_ipset(e, "; set-ipset makes one");
-	struct members members;
-	size_t n = 0;
+	size_t n;
 
 	if (!ipset)
 		return false;
-	members_read(ipset, &members);
-	doc_reserve(&e->firewall, ipset, given->u.children.n);
-	for (size_t i = 0; i < given->u.children.n; i++) {
-		const struct json_node *item = &given->u.children.items[i];
-
-		if (members_have(&members, item))
-			continue;
-		doc_append_reserved(ipset, NULL, item);
-		n++;
-	}
-	members_free(&members);
-	e->firewall.changed = n > 0;
+	n = add_members(&e->firewall, ipset, given);
 	if (n == 0)
 		buf_printf(&e->message, "ipset %s has %s already: nothing changed", ipset->key,
 			   given->u.children.n == 1 ? "that member" : "these members");
@@ -209,7 +242,7 @@ bool edit_del_ipset(struct editor *e)
 {
 	const struct json_node *given = request_field(e->request, "hostnames");
 	struct json_node *ipset = find_ipset(e, "");
-	struct members members, going;
+	struct members members;
 	bool ok = ipset != NULL;
 
 	if (!ipset)
@@ -228,11 +261,7 @@ bool edit_del_ipset(struct editor *e)
 	members_free(&members);
 	if (!ok)
 		return false;
-	members_read(given, &going);
-	for (size_t i = ipset->u.children.n; i-- > 0;)
-		if (members_have(&going, &ipset->u.children.items[i]))
-			doc_remove(&e->firewall, ipset, &ipset->u.children.items[i]);
-	members_free(&going);
+	filter_members(&e->firewall, ipset, given, false);
 	return true;
 }
 

@@ -194,7 +194,9 @@ def expected(request, network, firewall):
     given = request.get("hostnames", [])
     known = {normal(member) for member in sets.get(name, [])}
     if action == "set-ipset":
-        sets[name] = given
+        wanted = {normal(member) for member in given}
+        sets[name] = [member for member in sets.get(name, []) if normal(member) in wanted] + \
+            [member for member in given if normal(member) not in known]
     elif action == "add-ipset":
         sets[name] += [member for member in given if normal(member) not in known]
     elif action == "del-ipset":
@@ -307,7 +309,8 @@ def judge_layout(before, after):
         end = at + len(line)
         # A line with the end of a value may have another comma, and a line with a removed one goes.
         if not any(start < end and at < last for start, last in gone) and \
-                not any(at < last <= end for _, last in values) and "[]" not in line and "{}" not in line:
+                not any(at < last <= end for _, last in values) and not line.strip().startswith((",", "]", "}")) and \
+                "[]" not in line and "{}" not in line:
             kept.append(line)
         at = end + 1
     missing = is_subsequence(kept, after.split("\n"))

@@ -374,7 +374,7 @@ static void test_replace_ipset(void **state)
 	assert_edit(&f,
 		    SET_IPSET "\"web\", \"hostnames\": [\"Example.COM.\", \"b.example\"], "
 			      "\"replace\": false}",
-		    SAME, "[\"example.com\"]", "[\"Example.COM.\", \"b.example\"]");
+		    SAME, "[\"example.com\"]", "[\"example.com\", \"b.example\"]");
 	assert_edit(&f, SET_IPSET "\"web\", \"hostnames\": [\"a.b\"], \"replace\": true}", SAME,
 		    "example.com", "a.b");
 	assert_edit(&f, SET_IPSET "\"new\", \"hostnames\": [\"a.b\"], \"replace\": false}", SAME,
@@ -406,6 +406,11 @@ static void test_members(void **state)
 		     "\t\"A.example\", // of Ann\n\t// the others\n\t\"192.0.2.0/28\",\n"
 		     "\t\"b.example.\" // of Bob\n",
 		     "\t// the others\n\t\"192.0.2.0/28\"\n");
+	/* Members that stay keep their places, and their comments. */
+	run(&f, NETWORKS, MEMBERS,
+	    SET_IPSET "\"web\", \"hostnames\": [\"c.example\", \"b.example\", \"A.example\"]}");
+	assert_files(&f, SAME, "\t\"192.0.2.0/28\",\n\t\"b.example.\" // of Bob\n",
+		     "\t\"b.example.\", // of Bob\n\t\"c.example\"\n");
 	/* All or nothing. */
 	run(&f, NETWORKS, MEMBERS,
 	    "{\"action\": \"del-ipset\", \"name\": \"web\", \"hostnames\": [\"A.example\", "
