@@ -62,7 +62,7 @@ static bool put_port(struct json_writer *out, const char *port)
 
 	if (!portrange_parse(port, strlen(port), &range)) {
 		log_error("allow: \"%s\" is no port: a port is a number from 1 to 65535, or two of "
-			  "them as FROM-TO",
+			  "them as FROM-TO; see dsfw-nft help allow",
 			  port);
 		return false;
 	}
@@ -93,10 +93,13 @@ static bool put_destination(struct json_writer *out, const char *given, bool alo
 	cut_proto(&d);
 	ok = cut_ports(&d) && d.name[0] && !(alone && (d.ports || d.proto));
 	if (!ok && alone)
-		log_error("deny: \"%s\" is no NAME alone: deny is about all ports of it", given);
+		log_error("deny: \"%s\" is no NAME alone: deny is about all ports of it; see "
+			  "dsfw-nft help deny",
+			  given);
 	else if (!ok)
 		log_error("allow: \"%s\" is no NAME[:PORT[,PORT]][/udp], such as example.com:443; "
-			  "ports of an IPv6 address stand behind brackets: [2001:db8::1]:443",
+			  "ports of an IPv6 address stand behind brackets: [2001:db8::1]:443; "
+			  "see dsfw-nft help allow",
 			  given);
 	if (ok) {
 		json_write_string(out, "to", d.name);

@@ -6,7 +6,7 @@
 
 #include "dockside/json/json_parse.h"
 
-/* What DNS says of the name that was allowed or denied, and which of its addresses other rules are about. quiet: the
+/* Shows what DNS says of the name that was allowed or denied, and its addresses that other rules are about. quiet: the
  * look-up is not shown. Returns whether the answer is what was asked for: no address of a denied name can be reached. */
 bool show_reach(const struct json_node *answer, bool quiet);
 

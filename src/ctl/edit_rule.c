@@ -151,7 +151,7 @@ static void add_member(struct doc *doc, struct json_node *object, const char *ke
 	doc_set(doc, object, key, &value);
 }
 
-/* What makes a rule be about the target. */
+/* Makes a rule be about the target. */
 static void add_target(struct wish *w, struct json_node *rule)
 {
 	struct doc *doc = &w->e->firewall;
@@ -187,7 +187,7 @@ static size_t index_then(const struct wish *w, size_t index)
 
 /* ---- allow ---- */
 
-/* What drops the target and was meant to. */
+/* Somebody meant the rule to drop the target. */
 static bool refuse_drop(struct wish *w, const struct rule *rule)
 {
 	cleanup(buf_free) struct buf what = { 0 };

@@ -7,8 +7,8 @@
 #include "dockside/enforce/enforcer.h"
 
 /*
- * What DNS says of the name that a request allowed or denied, and whether rules that are about its addresses decide
- * otherwise.
+ * The name that a request allowed or denied: the answer has what DNS says of it, and its addresses about which rules
+ * decide otherwise.
  */
 struct reach;
 

@@ -71,7 +71,7 @@ static size_t find_comma(const struct src *src, size_t off)
 	return off < src->len && src->text[off] == ',' ? off : NO_COMMA;
 }
 
-/* What follows a child in its line. A comma further down does not belong to the line. */
+/* Looks at the rest of a child's line. A comma further down does not belong to the line. */
 static void look_behind(const struct src *src, struct place *place)
 {
 	size_t off = place->end;
@@ -160,7 +160,7 @@ const char *layout_newline(const struct src *src)
 	return line && line > src->text && line[-1] == '\r' ? "\r\n" : "\n";
 }
 
-/* What a child's line has more than its parent's; NULL: it does not tell. */
+/* The blanks that a child's line has more than its parent's; NULL: it does not tell. */
 static char *unit_of(const struct src *src, const struct json_node *parent,
 		     const struct json_node *child)
 {

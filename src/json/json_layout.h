@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where lines, commas and comments are in a text that json_parse() has accepted. */
+/* Finds lines, commas and comments in a text that json_parse() has accepted. */
 #ifndef DOCKSIDE_JSON_JSON_LAYOUT_H
 #define DOCKSIDE_JSON_JSON_LAYOUT_H
 
@@ -39,7 +39,7 @@ size_t layout_last_comment(const struct src *src, size_t from, size_t to, bool *
 
 /* "\r\n" where the first line ends so. */
 const char *layout_newline(const struct src *src);
-/* What a level adds to the indentation, as the first child that begins a line shows; the caller frees it. */
+/* The blanks that a level adds to the indentation, as the first child that begins a line shows; the caller frees it. */
 char *layout_unit(const struct src *src, const struct json_node *root);
 /* Whether objects have blanks inside their braces, as the first one that has its first member in the same line
  * shows. */

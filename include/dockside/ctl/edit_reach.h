@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which of a network's egress rules are about a name, whatever its addresses are, and what they decide. */
+/* Finds the egress rules of a network that are about a name, whatever its addresses are, and what they decide. */
 #ifndef DOCKSIDE_CTL_EDIT_REACH_H
 #define DOCKSIDE_CTL_EDIT_REACH_H
 
@@ -7,7 +7,7 @@
 #include "dockside/names/names.h"
 #include "dockside/policy/model.h"
 
-/* What `allow` and `deny` are about. */
+/* The destination of `allow` and `deny`. */
 struct target {
 	char *text;	      /* as edit_member_text() has it */
 	const char *name;     /* a hostname, or NULL: */

@@ -19,8 +19,8 @@
  * such a copy, the items that are copies are the old ones, and others are new. In another list, items are the same if
  * they are equal or are objects with the same "name", or if as many lists and objects stand between those.
  *
- * What is removed takes the rest of its line along where it stood alone there: its comma and the comment behind it.
- * Comments on lines of their own stay. What is added is written like its neighbours, on a line of its own if they
+ * A child that is removed takes the rest of its line along where it stood alone there: its comma, the comment behind it.
+ * Comments on lines of their own stay. A new child is written like its neighbours, on a line of its own if they
  * have one, in their indentation. A comma stands behind the last item if there was one before.
  */
 void json_patch(struct buf *b, const struct src *src, const struct json_node *old,
