@@ -187,7 +187,7 @@ def free_text(key):
 
 
 def expected(request, network, firewall):
-    """What both files must say; not of allow and deny."""
+    """Both files as they must be; not for allow and deny."""
     network, firewall = json.loads(json.dumps([network, firewall]))
     name, action = request["name"], request["action"]
     sets = firewall.setdefault("ipsets", {})

@@ -252,7 +252,7 @@ static void test_deny_drops(void **state)
 	"\t\t\t\t{\"proto\": \"" proto "\", \"ports\": [" port "], \"to\": \"host\", " \
 	"\"host\": \"own.example\"},\n"
 
-/* What deny has put in, allow takes out; and the other way round. */
+/* allow undoes deny, and the other way round. */
 static void test_inverse(void **state)
 {
 	(void)state;

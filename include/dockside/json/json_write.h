@@ -33,7 +33,7 @@ void json_write_bool(struct json_writer *out, const char *key, bool value);
 void json_write_text(struct json_writer *out, const char *key, const char *json);
 void json_write_node(struct json_writer *out, const char *key, const struct json_node *node);
 
-/* How a text is laid out. */
+/* The layout of a text. */
 struct json_layout {
 	const char *newline; /* "\n" or "\r\n" */
 	const char *indent;  /* of the line in which a value begins */
