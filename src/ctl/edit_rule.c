@@ -13,7 +13,6 @@
 #include "dockside/ctl/edit_reach.h"
 #include "edit_ipset.h"
 
-#define PORT_DEFAULT 443
 #define PRESET \
 	"preset:" /* begins a member that stands for others: such an ipset is about one thing */
 
@@ -89,8 +88,9 @@ static bool read_ports(struct wish *w)
 		w->ports = *ports;
 	} else {
 		w->ports = (struct json_node){ .kind = JSON_ARRAY };
-		doc_append(&w->e->firewall, &w->ports,
-			   &(struct json_node){ .kind = JSON_INT, .u.integer = PORT_DEFAULT });
+		doc_append(
+			&w->e->firewall, &w->ports,
+			&(struct json_node){ .kind = JSON_INT, .u.integer = ALLOW_PORT_DEFAULT });
 		w->e->firewall.changed = false;
 	}
 	n = w->ports.u.children.n;
@@ -98,7 +98,7 @@ static bool read_ports(struct wish *w)
 	w->needed = xcalloc(n + 1, sizeof(*w->needed));
 	if (n == 0)
 		node_error(&w->e->r, ports, "\"ports\" must have a port; without it, %d is meant",
-			   PORT_DEFAULT);
+			   ALLOW_PORT_DEFAULT);
 	for (size_t i = 0; i < n; i++) {
 		if (target_read_port(&w->ports.u.children.items[i], &w->ranges[i]))
 			continue;

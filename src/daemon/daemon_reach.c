@@ -10,7 +10,6 @@
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/ctl/edit_reach.h"
 
-#define PORT_DEFAULT 443 /* as in edit_rule.c */
 #define NOTES_MAX 20
 
 struct reach {
@@ -158,7 +157,7 @@ static size_t drops_port(const struct view *view, const struct target *addr,
 	size_t n = ports ? ports->u.children.n : 1;
 
 	for (size_t i = 0; i < n; i++) {
-		struct portrange range = { PORT_DEFAULT, PORT_DEFAULT };
+		struct portrange range = { ALLOW_PORT_DEFAULT, ALLOW_PORT_DEFAULT };
 		size_t rule;
 
 		if (ports && !target_read_port(&ports->u.children.items[i], &range))

@@ -7,6 +7,8 @@
 #include "dockside/names/names.h"
 #include "dockside/policy/model.h"
 
+#define ALLOW_PORT_DEFAULT 443 /* of TCP, where allow is given none */
+
 /* The destination of `allow` and `deny`. */
 struct target {
 	char *text;	      /* as edit_member_text() has it */
