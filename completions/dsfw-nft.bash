@@ -4,7 +4,7 @@
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
 _dsfw_nft_commands='compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh reconcile
-	set-network remove-network set-ipset remove-ipset version help'
+	allow deny set-network remove-network set-ipset add-ipset del-ipset remove-ipset version help'
 
 # COMMAND: its options
 _dsfw_nft_options()
@@ -27,7 +27,8 @@ _dsfw_nft_options()
 	metrics) echo '--socket --output -o' ;;
 	teardown) echo "$files" ;;
 	status) echo "$client --wait-networks" ;;
-	reload | refresh | reconcile | set-ipset | remove-ipset) echo "$client" ;;
+	reload | refresh | reconcile | allow | deny | add-ipset | del-ipset | remove-ipset) echo "$client" ;;
+	set-ipset) echo "$client --replace" ;;
 	set-network) echo "$client --network --firewall" ;;
 	remove-network) echo "$client --force" ;;
 	esac
@@ -114,10 +115,10 @@ _dsfw_nft()
 	elif [[ $(_dsfw_nft_count_operands) -eq 0 ]]; then
 		case $command in
 		help) mapfile -t COMPREPLY < <(compgen -W "$_dsfw_nft_commands" -- "$cur") ;;
-		set-network | remove-network | learn)
+		allow | deny | set-network | remove-network | learn)
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
 			;;
-		set-ipset | remove-ipset)
+		set-ipset | add-ipset | del-ipset | remove-ipset)
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_ipsets)" -- "$cur")
 			;;
 		esac

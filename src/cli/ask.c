@@ -11,6 +11,7 @@
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
 #include "show_explain.h"
+#include "show_reach.h"
 #include "show_status.h"
 #include "term.h"
 
@@ -201,7 +202,9 @@ int ask_show_answer(const struct ask_options *options, const char *text)
 			print_success(options->action, tree.root);
 		print_faults(SEVERITY_WARNING, json_member(tree.root, "warnings", JSON_ARRAY));
 		print_unresolved(tree.root);
-		r = list_is_empty(tree.root, "not_judged") ? EXIT_DONE : EXIT_FAILED;
+		r = show_reach(tree.root, options->json) && list_is_empty(tree.root, "not_judged")
+			    ? EXIT_DONE
+			    : EXIT_FAILED;
 	} else {
 		print_failure(name, tree.root);
 	}

@@ -125,9 +125,14 @@ static bool changes_networks(enum request_action action)
 	       action == REQUEST_REMOVE_NETWORK;
 }
 
+static bool adds_members(enum request_action action)
+{
+	return action == REQUEST_SET_IPSET || action == REQUEST_ADD_IPSET;
+}
+
 /* Whether it drains is known when Docker has been asked. */
 static struct waiter edit_waiter(const struct services *s, struct ctl_request *ctl_request,
-				 bool draining, const struct diags *diags)
+				 bool draining, const char *message, const struct diags *diags)
 {
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &s->enforcer->running->policy;
@@ -136,11 +141,11 @@ static struct waiter edit_waiter(const struct services *s, struct ctl_request *c
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
-		.answer = ctl_ok_json("enforced and saved", diags),
+		.answer = ctl_ok_json(message ? message : "enforced and saved", diags),
 		.tells_names = request->action == REQUEST_APPLY ||
 			       request->action == REQUEST_SET_NETWORK ||
-			       request->action == REQUEST_SET_IPSET,
-		.ipset = request->action == REQUEST_SET_IPSET ? xstrdup(name) : NULL,
+			       adds_members(request->action),
+		.ipset = adds_members(request->action) ? xstrdup(name) : NULL,
 	};
 
 	if (changes_networks(request->action))
@@ -175,12 +180,14 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 	const struct policy *policy = &s->enforcer->running->policy;
 	struct running *candidate = running_new();
 	struct diags diags = { 0 };
+	struct reach *reach = daemon_reach_begin(s->enforcer, request);
 	struct edit edit = { 0 };
 	struct err err = { 0 };
+	struct waiter waiter;
 	bool draining;
 	int r = -EINVAL;
 
-	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
+	if (edit_files(request, policy, &edit, &diags)) {
 		set_source(&candidate->policy.network_src, s->network_config, edit.network_text,
 			   &policy->network_src);
 		set_source(&candidate->policy.firewall_src, s->firewall_config, edit.firewall_text,
@@ -190,6 +197,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 	}
 	if (r < 0) {
 		ctl_answer_error(ctl_request, NULL, &diags);
+		daemon_reach_free(reach);
 		diags_free(&diags);
 		running_free(candidate);
 	} else {
@@ -200,10 +208,14 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
 			drain_remove_configured(&s->enforcer->drain, policy);
-		if (r < 0)
+		if (r < 0) {
 			ctl_answer_error(ctl_request, err.text, NULL);
-		else
-			daemon_wait_answer(s->wait, edit_waiter(s, ctl_request, draining, &diags));
+			daemon_reach_free(reach);
+		} else {
+			waiter = edit_waiter(s, ctl_request, draining, edit.message, &diags);
+			waiter.reach = reach;
+			daemon_wait_answer(s->wait, waiter);
+		}
 		diags_free(&diags);
 		daemon_load_note(s->load, r < 0, r < 0 ? err.text : NULL);
 	}

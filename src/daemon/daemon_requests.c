@@ -234,7 +234,11 @@ static void on_request(struct ctl_request *request, void *data)
 	case REQUEST_SET_NETWORK:
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
+	case REQUEST_ADD_IPSET:
+	case REQUEST_DEL_IPSET:
 	case REQUEST_REMOVE_IPSET:
+	case REQUEST_ALLOW:
+	case REQUEST_DENY:
 		daemon_edit(s, request);
 		break;
 	}

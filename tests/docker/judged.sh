@@ -74,7 +74,7 @@ told_everywhere()
 		done)"
 	client reload
 	like "$1: reload" "$status $err" "^1 .*network ds-a: $2.*reloaded, but the packets of 1 network are NOT JUDGED"
-	client set-ipset web 192.0.2.77
+	client set-ipset --replace web 192.0.2.77
 	like "$1: an edit" "$status $out" "^1 enforced and saved.*NOT JUDGED .*ds-a"
 	dsfw diff
 	like "$1: diff" "$status $out" "^1 .*network ds-a: $2.*NOT JUDGED"

@@ -13,14 +13,18 @@
  * either          "ignored":["nmae"], "note":"…" where the request had members that its action does not
  *                 know: it was answered as if they were not there.
  * status          see below.
- * reload, apply, set-network, remove-network, set-ipset, remove-ipset, refresh
+ * reload, apply, set-network, remove-network, set-ipset, add-ipset, del-ipset, remove-ipset, allow, deny, refresh
  *                 The answer waits for DNS. apply, set-network and remove-network have "networks":
  *                 [NAME…], those of the configuration now; remove-network "draining": true where
- *                 containers are still attached; reload, apply, set-network and set-ipset, of that
+ *                 containers are still attached; reload, apply, set-network, and set-ipset and add-ipset, of that
  *                 ipset, "unresolved":[{"name":"…", "message":"…", "addresses":0}…]: names that DNS
  *                 has no answer for, why, and how many addresses they keep; absent if there are none.
  *                 All but refresh have "not_judged": [NAME…] where the packets of networks reach no rule, and
  *                 reload is an error then.
+ * allow, deny     Besides, of a hostname: "lookup": {"name":"…", "addresses":["192.0.2.1"…], "message":"no such name",
+ *                 "hint":"did you mean …?"}, the last two where it has no address; absent if the daemon does not ask
+ *                 for it. allow: "refused":["…"], sentences about addresses that other rules refuse. deny:
+ *                 "reachable":["…"], about addresses that other rules allow: then it is not denied wholly.
  * denied          see below.
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
