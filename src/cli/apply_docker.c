@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/docker/docker_provide.h"
 #include "dockside/enforce/judge.h"
@@ -99,8 +100,8 @@ static void on_done(void *data, struct docker_provide_result *result)
 		outcome->code = EREMOTEIO;
 	if (result->error.code == 0) {
 		if (result->n_notes == 0 && outcome->code == 0)
-			printf("nothing to change in Docker %s: %zu networks\n",
-			       result->about.version, result->wanted.n);
+			printf("nothing to change in Docker %s: %zu network%s\n",
+			       result->about.version, result->wanted.n, plural(result->wanted.n));
 		return;
 	}
 	if (outcome->reset) {

@@ -250,7 +250,7 @@ static int run_apply(const struct call *call)
 
 	if (save_pending(files->network_config, files->firewall_config))
 		r = recover_locked(files, &err);
-	if (r >= 0 && !load_policy(files, &policy))
+	if (r >= 0 && !load_policy(files, LOAD_TO_ENFORCE, &policy))
 		return EXIT_CONFIG;
 	if (r >= 0)
 		r = apply(options, &policy, &err);

@@ -59,7 +59,7 @@ static int compile(const struct call *call)
 	struct err err = { 0 };
 	int r;
 
-	if (!load_policy(&options->files, &policy))
+	if (!load_policy(&options->files, LOAD_TO_JUDGE, &policy))
 		return EXIT_CONFIG;
 	r = compile_and_write(options, &policy, &err);
 	if (r < 0)
@@ -156,7 +156,7 @@ static int check(const struct call *call)
 	struct err err = { 0 };
 	int r = 0;
 
-	if (!load_policy(&options->enforce.files, &policy))
+	if (!load_policy(&options->enforce.files, LOAD_TO_JUDGE, &policy))
 		return EXIT_CONFIG;
 	if (options->kernel)
 		r = check_in_kernel(&options->enforce, &policy, &err);

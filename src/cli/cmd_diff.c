@@ -388,7 +388,7 @@ static int run(const struct call *call)
 	struct err err = { 0 };
 	int r;
 
-	if (!load_policy(&options->enforce.files, &policy))
+	if (!load_policy(&options->enforce.files, LOAD_TO_ENFORCE, &policy))
 		return EXIT_CONFIG;
 	r = preflight_bridges(&policy, &err);
 	if (r >= 0)

@@ -174,7 +174,7 @@ static int explain_offline(const struct explain_options *options,
 	struct buf b = { 0 };
 	int r;
 
-	if (!load_policy(&options->files, &policy))
+	if (!load_policy(&options->files, LOAD_TO_ENFORCE, &policy))
 		return EXIT_CONFIG;
 	r = answer_offline(options, question, &policy, &b, &err);
 	if (r < 0) {
