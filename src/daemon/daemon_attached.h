@@ -58,6 +58,12 @@ void daemon_attached_renew(struct daemon_attached *k, const char *bridge);
 const char *daemon_attached_container(struct daemon_attached *k, const char *bridge,
 				      const struct ipaddr *addr, const uint8_t *mac);
 
+/* A container of that name: the next network from *index on that it is on, or NULL. The container is borrowed until
+ * Docker is asked again. */
+const struct docker_container *daemon_attached_find(const struct daemon_attached *k,
+						    const char *name, size_t *index,
+						    const char **ret_bridge);
+
 /* A network, for `status`. Borrowed. */
 struct attached_view {
 	const char *name;

@@ -48,6 +48,8 @@ void daemon_docker_doubt(struct daemon_docker *k, const char *bridge);
 void daemon_docker_renew(struct daemon_docker *k, const char *bridge);
 const char *daemon_docker_container(struct daemon_docker *k, const char *bridge,
 				    const struct ipaddr *addr, const uint8_t *mac);
+const struct docker_container *daemon_docker_find(const struct daemon_docker *k, const char *name,
+						  size_t *index, const char **ret_bridge);
 
 /* The list of networks that are named like ours and not configured; calls fn once, perhaps at once, with
  * names NULL and why where Docker does not say. */

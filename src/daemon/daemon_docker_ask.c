@@ -47,6 +47,12 @@ const char *daemon_docker_container(struct daemon_docker *k, const char *bridge,
 	return daemon_attached_container(k->attached, bridge, addr, mac);
 }
 
+const struct docker_container *daemon_docker_find(const struct daemon_docker *k, const char *name,
+						  size_t *index, const char **ret_bridge)
+{
+	return daemon_attached_find(k->attached, name, index, ret_bridge);
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 struct orphans_question {

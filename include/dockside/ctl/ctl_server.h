@@ -120,8 +120,10 @@
  *  "versions": {"dsfw-nft": "0.2.0", "kernel": "6.1.0"}}
  *
  * explain: what becomes of the first packet of a connection from a container of a network. The request:
- * {"action": "explain", "from": NETWORK,
- *  "to": ADDRESS | NAME | "host",          of a name each of its addresses that rules have
+ * {"action": "explain",
+ *  "from": NETWORK | CONTAINER,            a container that is on one managed network, or has the "source"
+ *  "to": ADDRESS | NAME | CONTAINER | "host",  of a name each of its addresses that rules have; a container of the
+ *                                          network before a name, one of another network after it
  *  "protocol": "tcp",                      or "udp", "icmp", or a number as a string
  *  "port": 443,                            with tcp and udp, required there
  *  "type": "echo-request",                 with icmp: a type by name or number, or type/code; a number is
@@ -136,8 +138,10 @@
  *  "draining": false,                      it is no longer configured: this is its last policy
  *  "explanations": [{                      one for each address
  *      "source": ADDRESS, "mac": MAC,      mac null: not given
+ *      "container": "web-1",               that "from" named; null: it named a network
  *      "dockside": false,                  it is the dockside container
  *      "destination": ADDRESS,
+ *      "to_container": "db-1",             that "to" named, or null
  *      "protocol": "tcp",                  or "udp", "icmp", "icmpv6", or a number as a string
  *      "port": 443,                        tcp and udp only
  *      "type": 8, "code": 0,               icmp and icmpv6 only
