@@ -14,8 +14,8 @@ _dsfw_nft_options()
 	local client='--socket --json'
 	case $1 in
 	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
-	check) echo "$enforce --kernel" ;;
-	apply | diff) echo "$enforce" ;;
+	check) echo "$enforce --kernel --resolve --json" ;;
+	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
 	daemon) echo "$enforce --socket --denied-log" ;;
 	denied) echo "$client --follow --network --since" ;;

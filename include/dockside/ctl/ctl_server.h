@@ -240,6 +240,9 @@ void ctl_answer_error(struct ctl_request *request, const char *message, const st
 
 /* The text of a good answer, with the warnings of diags, which may be NULL. The caller frees it. */
 char *ctl_ok_json(const char *message, const struct diags *diags);
+/* A list of ERRORs: the diagnostics of that severity, none where diags is NULL. */
+void ctl_put_diags(struct json_writer *out, const char *key, const struct diags *diags,
+		   enum severity severity);
 /* For building answers: goes on with an object that is complete, its closing brace taken off. */
 void ctl_reopen(struct buf *json, struct json_writer *ret_out);
 /* The same answer, and what of the request was ignored. The caller frees it. */
