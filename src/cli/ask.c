@@ -199,7 +199,7 @@ static int explain_exit(const struct json_node *answer)
 	return r;
 }
 
-/* What was asked for is done; whether all is well is another question. */
+/* The daemon has done what it was asked for; the status also says whether all is well. */
 static int exit_of(enum request_action action, const struct json_node *answer)
 {
 	if (action == REQUEST_EXPLAIN)

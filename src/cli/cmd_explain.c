@@ -76,7 +76,7 @@ static const struct option_row explain_options[] = {
 
 /* ---- the question ---- */
 
-/* Where the port begins in "NAME:443" and behind the bracket of "[2001:db8::1]:443"; NULL: there is none. An IPv6
+/* Finds the colon before the port in "NAME:443" and "[2001:db8::1]:443"; NULL: there is none. An IPv6
  * address without brackets has no port. */
 static const char *find_port(const char *target)
 {

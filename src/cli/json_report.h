@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a command without the daemon reports: text for people, or with --json one object on standard output, which
+ * Reports of the commands that need no daemon: text for people, or with --json one object on standard output, which
  * doc/schema/ describes. Messages of the work itself go to standard error either way.
  */
 #ifndef DOCKSIDE_CLI_JSON_REPORT_H

@@ -185,7 +185,7 @@ static bool refuse_edit(const struct services *s, struct ctl_request *ctl_reques
 	return true;
 }
 
-/* What runs after a change that failed ran before it: the last load is still the last one. */
+/* After a change that failed the policy from before runs on: the last load is still the last one. */
 static void note_edit(const struct services *s, const struct request *request, const char *trouble)
 {
 	if (!trouble) {
