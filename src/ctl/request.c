@@ -83,6 +83,7 @@ static const struct field denied_fields[] = {
 	FIELD("network", "the name of a network", KIND(JSON_STRING), false),
 	FIELD("after", "the number of an event", KIND(JSON_INT), false),
 	FIELD("since_ms", "milliseconds since 1970", KIND(JSON_INT), false),
+	FIELD("wait_ms", "milliseconds", KIND(JSON_INT), false),
 };
 
 enum who {

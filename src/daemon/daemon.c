@@ -237,6 +237,9 @@ static void on_note(void *data, enum note note)
 			become_ready(d);
 		daemon_wait_settled(s->wait);
 		break;
+	case NOTE_DENIED:
+		daemon_requests_denied(d->requests);
+		break;
 	case NOTE_STATUS:
 		notify_status(d);
 		break;

@@ -20,6 +20,7 @@ enum note {
 	NOTE_DOCKER,	  /* what Docker says is another */
 	NOTE_LINKS,	  /* interfaces have changed */
 	NOTE_SETTLED,	  /* a question was answered that READY or a request may wait for */
+	NOTE_DENIED,	  /* a packet was refused, and is known */
 	NOTE_STATUS,	  /* STATUS= is no longer true */
 	N_NOTES,
 };

@@ -32,7 +32,8 @@
  * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
  * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. A client
  * that wants everything asks again with "after" of "next" as long as "more" is true; one that
- * follows does so twice a second.
+ * follows adds "wait_ms": MILLISECONDS, at most 5000: if there is nothing after "after", the answer waits for so long,
+ * or until there is something.
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
  *  "network": "ds-prod",                   as the files spell it; absent unless it was asked for
