@@ -18,7 +18,7 @@ _dsfw_nft_options()
 	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
 	daemon) echo "$enforce --socket --denied-log" ;;
-	denied) echo "$client --follow --network --since" ;;
+	denied) echo "$client --follow --tail --summary --network --container --since" ;;
 	learn) echo "--socket --since" ;;
 	explain)
 		echo "$files --mark-bit $client --from --to --proto --port --type --src --mac" \
@@ -50,7 +50,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container) ||
 		$1 == -o ]]
 }
 
