@@ -128,7 +128,7 @@ static int nobody_there(const struct policy *policy, const char *name, struct er
 	return r;
 }
 
-/* Where the question is from a container, makes it one from its network. *ret_sender has no name where the
+/* Makes a question from a container one from its network. *ret_sender has no name where the
  * question is from a network. Returns 0 or -EINVAL. */
 static int find_sender(const struct services *s, struct explain_question *question,
 		       struct explain_container *ret_sender, struct err *err)

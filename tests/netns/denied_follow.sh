@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What `denied` shows to people: at once while following, the last lines, repeats as one line, columns as wide as what is in
+# `denied` shows to people: refused packets at once while following, the last lines, repeats as one line, columns as wide as what is in
 # them, one container, and a summary. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"

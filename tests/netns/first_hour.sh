@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a new operator meets in the first hour is said once, where it belongs, and with what to do. TAP.
+# The program says once, where it belongs, what is wrong with a new operator's first steps, and what to do. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh

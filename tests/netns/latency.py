@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long a refused packet takes until `denied --follow` shows it.
+"""Measures the time until `denied --follow` shows a refused packet.
 
   latency.py PROGRAM SOCKET COUNT ADDRESS
 
