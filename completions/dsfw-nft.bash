@@ -17,7 +17,7 @@ _dsfw_nft_options()
 	check) echo "$enforce --kernel --resolve --json" ;;
 	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket --denied-log" ;;
+	daemon) echo "$enforce --socket --denied-log --verbose" ;;
 	denied) echo "$client --follow --tail --summary --network --container --since" ;;
 	learn) echo "--socket --since" ;;
 	explain)

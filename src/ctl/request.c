@@ -2,6 +2,7 @@
 #include "dockside/ctl/request.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/arena.h"
@@ -118,6 +119,27 @@ static const struct action_info {
 	[REQUEST_DENIED] = ACTION("denied", ROOT_ONLY, denied_fields),
 };
 static_assert(ARRAY_SIZE(actions) == REQUEST_DENIED + 1, "every action has its entry");
+
+bool request_only_reads(enum request_action action)
+{
+	switch (action) {
+	case REQUEST_STATUS:
+	case REQUEST_METRICS:
+	case REQUEST_EXPLAIN:
+	case REQUEST_DENIED:
+		return true;
+	case REQUEST_RELOAD:
+	case REQUEST_APPLY:
+	case REQUEST_REFRESH:
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_SET_IPSET:
+	case REQUEST_REMOVE_IPSET:
+	case REQUEST_RECONCILE:
+		return false;
+	}
+	abort();
+}
 
 const char *request_action_name(enum request_action action)
 {

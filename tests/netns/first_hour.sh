@@ -66,5 +66,20 @@ client reload
 is "a reload" "$status" 0
 client set-ipset s 192.0.2.3
 is "and the change is made" "$status" 0
+is "the log does not have who only looks" "$(life | grep -cE 'socket: (explain|status)') $(life | grep -c 'socket: set-ipset')" "0 3"
+end_daemon TERM
+
+# ---- without a word about the socket -------------------------------------------------------------
+
+"$DSFW_NFT" daemon "${files[@]}" >$t/default.log 2>&1 &
+daemon_pid=$!
+result "the daemon listens where the commands look" "$(until_true 10 timeout 5 "$DSFW_NFT" refresh >$t/out 2>&1 || cat $t/default.log)"
+is "in a directory of its own" "$(stat -c '%a %U' /run/dockside /run/dockside/firewall.sock | xargs)" "750 root 660 root"
+end_daemon TERM
+"$DSFW_NFT" daemon "${files[@]}" --socket none >$t/default.log 2>&1 &
+daemon_pid=$!
+until_true 10 grep -q ^ready $t/default.log
+"$DSFW_NFT" refresh >$t/out 2>&1
+is "or nowhere" "$?" 1
 end_daemon TERM
 finish
