@@ -19,7 +19,7 @@ _dsfw_nft_options()
 	graph) echo "$files --output -o" ;;
 	daemon) echo "$enforce --socket --denied-log --verbose" ;;
 	denied) echo "$client --follow --tail --summary --network --container --since" ;;
-	learn) echo "--socket --since" ;;
+	learn) echo "$files $client --since --apply --yes" ;;
 	explain)
 		echo "$files --mark-bit $client --from --to --proto --port --type --src --mac" \
 			"--offline --no-resolve"
