@@ -74,7 +74,7 @@ static size_t show_rules(const struct learn_apply *apply, const struct learn *le
 
 /* ---- the network's rules with them ---- */
 
-/* Where the new rules have an effect: before a last rule that drops everything. */
+/* The new rules have an effect before a last rule that drops everything. */
 static size_t place_of(const struct rule *rules, size_t n)
 {
 	bool drops = n > 0 && rules[n - 1].action == ACTION_DROP &&

@@ -41,7 +41,7 @@ try() # COUNT TARGET…
 # shellcheck disable=SC2317 # until_true calls it
 have() # COUNT
 {
-	[[ $("$DSFW_NFT" denied --socket $socket --json | wc -l) -ge $1 ]]
+	[[ $("$DSFW_NFT" denied --socket "$socket" --json | wc -l) -ge $1 ]]
 }
 try 8 a1:udp:198.51.100.1:123
 try 2 a2:tcp:203.0.113.7:25 a1:udp:198.51.100.1:9
@@ -100,7 +100,7 @@ follower=$!
 # shellcheck disable=SC2317 # until_true calls it
 shows() # PATTERN
 {
-	grep -qE "$1" $t/followed
+	grep -qE "$1" "$t"/followed
 }
 until_true 5 shows 'udp/9 '
 is "it begins with the last line" "$(grep -c egress $t/followed)" 1

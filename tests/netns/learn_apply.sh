@@ -25,7 +25,7 @@ start_daemon
 # shellcheck disable=SC2317 # until_true calls it
 have() # COUNT
 {
-	[[ $("$DSFW_NFT" denied --socket $socket --json | wc -l) -ge $1 ]]
+	[[ $("$DSFW_NFT" denied --socket "$socket" --json | wc -l) -ge $1 ]]
 }
 # rules: of ds-1 in the file, each on a line
 rules()
