@@ -14,12 +14,12 @@ _dsfw_nft_options()
 	local client='--socket --json'
 	case $1 in
 	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
-	check) echo "$enforce --kernel" ;;
-	apply | diff) echo "$enforce" ;;
+	check) echo "$enforce --kernel --resolve --json" ;;
+	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket --denied-log" ;;
-	denied) echo "$client --follow --network --since" ;;
-	learn) echo "--socket --since" ;;
+	daemon) echo "$enforce --socket --denied-log --verbose" ;;
+	denied) echo "$client --follow --tail --summary --network --container --since" ;;
+	learn) echo "$files $client --since --apply --yes" ;;
 	explain)
 		echo "$files --mark-bit $client --from --to --proto --port --type --src --mac" \
 			"--offline --no-resolve"
@@ -51,7 +51,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container) ||
 		$1 == -o ]]
 }
 

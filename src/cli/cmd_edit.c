@@ -57,7 +57,7 @@ static bool put_json(struct json_writer *out, const char *key, const char *argum
 	bool ok;
 
 	if (argument[0] == '@') {
-		ok = src_read(argument + 1, &src, &diags);
+		ok = src_read(argument + 1, NULL, &src, &diags);
 	} else {
 		src = (struct src){ xasprintf("--%s", key), xstrdup(argument), strlen(argument) };
 		ok = true;

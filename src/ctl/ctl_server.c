@@ -219,6 +219,11 @@ static void refuse(struct ctl_request *c, const char *message, const struct diag
 	ctl_answer_error(c, message, diags);
 }
 
+static enum log_level level_of(const struct ctl_request *c)
+{
+	return request_only_reads(c->request.action) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
 static void log_request(const struct ctl_request *c)
 {
 	const char *name = request_string(&c->request, "name");
@@ -227,14 +232,14 @@ static void log_request(const struct ctl_request *c)
 	/* A client that follows refusals asks all the time: the first time will do. */
 	if (c->request.action == REQUEST_DENIED && request_field(&c->request, "after"))
 		return;
-	if (!ctl_log_may(&c->ctl->log, c->peer.uid))
+	if (!log_wants(level_of(c)) || !ctl_log_may(&c->ctl->log, c->peer.uid))
 		return;
 	if (name) {
 		buf_putc(&found, ' ');
 		quote_found(&found, name, strlen(name));
 	}
-	log_info("socket: %s%s, asked by uid %u, pid %d", request_action_name(c->request.action),
-		 buf_str(&found), c->peer.uid, c->peer.pid);
+	log_at(level_of(c), "socket: %s%s, asked by uid %u, pid %d",
+	       request_action_name(c->request.action), buf_str(&found), c->peer.uid, c->peer.pid);
 	buf_free(&found);
 }
 
@@ -341,9 +346,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	case STATE_PENDING:
 		if (!(revents & (EPOLLHUP | EPOLLERR)))
 			break;
-		if (ctl_log_may(&c->ctl->log, c->peer.uid))
-			log_info("socket: uid %u, pid %d left before %s was answered", c->peer.uid,
-				 c->peer.pid, request_action_name(c->request.action));
+		if (log_wants(level_of(c)) && ctl_log_may(&c->ctl->log, c->peer.uid))
+			log_at(level_of(c), "socket: uid %u, pid %d left before %s was answered",
+			       c->peer.uid, c->peer.pid, request_action_name(c->request.action));
 		request_close(c);
 		break;
 	case STATE_WRITING:

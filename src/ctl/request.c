@@ -2,6 +2,7 @@
 #include "dockside/ctl/request.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/arena.h"
@@ -99,6 +100,7 @@ static const struct field denied_fields[] = {
 	FIELD("network", "the name of a network", KIND(JSON_STRING), false),
 	FIELD("after", "the number of an event", KIND(JSON_INT), false),
 	FIELD("since_ms", "milliseconds since 1970", KIND(JSON_INT), false),
+	FIELD("wait_ms", "milliseconds", KIND(JSON_INT), false),
 };
 
 enum who {
@@ -137,6 +139,31 @@ static const struct action_info {
 	[REQUEST_DENIED] = ACTION("denied", ROOT_ONLY, denied_fields),
 };
 static_assert(ARRAY_SIZE(actions) == REQUEST_DENIED + 1, "every action has its entry");
+
+bool request_only_reads(enum request_action action)
+{
+	switch (action) {
+	case REQUEST_STATUS:
+	case REQUEST_METRICS:
+	case REQUEST_EXPLAIN:
+	case REQUEST_DENIED:
+		return true;
+	case REQUEST_RELOAD:
+	case REQUEST_APPLY:
+	case REQUEST_REFRESH:
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_SET_IPSET:
+	case REQUEST_ADD_IPSET:
+	case REQUEST_DEL_IPSET:
+	case REQUEST_ALLOW:
+	case REQUEST_DENY:
+	case REQUEST_REMOVE_IPSET:
+	case REQUEST_RECONCILE:
+		return false;
+	}
+	abort();
+}
 
 const char *request_action_name(enum request_action action)
 {

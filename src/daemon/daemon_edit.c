@@ -15,13 +15,28 @@
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
 
-/* Positions in an edited text are in no file. */
+/* Positions in an edited text are in no file until it is saved. */
 static void set_source(struct src *src, const char *path, const char *edited,
 		       const struct src *running)
 {
 	*src = (struct src){ .name = edited ? xasprintf("%s (changed)", path) : xstrdup(path) };
 	src->text = xstrdup(edited ? edited : running->text);
 	src->len = strlen(src->text);
+}
+
+static void name_source(struct src *src, const char *path)
+{
+	free(src->name);
+	src->name = xstrdup(path);
+}
+
+/* The files have the texts now. */
+static void name_saved(const struct services *s)
+{
+	struct policy *policy = &s->enforcer->running->policy;
+
+	name_source(&policy->network_src, s->network_config);
+	name_source(&policy->firewall_src, s->firewall_config);
 }
 
 /* `apply` may ask for what runs already, while the file says something else: it is written, too. */
@@ -74,6 +89,7 @@ static int enforce_and_save(const struct services *s, struct running *candidate,
 	r = save_commit(save, err);
 	if (r >= 0) {
 		running_free(before);
+		name_saved(s);
 		daemon_files_accepted(s->files);
 		return 0;
 	}
@@ -174,6 +190,18 @@ static bool refuse_edit(const struct services *s, struct ctl_request *ctl_reques
 	return true;
 }
 
+/* After a change that failed the policy from before runs on: the last load is still the last one. */
+static void note_edit(const struct services *s, const struct request *request, const char *trouble)
+{
+	if (!trouble) {
+		daemon_load_note(s->load, false, NULL);
+		return;
+	}
+	log_warning("%s: %s; what ran before runs on", request_action_name(request->action),
+		    trouble);
+	loop_post(s->loop, NOTE_STATUS);
+}
+
 static void answer_edit(const struct services *s, struct ctl_request *ctl_request)
 {
 	const struct request *request = ctl_request_get(ctl_request);
@@ -217,7 +245,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			daemon_wait_answer(s->wait, waiter);
 		}
 		diags_free(&diags);
-		daemon_load_note(s->load, r < 0, r < 0 ? err.text : NULL);
+		note_edit(s, request, r < 0 ? err.text : NULL);
 	}
 	edit_free(&edit);
 	err_free(&err);

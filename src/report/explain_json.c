@@ -397,9 +397,11 @@ static void put_case(struct json_writer *out, const struct explain_asked *asked,
 	explain(world->plan, packet, cases->routes, cases->n_routes, &e);
 	json_write_open(out, NULL, '{');
 	put_addr(out, "source", &packet->src);
+	json_write_string(out, "container", world->sender ? world->sender->name : NULL);
 	json_write_string(out, "mac", packet->has_mac ? mac_format(packet->mac, s) : NULL);
 	json_write_bool(out, "dockside", item->dockside);
 	put_addr(out, "destination", &packet->dst);
+	json_write_string(out, "to_container", world->receiver ? world->receiver->name : NULL);
 	put_protocol(out, packet);
 	json_write_string(out, "state", ct_name(e.ct));
 	if (put_binding(out, asked, &cases->arena, cases->network, item, world) == EXPLAIN_STRANGE)
@@ -448,7 +450,7 @@ int explain_answer(const struct explain_question *question, const struct explain
 
 	if (r < 0)
 		return r;
-	asked.name = question->to_addr ? world->looked_up_name : name;
+	asked.name = question->to_addr ? world->looked_up_name : world->receiver ? NULL : name;
 	asked.looked_up = question->to_addr ? world->looked_up_name : NULL;
 	asked.network = cases.network;
 	asked.has_src = question->has_src;

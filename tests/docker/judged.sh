@@ -79,7 +79,7 @@ told_everywhere()
 	dsfw diff
 	like "$1: diff" "$status $out" "^1 .*network ds-a: $2.*NOT JUDGED"
 	client explain --from ds-a --to 203.0.113.1 --proto tcp --port 22
-	like "$1: explain" "$status $out" "^0 tcp from [^:]*: NOT JUDGED.*network ds-a: $2"
+	like "$1: explain" "$status $out" "^1 tcp from [^:]*: NOT JUDGED.*network ds-a: $2"
 	client explain --from ds-b --to 203.0.113.1 --proto tcp --port 22
 	like "$1: explain, of the other" "$out" "REFUSED"
 	is "$1: systemd" "$([[ $(tail -1 $told) == *"STATUS=enforcing 1 network, "*"; NOT JUDGED: ds-a"* ]] || tail -1 $told)" ""

@@ -28,6 +28,7 @@ s.sendall(sys.stdin.buffer.read())
 print(s.makefile().readline(), end="")' $socket 2>&1
 }
 
+files+=(--verbose) # has the requests that only read in the log
 start_daemon
 is "a request may span lines" "$(
 	asked <<-'END'

@@ -69,6 +69,8 @@ bool request_flag(const struct request *request, const char *key);
 
 /* "set-network"; request_action_find() returns false for an unknown one. */
 const char *request_action_name(enum request_action action);
+/* It changes nothing, and has nobody asked: monitoring does so all the time. */
+bool request_only_reads(enum request_action action);
 bool request_action_find(const char *name, enum request_action *ret_action);
 
 #endif
