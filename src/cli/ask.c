@@ -183,7 +183,7 @@ static void print_success(enum request_action action, const struct json_node *an
 		   "Docker networks that the configuration does not have (left alone)");
 }
 
-/* Of several addresses the worst decides. */
+/* The worst answer decides where there are several addresses. */
 static int explain_exit(const struct json_node *answer)
 {
 	const struct json_node *list = json_member(answer, "explanations", JSON_ARRAY);

@@ -168,7 +168,7 @@ static void on_answer(void *data, const struct json_node *answer)
 	(void)answer;
 }
 
-/* Of a frame, container and to_container are those on the ports, whatever its addresses say. */
+/* A frame has the containers that are on its ports, whatever its addresses say. */
 static bool is_about(const struct json_node *event, const char *container)
 {
 	return strcmp(json_text(event, "container", ""), container) == 0 ||

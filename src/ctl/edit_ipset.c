@@ -39,7 +39,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Of an ipset or of a request; what is no string is none, and config_parse() reports it. */
+/* Reads the members of an ipset or of a request; it leaves out what is no string, as config_parse() reports that. */
 static void members_read(const struct json_node *list, struct members *ret)
 {
 	*ret = (struct members){ .texts = xcalloc(list->u.children.n + 1, sizeof(char *)) };

@@ -316,7 +316,7 @@ def judge_layout(before, after):
     missing = is_subsequence(kept, after.split("\n"))
     if missing is not None:
         raise ValueError("the line is lost: %s" % missing)
-    # Of the other lines at most the commas have changed.
+    # In the other lines, only commas may have changed.
     plain = [line.replace(",", "") for line in after.split("\n")]
     at = 0
     for line in before.split("\n"):

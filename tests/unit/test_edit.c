@@ -84,7 +84,7 @@ static void assert_text(const char *text, const char *before, const char *old, c
 
 #define SAME NULL, NULL
 
-/* Of network.json and firewall.json: a part, and what becomes of it; all else stays. */
+/* A part of network.json and one of firewall.json change as given; all else stays. */
 static void assert_files(struct fixture *f, const char *network, const char *new_network,
 			 const char *firewall, const char *new_firewall)
 {

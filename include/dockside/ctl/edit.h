@@ -33,7 +33,7 @@ struct edit {
  * remove-ipset    It goes; refused while a rule uses it.
  * allow, deny     See edit_rule.h.
  *
- * Of the texts only what has to change does, comments and layout stay (json_patch.h). Returns false after reporting
+ * The texts change only where they have to: comments and layout stay (json_patch.h). Returns false after reporting
  * faults, whose locations point into the request's source. On true the caller calls edit_free().
  */
 bool edit_files(const struct request *request, const struct policy *running, struct edit *ret_edit,
