@@ -101,8 +101,9 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
 }
 
-static void warn_of_bridge(const struct plans *plans)
+static void warn_of_bridge(const struct plans *plans, struct report *report)
 {
+	json_write_string(&report->out, "no_bridge_family", plans->no_bridge);
 	if (plans->no_bridge)
 		log_warning(
 			"this kernel cannot filter what bridges forward (%s): containers are not "
@@ -132,7 +133,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	}
 	if (r >= 0) {
 		print_result(policy, &result, report);
-		warn_of_bridge(&plans);
+		warn_of_bridge(&plans, report);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}

@@ -58,13 +58,13 @@ is "and the rule's place is in the file again" "$(where)" \
 		'/"drop"/ { print length($1) + 1 }' $t/firewall.json)"
 
 echo >>$t/firewall.json
-client set-ipset s 192.0.2.3
+client set-ipset s 192.0.2.3 --replace
 is "a change is refused while the file has been edited" "$status $(grep -c 'firewall.json' <<<"$err")" "1 1"
 is "which is no news of the last reload" "$(of reload result)" ok
 is "the log has it" "$(life | grep -c '^warning: set-ipset: .*what ran before runs on')" 1
 client reload
 is "a reload" "$status" 0
-client set-ipset s 192.0.2.3
+client set-ipset s 192.0.2.3 --replace
 is "and the change is made" "$status" 0
 is "the log does not have who only looks" "$(life | grep -cE 'socket: (explain|status)') $(life | grep -c 'socket: set-ipset')" "0 3"
 end_daemon TERM

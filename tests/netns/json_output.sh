@@ -57,8 +57,9 @@ as_json "check --resolve" 0 'a["names"]' "[{'name': 'one.example', 'addresses': 
 	check --resolve
 as_json "diff" 1 '(a["different"], [(x["table"], x["change"]) for x in a["tables"]], a["notes"],
 	[y["text"] for x in a["tables"] for o in x["objects"] for y in o["lines"] if y["entry"] == "egress[0]"])' \
-	"(True, [('inet dockside', 'new')], [], ['udp dport 53 counter ct label set 127 accept comment \"egress[0]\"'])" diff
-as_json "apply" 0 'a["changed"], a["managed"], a["chains"] > 5, a["settings_changed"]' "(True, 1, True, True)" apply
+	"(True, [('inet dockside', 'new'), ('bridge dockside', 'new')], [], ['udp dport 53 counter ct label set 127 accept comment \"egress[0]\"'])" diff
+as_json "apply" 0 'a["changed"], a["managed"], a["chains"] > 5, a["settings_changed"], a["no_bridge_family"]' \
+	"(True, 1, True, True, None)" apply
 as_json "apply again" 0 'a["changed"], a["chains"], a["settings_changed"], a["docker"]' "(False, 0, False, [])" apply
 as_json "diff then" 0 'a["different"], a["tables"], a["settings"]' "(False, [], None)" diff
 nft delete element inet dockside ipset-s-net4 '{ 203.0.113.0/24 }'
