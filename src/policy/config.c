@@ -123,8 +123,12 @@ static void report_unknown_network(struct reader *r, const struct json_node *mem
 		key_error(r, member, "there is no network %s in network-config", buf_str(&found));
 
 	buf_free(&found);
-	if (!reader_is_full(r))
-		diag->hint = name_index_suggest(&r->networks, member->key);
+	if (reader_is_full(r))
+		return;
+	diag->hint = name_index_suggest(&r->networks, member->key);
+	if (!diag->hint)
+		diag->hint = xstrdup("the two files belong together: add it to the list there, or "
+				     "take its rules out here");
 }
 
 static void read_network_rules(struct reader *r, const struct json_node *member)
