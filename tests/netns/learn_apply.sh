@@ -15,8 +15,8 @@ firewall_config <<'CONFIG'
 "networks": {"ds-1": {"mode": "enforce", "egress": [
 	{"_comment": "metadata"},
 	{"action": "drop", "to": "cidr", "cidr": "198.51.100.2/32"},
-	{"proto": "tcp", "ports": [22], "to": "host", "host": "one.example"},
-	{"action": "drop"}],
+	{"proto": "tcp", "ports": [22], "to": "host", "host": "one.example"}, // for Ann
+	{"action": "drop"}], /* the rest */
 	"nat": [{"match_dport": 99, "to_ip": "198.51.100.1", "to_port": 80}]}}}
 CONFIG
 start_listening
@@ -31,7 +31,7 @@ have() # COUNT
 rules()
 {
 	python3 -c 'import json, re, sys
-text = re.sub(r"//.*", "", sys.stdin.read())
+text = re.sub(r"//.*|/\*.*?\*/", "", sys.stdin.read())
 print(*map(json.dumps, json.loads(text)["networks"]["ds-1"]["egress"]), sep="\n")' <$t/firewall.json
 }
 # learn OPTION…: with the files
@@ -84,8 +84,10 @@ is "in front of the rule that drops all, behind others" "$(rules)" '{"_comment":
 {"proto": "tcp", "ports": [80, 443], "to": "host", "host": "one.example"}
 {"proto": "tcp", "ports": [80], "to": "ip", "ip": "198.51.100.2"}
 {"action": "drop"}'
+is "comments stay, and the other lines" "$(diff <(echo "$before") $t/firewall.json | grep -c '^<') $(grep -oE '// for Ann|/\* the rest' $t/firewall.json |
+	xargs)" "0 // for Ann /* the rest"
 is "the rest of the network stays" "$(python3 -c 'import json, re, sys
-n = json.loads(re.sub(r"//.*", "", sys.stdin.read()))["networks"]["ds-1"]
+n = json.loads(re.sub(r"//.*|/\*.*?\*/", "", sys.stdin.read()))["networks"]["ds-1"]
 print(n["mode"], n["nat"][0]["match_dport"])' <$t/firewall.json)" "enforce 99"
 probes "it is allowed now, and the earlier drop stays" <<-'END'
 	c1 tcp 198.51.100.1:80 = open outside
