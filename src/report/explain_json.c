@@ -357,7 +357,7 @@ static void put_verdict(struct json_writer *out, const struct explain_packet *pa
 		put_next(out, e);
 }
 
-/* We have no word on a network that is not managed. */
+/* We have no word on a network that is not managed. The source is a container's own where the question names one. */
 static enum explain_bound put_binding(struct json_writer *out, const struct explain_asked *asked,
 				      struct arena *arena, const struct network *network,
 				      const struct explain_case *item,
@@ -370,7 +370,8 @@ static enum explain_bound put_binding(struct json_writer *out, const struct expl
 		json_write_string(out, "bridge_table", NULL);
 		return bound;
 	}
-	bound = explain_bind(arena, network, &world->bind, &item->packet, asked->has_src, &text);
+	bound = explain_bind(arena, network, &world->bind, &item->packet,
+			     asked->has_src || world->sender, &text);
 	json_write_open(out, "bridge_table", '{');
 	json_write_string(out, "verdict", explain_bound_name(bound));
 	json_write_string(out, "text", text);
