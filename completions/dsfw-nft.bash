@@ -4,7 +4,7 @@
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
 _dsfw_nft_commands='compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh reconcile
-	set-network remove-network set-ipset remove-ipset version help'
+	allow deny set-network remove-network set-ipset add-ipset del-ipset remove-ipset version help'
 
 # COMMAND: its options
 _dsfw_nft_options()
@@ -14,12 +14,12 @@ _dsfw_nft_options()
 	local client='--socket --json'
 	case $1 in
 	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
-	check) echo "$enforce --kernel" ;;
-	apply | diff) echo "$enforce" ;;
+	check) echo "$enforce --kernel --resolve --json" ;;
+	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket --denied-log" ;;
-	denied) echo "$client --follow --network --since" ;;
-	learn) echo "--socket --since" ;;
+	daemon) echo "$enforce --socket --denied-log --verbose" ;;
+	denied) echo "$client --follow --tail --summary --network --container --since" ;;
+	learn) echo "$files $client --since --apply --yes" ;;
 	explain)
 		echo "$files --mark-bit $client --from --to --proto --port --type --src --mac" \
 			"--offline --no-resolve"
@@ -27,7 +27,8 @@ _dsfw_nft_options()
 	metrics) echo '--socket --output -o' ;;
 	teardown) echo "$files" ;;
 	status) echo "$client --wait-networks" ;;
-	reload | refresh | reconcile | set-ipset | remove-ipset) echo "$client" ;;
+	reload | refresh | reconcile | allow | deny | add-ipset | del-ipset | remove-ipset) echo "$client" ;;
+	set-ipset) echo "$client --replace" ;;
 	set-network) echo "$client --network --firewall" ;;
 	remove-network) echo "$client --force" ;;
 	esac
@@ -50,7 +51,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container) ||
 		$1 == -o ]]
 }
 
@@ -114,10 +115,10 @@ _dsfw_nft()
 	elif [[ $(_dsfw_nft_count_operands) -eq 0 ]]; then
 		case $command in
 		help) mapfile -t COMPREPLY < <(compgen -W "$_dsfw_nft_commands" -- "$cur") ;;
-		set-network | remove-network | learn)
+		allow | deny | set-network | remove-network | learn)
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
 			;;
-		set-ipset | remove-ipset)
+		set-ipset | add-ipset | del-ipset | remove-ipset)
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_ipsets)" -- "$cur")
 			;;
 		esac

@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The commands. The daemon's is here, as cli and daemon do not know each other. */
+#include <string.h>
+
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/daemon/daemon.h"
+#include "dockside/system/log.h"
 
 struct daemon_command {
 	struct enforce_options enforce;
 	const char *socket, *denied_log, *docker, *state_directory;
 	unsigned refresh_s;
-	bool reset;
+	bool reset, verbose;
 };
+
+static bool set_socket(void *field, const char *argument)
+{
+	*(const char **)field = strcmp(argument, "none") == 0 ? NULL : argument;
+	return true;
+}
 
 static const struct option_row daemon_options[] = {
 	{ .name = "socket",
 	  .argument = "PATH",
 	  .variable = "DOCKSIDE_FIREWALL_SOCKET",
-	  .help = "listen there for the commands that ask the daemon; without it, nowhere",
-	  .set = option_set_text,
+	  .fallback = CTL_DEFAULT_PATH,
+	  .help = "listen there for the commands that ask the daemon; none: nowhere",
+	  .set = set_socket,
 	  .offset = offsetof(struct daemon_command, socket) },
 	{ .name = "denied-log",
 	  .argument = "FILE",
@@ -24,6 +35,10 @@ static const struct option_row daemon_options[] = {
 		  "anew",
 	  .set = option_set_text,
 	  .offset = offsetof(struct daemon_command, denied_log) },
+	{ .name = "verbose",
+	  .help = "log requests that only read, too",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct daemon_command, verbose) },
 	{ .variable = "IPSET_REFRESH_INTERVAL",
 	  .fallback = "60",
 	  .help = "seconds within which the daemon asks a name again",
@@ -49,6 +64,8 @@ static int run_daemon(const struct call *call)
 		.reset = command->reset,
 	};
 
+	if (command->verbose)
+		log_set_level(LOG_LEVEL_DEBUG);
 	return daemon_run(&options);
 }
 
@@ -67,11 +84,12 @@ static const struct command cmd_daemon = {
 int main(int argc, char **argv)
 {
 	static const struct command *const commands[] = {
-		&cmd_compile,	     &cmd_check,     &cmd_apply,	&cmd_diff,
-		&cmd_graph,	     &cmd_daemon,    &cmd_teardown,	&cmd_status,
-		&cmd_explain,	     &cmd_metrics,   &cmd_reload,	&cmd_refresh,
-		&cmd_reconcile,	     &cmd_denied,    &cmd_learn,	&cmd_set_network,
-		&cmd_remove_network, &cmd_set_ipset, &cmd_remove_ipset, &cmd_version,
+		&cmd_compile,	&cmd_check,	  &cmd_apply,	       &cmd_diff,
+		&cmd_graph,	&cmd_daemon,	  &cmd_teardown,       &cmd_status,
+		&cmd_explain,	&cmd_metrics,	  &cmd_reload,	       &cmd_refresh,
+		&cmd_reconcile, &cmd_denied,	  &cmd_learn,	       &cmd_allow,
+		&cmd_deny,	&cmd_set_network, &cmd_remove_network, &cmd_set_ipset,
+		&cmd_add_ipset, &cmd_del_ipset,	  &cmd_remove_ipset,   &cmd_version,
 		&cmd_help,
 	};
 	static const struct program program = { commands, ARRAY_SIZE(commands) };

@@ -136,6 +136,20 @@ struct diag *diag_add(struct diags *diags, enum severity severity, struct loc lo
 	return diag;
 }
 
+void diags_drop(struct diags *diags, enum severity severity)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < diags->n; i++) {
+		if (diags->items[i].severity == severity)
+			diag_release(&diags->items[i]);
+		else
+			diags->items[kept++] = diags->items[i];
+	}
+	diags->n = kept;
+	diags->count[severity] = 0;
+}
+
 void diags_free(struct diags *diags)
 {
 	if (!diags)

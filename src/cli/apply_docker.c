@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/docker/docker_provide.h"
 #include "dockside/enforce/judge.h"
@@ -16,15 +17,18 @@ struct outcome {
 	bool reset;
 	int code; /* errno: it failed */
 	const struct policy *policy;
-	void (*tell)(const char *text); /* of a network whose packets are not judged */
+	struct report *report;
+	bool is_diff; /* packets that are not judged are a result, not a failure */
 };
 
-static void print_note(const struct docker_provide_note *note)
+static void print_note(struct report *report, const struct docker_provide_note *note)
 {
+	json_write_string(&report->out, NULL, note->text);
 	switch (note->kind) {
 	case DOCKER_PROVIDE_CREATED:
 	case DOCKER_PROVIDE_REMOVED:
-		printf("%s\n", note->text);
+		if (!report->json)
+			printf("%s\n", note->text);
 		break;
 	case DOCKER_PROVIDE_DIFFERS:
 		log_warning("%s", note->text);
@@ -35,14 +39,13 @@ static void print_note(const struct docker_provide_note *note)
 	}
 }
 
-static void log_unjudged(const char *text)
+static void tell_unjudged(const struct outcome *outcome, const char *text)
 {
-	log_error("%s", text);
-}
-
-static void print_unjudged(const char *text)
-{
-	printf("networks\n    %s\n", text);
+	json_write_string(&outcome->report->out, NULL, text);
+	if (!outcome->is_diff)
+		log_error("%s", text);
+	else if (!outcome->report->json)
+		printf("networks\n    %s\n", text);
 }
 
 static void warn_leg(void *data, const char *text)
@@ -71,15 +74,17 @@ static void judge(struct outcome *outcome, const struct docker_provide_result *r
 	struct judge_result judged;
 
 	judge_networks(wanted, &docker, &judged);
+	json_write_open(&outcome->report->out, "not_judged", '[');
 	for (size_t i = 0; i < judged.n; i++) {
 		cleanup(cleanup_free) char *text = NULL;
 
 		if (judged.items[i].state != JUDGED_NOT)
 			continue;
 		text = judged_sentence(wanted->items[i].name, &judged.items[i]);
-		outcome->tell(text);
+		tell_unjudged(outcome, text);
 		outcome->code = EREMOTEIO;
 	}
+	json_write_close(&outcome->report->out, ']');
 	if (docker.legs)
 		judge_network_legs(wanted, judged.items, docker.legs, warn_leg, NULL);
 	judge_result_free(&judged);
@@ -93,14 +98,16 @@ static void on_done(void *data, struct docker_provide_result *result)
 	struct outcome *outcome = data;
 
 	judge(outcome, result);
+	json_write_open(&outcome->report->out, "docker", '[');
 	for (size_t i = 0; i < result->n_notes; i++)
-		print_note(&result->notes[i]);
+		print_note(outcome->report, &result->notes[i]);
+	json_write_close(&outcome->report->out, ']');
 	if (docker_provide_has(result, DOCKER_PROVIDE_FAILED))
 		outcome->code = EREMOTEIO;
 	if (result->error.code == 0) {
-		if (result->n_notes == 0 && outcome->code == 0)
-			printf("nothing to change in Docker %s: %zu networks\n",
-			       result->about.version, result->wanted.n);
+		if (result->n_notes == 0 && outcome->code == 0 && !outcome->report->json)
+			printf("nothing to change in Docker %s: %zu network%s\n",
+			       result->about.version, result->wanted.n, plural(result->wanted.n));
 		return;
 	}
 	if (outcome->reset) {
@@ -132,9 +139,9 @@ static int ask(const char *socket, const struct policy *policy, enum docker_prov
 }
 
 int apply_docker_networks(const char *socket, bool reset, const struct policy *policy,
-			  struct err *err)
+			  struct report *report, struct err *err)
 {
-	struct outcome outcome = { .reset = reset, .policy = policy, .tell = log_unjudged };
+	struct outcome outcome = { .reset = reset, .policy = policy, .report = report };
 	int r;
 
 	if (policy->n_networks == 0)
@@ -153,10 +160,10 @@ static void on_asked(void *data, struct docker_provide_result *result)
 	judge(data, result);
 }
 
-int apply_docker_judge(const char *socket, const struct policy *policy, bool *ret_judged,
-		       struct err *err)
+int apply_docker_judge(const char *socket, const struct policy *policy, struct report *report,
+		       bool *ret_judged, struct err *err)
 {
-	struct outcome outcome = { .policy = policy, .tell = print_unjudged };
+	struct outcome outcome = { .policy = policy, .report = report, .is_diff = true };
 	int r = 0;
 
 	if (policy->n_networks > 0)

@@ -11,6 +11,7 @@
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/system/log.h"
 #include "show_explain.h"
+#include "show_reach.h"
 #include "show_status.h"
 #include "term.h"
 
@@ -182,6 +183,36 @@ static void print_success(enum request_action action, const struct json_node *an
 		   "Docker networks that the configuration does not have (left alone)");
 }
 
+/* The worst answer decides where there are several addresses. */
+static int explain_exit(const struct json_node *answer)
+{
+	const struct json_node *list = json_member(answer, "explanations", JSON_ARRAY);
+	int r = EXIT_DONE;
+
+	for (size_t i = 0; list && i < list->u.children.n; i++) {
+		const char *verdict = json_text(&list->u.children.items[i], "verdict", "");
+
+		if (strcmp(verdict, "not judged") == 0)
+			return EXIT_FAILED;
+		if (strcmp(verdict, "pass") != 0)
+			r = EXIT_REFUSED;
+	}
+	return r;
+}
+
+/* The daemon has done what it was asked for; the status also says whether all is well. */
+static int exit_of(enum request_action action, const struct json_node *answer)
+{
+	if (action == REQUEST_EXPLAIN)
+		return explain_exit(answer);
+	if (!list_is_empty(answer, "not_judged"))
+		return EXIT_FAILED;
+	if (action == REQUEST_STATUS &&
+	    (!json_is_true(answer, "ready") || !list_is_empty(answer, "alarms")))
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
 int ask_show_answer(const struct ask_options *options, const char *text)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
@@ -201,7 +232,8 @@ int ask_show_answer(const struct ask_options *options, const char *text)
 			print_success(options->action, tree.root);
 		print_faults(SEVERITY_WARNING, json_member(tree.root, "warnings", JSON_ARRAY));
 		print_unresolved(tree.root);
-		r = list_is_empty(tree.root, "not_judged") ? EXIT_DONE : EXIT_FAILED;
+		r = show_reach(tree.root, options->json) ? exit_of(options->action, tree.root)
+							 : EXIT_FAILED;
 	} else {
 		print_failure(name, tree.root);
 	}

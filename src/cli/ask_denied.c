@@ -14,6 +14,7 @@
 #include "term.h"
 
 #define TIMEOUT_MS 10000
+#define WAIT_MS 1000 /* the daemon answers when a packet was refused, or after that */
 
 /* ------------------------------------------------------------------ one question */
 
@@ -44,6 +45,8 @@ static char *request_text(const struct denied_question *q)
 		json_write_int(&out, "since_ms", (int64_t)q->since_ms);
 	if (q->after != AFTER_NONE)
 		json_write_int(&out, "after", (int64_t)q->after);
+	if (q->follow && q->after != AFTER_NONE)
+		json_write_int(&out, "wait_ms", WAIT_MS);
 	json_write_close(&out, '}');
 	return buf_steal(&b);
 }
@@ -64,7 +67,8 @@ static int ask(struct denied_question *q, struct answer_text *ret)
 	const char *status = NULL;
 	int r;
 
-	term_progress("waiting for the daemon");
+	if (!q->follow)
+		term_progress("waiting for the daemon");
 	r = ctl_call(q->socket, request, TIMEOUT_MS, &text, &err);
 	term_progress_end();
 	if (r < 0) {
@@ -121,6 +125,7 @@ static int take_answer(struct denied_question *q, const struct denied_taker *tak
 	if (!first && ask_denied_number(root, "missed") > 0)
 		log_warning("%s: %" PRId64 " events came and went unseen", q->command,
 			    ask_denied_number(root, "missed"));
+	q->polls = json_member(root, "ignored", JSON_ARRAY) != NULL;
 	taker->take(data, root);
 	for (size_t i = 0; events && i < events->u.children.n; i++)
 		if (events->u.children.items[i].kind == JSON_OBJECT)

@@ -20,6 +20,7 @@ struct denied_question {
 	uint64_t after; /* or AFTER_NONE */
 	bool follow;	/* a daemon that goes away may come back */
 	bool waiting;	/* for that, and it was said */
+	bool polls; /* the daemon is an older one, which answers at once, whether there is something or not */
 };
 
 /* The caller's functions for an answer: take() gets the whole of it first, then event() each event;

@@ -20,6 +20,7 @@
 #include "dockside/system/sysctl.h"
 #include "dockside/table/nft_script.h"
 #include "inputs.h"
+#include "json_report.h"
 #include "plans.h"
 
 #define LOCK_TIMEOUT_MS 30000
@@ -29,6 +30,7 @@ struct apply_options {
 	const char *docker; /* the path of its socket */
 	bool reset;	    /* make its networks anew */
 	const char *state_directory;
+	bool json;
 };
 
 /* A session holds the lock and the sockets by which one changes the kernel. */
@@ -60,12 +62,29 @@ static void session_close(struct session *session)
 	lock_give(session->lock);
 }
 
-static void print_result(const struct policy *policy, const struct reconcile_result *result)
+static void put_result(struct json_writer *out, size_t managed,
+		       const struct reconcile_result *result)
+{
+	json_write_int(out, "managed", (int64_t)managed);
+	json_write_bool(out, "changed", result->changed);
+	json_write_int(out, "chains", (int64_t)result->n_chains);
+	json_write_int(out, "sets", (int64_t)result->n_sets);
+	json_write_int(out, "elements", (int64_t)result->n_elems);
+	json_write_bool(out, "shim", result->shim);
+	json_write_bool(out, "recorded", result->recorded);
+	json_write_bool(out, "took_over", result->took_over);
+}
+
+static void print_result(const struct policy *policy, const struct reconcile_result *result,
+			 struct report *report)
 {
 	size_t managed = 0;
 
 	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
 		managed += network_managed(&policy->networks[i]);
+	put_result(&report->out, managed, result);
+	if (report->json)
+		return;
 	if (result->took_over)
 		printf("took over from the iptables version: its chains and jumps are gone\n");
 	if (result->changed)
@@ -82,8 +101,9 @@ static void print_result(const struct policy *policy, const struct reconcile_res
 		printf("nothing to change: %zu managed network%s\n", managed, plural(managed));
 }
 
-static void warn_of_bridge(const struct plans *plans)
+static void warn_of_bridge(const struct plans *plans, struct report *report)
 {
+	json_write_string(&report->out, "no_bridge_family", plans->no_bridge);
 	if (plans->no_bridge)
 		log_warning(
 			"this kernel cannot filter what bridges forward (%s): containers are not "
@@ -93,7 +113,7 @@ static void warn_of_bridge(const struct plans *plans)
 }
 
 static int apply_rules(struct session *session, const struct apply_options *options,
-		       const struct policy *policy, struct err *err)
+		       const struct policy *policy, struct report *report, struct err *err)
 {
 	struct reconcile_result result = { 0 };
 	struct actual known[N_TABLES] = { 0 };
@@ -112,8 +132,8 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 				    known, &result, err);
 	}
 	if (r >= 0) {
-		print_result(policy, &result);
-		warn_of_bridge(&plans);
+		print_result(policy, &result, report);
+		warn_of_bridge(&plans, report);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}
@@ -125,17 +145,22 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	return r;
 }
 
-/* Prints that it changed them. Returns 0 or -errno. */
-static int make_settings(struct err *err)
+/* Tells whether it changed them, which *any also says of an earlier call. Returns 0 or -errno. */
+static int make_settings(bool *any, struct err *err)
 {
 	bool changed = false;
 	int r = sysctl_bridge_netfilter(&changed, err);
 
-	if (changed)
-		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
-		       "bridged "
-		       "packets\n");
+	*any |= changed;
 	return r;
+}
+
+static void print_settings(struct report *report, bool changed)
+{
+	json_write_bool(&report->out, "settings_changed", changed);
+	if (changed && !report->json)
+		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
+		       "bridged packets\n");
 }
 
 /* ---- the state directory ---- */
@@ -167,7 +192,7 @@ static void keep_accepted(struct kept *kept, const struct policy *policy)
 
 /* Under the lock: another apply reads and writes the same state directory. */
 static int apply_locked(struct session *session, const struct apply_options *options,
-			struct policy *policy, struct err *err)
+			struct policy *policy, struct report *report, struct err *err)
 {
 	struct err trouble = { 0 };
 	struct kept kept;
@@ -181,7 +206,7 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	if (r >= 0) {
 		drain_tell_closed(&kept.drain);
 		drain_save(&kept.drain);
-		r = apply_rules(session, options, policy, err);
+		r = apply_rules(session, options, policy, report, err);
 	}
 	if (r >= 0)
 		keep_accepted(&kept, policy);
@@ -189,13 +214,14 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	return r;
 }
 
-static int enforce(const struct apply_options *options, struct policy *policy, struct err *err)
+static int enforce(const struct apply_options *options, struct policy *policy,
+		   struct report *report, struct err *err)
 {
 	struct session session;
 	int r = session_open(&session, err);
 
 	if (r >= 0)
-		r = apply_locked(&session, options, policy, err);
+		r = apply_locked(&session, options, policy, report, err);
 	session_close(&session);
 	return r;
 }
@@ -208,9 +234,11 @@ static int enforce(const struct apply_options *options, struct policy *policy, s
  * after the rules, which go by the bridges' names: no container can join a network before its policy is in
  * force. Making one may have brought br_netfilter, and with it the settings.
  */
-static int apply(const struct apply_options *options, struct policy *policy, struct err *err)
+static int apply(const struct apply_options *options, struct policy *policy, struct report *report,
+		 struct err *err)
 {
 	struct err setting = { 0 };
+	bool changed = false;
 	int r, s;
 
 	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
@@ -218,12 +246,13 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 	r = preflight_bridges(policy, err);
 	if (r < 0)
 		return r;
-	s = make_settings(&setting);
-	r = enforce(options, policy, err);
+	s = make_settings(&changed, &setting);
+	r = enforce(options, policy, report, err);
 	if (r >= 0)
-		r = apply_docker_networks(options->docker, options->reset, policy, err);
+		r = apply_docker_networks(options->docker, options->reset, policy, report, err);
 	if (s < 0)
-		s = make_settings(&setting);
+		s = make_settings(&changed, &setting);
+	print_settings(report, changed);
 	if (r >= 0 && s < 0)
 		r = err_set(err, -s,
 			    "the rules are loaded, but packets between containers of one network "
@@ -260,20 +289,25 @@ static int run_apply(const struct call *call)
 	const struct apply_options *options = call->options;
 	const struct files_options *files = &options->enforce.files;
 	struct policy policy = { 0 };
+	struct report report;
 	struct err err = { 0 };
+	bool loaded = false;
 	int r = 0;
 
+	report_begin(&report, options->json);
 	if (save_pending(files->network_config, files->firewall_config))
 		r = recover_locked(files, &err);
-	if (r >= 0 && !load_policy(files, &policy))
-		return EXIT_CONFIG;
 	if (r >= 0)
-		r = apply(options, &policy, &err);
+		loaded = report_load(&report, files, LOAD_TO_ENFORCE, &policy);
+	if (loaded)
+		r = apply(options, &policy, &report, &err);
 	if (r < 0)
 		report_failure(r, &err);
+	report_print(&report, r < 0 ? err.text : !loaded ? "the configuration has errors" : NULL);
+	report_free(&report);
 	err_free(&err);
 	policy_free(&policy);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+	return r < 0 ? EXIT_FAILED : loaded ? EXIT_DONE : EXIT_CONFIG;
 }
 
 const struct command cmd_apply = {
@@ -282,7 +316,8 @@ const struct command cmd_apply = {
 	.takes = { TAKES_ENFORCE_OPTIONS(struct apply_options, enforce),
 		   { docker_option, offsetof(struct apply_options, docker) },
 		   { reset_option, offsetof(struct apply_options, reset) },
-		   { state_directory_option, offsetof(struct apply_options, state_directory) } },
+		   { state_directory_option, offsetof(struct apply_options, state_directory) },
+		   { json_option, offsetof(struct apply_options, json) } },
 	.size = sizeof(struct apply_options),
 	.run = run_apply,
 };

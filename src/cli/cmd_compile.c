@@ -9,6 +9,7 @@
 #include "dockside/system/log.h"
 #include "dockside/table/nft_text.h"
 #include "inputs.h"
+#include "json_report.h"
 #include "output.h"
 #include "plans.h"
 
@@ -63,7 +64,7 @@ static int compile(const struct call *call)
 	struct err err = { 0 };
 	int r;
 
-	if (!load_policy(&options->files, &policy))
+	if (!load_policy(&options->files, LOAD_TO_JUDGE, &policy))
 		return EXIT_CONFIG;
 	r = compile_and_write(options, &policy, &err);
 	if (r < 0)
@@ -89,7 +90,7 @@ const struct command cmd_compile = {
 
 struct check_options {
 	struct enforce_options enforce;
-	bool kernel;
+	bool kernel, resolve, json;
 };
 
 static const struct option_row check_options[] = {
@@ -97,6 +98,10 @@ static const struct option_row check_options[] = {
 	  .help = "have the kernel validate the transaction, too",
 	  .set = option_set_flag,
 	  .offset = offsetof(struct check_options, kernel) },
+	{ .name = "resolve",
+	  .help = "ask DNS for every name, too; exit status 1 if one has no address",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct check_options, resolve) },
 	{ 0 },
 };
 
@@ -137,46 +142,126 @@ static int check_in_kernel(const struct enforce_options *options, const struct p
 	return r;
 }
 
-static void print_summary(const struct policy *policy, bool kernel)
-{
-	size_t managed = 0, rules = 0;
+/* ---- what check has found ---- */
 
+struct found {
+	size_t managed, rules;
+	size_t names, resolved; /* with --resolve: of so many names so many have an address */
+};
+
+static void put_name(struct json_writer *out, const struct resolved_name *name)
+{
+	cleanup(buf_free) struct buf error = { 0 };
+	char text[ADDR_STRLEN];
+
+	answers_error(name->errors, &error);
+	json_write_open(out, NULL, '{');
+	json_write_string(out, "name", name->name);
+	json_write_open(out, "addresses", '[');
+	for (size_t i = 0; i < name->n_addrs; i++)
+		json_write_string(out, NULL, ipaddr_format(&name->addrs[i], text));
+	json_write_close(out, ']');
+	json_write_string(out, "error", error.len > 0 ? buf_str(&error) : NULL);
+	json_write_close(out, '}');
+}
+
+/* Warns of each name that has no address. */
+static int check_names(const struct policy *policy, struct json_writer *out, struct found *found,
+		       struct err *err)
+{
+	struct resolved resolved = { 0 };
+	int r = resolve_names(policy, RESOLVE_FOR_TEXT, &resolved, err);
+
+	json_write_open(out, "names", '[');
+	for (size_t i = 0; r >= 0 && i < resolved.n; i++) {
+		put_name(out, &resolved.items[i]);
+		found->names++;
+		found->resolved += resolved.items[i].n_addrs > 0;
+	}
+	json_write_close(out, ']');
+	resolved_free(&resolved);
+	return r;
+}
+
+static void count_rules(const struct policy *policy, struct found *found)
+{
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		managed += network_managed(network);
-		rules += network->n_egress + network->n_nat + network->n_host_rules;
+		found->managed += network_managed(network);
+		found->rules += network->n_egress + network->n_nat + network->n_host_rules;
 	}
-	printf("ok: %zu network%s, %zu of them managed, %zu rule%s, %zu ipset%s%s\n",
-	       policy->n_networks, plural(policy->n_networks), managed, rules, plural(rules),
-	       policy->n_ipsets, plural(policy->n_ipsets),
-	       kernel ? "; the kernel accepts them" : "");
+}
+
+static void put_summary(struct json_writer *out, const struct policy *policy,
+			const struct check_options *options, const struct found *found)
+{
+	json_write_int(out, "networks", (int64_t)policy->n_networks);
+	json_write_int(out, "managed", (int64_t)found->managed);
+	json_write_int(out, "rules", (int64_t)found->rules);
+	json_write_int(out, "ipsets", (int64_t)policy->n_ipsets);
+	json_write_bool(out, "kernel", options->kernel);
+}
+
+static void print_summary(const struct policy *policy, const struct check_options *options,
+			  const struct found *found)
+{
+	printf("ok: %zu network%s, %zu of them managed, %zu rule%s, %zu ipset%s",
+	       policy->n_networks, plural(policy->n_networks), found->managed, found->rules,
+	       plural(found->rules), policy->n_ipsets, plural(policy->n_ipsets));
+	if (options->resolve)
+		printf("; names with an address: %zu of %zu", found->resolved, found->names);
+	printf("%s\n", options->kernel ? "; the kernel accepts them" : "");
+}
+
+static int check_policy(const struct check_options *options, const struct policy *policy,
+			struct report *report, struct err *err)
+{
+	struct found found = { 0 };
+	int r = 0;
+
+	if (options->kernel)
+		r = check_in_kernel(&options->enforce, policy, err);
+	if (r >= 0 && options->resolve)
+		r = check_names(policy, &report->out, &found, err);
+	if (r < 0) {
+		log_failure("check", r, err->text);
+		report_print(report, err->text);
+		return EXIT_FAILED;
+	}
+	count_rules(policy, &found);
+	put_summary(&report->out, policy, options, &found);
+	if (!report->json)
+		print_summary(policy, options, &found);
+	report_print(report, found.resolved < found.names ? "a name has no address" : NULL);
+	return found.resolved < found.names ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int check(const struct call *call)
 {
 	const struct check_options *options = call->options;
 	struct policy policy = { 0 };
+	struct report report;
 	struct err err = { 0 };
-	int r = 0;
+	int r = EXIT_CONFIG;
 
-	if (!load_policy(&options->enforce.files, &policy))
-		return EXIT_CONFIG;
-	if (options->kernel)
-		r = check_in_kernel(&options->enforce, &policy, &err);
-	if (r < 0)
-		log_failure("check", r, err.text);
+	report_begin(&report, options->json);
+	if (report_load(&report, &options->enforce.files, LOAD_TO_JUDGE, &policy))
+		r = check_policy(options, &policy, &report, &err);
 	else
-		print_summary(&policy, options->kernel);
+		report_print(&report, "the configuration has errors");
+	report_free(&report);
 	err_free(&err);
 	policy_free(&policy);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+	return r;
 }
 
 const struct command cmd_check = {
 	.name = "check",
 	.summary = "validate both files",
-	.takes = { TAKES_ENFORCE_OPTIONS(struct check_options, enforce), { check_options, 0 } },
+	.takes = { TAKES_ENFORCE_OPTIONS(struct check_options, enforce),
+		   { check_options, 0 },
+		   { json_option, offsetof(struct check_options, json) } },
 	.size = sizeof(struct check_options),
 	.run = check,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* denied: what was refused, as a table or as JSON; with --follow it asks again twice a second. */
+/* denied: what was refused, as a table, summed up, or as JSON; with --follow it goes on. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,22 +9,24 @@
 
 #include "ask_denied.h"
 #include "dockside/base/buf.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/json/json_write.h"
-#include "dockside/report/denied.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
+#include "show_denied.h"
 #include "since.h"
-#include "term.h"
+#include "sum_denied.h"
 
-#define FOLLOW_MS \
-	500 /* with the tenth of a second that the kernel collects for, all are shown within one */
+#define POLL_MS 500	  /* between two questions to an older daemon, or to none */
+#define PAUSE_MS 10	  /* to one that answers when there is something, */
+#define LONG_PAUSE_MS 200 /* also after an answer with much in it */
+#define MUCH 20		  /* events */
+#define TAIL_FOLLOWING 10
 #define PACKETS_MS 10000 /* between two numbers of packets, while following */
 
-/* ------------------------------------------------------------------ printing */
-
-enum { TIME, NETWORK, FROM, TO, PROTOCOL, RULE, N_COLUMNS };
+/* ------------------------------------------------------------------ how many there were in all */
 
 /* The packets of a network, events or not. */
 struct packets {
@@ -41,171 +43,6 @@ struct packets_list {
 	size_t n, cap;
 	bool begun;
 };
-
-/* The way in which events are shown. */
-struct view {
-	bool json;
-	bool titled; /* the titles are written */
-	struct packets_list packets;
-	struct term term;
-	size_t width[N_COLUMNS];
-};
-
-#define TIME_WIDTH 19 /* 2026-01-02 03:04:05 */
-#define CLOCK_WIDTH 8 /* on a narrow terminal, where other columns matter more */
-#define RULE_WIDTH 40
-#define WIDE 140 /* characters in a line */
-
-static void begin_view(struct view *view, bool json)
-{
-	static const size_t width[N_COLUMNS] = { TIME_WIDTH, 15, 28, 36, 10, RULE_WIDTH };
-
-	*view = (struct view){ .json = json, .term = term_of(stdout) };
-	memcpy(view->width, width, sizeof(width));
-	if (view->term.width > 0 && view->term.width < WIDE)
-		view->width[TIME] = CLOCK_WIDTH;
-	term_narrow(&view->term, view->width, N_COLUMNS);
-}
-
-/* A short rule has the line alone, as users know the file. */
-static bool rule_is_short(const struct view *view)
-{
-	return view->width[RULE] < RULE_WIDTH;
-}
-
-static void put_column(struct buf *b, const struct view *view, int column, const char *text)
-{
-	cleanup(cleanup_free) char *cut = term_cut(&view->term, text, view->width[column]);
-	size_t n = term_length(cut), width = column == RULE ? 0 : view->width[column];
-
-	buf_puts(b, column > 0 ? "  " : "");
-	buf_puts(b, cut);
-	for (; n < width; n++)
-		buf_putc(b, ' ');
-}
-
-static void put_local_time(struct buf *b, const struct view *view, const struct json_node *event)
-{
-	time_t seconds = (time_t)(ask_denied_number(event, "time_ms") / 1000);
-	bool clock = view->width[TIME] < TIME_WIDTH;
-	char text[64] = "";
-	struct tm tm;
-
-	if (localtime_r(&seconds, &tm))
-		strftime(text, sizeof(text), clock ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
-	put_column(b, view, TIME, text);
-}
-
-static void put_pair(struct buf *b, const struct view *view, int column, const char *first,
-		     const char *second)
-{
-	cleanup(cleanup_free) char *text =
-		second ? xasprintf("%s (%s)", first, second) : xstrdup(first);
-
-	put_column(b, view, column, text);
-}
-
-static void put_port(struct buf *b, const struct view *view, const struct json_node *event)
-{
-	cleanup(cleanup_free) char *text = NULL;
-	const char *protocol = json_text(event, "protocol", "?");
-
-	if (json_member(event, "port", JSON_INT))
-		text = xasprintf("%s/%" PRId64, protocol, ask_denied_number(event, "port"));
-	else if (json_member(event, "icmp_type", JSON_INT))
-		text = xasprintf("%s %" PRId64, protocol, ask_denied_number(event, "icmp_type"));
-	put_column(b, view, PROTOCOL, text ? text : protocol);
-}
-
-/* Says why a frame was refused, and by which port it was to leave. */
-static void put_reason(struct buf *out, const struct view *view, const struct json_node *event)
-{
-	const char *to = json_text(event, "to_container", json_text(event, "to_interface", NULL));
-
-	put_pair(out, view, RULE, json_text(event, "reason", ""), to);
-}
-
-/* The container is who sends; of a frame there is the port, and what the port's container must not say. */
-static void put_from(struct buf *b, const struct view *view, const struct json_node *event)
-{
-	const char *source = json_text(event, "source", json_text(event, "source_mac", "?"));
-	const char *who = json_text(event, "container", json_text(event, "interface", NULL));
-	const char *kind = json_text(event, "kind", "");
-
-	if (!denied_is_to(kind))
-		source = json_text(event, "pretended", source);
-	put_pair(b, view, FROM, who ? who : source, who ? source : NULL);
-}
-
-static void put_rule(struct buf *out, const struct view *view, const struct json_node *event)
-{
-	cleanup(buf_free) struct buf text = { 0 };
-	struct buf *b = &text;
-	const char *rule = json_text(event, "rule", NULL), *file = json_text(event, "file", NULL);
-	const char *kind = json_text(event, "kind", "");
-
-	if (json_text(event, "reason", NULL)) {
-		put_reason(out, view, event);
-		return;
-	}
-	if (strcmp(json_text(event, "verdict", ""), "audit") == 0)
-		buf_puts(b, rule_is_short(view) ? "audit: " : "(audit: passed)  ");
-	if (!rule)
-		buf_puts(b, "older rules");
-	else if (file && rule_is_short(view))
-		buf_printf(b, "%s:%" PRId64, rule, ask_denied_number(event, "line"));
-	else if (file)
-		buf_printf(b, "%s (%s:%" PRId64 ")", rule, file, ask_denied_number(event, "line"));
-	else if (strcmp(rule, "-") != 0)
-		buf_printf(b, "%s (no longer configured)", rule);
-	else
-		buf_puts(b, strcmp(kind, "ING") == 0   ? "between containers"
-			    : strcmp(kind, "SRC") == 0 ? "forged source, or the host's loopback"
-						       : rule);
-	put_column(out, view, RULE, buf_str(b));
-}
-
-static void print_event(const struct view *view, const struct json_node *event)
-{
-	const char *destination =
-		json_text(event, "destination", json_text(event, "destination_mac", "?"));
-	const char *name = json_text(event, "name", NULL);
-	bool lookup = strcmp(json_text(event, "name_from", ""), "lookup") == 0;
-	cleanup(cleanup_free) char *looked_up = xasprintf("looked up, %s", destination);
-	struct buf b = { 0 };
-
-	if (view->json) {
-		struct json_writer out = { .b = &b };
-
-		json_write_node(&out, NULL, event);
-	} else {
-		const char *also = lookup ? looked_up : destination;
-
-		put_local_time(&b, view, event);
-		put_column(&b, view, NETWORK, json_text(event, "network", "?"));
-		put_from(&b, view, event);
-		put_pair(&b, view, TO, name ? name : destination, name ? also : NULL);
-		put_port(&b, view, event);
-		put_rule(&b, view, event);
-	}
-	printf("%s\n", buf_str(&b));
-	buf_free(&b);
-}
-
-static void print_titles(struct view *view)
-{
-	static const char *const titles[] = { "TIME", "NETWORK", "FROM", "TO", "PROTOCOL", "RULE" };
-	struct buf b = { 0 };
-
-	for (int i = 0; i < N_COLUMNS; i++)
-		put_column(&b, view, i, i == RULE && rule_is_short(view) ? "RULE:LINE" : titles[i]);
-	term_put(&view->term, TERM_TITLE, buf_str(&b), stdout);
-	putchar('\n');
-	buf_free(&b);
-	view->titled = true;
-}
-
-/* ------------------------------------------------------------------ how many there were in all */
 
 static void packets_free(struct packets_list *list)
 {
@@ -275,57 +112,158 @@ static void note_packets(struct packets_list *list, const struct json_node *answ
 	list->begun = true;
 }
 
+/* ------------------------------------------------------------------ JSON */
+
+/* The last lines, of which there are --tail at most; all of them without it. */
+struct lines {
+	char **items;
+	size_t n, cap;
+};
+
+static void add_line(struct lines *lines, const struct json_node *event)
+{
+	struct buf b = { 0 };
+	struct json_writer out = { .b = &b };
+
+	json_write_node(&out, NULL, event);
+	lines->items = array_grow(lines->items, &lines->cap, lines->n, sizeof(*lines->items));
+	lines->items[lines->n++] = buf_steal(&b);
+}
+
+static void print_lines(struct lines *lines, size_t tail)
+{
+	for (size_t i = 0; i < lines->n; i++) {
+		if (i + tail >= lines->n || tail > lines->n)
+			printf("%s\n", lines->items[i]);
+		free(lines->items[i]);
+	}
+	lines->n = 0;
+}
+
 /* ------------------------------------------------------------------ denied */
+
+struct denied_options {
+	const char *socket, *network, *container; /* NULL: all */
+	uint64_t since_ms;			  /* 0: all that is remembered */
+	uint64_t tail;				  /* TAIL_UNSET: not given */
+	bool json, follow, summary;
+};
+
+#define TAIL_UNSET UINT64_MAX
+
+/* The way in which events are shown. */
+struct view {
+	const struct denied_options *options;
+	size_t tail;	 /* of what is there at the beginning */
+	size_t n_events; /* of the last answers */
+	struct packets_list packets;
+	struct denied_rows rows;
+	struct denied_sums sums;
+	struct lines lines;
+};
 
 static void on_answer(void *data, const struct json_node *answer)
 {
-	struct view *view = data;
-
+	(void)data;
 	(void)answer;
-	if (!view->json && !view->titled)
-		print_titles(view);
+}
+
+/* A frame has the containers that are on its ports, whatever its addresses say. */
+static bool is_about(const struct json_node *event, const char *container)
+{
+	return strcmp(json_text(event, "container", ""), container) == 0 ||
+	       strcmp(json_text(event, "to_container", ""), container) == 0;
 }
 
 static void on_event(void *data, const struct json_node *event)
 {
 	struct view *view = data;
+	const struct denied_options *options = view->options;
 
-	print_event(view, event);
+	view->n_events++;
+	if (options->container && !is_about(event, options->container))
+		return;
+	if (options->summary)
+		denied_sums_add(&view->sums, event);
+	else if (options->json)
+		add_line(&view->lines, event);
+	else
+		denied_rows_add(&view->rows, event);
 	find_packets(&view->packets, json_text(event, "network", "?"))->events++;
 }
 
+/* All that there is for the moment has come. */
 static void on_end(void *data, const struct json_node *answer)
 {
 	struct view *view = data;
+	const struct denied_options *options = view->options;
 
-	if (!view->json)
+	if (options->summary)
+		denied_sums_print(&view->sums, options->json);
+	else if (options->json)
+		print_lines(&view->lines, view->tail);
+	else
+		denied_rows_print(&view->rows, view->tail);
+	/* The kernel counts by network. */
+	if (!options->json && !options->container)
 		note_packets(&view->packets, answer);
+	view->tail = SIZE_MAX;
 }
 
 static const struct denied_taker viewer = { on_answer, on_event, on_end };
 
-struct denied_options {
-	const char *socket, *network; /* network NULL: all */
-	uint64_t since_ms;	      /* 0: all that is remembered */
-	bool json, follow;
-};
+static bool set_tail(void *field, const char *argument)
+{
+	return parse_uint(argument, strlen(argument), 0, UINT32_MAX, field);
+}
 
 static const struct option_row denied_options[] = {
 	{ .name = "follow",
 	  .help = "go on, until interrupted",
 	  .set = option_set_flag,
 	  .offset = offsetof(struct denied_options, follow) },
+	{ .name = "tail",
+	  .argument = "NUMBER",
+	  .help = "the last so many lines only (default with --follow: 10)",
+	  .wanted = "a number of lines",
+	  .set = set_tail,
+	  .offset = offsetof(struct denied_options, tail) },
+	{ .name = "summary",
+	  .help = "a line for each destination: how many packets, the first, the last, the rule",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct denied_options, summary) },
 	{ .name = "network",
 	  .argument = "NAME",
 	  .help = "of that network only",
 	  .set = option_set_text,
 	  .offset = offsetof(struct denied_options, network) },
+	{ .name = "container",
+	  .argument = "NAME",
+	  .help = "of that container only",
+	  .set = option_set_text,
+	  .offset = offsetof(struct denied_options, container) },
 	{ .name = "json",
 	  .help = "print an object a line",
 	  .set = option_set_flag,
 	  .offset = offsetof(struct denied_options, json) },
 	{ 0 },
 };
+
+/* For programs, all of them: who reads JSON counts them. */
+static size_t first_tail(const struct denied_options *options)
+{
+	if (options->tail != TAIL_UNSET)
+		return (size_t)options->tail;
+	return options->follow && !options->json ? TAIL_FOLLOWING : SIZE_MAX;
+}
+
+/* A storm is taken in larger pieces. */
+static void pause_for(const struct denied_question *q, int r, size_t n_events)
+{
+	long ms = r < 0 || q->polls ? POLL_MS : n_events > MUCH ? LONG_PAUSE_MS : PAUSE_MS;
+
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000l }, NULL);
+}
 
 static int denied(const struct call *call)
 {
@@ -337,17 +275,26 @@ static int denied(const struct call *call)
 		.since_ms = options->since_ms,
 		.after = AFTER_NONE,
 	};
-	struct view view;
+	struct view view = { .options = options, .tail = first_tail(options) };
 	int r;
 
-	begin_view(&view, options->json);
+	if (options->summary && (options->follow || options->tail != TAIL_UNSET)) {
+		log_error("denied: --summary sums up what there is, and does not go with --follow "
+			  "or --tail; see dsfw-nft help denied");
+		return EXIT_USAGE;
+	}
+	denied_rows_begin(&view.rows);
 	r = ask_denied(&q, &viewer, &view);
 	q.follow = r >= 0 && options->follow;
 	while ((r >= 0 || r == -EAGAIN) && q.follow && fflush(stdout) == 0) {
-		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_MS * 1000000l }, NULL);
+		pause_for(&q, r, view.n_events);
+		view.n_events = 0;
 		r = ask_denied(&q, &viewer, &view);
 	}
 	packets_free(&view.packets);
+	denied_rows_free(&view.rows);
+	denied_sums_free(&view.sums);
+	free(view.lines.items);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -358,5 +305,6 @@ const struct command cmd_denied = {
 		   { since_option, offsetof(struct denied_options, since_ms) },
 		   { socket_option, offsetof(struct denied_options, socket) } },
 	.size = sizeof(struct denied_options),
+	.initial = &(const struct denied_options){ .tail = TAIL_UNSET },
 	.run = denied,
 };

@@ -5,6 +5,7 @@
  * It compares the rules of a chain by their expressions, as longest common subsequence. It prints
  * our text for a rule that comes, and nft's own text for one that goes.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +22,68 @@
 #include "dockside/system/sysctl.h"
 #include "inputs.h"
 #include "plans.h"
+#include "show_diff.h"
 
 #define LCS_MAX 4000000 /* entries of the table */
 
+/* ------------------------------------------------------------------ objects */
+
+/* The length of a name without "-KIND", which a chain has, and with "-denied" its counter; 0 where that is not its end. */
+static size_t without_kind(const char *name, const char *kind)
+{
+	static const char *const ends[] = { "", "-denied" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t end = 1 + strlen(kind) + strlen(ends[i]);
+		const char *p = name + len - end;
+
+		if (len > end && p[0] == '-' && strncmp(p + 1, kind, strlen(kind)) == 0 &&
+		    strcmp(p + 1 + strlen(kind), ends[i]) == 0)
+			return len - end;
+	}
+	return 0;
+}
+
+/* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
+static size_t bridge_length(const char *name)
+{
+	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",	"log",
+					     "extra4", "extra-macs", "extra6",	"extra-targets",
+					     "EXTRA",  "EXTRATO",    "UNBOUND", "UNBOUNDTO" };
+	size_t len = 0;
+
+	for (size_t i = 0; len == 0 && i < N_JUDGING_KINDS; i++)
+		len = without_kind(name, judging_kinds[i]);
+	for (size_t i = 0; len == 0 && i < ARRAY_SIZE(kinds); i++)
+		len = without_kind(name, kinds[i]);
+	return len;
+}
+
+/* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
+static char *chain_bridge(const char *name)
+{
+	size_t len = bridge_length(name), digit = name[0] == '_';
+
+	return len > digit ? xstrndup(name + digit, len - digit) : NULL;
+}
+
+static void open_object(struct diff_view *view, const char *what, const char *name, const char *how)
+{
+	cleanup(cleanup_free) char *bridge = chain_bridge(name);
+
+	diff_view_open(view, bridge, what, name, how);
+}
+
 /* ------------------------------------------------------------------ rules */
 
-static void print_want(const struct plan_rule *rule)
+static void print_want(struct diff_view *view, const struct plan_rule *rule)
 {
+	bool named = rule->origin && rule->origin->network;
 	struct buf b = { 0 };
 
 	nft_text_rule(&b, rule);
-	printf("      + %s", buf_str(&b));
-	if (rule->origin && rule->origin->network)
-		printf("   # %s", rule->origin->entry);
-	putchar('\n');
+	diff_view_line(view, '+', buf_str(&b), named ? rule->origin->entry : NULL);
 	buf_free(&b);
 }
 
@@ -97,8 +146,8 @@ static unsigned *lcs_table(const struct chain_texts *texts, struct span s)
 	return table;
 }
 
-static void print_rewritten(const struct plan_chain *chain, const struct chain_texts *texts,
-			    const struct rule_texts *listed)
+static void print_rewritten(struct diff_view *view, const struct plan_chain *chain,
+			    const struct chain_texts *texts, const struct rule_texts *listed)
 {
 	struct span s = differing(texts);
 	size_t w = s.want_end - s.want, h = s.have_end - s.have, i = 0, k = 0;
@@ -114,16 +163,17 @@ static void print_rewritten(const struct plan_chain *chain, const struct chain_t
 		} else if (gone) {
 			size_t at = s.have + k++;
 
-			printf("      - %s\n", at < listed->n ? listed->items[at] : "(a rule)");
+			diff_view_line(view, '-', at < listed->n ? listed->items[at] : "(a rule)",
+				       NULL);
 		} else if (s.want + i < chain->n_rules) {
-			print_want(&chain->rules[s.want + i++]);
+			print_want(view, &chain->rules[s.want + i++]);
 		} else {
 			i++;
 		}
 	}
 }
 
-static int print_chain(struct nft_loader *loader, enum table_family family,
+static int print_chain(struct diff_view *view, struct nft_loader *loader, enum table_family family,
 		       const struct chain_change *change, const struct chain_texts *texts,
 		       struct err *err)
 {
@@ -137,35 +187,37 @@ static int print_chain(struct nft_loader *loader, enum table_family family,
 	struct rule_texts listed = { 0 };
 	int r = 0;
 
-	printf("    chain %s: %s\n", change->name, what[change->kind]);
+	open_object(view, "chain", change->name, what[change->kind]);
 	if (change->have && change->have->n_rules > 0)
 		r = nft_list_chain(loader, family, change->name, collect_text, &listed, err);
 	if (r >= 0 && change->kind == CHANGE_REWRITE) {
-		print_rewritten(change->want, texts, &listed);
+		print_rewritten(view, change->want, texts, &listed);
 	} else if (r >= 0) {
 		for (size_t i = 0; i < listed.n; i++)
-			printf("      - %s\n", listed.items[i]);
+			diff_view_line(view, '-', listed.items[i], NULL);
 		for (size_t i = 0; change->want && i < change->want->n_rules; i++)
-			print_want(&change->want->rules[i]);
+			print_want(view, &change->want->rules[i]);
 	}
+	diff_view_close(view);
 	rule_texts_free(&listed);
 	return r;
 }
 
 /* ------------------------------------------------------------------ sets */
 
-static void print_elem(char sign, const struct plan_set *set, const struct elem *elem)
+static void print_elem(struct diff_view *view, char sign, const struct plan_set *set,
+		       const struct elem *elem)
 {
 	struct buf b = { 0 };
 
 	if (elem->unresolved)
 		return;
 	nft_text_elem(&b, set->type, elem);
-	printf("      %c %s\n", sign, buf_str(&b));
+	diff_view_line(view, sign, buf_str(&b), NULL);
 	buf_free(&b);
 }
 
-static void print_set(const struct set_change *change)
+static void print_set(struct diff_view *view, const struct set_change *change)
 {
 	static const char *const what[] = {
 		[CHANGE_NONE] = "changed",   [CHANGE_ADD] = "new",
@@ -177,179 +229,106 @@ static void print_set(const struct set_change *change)
 
 	bool map = change->want ? set_type_is_map(set->type) : change->have->map;
 
-	printf("    %s %s: %s\n", map ? "map" : "set", change->name, what[change->kind]);
+	open_object(view, map ? "map" : "set", change->name, what[change->kind]);
 	for (size_t i = 0; i < change->n_elems; i++)
-		print_elem(signs[change->elems[i].kind], set, &change->elems[i].elem);
+		print_elem(view, signs[change->elems[i].kind], set, &change->elems[i].elem);
 	if (change->kind == CHANGE_ADD || change->kind == CHANGE_REPLACE)
 		for (size_t i = 0; i < set->n_elems; i++)
-			print_elem('+', set, &set->elems[i]);
+			print_elem(view, '+', set, &set->elems[i]);
+	diff_view_close(view);
 }
 
-static void print_object(const struct object_change *change)
+static void print_object(struct diff_view *view, const struct object_change *change)
 {
-	printf("    %s %s: %s\n", change->object == OBJECT_LIMIT ? "limit" : "counter",
-	       change->name,
-	       change->kind == CHANGE_ADD	? "new"
-	       : change->kind == CHANGE_REPLACE ? "made anew (wrong rate)"
-						: "removed");
+	open_object(view, change->object == OBJECT_LIMIT ? "limit" : "counter", change->name,
+		    change->kind == CHANGE_ADD	     ? "new"
+		    : change->kind == CHANGE_REPLACE ? "made anew (wrong rate)"
+						     : "removed");
+	diff_view_close(view);
 }
 
 /* ------------------------------------------------------------------ the whole */
 
-/* The length of a name without "-KIND", which a chain has, and with "-denied" its counter; 0 where that is not its end. */
-static size_t without_kind(const char *name, const char *kind)
-{
-	static const char *const ends[] = { "", "-denied" };
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		size_t end = 1 + strlen(kind) + strlen(ends[i]);
-		const char *p = name + len - end;
-
-		if (len > end && p[0] == '-' && strncmp(p + 1, kind, strlen(kind)) == 0 &&
-		    strcmp(p + 1 + strlen(kind), ends[i]) == 0)
-			return len - end;
-	}
-	return 0;
-}
-
-/* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
-static size_t bridge_length(const char *name)
-{
-	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",	"log",
-					     "extra4", "extra-macs", "extra6",	"extra-targets",
-					     "EXTRA",  "EXTRATO",    "UNBOUND", "UNBOUNDTO" };
-	size_t len = 0;
-
-	for (size_t i = 0; len == 0 && i < N_JUDGING_KINDS; i++)
-		len = without_kind(name, judging_kinds[i]);
-	for (size_t i = 0; len == 0 && i < ARRAY_SIZE(kinds); i++)
-		len = without_kind(name, kinds[i]);
-	return len;
-}
-
-/* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
-static char *chain_bridge(const char *name)
-{
-	size_t len = bridge_length(name), digit = name[0] == '_';
-
-	return len > digit ? xstrndup(name + digit, len - digit) : NULL;
-}
-
-struct heading {
-	const struct policy *policy;
-	char *printed; /* the bridge of the last heading; NULL before the first */
-};
-
-static void print_heading(struct heading *heading, const char *name)
-{
-	char *bridge = chain_bridge(name);
-	const char *key = bridge ? bridge : "";
-	const struct network *network = bridge ? policy_find_bridge(heading->policy, bridge) : NULL;
-
-	if (heading->printed && strcmp(heading->printed, key) == 0) {
-		free(bridge);
-		return;
-	}
-	if (!bridge)
-		printf("  shared by all networks\n");
-	else if (network)
-		printf("  network %s%s\n", network->name, network->draining ? " (draining)" : "");
-	else
-		printf("  network with bridge %s (no longer configured)\n", bridge);
-	free(heading->printed);
-	heading->printed = bridge ? bridge : xstrdup("");
-}
-
 static const char *table_note(const struct table_comparison *table)
 {
 	if (table->changes.gone)
-		return ": removed";
+		return "removed";
 	if (table->changes.anew)
-		return ": deleted and made anew, as what somebody has put into it cannot be undone "
+		return "deleted and made anew, as what somebody has put into it cannot be undone "
 		       "piece by piece";
 	if (!table->actual.exists)
-		return ": new";
-	return table->actual.dormant ? ": dormant, to be woken up" : "";
+		return "new";
+	return table->actual.dormant ? "dormant, to be woken up" : NULL;
 }
 
-static int print_changes(const struct policy *policy, struct nft_loader *loader,
+static int print_changes(struct diff_view *view, struct nft_loader *loader,
 			 const struct table_comparison *table, struct err *err)
 {
 	const struct changes *changes = &table->changes;
 	enum table_family family = table->plan->family;
-	struct heading heading = { .policy = policy };
 	int r = 0;
 
-	printf("table %s%s\n", table_text(family), table_note(table));
-	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++) {
-		print_heading(&heading, changes->chains[i].name);
-		r = print_chain(loader, family, &changes->chains[i], &table->texts[i], err);
+	diff_view_table(view, table_text(family), table_note(table));
+	for (size_t i = 0; r >= 0 && i < changes->n_chains; i++)
+		r = print_chain(view, loader, family, &changes->chains[i], &table->texts[i], err);
+	for (size_t i = 0; i < changes->n_sets; i++)
+		print_set(view, &changes->sets[i]);
+	for (size_t i = 0; i < changes->n_objects; i++)
+		print_object(view, &changes->objects[i]);
+	for (size_t i = 0; !changes->gone && i < changes->actual->n_others; i++) {
+		diff_view_open(view, NULL, changes->actual->others[i].word,
+			       changes->actual->others[i].name, "removed");
+		diff_view_close(view);
 	}
-	for (size_t i = 0; i < changes->n_sets; i++) {
-		print_heading(&heading, changes->sets[i].name);
-		print_set(&changes->sets[i]);
-	}
-	for (size_t i = 0; i < changes->n_objects; i++) {
-		print_heading(&heading, changes->objects[i].name);
-		print_object(&changes->objects[i]);
-	}
-	for (size_t i = 0; !changes->gone && i < changes->actual->n_others; i++)
-		printf("    %s %s: removed\n", changes->actual->others[i].word,
-		       changes->actual->others[i].name);
-	free(heading.printed);
 	return r;
 }
 
-static void print_shim_op(const struct shim_op *op)
+/* A change of one chain, which the caller has to free; NULL: other operations tell of it. */
+static char *shim_op_text(const struct shim_op *op)
 {
 	switch (op->kind) {
 	case SHIM_FLUSH_CHAIN:
 	case SHIM_ADD_JUDGED:
-		break; /* of a chain that the other operations tell of */
+		return NULL;
 	case SHIM_DELETE_RULE:
-		printf("    chain %s: - rule with handle %llu\n", op->chain,
-		       (unsigned long long)op->handle);
-		break;
+		return xasprintf("- rule with handle %llu", (unsigned long long)op->handle);
 	case SHIM_DELETE_CHAIN:
-		printf("    chain %s: removed\n", op->chain);
-		break;
+		return xstrdup("removed");
 	case SHIM_ADD_CHAIN:
-		printf("    chain %s: new\n", op->chain);
-		break;
+		return xstrdup("new");
 	case SHIM_ADD_DROP:
-		printf("    chain %s: + what comes from %s unmarked is dropped\n", op->chain,
-		       op->bridge);
-		break;
+		return xasprintf("+ what comes from %s unmarked is dropped", op->bridge);
 	case SHIM_INSERT_JUMP:
-		printf("    chain %s: + first, the jump to " SHIM_CHAIN "\n", op->chain);
-		break;
+		return xstrdup("+ first, the jump to " SHIM_CHAIN);
 	}
+	abort();
 }
 
-static void print_shim(const struct shim_changes *changes)
+static void print_shim_chain(struct diff_view *view, enum shim_table table, const char *chain,
+			     const char *how)
+{
+	diff_view_shared(view, shim_table_name(table), "chain", chain, how);
+}
+
+static void print_shim(struct diff_view *view, const struct shim_changes *changes)
 {
 	for (int table = 0; table < N_SHIM_TABLES; table++) {
-		bool heading = false;
-
 		for (size_t i = 0; i < changes->n_ops; i++) {
-			if ((int)changes->ops[i].table != table)
-				continue;
-			if (!heading)
-				printf("table %s\n", shim_table_name((enum shim_table)table));
-			heading = true;
-			print_shim_op(&changes->ops[i]);
+			const struct shim_op *op = &changes->ops[i];
+			cleanup(cleanup_free) char *text =
+				(int)op->table == table ? shim_op_text(op) : NULL;
+
+			if (text)
+				print_shim_chain(view, op->table, op->chain, text);
 		}
 	}
 	for (int i = 0; i < N_SHIM_FILTERS; i++) {
-		const char *table = shim_table_name((enum shim_table)i);
-
 		if (changes->forward[i] == FORWARD_DROP)
-			printf("table %s\n    chain FORWARD: policy accept becomes drop\n", table);
+			print_shim_chain(view, (enum shim_table)i, "FORWARD",
+					 "policy accept becomes drop");
 		else if (changes->forward[i] == FORWARD_ACCEPT)
-			printf("table %s\n    chain " SHIM_USER_CHAIN
-			       ": + known connections are accepted\n",
-			       table);
+			print_shim_chain(view, (enum shim_table)i, SHIM_USER_CHAIN,
+					 "+ known connections are accepted");
 	}
 }
 
@@ -357,6 +336,7 @@ struct diff_options {
 	struct enforce_options enforce;
 	const char *docker; /* the path of its socket */
 	const char *state_directory;
+	bool json;
 };
 
 /* By what the state directory has, which a daemon may be using. */
@@ -372,8 +352,8 @@ static int merge_draining(const struct diff_options *options, struct policy *pol
 	return r;
 }
 
-static int diff(const struct diff_options *options, struct policy *policy, bool *ret_different,
-		struct err *err)
+static int diff(const struct diff_options *options, struct policy *policy, struct diff_view *view,
+		bool *ret_different, struct err *err)
 {
 	struct nft_loader *loader = NULL;
 	struct nft_reader *reader = NULL;
@@ -403,8 +383,8 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 		*ret_different = !reconcile_comparison_empty(&comparison);
 		for (int i = 0; r >= 0 && i < N_TABLES; i++)
 			if (!changes_empty(&comparison.tables[i].changes))
-				r = print_changes(policy, loader, &comparison.tables[i], err);
-		print_shim(&comparison.shim.changes);
+				r = print_changes(view, loader, &comparison.tables[i], err);
+		print_shim(view, &comparison.shim.changes);
 		reconcile_comparison_free(&comparison);
 	}
 	plans_free(&plans);
@@ -415,32 +395,55 @@ static int diff(const struct diff_options *options, struct policy *policy, bool 
 	return r;
 }
 
+/* Everything that is not as the files say, as text or as members of the object. Returns 0 or -errno. */
+static int find_differences(const struct diff_options *options, struct policy *policy,
+			    struct report *report, bool *ret_different, struct err *err)
+{
+	struct diff_view view = { .report = report, .policy = policy };
+	struct err setting = { 0 };
+	bool different = false, judged = true;
+	int r;
+
+	json_write_open(&report->out, "tables", '[');
+	r = diff(options, policy, &view, &different, err);
+	diff_view_end(&view);
+	json_write_close(&report->out, ']');
+	if (r >= 0 && sysctl_bridge_netfilter_check(&setting) < 0 && !report->json)
+		printf("host settings\n    %s\n", setting.text);
+	json_write_string(&report->out, "settings", setting.text);
+	*ret_different = different || setting.code;
+	err_free(&setting);
+	if (r >= 0)
+		r = apply_docker_judge(options->docker, policy, report, &judged, err);
+	*ret_different |= !judged;
+	json_write_bool(&report->out, "different", *ret_different);
+	return r;
+}
+
 static int run(const struct call *call)
 {
 	const struct diff_options *options = call->options;
 	struct policy policy = { 0 };
-	bool different = false, settings = false, judged = true;
+	bool loaded, different = false;
+	struct report report;
 	struct err err = { 0 };
-	int r;
+	int r = -EINVAL;
 
-	if (!load_policy(&options->enforce.files, &policy))
-		return EXIT_CONFIG;
-	r = preflight_bridges(&policy, &err);
-	if (r >= 0)
-		r = diff(options, &policy, &different, &err);
-	if (r < 0) {
+	report_begin(&report, options->json);
+	loaded = report_load(&report, &options->enforce.files, LOAD_TO_ENFORCE, &policy);
+	if (loaded)
+		r = preflight_bridges(&policy, &err);
+	if (loaded && r >= 0)
+		r = find_differences(options, &policy, &report, &different, &err);
+	if (loaded && r < 0)
 		log_failure("diff", r, err.text);
-	} else if (sysctl_bridge_netfilter_check(&err) < 0) {
-		printf("host settings\n    %s\n", err.text);
-		settings = true;
-	}
-	if (r >= 0 && apply_docker_judge(options->docker, &policy, &judged, &err) < 0)
-		log_failure("diff", r = -err.code, err.text);
-	if (r >= 0 && !different && !settings && judged)
+	else if (loaded && !different && !report.json)
 		printf("no differences\n");
+	report_print(&report, !loaded ? "the configuration has errors" : r < 0 ? err.text : NULL);
+	report_free(&report);
 	err_free(&err);
 	policy_free(&policy);
-	return r < 0 ? EXIT_FAILED : different || settings || !judged ? EXIT_DIFFERENT : EXIT_DONE;
+	return !loaded ? EXIT_CONFIG : r < 0 ? EXIT_FAILED : different ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
 const struct command cmd_diff = {
@@ -448,7 +451,8 @@ const struct command cmd_diff = {
 	.summary = "show what apply would change; exit status 1 if anything",
 	.takes = { TAKES_ENFORCE_OPTIONS(struct diff_options, enforce),
 		   { docker_option, offsetof(struct diff_options, docker) },
-		   { state_directory_option, offsetof(struct diff_options, state_directory) } },
+		   { state_directory_option, offsetof(struct diff_options, state_directory) },
+		   { json_option, offsetof(struct diff_options, json) } },
 	.size = sizeof(struct diff_options),
 	.run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* set-network, remove-network, set-ipset, remove-ipset: the daemon changes its configuration and saves the files. */
+/* set-network, set-ipset and the like: the daemon changes its configuration and saves the files. */
 #include "cmd_edit.h"
 
 #include <string.h>
@@ -14,6 +14,7 @@
 struct edit_options {
 	struct ask_options ask;
 	bool force;			/* remove-network */
+	bool replace;			/* set-ipset */
 	const char *network, *firewall; /* set-network: JSON, or @FILE; NULL: not given */
 };
 
@@ -39,6 +40,14 @@ static const struct option_row remove_network_options[] = {
 	{ 0 },
 };
 
+static const struct option_row set_ipset_options[] = {
+	{ .name = "replace",
+	  .help = "also if the ipset loses members by that",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct edit_options, replace) },
+	{ 0 },
+};
+
 /* Checked here too, so that its faults are shown where they are; and written anew on one line. */
 static bool put_json(struct json_writer *out, const char *key, const char *argument)
 {
@@ -48,7 +57,7 @@ static bool put_json(struct json_writer *out, const char *key, const char *argum
 	bool ok;
 
 	if (argument[0] == '@') {
-		ok = src_read(argument + 1, &src, &diags);
+		ok = src_read(argument + 1, NULL, &src, &diags);
 	} else {
 		src = (struct src){ xasprintf("--%s", key), xstrdup(argument), strlen(argument) };
 		ok = true;
@@ -80,8 +89,10 @@ char *edit_request(const struct call *call)
 	json_write_open(&out, NULL, '{');
 	json_write_string(&out, "action", request_action_name(options->ask.action));
 	json_write_string(&out, "name", call->operands[0]);
-	if (options->ask.action == REQUEST_SET_IPSET)
+	if (call->command->operands.max > 1)
 		put_hostnames(&out, call);
+	if (options->ask.action == REQUEST_SET_IPSET)
+		json_write_bool(&out, "replace", options->replace);
 	if (options->force)
 		json_write_bool(&out, "force", true);
 	if (options->network)
@@ -142,9 +153,29 @@ const struct command cmd_set_ipset = {
 	.summary = "add or replace an ipset, and save",
 	/* A forgotten member must not empty the set: that is for `apply` and the files. */
 	.operands = { "NAME MEMBER…", "a NAME and its members", 2, SIZE_MAX },
-	.takes = { { ask_options, offsetof(struct edit_options, ask) } },
+	.takes = { { set_ipset_options, 0 }, { ask_options, offsetof(struct edit_options, ask) } },
 	.size = sizeof(struct edit_options),
 	.initial = &(const struct edit_options){ .ask = { .action = REQUEST_SET_IPSET } },
+	.run = edit,
+};
+
+const struct command cmd_add_ipset = {
+	.name = "add-ipset",
+	.summary = "add members to an ipset, and save",
+	.operands = { "NAME MEMBER…", "a NAME and members", 2, SIZE_MAX },
+	.takes = { { ask_options, offsetof(struct edit_options, ask) } },
+	.size = sizeof(struct edit_options),
+	.initial = &(const struct edit_options){ .ask = { .action = REQUEST_ADD_IPSET } },
+	.run = edit,
+};
+
+const struct command cmd_del_ipset = {
+	.name = "del-ipset",
+	.summary = "take members out of an ipset, and save",
+	.operands = { "NAME MEMBER…", "a NAME and members", 2, SIZE_MAX },
+	.takes = { { ask_options, offsetof(struct edit_options, ask) } },
+	.size = sizeof(struct edit_options),
+	.initial = &(const struct edit_options){ .ask = { .action = REQUEST_DEL_IPSET } },
 	.run = edit,
 };
 

@@ -27,26 +27,25 @@ struct explain_options {
 
 static const struct option_row explain_options[] = {
 	{ .name = "from",
-	  .argument = "NETWORK",
-	  .help = "a container of it opens a connection",
+	  .argument = "NETWORK|CONTAINER",
+	  .help = "some container of the network opens a connection, or that container",
 	  .required = true,
 	  .set = option_set_text,
 	  .offset = offsetof(struct explain_options, from) },
 	{ .name = "to",
-	  .argument = "ADDRESS|NAME|host",
-	  .help = "to there; host: to the Docker host",
+	  .argument = "ADDRESS|NAME|CONTAINER|host[:PORT]",
+	  .help = "to there; host: to the Docker host; [ADDRESS]:PORT for IPv6",
 	  .required = true,
 	  .set = option_set_text,
 	  .offset = offsetof(struct explain_options, to) },
 	{ .name = "proto",
 	  .argument = "tcp|udp|icmp|NUMBER",
-	  .help = "by that protocol",
-	  .required = true,
+	  .help = "by that protocol (default tcp; with --type icmp)",
 	  .set = option_set_text,
 	  .offset = offsetof(struct explain_options, protocol) },
 	{ .name = "port",
 	  .argument = "PORT",
-	  .help = "with tcp and udp: the destination's",
+	  .help = "with tcp and udp: the destination's (default with tcp: 443)",
 	  .set = option_set_text,
 	  .offset = offsetof(struct explain_options, port) },
 	{ .name = "type",
@@ -76,6 +75,54 @@ static const struct option_row explain_options[] = {
 };
 
 /* ---- the question ---- */
+
+/* Finds the colon before the port in "NAME:443" and "[2001:db8::1]:443"; NULL: there is none. An IPv6
+ * address without brackets has no port. */
+static const char *find_port(const char *target)
+{
+	const char *colon = strchr(target, ':');
+
+	if (target[0] == '[') {
+		const char *end = strchr(target, ']');
+
+		return end && end[1] == ':' ? end + 1 : NULL;
+	}
+	return colon && !strchr(colon + 1, ':') ? colon : NULL;
+}
+
+/* The target without its port, and without brackets. */
+static char *without_port(const char *target, const char *port)
+{
+	size_t len = port ? (size_t)(port - target) : strlen(target);
+	bool brackets = len >= 2 && target[0] == '[' && target[len - 1] == ']';
+
+	return brackets ? xstrndup(target + 1, len - 2) : xstrndup(target, len);
+}
+
+static bool has_usual_port(const char *protocol)
+{
+	return strcmp(protocol, "tcp") == 0 || strcmp(protocol, "6") == 0;
+}
+
+/* Fills in what the user has left out. The caller frees *ret_to, to which fields point. */
+static bool complete(struct explain_options *explain, char **ret_to)
+{
+	const char *port = find_port(explain->to);
+
+	if (port && explain->port) {
+		log_error("explain: the port stands in --to and in --port; see dsfw-nft help "
+			  "explain");
+		return false;
+	}
+	if (port)
+		explain->port = port + 1;
+	explain->to = *ret_to = without_port(explain->to, port);
+	if (!explain->protocol)
+		explain->protocol = explain->type ? "icmp" : "tcp";
+	if (!explain->port && has_usual_port(explain->protocol))
+		explain->port = "443";
+	return true;
+}
 
 static char *request_text(const struct explain_options *explain)
 {
@@ -174,7 +221,7 @@ static int explain_offline(const struct explain_options *options,
 	struct buf b = { 0 };
 	int r;
 
-	if (!load_policy(&options->files, &policy))
+	if (!load_policy(&options->files, LOAD_TO_ENFORCE, &policy))
 		return EXIT_CONFIG;
 	r = answer_offline(options, question, &policy, &b, &err);
 	if (r < 0) {
@@ -192,20 +239,23 @@ static int explain_offline(const struct explain_options *options,
 
 static int run(const struct call *call)
 {
-	const struct explain_options *options = call->options;
+	struct explain_options options = *(const struct explain_options *)call->options;
 	cleanup(request_free) struct request request = { 0 };
-	cleanup(cleanup_free) char *text = request_text(options);
+	cleanup(cleanup_free) char *to = NULL, *text = NULL;
 	struct explain_question question;
 
+	if (!complete(&options, &to))
+		return EXIT_USAGE;
+	text = request_text(&options);
 	if (!read_request(text, &request, &question))
 		return EXIT_USAGE;
-	if (options->offline)
-		return explain_offline(options, &question);
-	if (options->no_resolve) {
+	if (options.offline)
+		return explain_offline(&options, &question);
+	if (options.no_resolve) {
 		log_error("explain: --no-resolve belongs to --offline; see dsfw-nft help explain");
 		return EXIT_USAGE;
 	}
-	return ask_daemon(&options->ask, text);
+	return ask_daemon(&options.ask, text);
 }
 
 const struct command cmd_explain = {

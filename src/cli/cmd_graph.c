@@ -19,7 +19,7 @@ static int graph(const struct call *call)
 	struct err err = { 0 };
 	int r;
 
-	if (!load_policy(&options->files, &policy))
+	if (!load_policy(&options->files, LOAD_TO_JUDGE, &policy))
 		return EXIT_CONFIG;
 	graph_policy(&policy, &text);
 	r = output_text(options->output, &text, &err);

@@ -12,11 +12,28 @@
 #include "dockside/policy/model.h"
 #include "dockside/report/learn.h"
 #include "dockside/system/log.h"
+#include "json_report.h"
+#include "learn_apply.h"
 #include "since.h"
 
 struct learn_options {
 	const char *socket;
-	uint64_t since_ms; /* 0: all that is remembered */
+	struct files_options files; /* with apply */
+	uint64_t since_ms;	    /* 0: all that is remembered */
+	bool json, apply, yes;
+};
+
+static const struct option_row learn_options[] = {
+	{ .name = "apply",
+	  .help = "show the rules, ask, and add them to the network by the daemon",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct learn_options, apply) },
+	{ .name = "yes",
+	  .help = "with --apply: do not ask; names that only containers have looked up are left "
+		  "out",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct learn_options, yes) },
+	{ 0 },
 };
 
 /* It goes into JSON, and into the name of an ipset. */
@@ -61,6 +78,47 @@ static void print_left_out(uint64_t n, const char *what)
 		log_warning("learn: %" PRIu64 " packet%s %s", n, n == 1 ? "" : "s", what);
 }
 
+static void print_learnt(struct learn *learnt, const char *network)
+{
+	struct buf b = { 0 };
+
+	learn_print(learnt, network, &b);
+	printf("%s", buf_str(&b));
+	buf_free(&b);
+}
+
+static void print_as_json(struct learn *learnt, const char *network)
+{
+	struct report report;
+
+	report_begin(&report, true);
+	learn_json(learnt, network, &report.out);
+	report_print(&report, NULL);
+	report_free(&report);
+}
+
+static void print_all_left_out(const struct learn *learnt)
+{
+	print_left_out(learnt->between, "between containers: no rule can allow these");
+	print_left_out(learnt->forged,
+		       "with forged addresses, or to the host's loopback: no rule can allow these");
+	print_left_out(learnt->unsayable, "of protocols that no rule can name: left out");
+}
+
+/* Returns an exit status. */
+static int show_or_apply(const struct learn_options *options, struct learner *learner)
+{
+	const struct learn_apply apply = { options->socket, options->files, options->yes };
+
+	if (options->json)
+		print_as_json(&learner->learn, learner->network);
+	if (!options->json && !options->apply)
+		print_learnt(&learner->learn, learner->network);
+	if (!options->json)
+		print_all_left_out(&learner->learn);
+	return options->apply ? learn_apply(&apply, &learner->learn, learner->network) : EXIT_DONE;
+}
+
 static int learn(const struct call *call)
 {
 	const struct learn_options *options = call->options;
@@ -72,37 +130,31 @@ static int learn(const struct call *call)
 		.after = AFTER_NONE,
 	};
 	struct learner learner = { 0 };
-	struct buf b = { 0 };
 	int r;
 
 	if (!network_named(q.network))
 		return EXIT_USAGE;
-	learner.network = xstrdup(q.network);
-	r = ask_denied(&q, &pupil, &learner);
-	if (r >= 0) {
-		learn_print(&learner.learn, learner.network, &b);
-		printf("%s", buf_str(&b));
-		print_left_out(learner.learn.between,
-			       "between containers: no rule can allow these");
-		print_left_out(
-			learner.learn.forged,
-			"with forged addresses, or to the host's loopback: no rule can allow "
-			"these");
-		print_left_out(learner.learn.unsayable,
-			       "of protocols that no rule can name: left out");
+	if ((options->yes && !options->apply) || (options->json && options->apply)) {
+		log_error("learn: --yes belongs to --apply, and --json does not go with that; see "
+			  "dsfw-nft help learn");
+		return EXIT_USAGE;
 	}
-	buf_free(&b);
+	learner.network = xstrdup(q.network);
+	r = ask_denied(&q, &pupil, &learner) < 0 ? EXIT_FAILED : show_or_apply(options, &learner);
 	free(learner.network);
 	learn_free(&learner.learn);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+	return r;
 }
 
 const struct command cmd_learn = {
 	.name = "learn",
 	.summary = "print the rules that would have allowed what was refused",
 	.operands = { "NETWORK", "one NETWORK", 1, 1 },
-	.takes = { { since_option, offsetof(struct learn_options, since_ms) },
-		   { socket_option, offsetof(struct learn_options, socket) } },
+	.takes = { { learn_options, 0 },
+		   { since_option, offsetof(struct learn_options, since_ms) },
+		   { socket_option, offsetof(struct learn_options, socket) },
+		   { files_options, offsetof(struct learn_options, files) },
+		   { json_option, offsetof(struct learn_options, json) } },
 	.size = sizeof(struct learn_options),
 	.run = learn,
 };

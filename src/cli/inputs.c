@@ -19,17 +19,24 @@
  * "Ready without DNS"). */
 #define RESOLVE_TIMEOUT_MS 5000
 
-bool load_policy(const struct files_options *files, struct policy *ret_policy)
+bool read_policy(const struct files_options *files, struct policy *ret_policy,
+		 struct diags *ret_diags)
 {
-	struct diags diags = { 0 };
-	bool ok;
-
 	if (save_pending(files->network_config, files->firewall_config))
 		log_warning("a save of the configuration files is not complete: they may be of two "
 			    "versions; dsfw-nft apply, or the daemon when it starts, repairs that");
 	/* Straight into the caller's: its locations point into it, so that it cannot be moved. */
 	*ret_policy = (struct policy){ 0 };
-	ok = config_load(files->network_config, files->firewall_config, ret_policy, &diags);
+	return config_load(files->network_config, files->firewall_config, ret_policy, ret_diags);
+}
+
+bool load_policy(const struct files_options *files, enum load_for what, struct policy *ret_policy)
+{
+	struct diags diags = { 0 };
+	bool ok = read_policy(files, ret_policy, &diags);
+
+	if (what == LOAD_TO_ENFORCE)
+		diags_drop(&diags, SEVERITY_NOTE);
 	diags_print(&diags, stderr);
 	diags_free(&diags);
 	if (!ok)

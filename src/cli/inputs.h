@@ -3,14 +3,24 @@
 #ifndef DOCKSIDE_CLI_INPUTS_H
 #define DOCKSIDE_CLI_INPUTS_H
 
+#include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/cli/options.h"
 #include "dockside/names/resolved.h"
 #include "dockside/policy/model.h"
 
-/* Reads both files and prints their diagnostics; warns of a save that has not come to its end. On true the
- * caller frees *ret_policy. */
-bool load_policy(const struct files_options *files, struct policy *ret_policy);
+/* Reads both files; warns of a save that has not come to its end. The caller frees *ret_diags, and after that
+ * *ret_policy, which is without use but for the diagnostics' places on false. */
+bool read_policy(const struct files_options *files, struct policy *ret_policy,
+		 struct diags *ret_diags);
+
+enum load_for {
+	LOAD_TO_JUDGE,	 /* the user wants to know what there is to say of the files */
+	LOAD_TO_ENFORCE, /* the user has read the notes, which are no faults: they are not repeated */
+};
+
+/* Reads both files and prints their diagnostics. On true the caller frees *ret_policy. */
+bool load_policy(const struct files_options *files, enum load_for what, struct policy *ret_policy);
 
 /* The future of a name that does not answer. */
 enum resolve_for {

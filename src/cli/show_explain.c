@@ -91,17 +91,23 @@ static bool is_number(const char *text)
 static void print_explanation(const struct json_node *item, FILE *out)
 {
 	const char *mac = json_text(item, "mac", NULL),
-		   *protocol = json_text(item, "protocol", "?");
+		   *protocol = json_text(item, "protocol", "?"),
+		   *from = json_text(item, "container", NULL),
+		   *to = json_text(item, "to_container", NULL);
 	const struct json_node *table = json_member(item, "bridge_table", JSON_OBJECT);
 	long long port, type, code;
 
 	fprintf(out, "%s%s from %s", is_number(protocol) ? "protocol " : "", protocol,
 		json_text(item, "source", "?"));
-	if (mac)
-		fprintf(out, " (%s)", mac);
+	if (from && mac)
+		fprintf(out, " (%s, %s)", from, mac);
+	else if (from || mac)
+		fprintf(out, " (%s)", from ? from : mac);
 	if (json_is_true(item, "dockside"))
 		fprintf(out, ", the dockside container,");
 	fprintf(out, " to %s", json_text(item, "destination", "?"));
+	if (to)
+		fprintf(out, " (%s)", to);
 	if (int_of(item, "port", &port))
 		fprintf(out, " port %lld", port);
 	if (int_of(item, "type", &type) && int_of(item, "code", &code))

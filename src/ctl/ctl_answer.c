@@ -25,8 +25,8 @@ static void put_diag(struct json_writer *out, const struct diag *diag)
 	json_write_close(out, '}');
 }
 
-static void put_diags(struct json_writer *out, const char *key, const struct diags *diags,
-		      enum severity severity)
+void ctl_put_diags(struct json_writer *out, const char *key, const struct diags *diags,
+		   enum severity severity)
 {
 	json_write_open(out, key, '[');
 	for (size_t i = 0; diags && i < diags->n; i++)
@@ -45,7 +45,7 @@ char *ctl_ok_json(const char *message, const struct diags *diags)
 	if (message)
 		json_write_string(&out, "message", message);
 	if (diags && diags->count[SEVERITY_WARNING] > 0)
-		put_diags(&out, "warnings", diags, SEVERITY_WARNING);
+		ctl_put_diags(&out, "warnings", diags, SEVERITY_WARNING);
 	json_write_close(&out, '}');
 	return buf_steal(&b);
 }
@@ -99,7 +99,7 @@ char *ctl_error_json(const char *message, const struct diags *diags)
 	json_write_open(&out, NULL, '{');
 	json_write_string(&out, "status", "error");
 	json_write_string(&out, "message", message ? message : summary);
-	put_diags(&out, "errors", diags, SEVERITY_ERROR);
+	ctl_put_diags(&out, "errors", diags, SEVERITY_ERROR);
 	json_write_close(&out, '}');
 	/* There are 20 diagnostics at most, but a JSON pointer can be as long as the request. */
 	if (b.len >= REQUEST_MAX) {

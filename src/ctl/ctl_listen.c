@@ -47,6 +47,18 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 	return r;
 }
 
+/* Its directory alone, and no one above it. */
+static int make_directory(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup(cleanup_free) char *directory =
+		slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
+
+	if (directory && mkdir(directory, 0750) < 0 && errno != EEXIST)
+		return err_errno(err, errno, "create the socket's directory %s", directory);
+	return 0;
+}
+
 int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -58,7 +70,9 @@ int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
 		return err_set(err, ENAMETOOLONG, "%s: a socket's path has 1 to %zu bytes", path,
 			       sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	r = remove_stale(&address, err);
+	r = make_directory(path, err);
+	if (r >= 0)
+		r = remove_stale(&address, err);
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

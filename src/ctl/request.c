@@ -2,6 +2,7 @@
 #include "dockside/ctl/request.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/arena.h"
@@ -32,6 +33,10 @@ static bool accept_any(struct reader *r, const struct field *field, const struct
 #define FIELD_ACTION FIELD("action", "the name of an action", KIND(JSON_STRING), true)
 #define FIELD_NETWORK_NAME FIELD("name", "the name of a network", KIND(JSON_STRING), true)
 #define FIELD_IPSET_NAME FIELD("name", "the name of an ipset", KIND(JSON_STRING), true)
+#define FIELD_HOSTNAMES                                                                    \
+	FIELD("hostnames", "a list of hostnames, addresses and networks in CIDR notation", \
+	      KIND(JSON_ARRAY), true)
+#define FIELD_TO FIELD("to", "a hostname, an address or a network", KIND(JSON_STRING), true)
 
 static const struct field plain_fields[] = { FIELD_ACTION };
 
@@ -61,9 +66,21 @@ static const struct field remove_network_fields[] = {
 static const struct field set_ipset_fields[] = {
 	FIELD_ACTION,
 	FIELD_IPSET_NAME,
-	FIELD("hostnames", "a list of hostnames, addresses and networks in CIDR notation",
-	      KIND(JSON_ARRAY), true),
+	FIELD_HOSTNAMES,
+	FIELD("replace", "true or false", KIND(JSON_BOOL), false),
 };
+
+static const struct field members_fields[] = { FIELD_ACTION, FIELD_IPSET_NAME, FIELD_HOSTNAMES };
+
+static const struct field allow_fields[] = {
+	FIELD_ACTION,
+	FIELD_NETWORK_NAME,
+	FIELD_TO,
+	FIELD("proto", "\"tcp\" or \"udp\"", KIND(JSON_STRING), false),
+	FIELD("ports", "a list of ports and ranges", KIND(JSON_ARRAY), false),
+};
+
+static const struct field deny_fields[] = { FIELD_ACTION, FIELD_NETWORK_NAME, FIELD_TO };
 
 static const struct field remove_ipset_fields[] = { FIELD_ACTION, FIELD_IPSET_NAME };
 
@@ -83,6 +100,7 @@ static const struct field denied_fields[] = {
 	FIELD("network", "the name of a network", KIND(JSON_STRING), false),
 	FIELD("after", "the number of an event", KIND(JSON_INT), false),
 	FIELD("since_ms", "milliseconds since 1970", KIND(JSON_INT), false),
+	FIELD("wait_ms", "milliseconds", KIND(JSON_INT), false),
 };
 
 enum who {
@@ -110,6 +128,10 @@ static const struct action_info {
 	[REQUEST_SET_NETWORK] = ACTION("set-network", ROOT_ONLY, set_network_fields),
 	[REQUEST_REMOVE_NETWORK] = ACTION("remove-network", ROOT_ONLY, remove_network_fields),
 	[REQUEST_SET_IPSET] = ACTION("set-ipset", ROOT_ONLY, set_ipset_fields),
+	[REQUEST_ADD_IPSET] = ACTION("add-ipset", ROOT_ONLY, members_fields),
+	[REQUEST_DEL_IPSET] = ACTION("del-ipset", ROOT_ONLY, members_fields),
+	[REQUEST_ALLOW] = ACTION("allow", ROOT_ONLY, allow_fields),
+	[REQUEST_DENY] = ACTION("deny", ROOT_ONLY, deny_fields),
 	[REQUEST_REMOVE_IPSET] = ACTION("remove-ipset", ROOT_ONLY, remove_ipset_fields),
 	[REQUEST_RECONCILE] = ACTION("reconcile", ROOT_ONLY, plain_fields),
 	[REQUEST_EXPLAIN] = ACTION("explain", ROOT_ONLY, explain_fields),
@@ -117,6 +139,31 @@ static const struct action_info {
 	[REQUEST_DENIED] = ACTION("denied", ROOT_ONLY, denied_fields),
 };
 static_assert(ARRAY_SIZE(actions) == REQUEST_DENIED + 1, "every action has its entry");
+
+bool request_only_reads(enum request_action action)
+{
+	switch (action) {
+	case REQUEST_STATUS:
+	case REQUEST_METRICS:
+	case REQUEST_EXPLAIN:
+	case REQUEST_DENIED:
+		return true;
+	case REQUEST_RELOAD:
+	case REQUEST_APPLY:
+	case REQUEST_REFRESH:
+	case REQUEST_SET_NETWORK:
+	case REQUEST_REMOVE_NETWORK:
+	case REQUEST_SET_IPSET:
+	case REQUEST_ADD_IPSET:
+	case REQUEST_DEL_IPSET:
+	case REQUEST_ALLOW:
+	case REQUEST_DENY:
+	case REQUEST_REMOVE_IPSET:
+	case REQUEST_RECONCILE:
+		return false;
+	}
+	abort();
+}
 
 const char *request_action_name(enum request_action action)
 {

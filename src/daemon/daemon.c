@@ -265,6 +265,9 @@ static void on_note(void *data, enum note note)
 	case NOTE_PORTS:
 		bind_ports(d);
 		break;
+	case NOTE_DENIED:
+		daemon_requests_denied(d->requests);
+		break;
 	case NOTE_STATUS:
 		notify_status(d);
 		break;
@@ -348,7 +351,7 @@ static int load_first(struct daemon *d, struct err *err)
 	const struct diags *diags;
 	int r = daemon_load_reload(d->s.load, &diags, err);
 
-	/* They have been logged; somebody at a terminal is shown the places besides. */
+	/* The log has none of these: somebody at a terminal sees each with its line of the file. */
 	if (r < 0 && diags->count[SEVERITY_ERROR] > 0 && !log_is_journal())
 		diags_print(diags, stderr);
 	daemon_load_forget_rejected(d->s.load);

@@ -478,6 +478,21 @@ const char *daemon_attached_container(struct daemon_attached *k, const char *bri
 	return NULL;
 }
 
+const struct docker_container *daemon_attached_find(const struct daemon_attached *k,
+						    const char *name, size_t *index,
+						    const char **ret_bridge)
+{
+	while (*index < k->n_seen) {
+		const struct seen *seen = &k->seen[(*index)++];
+
+		*ret_bridge = seen->bridge;
+		for (size_t i = 0; seen->id && i < seen->containers.n; i++)
+			if (strcmp(seen->containers.items[i].name, name) == 0)
+				return &seen->containers.items[i];
+	}
+	return NULL;
+}
+
 bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
 			  struct attached_view *ret)
 {

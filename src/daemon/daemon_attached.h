@@ -65,6 +65,12 @@ size_t daemon_attached_words(const struct daemon_attached *k, struct port_word *
 /* Asks anew, unless the answer to a question is on its way that was asked after that time. */
 void daemon_attached_ask(struct daemon_attached *k, const char *bridge, uint64_t after_us);
 
+/* A container of that name: the next network from *index on that it is on, or NULL. The container is borrowed until
+ * Docker is asked again. */
+const struct docker_container *daemon_attached_find(const struct daemon_attached *k,
+						    const char *name, size_t *index,
+						    const char **ret_bridge);
+
 /* A network, for `status`. Borrowed. */
 struct attached_view {
 	const char *name;

@@ -43,6 +43,7 @@
 
 #define RULES_CACHED 256
 #define ANSWER_MAX (900u << 10) /* bytes of events: what surrounds them fits in an answer, too */
+#define WAIT_MAX_MS 5000	/* that a client may wait for an event */
 #define LOSS_TOLD_MS 60000	/* one line a minute */
 
 /* The rule that a prefix stands for. */
@@ -356,11 +357,14 @@ static void stop_listening(struct daemon_denied *k)
 
 static void read_packets(struct daemon_denied *k)
 {
+	uint64_t before = k->ring.n_added;
 	struct err err = { 0 };
 	bool lost = false;
 	int r = nflog_read(k->nflog, on_packet, k, &lost, &err);
 
 	write_lines(k);
+	if (k->ring.n_added > before)
+		loop_post(k->loop, NOTE_DENIED);
 	if (lost)
 		tell_loss(k);
 	if (r < 0 && r != -EBADMSG) {
@@ -408,6 +412,15 @@ bool daemon_denied_knows(const struct daemon_denied *k, const char *network, str
 	if (denied_ring_knows(&k->ring, network))
 		return true;
 	return policy_find_network(&k->enforcer->running->policy, network, err);
+}
+
+uint64_t daemon_denied_wait_ms(const struct daemon_denied *k, const struct request *request)
+{
+	uint64_t ms = number_of(request, "wait_ms");
+
+	if (!request_field(request, "after") || number_of(request, "after") != k->ring.n_added)
+		return 0;
+	return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
 }
 
 /* As the files spell it. */

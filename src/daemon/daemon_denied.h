@@ -32,6 +32,8 @@ void daemon_denied_enforced(struct daemon_denied *k);
 struct denied_view daemon_denied_view(struct daemon_denied *k);
 /* Whether a network has or can have events; if not, err says what may have been meant. */
 bool daemon_denied_knows(const struct daemon_denied *k, const char *network, struct err *err);
+/* For so long may the answer to `denied` wait for an event; 0: there is one, or the client does not wait. */
+uint64_t daemon_denied_wait_ms(const struct daemon_denied *k, const struct request *request);
 /* The answer to `denied`. */
 void daemon_denied_answer(struct daemon_denied *k, const struct request *request,
 			  struct json_writer *out);

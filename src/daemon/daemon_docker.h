@@ -54,6 +54,8 @@ bool daemon_docker_net_raw(const struct daemon_docker *k, const char *bridge, at
 			   void *data);
 /* The name of the managed network of a bridge, as configured or draining; NULL: there is none. */
 const char *daemon_docker_managed(const struct daemon_docker *k, const char *bridge);
+const struct docker_container *daemon_docker_find(const struct daemon_docker *k, const char *name,
+						  size_t *index, const char **ret_bridge);
 
 /* The list of networks that are named like ours and not configured; calls fn once, perhaps at once, with
  * names NULL and why where Docker does not say. */

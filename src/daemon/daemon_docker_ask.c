@@ -70,6 +70,12 @@ const char *daemon_docker_managed(const struct daemon_docker *k, const char *bri
 	return daemon_attached_view(k->attached, bridge, &seen) && seen.managed ? seen.name : NULL;
 }
 
+const struct docker_container *daemon_docker_find(const struct daemon_docker *k, const char *name,
+						  size_t *index, const char **ret_bridge)
+{
+	return daemon_attached_find(k->attached, name, index, ret_bridge);
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 struct orphans_question {

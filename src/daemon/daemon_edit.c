@@ -15,13 +15,28 @@
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
 
-/* Positions in an edited text are in no file. */
+/* Positions in an edited text are in no file until it is saved. */
 static void set_source(struct src *src, const char *path, const char *edited,
 		       const struct src *running)
 {
 	*src = (struct src){ .name = edited ? xasprintf("%s (changed)", path) : xstrdup(path) };
 	src->text = xstrdup(edited ? edited : running->text);
 	src->len = strlen(src->text);
+}
+
+static void name_source(struct src *src, const char *path)
+{
+	free(src->name);
+	src->name = xstrdup(path);
+}
+
+/* The files have the texts now. */
+static void name_saved(const struct services *s)
+{
+	struct policy *policy = &s->enforcer->running->policy;
+
+	name_source(&policy->network_src, s->network_config);
+	name_source(&policy->firewall_src, s->firewall_config);
 }
 
 /* `apply` may ask for what runs already, while the file says something else: it is written, too. */
@@ -74,6 +89,7 @@ static int enforce_and_save(const struct services *s, struct running *candidate,
 	r = save_commit(save, err);
 	if (r >= 0) {
 		running_free(before);
+		name_saved(s);
 		daemon_files_accepted(s->files);
 		return 0;
 	}
@@ -125,9 +141,14 @@ static bool changes_networks(enum request_action action)
 	       action == REQUEST_REMOVE_NETWORK;
 }
 
+static bool adds_members(enum request_action action)
+{
+	return action == REQUEST_SET_IPSET || action == REQUEST_ADD_IPSET;
+}
+
 /* Whether it drains is known when Docker has been asked. */
 static struct waiter edit_waiter(const struct services *s, struct ctl_request *ctl_request,
-				 bool draining, const struct diags *diags)
+				 bool draining, const char *message, const struct diags *diags)
 {
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &s->enforcer->running->policy;
@@ -136,11 +157,11 @@ static struct waiter edit_waiter(const struct services *s, struct ctl_request *c
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
-		.answer = ctl_ok_json("enforced and saved", diags),
+		.answer = ctl_ok_json(message ? message : "enforced and saved", diags),
 		.tells_names = request->action == REQUEST_APPLY ||
 			       request->action == REQUEST_SET_NETWORK ||
-			       request->action == REQUEST_SET_IPSET,
-		.ipset = request->action == REQUEST_SET_IPSET ? xstrdup(name) : NULL,
+			       adds_members(request->action),
+		.ipset = adds_members(request->action) ? xstrdup(name) : NULL,
 	};
 
 	if (changes_networks(request->action))
@@ -169,18 +190,32 @@ static bool refuse_edit(const struct services *s, struct ctl_request *ctl_reques
 	return true;
 }
 
+/* After a change that failed the policy from before runs on: the last load is still the last one. */
+static void note_edit(const struct services *s, const struct request *request, const char *trouble)
+{
+	if (!trouble) {
+		daemon_load_note(s->load, false, NULL);
+		return;
+	}
+	log_warning("%s: %s; what ran before runs on", request_action_name(request->action),
+		    trouble);
+	loop_post(s->loop, NOTE_STATUS);
+}
+
 static void answer_edit(const struct services *s, struct ctl_request *ctl_request)
 {
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &s->enforcer->running->policy;
 	struct running *candidate = running_new();
 	struct diags diags = { 0 };
+	struct reach *reach = daemon_reach_begin(s->enforcer, request);
 	struct edit edit = { 0 };
 	struct err err = { 0 };
+	struct waiter waiter;
 	bool draining;
 	int r = -EINVAL;
 
-	if (edit_files(request, &policy->network_src, &policy->firewall_src, &edit, &diags)) {
+	if (edit_files(request, policy, &edit, &diags)) {
 		set_source(&candidate->policy.network_src, s->network_config, edit.network_text,
 			   &policy->network_src);
 		set_source(&candidate->policy.firewall_src, s->firewall_config, edit.firewall_text,
@@ -190,6 +225,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 	}
 	if (r < 0) {
 		ctl_answer_error(ctl_request, NULL, &diags);
+		daemon_reach_free(reach);
 		diags_free(&diags);
 		running_free(candidate);
 	} else {
@@ -200,12 +236,16 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
 			drain_remove_configured(&s->enforcer->drain, policy);
-		if (r < 0)
+		if (r < 0) {
 			ctl_answer_error(ctl_request, err.text, NULL);
-		else
-			daemon_wait_answer(s->wait, edit_waiter(s, ctl_request, draining, &diags));
+			daemon_reach_free(reach);
+		} else {
+			waiter = edit_waiter(s, ctl_request, draining, edit.message, &diags);
+			waiter.reach = reach;
+			daemon_wait_answer(s->wait, waiter);
+		}
 		diags_free(&diags);
-		daemon_load_note(s->load, r < 0, r < 0 ? err.text : NULL);
+		note_edit(s, request, r < 0 ? err.text : NULL);
 	}
 	edit_free(&edit);
 	err_free(&err);

@@ -87,9 +87,110 @@ static char *not_judged(const struct services *s, const char *name)
 	return text;
 }
 
+/* ------------------------------------------------------------------ containers */
+
+static void take_container(struct explain_container *ret, const struct docker_container *container)
+{
+	*ret = (struct explain_container){
+		.name = container->name,
+		.has = { [FAMILY_IPV4] = container->has_ip, [FAMILY_IPV6] = container->has_ip6 },
+		.addrs = { [FAMILY_IPV4] = container->ip, [FAMILY_IPV6] = container->ip6 },
+		.has_mac = container->has_mac,
+	};
+	memcpy(ret->mac, container->mac, sizeof(ret->mac));
+}
+
+static bool has_address(const struct explain_container *container, const struct ipaddr *addr)
+{
+	return container->has[addr->family] &&
+	       ipaddr_cmp(&container->addrs[addr->family], addr) == 0;
+}
+
+static void ask_with_mac(struct explain_question *question,
+			 const struct explain_container *container)
+{
+	if (question->has_mac || !container->has_mac)
+		return;
+	question->has_mac = true;
+	memcpy(question->mac, container->mac, sizeof(question->mac));
+}
+
+static int nobody_there(const struct policy *policy, const char *name, struct err *err)
+{
+	struct err network = { 0 };
+	int r;
+
+	policy_find_network(policy, name, &network);
+	r = err_set(err, EINVAL,
+		    "no container of that name is on a network of the configuration, and %s",
+		    network.text);
+	err_free(&network);
+	return r;
+}
+
+/* Makes a question from a container one from its network. *ret_sender has no name where the
+ * question is from a network. Returns 0 or -EINVAL. */
+static int find_sender(const struct services *s, struct explain_question *question,
+		       struct explain_container *ret_sender, struct err *err)
+{
+	const struct policy *policy = &s->enforcer->running->policy;
+	const struct docker_container *found;
+	cleanup(buf_free) struct buf networks = { 0 };
+	const char *bridge, *name = question->from;
+	struct explain_container container;
+	size_t i = 0, n = 0;
+
+	if (policy_find_network(policy, name, NULL))
+		return 0;
+	while ((found = daemon_docker_find(s->docker, name, &i, &bridge))) {
+		const struct network *network = policy_find_bridge(policy, bridge);
+
+		take_container(&container, found);
+		if (!network || (question->has_src && !has_address(&container, &question->src)))
+			continue;
+		buf_printf(&networks, "%s%s", n++ ? ", " : "", network->name);
+		*ret_sender = container;
+		question->from = network->name;
+	}
+	if (n > 1)
+		return err_set(err, EINVAL,
+			       "the container %.64s is on several networks (%s): say which with "
+			       "--src and its address there",
+			       name, buf_str(&networks));
+	if (n == 0)
+		return nobody_there(policy, name, err);
+	ask_with_mac(question, ret_sender);
+	return 0;
+}
+
+/* Whether a container has the name of the destination: on the network, where Docker's resolver tells it to the
+ * neighbours, or on another. */
+static bool find_receiver(const struct services *s, const struct explain_question *question,
+			  bool on_network, struct explain_container *ret_receiver)
+{
+	const struct network *network =
+		policy_find_network(&s->enforcer->running->policy, question->from, NULL);
+	const struct docker_container *found;
+	const char *bridge;
+	size_t i = 0;
+
+	if (!network || question->to_addr || strcasecmp(question->to, "host") == 0)
+		return false;
+	while ((found = daemon_docker_find(s->docker, question->to, &i, &bridge))) {
+		if (on_network != (strcmp(bridge, network->bridge) == 0))
+			continue;
+		take_container(ret_receiver, found);
+		return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------ the answer */
+
 static int answer(const struct services *s, const struct request *request, struct buf *ret_json,
 		  struct err *err)
 {
+	struct explain_container sender = { 0 }, receiver;
 	const struct running *running = s->enforcer->running;
 	struct explain_world world = { .policy = &running->policy,
 				       .plan = &running->plan,
@@ -102,6 +203,8 @@ static int answer(const struct services *s, const struct request *request, struc
 	int r = explain_request_read(request, &question, err);
 
 	if (r >= 0)
+		r = find_sender(s, &question, &sender, err);
+	if (r >= 0)
 		r = read_host_addrs(question.from, &addrs, err);
 	if (r >= 0) {
 		add_looked_up(s, &question, &world, looked_up);
@@ -109,8 +212,16 @@ static int answer(const struct services *s, const struct request *request, struc
 	}
 	world.host_addrs = addrs.items;
 	world.n_host_addrs = addrs.n;
+	world.sender = sender.name ? &sender : NULL;
+	if (r >= 0 && find_receiver(s, &question, true, &receiver))
+		world.receiver = &receiver;
 	if (r >= 0)
 		r = explain_answer(&question, &world, ret_json, err);
+	if (r == -ENOENT && !world.receiver && find_receiver(s, &question, false, &receiver)) {
+		world.receiver = &receiver;
+		err_free(err);
+		r = explain_answer(&question, &world, ret_json, err);
+	}
 	free(addrs.items);
 	return r;
 }

@@ -180,7 +180,7 @@ static bool untouched(struct daemon_files *f)
 
 static bool same_text(const struct src *a, const struct src *b)
 {
-	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+	return a->text && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
 /* The first error, and where it is. */
@@ -206,16 +206,15 @@ static void compare(struct daemon_files *f, struct running *files)
 	const struct policy *policy = &f->enforcer->running->policy;
 	struct policy *read = &files->policy;
 	struct diags *diags = &files->diags;
-	bool network_ok = src_read(f->paths[0], &read->network_src, diags);
-	bool firewall_ok = src_read(f->paths[1], &read->firewall_src, diags);
-	bool network_same = network_ok && same_text(&read->network_src, &policy->network_src);
-	bool firewall_same = firewall_ok && same_text(&read->firewall_src, &policy->firewall_src);
+	bool ok = config_read_files(f->paths[0], f->paths[1], read, diags);
+	bool network_same = same_text(&read->network_src, &policy->network_src);
+	bool firewall_same = same_text(&read->firewall_src, &policy->firewall_src);
 
 	free(f->message);
 	f->message = NULL;
 	if (network_same && firewall_same) {
 		f->files_state = FILES_CURRENT;
-	} else if (network_ok && firewall_ok && config_parse(read, diags)) {
+	} else if (ok && config_parse(read, diags)) {
 		f->files_state = FILES_EDITED;
 		f->message = xasprintf("%s%s%s changed since what runs was read: reload enforces "
 				       "that",

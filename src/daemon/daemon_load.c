@@ -207,10 +207,7 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 		return r;
 	}
 	l->bad_config = false;
-	read = src_read(l->with.network_config, &policy->network_src, diags);
-
-	/* We read both even if the first fails: one run reports everything. */
-	read = src_read(l->with.firewall_config, &policy->firewall_src, diags) && read;
+	read = config_read_files(l->with.network_config, l->with.firewall_config, policy, diags);
 	candidate->from_files = true;
 	daemon_denied_reload(l->with.denied);
 	if (read && nothing_new(l, candidate)) {
@@ -221,7 +218,9 @@ int daemon_load_reload(struct daemon_load *l, const struct diags **ret_diags, st
 	} else if (config_parse(policy, diags) && read) {
 		r = enforce_files(l, candidate, err);
 	} else {
-		log_diags(diags);
+		/* At the start, the daemon prints them at a terminal itself. */
+		if (l->enforcer->running || log_is_journal())
+			log_diags(diags);
 		r = err_set(err, EINVAL, "the configuration has errors%s",
 			    l->enforcer->running ? ", keeping the running one" : "");
 		*ret_diags = diags;

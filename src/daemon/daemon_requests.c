@@ -4,6 +4,7 @@
 
 #include "daemon_edit.h"
 #include "daemon_explain.h"
+#include "daemon_follow.h"
 #include "daemon_metrics.h"
 #include "daemon_status.h"
 #include "dockside/base/buf.h"
@@ -23,6 +24,7 @@ struct listing {
 struct daemon_requests {
 	const struct services *services;
 	struct ctl *ctl;
+	struct daemon_follow *follow;
 	struct listing *listings[CTL_CONNECTIONS_MAX];
 };
 
@@ -56,8 +58,9 @@ static void answer_metrics(const struct services *s, struct ctl_request *request
 	buf_free(&b);
 }
 
-static void answer_denied(const struct services *s, struct ctl_request *request)
+static void answer_denied(const struct daemon_requests *r, struct ctl_request *request)
 {
+	const struct services *s = r->services;
 	const char *network = request_string(ctl_request_get(request), "network");
 	struct buf b = { 0 };
 	struct json_writer out = { .b = &b };
@@ -68,6 +71,8 @@ static void answer_denied(const struct services *s, struct ctl_request *request)
 		err_free(&err);
 		return;
 	}
+	if (daemon_follow_take(r->follow, request))
+		return;
 	daemon_denied_answer(s->denied, ctl_request_get(request), &out);
 	ctl_answer(request, buf_str(&b));
 	buf_free(&b);
@@ -228,13 +233,17 @@ static void on_request(struct ctl_request *request, void *data)
 		daemon_explain(s, request);
 		break;
 	case REQUEST_DENIED:
-		answer_denied(s, request);
+		answer_denied(r, request);
 		break;
 	case REQUEST_APPLY:
 	case REQUEST_SET_NETWORK:
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
+	case REQUEST_ADD_IPSET:
+	case REQUEST_DEL_IPSET:
 	case REQUEST_REMOVE_IPSET:
+	case REQUEST_ALLOW:
+	case REQUEST_DENY:
 		daemon_edit(s, request);
 		break;
 	}
@@ -245,6 +254,7 @@ static void on_gone(struct ctl_request *request, void *data)
 	struct daemon_requests *r = data;
 
 	daemon_wait_gone(r->services->wait, request);
+	daemon_follow_gone(r->follow, request);
 	for (size_t i = 0; i < ARRAY_SIZE(r->listings); i++)
 		if (r->listings[i] && r->listings[i]->request == request)
 			r->listings[i]->request = NULL;
@@ -258,7 +268,14 @@ int daemon_requests_open(const struct services *services, const char *path,
 
 	*ret_requests = r;
 	r->services = services;
+	r->follow = daemon_follow_open(services);
 	return path ? ctl_open(loop_event(services->loop), path, &handler, r, &r->ctl, err) : 0;
+}
+
+void daemon_requests_denied(struct daemon_requests *r)
+{
+	if (r && r->ctl)
+		daemon_follow_answer(r->follow);
 }
 
 void daemon_requests_stop(struct daemon_requests *r)
@@ -272,5 +289,7 @@ void daemon_requests_stop(struct daemon_requests *r)
 void daemon_requests_close(struct daemon_requests *r)
 {
 	daemon_requests_stop(r);
+	if (r)
+		daemon_follow_close(r->follow);
 	free(r);
 }

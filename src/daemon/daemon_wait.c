@@ -17,7 +17,7 @@
 
 struct daemon_wait {
 	struct loop *loop;
-	const struct enforcer *enforcer;
+	struct enforcer *enforcer;
 	struct daemon_names *names;
 	const struct daemon_docker *docker;
 	const struct daemon_judged *judged;
@@ -154,6 +154,7 @@ static void answer_waiter(const struct daemon_wait *w, const struct waiter *wait
 	buf_puts(&answer, otherwise ? waiter->otherwise : waiter->answer);
 	if (waiter->tells_names)
 		add_unresolved(w, waiter->ipset, &answer);
+	daemon_reach_put(waiter->reach, w->enforcer, ctl_request_get(waiter->request), &answer);
 	if (waiter->kind == WAITER_NAMES)
 		ctl_answer(waiter->request, buf_str(&answer));
 	else
@@ -167,6 +168,7 @@ static void forget_waiter(struct waiter *waiter)
 	free(waiter->drained);
 	free(waiter->otherwise);
 	free(waiter->ipset);
+	daemon_reach_free(waiter->reach);
 	*waiter = (struct waiter){ 0 };
 }
 
@@ -204,7 +206,7 @@ void daemon_wait_gone(struct daemon_wait *w, const struct ctl_request *request)
 			forget_waiter(&w->waiters[i]);
 }
 
-struct daemon_wait *daemon_wait_open(struct loop *loop, const struct enforcer *enforcer,
+struct daemon_wait *daemon_wait_open(struct loop *loop, struct enforcer *enforcer,
 				     struct daemon_names *names, const struct daemon_docker *docker,
 				     const struct daemon_judged *judged)
 {

@@ -5,6 +5,7 @@
 #include "daemon_docker.h"
 #include "daemon_judged.h"
 #include "daemon_names.h"
+#include "daemon_reach.h"
 #include "dockside/ctl/ctl_server.h"
 
 /* The kinds of request that wait for their answer. */
@@ -19,18 +20,19 @@ struct waiter {
 	enum waiter_kind kind;
 	struct ctl_request *request; /* NULL: a free place */
 	char *answer;
-	uint64_t since_ms; /* waits for what was asked by then, not later by others */
-	char *drained;	   /* NULL; or the bridge that drains, if it has drained at once ... */
-	char *otherwise;   /* ... the answer then */
-	bool tells_names;  /* the answer lists names that did not resolve ... */
-	char *ipset;	   /* ... of that ipset; NULL: of the configuration */
+	uint64_t since_ms;   /* waits for what was asked by then, not later by others */
+	char *drained;	     /* NULL; or the bridge that drains, if it has drained at once ... */
+	char *otherwise;     /* ... the answer then */
+	bool tells_names;    /* the answer lists names that did not resolve ... */
+	char *ipset;	     /* ... of that ipset; NULL: of the configuration */
+	struct reach *reach; /* allow and deny: what the answer says of the name; or NULL */
 };
 
 /* Answers that wait until DNS and Docker have answered what a request made the daemon ask. */
 struct daemon_wait;
 
 /* daemon_wait_close(NULL) is valid. */
-struct daemon_wait *daemon_wait_open(struct loop *loop, const struct enforcer *enforcer,
+struct daemon_wait *daemon_wait_open(struct loop *loop, struct enforcer *enforcer,
 				     struct daemon_names *names, const struct daemon_docker *docker,
 				     const struct daemon_judged *judged);
 void daemon_wait_close(struct daemon_wait *w);

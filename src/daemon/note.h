@@ -21,6 +21,7 @@ enum note {
 	NOTE_LINKS,	  /* interfaces have changed */
 	NOTE_PORTS,	  /* who is on which port is known, or known anew */
 	NOTE_SETTLED,	  /* a question was answered that READY or a request may wait for */
+	NOTE_DENIED,	  /* a packet was refused, and is known */
 	NOTE_STATUS,	  /* STATUS= is no longer true */
 	N_NOTES,
 };

@@ -228,6 +228,19 @@ static bool parse_value(struct parser *p, struct json_node *node)
 	}
 }
 
+/* In UTF-16 every second byte of ASCII is NUL; the first characters of a configuration are ASCII. */
+static bool is_utf16(const struct src *src)
+{
+	const char *s = src->text;
+	size_t len = src->len;
+
+	if (len >= 2 && (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0)) {
+		s += 2;
+		len -= 2;
+	}
+	return len >= 4 && !s[0] == !s[2] && !s[1] == !s[3] && !s[0] != !s[1];
+}
+
 static bool parse_text(struct parser *p, struct json_node *root)
 {
 	struct lexer *lex = &p->lex;
@@ -235,6 +248,12 @@ static bool parse_text(struct parser *p, struct json_node *root)
 	if (lex->src->len > JSON_SIZE_MAX) {
 		lex_fault(lex, lex_place(lex, JSON_SIZE_MAX, JSON_SIZE_MAX + 1),
 			  "expected at most %u bytes", JSON_SIZE_MAX);
+		return false;
+	}
+	if (is_utf16(lex->src)) {
+		lex_fault(lex, lex_place(lex, 0, 0), "expected UTF-8 but found UTF-16")->hint =
+			xstrdup("save the file as UTF-8, for example with "
+				"\"iconv -f UTF-16 -t UTF-8\"");
 		return false;
 	}
 	if (lex->src->len >= 3 && memcmp(lex->src->text, "\xef\xbb\xbf", 3) == 0) {
@@ -341,13 +360,17 @@ static struct diag *cannot_read(struct src *src, int r, struct diags *diags)
 	return diag_add(diags, SEVERITY_ERROR, loc, "", "cannot read: %s", strerror(-r));
 }
 
-bool src_read(const char *path, struct src *ret_src, struct diags *diags)
+bool src_read(const char *path, const char *if_missing, struct src *ret_src, struct diags *diags)
 {
+	struct diag *diag;
 	int r;
 
 	*ret_src = (struct src){ .name = xstrdup(path) };
 	r = read_file(path, JSON_SIZE_MAX, &ret_src->text, &ret_src->len, NULL);
-	if (r < 0)
-		cannot_read(ret_src, r, diags);
-	return r == 0;
+	if (r == 0)
+		return true;
+	diag = cannot_read(ret_src, r, diags);
+	if (r == -ENOENT && if_missing)
+		diag->hint = xstrdup(if_missing);
+	return false;
 }

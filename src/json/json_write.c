@@ -9,7 +9,6 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define COLUMNS 100
-#define INDENT 2
 
 static void put_string(struct buf *b, const char *s, size_t len)
 {
@@ -104,7 +103,6 @@ struct blanks {
 };
 
 static const struct blanks no_blanks = { "", ",", ":" };
-static const struct blanks some_blanks = { " ", ", ", ": " };
 
 static bool is_container(const struct json_node *node)
 {
@@ -178,13 +176,23 @@ static bool has_object(const struct json_node *node)
 	return false;
 }
 
-static void new_line(struct buf *b, unsigned depth)
+/* A value that takes several lines. */
+struct block {
+	const struct json_layout *layout;
+	struct blanks blanks;
+	unsigned depth;
+};
+
+static void new_line(struct buf *b, const struct block *block)
 {
-	buf_printf(b, "\n%*s", (int)(depth * INDENT), "");
+	buf_puts(b, block->layout->newline);
+	buf_puts(b, block->layout->indent);
+	for (unsigned i = 0; i < block->depth; i++)
+		buf_puts(b, block->layout->unit);
 }
 
 /* A container on one line, if it fits there with a comma behind it. */
-static bool put_flat(struct buf *b, const struct json_node *node)
+static bool put_flat(struct buf *b, const struct json_node *node, const struct blanks *blanks)
 {
 	const char *line = b->len ? memrchr(b->data, '\n', b->len) : NULL;
 	size_t start = line ? (size_t)(line - b->data) + 1 : 0, mark = b->len;
@@ -192,40 +200,64 @@ static bool put_flat(struct buf *b, const struct json_node *node)
 
 	if (has_object(node))
 		return false;
-	put_line(b, node, &some_blanks, max);
+	put_line(b, node, blanks, max);
 	if (b->len <= max)
 		return true;
 	b->len = mark;
 	return false;
 }
 
-static void put_pretty(struct buf *b, const struct json_node *node, unsigned depth)
+static void put_block(struct buf *b, const struct json_node *node, struct block *block)
 {
 	bool object = node->kind == JSON_OBJECT;
 	size_t n = is_container(node) ? node->u.children.n : 0;
 
 	if (n == 0)
-		put_line(b, node, &some_blanks, SIZE_MAX);
-	if (n == 0 || (depth > 0 && put_flat(b, node)))
+		put_line(b, node, &block->blanks, SIZE_MAX);
+	if (n == 0 || put_flat(b, node, &block->blanks))
 		return;
 	buf_putc(b, object ? '{' : '[');
+	block->depth++;
 	for (size_t i = 0; i < n; i++) {
 		const struct json_node *child = &node->u.children.items[i];
 
-		new_line(b, depth + 1);
-		if (object) {
-			put_string(b, child->key, strlen(child->key));
-			buf_puts(b, ": ");
-		}
-		put_pretty(b, child, depth + 1);
+		new_line(b, block);
+		if (object)
+			json_write_key(b, child->key);
+		put_block(b, child, block);
 		buf_puts(b, i + 1 < n ? "," : "");
 	}
-	new_line(b, depth);
+	block->depth--;
+	new_line(b, block);
 	buf_putc(b, object ? '}' : ']');
 }
 
-void json_write_pretty(struct buf *b, const struct json_node *root)
+static struct blanks layout_blanks(const struct json_layout *layout)
 {
-	put_pretty(b, root, 0);
-	buf_putc(b, '\n');
+	return (struct blanks){ layout->padded ? " " : "", ", ", ": " };
+}
+
+void json_write_key(struct buf *b, const char *key)
+{
+	put_string(b, key, strlen(key));
+	buf_puts(b, ": ");
+}
+
+void json_write_block(struct buf *b, const struct json_node *node, const struct json_layout *layout)
+{
+	struct block block = { .layout = layout, .blanks = layout_blanks(layout) };
+
+	put_block(b, node, &block);
+}
+
+bool json_write_short(struct buf *b, const struct json_node *node, const struct json_layout *layout)
+{
+	struct blanks blanks = layout_blanks(layout);
+	size_t mark = b->len;
+
+	put_line(b, node, &blanks, mark + COLUMNS);
+	if (b->len <= mark + COLUMNS)
+		return true;
+	b->len = mark;
+	return false;
 }

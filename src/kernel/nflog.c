@@ -39,8 +39,8 @@
 #define RCVBUF_SIZE (1024 * 1024) /* some thousand packets, while the daemon does something else */
 #define READ_MAX 32		  /* datagrams at once: others in the event loop wait */
 #define COPY_RANGE 1500u	  /* bytes of a packet at most; our rules say how many they want */
-#define TIMEOUT_CS 10u		  /* 1/100 s that the kernel collects */
-#define EXTENSION_HEADERS_MAX 8	  /* of IPv6 */
+#define TIMEOUT_CS 2u		/* 1/100 s that the kernel collects: a user waits to see a packet */
+#define EXTENSION_HEADERS_MAX 8 /* of IPv6 */
 #define UDP_HEADER 8
 #define IPPROTO_DCCP_ 33 /* <netinet/in.h> may lack them */
 #define IPPROTO_UDPLITE_ 136

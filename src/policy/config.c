@@ -123,8 +123,12 @@ static void report_unknown_network(struct reader *r, const struct json_node *mem
 		key_error(r, member, "there is no network %s in network-config", buf_str(&found));
 
 	buf_free(&found);
-	if (!reader_is_full(r))
-		diag->hint = name_index_suggest(&r->networks, member->key);
+	if (reader_is_full(r))
+		return;
+	diag->hint = name_index_suggest(&r->networks, member->key);
+	if (!diag->hint)
+		diag->hint = xstrdup("the two files belong together: add it to the list there, or "
+				     "take its rules out here");
 }
 
 static void read_network_rules(struct reader *r, const struct json_node *member)
@@ -263,14 +267,26 @@ bool config_parse(struct policy *policy, struct diags *diags)
 	return is_good(policy, diags);
 }
 
+#define EXAMPLE(file) "copy an example to begin with, such as " EXAMPLES_DIRECTORY "/minimal/" file
+
+bool config_read_files(const char *network_path, const char *firewall_path, struct policy *policy,
+		       struct diags *diags)
+{
+	bool network =
+		src_read(network_path, EXAMPLE("network-config.json"), &policy->network_src, diags);
+	/* We read both even if the first fails: one run reports everything. */
+	bool firewall = src_read(firewall_path, EXAMPLE("firewall-config.json"),
+				 &policy->firewall_src, diags);
+
+	return network && firewall;
+}
+
 bool config_load(const char *network_path, const char *firewall_path, struct policy *ret_policy,
 		 struct diags *diags)
 {
 	memset(ret_policy, 0, sizeof(*ret_policy));
 
-	bool read = src_read(network_path, &ret_policy->network_src, diags);
+	bool read = config_read_files(network_path, firewall_path, ret_policy, diags);
 
-	/* We read both even if the first fails: one run reports everything. */
-	read = src_read(firewall_path, &ret_policy->firewall_src, diags) && read;
 	return config_parse(ret_policy, diags) && read;
 }

@@ -18,6 +18,17 @@
 
 #define NETWORK_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
+/* Docker has networks of these names from the start, without a bridge. */
+static const char *reserved_hint(const char *name)
+{
+	if (strcmp(name, "host") == 0)
+		return "its containers share the Docker host's network, where no rule can tell "
+		       "them from the host: give them a network of their own";
+	if (strcmp(name, "none") == 0)
+		return "its containers reach nothing, so that there is nothing to judge";
+	return NULL;
+}
+
 static bool read_name(struct reader *r, const struct field *field, const struct json_node *value,
 		      void *object)
 {
@@ -36,6 +47,11 @@ static bool read_name(struct reader *r, const struct field *field, const struct 
 					xasprintf("this has %zu bytes, and a network interface's "
 						  "name has room for %d",
 						  len, BRIDGE_NAME_MAX));
+	if (reserved_hint(s)) {
+		node_error(r, value, "\"%s\" is a name that Docker keeps for itself", s)->hint =
+			xstrdup(reserved_hint(s));
+		return false;
+	}
 	return true;
 }
 

@@ -120,7 +120,10 @@ static char *port_hint(const char *s)
 {
 	const char *dash = strchr(s, '-');
 	struct portrange from, to;
+	char *service = service_hint(s);
 
+	if (service)
+		return service;
 	if (strpbrk(s, ", "))
 		return xstrdup("every port or range is an entry of its own, without blanks");
 	if (strchr(s, ':'))

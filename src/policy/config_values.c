@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dockside/base/arena.h"
 #include "dockside/base/text.h"
@@ -103,6 +104,10 @@ char *address_hint(const char *s)
 	}
 	if (!is_ascii(s))
 		return xstrdup("write a name beyond ASCII in its xn-- form");
+	if (s[0] == '.' && s[1] && s[1] != '.')
+		return xasprintf("write \"%s\", and each name below it that is needed: a name does "
+				 "not begin with a dot",
+				 s + 1);
 	if (slash)
 		return network_hint(s, slash);
 	if (len > 1 && s[len - 1] == '.' && s[strspn(s, "0123456789.")] == '\0')
@@ -123,6 +128,30 @@ char *address_hint(const char *s)
 
 	free(mapped);
 	return hint;
+}
+
+/* The services that people name in place of their ports. */
+char *service_hint(const char *s)
+{
+	static const struct {
+		const char *name;
+		unsigned port;
+	} services[] = {
+		{ "dns", 53 },	       { "domain", 53 },       { "ftp", 21 },
+		{ "git", 9418 },       { "http", 80 },	       { "https", 443 },
+		{ "imap", 143 },       { "imaps", 993 },       { "ldap", 389 },
+		{ "ldaps", 636 },      { "mysql", 3306 },      { "ntp", 123 },
+		{ "pop3", 110 },       { "pop3s", 995 },       { "rsync", 873 },
+		{ "postgres", 5432 },  { "postgresql", 5432 }, { "redis", 6379 },
+		{ "smtp", 25 },	       { "smtps", 465 },       { "ssh", 22 },
+		{ "submission", 587 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
+		if (strcasecmp(s, services[i].name) == 0)
+			return xasprintf("%s is port %u: write %u, without quotes", s,
+					 services[i].port, services[i].port);
+	return NULL;
 }
 
 /* ---- readers ---- */
@@ -179,6 +208,19 @@ static void warn_if_numeric(struct reader *r, const struct json_node *value, con
 		     name);
 }
 
+/* "AS13335": firewalls with a list of the Internet's routes take it; to us it is a name like any other. */
+static void warn_if_system(struct reader *r, const struct json_node *value, const char *name)
+{
+	if (strncasecmp(name, "as", 2) != 0 || !name[2] ||
+	    name[2 + strspn(name + 2, "0123456789")] != '\0')
+		return;
+	node_warning(r, value,
+		     "\"%s\" reads like the number of an autonomous system, but is looked up as a "
+		     "hostname",
+		     name)
+		->hint = xstrdup("list the networks of that system in CIDR notation");
+}
+
 /* A hostname in lower case, without the dot that may end it; NULL, and reported, for anything else. */
 static const char *read_hostname(struct reader *r, const struct field *field,
 				 const struct json_node *value)
@@ -196,6 +238,7 @@ static const char *read_hostname(struct reader *r, const struct field *field,
 		return NULL;
 	}
 	warn_if_numeric(r, value, name);
+	warn_if_system(r, value, name);
 	return lower_case(name);
 }
 

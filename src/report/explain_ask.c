@@ -233,6 +233,27 @@ static int check_proto(const struct explain_question *q, enum family family, str
 	return 0;
 }
 
+/* The address of the container that the question names, or of some container. Returns 0 or -EINVAL. */
+static int find_source(const struct asking *a, const struct ipaddr *dst, struct ipaddr *ret_src,
+		       struct err *err)
+{
+	const struct explain_container *sender = a->world->sender;
+	char s[ADDR_STRLEN];
+
+	if (sender && !sender->has[dst->family])
+		return err_set(err, EINVAL, "%s: the container %s has no such address to send from",
+			       ipaddr_format(dst, s), sender->name);
+	if (sender)
+		*ret_src = sender->addrs[dst->family];
+	else if (!make_source(a, dst, ret_src))
+		return err_set(
+			err, EINVAL,
+			"%s: a container of %s has no such address to send from; --src tells one "
+			"all the same",
+			ipaddr_format(dst, s), a->network->name);
+	return 0;
+}
+
 static int add_case(const struct asking *a, const struct ipaddr *dst, struct err *err)
 {
 	struct explain_cases *cases = a->cases;
@@ -258,12 +279,10 @@ static int add_case(const struct asking *a, const struct ipaddr *dst, struct err
 	r = q->icmp ? set_type(q, &item->packet, err) : 0;
 	if (r < 0)
 		return r;
-	if (!q->has_src && !make_source(a, dst, &item->packet.src))
-		return err_set(
-			err, EINVAL,
-			"%s: a container of %s has no such address to send from; --src tells one "
-			"all the same",
-			ipaddr_format(dst, s), a->network->name);
+	if (!q->has_src)
+		r = find_source(a, dst, &item->packet.src, err);
+	if (r < 0)
+		return r;
 	if (ipaddr_cmp(&item->packet.src, dst) == 0)
 		return err_set(err, EINVAL, "%s is source and destination", ipaddr_format(dst, s));
 	item->dockside = is_dockside(a, &item->packet);
@@ -369,6 +388,13 @@ static void collect_name(const struct asking *a, struct addrs *addrs)
 		addrs->n = EXPLAIN_CASES_MAX;
 }
 
+static void collect_container(const struct explain_container *container, struct addrs *addrs)
+{
+	for (int i = 0; i < N_FAMILIES; i++)
+		if (container->has[i])
+			add_addr(addrs, &container->addrs[i]);
+}
+
 static int ask_name(const struct asking *a, struct err *err)
 {
 	struct addrs addrs = { 0 };
@@ -380,6 +406,8 @@ static int ask_name(const struct asking *a, struct err *err)
 		gateway = gateway6(a->network);
 		if (a->network->has_subnet6)
 			add_addr(&addrs, &gateway);
+	} else if (a->world->receiver) {
+		collect_container(a->world->receiver, &addrs);
 	} else {
 		collect_name(a, &addrs);
 	}

@@ -357,7 +357,7 @@ static void put_verdict(struct json_writer *out, const struct explain_packet *pa
 		put_next(out, e);
 }
 
-/* We have no word on a network that is not managed. */
+/* We have no word on a network that is not managed. The source is a container's own where the question names one. */
 static enum explain_bound put_binding(struct json_writer *out, const struct explain_asked *asked,
 				      struct arena *arena, const struct network *network,
 				      const struct explain_case *item,
@@ -370,7 +370,8 @@ static enum explain_bound put_binding(struct json_writer *out, const struct expl
 		json_write_string(out, "bridge_table", NULL);
 		return bound;
 	}
-	bound = explain_bind(arena, network, &world->bind, &item->packet, asked->has_src, &text);
+	bound = explain_bind(arena, network, &world->bind, &item->packet,
+			     asked->has_src || world->sender, &text);
 	json_write_open(out, "bridge_table", '{');
 	json_write_string(out, "verdict", explain_bound_name(bound));
 	json_write_string(out, "text", text);
@@ -397,9 +398,11 @@ static void put_case(struct json_writer *out, const struct explain_asked *asked,
 	explain(world->plan, packet, cases->routes, cases->n_routes, &e);
 	json_write_open(out, NULL, '{');
 	put_addr(out, "source", &packet->src);
+	json_write_string(out, "container", world->sender ? world->sender->name : NULL);
 	json_write_string(out, "mac", packet->has_mac ? mac_format(packet->mac, s) : NULL);
 	json_write_bool(out, "dockside", item->dockside);
 	put_addr(out, "destination", &packet->dst);
+	json_write_string(out, "to_container", world->receiver ? world->receiver->name : NULL);
 	put_protocol(out, packet);
 	json_write_string(out, "state", ct_name(e.ct));
 	if (put_binding(out, asked, &cases->arena, cases->network, item, world) == EXPLAIN_STRANGE)
@@ -448,7 +451,7 @@ int explain_answer(const struct explain_question *question, const struct explain
 
 	if (r < 0)
 		return r;
-	asked.name = question->to_addr ? world->looked_up_name : name;
+	asked.name = question->to_addr ? world->looked_up_name : world->receiver ? NULL : name;
 	asked.looked_up = question->to_addr ? world->looked_up_name : NULL;
 	asked.network = cases.network;
 	asked.has_src = question->has_src;

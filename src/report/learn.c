@@ -7,6 +7,7 @@
 
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
+#include "dockside/base/diag.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
@@ -403,6 +404,63 @@ void learn_print(struct learn *learn, const char *network, struct buf *b)
 	}
 	buf_puts(b, "\n    }\n  }\n}\n");
 	free(groups);
+}
+
+/* ------------------------------------------------------------------ for programs */
+
+static void put_flow(struct json_writer *out, const struct learn_flow *flow)
+{
+	json_write_open(out, NULL, '{');
+	json_write_bool(out, "host", flow->host);
+	json_write_string(out, "destination", flow->host ? NULL : flow->dest);
+	json_write_bool(out, "looked_up", flow->looked_up);
+	json_write_string(out, "protocol", proto_name(flow->proto));
+	json_write_open(out, flow->proto == PROTO_ICMP ? "types" : "ports", '[');
+	for (size_t i = 0; i < flow->n_ports; i++)
+		json_write_int(out, NULL, flow->ports[i]);
+	json_write_close(out, ']');
+	json_write_int(out, "packets", (int64_t)flow->count);
+	json_write_close(out, '}');
+}
+
+/* The text for people is JSON with comments. */
+static void put_config(struct learn *learn, const char *network, struct json_writer *out)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct diags diags = { 0 };
+	struct buf text = { 0 };
+	struct src src;
+
+	learn_print(learn, network, &text);
+	src = (struct src){ .text = text.data, .len = text.len };
+	if (json_parse(&src, &tree, &diags))
+		json_write_node(out, "firewall_config", tree.root);
+	diags_free(&diags);
+	buf_free(&text);
+}
+
+void learn_json(struct learn *learn, const char *network, struct json_writer *out)
+{
+	json_write_string(out, "network", network);
+	put_config(learn, network, out); /* and sorts the flows */
+	json_write_open(out, "flows", '[');
+	for (size_t i = 0; i < learn->n; i++)
+		put_flow(out, &learn->flows[i]);
+	json_write_close(out, ']');
+	json_write_open(out, "allowed", '[');
+	for (size_t i = 0; i < learn->n_allowed; i++) {
+		json_write_open(out, NULL, '{');
+		json_write_string(out, "destination", learn->allowed[i].dest);
+		json_write_string(out, "rule", learn->allowed[i].rule);
+		json_write_int(out, "packets", (int64_t)learn->allowed[i].count);
+		json_write_close(out, '}');
+	}
+	json_write_close(out, ']');
+	json_write_open(out, "left_out", '{');
+	json_write_int(out, "between_containers", (int64_t)learn->between);
+	json_write_int(out, "forged", (int64_t)learn->forged);
+	json_write_int(out, "other_protocols", (int64_t)learn->unsayable);
+	json_write_close(out, '}');
 }
 
 void learn_free(struct learn *learn)

@@ -124,7 +124,7 @@ static void end_absent(struct question *q, bool all)
 
 static void on_absent(struct question *q, const struct dns_answer *answer)
 {
-	q->failure = answer->verdict == DNS_NO_NAME ? "Domain name not found" : NULL;
+	q->failure = answer->verdict == DNS_NO_NAME ? "no such name" : NULL;
 	q->exists |= answer->verdict == DNS_NO_DATA;
 	q->ttl_s = answer->ttl_s;
 	q->confirming = q->candidate + 1 < dns_conf_candidates(&q->dns->files.conf);

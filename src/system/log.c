@@ -22,19 +22,26 @@ static const char *const journal_prefixes[] = {
 	[LOG_LEVEL_ERROR] = "<3>",
 	[LOG_LEVEL_WARNING] = "<4>",
 	[LOG_LEVEL_INFO] = "<6>",
+	[LOG_LEVEL_DEBUG] = "<7>",
 };
-static_assert(ARRAY_SIZE(journal_prefixes) == LOG_LEVEL_INFO + 1, "a prefix for each level");
+static_assert(ARRAY_SIZE(journal_prefixes) == LOG_LEVEL_DEBUG + 1, "a prefix for each level");
 
 static const char *const plain_prefixes[] = {
 	[LOG_LEVEL_ERROR] = "error: ",
 	[LOG_LEVEL_WARNING] = "warning: ",
 	[LOG_LEVEL_INFO] = "",
+	[LOG_LEVEL_DEBUG] = "",
 };
-static_assert(ARRAY_SIZE(plain_prefixes) == LOG_LEVEL_INFO + 1, "a prefix for each level");
+static_assert(ARRAY_SIZE(plain_prefixes) == LOG_LEVEL_DEBUG + 1, "a prefix for each level");
 
 void log_set_level(enum log_level level)
 {
 	max_level = level;
+}
+
+bool log_wants(enum log_level level)
+{
+	return level <= max_level;
 }
 
 /* JOURNAL_STREAM is "DEVICE:INODE" of the stream that systemd gave us, and we may have been redirected
@@ -91,12 +98,21 @@ static void printf_like(2, 0) log_va(enum log_level level, const char *fmt, va_l
 	int saved_errno = errno;
 	struct buf message = { 0 };
 
-	if (level <= max_level) {
+	if (log_wants(level)) {
 		buf_vprintf(&message, fmt, ap);
 		log_lines(level, buf_str(&message));
 		buf_free(&message);
 	}
 	errno = saved_errno;
+}
+
+void log_at(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_va(level, fmt, ap);
+	va_end(ap);
 }
 
 void log_error(const char *fmt, ...)

@@ -68,6 +68,12 @@ is "with the version that both speak" "$(sed -n 's|.*/\(v[0-9.]*\)/networks$|\1|
 dsfw apply
 is "a second time there is nothing to do" "$status $(said)" "0 nothing to change in Docker 99.1: 2 networks"
 is "and nothing is tried" "$(grep -c POST $fake_log)" 2
+cp $t/network.json $t/both.json
+network_config <<<'{"networks": [{"name": "ds-A", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64"}]}'
+dsfw apply
+is "one network is no networks" "$status $(said)" "0 nothing to change in Docker 99.1: 1 network"
+mv $t/both.json $t/network.json
+dsfw apply
 curl_created()
 {
 	python3 - "$fake" "$1" <<'END'

@@ -82,8 +82,25 @@ like "for people: the container, and who it pretended to be" "$out" \
 like "for people: the port of a container that is not known" "$out" "ds-A +v-n3 \(203\.0\.113\.9\) +198\.51\.100\.1 +udp/53"
 client denied
 like "how many there were on the ports of all networks" "$out" 'on ports +10 packets in all'
+client denied --container web-2
+is "of a container: what was for it, if another one is on the port" "$(grep -c 'not for the container of this port (web-2)' "$t/out")" 1
+client denied --container web-1 --summary
+like "summed up: the reason is the rule" "$out" \
+	" 1 +[0-9: -]+ ds-A +172\.30\.1\.2 +arp +not the container's address in ARP"
+client denied --summary --json
+is "summed up for programs" "$(python3 -c 'import json, sys
+print(*["{count} {address} {reason} {to_container}".format(**e) for e in map(json.loads, sys.stdin) if e.get("to_container")])' \
+	<"$t/out")" "1 172.30.1.77 not for the container of this port web-2"
 client learn --network ds-A
 is "no rule is learnt from forged frames" "$(grep -c 203.0.113.9 "$t/out")" 0
+
+client explain --from web-1 --to 203.0.113.9
+like "explain: a container's own source, and its port" "$status $out" \
+	"^4 tcp from 172\.30\.1\.10 \(web-1, $a\) .*: bound: source 172\.30\.1\.10 is container web-1's on port v-n1, and "
+client explain --from web-1 --to web-2
+like "explain: and that of the other container" "$status $out" "^4 .* is container web-1's on port v-n1, .* is container web-2's"
+client explain --from ds-A --src 172.30.1.11 --mac $a --to 203.0.113.9
+like "explain: another's source is refused" "$status $out" "^4 .*dropped: source 172\.30\.1\.11 is container web-2's"
 
 client metrics
 port_denied() # KIND

@@ -62,6 +62,8 @@ until_true 5 told_of 1003
 is "one that Docker does not know" "$(container_of 1003)" None
 client denied
 like "for people" "$out" 'ds-A +web-1 \(172.30.1.10\) +198.51.100.1 +udp/1001'
+client denied --container odd-2
+is "of one container" "$(grep -oE 'udp/[0-9]+' <<<"$out" | xargs) $(grep -c 'packets in all' <<<"$out")" "udp/1002 0"
 
 fake_tell disconnect ds-A web-1
 until_true 5 attached 1

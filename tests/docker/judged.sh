@@ -74,12 +74,12 @@ told_everywhere()
 		done)"
 	client reload
 	like "$1: reload" "$status $err" "^1 .*network ds-a: $2.*reloaded, but the packets of 1 network are NOT JUDGED"
-	client set-ipset web 192.0.2.77
+	client set-ipset --replace web 192.0.2.77
 	like "$1: an edit" "$status $out" "^1 enforced and saved.*NOT JUDGED .*ds-a"
 	dsfw diff
 	like "$1: diff" "$status $out" "^1 .*network ds-a: $2.*NOT JUDGED"
 	client explain --from ds-a --to 203.0.113.1 --proto tcp --port 22
-	like "$1: explain" "$status $out" "^0 tcp from [^:]*: NOT JUDGED.*network ds-a: $2"
+	like "$1: explain" "$status $out" "^1 tcp from [^:]*: NOT JUDGED.*network ds-a: $2"
 	client explain --from ds-b --to 203.0.113.1 --proto tcp --port 22
 	like "$1: explain, of the other" "$out" "REFUSED"
 	is "$1: systemd" "$([[ $(tail -1 $told) == *"STATUS=enforcing 1 network, "*"; NOT JUDGED: ds-a"* ]] || tail -1 $told)" ""

@@ -108,9 +108,9 @@ enforced()
 }
 enforced "at first"
 
-inside set-ipset allowlist api.model.example code.example.com 198.51.100.11 >/dev/null
+inside set-ipset --replace allowlist api.model.example code.example.com 198.51.100.11 >/dev/null
 is "what is set inside is saved on the host" "$? $(grep -c 198.51.100.11 $t/ai-sandbox/firewall-config.json)" "0 1"
-on_the_host set-ipset allowlist api.model.example code.example.com >/dev/null
+on_the_host set-ipset --replace allowlist api.model.example code.example.com >/dev/null
 is "and from the host as well" "$? $(grep -c 198.51.100.11 $t/ai-sandbox/firewall-config.json)" "0 0"
 nft delete table inet dockside
 until_true 5 eval 'nft list chain inet dockside ds-agents-OUT >/dev/null 2>&1'

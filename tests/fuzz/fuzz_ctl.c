@@ -28,7 +28,11 @@ static bool changes_files(enum request_action action)
 	case REQUEST_SET_NETWORK:
 	case REQUEST_REMOVE_NETWORK:
 	case REQUEST_SET_IPSET:
+	case REQUEST_ADD_IPSET:
+	case REQUEST_DEL_IPSET:
 	case REQUEST_REMOVE_IPSET:
+	case REQUEST_ALLOW:
+	case REQUEST_DENY:
 		return true;
 	case REQUEST_STATUS:
 	case REQUEST_RELOAD:
@@ -50,8 +54,10 @@ static const char network_text[] =
 	"{\"name\": \"comment\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": "
 	"\"2001:db8::/64\"}]}";
 static const char firewall_text[] =
-	"{\"ipsets\": {\"web\": [\"example.com\"], \"db\": []}, \"networks\": {\"amber\": {"
-	"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}], \"nat\": [], \"host\": []}}}";
+	"{\"ipsets\": {\"web\": [\"example.com\"], \"db\": []}, // lists\n\"networks\": "
+	"{\"amber\": {"
+	"\"egress\": [\n{\"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": "
+	"\"web\"}, // web\n{\"action\": \"drop\"}\n], \"nat\": [], \"host\": []}}}";
 
 static struct src make_src(const char *name, const void *text, size_t len)
 {
@@ -71,16 +77,17 @@ static struct src text_src(const char *text)
 /* Written anew, a tree must read back and be written the same. */
 static void check_round_trip(const struct request *request)
 {
+	static const struct json_layout layout = { "\n", "", "  ", true };
 	struct buf once = { 0 }, twice = { 0 };
 	struct json_tree tree = { 0 };
 	struct diags diags = { 0 };
 	struct src src;
 
-	json_write_pretty(&once, request->tree.root);
+	json_write_block(&once, request->tree.root, &layout);
 	src = text_src(buf_str(&once));
 	if (!json_parse(&src, &tree, &diags))
 		abort();
-	json_write_pretty(&twice, tree.root);
+	json_write_block(&twice, tree.root, &layout);
 	if (strcmp(buf_str(&once), buf_str(&twice)) != 0)
 		abort();
 	json_tree_free(&tree);
@@ -96,22 +103,27 @@ static void check_fixed_point(const struct request *request, const struct policy
 	struct diags diags = { 0 };
 	struct edit again = { 0 };
 
-	if (request->action == REQUEST_REMOVE_NETWORK || request->action == REQUEST_REMOVE_IPSET)
+	if (request->action == REQUEST_REMOVE_NETWORK || request->action == REQUEST_REMOVE_IPSET ||
+	    request->action == REQUEST_DEL_IPSET)
 		return;
-	if (!edit_files(request, &policy->network_src, &policy->firewall_src, &again, &diags) ||
-	    again.network_text || again.firewall_text)
+	if (!edit_files(request, policy, &again, &diags) || again.network_text ||
+	    again.firewall_text)
 		abort();
+	edit_free(&again);
 	diags_free(&diags);
 }
 
 static void run_edit(const struct request *request)
 {
-	struct src network_src = text_src(network_text), firewall_src = text_src(firewall_text);
+	struct policy before = { .network_src = text_src(network_text),
+				 .firewall_src = text_src(firewall_text) };
 	struct diags diags = { 0 }, config_diags = { 0 };
 	struct policy policy = { 0 };
 	struct edit edit = { 0 };
 
-	if (edit_files(request, &network_src, &firewall_src, &edit, &diags)) {
+	if (!config_parse(&before, &config_diags))
+		abort();
+	if (edit_files(request, &before, &edit, &diags)) {
 		policy.network_src = text_src(edit.network_text ? edit.network_text : network_text);
 		policy.firewall_src =
 			text_src(edit.firewall_text ? edit.firewall_text : firewall_text);
@@ -125,9 +137,8 @@ static void run_edit(const struct request *request)
 	edit_free(&edit);
 	diags_free(&config_diags);
 	policy_free(&policy);
+	policy_free(&before);
 	diags_free(&diags);
-	src_free(&network_src);
-	src_free(&firewall_src);
 }
 
 /* The answer must be JSON. */

@@ -121,8 +121,7 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	if (!src_read(argv[1], &candidate->policy.network_src, &candidate->diags) ||
-	    !src_read(argv[2], &candidate->policy.firewall_src, &candidate->diags) ||
+	if (!config_read_files(argv[1], argv[2], &candidate->policy, &candidate->diags) ||
 	    !config_parse(&candidate->policy, &candidate->diags)) {
 		diags_print(&candidate->diags, stderr);
 		return 2;

@@ -44,6 +44,10 @@ ALARM: ds-1: nat[0] at firewall.json:3:10 redirects nothing to clone.example: no
 STATUS=enforcing 1 network, 3 names; 2 ALARMS: see dsfw-nft status
 dsfw_nft_alarms 2"
 alarm "rules that do nothing are alarms, but for those that allow" "$both"
+client status
+is "the exit status says that there are some" "$status" 1
+client status --json
+is "for programs, too" "$status" 1
 probes "which they are for a reason" <<-'END'
 	c1 tcp 198.51.100.1:80 = open outside
 	c1 tcp 198.51.100.9:3306 = silence
@@ -52,6 +56,8 @@ END
 zone "bad.example 198.51.100.1" "clone.example 198.51.100.1"
 alarm "none, when DNS answers" "STATUS=enforcing 1 network, 3 names
 dsfw_nft_alarms 0"
+client status
+is "nor does the exit status say so" "$status" 0
 probes "as they do what they say" <<-'END'
 	c1 tcp 198.51.100.1:80 = reset
 END

@@ -70,7 +70,7 @@ is "it reloads" "$status $(elements ipset-s-v4 | tail -1)" "0 198.51.100.3"
 kill -HUP "$daemon"
 until_true 5 grep -q '^reloaded$' $t/log
 is "by signal, too" "$?" 0
-client set-ipset s 192.0.2.1
+client set-ipset --replace s 192.0.2.1
 is "it saves, and keeps the mode" "$status $err$(elements ipset-s-v4) $(stat -c %a $t/etc/firewall.json)" \
 	"0 192.0.2.1 640"
 client set-network ds-b --network '{"subnet": "172.30.2.0/24"}' --firewall '{"egress": [{"action": "drop"}]}'
@@ -89,7 +89,7 @@ is "it hears what is refused" "$status $err" "0 "
 if [[ " ${capabilities[*]} " != *" cap_chown "* ]]; then
 	chgrp 12345 $t/etc/firewall.json
 	cp -a $t/etc $t/etc.before
-	client set-ipset s 192.0.2.2
+	client set-ipset --replace s 192.0.2.2
 	is "what it cannot save with its group it does not enforce, and says so" \
 		"$status $(elements ipset-s-v4) $(grep -c 'not permitted' $t/err)" "1 192.0.2.1 1"
 	is "the files are as they were" "$(diff -r $t/etc.before $t/etc; stat -c %g $t/etc/firewall.json)" 12345

@@ -105,11 +105,11 @@ explains() # DESCRIPTION
 	explained "$1: allowed" "^0 .*: let pass .*egress\[0\] \(no longer configured\) .*$drains" \
 		--to 198.51.100.2 --proto tcp --port 81
 	explained "$1: by a name" "^0 .*: let pass .*two.example.*$drains" --to two.example --proto tcp --port 80
-	explained "$1: refused" "^0 .*: REFUSED with a reset .*egress\[1\] .*$drains" --to 198.51.100.1 --proto tcp --port 80
-	explained "$1: between containers" "^0 .*: DROPPED .*$drains" --to 172.30.1.12 --proto tcp --port 80
+	explained "$1: refused" "^4 .*: REFUSED with a reset .*egress\[1\] .*$drains" --to 198.51.100.1 --proto tcp --port 80
+	explained "$1: between containers" "^4 .*: DROPPED .*$drains" --to 172.30.1.12 --proto tcp --port 80
 	explained "$1: redirected" "^0 .*: let pass .*nat\[0\].*becomes 198.51.100.2 port 80 .*$drains" \
 		--to 198.51.100.1 --proto tcp --port 82
-	explained "$1: to the host" "^0 .*: REFUSED with a reset .*host\[1\] .*$drains" --to host --proto tcp --port 22
+	explained "$1: to the host" "^4 .*: REFUSED with a reset .*host\[1\] .*$drains" --to host --proto tcp --port 22
 }
 
 # kept: what draining.json is: there, only root's
@@ -171,7 +171,7 @@ is "its policy is kept" "$(kept)" "600 regular file"
 client explain --from ds-1 --to 198.51.100.1 --proto tcp --port 80 --json
 is "for programs" "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["draining"])' <<<"$out")" True
 client explain --from ds-2 --to 198.51.100.1 --proto tcp --port 80
-is "another does not" "$status $(grep -c draining <<<"$out")" "0 0"
+is "another does not" "$status $(grep -c draining <<<"$out")" "4 0"
 client remove-network ds-2
 is "the next one drains, too" "$status $(state ds-2)" "0 draining"
 policed "what both need stays"

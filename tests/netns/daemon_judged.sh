@@ -45,7 +45,7 @@ like "are an alarm" "$status $out" "^1 NOT READY.*ALARM: network ds-1: the kerne
 until_true 3 prints "could not be put right" tail -1 $told
 like "systemd knows" "$(tail -1 $told)" "the ruleset could not be put right"
 client explain --from ds-1 --to 203.0.113.1 --proto tcp --port 22
-like "nothing is said to be refused" "$status $out" "^0 .*NOT JUDGED.*does not have its rules"
+like "nothing is said to be refused" "$status $out" "^1 .*NOT JUDGED.*does not have its rules"
 client metrics
 is "metrics" "$(grep -cxE 'dsfw_nft_ready 0|dsfw_nft_alarms 2|dsfw_nft_networks\{state="not judged"\} 2' $t/out)" 3
 echo quit >&7

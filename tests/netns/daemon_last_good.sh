@@ -82,7 +82,7 @@ like "systemd is told" "$(tail -n +"$((told_before + 1))" $told)" "STATUS=.*LAST
 like "the log has it as an error" "$(life)" "error: ALARM: since 20"
 client metrics
 like "the metrics have it" "$out" $'\ndsfw_nft_alarms 1\n'
-client set-ipset web 198.51.100.2
+client set-ipset --replace web 198.51.100.2
 like "a change of what is not in the files is refused" "$status $err" "^1 .*correct the files and reload"
 client reload
 like "a reload that finds errors lists them" "$status $err" '^1 .*unknown key "egres"'
@@ -99,7 +99,7 @@ like "the metrics, too" "$out" $'\ndsfw_nft_alarms 0\n'
 
 # ---- the files that are missing; a pair of the socket --------------------------------------------
 
-client set-ipset web 198.51.100.3
+client set-ipset --replace web 198.51.100.3
 is "a set is changed by request" "$status" 0
 end_daemon KILL
 boot
@@ -156,7 +156,7 @@ storm()
 {
 	local i
 	for ((i = 0; ; i++)); do
-		"$DSFW_NFT" set-ipset web "198.51.100.$((i % 3 + 1))" --socket $socket || return
+		"$DSFW_NFT" set-ipset --replace web "198.51.100.$((i % 3 + 1))" --socket $socket || return
 	done
 }
 

@@ -38,7 +38,7 @@ refused()
 {
 	local before after
 	before=$(generation)
-	client set-ipset web other.example
+	client set-ipset --replace web other.example
 	like "$1: a set is not changed" "$status $err" "^1 .*$2"
 	client remove-network ds-1 --force
 	like "$1: a network is not removed" "$status $err" "^1 .*$2"
@@ -55,7 +55,7 @@ cp -a $t/firewall.json $t/network.json $t/etc
 mount -o remount,ro $t/etc
 refused "files on a file system that is read-only" "Read-only file system"
 mount -o remount,rw $t/etc
-client set-ipset other 203.0.113.1
+client set-ipset --replace other 203.0.113.1
 is "when they can be written, they are" "$status $(grep -c 203.0.113.1 $t/etc/firewall.json)" "0 1"
 
 end_daemon TERM

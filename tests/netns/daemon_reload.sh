@@ -134,11 +134,11 @@ client reload
 is "faulty files are refused" "$status" 1
 config 57 '"one.example"'
 is "and those that run are back" "$(reload_faults)" ""
-client set-ipset s two.example
+client set-ipset --replace s two.example
 is "a request" "$status" 0
 is "after a request" "$(reload_faults)" ""
 is "it is in force" "$(elements ipset-s-v4 | grep -c 198.51.100.3)" 1
-client set-ipset spare 192.0.2.1
+client set-ipset --replace spare 192.0.2.1
 client status
 is "status says of a set that no rule uses it" "$(sed -nE 's/^spare +//p' <<<"$out")" "192.0.2.1 (no rule uses it)"
 client status --json

@@ -28,6 +28,7 @@ s.sendall(sys.stdin.buffer.read())
 print(s.makefile().readline(), end="")' $socket 2>&1
 }
 
+files+=(--verbose) # has the requests that only read in the log
 start_daemon
 is "a request may span lines" "$(
 	asked <<-'END'
@@ -64,17 +65,17 @@ is "the kernel has no set of it" "$(nft list table inet dockside | grep -c spare
 
 # ---- names that do not resolve -------------------------------------------------------------------
 
-client set-ipset spare web.example gone.example
+client set-ipset --replace spare web.example gone.example
 like "set-ipset names those that do not resolve" "$status $err" \
 	"^0 warning: gone.example does not resolve: .*; rules on it match nothing$"
 zone "web.example fail"
-client set-ipset web web.example bad.example
+client set-ipset --replace web web.example bad.example
 like "which keep their addresses says so" "$err" "bad.example does not resolve: .*match nothing"
 # Its last answer is younger than 5 s: it is not asked before.
 until_true 15 prints 'web.example does not resolve: .*; it keeps its addresses, of which there are 1' \
 	"$DSFW_NFT" reload --socket $socket || result "reload names one" "$("$DSFW_NFT" reload --socket $socket 2>&1)"
 like "reload names all" "$("$DSFW_NFT" reload --socket $socket 2>&1)" "bad.example .*gone.example .*web.example"
-client set-ipset spare 192.0.2.7
+client set-ipset --replace spare 192.0.2.7
 is "a set without such names draws no word" "$status $err" "0 "
 end_daemon TERM
 

@@ -122,7 +122,7 @@ v6.example dns 30 2001:db8::6"
 is "an alias, whose TTL counts too" "$(probe 3000 alias.example)" \
 	"alias.example dns 20 10.0.0.1 2001:db8::1"
 is "a name that does not exist fails" "$(probe 3000 nosuch.example)" \
-	"nosuch.example failed: Domain name not found"
+	"nosuch.example failed: no such name"
 is "unspecified addresses are none" "$(probe 3000 null.example)" \
 	"null.example failed: no address"
 is "40 addresses, more than a datagram holds" \
@@ -202,7 +202,7 @@ is "the other family of one that fails is an answer" \
 six.example failed/dns 7 2001:db8::1: IPv4"
 is "a server that denies a name for one family does not lead on to search domains" \
 	"$(probe 2000 wrong.example)" \
-	"wrong.example dns/failed 7 198.51.100.1: IPv6: Domain name not found"
+	"wrong.example dns/failed 7 198.51.100.1: IPv6: no such name"
 is "a name that exists without addresses is an answer" "$(probe 2000 empty.example)" \
 	"empty.example dns"
 is "unspecified addresses of one family" "$(probe 2000 blocked6.example)" \

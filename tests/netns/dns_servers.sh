@@ -156,7 +156,7 @@ is "forged answers are passed over: id, question, class, no reply, cut, port, ad
 is "aliases are followed" "$(probe 3000 a.example)" "a.example dns 9 198.51.100.3"
 is "those in a circle fail" "$(probe 3000 circle.example)" "circle.example failed: Misformatted DNS reply"
 is "those that lead nowhere do not exist" "$(probe 3000 nowhere.example)" \
-	"nowhere.example failed: Domain name not found"
+	"nowhere.example failed: no such name"
 
 # ---- resolv.conf ---------------------------------------------------------------------------------
 

@@ -88,26 +88,26 @@ explained()
 	dsfw explain --offline --from ds-a "$@"
 	like "$description, offline" "$status $out$err" "^$wanted .*$pattern"
 }
-explained "a rule that refuses" 0 'REFUSED.*"no more".*egress\[1\] at .*firewall.json:3:3' \
+explained "a rule that refuses" 4 'REFUSED.*"no more".*egress\[1\] at .*firewall.json:3:3' \
 	--to 192.0.2.9 --proto tcp --port 443
 explained "a name is each of its addresses" 0 \
 	'203\.0\.113\.1 port 443.*let pass.*is in ipset-web-v4 \(ipset web\): one.example.*2001:db8:1::1 port 443.*let pass' \
 	--to one.example --proto tcp --port 443
-explained "another container" 0 'ds-a-ING.*DROPPED|DROPPED.*ds-a-ING' --to 10.1.0.9 --proto udp --port 9
-explained "the host" 0 'DROPPED.*ds-a-HOST' --to host --proto udp --port 9
+explained "another container" 4 'ds-a-ING.*DROPPED|DROPPED.*ds-a-ING' --to 10.1.0.9 --proto udp --port 9
+explained "the host" 4 'DROPPED.*ds-a-HOST' --to host --proto udp --port 9
 explained "no such network" 1 'no network "nosuch"' --from nosuch --to host --proto 47
 # shellcheck disable=SC2119
 hosts # in which no name is found
 dsfw explain --offline --from nosuch --to host --proto 47
 hosts "${names[@]}"
 is "which is told before DNS is asked" "$(grep -E '^(error|warning): ' <<<"$err")" 'error: explain: no network "nosuch" is configured'
-explained "a packet without a port" 2 'need a port' --to host --proto tcp
+explained "a packet without a port" 2 'need a port' --to host --proto udp
 client explain --from ds-a --to 192.0.2.1 --proto udp --port 9
-like "the daemon knows the host's other addresses" "$status $out" '^0 .*ds-a-HOST'
+like "the daemon knows the host's other addresses" "$status $out" '^4 .*ds-a-HOST'
 client explain --from ds-a --to two.example --proto udp --port 9
 like "the daemon asks no DNS" "$status $out$err" '^1 .*no rule has an address of that name'
 dsfw explain --offline --from ds-a --to two.example --proto udp --port 9
-like "offline, DNS is asked" "$status $out" '^0 .*203.0.113.1.*203.0.113.2'
+like "offline, DNS is asked" "$status $out" '^4 .*203.0.113.1.*203.0.113.2'
 dsfw explain --offline --no-resolve --from ds-a --to one.example --proto tcp --port 443
 like "unless it is not to be" "$status $out$err" '^1 .*no rule has an address'
 client explain --from ds-free --to 192.0.2.9 --proto 47

@@ -138,7 +138,8 @@ installed()
 	ctl start
 	is "without one of the files it fails" "$status $(show SubState)" "1 auto-restart"
 	is "and says why, once each" "$(journal)" \
-		"3 $etc/network-config.json: cannot read: No such file or directory
+		"3 $etc/network-config.json: cannot read: No such file or directory; copy an example to begin with, such as \
+/usr/share/doc/dsfw-nft/examples/minimal/network-config.json
 3 the last accepted configuration cannot be enforced either: there is no /var/lib/dsfw-nft/last-good
 3 daemon: the configuration has errors"
 	is "where it would keep it" "$(stat -c '%a %U' /var/lib/dsfw-nft)" "700 root"
@@ -384,7 +385,7 @@ dropped_in()
 		'^ready: 1 network'
 	is "others may not" "$(setpriv --reuid=65534 --regid=65534 --clear-groups dsfw-nft status >/dev/null 2>&1
 		echo $?)" 1
-	client set-ipset s 192.0.2.1
+	client set-ipset --replace s 192.0.2.1
 	is "and files are saved still" "$status $err$(elements ipset-s-v4)" "0 192.0.2.1"
 
 	# The unit's comment has these lines for files of somebody else.
@@ -395,7 +396,7 @@ dropped_in()
 	chmod 640 $etc/firewall-config.json
 	drop_in "${lines[@]}"
 	started
-	client set-ipset s 192.0.2.1
+	client set-ipset --replace s 192.0.2.1
 	is "the unit's drop-in: files of another owner are saved" \
 		"$status $err$(stat -c '%u %G %a' $etc/firewall-config.json)" "0 1000 adm 640"
 
@@ -413,12 +414,12 @@ dropped_in()
 	drop_in ExecStart= "ExecStart=/usr/sbin/dsfw-nft daemon --socket $socket \
 --network-config /srv/dockside/network-config.json --firewall-config /srv/dockside/firewall-config.json"
 	started
-	client set-ipset s 192.0.2.1
+	client set-ipset --replace s 192.0.2.1
 	is "files elsewhere are not saved" "$status $(grep -c 'Read-only file system' <<<"$err")" "1 1"
 	printf 'ReadWritePaths=/srv/dockside\n' >>$drop_ins/test.conf
 	systemctl daemon-reload
 	started
-	client set-ipset s 192.0.2.1
+	client set-ipset --replace s 192.0.2.1
 	is "but where ReadWritePaths= has them" "$status $err" "0 "
 	drop_in
 }

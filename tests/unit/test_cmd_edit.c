@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "cli/cmd_allow.h"
 #include "cli/cmd_edit.h"
 #include "cli/parse.h"
 #include "dockside/base/util.h"
@@ -33,7 +34,8 @@ static void assert_request(const struct command *command, const char *const *arg
 		argv[argc] = (char *)arguments[argc - 1];
 	memcpy(options, command->initial, command->size);
 	if (parse_call(&call, argc, argv, options) == PARSE_DONE)
-		request = edit_request(&call);
+		request = command == &cmd_allow || command == &cmd_deny ? allow_request(&call)
+									: edit_request(&call);
 	if (!expected && request)
 		fail_msg("%s is taken: %s", command->name, request);
 	if (!expected)
@@ -53,7 +55,15 @@ static void test_requests(void **state)
 		       "{\"action\":\"remove-network\",\"name\":\"amber\",\"force\":true}");
 	assert_request(&cmd_set_ipset, ARGUMENTS("web", "a.example", "192.0.2.0/24"),
 		       "{\"action\":\"set-ipset\",\"name\":\"web\",\"hostnames\":[\"a.example\","
-		       "\"192.0.2.0/24\"]}");
+		       "\"192.0.2.0/24\"],\"replace\":false}");
+	assert_request(&cmd_set_ipset, ARGUMENTS("web", "--replace", "a.example"),
+		       "{\"action\":\"set-ipset\",\"name\":\"web\",\"hostnames\":[\"a.example\"],"
+		       "\"replace\":true}");
+	assert_request(&cmd_add_ipset, ARGUMENTS("web", "a.example"),
+		       "{\"action\":\"add-ipset\",\"name\":\"web\",\"hostnames\":[\"a.example\"]}");
+	assert_request(&cmd_del_ipset, ARGUMENTS("web", "a.example", "::1"),
+		       "{\"action\":\"del-ipset\",\"name\":\"web\",\"hostnames\":[\"a.example\","
+		       "\"::1\"]}");
 	assert_request(&cmd_remove_ipset, ARGUMENTS("web"),
 		       "{\"action\":\"remove-ipset\",\"name\":\"web\"}");
 	assert_request(&cmd_set_network,
@@ -61,6 +71,27 @@ static void test_requests(void **state)
 				 "null", "amber"),
 		       "{\"action\":\"set-network\",\"name\":\"amber\",\"network\":{\"subnet\":"
 		       "\"192.0.2.0/24\"},\"firewall\":null}");
+}
+
+#define TO(to) "{\"action\":\"allow\",\"name\":\"amber\",\"to\":\"" to "\""
+
+static void test_destinations(void **state)
+{
+	(void)state;
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example"), TO("a.example") "}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example:443"),
+		       TO("a.example") ",\"ports\":[443]}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example:22,8000-8010/udp"),
+		       TO("a.example") ",\"proto\":\"udp\",\"ports\":[22,\"8000-8010\"]}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "10.0.0.0/8"), TO("10.0.0.0/8") "}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "10.0.0.0/8:22/tcp"),
+		       TO("10.0.0.0/8") ",\"proto\":\"tcp\",\"ports\":[22]}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "2001:db8::1"), TO("2001:db8::1") "}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "[2001:db8::/32]:22"),
+		       TO("2001:db8::/32") ",\"ports\":[22]}");
+	assert_request(&cmd_allow, ARGUMENTS("amber", "[::1]"), TO("::1") "}");
+	assert_request(&cmd_deny, ARGUMENTS("amber", "a.example"),
+		       "{\"action\":\"deny\",\"name\":\"amber\",\"to\":\"a.example\"}");
 }
 
 static void test_request_from_file(void **state)
@@ -87,6 +118,16 @@ static void test_bad_usage(void **state)
 	(void)state;
 	dup2(null, STDERR_FILENO);
 	close(null);
+	assert_request(&cmd_allow, ARGUMENTS("amber"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", ""), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example:"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example:https"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example:22,"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", "a.example:0"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", ":443"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", "[::1"), NULL);
+	assert_request(&cmd_allow, ARGUMENTS("amber", "[::1]443"), NULL);
+	assert_request(&cmd_deny, ARGUMENTS("amber", "a.example:443"), NULL);
 	assert_request(&cmd_set_ipset, ARGUMENTS(NULL), NULL);
 	/* A forgotten member would empty the set. */
 	assert_request(&cmd_set_ipset, ARGUMENTS("amber"), NULL);
@@ -102,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_destinations),
 		cmocka_unit_test(test_request_from_file),
 		cmocka_unit_test(test_bad_usage),
 	};

@@ -51,6 +51,26 @@ static void test_in_use(void **state)
 	assert_answer(f, STATUS, strlen(STATUS), "{\"status\":\"ok\"}\n");
 }
 
+/* Other users must not get at the socket before its own mode keeps them away. */
+static void test_directory(void **state)
+{
+	struct fixture *f = *state;
+	struct ctl *second = NULL;
+	char dir[64], path[96];
+	struct err err = { 0 };
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s/dockside", f->dir);
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	if (ctl_open(f->event, path, &handler, f, &second, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0750);
+	assert_int_equal(lstat(path, &st), 0);
+	ctl_close(second);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_in_the_way(void **state)
 {
 	struct fixture *f = *state;
@@ -66,8 +86,8 @@ static void test_in_the_way(void **state)
 	assert_int_equal(symlink(f->path, path), 0);
 	assert_cannot_open(f, path, EEXIST, "it is not a socket");
 	unlink(path);
-	snprintf(path, sizeof(path), "%s/none/sock", f->dir);
-	assert_cannot_open(f, path, ENOENT, "/none/sock: No such file or directory");
+	snprintf(path, sizeof(path), "%s/none/none/sock", f->dir);
+	assert_cannot_open(f, path, ENOENT, "create the socket's directory ");
 	memset(long_path, 'x', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 1] = '\0';
 	assert_cannot_open(f, long_path, ENAMETOOLONG, "a socket's path has 1 to 107 bytes");
@@ -438,29 +458,18 @@ static void test_error_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_mode),
-		TEST(test_in_use),
-		TEST(test_in_the_way),
-		TEST(test_stale),
-		TEST(test_replaced),
-		TEST(test_answer),
-		TEST(test_byte_by_byte),
-		TEST(test_half_close),
-		TEST(test_says_nothing),
-		TEST(test_garbage),
-		TEST(test_unclosed),
-		TEST(test_several_lines),
-		TEST(test_ignored),
-		TEST(test_two_requests),
-		TEST(test_second_request_later),
-		TEST(test_longest),
-		TEST(test_too_long),
-		TEST(test_no_line_feed),
-		TEST(test_flood),
-		TEST(test_answer_later),
-		TEST(test_longest_answer),
-		TEST(test_text),
-		TEST(test_answer_too_long),
+		TEST(test_mode),	  TEST(test_in_use),
+		TEST(test_directory),	  TEST(test_in_the_way),
+		TEST(test_stale),	  TEST(test_replaced),
+		TEST(test_answer),	  TEST(test_byte_by_byte),
+		TEST(test_half_close),	  TEST(test_says_nothing),
+		TEST(test_garbage),	  TEST(test_unclosed),
+		TEST(test_several_lines), TEST(test_ignored),
+		TEST(test_two_requests),  TEST(test_second_request_later),
+		TEST(test_longest),	  TEST(test_too_long),
+		TEST(test_no_line_feed),  TEST(test_flood),
+		TEST(test_answer_later),  TEST(test_longest_answer),
+		TEST(test_text),	  TEST(test_answer_too_long),
 		TEST(test_error_answer),
 	};
 

@@ -25,33 +25,9 @@
 	"   \"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]}},\n"    \
 	" \"ipsets\": {\"web\": [\"example.com\"], \"db\": []}}\n"
 
-#define DOCKER_WANTED_HEAD "{\n  \"_owner\": \"ops\",\n  \"networks\": [\n"
-#define AMBER_LINE                                                                        \
-	"    { \"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", \"comment\": \"old\", " \
-	"\"dockside_ip\": \"192.0.2.9\" }"
-#define BLUE_LINE                                                                  \
-	"    { \"name\": \"blue\", \"subnet\": \"198.51.100.0/24\", \"subnet6\": " \
-	"\"2001:db8::/64\" }"
-#define DOCKER_WANTED_TAIL "\n  ]\n}\n"
-#define EGRESS                                                 \
-	"      \"egress\": [\n"                                \
-	"        { \"to\": \"ipset\", \"ipset\": \"web\" },\n" \
-	"        { \"action\": \"drop\" }\n"                   \
-	"      ]"
-#define HOST                                                 \
-	"      \"host\": [\n"                                \
-	"        { \"proto\": \"tcp\", \"ports\": [22] },\n" \
-	"        { \"action\": \"drop\" }\n"                 \
-	"      ]"
-#define NAT                                                                               \
-	"      \"nat\": [\n"                                                              \
-	"        { \"match_dport\": 25, \"to_ip\": \"192.0.2.25\", \"to_port\": 2525 }\n" \
-	"      ]"
-#define IPSETS "  \"ipsets\": { \"web\": [\"example.com\"], \"db\": [] }\n}\n"
-
 struct fixture {
 	struct request request;
-	struct src network, firewall; /* before */
+	struct policy policy; /* before */
 	struct edit edit;
 	struct diags diags;
 	bool good;
@@ -60,8 +36,7 @@ struct fixture {
 static void clear(struct fixture *f)
 {
 	request_free(&f->request);
-	src_free(&f->network);
-	src_free(&f->firewall);
+	policy_free(&f->policy);
 	edit_free(&f->edit);
 	diags_free(&f->diags);
 	*f = (struct fixture){ 0 };
@@ -70,39 +45,56 @@ static void clear(struct fixture *f)
 static void run(struct fixture *f, const char *network, const char *firewall, const char *request)
 {
 	clear(f);
-	f->network = text_src("network.json", network);
-	f->firewall = text_src("firewall.json", firewall);
+	policy_read(&f->policy, network, firewall);
 	f->request.src = text_src("request", request);
 	if (!request_parse(&f->request, 0, &f->diags)) {
 		diags_print(&f->diags, stderr);
 		fail_msg("bad request: %s", request);
 	}
-	f->good = edit_files(&f->request, &f->network, &f->firewall, &f->edit, &f->diags);
+	f->good = edit_files(&f->request, &f->policy, &f->edit, &f->diags);
 }
 
 static bool accepted_by_config(const struct fixture *f, struct diags *diags, struct policy *policy)
 {
-	policy->network_src = text_src("network.json", f->edit.network_text ? f->edit.network_text
-									    : f->network.text);
-	policy->firewall_src = text_src(
-		"firewall.json", f->edit.firewall_text ? f->edit.firewall_text : f->firewall.text);
+	policy->network_src =
+		text_src("network.json",
+			 f->edit.network_text ? f->edit.network_text : f->policy.network_src.text);
+	policy->firewall_src =
+		text_src("firewall.json", f->edit.firewall_text ? f->edit.firewall_text
+								: f->policy.firewall_src.text);
 	return config_parse(policy, diags);
 }
 
-/* NULL: the file stays as it is. */
-static void assert_files(struct fixture *f, const char *network, const char *firewall)
+/* A text in which a part is another one; old NULL: the text stays as it is. */
+static void assert_text(const char *text, const char *before, const char *old, const char *new)
+{
+	cleanup(cleanup_free) char *expected = NULL;
+	const char *at = old ? strstr(before, old) : NULL;
+
+	if (!old) {
+		assert_null(text);
+		return;
+	}
+	assert_non_null(at);
+	assert_null(strstr(at + 1, old));
+	expected = xasprintf("%.*s%s%s", (int)(at - before), before, new, at + strlen(old));
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+}
+
+#define SAME NULL, NULL
+
+/* A part of network.json and one of firewall.json change as given; all else stays. */
+static void assert_files(struct fixture *f, const char *network, const char *new_network,
+			 const char *firewall, const char *new_firewall)
 {
 	struct diags diags = { 0 };
 	struct policy policy = { 0 };
 
 	diags_print(&f->diags, stderr);
 	assert_true(f->good);
-	if (network && f->edit.network_text)
-		assert_string_equal(f->edit.network_text, network);
-	assert_true(!network == !f->edit.network_text);
-	if (firewall && f->edit.firewall_text)
-		assert_string_equal(f->edit.firewall_text, firewall);
-	assert_true(!firewall == !f->edit.firewall_text);
+	assert_text(f->edit.network_text, f->policy.network_src.text, network, new_network);
+	assert_text(f->edit.firewall_text, f->policy.firewall_src.text, firewall, new_firewall);
 	assert_true(accepted_by_config(f, &diags, &policy));
 	policy_free(&policy);
 	diags_free(&diags);
@@ -110,10 +102,10 @@ static void assert_files(struct fixture *f, const char *network, const char *fir
 }
 
 static void assert_edit(struct fixture *f, const char *request, const char *network,
-			const char *firewall)
+			const char *new_network, const char *firewall, const char *new_firewall)
 {
 	run(f, NETWORKS, FIREWALL, request);
-	assert_files(f, network, firewall);
+	assert_files(f, network, new_network, firewall, new_firewall);
 }
 
 static void assert_message(const struct diags *diags, const char *part)
@@ -167,19 +159,15 @@ static void test_set_topology(void **state)
 	assert_edit(&f,
 		    SET "\"amber\", \"network\": {\"dockside_mac\": \"02:00:5e:00:53:01\", "
 			"\"dockside_ip\": \"192.0.2.8\", \"name\": \"amber\"}}",
-		    DOCKER_WANTED_HEAD "    {\n"
-				       "      \"name\": \"amber\",\n"
-				       "      \"subnet\": \"192.0.2.0/24\",\n"
-				       "      \"comment\": \"old\",\n"
-				       "      \"dockside_ip\": \"192.0.2.8\",\n"
-				       "      \"dockside_mac\": \"02:00:5e:00:53:01\"\n"
-				       "    },\n" BLUE_LINE DOCKER_WANTED_TAIL,
-		    NULL);
+		    "   \"dockside_ip\": \"192.0.2.9\"},\n",
+		    "   \"dockside_ip\": \"192.0.2.8\",\n"
+		    "   \"dockside_mac\": \"02:00:5e:00:53:01\"},\n",
+		    SAME);
 	/* Nothing that is not there already. */
-	assert_edit(&f, SET "\"amber\"}", NULL, NULL);
-	assert_edit(&f, SET "\"amber\", \"network\": {}}", NULL, NULL);
-	assert_edit(&f, SET "\"amber\", \"network\": {\"dockside_ip\": \"192.0.2.9\"}}", NULL,
-		    NULL);
+	assert_edit(&f, SET "\"amber\"}", SAME, SAME);
+	assert_edit(&f, SET "\"amber\", \"network\": {}}", SAME, SAME);
+	assert_edit(&f, SET "\"amber\", \"network\": {\"dockside_ip\": \"192.0.2.9\"}}", SAME,
+		    SAME);
 }
 
 static void test_set_subnet(void **state)
@@ -187,19 +175,17 @@ static void test_set_subnet(void **state)
 	struct fixture f = { 0 };
 
 	(void)state;
-	assert_edit(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/24\"}}", NULL, NULL);
+	assert_edit(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/24\"}}", SAME, SAME);
 	/* The same network in other words. */
 	assert_edit(&f, SET "\"blue\", \"network\": {\"subnet\": \"198.51.100.7/255.255.255.0\"}}",
-		    DOCKER_WANTED_HEAD AMBER_LINE
-		    ",\n    { \"name\": \"blue\", \"subnet\": "
-		    "\"198.51.100.7/255.255.255.0\", "
-		    "\"subnet6\": \"2001:db8::/64\" }" DOCKER_WANTED_TAIL,
-		    NULL);
+		    "198.51.100.0/24", "198.51.100.7/255.255.255.0", SAME);
 	assert_refused(&f, SET "\"amber\", \"network\": {\"subnet\": \"192.0.2.0/25\"}}",
 		       "\"subnet\" of an existing network cannot be changed from \"192.0.2.0/24\"");
 	assert_refused(&f, SET "\"blue\", \"network\": {\"subnet6\": \"2001:db8:1::/64\"}}",
 		       "\"subnet6\" of an existing network cannot be changed");
 }
+
+#define BLUE_END "\"subnet6\": \"2001:db8::/64\"}\n"
 
 /* Clients that send every key, with null for those that are to stay. */
 static void test_null_keeps(void **state)
@@ -210,19 +196,25 @@ static void test_null_keeps(void **state)
 	assert_edit(&f,
 		    SET "\"amber\", \"network\": {\"name\": null, \"subnet\": null, \"subnet6\": "
 			"null, \"dockside_ip\": null, \"dockside_mac\": null}}",
-		    NULL, NULL);
-	assert_edit(&f, SET "\"blue\", \"network\": {\"subnet6\": null}}", NULL, NULL);
-	assert_edit(&f, SET "\"amber\", \"network\": null}", NULL, NULL);
+		    SAME, SAME);
+	assert_edit(&f, SET "\"blue\", \"network\": {\"subnet6\": null}}", SAME, SAME);
+	assert_edit(&f, SET "\"amber\", \"network\": null}", SAME, SAME);
 	assert_edit(&f,
 		    SET "\"red\", \"network\": {\"subnet\": \"203.0.113.0/24\", \"subnet6\": null, "
 			"\"gateway_ip\": null}}",
-		    DOCKER_WANTED_HEAD AMBER_LINE ",\n" BLUE_LINE
-						  ",\n    { \"name\": \"red\", \"subnet\": "
-						  "\"203.0.113.0/24\" }" DOCKER_WANTED_TAIL,
-		    NULL);
+		    BLUE_END,
+		    "\"subnet6\": \"2001:db8::/64\"},\n"
+		    "  {\"name\": \"red\", \"subnet\": \"203.0.113.0/24\"}\n",
+		    SAME);
 	assert_refused(&f, SET "\"red\", \"network\": {\"subnet\": null}}", "needs its \"subnet\"");
 	assert_refused(&f, SET "\"red\", \"network\": null}", "needs its \"subnet\"");
 }
+
+#define EGRESS_AND_NAT                                                                        \
+	"   \"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"action\": \"drop\"}],\n" \
+	"   \"nat\": [{\"match_dport\": 25, \"to_ip\": \"192.0.2.25\", \"to_port\": 2525}],\n"
+#define HOST "   \"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]}"
+#define AMBER "\"amber\": {\n" EGRESS_AND_NAT HOST
 
 static void test_set_rules(void **state)
 {
@@ -230,27 +222,22 @@ static void test_set_rules(void **state)
 
 	(void)state;
 	/* egress and nat are replaced together; the host's rules stay unless given. */
-	assert_edit(&f, SET "\"amber\", \"firewall\": {\"egress\": [{\"to\": \"all\"}]}}", NULL,
-		    "{\n  \"networks\": {\n    \"amber\": {\n"
-		    "      \"egress\": [\n        { \"to\": \"all\" }\n      ],\n" HOST
-		    "\n    }\n  },\n" IPSETS);
-	assert_edit(&f, SET "\"amber\", \"firewall\": {\"host\": []}}", NULL,
-		    "{\n  \"networks\": {\n    \"amber\": { \"host\": [] }\n  },\n" IPSETS);
-	assert_edit(&f, SET "\"blue\", \"firewall\": {\"_why\": \"x\", \"nat\": []}}", NULL,
-		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
-		    "\n    },\n    \"blue\": { \"_why\": \"x\", \"nat\": [] }\n  },\n" IPSETS);
-	assert_edit(&f, SET "\"amber\", \"firewall\": null}", NULL,
-		    "{\n  \"networks\": {},\n" IPSETS);
-	assert_edit(&f, SET "\"amber\", \"firewall\": {}}", NULL,
-		    "{\n  \"networks\": {},\n" IPSETS);
-	assert_edit(&f, SET "\"blue\", \"firewall\": {}}", NULL, NULL);
+	assert_edit(&f, SET "\"amber\", \"firewall\": {\"egress\": [{\"to\": \"all\"}]}}", SAME,
+		    EGRESS_AND_NAT, "   \"egress\": [{\"to\": \"all\"}],\n");
+	assert_edit(&f, SET "\"amber\", \"firewall\": {\"host\": []}}", SAME, EGRESS_AND_NAT HOST,
+		    "   \"host\": []}");
+	assert_edit(&f, SET "\"blue\", \"firewall\": {\"_why\": \"x\", \"nat\": []}}", SAME, HOST,
+		    HOST ", \"blue\": {\"_why\": \"x\", \"nat\": []}");
+	assert_edit(&f, SET "\"amber\", \"firewall\": null}", SAME, "{" AMBER "}", "{}");
+	assert_edit(&f, SET "\"amber\", \"firewall\": {}}", SAME, "{" AMBER "}", "{}");
+	assert_edit(&f, SET "\"blue\", \"firewall\": {}}", SAME, SAME);
 	/* A request for what the file says already leaves it alone, however it is written. */
 	assert_edit(&f,
 		    SET "\"amber\", \"firewall\": {"
 			"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"action\": "
 			"\"drop\"}], \"nat\": [{\"match_dport\": 25, \"to_ip\": \"192.0.2.25\", "
 			"\"to_port\": 2525}]}}",
-		    NULL, NULL);
+		    SAME, SAME);
 }
 
 static void test_add_network(void **state)
@@ -261,20 +248,16 @@ static void test_add_network(void **state)
 	assert_edit(&f,
 		    SET "\"cyan\", \"network\": {\"subnet\": \"203.0.113.0/24\"}, \"firewall\": "
 			"{\"egress\": []}}",
-		    DOCKER_WANTED_HEAD AMBER_LINE ",\n" BLUE_LINE
-						  ",\n    { \"name\": \"cyan\", \"subnet\": "
-						  "\"203.0.113.0/24\" }" DOCKER_WANTED_TAIL,
-		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
-		    "\n    },\n    \"cyan\": { \"egress\": [] }\n  },\n" IPSETS);
+		    BLUE_END,
+		    "\"subnet6\": \"2001:db8::/64\"},\n"
+		    "  {\"name\": \"cyan\", \"subnet\": \"203.0.113.0/24\"}\n",
+		    HOST, HOST ", \"cyan\": {\"egress\": []}");
 	/* Into files that have nothing. */
 	run(&f, "{\"networks\": []}", "{}",
 	    SET "\"cyan\", \"network\": {\"subnet\": \"203.0.113.0/24\"}, \"firewall\": {\"nat\": "
 		"[]}}");
-	assert_files(
-		&f,
-		"{\n  \"networks\": [\n    { \"name\": \"cyan\", \"subnet\": \"203.0.113.0/24\" "
-		"}\n  ]\n}\n",
-		"{\n  \"networks\": {\n    \"cyan\": { \"nat\": [] }\n  }\n}\n");
+	assert_files(&f, "[]", "[\n  {\"name\": \"cyan\", \"subnet\": \"203.0.113.0/24\"}\n]", "{}",
+		     "{\n  \"networks\": {\n    \"cyan\": { \"nat\": [] }\n  }\n}");
 	assert_refused(&f, SET "\"ambre\", \"network\": {\"dockside_ip\": \"192.0.2.8\"}}",
 		       "there is no network \"ambre\", and a new one needs its \"subnet\"; did you "
 		       "mean \"amber\"?");
@@ -295,41 +278,19 @@ static void test_free_text_stays(void **state)
 		"  \"_comment\": \"its rules\", \"egress\": [{\"_comment\": \"--- DNS ---\"},\n"
 		"    {\"action\": \"drop\", \"_why\": [1]}, {\"comment\": \"--- end ---\"}],\n"
 		"  \"host\": [{\"_comment\": \"--- host ---\"}, {\"action\": \"drop\"}]}}}\n";
-#define FIREWALL_HEAD "{\n  \"_comment\": \"top\",\n  \"ipsets\": "
-#define AMBER_HEAD ",\n  \"networks\": {\n    \"_comment\": \"all\",\n    \"amber\": {\n"
-#define AMBER_EGRESS                                         \
-	"      \"egress\": [\n"                              \
-	"        { \"_comment\": \"--- DNS ---\" },\n"       \
-	"        { \"action\": \"drop\", \"_why\": [1] },\n" \
-	"        { \"comment\": \"--- end ---\" }\n"         \
-	"      ]"
-#define AMBER_HOST                                      \
-	"      \"host\": [\n"                           \
-	"        { \"_comment\": \"--- host ---\" },\n" \
-	"        { \"action\": \"drop\" }\n"            \
-	"      ]"
 	struct fixture f = { 0 };
 
 	(void)state;
 	run(&f, network, firewall,
 	    "{\"action\": \"set-ipset\", \"name\": \"web\", \"hostnames\": [\"a_b.example.\"]}");
-	assert_files(&f, NULL,
-		     FIREWALL_HEAD "{ \"web\": [\"a_b.example.\"] }" AMBER_HEAD
-				   "      \"_comment\": \"its rules\",\n" AMBER_EGRESS
-				   ",\n" AMBER_HOST "\n    }\n  }\n}\n");
+	assert_files(&f, SAME, "null", "{\"web\": [\"a_b.example.\"]}");
 	run(&f, network, firewall,
 	    SET "\"amber\", \"network\": {\"dockside_ip\": \"192.0.2.9\"}, \"firewall\":"
 		" {\"egress\": [{\"_\": \"new\"}, {\"to\": \"all\"}], \"host\": null}}");
-	assert_files(&f,
-		     "{\n  \"networks\": [\n    { \"_\": \"1\", \"name\": \"amber\", "
-		     "\"subnet\": "
-		     "\"192.0.2.0/24\", \"mtu\": 68, \"dockside_ip\": \"192.0.2.9\" "
-		     "}" DOCKER_WANTED_TAIL,
-		     FIREWALL_HEAD "null" AMBER_HEAD "      \"egress\": [\n"
-				   "        { \"_\": \"new\" },\n"
-				   "        { \"to\": \"all\" }\n"
-				   "      ],\n" AMBER_HOST
-				   ",\n      \"_comment\": \"its rules\"\n    }\n  }\n}\n");
+	assert_files(&f, "68}", "68, \"dockside_ip\": \"192.0.2.9\"}",
+		     "{\"_comment\": \"--- DNS ---\"},\n"
+		     "    {\"action\": \"drop\", \"_why\": [1]}, {\"comment\": \"--- end ---\"}]",
+		     "{\"_\": \"new\"}, {\"to\": \"all\"}\n    ]");
 }
 
 /* Nothing gets in that a file could not say. */
@@ -376,33 +337,94 @@ static void test_remove_network(void **state)
 
 	(void)state;
 	assert_edit(&f, "{\"action\": \"remove-network\", \"name\": \"amber\", \"force\": true}",
-		    DOCKER_WANTED_HEAD BLUE_LINE DOCKER_WANTED_TAIL,
-		    "{\n  \"networks\": {},\n" IPSETS);
+		    "  {\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\", \"comment\": \"old\",\n"
+		    "   \"dockside_ip\": \"192.0.2.9\"},\n",
+		    "", "{" AMBER "}", "{}");
 	assert_edit(&f, "{\"action\": \"remove-network\", \"name\": \"blue\"}",
-		    DOCKER_WANTED_HEAD AMBER_LINE DOCKER_WANTED_TAIL, NULL);
+		    ",\n  {\"name\": \"blue\", \"subnet\": \"198.51.100.0/24\", " BLUE_END, "\n",
+		    SAME);
 	assert_refused(&f, "{\"action\": \"remove-network\", \"name\": \"blu\"}",
 		       "there is no network \"blu\"; did you mean \"blue\"?");
 	assert_refused(&f, "{\"action\": \"remove-network\", \"name\": \"\"}",
 		       "there is no network \"\"");
 }
 
+#define SET_IPSET "{\"action\": \"set-ipset\", \"name\": "
+
 static void test_set_ipset(void **state)
 {
 	struct fixture f = { 0 };
 
 	(void)state;
+	assert_edit(&f, SET_IPSET "\"web\", \"hostnames\": [\"example.org\", \"192.0.2.0/28\"]}",
+		    SAME, "[\"example.com\"]", "[\"example.org\", \"192.0.2.0/28\"]");
+	assert_edit(&f, SET_IPSET "\"db\", \"hostnames\": []}", SAME, SAME);
+	run(&f, "{\"networks\": []}", "{}", SET_IPSET "\"new\", \"hostnames\": [\"::1\"]}");
+	assert_files(&f, SAME, "{}", "{\n  \"ipsets\": { \"new\": [\"::1\"] }\n}");
+}
+
+/* Members that go must be meant. A client that does not know "replace" always replaces. */
+static void test_replace_ipset(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	assert_refused(&f, SET_IPSET "\"web\", \"hostnames\": [\"a.b\"], \"replace\": false}",
+		       "ipset \"web\" would lose 1 member: example.com; give --replace");
 	assert_edit(&f,
-		    "{\"action\": \"set-ipset\", \"name\": \"web\", \"hostnames\": "
-		    "[\"example.org\", \"192.0.2.0/28\"]}",
-		    NULL,
-		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
-		    "\n    }\n  },\n  \"ipsets\": { \"web\": [\"example.org\", \"192.0.2.0/28\"], "
-		    "\"db\": [] }\n}\n");
-	assert_edit(&f, "{\"action\": \"set-ipset\", \"name\": \"db\", \"hostnames\": []}", NULL,
-		    NULL);
-	run(&f, "{\"networks\": []}", "{}",
-	    "{\"action\": \"set-ipset\", \"name\": \"new\", \"hostnames\": [\"::1\"]}");
-	assert_files(&f, NULL, "{\n  \"ipsets\": { \"new\": [\"::1\"] }\n}\n");
+		    SET_IPSET "\"web\", \"hostnames\": [\"Example.COM.\", \"b.example\"], "
+			      "\"replace\": false}",
+		    SAME, "[\"example.com\"]", "[\"example.com\", \"b.example\"]");
+	assert_edit(&f, SET_IPSET "\"web\", \"hostnames\": [\"a.b\"], \"replace\": true}", SAME,
+		    "example.com", "a.b");
+	assert_edit(&f, SET_IPSET "\"new\", \"hostnames\": [\"a.b\"], \"replace\": false}", SAME,
+		    "\"db\": []", "\"db\": [], \"new\": [\"a.b\"]");
+}
+
+#define MEMBERS                                                                               \
+	"// lists\n{\"ipsets\": {\"web\": [\n\t\"A.example\", // of Ann\n\t// the others\n\t" \
+	"\"192.0.2.0/28\",\n\t\"b.example.\" // of Bob\n]}}\n"
+
+static void test_members(void **state)
+{
+	struct fixture f = { 0 };
+
+	(void)state;
+	run(&f, NETWORKS, MEMBERS,
+	    "{\"action\": \"add-ipset\", \"name\": \"web\", \"hostnames\": [\"a.example\", "
+	    "\"c.example\", \"192.0.2.5/28\", \"::1\"]}");
+	assert_files(&f, SAME, "\"b.example.\" // of Bob\n",
+		     "\"b.example.\", // of Bob\n\t\"c.example\",\n\t\"::1\"\n");
+	run(&f, NETWORKS, MEMBERS,
+	    "{\"action\": \"add-ipset\", \"name\": \"web\", \"hostnames\": [\"B.EXAMPLE\"]}");
+	assert_string_equal(f.edit.message, "ipset web has that member already: nothing changed");
+	assert_files(&f, SAME, SAME);
+	run(&f, NETWORKS, MEMBERS,
+	    "{\"action\": \"del-ipset\", \"name\": \"web\", \"hostnames\": [\"b.example\", "
+	    "\"a.example.\"]}");
+	assert_files(&f, SAME,
+		     "\t\"A.example\", // of Ann\n\t// the others\n\t\"192.0.2.0/28\",\n"
+		     "\t\"b.example.\" // of Bob\n",
+		     "\t// the others\n\t\"192.0.2.0/28\"\n");
+	/* Members that stay keep their places, and their comments. */
+	run(&f, NETWORKS, MEMBERS,
+	    SET_IPSET "\"web\", \"hostnames\": [\"c.example\", \"b.example\", \"A.example\"]}");
+	assert_files(&f, SAME, "\t\"192.0.2.0/28\",\n\t\"b.example.\" // of Bob\n",
+		     "\t\"b.example.\", // of Bob\n\t\"c.example\"\n");
+	/* All or nothing. */
+	run(&f, NETWORKS, MEMBERS,
+	    "{\"action\": \"del-ipset\", \"name\": \"web\", \"hostnames\": [\"A.example\", "
+	    "\"a.exampel\"]}");
+	assert_false(f.good);
+	assert_message(&f.diags, "ipset \"web\" does not have \"a.exampel\": nothing changed; did "
+				 "you mean \"A.example\"?");
+	assert_refused(&f, "{\"action\": \"add-ipset\", \"name\": \"wep\", \"hostnames\": []}",
+		       "there is no ipset \"wep\"; set-ipset makes one; did you mean \"web\"?");
+	assert_refused(&f, "{\"action\": \"del-ipset\", \"name\": \"web\", \"hostnames\": [1]}",
+		       "a member must be a string");
+	assert_config_refuses(
+		&f, "{\"action\": \"add-ipset\", \"name\": \"web\", \"hostnames\": [\"a b\"]}",
+		"an ipset's entry must be");
 }
 
 static void test_remove_ipset(void **state)
@@ -410,9 +432,8 @@ static void test_remove_ipset(void **state)
 	struct fixture f = { 0 };
 
 	(void)state;
-	assert_edit(&f, "{\"action\": \"remove-ipset\", \"name\": \"db\"}", NULL,
-		    "{\n  \"networks\": {\n    \"amber\": {\n" EGRESS ",\n" NAT ",\n" HOST
-		    "\n    }\n  },\n  \"ipsets\": { \"web\": [\"example.com\"] }\n}\n");
+	assert_edit(&f, "{\"action\": \"remove-ipset\", \"name\": \"db\"}", SAME, ", \"db\": []",
+		    "");
 	assert_refused(&f, "{\"action\": \"remove-ipset\", \"name\": \"web\"}",
 		       "ipset \"web\" is in use by rules of network amber");
 	assert_refused(&f, "{\"action\": \"remove-ipset\", \"name\": \"wep\"}",
@@ -447,11 +468,12 @@ static void test_apply(void **state)
 	assert_edit(&f,
 		    "{\"action\": \"apply\", \"network_config\": {\"networks\": []}, "
 		    "\"firewall_config\": {\"_\": \"x\"}}",
-		    "{\n  \"networks\": []\n}\n", "{\n  \"_\": \"x\"\n}\n");
+		    NETWORKS, "// two networks\n{\"networks\": [\n]}\n", FIREWALL,
+		    "{\"_\": \"x\"\n }\n");
 	run(&f, NETWORKS, FIREWALL,
 	    "{\"action\": \"apply\", \"network_config\": " NETWORKS
 	    ", \"firewall_config\": " FIREWALL "}");
-	assert_files(&f, NULL, NULL);
+	assert_files(&f, SAME, SAME);
 	assert_config_refuses(&f,
 			      "{\"action\": \"apply\", \"network_config\": {\"networks\": []}, "
 			      "\"firewall_config\": {\"networks\": {\"amber\": {}}}}",
@@ -539,7 +561,7 @@ static void test_who(void **state)
 	enum request_action action;
 
 	(void)state;
-	for (int i = REQUEST_STATUS; i <= REQUEST_METRICS; i++) {
+	for (int i = REQUEST_STATUS; i <= REQUEST_DENIED; i++) {
 		const char *name = request_action_name((enum request_action)i);
 		cleanup(cleanup_free) char *text =
 			xasprintf("{\"action\": \"%s\", \"x\": 1}", name);
@@ -559,7 +581,8 @@ int main(void)
 		cmocka_unit_test(test_null_keeps),   cmocka_unit_test(test_set_rules),
 		cmocka_unit_test(test_add_network),  cmocka_unit_test(test_free_text_stays),
 		cmocka_unit_test(test_smuggling),    cmocka_unit_test(test_remove_network),
-		cmocka_unit_test(test_set_ipset),    cmocka_unit_test(test_remove_ipset),
+		cmocka_unit_test(test_set_ipset),    cmocka_unit_test(test_replace_ipset),
+		cmocka_unit_test(test_members),	     cmocka_unit_test(test_remove_ipset),
 		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_places),
 		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_who),
 	};

@@ -214,7 +214,7 @@ static void assert_unreadable(const char *path, const char *want)
 	size_t len = 0;
 	FILE *out = open_memstream(&got, &len);
 
-	assert_false(src_read(path, &src, &diags));
+	assert_false(src_read(path, NULL, &src, &diags));
 	assert_null(src.text);
 	assert_false(json_parse(&src, &tree, &diags)); /* adds nothing */
 	assert_int_equal(diags.n, 1);
@@ -240,7 +240,7 @@ static void test_src_read(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "{}\n", 3), 3);
-	assert_true(src_read(path, &src, &diags));
+	assert_true(src_read(path, NULL, &src, &diags));
 	assert_string_equal(src.name, path);
 	assert_string_equal(src.text, "{}\n");
 	assert_int_equal(src.len, 3);

@@ -42,13 +42,14 @@ static void test_values(void **state)
 /* Writes a text anew, pretty or not. */
 static void rewrite(const char *text, struct buf *pretty, struct buf *plain)
 {
+	static const struct json_layout layout = { "\n", "", "  ", true };
 	struct src src = { .text = xstrdup(text), .len = strlen(text) };
 	struct json_writer out = { .b = plain };
 	struct json_tree tree = { 0 };
 	struct diags diags = { 0 };
 
 	assert_true(json_parse(&src, &tree, &diags));
-	json_write_pretty(pretty, tree.root);
+	json_write_block(pretty, tree.root, &layout);
 	json_write_node(&out, NULL, tree.root);
 	json_tree_free(&tree);
 	src_free(&src);
@@ -73,10 +74,10 @@ static void assert_pretty(const char *text, const char *expected, const char *ex
 static void test_pretty(void **state)
 {
 	(void)state;
-	assert_pretty("-0", "0\n", "0");
-	assert_pretty("[]", "[]\n", "[]");
-	assert_pretty("{ }", "{}\n", "{}");
-	assert_pretty("[1]", "[\n  1\n]\n", "[1]");
+	assert_pretty("-0", "0", "0");
+	assert_pretty("[]", "[]", "[]");
+	assert_pretty("{ }", "{}", "{}");
+	assert_pretty("[1]", "[1]", "[1]");
 	assert_pretty("{\"b\":{},\"a\":[[null,true],{\"k\":\"\\u00fc\\\"\"}],\"c\":{\"d\":[]}}",
 		      "{\n"
 		      "  \"b\": {},\n"
@@ -85,7 +86,7 @@ static void test_pretty(void **state)
 		      "    { \"k\": \"\xc3\xbc\\\"\" }\n"
 		      "  ],\n"
 		      "  \"c\": { \"d\": [] }\n"
-		      "}\n",
+		      "}",
 		      "{\"b\":{},\"a\":[[null,true],{\"k\":\"\xc3\xbc\\\"\"}],\"c\":{\"d\":[]}}");
 }
 
@@ -106,9 +107,9 @@ static void test_width(void **state)
 	/* 2 + 5 + 1 + 8 * 10 + 7 * 2 + 1 = 103 > 100; with seven 91. */
 	cleanup(cleanup_free) char *eight = list_of(8, "{\"k\":[", ",", "]}");
 	cleanup(cleanup_free) char *eight_pretty =
-		list_of(8, "{\n  \"k\": [\n    ", ",\n    ", "\n  ]\n}\n");
+		list_of(8, "{\n  \"k\": [\n    ", ",\n    ", "\n  ]\n}");
 	cleanup(cleanup_free) char *seven = list_of(7, "{\"k\":[", ",", "]}");
-	cleanup(cleanup_free) char *seven_pretty = list_of(7, "{\n  \"k\": [", ", ", "]\n}\n");
+	cleanup(cleanup_free) char *seven_pretty = list_of(7, "{ \"k\": [", ", ", "] }");
 
 	(void)state;
 	assert_pretty(eight, eight_pretty, eight);

@@ -80,6 +80,8 @@ void quote_found(struct buf *b, const char *s, size_t len);
  * not kept.
  */
 void diags_print(const struct diags *diags, FILE *out);
+/* Removes all of that severity. */
+void diags_drop(struct diags *diags, enum severity severity);
 void diags_free(struct diags *diags);
 
 #endif

@@ -9,6 +9,7 @@ enum {
 	EXIT_DIFFERENT = 1, /* of diff */
 	EXIT_USAGE = 2,
 	EXIT_CONFIG = 3,
+	EXIT_REFUSED = 4, /* of explain: the packet is refused */
 };
 
 #endif

@@ -50,7 +50,9 @@ extern const struct command cmd_status, cmd_reload, cmd_refresh, cmd_reconcile;
 extern const struct command cmd_explain;
 extern const struct command cmd_metrics;
 extern const struct command cmd_denied, cmd_learn;
-extern const struct command cmd_set_network, cmd_remove_network, cmd_set_ipset, cmd_remove_ipset;
+extern const struct command cmd_allow, cmd_deny;
+extern const struct command cmd_set_network, cmd_remove_network;
+extern const struct command cmd_set_ipset, cmd_add_ipset, cmd_del_ipset, cmd_remove_ipset;
 extern const struct command cmd_version, cmd_help;
 
 #endif

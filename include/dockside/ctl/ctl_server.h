@@ -13,14 +13,18 @@
  * either          "ignored":["nmae"], "note":"…" where the request had members that its action does not
  *                 know: it was answered as if they were not there.
  * status          see below.
- * reload, apply, set-network, remove-network, set-ipset, remove-ipset, refresh
+ * reload, apply, set-network, remove-network, set-ipset, add-ipset, del-ipset, remove-ipset, allow, deny, refresh
  *                 The answer waits for DNS. apply, set-network and remove-network have "networks":
  *                 [NAME…], those of the configuration now; remove-network "draining": true where
- *                 containers are still attached; reload, apply, set-network and set-ipset, of that
+ *                 containers are still attached; reload, apply, set-network, and set-ipset and add-ipset, of that
  *                 ipset, "unresolved":[{"name":"…", "message":"…", "addresses":0}…]: names that DNS
  *                 has no answer for, why, and how many addresses they keep; absent if there are none.
  *                 All but refresh have "not_judged": [NAME…] where the packets of networks reach no rule, and
  *                 reload is an error then.
+ * allow, deny     Besides, of a hostname: "lookup": {"name":"…", "addresses":["192.0.2.1"…], "message":"no such name",
+ *                 "hint":"did you mean …?"}, the last two where it has no address; absent if the daemon does not ask
+ *                 for it. allow: "refused":["…"], sentences about addresses that other rules refuse. deny:
+ *                 "reachable":["…"], about addresses that other rules allow: then it is not denied wholly.
  * denied          see below.
  * reconcile       "removed_chains":[NAME…], "removed_ipsets":[NAME…], "repaired":[WHAT…],
  *                 "docker_orphans":[NAME…]; "message" where Docker does not answer.
@@ -32,7 +36,8 @@
  * denied: what was refused, or passed where it would have been (denied.h). The request may have "network": NAME,
  * "since_ms": MILLISECONDS since 1970, "after": SEQ; an answer has what its size allows. A client
  * that wants everything asks again with "after" of "next" as long as "more" is true; one that
- * follows does so twice a second.
+ * follows adds "wait_ms": MILLISECONDS, at most 5000: if there is nothing after "after", the answer waits for so long,
+ * or until there is something.
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
  *  "network": "ds-prod",                   as the files spell it; absent unless it was asked for
@@ -128,8 +133,10 @@
  *  "versions": {"dsfw-nft": "0.2.0", "kernel": "6.1.0"}}
  *
  * explain: what becomes of the first packet of a connection from a container of a network. The request:
- * {"action": "explain", "from": NETWORK,
- *  "to": ADDRESS | NAME | "host",          of a name each of its addresses that rules have
+ * {"action": "explain",
+ *  "from": NETWORK | CONTAINER,            a container that is on one managed network, or has the "source"
+ *  "to": ADDRESS | NAME | CONTAINER | "host",  of a name each of its addresses that rules have; a container of the
+ *                                          network before a name, one of another network after it
  *  "protocol": "tcp",                      or "udp", "icmp", or a number as a string
  *  "port": 443,                            with tcp and udp, required there
  *  "type": "echo-request",                 with icmp: a type by name or number, or type/code; a number is
@@ -144,8 +151,10 @@
  *  "draining": false,                      it is no longer configured: this is its last policy
  *  "explanations": [{                      one for each address
  *      "source": ADDRESS, "mac": MAC,      mac null: not given
+ *      "container": "web-1",               that "from" named; null: it named a network
  *      "dockside": false,                  it is the dockside container
  *      "destination": ADDRESS,
+ *      "to_container": "db-1",             that "to" named, or null
  *      "protocol": "tcp",                  or "udp", "icmp", "icmpv6", or a number as a string
  *      "port": 443,                        tcp and udp only
  *      "type": 8, "code": 0,               icmp and icmpv6 only
@@ -247,6 +256,9 @@ void ctl_answer_error(struct ctl_request *request, const char *message, const st
 
 /* The text of a good answer, with the warnings of diags, which may be NULL. The caller frees it. */
 char *ctl_ok_json(const char *message, const struct diags *diags);
+/* A list of ERRORs: the diagnostics of that severity, none where diags is NULL. */
+void ctl_put_diags(struct json_writer *out, const char *key, const struct diags *diags,
+		   enum severity severity);
 /* For building answers: goes on with an object that is complete, its closing brace taken off. */
 void ctl_reopen(struct buf *json, struct json_writer *ret_out);
 /* The same answer, and what of the request was ignored. The caller frees it. */

@@ -9,31 +9,35 @@
 
 #include "dockside/base/diag.h"
 #include "dockside/ctl/request.h"
+#include "dockside/policy/model.h"
 
 struct edit {
-	char *network_text; /* of network-config; NULL: stays as it is, comments and all */
+	char *network_text; /* of network-config; NULL: stays as it is */
 	char *firewall_text;
+	char *message; /* what was done, where that is not just what was asked for; or NULL */
 };
 
 /*
- * Applies a request that changes the files (apply, set-network, remove-network, set-ipset,
- * remove-ipset) to both files' texts, which config_parse() has accepted:
+ * Applies a request that changes the files to the texts of a running policy:
  *
- * apply           both texts are what the request says.
+ * apply           Both texts say what the request says.
  * set-network     A network of that name: the given keys replace, others stay, also those given as null; a
  *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet.
  *                 "firewall" absent: its rules stay; null or {}: they go, those for the host too; else its
  *                 rules are what is given, except that "host" and free text stay unless given (a client
  *                 that only knows "egress" and "nat" must not open the Docker host).
  * remove-network  The network and its rules go.
- * set-ipset       It is added or replaced.
+ * set-ipset       It is added or replaced; with "replace": false refused if it would lose members.
+ * add-ipset       It gets members, unless it has them.
+ * del-ipset       It loses members; refused if it does not have one of them.
  * remove-ipset    It goes; refused while a rule uses it.
+ * allow, deny     See edit_rule.h.
  *
- * A text whose values do not change is not written anew. Returns false after reporting faults, whose
- * locations point into the request's source. On true the caller calls edit_free().
+ * The texts change only where they have to: comments and layout stay (json_patch.h). Returns false after reporting
+ * faults, whose locations point into the request's source. On true the caller calls edit_free().
  */
-bool edit_files(const struct request *request, const struct src *network_src,
-		const struct src *firewall_src, struct edit *ret_edit, struct diags *diags);
+bool edit_files(const struct request *request, const struct policy *running, struct edit *ret_edit,
+		struct diags *diags);
 void edit_free(struct edit *edit);
 
 #endif

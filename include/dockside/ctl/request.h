@@ -24,7 +24,11 @@ enum request_action {
 	REQUEST_SET_NETWORK,
 	REQUEST_REMOVE_NETWORK,
 	REQUEST_SET_IPSET,
+	REQUEST_ADD_IPSET,
+	REQUEST_DEL_IPSET,
 	REQUEST_REMOVE_IPSET,
+	REQUEST_ALLOW,
+	REQUEST_DENY,
 	REQUEST_RECONCILE,
 	REQUEST_EXPLAIN,
 	REQUEST_METRICS,
@@ -65,6 +69,8 @@ bool request_flag(const struct request *request, const char *key);
 
 /* "set-network"; request_action_find() returns false for an unknown one. */
 const char *request_action_name(enum request_action action);
+/* It changes nothing, and has nobody asked: monitoring does so all the time. */
+bool request_only_reads(enum request_action action);
 bool request_action_find(const char *name, enum request_action *ret_action);
 
 #endif

@@ -80,8 +80,8 @@ char *json_pointer(const struct json_node *node);
 /*
  * Reads a file of at most JSON_SIZE_MAX bytes into *ret_src. A file that cannot be read is a
  * diagnostic without line ("FILE: error: cannot read: No such file or directory"); returns false
- * then. Either way the caller keeps *ret_src until diags are printed, and then calls src_free().
+ * then. if_missing is the hint where there is no such file, or NULL. Either way the caller keeps *ret_src until diags are printed, and then calls src_free().
  */
-bool src_read(const char *path, struct src *ret_src, struct diags *diags);
+bool src_read(const char *path, const char *if_missing, struct src *ret_src, struct diags *diags);
 
 #endif

@@ -33,10 +33,24 @@ void json_write_bool(struct json_writer *out, const char *key, bool value);
 void json_write_text(struct json_writer *out, const char *key, const char *json);
 void json_write_node(struct json_writer *out, const char *key, const struct json_node *node);
 
+/* The layout of a text. */
+struct json_layout {
+	const char *newline; /* "\n" or "\r\n" */
+	const char *indent;  /* of the line in which a value begins */
+	const char *unit;    /* what each level adds to it */
+	bool padded;	     /* braces with something in them have blanks inside */
+};
+
 /*
- * A document for people: two blanks a level, members in their order, a list or object without
- * objects inside on one line where it fits in 100 columns. Ends with a line feed. Appends to b.
+ * A value for people: members in their order, a list or object without objects inside on one line where it fits
+ * in 100 columns. Appends to b, which ends with what stands before the value in its line.
  */
-void json_write_pretty(struct buf *b, const struct json_node *root);
+void json_write_block(struct buf *b, const struct json_node *node,
+		      const struct json_layout *layout);
+/* The same on one line, whatever is inside; false, having appended nothing, if that takes more than 100 columns. */
+bool json_write_short(struct buf *b, const struct json_node *node,
+		      const struct json_layout *layout);
+/* A member's key, and what stands between it and the value. */
+void json_write_key(struct buf *b, const char *key);
 
 #endif

@@ -21,7 +21,12 @@
 bool config_load(const char *network_path, const char *firewall_path, struct policy *ret_policy,
 		 struct diags *diags);
 
-/* The same from texts in memory: policy->network_src and ->firewall_src are filled in already. The
+/* Reads the two sources of the policy and nothing more; as with config_load(), the caller frees them. Returns
+ * false, with a diagnostic for each, where a file could not be read. */
+bool config_read_files(const char *network_path, const char *firewall_path, struct policy *policy,
+		       struct diags *diags);
+
+/* config_load() from texts in memory: policy->network_src and ->firewall_src are filled in already. The
  * fuzzers' way in. */
 bool config_parse(struct policy *policy, struct diags *diags);
 

@@ -110,6 +110,8 @@ bool reader_is_full(const struct reader *r);
 char *did_you_mean(const char *s, const char *const *words, size_t n);
 /* Guesses why text is no address, network or hostname: an owned hint, or NULL. */
 char *address_hint(const char *s);
+/* The port to write where the name of a service was found; owned, or NULL. */
+char *service_hint(const char *s);
 
 void name_index_sort(struct name_index *index);
 const struct named *name_index_find(const struct name_index *index, const char *name);

@@ -28,6 +28,15 @@ struct explain_question {
 	const char *type; /* NULL: echo-request */
 };
 
+/* A container that a question names. Borrowed. */
+struct explain_container {
+	const char *name;
+	bool has[N_FAMILIES];
+	struct ipaddr addrs[N_FAMILIES];
+	bool has_mac;
+	uint8_t mac[6];
+};
+
 /* Everything that a question is judged by. Borrowed. */
 struct explain_world {
 	const struct policy *policy;
@@ -45,6 +54,8 @@ struct explain_world {
 	const char *looked_up_name;
 	const struct ipaddr *looked_up;
 	size_t n_looked_up;
+	/* The containers that the question names as sender, and as destination in place of a hostname; NULL: none. */
+	const struct explain_container *sender, *receiver;
 };
 
 struct explain_case {

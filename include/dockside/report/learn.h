@@ -6,6 +6,7 @@
 #include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/json/json_parse.h"
+#include "dockside/json/json_write.h"
 #include "dockside/policy/model.h"
 
 /* Connections of a kind: to one destination, by one protocol. */
@@ -51,6 +52,8 @@ void learn_add(struct learn *learn, const struct json_node *event);
  * that a rule allows already become a comment, not another rule. Appends to b; sorts the flows.
  */
 void learn_print(struct learn *learn, const char *network, struct buf *b);
+/* The same as members of an object: "network", "firewall_config", "flows", "allowed", "left_out". */
+void learn_json(struct learn *learn, const char *network, struct json_writer *out);
 void learn_free(struct learn *learn);
 
 #endif

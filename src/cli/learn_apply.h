@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* learn --apply: has the daemon take over the rules, after the user has seen them and agreed. */
+#ifndef DOCKSIDE_CLI_LEARN_APPLY_H
+#define DOCKSIDE_CLI_LEARN_APPLY_H
+
+#include "dockside/cli/options.h"
+#include "dockside/report/learn.h"
+
+struct learn_apply {
+	const char *socket;
+	struct files_options files; /* the daemon's: it refuses if they are not what runs */
+	bool yes;		    /* nobody is asked: names that are hearsay are left out */
+};
+
+/* Returns an exit status. */
+int learn_apply(const struct learn_apply *apply, struct learn *learn, const char *network);
+
+#endif
