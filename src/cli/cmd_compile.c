@@ -8,6 +8,7 @@
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/log.h"
 #include "dockside/table/nft_text.h"
+#include "apply_sites.h"
 #include "inputs.h"
 #include "output.h"
 #include "plans.h"
@@ -36,8 +37,10 @@ static int compile_and_write(const struct compile_options *options, const struct
 	struct script script = { 0 };
 	struct resolved resolved = { 0 };
 	struct plans plans = { 0 };
-	int r = 0;
+	int r = check_sites_given(policy, err);
 
+	if (r < 0)
+		return r;
 	if (options->resolve)
 		r = resolve_names(policy, RESOLVE_FOR_TEXT, &resolved, err);
 	else
@@ -144,7 +147,7 @@ static void print_summary(const struct policy *policy, bool kernel)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		managed += network_managed(network);
+		managed += network_has_policy(network);
 		rules += network->n_egress + network->n_nat + network->n_host_rules;
 	}
 	printf("ok: %zu network%s, %zu of them managed, %zu rule%s, %zu ipset%s%s\n",
@@ -168,6 +171,8 @@ static int check(const struct call *call)
 		log_failure("check", r, err.text);
 	else
 		print_summary(&policy, options->kernel);
+	if (r >= 0 && options->kernel)
+		warn_of_unplaced(&policy, "checked by the kernel");
 	err_free(&err);
 	policy_free(&policy);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;

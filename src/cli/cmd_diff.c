@@ -11,6 +11,7 @@
 
 #include "apply_docker.h"
 #include "apply_drain.h"
+#include "apply_sites.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
@@ -213,8 +214,8 @@ static size_t without_kind(const char *name, const char *kind)
 	return 0;
 }
 
-/* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
-static size_t bridge_length(const char *name)
+/* Counts the characters of the network's stem that the name of a chain, set or object begins with; 0: none, it is shared. */
+static size_t stem_length(const char *name)
 {
 	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",	"log",
 					     "extra4", "extra-macs", "extra6",	"extra-targets",
@@ -228,37 +229,37 @@ static size_t bridge_length(const char *name)
 	return len;
 }
 
-/* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
-static char *chain_bridge(const char *name)
+/* The stem of the network whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
+static char *chain_stem(const char *name)
 {
-	size_t len = bridge_length(name), digit = name[0] == '_';
+	size_t len = stem_length(name), digit = name[0] == '_';
 
 	return len > digit ? xstrndup(name + digit, len - digit) : NULL;
 }
 
 struct heading {
 	const struct policy *policy;
-	char *printed; /* the bridge of the last heading; NULL before the first */
+	char *printed; /* the stem of the last heading; NULL before the first */
 };
 
 static void print_heading(struct heading *heading, const char *name)
 {
-	char *bridge = chain_bridge(name);
-	const char *key = bridge ? bridge : "";
-	const struct network *network = bridge ? policy_find_bridge(heading->policy, bridge) : NULL;
+	char *stem = chain_stem(name);
+	const char *key = stem ? stem : "";
+	const struct network *network = stem ? policy_find_stem(heading->policy, stem) : NULL;
 
 	if (heading->printed && strcmp(heading->printed, key) == 0) {
-		free(bridge);
+		free(stem);
 		return;
 	}
-	if (!bridge)
+	if (!stem)
 		printf("  shared by all networks\n");
 	else if (network)
 		printf("  network %s%s\n", network->name, network->draining ? " (draining)" : "");
 	else
-		printf("  network with bridge %s (no longer configured)\n", bridge);
+		printf("  network %s (no longer configured)\n", stem);
 	free(heading->printed);
-	heading->printed = bridge ? bridge : xstrdup("");
+	heading->printed = stem ? stem : xstrdup("");
 }
 
 static const char *table_note(const struct table_comparison *table)
@@ -367,7 +368,9 @@ static int merge_draining(const struct diff_options *options, struct policy *pol
 	int r;
 
 	kept_open(&kept, &options->enforce.files, options->state_directory, true, NULL);
-	r = find_draining(options->docker, &kept.drain, policy, err);
+	r = find_sites(options->docker, &kept.placing, policy, err);
+	if (r >= 0)
+		r = find_draining(options->docker, &kept.drain, policy, err);
 	kept_close(&kept);
 	return r;
 }

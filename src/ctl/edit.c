@@ -280,7 +280,7 @@ static bool add_network(struct editor *e, struct json_node *networks, const stru
 
 	const struct json_node *subnet = given ? json_get(given, "subnet") : NULL;
 
-	if (!subnet || subnet->kind == JSON_NULL)
+	if ((!subnet || subnet->kind == JSON_NULL) && !(given && json_is_true(given, "external")))
 		return no_such(e, "network", networks, ", and a new one needs its \"subnet\"");
 	reserve(doc, networks, 1);
 	network = append_reserved(networks, NULL, &empty);
@@ -420,7 +420,7 @@ static size_t list_users(struct editor *e, const char *ipset, struct buf *names)
 		    !(networks && find_network(networks, rules->key)))
 			continue;
 		if (network_uses(rules, ipset) && n++ < NAMES_SHOWN)
-			buf_printf(names, "%s%.*s", n > 1 ? ", " : "", BRIDGE_NAME_MAX, rules->key);
+			buf_printf(names, "%s%.*s", n > 1 ? ", " : "", NETWORK_NAME_MAX, rules->key);
 	}
 	if (n > NAMES_SHOWN)
 		buf_printf(names, " and %zu more", n - NAMES_SHOWN);

@@ -87,7 +87,8 @@ static void add_configured(struct unjudged *scope, const struct policy *policy)
 
 		if (!network_managed(network))
 			continue;
-		unjudged_add_network(scope, &network->subnet, network->n_host_rules > 0);
+		if (network->has_subnet)
+			unjudged_add_network(scope, &network->subnet, network->n_host_rules > 0);
 		if (network->has_subnet6)
 			unjudged_add_network(scope, &network->subnet6, network->n_host_rules > 0);
 	}

@@ -59,6 +59,9 @@ struct docker_networks {
 
 int docker_parse_networks(const char *text, size_t len, struct docker_networks *ret,
 			  struct err *err);
+/* GET /networks/ID: the only one of *ret. */
+int docker_parse_network(const char *text, size_t len, struct docker_networks *ret,
+			 struct err *err);
 void docker_networks_free(struct docker_networks *networks);
 /* By name, or NULL. */
 const struct docker_network *docker_find_network(const struct docker_networks *networks,
@@ -113,7 +116,8 @@ enum docker_action {
 /* A line of GET /events; docker_event_free(). */
 struct docker_event {
 	enum docker_action action;
-	char *id; /* the network's */
+	char *id;   /* the network's */
+	char *name; /* its name; "" if that is not told */
 };
 
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err);
