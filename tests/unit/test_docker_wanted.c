@@ -33,7 +33,10 @@ static struct docker_wanted wanted(void)
 		.name = "ds-A",
 		.bridge = "ds-a",
 		.subnet = prefix("172.30.1.0/24"),
+		.has_subnet = true,
 		.gateway = addr("172.30.1.1"),
+		.has_gateway = true,
+		.placed = true,
 	};
 }
 
