@@ -187,6 +187,7 @@ static void on_destroyed(struct daemon_docker *k, const char *id)
 {
 	const char *name = daemon_attached_destroyed(k->attached, id);
 
+	docker_networks_forget(&k->networks, id); /* one of its name may come before the next list */
 	if (!name)
 		return;
 	if (sites_wanted(&k->enforcer->running->policy, name)) {

@@ -131,6 +131,11 @@ static int take_ipam(struct docker_network *network, struct json_object *object,
 	return r;
 }
 
+char *docker_derived_bridge(const char *id)
+{
+	return xasprintf("br-%.*s", DERIVED_ID, id);
+}
+
 static int take_bridge(struct arena *arena, struct docker_network *network,
 		       struct json_object *object, struct err *err)
 {
@@ -237,6 +242,16 @@ void docker_networks_free(struct docker_networks *networks)
 {
 	arena_free(&networks->arena);
 	*networks = (struct docker_networks){ 0 };
+}
+
+void docker_networks_forget(struct docker_networks *networks, const char *id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < networks->n; i++)
+		if (strcmp(networks->items[i].id, id) != 0)
+			networks->items[n++] = networks->items[i];
+	networks->n = n;
 }
 
 const struct docker_network *docker_find_network(const struct docker_networks *networks,

@@ -5,15 +5,19 @@
 usage: external_tries.py SOCKET NETWORK TRIES ADDRESS PORT
 
 Prints a line for each try: the bridge; the milliseconds from Docker's event to the kernel's, that the dispatch has that
-bridge ("-": it came before the event, "never": not within 5 s of the container's end).
+bridge ("never": not within 5 s of the container's end); the same by the clock of calm.py.
 """
 import http.client
 import json
+import os
 import socket
 import struct
 import sys
 import threading
 import time
+
+sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../netns")
+from calm import calm  # noqa: E402
 
 NETLINK_NETFILTER, NFNLGRP_NFTABLES, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 12, 7, 270, 1
 NEWSETELEM = 0x0A0C
@@ -51,7 +55,7 @@ class Events(threading.Thread):
     def run(self):
         while line := self.answer.readline():
             event = json.loads(line)
-            self.made[event["Actor"]["ID"]] = event["timeNano"]
+            self.made[event["Actor"]["ID"]] = event["timeNano"], calm()
 
 
 class Dispatch(threading.Thread):
@@ -63,44 +67,41 @@ class Dispatch(threading.Thread):
         self.sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
         self.sock.bind((0, 0))
         self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
-        self.wanted = {}
-        self.lock = threading.Lock()
+        self.came = []  # (when, message)
 
     def run(self):
         while True:
             data = self.sock.recv(1 << 20)
-            now = time.time_ns()
+            now = time.time_ns(), calm()
             while len(data) >= 16:
                 length, kind = struct.unpack_from("=IH", data)
                 if kind == NEWSETELEM and b"dispatch\0" in data[:length]:
-                    self.take(data[:length], now)
+                    self.came.append((now, data[:length]))
                 data = data[(length + 3) & ~3:]
 
-    def take(self, message, now):
-        with self.lock:
-            for bridge in self.wanted:
-                if self.wanted[bridge] is None and bridge.encode() in message:
-                    self.wanted[bridge] = now
+    def when(self, bridge):
+        """None: not yet. The rules may be there before Docker's answer is."""
+        return next((now for now, message in list(self.came) if bridge.encode() in message), None)
 
 
 def one(engine, events, dispatch, network, address, port):
     made = engine.ask("POST", "/networks/create", {"Name": network, "CheckDuplicate": True, "Driver": "bridge"})["Id"]
     bridge = f"br-{made[:12]}"
-    with dispatch.lock:
-        dispatch.wanted.setdefault(bridge, None)
     container = engine.ask("POST", "/containers/create", {
         "Image": "first:1", "Cmd": ["/first", "20", address, port], "HostConfig": {"NetworkMode": network}})["Id"]
     engine.ask("POST", f"/containers/{container}/start")
     engine.ask("POST", f"/containers/{container}/wait")
     until = time.monotonic() + 5
-    while time.monotonic() < until and (made not in events.made or dispatch.wanted[bridge] is None):
+    while time.monotonic() < until and (made not in events.made or dispatch.when(bridge) is None):
         time.sleep(0.01)
     engine.ask("DELETE", f"/containers/{container}?force=1")
     engine.ask("DELETE", f"/networks/{made}")
-    came = dispatch.wanted[bridge]
+    came = dispatch.when(bridge)
+    dispatch.came.clear()
     if came is None:
-        return bridge, "never"
-    return bridge, "-" if made not in events.made else f"{(came - events.made[made]) / 1e6:.1f}"
+        return bridge, "never", "never"
+    at, at_calm = events.made[made]
+    return bridge, f"{(came[0] - at) / 1e6:.1f}", f"{(came[1] - at_calm) * 1000:.1f}"
 
 
 def main():

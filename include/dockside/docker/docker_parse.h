@@ -50,6 +50,9 @@ struct docker_network {
 	unsigned mtu;
 };
 
+/* The name of the bridge of a network with that id, if nobody has given it one; the caller frees it. */
+char *docker_derived_bridge(const char *id);
+
 /* GET /networks. Zero-initialise; docker_networks_free(). */
 struct docker_networks {
 	struct arena arena;
@@ -63,6 +66,8 @@ int docker_parse_networks(const char *text, size_t len, struct docker_networks *
 int docker_parse_network(const char *text, size_t len, struct docker_networks *ret,
 			 struct err *err);
 void docker_networks_free(struct docker_networks *networks);
+/* Takes the network with that id out of the list. */
+void docker_networks_forget(struct docker_networks *networks, const char *id);
 /* By name, or NULL. */
 const struct docker_network *docker_find_network(const struct docker_networks *networks,
 						 const char *name);
