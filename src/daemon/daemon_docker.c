@@ -187,7 +187,8 @@ static void on_destroyed(struct daemon_docker *k, const char *id)
 {
 	const char *name = daemon_attached_destroyed(k->attached, id);
 
-	docker_networks_forget(&k->networks, id); /* one of its name may come before the next list */
+	docker_networks_forget(&k->networks,
+			       id); /* one of its name may come before the next list */
 	if (!name)
 		return;
 	if (sites_wanted(&k->enforcer->running->policy, name)) {
@@ -541,6 +542,9 @@ void daemon_docker_close(struct daemon_docker *k)
 	for (size_t i = 0; i < k->n_notes; i++)
 		free_note(&k->notes[i]);
 	free(k->notes);
+	for (size_t i = 0; i < k->n_late; i++)
+		free(k->late[i]);
+	free(k->late);
 	docker_wanted_list_free(&k->wanted);
 	docker_networks_free(&k->networks);
 	docker_legs_free(&k->legs);

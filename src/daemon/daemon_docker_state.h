@@ -17,7 +17,8 @@ struct daemon_docker {
 	struct loop *loop;
 	const struct enforcer *enforcer;
 	struct placing *placing;
-	bool made_late; /* an external network has come, and nobody was told */
+	char **late; /* external networks that have come, of which nobody was told */
+	size_t n_late;
 	const char *path;
 	struct loop_docker client;
 	struct daemon_attached *attached;
