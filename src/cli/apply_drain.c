@@ -195,13 +195,16 @@ int kept_open(struct kept *ret_kept, const struct files_options *files, const ch
 	kept->network_path = path_absolute(files->network_config);
 	kept->firewall_path = path_absolute(files->firewall_config);
 	r = last_good_open(&kept->state, directory, err);
+	placing_open(&kept->placing, &kept->state.dir);
 	drain_open(&kept->drain, &kept->state, kept->network_path, kept->firewall_path);
+	sites_apply(&kept->placing.sites, &kept->drain.last);
 	return r;
 }
 
 void kept_close(struct kept *kept)
 {
 	drain_close(&kept->drain);
+	placing_close(&kept->placing);
 	last_good_close(&kept->state);
 	free(kept->network_path);
 	free(kept->firewall_path);

@@ -6,6 +6,7 @@
 #include "dockside/base/err.h"
 #include "dockside/cli/options.h"
 #include "dockside/enforce/drain.h"
+#include "dockside/enforce/placing.h"
 #include "dockside/policy/model.h"
 #include "dockside/system/last_good.h"
 
@@ -13,6 +14,7 @@
 struct kept {
 	struct last_good state;
 	struct drain drain;
+	struct placing placing;
 	char *network_path, *firewall_path; /* absolute */
 };
 

@@ -6,6 +6,7 @@
 
 #include "apply_docker.h"
 #include "apply_drain.h"
+#include "apply_sites.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
@@ -202,14 +203,19 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	    0)
 		warn_of_state(&trouble);
 	err_free(&trouble);
-	r = find_draining(options->docker, &kept.drain, policy, err);
+	r = find_sites(options->docker, &kept.placing, policy, err);
+	if (r >= 0)
+		r = find_draining(options->docker, &kept.drain, policy, err);
 	if (r >= 0) {
 		drain_tell_closed(&kept.drain);
 		drain_save(&kept.drain);
 		r = apply_rules(session, options, policy, report, err);
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		keep_accepted(&kept, policy);
+		placing_save(&kept.placing, policy);
+		warn_of_unplaced(policy, "in force until apply runs again, or the daemon");
+	}
 	kept_close(&kept);
 	return r;
 }

@@ -2,6 +2,7 @@
 /* compile, check: what needs no change of the kernel. */
 #include <stdio.h>
 
+#include "apply_sites.h"
 #include "dockside/base/text.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/preflight.h"
@@ -37,8 +38,10 @@ static int compile_and_write(const struct compile_options *options, const struct
 	struct script script = { 0 };
 	struct resolved resolved = { 0 };
 	struct plans plans = { 0 };
-	int r = 0;
+	int r = check_sites_given(policy, err);
 
+	if (r < 0)
+		return r;
 	if (options->resolve)
 		r = resolve_names(policy, RESOLVE_FOR_TEXT, &resolved, err);
 	else
@@ -188,7 +191,7 @@ static void count_rules(const struct policy *policy, struct found *found)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		found->managed += network_managed(network);
+		found->managed += network_has_policy(network);
 		found->rules += network->n_egress + network->n_nat + network->n_host_rules;
 	}
 }
@@ -233,6 +236,8 @@ static int check_policy(const struct check_options *options, const struct policy
 	put_summary(&report->out, policy, options, &found);
 	if (!report->json)
 		print_summary(policy, options, &found);
+	if (options->kernel)
+		warn_of_unplaced(policy, "checked by the kernel");
 	report_print(report, found.resolved < found.names ? "a name has no address" : NULL);
 	return found.resolved < found.names ? EXIT_FAILED : EXIT_DONE;
 }

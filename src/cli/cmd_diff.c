@@ -12,6 +12,7 @@
 
 #include "apply_docker.h"
 #include "apply_drain.h"
+#include "apply_sites.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
@@ -45,8 +46,8 @@ static size_t without_kind(const char *name, const char *kind)
 	return 0;
 }
 
-/* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
-static size_t bridge_length(const char *name)
+/* Counts the characters of the network's stem that the name of a chain, set or object begins with; 0: none, it is shared. */
+static size_t stem_length(const char *name)
 {
 	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",	"log",
 					     "extra4", "extra-macs", "extra6",	"extra-targets",
@@ -60,19 +61,19 @@ static size_t bridge_length(const char *name)
 	return len;
 }
 
-/* The bridge whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
-static char *chain_bridge(const char *name)
+/* The stem of the network whose chain it is by its name, NULL for one of the shared ones. The caller frees it. */
+static char *chain_stem(const char *name)
 {
-	size_t len = bridge_length(name), digit = name[0] == '_';
+	size_t len = stem_length(name), digit = name[0] == '_';
 
 	return len > digit ? xstrndup(name + digit, len - digit) : NULL;
 }
 
 static void open_object(struct diff_view *view, const char *what, const char *name, const char *how)
 {
-	cleanup(cleanup_free) char *bridge = chain_bridge(name);
+	cleanup(cleanup_free) char *stem = chain_stem(name);
 
-	diff_view_open(view, bridge, what, name, how);
+	diff_view_open(view, stem, what, name, how);
 }
 
 /* ------------------------------------------------------------------ rules */
@@ -347,7 +348,9 @@ static int merge_draining(const struct diff_options *options, struct policy *pol
 	int r;
 
 	kept_open(&kept, &options->enforce.files, options->state_directory, true, NULL);
-	r = find_draining(options->docker, &kept.drain, policy, err);
+	r = find_sites(options->docker, &kept.placing, policy, err);
+	if (r >= 0)
+		r = find_draining(options->docker, &kept.drain, policy, err);
 	kept_close(&kept);
 	return r;
 }

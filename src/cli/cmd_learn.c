@@ -42,7 +42,7 @@ static bool network_named(const char *name)
 	static const char set[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
-	if (name[0] && strlen(name) <= BRIDGE_NAME_MAX && strspn(name, set) == strlen(name))
+	if (name[0] && strlen(name) <= NETWORK_NAME_MAX && strspn(name, set) == strlen(name))
 		return true;
 	log_error("learn: no network can have that name");
 	return false;

@@ -34,37 +34,37 @@ void diff_view_table(struct diff_view *view, const char *table, const char *how)
 	json_write_open(out, "objects", '[');
 }
 
-static void print_heading(struct diff_view *view, const char *bridge)
+static void print_heading(struct diff_view *view, const char *stem)
 {
-	const char *key = bridge ? bridge : "";
-	const struct network *network = bridge ? policy_find_bridge(view->policy, bridge) : NULL;
+	const char *key = stem ? stem : "";
+	const struct network *network = stem ? policy_find_stem(view->policy, stem) : NULL;
 
 	if (view->heading && strcmp(view->heading, key) == 0)
 		return;
-	if (!bridge)
+	if (!stem)
 		printf("  shared by all networks\n");
 	else if (network)
 		printf("  network %s%s\n", network->name, network->draining ? " (draining)" : "");
 	else
-		printf("  network with bridge %s (no longer configured)\n", bridge);
+		printf("  network %s (no longer configured)\n", stem);
 	free(view->heading);
 	view->heading = xstrdup(key);
 }
 
-void diff_view_open(struct diff_view *view, const char *bridge, const char *what, const char *name,
+void diff_view_open(struct diff_view *view, const char *stem, const char *what, const char *name,
 		    const char *how)
 {
-	const struct network *network = bridge ? policy_find_bridge(view->policy, bridge) : NULL;
+	const struct network *network = stem ? policy_find_stem(view->policy, stem) : NULL;
 	struct json_writer *out = &view->report->out;
 
 	if (!view->report->json) {
-		print_heading(view, bridge);
+		print_heading(view, stem);
 		printf("    %s %s: %s\n", what, name, how);
 		return;
 	}
 	json_write_open(out, NULL, '{');
 	json_write_string(out, "network", network ? network->name : NULL);
-	json_write_string(out, "bridge", bridge);
+	json_write_string(out, "stem", stem);
 	json_write_string(out, "kind", what);
 	json_write_string(out, "name", name);
 	json_write_string(out, "change", how);

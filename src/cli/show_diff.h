@@ -10,14 +10,14 @@
 struct diff_view {
 	struct report *report;
 	const struct policy *policy;
-	char *heading; /* the bridge of the last heading, "" for the shared ones; NULL: there was none */
+	char *heading; /* the stem of the last heading, "" for the shared ones; NULL: there was none */
 	bool in_table;
 };
 
 /* how is what happens to the whole table, or NULL. */
 void diff_view_table(struct diff_view *view, const char *table, const char *how);
-/* An object of the table: "chain", its name, "new"; bridge NULL: it belongs to all networks. Lines follow. */
-void diff_view_open(struct diff_view *view, const char *bridge, const char *what, const char *name,
+/* An object of the table: "chain", its name, "new"; stem NULL: it belongs to all networks. Lines follow. */
+void diff_view_open(struct diff_view *view, const char *stem, const char *what, const char *name,
 		    const char *how);
 /* entry: of the configuration, or NULL. */
 void diff_view_line(struct diff_view *view, char sign, const char *text, const char *entry);

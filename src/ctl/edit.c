@@ -97,7 +97,7 @@ static bool add_network(struct editor *e, struct json_node *networks, const stru
 
 	const struct json_node *subnet = given ? json_get(given, "subnet") : NULL;
 
-	if (!subnet || subnet->kind == JSON_NULL)
+	if ((!subnet || subnet->kind == JSON_NULL) && !(given && json_is_true(given, "external")))
 		return edit_no_such(e, "network", networks, ", and a new one needs its \"subnet\"");
 	doc_reserve(doc, networks, 1);
 	network = doc_append_reserved(networks, NULL, &empty);

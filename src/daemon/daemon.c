@@ -37,6 +37,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "daemon_own.h"
@@ -148,7 +149,7 @@ static void before(void *data, enum enforcement enforcement)
 {
 	struct daemon *d = data;
 
-	if (enforcement != ENFORCE_POLICY)
+	if (enforcement != ENFORCE_POLICY && enforcement != ENFORCE_PLACED)
 		return;
 	daemon_denied_before(d->s.denied);
 	daemon_repair_catch_up(d->s.repair);
@@ -177,6 +178,12 @@ static void after(void *data, enum enforcement enforcement)
 		break;
 	case ENFORCE_AGAIN:
 		daemon_counters_forget(d->s.counters);
+		break;
+	case ENFORCE_PLACED:
+		daemon_counters_forget(d->s.counters);
+		daemon_denied_enforced(d->s.denied);
+		daemon_docker_placed(d->s.docker);
+		daemon_drain_watch(d->s.drain);
 		break;
 	case ENFORCE_HELD:
 		follow_policy(d);
@@ -211,6 +218,32 @@ static void bind_ports(struct daemon *d)
 		daemon_repair_soon(d->s.repair, "a port could not be bound");
 	}
 	err_free(&err);
+}
+
+static void end_unjudged_of(void *data, const char *name)
+{
+	struct daemon *d = data;
+	const struct policy *policy = &d->enforcer.running->policy;
+
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
+		if (strcmp(policy->networks[i].name, name) == 0)
+			daemon_unjudged_end_of(d->s.unjudged, policy->networks[i].bridge);
+}
+
+/*
+ * The rules go where Docker has made a network. What its containers have opened before they were there ends; but for
+ * networks that were there before us, as with any policy that is new.
+ */
+static void follow_sites(struct daemon *d)
+{
+	struct err err = { 0 };
+
+	if (enforcer_place(&d->enforcer, loop_now_ms(d->s.loop), &err) < 0) {
+		log_error("%s; trying again", err.text);
+		daemon_repair_soon(d->s.repair, "the rules could not follow a network");
+	}
+	err_free(&err);
+	daemon_docker_made_late(d->s.docker, end_unjudged_of, d);
 }
 
 static void first(void *data, const struct policy *policy, const struct actual *bridge_table)
@@ -252,6 +285,9 @@ static void on_note(void *data, enum note note)
 		break;
 	case NOTE_DOCKER_MADE: /* and may have loaded br_netfilter for it */
 		daemon_settings_make(s->settings);
+		break;
+	case NOTE_SITES:
+		follow_sites(d);
 		break;
 	case NOTE_DOCKER:
 	case NOTE_LINKS:
@@ -393,9 +429,9 @@ static void open_services(struct daemon *d)
 	s->settings = daemon_settings_open(s->loop);
 	s->unjudged = daemon_unjudged_open(s->loop, enforcer);
 	s->counters = daemon_counters_open(enforcer);
-	s->files = daemon_files_open(s->loop, enforcer, &enforcer->drain, options->network_config,
+	s->files = daemon_files_open(s->loop, enforcer, options->network_config,
 				     options->firewall_config, options->state_directory);
-	s->docker = daemon_docker_open(s->loop, enforcer, options->docker);
+	s->docker = daemon_docker_open(s->loop, enforcer, &enforcer->placing, options->docker);
 	s->ports = daemon_ports_open(s->loop, s->docker);
 	s->judged = daemon_judged_open(s->loop, enforcer);
 	s->denied = daemon_denied_open(s->loop, enforcer, s->docker, s->ports,

@@ -366,6 +366,11 @@ const struct err *daemon_attached_lost(const struct daemon_attached *k)
 
 /* ------------------------------------------------------------------ what others ask */
 
+bool daemon_attached_has(const struct daemon_attached *k, const char *id)
+{
+	return seen_id(k, id) != NULL;
+}
+
 bool daemon_attached_settled(const struct daemon_attached *k)
 {
 	for (size_t i = 0; i < k->n_seen && k->answers; i++) {

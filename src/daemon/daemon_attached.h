@@ -46,6 +46,9 @@ void daemon_attached_inspect(struct daemon_attached *k);
 void daemon_attached_changed(struct daemon_attached *k, const char *id);
 const char *daemon_attached_destroyed(struct daemon_attached *k, const char *id);
 
+/* Whether a configured or draining network has that id, and was not destroyed. */
+bool daemon_attached_has(const struct daemon_attached *k, const char *id);
+
 /* Whether all has been asked of who is attached to networks that are to go. */
 bool daemon_attached_settled(const struct daemon_attached *k);
 /* One of the first three, if Docker answers. */

@@ -453,7 +453,7 @@ static void put_all_packets(const struct daemon_denied *k, const struct denied_q
 	(void)nft_read_objects(k->enforcer->reader, TABLE_BRIDGE, &tables[TABLE_BRIDGE], NULL);
 	json_write_open(out, "packets", '{');
 	for (size_t i = 0; i < policy->n_networks; i++)
-		if (denied_packets(&tables[TABLE_INET], policy->networks[i].bridge, &packets))
+		if (denied_packets(&tables[TABLE_INET], policy->networks[i].stem, &packets))
 			put_packets(query, policy->networks[i].name, packets, out);
 	if (denied_bound_packets(&tables[TABLE_BRIDGE], NULL, &packets))
 		put_packets(query, LOG_NO_BRIDGE, packets, out);

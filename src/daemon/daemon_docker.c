@@ -187,8 +187,16 @@ static void on_destroyed(struct daemon_docker *k, const char *id)
 {
 	const char *name = daemon_attached_destroyed(k->attached, id);
 
+	docker_networks_forget(&k->networks,
+			       id); /* one of its name may come before the next list */
 	if (!name)
 		return;
+	if (sites_wanted(&k->enforcer->running->policy, name)) {
+		log_info("external network %s was removed from Docker; when it comes again, its "
+			 "rules follow it",
+			 name);
+		return;
+	}
 	log_warning("network %s was removed from Docker by somebody; its rules stay, and a reload "
 		    "makes it again",
 		    name);
@@ -212,6 +220,7 @@ static void on_event(void *data, const char *text, size_t len)
 		look_soon(k, EVENT_LOOK_MS);
 		break;
 	case DOCKER_CREATE:
+		daemon_docker_sites_made(k, &event);
 		look_soon(k, EVENT_LOOK_MS);
 		break;
 	case DOCKER_CONNECT:
@@ -356,6 +365,7 @@ static void take_result(struct daemon_docker *k, struct docker_provide_result *r
 	docker_networks_free(&k->networks);
 	k->networks = result->networks;
 	result->networks = (struct docker_networks){ 0 };
+	daemon_docker_sites_look(k);
 	k->listed = true;
 	docker_legs_free(&k->legs);
 	k->legs = result->legs;
@@ -443,6 +453,17 @@ void daemon_docker_policy(struct daemon_docker *k)
 	begin_pass(k, DOCKER_PROVIDE_CREATE);
 }
 
+void daemon_docker_placed(struct daemon_docker *k)
+{
+	if (!k->client.client)
+		return;
+	docker_wanted_list_free(&k->wanted);
+	docker_wanted_list_make(&k->enforcer->running->policy, &k->wanted);
+	daemon_attached_see(k->attached, &k->wanted, &k->networks);
+	if (k->error.code == 0)
+		daemon_attached_inspect(k->attached);
+}
+
 /* Unless it has answered meanwhile. */
 void daemon_docker_check(struct daemon_docker *k)
 {
@@ -481,12 +502,13 @@ static int on_start_timer(sd_event_source *source, uint64_t usec, void *data)
 }
 
 struct daemon_docker *daemon_docker_open(struct loop *loop, const struct enforcer *enforcer,
-					 const char *path)
+					 struct placing *placing, const char *path)
 {
 	struct daemon_docker *k = xcalloc(1, sizeof(*k));
 
 	k->loop = loop;
 	k->enforcer = enforcer;
+	k->placing = placing;
 	k->path = path;
 	k->attached = daemon_attached_open(&k->client, enforcer);
 	return k;
@@ -520,6 +542,9 @@ void daemon_docker_close(struct daemon_docker *k)
 	for (size_t i = 0; i < k->n_notes; i++)
 		free_note(&k->notes[i]);
 	free(k->notes);
+	for (size_t i = 0; i < k->n_late; i++)
+		free(k->late[i]);
+	free(k->late);
 	docker_wanted_list_free(&k->wanted);
 	docker_networks_free(&k->networks);
 	docker_legs_free(&k->legs);

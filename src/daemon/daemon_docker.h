@@ -11,15 +11,16 @@
 #include "loop.h"
 
 /*
- * Has Docker make the networks that it lacks, and knows what it has. Posts NOTE_DOCKER, NOTE_DOCKER_MADE and NOTE_SETTLED;
+ * Has Docker make the networks that it lacks, and knows what it has; tells placing where they are. Posts NOTE_SITES,
+ * NOTE_DOCKER, NOTE_DOCKER_MADE and NOTE_SETTLED;
  * besides what daemon_attached.h posts, which is part of it.
  */
 struct daemon_docker;
 
-/* Borrows path, that of Docker's socket. Asks nothing before daemon_docker_start().
+/* Borrows placing, and path, that of Docker's socket. Asks nothing before daemon_docker_start().
  * daemon_docker_close(NULL) is valid. */
 struct daemon_docker *daemon_docker_open(struct loop *loop, const struct enforcer *enforcer,
-					 const char *path);
+					 struct placing *placing, const char *path);
 void daemon_docker_close(struct daemon_docker *k);
 /* Asks Docker for what it has, has it make what is missing, or with reset make all of it anew, and follows its
  * events. A policy has to run. Returns 0 or -errno. */
@@ -27,6 +28,10 @@ int daemon_docker_start(struct daemon_docker *k, bool reset, struct err *err);
 
 /* Another policy runs: networks that Docker lacks are to be made. */
 void daemon_docker_policy(struct daemon_docker *k);
+/* The running policy has followed the external networks. */
+void daemon_docker_placed(struct daemon_docker *k);
+/* Calls fn for the name of each of them that has come, or gone elsewhere, since Docker's first word; told once. */
+void daemon_docker_made_late(struct daemon_docker *k, attached_name_fn fn, void *data);
 /* For NOTE_DOCKER_LOST. */
 void daemon_docker_check(struct daemon_docker *k);
 

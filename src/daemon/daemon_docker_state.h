@@ -16,6 +16,9 @@ struct docker_note {
 struct daemon_docker {
 	struct loop *loop;
 	const struct enforcer *enforcer;
+	struct placing *placing;
+	char **late; /* external networks that have come, of which nobody was told */
+	size_t n_late;
 	const char *path;
 	struct loop_docker client;
 	struct daemon_attached *attached;
@@ -49,5 +52,12 @@ struct daemon_docker {
 	struct docker_note *notes; /* of the last pass, without what it did */
 	size_t n_notes;
 };
+
+/* ---- daemon_docker_sites.c: where external networks are ---- */
+
+/* By the last list. */
+void daemon_docker_sites_look(struct daemon_docker *k);
+/* Docker has made a network. */
+void daemon_docker_sites_made(struct daemon_docker *k, const struct docker_event *event);
 
 #endif

@@ -222,6 +222,8 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			   &policy->firewall_src);
 		if (config_parse(&candidate->policy, &diags))
 			r = 0;
+		if (r >= 0)
+			sites_apply(&s->enforcer->placing.sites, &candidate->policy);
 	}
 	if (r < 0) {
 		ctl_answer_error(ctl_request, NULL, &diags);

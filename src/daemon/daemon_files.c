@@ -94,9 +94,9 @@ static void forget_fall_back(struct daemon_files *f)
 	f->alarm = NULL;
 }
 
-struct daemon_files *daemon_files_open(struct loop *loop, const struct enforcer *enforcer,
-				       struct drain *drain, const char *network_config,
-				       const char *firewall_config, const char *state_directory)
+struct daemon_files *daemon_files_open(struct loop *loop, struct enforcer *enforcer,
+				       const char *network_config, const char *firewall_config,
+				       const char *state_directory)
 {
 	struct daemon_files *f = xcalloc(1, sizeof(*f));
 	struct err err = { 0 };
@@ -107,7 +107,9 @@ struct daemon_files *daemon_files_open(struct loop *loop, const struct enforcer 
 	f->paths[1] = path_absolute(firewall_config);
 	if (last_good_open(&f->state, state_directory, &err) < 0)
 		note_trouble(f, &err);
-	drain_open(drain, &f->state, f->paths[0], f->paths[1]);
+	placing_open(&enforcer->placing, &f->state.dir);
+	drain_open(&enforcer->drain, &f->state, f->paths[0], f->paths[1]);
+	sites_apply(&enforcer->placing.sites, &enforcer->drain.last);
 	err_free(&err);
 	return f;
 }

@@ -10,12 +10,12 @@
 /* The two configuration files over time, on the disk and as they were last accepted. Posts NOTE_STATUS. */
 struct daemon_files;
 
-/* Opens the first of the colon-separated state directories, where accepted files are kept, and has the drain read what is
- * there; logs why it cannot.
+/* Opens the first of the colon-separated state directories, where accepted files are kept, and has the
+ * enforcer's drain and placing read what is there; logs why it cannot.
  * daemon_files_close(NULL) is valid. */
-struct daemon_files *daemon_files_open(struct loop *loop, const struct enforcer *enforcer,
-				       struct drain *drain, const char *network_config,
-				       const char *firewall_config, const char *state_directory);
+struct daemon_files *daemon_files_open(struct loop *loop, struct enforcer *enforcer,
+				       const char *network_config, const char *firewall_config,
+				       const char *state_directory);
 void daemon_files_close(struct daemon_files *f);
 
 /* The running configuration was accepted: it is the one to fall back to from now on. */

@@ -243,8 +243,8 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 		const struct judged *last = last_of(j, i, network->name);
-		struct judged none = { .state = network_managed(network) ? JUDGED_PENDING
-									 : JUDGED_UNMANAGED };
+		struct judged none = { .state = network_has_policy(network) ? JUDGED_PENDING
+									    : JUDGED_UNMANAGED };
 
 		if (network->draining) {
 			ret->items[i].state = JUDGED_DRAINING;
@@ -253,9 +253,11 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 							       "from it is refused");
 			continue;
 		}
-		judge_network_with_rules(last ? last : &none,
-					 rules_of(&running->plan, counters, network->bridge),
-					 &ret->items[i]);
+		judge_network_with_rules(
+			last ? last : &none,
+			network->placed ? rules_of(&running->plan, counters, network->bridge)
+					: JUDGE_RULES_THERE,
+			&ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
 }

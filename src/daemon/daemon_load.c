@@ -180,6 +180,7 @@ static int enforce_files(struct daemon_load *l, struct running *candidate, struc
 	int r;
 
 	log_diags(&candidate->diags);
+	sites_apply(&l->enforcer->placing.sites, &candidate->policy);
 	daemon_drain_missing(l->with.drain, &candidate->policy);
 	r = daemon_load_enforce(l, candidate, &before, err);
 	if (r < 0 && l->enforcer->running)

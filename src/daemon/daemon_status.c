@@ -161,14 +161,15 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 			const struct network *network, const struct judged *judged)
 {
 	/* The kernel's rules are those of the plan, or a repair is under way. */
-	struct network_traffic traffic = network_count(&view->enforcer->running->plan,
-						       view->counters.actual, network->bridge);
+	struct network_traffic traffic =
+		network_count(&view->enforcer->running->plan, view->counters.actual, network->stem);
 
 	json_write_open(out, network->name, '{');
 	json_write_string(out, "state", judged_state_name(judged->state));
 	json_write_string(out, "reason", judged->reason);
 	json_write_string(out, "mend", judged->mend);
-	json_write_string(out, "bridge", network->bridge);
+	json_write_string(out, "bridge", network->placed ? network->bridge : NULL);
+	json_write_bool(out, "external", network->external);
 	json_write_string(out, "mode", network->audit ? "audit" : "enforce");
 	json_write_string(out, "bind", bind_names[network->bind]);
 	json_write_bool(out, "bound", network_bound(network) && !view->enforcer->no_bridge);

@@ -15,6 +15,7 @@ enum note {
 	NOTE_OWN,	   /* this host has other addresses, and names have some of them */
 	NOTE_SOURCES_FAILED, /* it has others in managed networks, and the kernel did not take the rules for them */
 	NOTE_DOCKER_LOST, /* Docker was asked who is attached, and did not answer */
+	NOTE_SITES,	  /* an external network is elsewhere than it was */
 	NOTE_ATTACHED,	  /* who is attached to a network is known, or known anew */
 	NOTE_DOCKER_MADE, /* Docker has made networks */
 	NOTE_DOCKER,	  /* what Docker says is another */

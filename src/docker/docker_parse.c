@@ -131,6 +131,11 @@ static int take_ipam(struct docker_network *network, struct json_object *object,
 	return r;
 }
 
+char *docker_derived_bridge(const char *id)
+{
+	return xasprintf("br-%.*s", DERIVED_ID, id);
+}
+
 static int take_bridge(struct arena *arena, struct docker_network *network,
 		       struct json_object *object, struct err *err)
 {
@@ -216,10 +221,37 @@ int docker_parse_networks(const char *text, size_t len, struct docker_networks *
 	return 0;
 }
 
+int docker_parse_network(const char *text, size_t len, struct docker_networks *ret, struct err *err)
+{
+	cleanup(docker_json_put) struct json_object *root = NULL;
+	struct docker_networks networks = { .n = 1 };
+	int r = docker_json_parse(text, len, json_type_object, &root, err);
+
+	if (r < 0)
+		return r;
+	networks.items = arena_alloc(&networks.arena, sizeof(*networks.items));
+	r = take_network(&networks.arena, networks.items, root, err);
+	if (r < 0)
+		docker_networks_free(&networks);
+	else
+		*ret = networks;
+	return r;
+}
+
 void docker_networks_free(struct docker_networks *networks)
 {
 	arena_free(&networks->arena);
 	*networks = (struct docker_networks){ 0 };
+}
+
+void docker_networks_forget(struct docker_networks *networks, const char *id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < networks->n; i++)
+		if (strcmp(networks->items[i].id, id) != 0)
+			networks->items[n++] = networks->items[i];
+	networks->n = n;
 }
 
 const struct docker_network *docker_find_network(const struct docker_networks *networks,
@@ -430,7 +462,7 @@ static enum docker_action action_of(const char *action)
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err)
 {
 	cleanup(docker_json_put) struct json_object *root = NULL;
-	struct json_object *type, *action, *actor = NULL, *id;
+	struct json_object *type, *action, *actor = NULL, *id, *attributes = NULL, *name = NULL;
 	int r = docker_json_parse(text, len, json_type_object, &root, err);
 
 	if (r >= 0)
@@ -438,7 +470,7 @@ int docker_parse_event(const char *text, size_t len, struct docker_event *ret, s
 	if (r < 0)
 		return r;
 	if (strcmp(json_object_get_string(type), "network") != 0) {
-		*ret = (struct docker_event){ DOCKER_OTHER, xstrdup("") };
+		*ret = (struct docker_event){ DOCKER_OTHER, xstrdup(""), xstrdup("") };
 		return 0;
 	}
 	r = docker_json_needed(root, "Action", &action, err);
@@ -448,16 +480,22 @@ int docker_parse_event(const char *text, size_t len, struct docker_event *ret, s
 		r = docker_json_nonsense(err, "it has no Actor");
 	if (r >= 0)
 		r = docker_json_id(actor, "ID", &id, err);
+	if (r >= 0)
+		r = docker_json_member(actor, "Attributes", json_type_object, &attributes, err);
+	if (r >= 0 && attributes)
+		r = docker_json_member(attributes, "name", json_type_string, &name, err);
 	if (r < 0)
 		return r;
 	ret->action = action_of(json_object_get_string(action));
 	ret->id = xstrdup(json_object_get_string(id));
+	ret->name = name ? docker_json_clean(name) : xstrdup("");
 	return 0;
 }
 
 void docker_event_free(struct docker_event *event)
 {
 	free(event->id);
+	free(event->name);
 	*event = (struct docker_event){ .action = DOCKER_OTHER };
 }
 

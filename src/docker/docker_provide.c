@@ -5,7 +5,8 @@
  * the first is created, as they may have exchanged their subnets; then one after the other is
  * created; then, if anything was asked for, the list again; then the list of containers with their
  * networks. A network of the second list is there, whatever Docker answered before: it is no
- * failure if somebody else has made it meanwhile (409), or if an answer was lost.
+ * failure if somebody else has made it meanwhile (409), or if an answer was lost. External networks are neither
+ * removed nor created.
  */
 #include "dockside/docker/docker_provide.h"
 
@@ -152,7 +153,7 @@ static void compare_all(struct pass *p)
 		else if (!network && p->asked[i])
 			add_note(p, DOCKER_PROVIDE_FAILED, wanted,
 				 "Docker said that it made it, but does not have it");
-		if (network)
+		if (network && !wanted->external) /* of those judged.h says all */
 			compare_one(p, wanted, network);
 	}
 	end(p);
@@ -180,7 +181,7 @@ static void ask_legs(struct pass *p)
 
 static bool is_wanting(const struct pass *p, size_t i)
 {
-	return !p->left[i] &&
+	return !p->left[i] && !p->result.wanted.items[i].external &&
 	       !docker_find_network(&p->result.networks, p->result.wanted.items[i].name);
 }
 
@@ -278,8 +279,9 @@ static void remove_next(struct pass *p)
 
 	for (; p->at < wanted->n; p->at++) {
 		network = docker_find_network(&p->result.networks, wanted->items[p->at].name);
-		if (network)
+		if (network && !wanted->items[p->at].external)
 			break;
+		network = NULL;
 	}
 	if (network) {
 		p->changing = true;

@@ -30,6 +30,20 @@ struct docker_wanted_identity docker_wanted_identity_of(const struct network *ne
 	return identity;
 }
 
+/* The rest is Docker's word already, or is not known. */
+static void want_external(struct arena *arena, struct docker_wanted *wanted,
+			  const struct network *network)
+{
+	wanted->external = true;
+	wanted->placed = network->placed;
+	wanted->bridge_given = network->bridge_given;
+	wanted->site_trouble =
+		network->site_trouble ? arena_strdup(arena, network->site_trouble) : NULL;
+	wanted->has_subnet = network->subnet_loc.src != NULL;
+	wanted->has_subnet6 = network->subnet6_loc.src != NULL;
+	wanted->has_gateway = network->gateway_given;
+}
+
 void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_list *ret)
 {
 	*ret = (struct docker_wanted_list){ .n = policy->n_networks - policy->n_draining };
@@ -40,16 +54,21 @@ void docker_wanted_list_make(const struct policy *policy, struct docker_wanted_l
 		ret->items[i] = (struct docker_wanted){
 			.name = arena_strdup(&ret->arena, network->name),
 			.bridge = arena_strdup(&ret->arena, network->bridge),
-			.managed = network_managed(network),
+			.managed = network_has_policy(network),
+			.placed = true,
 			.audit = network->audit,
 			.subnet = network->subnet,
 			.subnet6 = network->subnet6,
+			.has_subnet = network->has_subnet,
 			.has_subnet6 = network->has_subnet6,
 			.gateway = network->gateway,
+			.has_gateway = true,
 			.has_mtu = network->has_mtu,
 			.mtu = network->mtu,
 			.identity = docker_wanted_identity_of(network),
 		};
+		if (network->external)
+			want_external(&ret->arena, &ret->items[i], network);
 	}
 }
 
@@ -124,6 +143,18 @@ static void compare_mtu(const struct docker_wanted *wanted, const struct docker_
 	add(all, n, DOCKER_WANTED_MTU, have, want);
 }
 
+static bool has_other_bridge(const struct docker_wanted *wanted,
+			     const struct docker_network *network)
+{
+	return (!wanted->external || wanted->bridge_given) &&
+	       strcmp(network->bridge, wanted->bridge) != 0;
+}
+
+static bool has_other_subnet(const struct docker_wanted *wanted, const struct prefix *docker)
+{
+	return (!wanted->external || wanted->has_subnet) && !same_prefix(docker, &wanted->subnet);
+}
+
 size_t docker_wanted_compare(const struct docker_wanted *wanted,
 			     const struct docker_network *network,
 			     struct docker_wanted_difference ret[DOCKER_WANTED_PROPERTIES])
@@ -138,18 +169,19 @@ size_t docker_wanted_compare(const struct docker_wanted *wanted,
 	if (strcmp(network->driver, "bridge") != 0)
 		add(ret, &n, DOCKER_WANTED_DRIVER, network->driver[0] ? network->driver : "unknown",
 		    "bridge");
-	else if (strcmp(network->bridge, wanted->bridge) != 0)
+	else if (has_other_bridge(wanted, network))
 		add(ret, &n, DOCKER_WANTED_BRIDGE, network->bridge, wanted->bridge);
-	if (!same_prefix(have4, &wanted->subnet))
+	if (has_other_subnet(wanted, have4))
 		add(ret, &n, DOCKER_WANTED_SUBNET, prefix_or_none(have4, have_text),
 		    prefix_format(&wanted->subnet, wanted_text));
-	else if (v4 && ipaddr_cmp(&v4->gateway, &wanted->gateway) != 0)
+	else if (v4 && wanted->has_gateway && ipaddr_cmp(&v4->gateway, &wanted->gateway) != 0)
 		add(ret, &n, DOCKER_WANTED_GATEWAY, ipaddr_format(&v4->gateway, have_text),
 		    ipaddr_format(&wanted->gateway, wanted_text));
-	if (!same_prefix(have6, wanted6))
+	if ((wanted6 || !wanted->external) && !same_prefix(have6, wanted6))
 		add(ret, &n, DOCKER_WANTED_SUBNET6, prefix_or_none(have6, have_text),
 		    prefix_or_none(wanted6, wanted_text));
-	compare_mtu(wanted, network, ret, &n);
+	if (!wanted->external)
+		compare_mtu(wanted, network, ret, &n);
 	return n;
 }
 

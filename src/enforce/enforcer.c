@@ -64,6 +64,7 @@ void enforcer_close(struct enforcer *e)
 {
 	running_free(e->running);
 	drain_close(&e->drain);
+	placing_close(&e->placing);
 	names_free(&e->names);
 	never_free(&e->never);
 	known_forget(&e->known);
@@ -282,6 +283,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	int r = 0;
 
 	tell_before(e, ENFORCE_POLICY);
+	sites_apply(&e->placing.sites, &candidate->policy);
 	if (!e->running)
 		r = read_first(e, &candidate->policy, &actual, err);
 	if (r >= 0)
@@ -315,10 +317,59 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	drain_adopted(&e->drain);
 	drain_remove_configured(&e->drain, &candidate->policy);
 	drain_save(&e->drain);
+	placing_save(&e->placing, &candidate->policy);
 	e->n_policies++;
 	keep(e, candidate);
 	tell_after(e, ENFORCE_POLICY);
 	return 0;
+}
+
+/* The plans from before are needed until the kernel holds the new ones, as what is known of it borrows from them. */
+static int apply_placed(struct enforcer *e, struct err *err)
+{
+	struct running *running = e->running;
+	struct plan plan = running->plan, bind = running->bind;
+	struct reconcile_result result;
+	int r;
+
+	if (e->drain.n == 0 && running->policy.n_draining == 0)
+		recall(e);
+	else
+		known_forget(&e->known);
+	running->plan = (struct plan){ .forward_was_accept = plan.forward_was_accept };
+	running->bind = (struct plan){ 0 };
+	compile(e, running);
+	r = apply(e, &running->plan, &running->bind, &result, err);
+	plan_free(&plan);
+	plan_free(&bind);
+	if (r >= 0)
+		keep(e, running);
+	else
+		known_forget(&e->known);
+	return r;
+}
+
+int enforcer_place(struct enforcer *e, uint64_t now_ms, struct err *err)
+{
+	struct policy *policy = &e->running->policy;
+	int r = 0;
+
+	tell_before(e, ENFORCE_PLACED);
+	sites_apply(&e->placing.sites, policy);
+	if (e->drain.n > 0 || policy->n_draining > 0) {
+		drain_remove_configured(&e->drain, policy);
+		r = drain_merge(&e->drain, policy, err);
+	}
+	if (r >= 0) {
+		names_expire(&e->names, now_ms);
+		follow_subnets(e, policy, now_ms);
+		r = apply_placed(e, err);
+	}
+	drain_save(&e->drain);
+	placing_save(&e->placing, policy);
+	e->n_policies++;
+	tell_after(e, ENFORCE_PLACED);
+	return r < 0 ? err_prefix(err, "follow Docker's networks") : 0;
 }
 
 int enforcer_drained(struct enforcer *e, uint64_t now_ms, struct err *err)

@@ -50,6 +50,11 @@ static const struct docker_network *find_wrong(const struct judge_facts *f, size
 static char *mend_docker(const struct docker_wanted *wanted, const struct docker_network *wrong,
 			 size_t n_namesakes)
 {
+	if (strcmp(wanted->name, "bridge") == 0)
+		return xasprintf("\"external\": true in network-config lets the rules go by %s, as "
+				 "Docker's own network cannot be made anew; or configure a network "
+				 "of another name and put the containers there",
+				 wrong->bridge);
 	if (is_predefined(wanted->name))
 		return xasprintf("Docker's own network %s cannot be made anew: configure a network "
 				 "of another name and put the containers there",
@@ -58,11 +63,17 @@ static char *mend_docker(const struct docker_wanted *wanted, const struct docker
 		return xasprintf("Docker has %zu networks of that name: \"docker network rm "
 				 "%.12s\" removes this one, once no container is attached",
 				 n_namesakes, wrong->id);
+	if (strcmp(wrong->driver, "bridge") == 0)
+		return xasprintf(
+			"if others make it, such as Compose, say \"external\": true in "
+			"network-config, and the rules go where Docker has it, now %s (\"bridge\": "
+			"\"%s\" if it is always that one); if dsfw-nft is to make it, RESET=1 does "
+			"(\"RESET=1 dsfw-nft apply\"; with a daemon \"docker network rm %s && "
+			"dsfw-nft reload\"), once no container is attached",
+			wrong->bridge, wrong->bridge, wanted->name);
 	return xasprintf("RESET=1 recreates it (\"RESET=1 dsfw-nft apply\"; with a daemon \"docker "
-			 "network rm %s && dsfw-nft reload\"), once no container is attached; who "
-			 "else makes it, such as Compose, has to give it the driver "
-			 "option " DOCKER_BRIDGE_OPTION "=%s",
-			 wanted->name, wanted->bridge);
+			 "network rm %s && dsfw-nft reload\"), once no container is attached",
+			 wanted->name);
 }
 
 /* By what Docker has. */
@@ -171,6 +182,95 @@ static void judge_rules(enum judge_rules rules, struct judged *j)
 			   xstrdup("\"dsfw-nft reconcile\" says why"));
 }
 
+/* ------------------------------------------------------------------ one that others make */
+
+static const struct docker_network *find_named(const struct judge_facts *f, size_t *ret_n)
+{
+	const struct docker_network *found = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; f->docker && i < f->docker->n; i++)
+		if (strcmp(f->docker->items[i].name, f->wanted->name) == 0) {
+			found = &f->docker->items[i];
+			++*ret_n;
+		}
+	return found;
+}
+
+/* Docker has not said where it is, since we ask. */
+static void judge_untold(const struct judge_facts *f, struct judged *j)
+{
+	if (f->link != JUDGE_LINK_MISSING || f->wanted->bridge_given) {
+		judge_link(f, false, j);
+	} else if (f->docker_failed) {
+		not_judged(
+			j,
+			xstrdup("Docker does not answer, and it alone knows which bridge this "
+				"network has"),
+			xstrdup("see to it that Docker answers; a network whose bridge always has "
+				"the same name may have it in \"bridge\" in network-config"));
+	} else {
+		j->state = JUDGED_PENDING;
+		j->reason =
+			xstrdup("waiting for Docker, which knows which bridge this network has");
+	}
+}
+
+/* What the configuration gives has to be what Docker has. */
+static bool judge_given(const struct docker_wanted *wanted, const struct docker_network *network,
+			struct judged *j)
+{
+	struct docker_wanted_difference differences[DOCKER_WANTED_PROPERTIES];
+	size_t n = docker_wanted_compare(wanted, network, differences);
+
+	if (n > 0 && differences[0].property == DOCKER_WANTED_DRIVER)
+		not_judged(j, xstrdup(differences[0].text),
+			   xstrdup("only bridge networks have rules: take it out of the "
+				   "configuration"));
+	else if (n > 0)
+		not_judged(j, xstrdup(differences[0].text),
+			   xstrdup("correct that key in network-config, or leave it out: of an "
+				   "external network Docker's word is enough"));
+	for (size_t i = 0; i < n; i++)
+		free(differences[i].text);
+	return n > 0;
+}
+
+static void judge_external(const struct judge_facts *f, struct judged *j)
+{
+	const struct docker_wanted *wanted = f->wanted;
+	const struct docker_network *network;
+	size_t n;
+
+	if (!f->docker) {
+		judge_untold(f, j);
+		return;
+	}
+	network = find_named(f, &n);
+	if (n == 0) {
+		j->state = JUDGED_PENDING;
+		j->reason = xstrdup("Docker does not have it");
+	} else if (n > 1) {
+		not_judged(
+			j, xasprintf("Docker has %zu networks of that name", n),
+			xasprintf("\"docker network rm %.12s\" removes one of them", network->id));
+	} else if (!judge_given(wanted, network, j)) {
+		if (wanted->site_trouble)
+			not_judged(j, xstrdup(wanted->site_trouble),
+				   xasprintf("make it on another bridge, with the driver "
+					     "option " DOCKER_BRIDGE_OPTION));
+		else if (strcmp(network->bridge, wanted->bridge) != 0)
+			not_judged(j,
+				   xasprintf("its bridge is %s in Docker, and the rules are not "
+					     "there yet",
+					     network->bridge),
+				   xstrdup("\"dsfw-nft reconcile\" says what keeps them from it"));
+		else
+			judge_link(f, true, j);
+	}
+	j->docker_differs = j->state == JUDGED_NOT;
+}
+
 void judge_network(const struct judge_facts *f, struct judged *ret)
 {
 	bool docker_has_it = f->docker && docker_find_network(f->docker, f->wanted->name);
@@ -178,9 +278,12 @@ void judge_network(const struct judge_facts *f, struct judged *ret)
 	*ret = (struct judged){ .state = f->wanted->audit ? JUDGED_AUDIT : JUDGED_ENFORCED };
 	if (!f->wanted->managed)
 		ret->state = JUDGED_UNMANAGED;
+	else if (f->wanted->external)
+		judge_external(f, ret);
 	else if (!judge_docker(f, ret))
 		judge_link(f, docker_has_it, ret);
-	judge_rules(f->rules, ret);
+	if (f->wanted->placed || !f->wanted->external)
+		judge_rules(f->rules, ret);
 }
 
 void judge_network_with_rules(const struct judged *judged, enum judge_rules rules,

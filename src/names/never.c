@@ -126,7 +126,8 @@ void never_set_policy(struct never *never, const struct policy *policy)
 
 		if (!network_managed(network))
 			continue;
-		never->subnets[never->n_subnets++] = network->subnet;
+		if (network->has_subnet)
+			never->subnets[never->n_subnets++] = network->subnet;
 		if (network->has_subnet6)
 			never->subnets[never->n_subnets++] = network->subnet6;
 	}

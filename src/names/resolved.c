@@ -52,7 +52,7 @@ static void collect_rule(struct name_list *list, const struct policy *policy,
 static void collect_network(struct name_list *list, const struct policy *policy,
 			    const struct network *network, bool *ipset_seen)
 {
-	if (!network_managed(network))
+	if (!network_has_policy(network))
 		return;
 	for (size_t i = 0; i < network->n_egress; i++)
 		collect_rule(list, policy, &network->egress[i], ipset_seen);

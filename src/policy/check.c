@@ -31,13 +31,22 @@ static const char *shown_name(const struct network *network)
 
 /* ---- names ---- */
 
+static int stem_cmp(const void *a, const void *b)
+{
+	const struct network *x = *(const struct network *const *)a;
+	const struct network *y = *(const struct network *const *)b;
+	int order = strcmp(x->stem, y->stem);
+
+	return order ? order : (x > y) - (x < y); /* same array: file order */
+}
+
 static int bridge_cmp(const void *a, const void *b)
 {
 	const struct network *x = *(const struct network *const *)a;
 	const struct network *y = *(const struct network *const *)b;
 	int order = strcmp(x->bridge, y->bridge);
 
-	return order ? order : (x > y) - (x < y); /* same array: file order */
+	return order ? order : (x > y) - (x < y);
 }
 
 static void report_same_name(const struct policy *policy, struct diags *diags,
@@ -51,8 +60,13 @@ static void report_same_name(const struct policy *policy, struct diags *diags,
 	} else {
 		buf_puts(&message, " and ");
 		quote_found(&message, first->name, strlen(first->name));
-		buf_puts(&message, " differ in letter case only and would share the bridge ");
-		quote_found(&message, first->bridge, strlen(first->bridge));
+		buf_puts(&message, " differ in letter case only and would share the ");
+		if (strcmp(first->bridge, second->bridge) == 0) {
+			buf_puts(&message, "bridge ");
+			quote_found(&message, first->bridge, strlen(first->bridge));
+		} else {
+			buf_puts(&message, "names of their chains");
+		}
 	}
 
 	struct diag *diag =
@@ -60,6 +74,25 @@ static void report_same_name(const struct policy *policy, struct diags *diags,
 
 	buf_free(&message);
 	diag->other = first->name_loc;
+	diag->other_message = xstrdup("the earlier network is here");
+}
+
+static void report_same_bridge(const struct policy *policy, struct diags *diags,
+			       const struct network *first, const struct network *second)
+{
+	struct loc loc = second->bridge_given ? second->bridge_loc : second->name_loc;
+	struct buf message = { 0 };
+
+	buf_printf(&message, "networks \"%.40s\" and \"%.40s\" would share the bridge ",
+		   first->name, second->name);
+	quote_found(&message, second->bridge, strlen(second->bridge));
+
+	struct diag *diag =
+		network_error(diags, policy, second, loc, second->bridge_given ? "bridge" : "name",
+			      buf_str(&message));
+
+	buf_free(&message);
+	diag->other = first->bridge_given ? first->bridge_loc : first->name_loc;
 	diag->other_message = xstrdup("the earlier network is here");
 }
 
@@ -73,12 +106,20 @@ static void check_names(const struct policy *policy, struct diags *diags)
 			sorted[n++] = &policy->networks[i];
 	}
 	if (n)
+		qsort(sorted, n, sizeof(*sorted), stem_cmp);
+	for (size_t i = 0, first = 0; i < n; i++) {
+		if (strcmp(sorted[first]->stem, sorted[i]->stem) != 0)
+			first = i;
+		else if (i != first)
+			report_same_name(policy, diags, sorted[first], sorted[i]);
+	}
+	if (n)
 		qsort(sorted, n, sizeof(*sorted), bridge_cmp);
 	for (size_t i = 0, first = 0; i < n; i++) {
 		if (strcmp(sorted[first]->bridge, sorted[i]->bridge) != 0)
 			first = i;
-		else if (i != first)
-			report_same_name(policy, diags, sorted[first], sorted[i]);
+		else if (strcmp(sorted[first]->stem, sorted[i]->stem) != 0)
+			report_same_bridge(policy, diags, sorted[first], sorted[i]);
 	}
 	free(sorted);
 }
@@ -286,8 +327,9 @@ static void note_gateway(const struct policy *policy, const struct network *netw
 	char text[ADDR_STRLEN];
 	cleanup(cleanup_free) char *pointer = NULL;
 
-	if (network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
-	    !network_managed(network) || ipaddr_cmp(&network->gateway, &first) == 0)
+	if (network->external || network->has_dockside_ip || network->has_dockside_ip6 ||
+	    network->has_dockside_mac || !network_has_policy(network) ||
+	    ipaddr_cmp(&network->gateway, &first) == 0)
 		return;
 	pointer = xasprintf("/networks/%zu/gateway_ip", (size_t)(network - policy->networks));
 	diag_add(
@@ -296,6 +338,19 @@ static void note_gateway(const struct policy *policy, const struct network *netw
 		network->name, ipaddr_format(&network->gateway, text))
 		->hint = xstrdup("if that is the dockside container's, as \"gateway_ip\" once was, "
 				 "it is \"dockside_ip\" now");
+}
+
+static void note_no_policy(const struct policy *policy, const struct network *network,
+			   struct diags *diags)
+{
+	cleanup(cleanup_free) char *pointer = NULL;
+
+	if (!network->external || network_has_policy(network))
+		return;
+	pointer = xasprintf("/networks/%zu", (size_t)(network - policy->networks));
+	diag_add(diags, SEVERITY_NOTE, network->loc, pointer,
+		 "network %s is made by others and has no policy: it stays as it is",
+		 network->name);
 }
 
 /* One note for all networks: a reminder, not a fault of any one of them. */
@@ -354,6 +409,7 @@ void policy_check(const struct policy *policy, struct diags *diags)
 		warn_loopback(network, diags);
 		note_other_family(network, diags);
 		note_gateway(policy, network, diags);
+		note_no_policy(policy, network, diags);
 		warn_unreachable(network, diags, "egress", network->egress, network->n_egress);
 		warn_unreachable(network, diags, "host", network->host_rules,
 				 network->n_host_rules);

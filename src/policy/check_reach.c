@@ -60,12 +60,12 @@ static void list_subnets(struct checker *c)
 	for (size_t i = 0; i < c->policy->n_networks; i++) {
 		const struct network *network = &c->policy->networks[i];
 
-		c->subnets[c->n_subnets++] =
-			(struct subnet){ network->subnet, network->gateway, network };
+		if (network->has_subnet)
+			c->subnets[c->n_subnets++] =
+				(struct subnet){ network->subnet, network->gateway, network };
 		if (network->has_subnet6)
 			c->subnets[c->n_subnets++] =
-				(struct subnet){ network->subnet6,
-						 prefix_first_host(&network->subnet6), network };
+				(struct subnet){ network->subnet6, network->gateway6, network };
 	}
 	qsort(c->subnets, c->n_subnets, sizeof(*c->subnets), subnet_cmp);
 }

@@ -9,6 +9,7 @@
 #include "dockside/base/diag.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/policy/config.h"
 #include "dockside/policy/fields.h"
 
 /* With less the kernel takes IPv4 (ETH_MIN_MTU, linux/if_ether.h) or IPv6 (IPV6_MIN_MTU, linux/ipv6.h) off an
@@ -29,6 +30,21 @@ static const char *reserved_hint(const char *name)
 	return NULL;
 }
 
+/* The record of what the kernel holds has keys of these names beside those of bridges (table/plan.h). */
+static bool is_reserved(const char *bridge)
+{
+	return strncmp(bridge, "BASE.", 5) == 0 || strcmp(bridge, "FORWARD") == 0 ||
+	       strcmp(bridge, "FORWARD6") == 0;
+}
+
+bool network_bridge_valid(const char *bridge)
+{
+	size_t len = strlen(bridge);
+
+	return len > 0 && len <= BRIDGE_NAME_MAX && isalnum((unsigned char)bridge[0]) &&
+	       strspn(bridge, NETWORK_NAME_CHARS) == len && !is_reserved(bridge);
+}
+
 static bool read_name(struct reader *r, const struct field *field, const struct json_node *value,
 		      void *object)
 {
@@ -38,20 +54,44 @@ static bool read_name(struct reader *r, const struct field *field, const struct 
 
 	/* Kept even when it is bad: firewall-config may refer to it. */
 	network->name = arena_strdup(&r->policy->arena, s);
-	network->bridge = lower_case(arena_strdup(&r->policy->arena, s));
+	network->stem = lower_case(arena_strdup(&r->policy->arena, s));
 	network->name_loc = value->loc;
-	if (len == 0 || !isalnum((unsigned char)s[0]) || strspn(s, NETWORK_NAME_CHARS) != len)
+	if (len == 0 || len > NETWORK_NAME_MAX || !isalnum((unsigned char)s[0]) ||
+	    strspn(s, NETWORK_NAME_CHARS) != len)
 		return value_error(r, field, value);
-	if (len > BRIDGE_NAME_MAX)
-		return value_error_hint(r, field, value,
-					xasprintf("this has %zu bytes, and a network interface's "
-						  "name has room for %d",
-						  len, BRIDGE_NAME_MAX));
 	if (reserved_hint(s)) {
 		node_error(r, value, "\"%s\" is a name that Docker keeps for itself", s)->hint =
 			xstrdup(reserved_hint(s));
 		return false;
 	}
+	return true;
+}
+
+static bool read_external(struct reader *r, const struct field *field,
+			  const struct json_node *value, void *object)
+{
+	struct network *network = object;
+
+	(void)r;
+	(void)field;
+	network->external = value->u.boolean;
+	return true;
+}
+
+static bool read_bridge(struct reader *r, const struct field *field, const struct json_node *value,
+			void *object)
+{
+	struct network *network = object;
+	const char *s = value->u.string.s;
+
+	network->bridge_loc = value->loc;
+	if (is_reserved(s))
+		return value_error_hint(r, field, value,
+					xstrdup("dsfw-nft has another use for this name"));
+	if (strlen(s) != value->u.string.len || !network_bridge_valid(s))
+		return value_error(r, field, value);
+	network->bridge = arena_strdup(&r->policy->arena, s);
+	network->bridge_given = true;
 	return true;
 }
 
@@ -97,6 +137,7 @@ static bool read_subnet(struct reader *r, const struct field *field, const struc
 
 	if (!read_subnet_of(r, field, value, FAMILY_IPV4, &network->subnet))
 		return false;
+	network->has_subnet = true;
 	network->subnet_loc = value->loc;
 	return true;
 }
@@ -109,6 +150,7 @@ static bool read_subnet6(struct reader *r, const struct field *field, const stru
 	if (!read_subnet_of(r, field, value, FAMILY_IPV6, &network->subnet6))
 		return false;
 	network->has_subnet6 = true;
+	network->gateway6 = prefix_first_host(&network->subnet6);
 	network->subnet6_loc = value->loc;
 	return true;
 }
@@ -132,7 +174,8 @@ static bool read_gateway(struct reader *r, const struct field *field, const stru
 {
 	struct network *network = object;
 
-	return read_address_of(r, field, value, FAMILY_IPV4, &network->gateway);
+	network->gateway_given = read_address_of(r, field, value, FAMILY_IPV4, &network->gateway);
+	return network->gateway_given;
 }
 
 static bool read_dockside_ip(struct reader *r, const struct field *field,
@@ -203,6 +246,8 @@ static bool read_mtu(struct reader *r, const struct field *field, const struct j
 
 enum {
 	NETWORK_NAME,
+	NETWORK_EXTERNAL,
+	NETWORK_BRIDGE,
 	NETWORK_SUBNET,
 	NETWORK_SUBNET6,
 	NETWORK_GATEWAY,
@@ -219,15 +264,24 @@ enum {
 
 static const struct field network_field[NETWORK_FIELDS] = {
 	[NETWORK_NAME] = { .key = "name",
-			   .allowed = "1 to 15 of A-Z a-z 0-9 _ . -, the first a letter or digit",
+			   .allowed = "1 to 64 of A-Z a-z 0-9 _ . -, the first a letter or digit",
 			   .kinds = KIND(JSON_STRING),
 			   .required = true,
 			   .read = read_name },
+	[NETWORK_EXTERNAL] = { .key = "external",
+			       .allowed = "true or false",
+			       .kinds = KIND(JSON_BOOL),
+			       .read = read_external },
+	[NETWORK_BRIDGE] = { .key = "bridge",
+			     .allowed = "the name of a bridge: 1 to 15 of A-Z a-z 0-9 _ . -, the "
+					"first "
+					"a letter or digit",
+			     .kinds = KIND(JSON_STRING),
+			     .read = read_bridge },
 	[NETWORK_SUBNET] = { .key = "subnet",
 			     .allowed = "an IPv4 network in CIDR notation, such as "
 					"\"192.0.2.0/24\"",
 			     .kinds = KIND(JSON_STRING),
-			     .required = true,
 			     .read = read_subnet },
 	[NETWORK_SUBNET6] = { .key = "subnet6",
 			      .allowed = "an IPv6 network in CIDR notation, such as "
@@ -325,6 +379,8 @@ static void check_ip6(struct reader *r, const struct network *network, const str
 
 	if (!network->has_dockside_ip6 || seen_doubtful(seen, NETWORK_SUBNET6))
 		return;
+	if (!network->has_subnet6 && network->external)
+		return; /* Docker says */
 	if (!network->has_subnet6)
 		key_error(r, ip6, "\"dockside_ip6\" needs \"subnet6\" beside it");
 	else
@@ -354,6 +410,57 @@ static void check_gateway_mac(struct reader *r, const struct json_node *item,
 		  "which is now \"dockside_ip\"; \"gateway_ip\" is now the bridge's address");
 }
 
+/* A network of ours has the bridge that is given, or one of its own name. */
+static void check_bridge(struct reader *r, struct network *network, const struct seen *seen)
+{
+	size_t len = network->name ? strlen(network->name) : 0;
+
+	if (network->bridge_given)
+		network->placed = true;
+	if (network->bridge || !network->name)
+		return;
+	network->bridge = network->stem;
+	network->placed = !network->external;
+	if (network->external)
+		network->bridge = arena_printf(&r->policy->arena, ":%zu",
+					       (size_t)(network - r->policy->networks));
+	else if (len > BRIDGE_NAME_MAX && seen->good[NETWORK_NAME] &&
+		 !seen_doubtful(seen, NETWORK_BRIDGE) && !seen_doubtful(seen, NETWORK_EXTERNAL))
+		node_error(r, seen->node[NETWORK_NAME],
+			   "\"name\" has %zu bytes, and a network interface's name has room for %d",
+			   len, BRIDGE_NAME_MAX)
+			->hint =
+			xstrdup("\"bridge\" gives the bridge a name of its own; if others "
+				"make the network, such as Compose, say \"external\": true");
+}
+
+/* Its bridge and subnets are Docker's word, unless they are given; we make nothing. */
+static void check_external(struct reader *r, const struct network *network, const struct seen *seen)
+{
+	const struct json_node *gateway = seen->node[NETWORK_GATEWAY];
+
+	if (!network->external)
+		return;
+	if (seen->node[NETWORK_MTU])
+		key_error(r, seen->node[NETWORK_MTU],
+			  "\"mtu\" is for networks that dsfw-nft makes, and not for those with "
+			  "\"external\": true");
+	if (gateway && !seen->node[NETWORK_SUBNET] && !seen->excused[NETWORK_SUBNET])
+		key_error(r, gateway, "\"gateway_ip\" needs \"subnet\" beside it");
+}
+
+/* One of ours needs a subnet, as the table of fields cannot say. */
+static void check_subnet(struct reader *r, const struct json_node *item,
+			 const struct network *network, const struct seen *seen)
+{
+	if (seen->node[NETWORK_SUBNET] || seen->excused[NETWORK_SUBNET] || network->external ||
+	    seen_doubtful(seen, NETWORK_EXTERNAL))
+		return;
+	brace_error(r, item, "\"subnet\" is missing; a network needs it, and it must be %s",
+		    network_field[NETWORK_SUBNET].allowed)
+		->hint = xstrdup("only networks with \"external\": true may leave it to Docker");
+}
+
 void read_network(struct reader *r, const struct json_node *item, struct network *network)
 {
 	struct seen seen;
@@ -362,6 +469,9 @@ void read_network(struct reader *r, const struct json_node *item, struct network
 	if (!item_is_object(r, item, network_fields.what))
 		return;
 	fields_read(r, item, &network_fields, network, &seen);
+	check_bridge(r, network, &seen);
+	check_external(r, network, &seen);
+	check_subnet(r, item, network, &seen);
 	if (seen.good[NETWORK_SUBNET])
 		check_gateway(r, network, &seen);
 	check_ip6(r, network, &seen);

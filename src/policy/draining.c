@@ -139,6 +139,28 @@ static size_t made_len(const struct maker *m)
 	return m->networks.len + m->rules.len + m->ipsets.len;
 }
 
+/* Nobody asks Docker where an external network is that the files do not have. Rules need no more than its bridge: they
+ * go by the routes over it where the subnet is not known. */
+static void put_network(struct buf *b, const struct json_node *object,
+			const struct network *network)
+{
+	struct json_writer out = { .b = b };
+
+	if (!network->external || !network->placed || network->bridge_given) {
+		json_write_node(&out, NULL, object);
+		return;
+	}
+	json_write_open(&out, NULL, '{');
+	for (size_t i = 0; i < object->u.children.n; i++) {
+		const struct json_node *member = &object->u.children.items[i];
+
+		if (strcmp(member->key, "bridge") != 0)
+			json_write_node(&out, member->key, member);
+	}
+	json_write_string(&out, "bridge", network->bridge);
+	json_write_close(&out, '}');
+}
+
 /* An object is one network, in the order of the file (config.c). Returns false if it is too much: nothing was
  * added then. */
 static bool add_network(struct maker *m, const struct source *source, size_t index)
@@ -149,11 +171,10 @@ static bool add_network(struct maker *m, const struct source *source, size_t ind
 	const struct json_node *rules = json_member(source->firewall.root, "networks", JSON_OBJECT);
 	const size_t before[] = { m->networks.len, m->rules.len, m->ipsets.len, m->n_names };
 	struct buf text = { 0 };
-	struct json_writer out = { .b = &text };
 
 	assert(policy && all && index < all->u.children.n); /* config.c has read the same text */
 	network = &policy->networks[index];
-	json_write_node(&out, NULL, &all->u.children.items[index]);
+	put_network(&text, &all->u.children.items[index], network);
 	add_text(&m->networks, text.data, text.len);
 	buf_free(&text);
 	rules = rules ? json_get(rules, network->name) : NULL;
@@ -318,8 +339,8 @@ static void forget_rule_places(struct rule *rules, size_t n)
 
 static void forget_places(struct network *network)
 {
-	network->loc = network->name_loc = network->subnet_loc = network->subnet6_loc =
-		network->mode_loc = (struct loc){ 0 };
+	network->loc = network->name_loc = network->bridge_loc = network->subnet_loc =
+		network->subnet6_loc = network->mode_loc = (struct loc){ 0 };
 	forget_rule_places(network->egress, network->n_egress);
 	forget_rule_places(network->host_rules, network->n_host_rules);
 	for (size_t i = 0; i < network->n_nat; i++)
@@ -362,8 +383,9 @@ static void make_closed(struct policy *policy, const char *bridge, struct networ
 		};
 	*ret_network = (struct network){
 		.name = name,
+		.stem = lower_case(arena_strdup(&policy->arena, bridge)),
 		.bridge = name,
-		.subnet = { { FAMILY_IPV4, { 0 } }, 32 },
+		.placed = true,
 		.egress = &rules[0],
 		.n_egress = 1,
 		.host_rules = &rules[1],
@@ -372,11 +394,25 @@ static void make_closed(struct policy *policy, const char *bridge, struct networ
 	};
 }
 
+/* A network of the files may have its name, on another bridge. */
+static const char *free_stem(struct policy *policy, const struct network *network)
+{
+	const char *stem = network->stem;
+
+	while (policy_find_stem(policy, stem))
+		stem = arena_printf(&policy->arena, "%s.%s", stem, network->bridge);
+	return stem;
+}
+
 static void append(struct policy *policy, const struct network *network)
 {
+	const char *stem;
+
 	if (policy_find_bridge(policy, network->bridge))
 		return;
+	stem = free_stem(policy, network);
 	policy->networks[policy->n_networks] = *network;
+	policy->networks[policy->n_networks].stem = stem;
 	policy->networks[policy->n_networks++].draining = true;
 	policy->n_draining++;
 }

@@ -55,10 +55,15 @@ const char *const bind_names[N_BINDS] = {
 	[BIND_OFF] = "off",
 };
 
-bool network_managed(const struct network *network)
+bool network_has_policy(const struct network *network)
 {
 	return network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
 	       network->n_egress > 0 || network->n_nat > 0 || network->n_host_rules > 0;
+}
+
+bool network_managed(const struct network *network)
+{
+	return network->placed && network_has_policy(network);
 }
 
 bool network_bound(const struct network *network)
@@ -128,6 +133,14 @@ const struct network *policy_find_bridge(const struct policy *policy, const char
 {
 	for (size_t i = 0; i < policy->n_networks; i++)
 		if (strcmp(policy->networks[i].bridge, bridge) == 0)
+			return &policy->networks[i];
+	return NULL;
+}
+
+const struct network *policy_find_stem(const struct policy *policy, const char *stem)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (strcmp(policy->networks[i].stem, stem) == 0)
 			return &policy->networks[i];
 	return NULL;
 }

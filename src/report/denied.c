@@ -56,19 +56,21 @@ static const struct plan_rule *find_in_chain(const struct plan_chain *chain, con
 	return NULL;
 }
 
+/* The names of a network's chains begin with its own name, not with the bridge's. */
+static bool may_have(const struct plan_chain *chain, const struct denied_prefix *parsed)
+{
+	if (!parsed->bridge[0] || !chain->bridge)
+		return !parsed->bridge[0] && !chain->bridge;
+	return strcmp(chain->kind, parsed->kind) == 0 && strcmp(chain->bridge, parsed->bridge) == 0;
+}
+
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,
 					 const struct denied_prefix *parsed)
 {
-	struct arena arena = { 0 };
 	const struct plan_rule *found = NULL;
 
-	if (parsed->bridge[0])
-		found = find_in_chain(plan_find_chain(plan, plan_chain_name(&arena, parsed->bridge,
-									    parsed->kind)),
-				      prefix);
-	arena_free(&arena);
-	for (size_t i = 0; !parsed->bridge[0] && !found && i < plan->n_chains; i++)
-		if (!plan->chains[i]->bridge)
+	for (size_t i = 0; !found && i < plan->n_chains; i++)
+		if (may_have(plan->chains[i], parsed))
 			found = find_in_chain(plan->chains[i], prefix);
 	return found;
 }
@@ -457,7 +459,7 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 
 /* ------------------------------------------------------------------ how many there were */
 
-static bool add_tallies(const struct actual *actual, const char *bridge, const char *const kinds[],
+static bool add_tallies(const struct actual *actual, const char *stem, const char *const kinds[],
 			size_t n_kinds, uint64_t *packets)
 {
 	struct arena arena = { 0 };
@@ -465,7 +467,7 @@ static bool add_tallies(const struct actual *actual, const char *bridge, const c
 
 	for (size_t i = 0; i < n_kinds; i++) {
 		const struct actual_object *tally = actual_find_object(
-			actual, OBJECT_COUNTER, plan_tally_name(&arena, bridge, kinds[i]));
+			actual, OBJECT_COUNTER, plan_tally_name(&arena, stem, kinds[i]));
 
 		any |= tally != NULL;
 		*packets += tally ? tally->packets : 0;
@@ -474,10 +476,10 @@ static bool add_tallies(const struct actual *actual, const char *bridge, const c
 	return any;
 }
 
-bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets)
+bool denied_packets(const struct actual *actual, const char *stem, uint64_t *ret_packets)
 {
 	uint64_t packets = 0;
-	bool any = add_tallies(actual, bridge, judging_kinds, N_JUDGING_KINDS, &packets);
+	bool any = add_tallies(actual, stem, judging_kinds, N_JUDGING_KINDS, &packets);
 
 	if (any)
 		*ret_packets = packets;

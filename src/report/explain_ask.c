@@ -39,25 +39,19 @@ static void add_host_route(struct explain_cases *cases, const struct ipaddr *add
 	add_route(cases, prefix_of_address(addr), NULL);
 }
 
-/* The configuration has no gateway for IPv6: Docker gives the bridge the first address. */
-static struct ipaddr gateway6(const struct network *network)
-{
-	return prefix_first_host(&network->subnet6);
-}
-
 /* The bridges' own. */
 static void add_gateways(struct explain_cases *cases, const struct network *network)
 {
-	struct ipaddr gateway = gateway6(network);
-
-	add_host_route(cases, &network->gateway);
+	if (network->has_subnet)
+		add_host_route(cases, &network->gateway);
 	if (network->has_subnet6)
-		add_host_route(cases, &gateway);
+		add_host_route(cases, &network->gateway6);
 }
 
 static void add_subnets(struct explain_cases *cases, const struct network *network)
 {
-	add_route(cases, network->subnet, network->bridge);
+	if (network->has_subnet)
+		add_route(cases, network->subnet, network->bridge);
 	if (network->has_subnet6)
 		add_route(cases, network->subnet6, network->bridge);
 }
@@ -123,13 +117,13 @@ static bool make_source(const struct asking *a, const struct ipaddr *dst, struct
 	const struct ipaddr *dockside = dockside_ip(network, dst->family);
 	struct ipaddr gateway, src;
 
-	if (!v4 && !network->has_subnet6)
+	if (v4 ? !network->has_subnet : !network->has_subnet6)
 		return false;
 	if (dockside && has_dockside_mac(a)) {
 		*ret_src = *dockside;
 		return true;
 	}
-	gateway = v4 ? network->gateway : gateway6(network);
+	gateway = v4 ? network->gateway : network->gateway6;
 	for (src = prefix_first_host(subnet); prefix_contains(subnet, &src); next_addr(&src)) {
 		if (ipaddr_cmp(&src, &gateway) == 0 || ipaddr_cmp(&src, dst) == 0 ||
 		    (dockside && ipaddr_cmp(&src, dockside) == 0) || is_broadcast(subnet, &src))
@@ -176,7 +170,7 @@ static void note_source(const struct asking *a, struct explain_case *item)
 	else if (has_dockside_mac(a) && !item->dockside)
 		add_note(item, "the MAC address is dockside_mac, but the source is not the "
 			       "dockside container's address");
-	if (!prefix_contains(&network->subnet, src) &&
+	if (!(network->has_subnet && prefix_contains(&network->subnet, src)) &&
 	    !(network->has_subnet6 && prefix_contains(&network->subnet6, src)))
 		add_note(item, arena_printf(arena, "the source is not in the subnet of %s",
 					    network->name));
@@ -263,7 +257,8 @@ static int add_case(const struct asking *a, const struct ipaddr *dst, struct err
 	int r = check_proto(q, dst->family, err);
 
 	for (size_t i = 0; r >= 0 && i < a->world->policy->n_networks; i++)
-		if (is_broadcast(&a->world->policy->networks[i].subnet, dst))
+		if (a->world->policy->networks[i].has_subnet &&
+		    is_broadcast(&a->world->policy->networks[i].subnet, dst))
 			r = explain_one_receiver(ipaddr_format(dst, s), err);
 	if (r < 0)
 		return r;
@@ -398,14 +393,13 @@ static void collect_container(const struct explain_container *container, struct 
 static int ask_name(const struct asking *a, struct err *err)
 {
 	struct addrs addrs = { 0 };
-	struct ipaddr gateway;
 	int r;
 
 	if (strcasecmp(a->q->to, "host") == 0) {
-		add_addr(&addrs, &a->network->gateway);
-		gateway = gateway6(a->network);
+		if (a->network->has_subnet)
+			add_addr(&addrs, &a->network->gateway);
 		if (a->network->has_subnet6)
-			add_addr(&addrs, &gateway);
+			add_addr(&addrs, &a->network->gateway6);
 	} else if (a->world->receiver) {
 		collect_container(a->world->receiver, &addrs);
 	} else {
@@ -437,6 +431,11 @@ int explain_ask(const struct explain_question *question, const struct explain_wo
 		return err_set(err, EINVAL,
 			       "network %s is no longer configured, and its policy is lost: "
 			       "everything from it is refused until its containers have left",
+			       a.network->name);
+	if (!a.network->placed)
+		return err_set(err, EINVAL,
+			       "network %s is external, and its bridge is not known: the daemon "
+			       "hears it from Docker, or \"bridge\" in network-config gives it",
 			       a.network->name);
 	make_routes(&a);
 	r = question->to_addr ? add_cases(&a, &question->addr, 1, err) : ask_name(&a, err);

@@ -61,10 +61,8 @@ static size_t count_unknown(const struct binding *b)
 
 static bool is_bridge_own(const struct network *network, const struct ipaddr *addr)
 {
-	struct ipaddr gateway6 = prefix_first_host(&network->subnet6);
-
-	return ipaddr_cmp(addr, &network->gateway) == 0 ||
-	       (network->has_subnet6 && ipaddr_cmp(addr, &gateway6) == 0);
+	return (network->has_subnet && ipaddr_cmp(addr, &network->gateway) == 0) ||
+	       (network->has_subnet6 && ipaddr_cmp(addr, &network->gateway6) == 0);
 }
 
 static bool is_extra(const struct network *network, const struct ipaddr *addr)
@@ -78,7 +76,7 @@ static bool is_extra(const struct network *network, const struct ipaddr *addr)
 /* "learn" takes the subnets' addresses for the network's. */
 static bool is_plausible(const struct network *network, const struct ipaddr *addr)
 {
-	return prefix_contains(&network->subnet, addr) ||
+	return (network->has_subnet && prefix_contains(&network->subnet, addr)) ||
 	       (network->has_subnet6 && prefix_contains(&network->subnet6, addr));
 }
 

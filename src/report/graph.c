@@ -219,7 +219,7 @@ static void collect_places(struct graph *g)
 	for (size_t i = 0; i < g->policy->n_networks; i++) {
 		const struct network *network = &g->policy->networks[i];
 
-		if (network_managed(network)) {
+		if (network_has_policy(network)) {
 			add_place(g, everything);
 			add_place(g, docker_host);
 		}
@@ -307,19 +307,23 @@ static void put_dockside(struct buf *b, size_t i, const struct network *network)
 
 static void put_network(struct buf *b, size_t i, const struct network *network)
 {
-	bool managed = network_managed(network), audit = managed && network->audit;
+	bool managed = network_has_policy(network), audit = managed && network->audit;
 	char text[ADDR_STRLEN];
 
 	buf_printf(b, "\tsubgraph cluster_%zu {\n\t\tlabel=\"", i);
 	put_string(b, network->name);
-	if (strcmp(network->name, network->bridge) != 0) {
+	if (!network->placed) {
+		buf_puts(b, " (external)");
+	} else if (strcmp(network->name, network->bridge) != 0) {
 		buf_puts(b, " (bridge ");
 		put_string(b, network->bridge);
 		buf_putc(b, ')');
 	}
-	buf_printf(b, "\\n%s", prefix_format(&network->subnet, text));
+	if (network->has_subnet)
+		buf_printf(b, "\\n%s", prefix_format(&network->subnet, text));
 	if (network->has_subnet6)
-		buf_printf(b, ", %s", prefix_format(&network->subnet6, text));
+		buf_printf(b, "%s%s", network->has_subnet ? ", " : "\\n",
+			   prefix_format(&network->subnet6, text));
 	if (audit)
 		buf_puts(b, "\\nAUDIT: NOTHING IS REFUSED");
 	buf_printf(b,
@@ -433,7 +437,7 @@ static void put_nat(struct graph *g, size_t net, const struct network *network)
 
 static void put_network_arrows(struct graph *g, size_t net, const struct network *network)
 {
-	if (!network_managed(network))
+	if (!network_has_policy(network))
 		return;
 	put_arrows(g, net, network->egress, network->n_egress, NULL);
 	if (!ends(network->egress, network->n_egress))
@@ -451,7 +455,7 @@ static void put_network_arrows(struct graph *g, size_t net, const struct network
 static bool any_audit(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_networks; i++)
-		if (network_managed(&policy->networks[i]) && policy->networks[i].audit)
+		if (network_has_policy(&policy->networks[i]) && policy->networks[i].audit)
 			return true;
 	return false;
 }

@@ -30,13 +30,13 @@ static void count_chain(struct network_traffic *sum, const struct plan_chain *ch
 }
 
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
-				     const char *bridge)
+				     const char *stem)
 {
 	struct network_traffic sum = { 0 };
 	struct arena arena = { 0 };
 
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
-		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
+		const char *name = plan_chain_name(&arena, stem, judging_kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
 		const struct actual_chain *have = actual_find_chain(actual, name);
 
@@ -128,7 +128,7 @@ static void collect_nat(struct metrics_counts *m, const char *network,
 static void collect_network(struct metrics_counts *m, const struct plan *plan,
 			    const struct actual *actual, const struct network *network)
 {
-	const char *bridge = network->bridge;
+	const char *stem = network->stem;
 	const struct actual_set *have_maps[N_FAMILIES];
 	const struct plan_set *maps[N_FAMILIES];
 	struct metrics_network *item = &m->networks[m->n_networks];
@@ -137,12 +137,12 @@ static void collect_network(struct metrics_counts *m, const struct plan *plan,
 	*item = (struct metrics_network){
 		.name = network->name,
 		.draining = network->draining,
-		.traffic = network_count(plan, actual, bridge),
+		.traffic = network_count(plan, actual, stem),
 	};
-	item->tallied = denied_packets(actual, bridge, &item->denied);
+	item->tallied = denied_packets(actual, stem, &item->denied);
 	m->n_networks += item->traffic.known;
 	for (size_t k = 0; k < N_JUDGING_KINDS; k++) {
-		const char *name = plan_chain_name(&arena, bridge, judging_kinds[k]);
+		const char *name = plan_chain_name(&arena, stem, judging_kinds[k]);
 		const struct plan_chain *chain = plan_find_chain(plan, name);
 		const struct actual_chain *have = actual_find_chain(actual, name);
 
@@ -151,7 +151,7 @@ static void collect_network(struct metrics_counts *m, const struct plan *plan,
 	}
 	for (int f = 0; f < N_FAMILIES; f++) {
 		const char *name =
-			plan_chain_name(&arena, bridge, f == FAMILY_IPV4 ? "nat4" : "nat6");
+			plan_chain_name(&arena, stem, f == FAMILY_IPV4 ? "nat4" : "nat6");
 
 		maps[f] = plan_find_set(plan, name);
 		have_maps[f] = actual_find_set(actual, name);

@@ -42,7 +42,7 @@ static void put_judged(const struct policy *policy, const struct metrics_state *
 		"Whether the packets of a network do not reach its rules; `status` says why.");
 
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		if (!network_managed(&policy->networks[i]) || policy->networks[i].draining)
+		if (!network_has_policy(&policy->networks[i]) || policy->networks[i].draining)
 			continue;
 		metrics_family_label(&family, "network", policy->networks[i].name);
 		metrics_family_value(&family, s->judged[i].state == JUDGED_NOT);

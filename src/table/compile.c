@@ -296,10 +296,11 @@ static struct plan_chain *network_chain(struct compiler *c, const struct network
 	struct plan_chain *chain;
 
 	chain = plan_add_chain(
-		c->plan, plan_chain_name(&c->plan->arena, network->bridge, kind),
+		c->plan, plan_chain_name(&c->plan->arena, network->stem, kind),
 		plan_origin(c->plan, NULL,
 			    arena_printf(&c->plan->arena, "network %s", network->name),
 			    network->loc));
+	chain->stem = network->stem;
 	chain->bridge = network->bridge;
 	chain->kind = kind;
 	return chain;
@@ -356,7 +357,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 
 	rule_add_match(out, MATCH_OIFNAME)->u.name = network->bridge;
 	out->verdict = VERDICT_GOTO;
-	out->target = plan_chain_name(&c->plan->arena, network->bridge, "ING");
+	out->target = plan_chain_name(&c->plan->arena, network->stem, "ING");
 	if (!network->dockside_policed)
 		compile_dockside(chain, network, false);
 	emit_no_connection(chain, CT_INVALID);
@@ -462,7 +463,7 @@ static void emit_nat_family(struct compiler *c, struct plan_chain *chain,
 	if (!needed)
 		return;
 	map = plan_add_set(c->plan, v4 ? MAP_NAT4 : MAP_NAT6,
-			   plan_chain_name(&c->plan->arena, network->bridge, v4 ? "nat4" : "nat6"),
+			   plan_chain_name(&c->plan->arena, network->stem, v4 ? "nat4" : "nat6"),
 			   chain->origin);
 	map->counter = true;
 	map->comment = arena_printf(&c->plan->arena, "nat of network %s", network->name);

@@ -16,8 +16,9 @@ struct network_binder {
 
 static void begin_chain(struct network_binder *n, const char *kind)
 {
-	bind_begin(&n->b, plan_chain_name(&n->b.plan->arena, n->network->bridge, kind), BASE_NONE,
+	bind_begin(&n->b, plan_chain_name(&n->b.plan->arena, n->network->stem, kind), BASE_NONE,
 		   NULL);
+	n->b.chain->stem = n->network->stem;
 	n->b.chain->bridge = n->network->bridge;
 	n->b.chain->kind = kind;
 }
@@ -150,14 +151,17 @@ static void accept_subnet6(struct network_binder *n, enum frame_field field)
 static void emit_unbound(struct network_binder *n)
 {
 	const struct prefix *subnet = &n->network->subnet;
+	bool subnet4 = !is_strict(n->network) && n->network->has_subnet;
 	const char *refusing = is_strict(n->network) ? CHAIN_STRICT : CHAIN_NOT_NET;
 
 	begin_chain(n, BIND_UNBOUND);
 	refuse_targets(n, refusing);
 	accept_extra(n, false);
-	if (!is_strict(n->network)) {
+	if (subnet4) {
 		bind_accept_prefix(&n->b, ETHERTYPE_ARP, FIELD_ARP_SENDER, subnet, "the subnet's");
 		bind_accept_prefix(&n->b, ETHERTYPE_IP, FIELD_SADDR, subnet, "the subnet's");
+	}
+	if (!is_strict(n->network)) {
 		accept_subnet6(n, FIELD_SADDR6);
 		if (!is_any6(n->network))
 			bind_accept_prefix(&n->b, ETHERTYPE_IPV6, FIELD_SADDR6, &bind_link_local,
@@ -167,10 +171,10 @@ static void emit_unbound(struct network_binder *n)
 
 	begin_chain(n, BIND_UNBOUND_TO);
 	accept_extra(n, true);
-	if (!is_strict(n->network)) {
+	if (subnet4)
 		bind_accept_prefix(&n->b, ETHERTYPE_IP, FIELD_DADDR, subnet, "the subnet's");
+	if (!is_strict(n->network))
 		accept_subnet6(n, FIELD_DADDR6);
-	}
 	end_chain(n, CHAIN_NOT_TO_NET);
 }
 

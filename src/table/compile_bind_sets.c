@@ -113,7 +113,7 @@ static void unique(struct plan_set *set)
 
 static const char *chain_name(struct filler *f, const struct network *network, const char *kind)
 {
-	return plan_intern(f->plan, plan_chain_name(&f->plan->arena, network->bridge, kind));
+	return plan_intern(f->plan, plan_chain_name(&f->plan->arena, network->stem, kind));
 }
 
 static void fill_known(struct filler *f, const struct port *port, const struct origin *origin)
@@ -235,7 +235,7 @@ static void fill_dockside(struct filler *f, const struct network *network,
 	}
 }
 
-/* The bridge itself; of its IPv6 address nothing is configured, and Docker takes the first one. */
+/* The bridge itself. */
 static void fill_network(struct filler *f, const struct network *network,
 			 const struct origin *origin)
 {
@@ -244,16 +244,14 @@ static void fill_network(struct filler *f, const struct network *network,
 	for (size_t i = 0; i < network->n_extra_macs; i++)
 		add_bytes(f->sets.extra_macs, NULL, network->extra_macs[i], 6, origin);
 	fill_dockside(f, network, origin);
-	if (network->closed)
-		return;
-	add_addr(f->sets.somebody, NULL, &network->gateway, origin);
-	prefix_range(&network->subnet, &first, &last);
-	add_addr((struct plan_set *[N_BOUND_FIELDS]){ [BOUND_IPV4] = f->sets.broadcasts }, NULL,
-		 &last, origin);
-	if (network->has_subnet6) {
-		first = prefix_first_host(&network->subnet6);
-		add_addr(f->sets.somebody, NULL, &first, origin);
+	if (network->has_subnet) {
+		add_addr(f->sets.somebody, NULL, &network->gateway, origin);
+		prefix_range(&network->subnet, &first, &last);
+		add_addr((struct plan_set *[N_BOUND_FIELDS]){ [BOUND_IPV4] = f->sets.broadcasts },
+			 NULL, &last, origin);
 	}
+	if (network->has_subnet6)
+		add_addr(f->sets.somebody, NULL, &network->gateway6, origin);
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -408,7 +406,7 @@ struct extra_sets bind_extra_sets(struct plan *plan, const struct network *netwo
 			continue;
 		extra.sets[i] = plan_add_set(
 			plan, names[i].type,
-			plan_chain_name(&plan->arena, network->bridge, names[i].kind), origin);
+			plan_chain_name(&plan->arena, network->stem, names[i].kind), origin);
 		extra.sets[i]->interval = i != BOUND_MAC;
 		extra.sets[i]->comment =
 			arena_printf(&plan->arena, "extra of network %s", network->name);

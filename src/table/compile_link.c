@@ -73,20 +73,19 @@ void compile_dhcp(struct plan_chain *chain, const struct network *network)
 						 { [0] = 0xff, [1] = 2, [13] = 1, [15] = 2 } },
 					       128 },
 				   link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
-	struct prefix gateway = prefix_of_address(&network->gateway), broadcast;
+	struct prefix gateway = prefix_of_address(&network->gateway);
+	struct prefix gateway6 = prefix_of_address(&network->gateway6), broadcast;
 	struct ipaddr first, last;
 
-	prefix_range(&network->subnet, &first, &last);
-	broadcast = prefix_of_address(&last);
-	emit_dhcp_to(chain, &gateway, 67);
-	emit_dhcp_to(chain, &broadcast, 67);
-	emit_dhcp_to(chain, &all, 67);
-	if (network->has_subnet6) {
-		struct ipaddr addr = prefix_first_host(&network->subnet6);
-		struct prefix gateway6 = prefix_of_address(&addr);
-
-		emit_dhcp_to(chain, &gateway6, 547);
+	if (network->has_subnet) {
+		prefix_range(&network->subnet, &first, &last);
+		broadcast = prefix_of_address(&last);
+		emit_dhcp_to(chain, &gateway, 67);
+		emit_dhcp_to(chain, &broadcast, 67);
 	}
+	emit_dhcp_to(chain, &all, 67);
+	if (network->has_subnet6)
+		emit_dhcp_to(chain, &gateway6, 547);
 	emit_dhcp_to(chain, &servers, 547);
 	emit_dhcp_to(chain, &link_local, 547);
 }
@@ -95,11 +94,13 @@ void compile_dhcp(struct plan_chain *chain, const struct network *network)
  * other connections come from elsewhere. */
 void compile_host_errors(struct plan_chain *chain, const struct network *network)
 {
-	struct ipaddr gateways[N_FAMILIES] = { network->gateway };
-	size_t n = 1;
+	struct ipaddr gateways[N_FAMILIES];
+	size_t n = 0;
 
+	if (network->has_subnet)
+		gateways[n++] = network->gateway;
 	if (network->has_subnet6)
-		gateways[n++] = prefix_first_host(&network->subnet6);
+		gateways[n++] = network->gateway6;
 	for (size_t i = 0; i < n; i++) {
 		struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
@@ -246,13 +247,17 @@ static void step(struct ipaddr *addr, int by)
 static size_t subnets_of(const struct network *network, struct prefix ret_subnets[N_FAMILIES],
 			 struct ipaddr ret_gateways[N_FAMILIES])
 {
-	ret_subnets[0] = network->subnet;
-	ret_gateways[0] = network->gateway;
-	if (!network->has_subnet6)
-		return 1;
-	ret_subnets[1] = network->subnet6;
-	ret_gateways[1] = prefix_first_host(&network->subnet6);
-	return 2;
+	size_t n = 0;
+
+	if (network->has_subnet) {
+		ret_subnets[n] = network->subnet;
+		ret_gateways[n++] = network->gateway;
+	}
+	if (network->has_subnet6) {
+		ret_subnets[n] = network->subnet6;
+		ret_gateways[n++] = network->gateway6;
+	}
+	return n;
 }
 
 /* Walks over the host's own addresses in a network's subnets, but for the gateways'. */
@@ -414,8 +419,7 @@ void compile_source(struct plan *plan, struct plan_chain *chain, const struct ne
 {
 	if (never)
 		drop_own(plan, chain, network, never);
-	if (!network->closed) /* its subnet is not known */
-		accept_subnets(chain, network);
+	accept_subnets(chain, network);
 	drop_forged(plan, chain, network,
 		    &(struct match){ .kind = MATCH_DADDR, .u.prefix = loopback },
 		    "the host's loopback");

@@ -65,6 +65,12 @@ static const char *log_owner(const struct plan_chain *chain)
 	return chain->bridge ? chain->bridge : LOG_NO_BRIDGE;
 }
 
+/* The names of its objects begin so. */
+static const char *object_stem(const struct plan_chain *chain)
+{
+	return chain->bridge ? chain->stem : LOG_NO_BRIDGE;
+}
+
 static const char *log_kind(const struct plan_chain *chain)
 {
 	return chain->log_kind ? chain->log_kind : chain->kind;
@@ -114,11 +120,12 @@ static void add_objects(struct plan *plan, struct plan_chain *chain)
 {
 	if (chain->tally)
 		return;
-	chain->limit = find_object(plan, OBJECT_LIMIT,
-				   plan_limit_name(&plan->arena, log_owner(chain)), chain->origin);
-	chain->tally = find_object(plan, OBJECT_COUNTER,
-				   plan_tally_name(&plan->arena, log_owner(chain), log_kind(chain)),
-				   chain->origin);
+	chain->limit =
+		find_object(plan, OBJECT_LIMIT, plan_limit_name(&plan->arena, object_stem(chain)),
+			    chain->origin);
+	chain->tally = find_object(
+		plan, OBJECT_COUNTER,
+		plan_tally_name(&plan->arena, object_stem(chain), log_kind(chain)), chain->origin);
 }
 
 bool compile_log_refusals(struct plan *plan, struct plan_chain *chain, size_t first,

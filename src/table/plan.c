@@ -447,12 +447,12 @@ void plan_free(struct plan *plan)
 	*plan = (struct plan){ 0 };
 }
 
-/* Bridges may begin with a digit, which no chain name may; none begins with "_". */
-const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind)
+/* Networks' names may begin with a digit, which no chain name may; none begins with "_". */
+const char *plan_chain_name(struct arena *arena, const char *stem, const char *kind)
 {
-	bool digit = bridge[0] >= '0' && bridge[0] <= '9';
+	bool digit = stem[0] >= '0' && stem[0] <= '9';
 
-	return arena_printf(arena, "%s%s-%s", digit ? "_" : "", bridge, kind);
+	return arena_printf(arena, "%s%s-%s", digit ? "_" : "", stem, kind);
 }
 
 const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
@@ -466,12 +466,12 @@ const char *plan_set_name(struct arena *arena, const char *prefix, const char *n
 			    (unsigned long long)hash64(HASH_SEED, name, len), suffix);
 }
 
-const char *plan_limit_name(struct arena *arena, const char *bridge)
+const char *plan_limit_name(struct arena *arena, const char *stem)
 {
-	return plan_chain_name(arena, bridge, "log");
+	return plan_chain_name(arena, stem, "log");
 }
 
-const char *plan_tally_name(struct arena *arena, const char *bridge, const char *kind)
+const char *plan_tally_name(struct arena *arena, const char *stem, const char *kind)
 {
-	return arena_printf(arena, "%s-denied", plan_chain_name(arena, bridge, kind));
+	return arena_printf(arena, "%s-denied", plan_chain_name(arena, stem, kind));
 }

@@ -122,6 +122,28 @@ static void test_networks(void **state)
 	docker_networks_free(&networks);
 }
 
+static void test_one_network(void **state)
+{
+	static const char text[] = "{\"Name\":\"shop_default\",\"Id\":\"" ID
+				   "\",\"Driver\":\"bridge\",\"IPAM\":{\"Config\":"
+				   "[{\"Subnet\":\"172.18.0.0/16\"}]},\"Options\":{}}";
+	cleanup(cleanup_free) char *derived = docker_derived_bridge(ID);
+	struct docker_networks networks = { 0 };
+
+	(void)state;
+	assert_int_equal(docker_parse_network(text, strlen(text), &networks, NULL), 0);
+	assert_int_equal(networks.n, 1);
+	assert_string_equal(networks.items[0].name, "shop_default");
+	assert_string_equal(networks.items[0].bridge, derived);
+	docker_networks_forget(&networks, "aa");
+	assert_int_equal(networks.n, 1);
+	docker_networks_forget(&networks, ID);
+	assert_int_equal(networks.n, 0);
+	docker_networks_free(&networks);
+	assert_int_equal(docker_parse_network("[]", 2, &networks, NULL), -EPROTO);
+	assert_int_equal(docker_parse_network("{}", 2, &networks, NULL), -EPROTO);
+}
+
 static void test_networks_nonsense(void **state)
 {
 	static const char *const texts[] = {
@@ -390,6 +412,11 @@ static void test_events(void **state)
 		"{\"Type\":\"network\"}",
 		"{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"../x\"}}",
 		"{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":null}",
+		"{\"Type\":\"network\",\"Action\":\"create\",\"Actor\":{\"ID\":\"aa\","
+		"\"Attributes\":[]}}",
+		"{\"Type\":\"network\",\"Action\":\"create\",\"Actor\":{\"ID\":\"aa\","
+		"\"Attributes\":{"
+		"\"name\":5}}}",
 	};
 	struct docker_event event = { 0 };
 
@@ -397,9 +424,11 @@ static void test_events(void **state)
 	assert_int_equal(docker_parse_event(destroy, strlen(destroy), &event, NULL), 0);
 	assert_int_equal(event.action, DOCKER_DESTROY);
 	assert_string_equal(event.id, ID);
+	assert_string_equal(event.name, "ds-b");
 	docker_event_free(&event);
 	assert_int_equal(docker_parse_event(connect, strlen(connect), &event, NULL), 0);
 	assert_int_equal(event.action, DOCKER_CONNECT);
+	assert_string_equal(event.name, "");
 	docker_event_free(&event);
 	assert_int_equal(docker_parse_event(other, strlen(other), &event, NULL), 0);
 	assert_int_equal(event.action, DOCKER_OTHER);
@@ -443,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_about),
 		cmocka_unit_test(test_backend),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_one_network),
 		cmocka_unit_test(test_networks_nonsense),
 		cmocka_unit_test(test_too_many_values),
 		cmocka_unit_test(test_containers),

@@ -33,7 +33,10 @@ static struct docker_wanted wanted(void)
 		.name = "ds-A",
 		.bridge = "ds-a",
 		.subnet = prefix("172.30.1.0/24"),
+		.has_subnet = true,
 		.gateway = addr("172.30.1.1"),
+		.has_gateway = true,
+		.placed = true,
 	};
 }
 
@@ -61,6 +64,38 @@ static void check(const struct docker_wanted *w, const struct docker_network *n,
 		assert_string_equal(differences[0].text, expected);
 	for (size_t i = 0; i < count; i++)
 		free(differences[i].text);
+}
+
+/* Of a network that others make only what is given counts. */
+static void test_external(void **state)
+{
+	struct docker_wanted w = wanted();
+	struct docker_network n = same();
+
+	(void)state;
+	w.external = true;
+	w.has_subnet = w.has_gateway = false;
+	w.has_subnet6 = false;
+	n.bridge = "br-0123456789ab";
+	n.has_mtu = true;
+	n.mtu = 9000;
+	n.subnets[1] = (struct docker_subnet){ prefix("fd00::/64"), addr("fd00::1") };
+	n.n_subnets = 2;
+	check(&w, &n, NULL);
+	w.bridge_given = true;
+	check(&w, &n, "its bridge is br-0123456789ab in Docker, ds-a in the configuration");
+	w.bridge_given = false;
+	w.has_subnet = true;
+	w.subnet = prefix("172.30.7.0/24");
+	check(&w, &n, "its subnet is 172.30.1.0/24 in Docker, 172.30.7.0/24 in the configuration");
+	w.subnet = prefix("172.30.1.0/24");
+	w.has_gateway = true;
+	w.gateway = addr("172.30.1.9");
+	check(&w, &n, "its gateway is 172.30.1.1 in Docker, 172.30.1.9 in the configuration");
+	w.has_gateway = false;
+	w.has_subnet6 = true;
+	w.subnet6 = prefix("fd01::/64");
+	check(&w, &n, "its IPv6 subnet is fd00::/64 in Docker, fd01::/64 in the configuration");
 }
 
 static void test_same(void **state)
@@ -271,13 +306,10 @@ static void test_other_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_each_difference),
-		cmocka_unit_test(test_creation),
-		cmocka_unit_test(test_orphans),
-		cmocka_unit_test(test_attached),
-		cmocka_unit_test(test_other_mac),
+		cmocka_unit_test(test_external), cmocka_unit_test(test_same),
+		cmocka_unit_test(test_mtu),	 cmocka_unit_test(test_each_difference),
+		cmocka_unit_test(test_creation), cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_attached), cmocka_unit_test(test_other_mac),
 	};
 
 	return cmocka_run_group_tests_name("networks", tests, NULL, NULL);

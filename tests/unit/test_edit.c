@@ -300,9 +300,9 @@ static void test_smuggling(void **state)
 
 	(void)state;
 	assert_config_refuses(&f, SET "\"a b\", \"network\": {\"subnet\": \"203.0.113.0/24\"}}",
-			      "\"name\" must be 1 to 15 of");
+			      "\"name\" must be 1 to 64 of");
 	assert_config_refuses(&f, SET "\"_x\", \"network\": {\"subnet\": \"203.0.113.0/24\"}}",
-			      "\"name\" must be 1 to 15 of");
+			      "\"name\" must be 1 to 64 of");
 	assert_config_refuses(&f, SET "\"AMBER\", \"network\": {\"subnet\": \"203.0.113.0/24\"}}",
 			      "differ in letter case only");
 	assert_config_refuses(&f, SET "\"red\", \"network\": {\"subnet\": \"192.0.2.128/25\"}}",

@@ -79,6 +79,8 @@ static void test_docker(void **state)
 	network.bridge = "br-0123456789ab";
 	expect(&facts, JUDGED_NOT, "its bridge is br-0123456789ab in Docker, ds-a",
 	       "docker network rm ds-A");
+	expect(&facts, JUDGED_NOT, "its bridge", "\"external\": true in network-config");
+	expect(&facts, JUDGED_NOT, "its bridge", "\"bridge\": \"br-0123456789ab\"");
 	network.driver = "ipvlan";
 	network.bridge = "";
 	expect(&facts, JUDGED_NOT, "its driver is ipvlan", "RESET=1");
@@ -105,7 +107,80 @@ static void test_default_bridge(void **state)
 	facts.link = JUDGE_LINK_MISSING;
 	network.name = "bridge";
 	network.bridge = "docker0";
-	expect(&facts, JUDGED_NOT, "its bridge is docker0 in Docker", "another name");
+	expect(&facts, JUDGED_NOT, "its bridge is docker0 in Docker", "\"external\": true");
+	predefined.name = network.name = "host";
+	network.driver = "host";
+	expect(&facts, JUDGED_NOT, "its driver is host", "another name");
+}
+
+/* One that others make. */
+static void test_external(void **state)
+{
+	struct docker_wanted external = { .name = "shop_default",
+					  .bridge = "br-0123456789ab",
+					  .managed = true,
+					  .external = true,
+					  .placed = true };
+	struct docker_networks docker;
+	struct docker_network network, two[2];
+	struct judge_facts facts = good(&docker, &network);
+
+	(void)state;
+	facts.wanted = &external;
+	network.name = "shop_default";
+	network.bridge = "br-0123456789ab";
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+	network.bridge = "br-ba9876543210"; /* the rules have not followed */
+	expect(&facts, JUDGED_NOT, "its bridge is br-ba9876543210 in Docker, and the rules are not",
+	       "reconcile");
+	external.bridge_given = true;
+	expect(&facts, JUDGED_NOT,
+	       "its bridge is br-ba9876543210 in Docker, br-0123456789ab in the configuration",
+	       "leave it out");
+	external.bridge_given = false;
+	network.bridge = "br-0123456789ab";
+	network.driver = "overlay";
+	expect(&facts, JUDGED_NOT, "its driver is overlay", "take it out");
+	network.driver = "bridge";
+	external.site_trouble = "its bridge in Docker, x, is network y's";
+	expect(&facts, JUDGED_NOT, "is network y's", "another bridge");
+	external.site_trouble = NULL;
+	two[0] = two[1] = network;
+	two[1].id = "0123456789abcdef";
+	docker = (struct docker_networks){ .items = two, .n = 2 };
+	expect(&facts, JUDGED_NOT, "Docker has 2 networks of that name", "docker network rm 0123");
+	docker.n = 0;
+	expect(&facts, JUDGED_PENDING, "Docker does not have it", NULL);
+}
+
+static void test_external_untold(void **state)
+{
+	struct docker_wanted external = {
+		.name = "shop_default", .bridge = ":0", .managed = true, .external = true
+	};
+	struct judge_facts facts = {
+		.wanted = &external,
+		.link = JUDGE_LINK_MISSING,
+		.rules = JUDGE_RULES_MISSING,
+	};
+
+	(void)state;
+	expect(&facts, JUDGED_PENDING, "waiting for Docker", NULL);
+	facts.docker_failed = true;
+	expect(&facts, JUDGED_NOT, "Docker does not answer, and it alone knows", "\"bridge\"");
+	/* Where it was last the rules are in force. */
+	external.placed = true;
+	external.bridge = "br-0123456789ab";
+	facts.link = JUDGE_LINK_BRIDGE;
+	facts.rules = JUDGE_RULES_THERE;
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+	facts.rules = JUDGE_RULES_MISSING;
+	expect(&facts, JUDGED_NOT, "does not have its rules", "reconcile");
+	facts.rules = JUDGE_RULES_THERE;
+	facts.link = JUDGE_LINK_MISSING;
+	expect(&facts, JUDGED_NOT, "Docker does not answer", "see to it");
+	external.bridge_given = true;
+	expect(&facts, JUDGED_PENDING, "Docker does not answer", NULL);
 }
 
 static void test_absent(void **state)
@@ -299,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),	       cmocka_unit_test(test_docker),
 		cmocka_unit_test(test_default_bridge), cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_external),       cmocka_unit_test(test_external_untold),
 		cmocka_unit_test(test_link),	       cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_legs),	       cmocka_unit_test(test_dispatched),
 	};

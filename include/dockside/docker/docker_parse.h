@@ -50,6 +50,9 @@ struct docker_network {
 	unsigned mtu;
 };
 
+/* The name of the bridge of a network with that id, if nobody has given it one; the caller frees it. */
+char *docker_derived_bridge(const char *id);
+
 /* GET /networks. Zero-initialise; docker_networks_free(). */
 struct docker_networks {
 	struct arena arena;
@@ -59,7 +62,12 @@ struct docker_networks {
 
 int docker_parse_networks(const char *text, size_t len, struct docker_networks *ret,
 			  struct err *err);
+/* GET /networks/ID: the only one of *ret. */
+int docker_parse_network(const char *text, size_t len, struct docker_networks *ret,
+			 struct err *err);
 void docker_networks_free(struct docker_networks *networks);
+/* Takes the network with that id out of the list. */
+void docker_networks_forget(struct docker_networks *networks, const char *id);
 /* By name, or NULL. */
 const struct docker_network *docker_find_network(const struct docker_networks *networks,
 						 const char *name);
@@ -113,7 +121,8 @@ enum docker_action {
 /* A line of GET /events; docker_event_free(). */
 struct docker_event {
 	enum docker_action action;
-	char *id; /* the network's */
+	char *id;   /* the network's */
+	char *name; /* its name; "" if that is not told */
 };
 
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err);

@@ -20,10 +20,15 @@ struct docker_wanted_identity {
 /* A network as the configuration wants it; every one is wanted, managed or not. */
 struct docker_wanted {
 	const char *name, *bridge;
-	bool managed;
+	bool managed; /* the configuration has a policy for it */
+	/* Others make it: the subnets and the gateway here are those that the configuration gives. */
+	bool external;
+	bool placed;	   /* its bridge is known; else it is a name that no interface can have */
+	bool bridge_given; /* by the configuration; of an external network */
+	const char *site_trouble; /* why it is not placed; or NULL */
 	bool audit;
 	struct prefix subnet, subnet6;
-	bool has_subnet6;
+	bool has_subnet, has_subnet6, has_gateway;
 	struct ipaddr gateway;
 	bool has_mtu;
 	uint16_t mtu;

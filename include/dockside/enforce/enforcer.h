@@ -13,6 +13,7 @@
 #include "dockside/base/err.h"
 #include "dockside/enforce/drain.h"
 #include "dockside/enforce/known.h"
+#include "dockside/enforce/placing.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/enforce/running.h"
 #include "dockside/kernel/nft_sets.h"
@@ -23,6 +24,7 @@
 enum enforcement {
 	ENFORCE_POLICY, /* enforcer_policy() */
 	ENFORCE_AGAIN,	/* enforcer_again() */
+	ENFORCE_PLACED, /* enforcer_place() */
 	ENFORCE_HELD,	/* enforcer_confirm() */
 };
 
@@ -47,12 +49,13 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforcer_policy() */
 	unsigned stale_s;
 	struct plan_options options;
-	struct ports ports;  /* who is on which port */
-	char *no_bridge;     /* why the kernel cannot hold table bridge dockside; NULL: it can */
-	const char *docker;  /* where it would listen */
-	struct drain drain;  /* what is merged into each policy */
-	struct known known;  /* what the kernel holds */
-	uint64_t n_policies; /* that were enforced */
+	struct ports ports;	/* who is on which port */
+	char *no_bridge;	/* why the kernel cannot hold table bridge dockside; NULL: it can */
+	const char *docker;	/* where it would listen */
+	struct drain drain;	/* what is merged into each policy */
+	struct placing placing; /* where its external networks are */
+	struct known known;	/* what the kernel holds */
+	uint64_t n_policies;	/* that were enforced */
 	const struct enforcer_observer *observer; /* or NULL */
 };
 
@@ -85,6 +88,13 @@ void enforcer_confirm(struct enforcer *enforcer);
 int enforcer_policy(struct enforcer *enforcer, struct running *candidate, uint64_t now_ms,
 		    struct running **ret_before, struct reconcile_result *ret_result,
 		    struct err *err);
+
+/*
+ * Docker has an external network of the running policy on another bridge, or in other subnets, than it had, as placing
+ * has it now: the rules follow it there. Returns 0; or -errno, and then the kernel's rules are not what the policy
+ * says: enforcer_again() is called for.
+ */
+int enforcer_place(struct enforcer *enforcer, uint64_t now_ms, struct err *err);
 
 /* Draining networks have been taken out of the drain: the running policy goes on without them, after an error, too. */
 int enforcer_drained(struct enforcer *enforcer, uint64_t now_ms, struct err *err);

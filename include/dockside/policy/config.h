@@ -37,6 +37,9 @@ bool config_parse_unchecked(struct policy *policy, struct diags *diags);
  * subnets, names equal after case folding, duplicate NAT ports, … */
 void policy_check(const struct policy *policy, struct diags *diags);
 
+/* Whether rules can go by a bridge's name. */
+bool network_bridge_valid(const char *bridge);
+
 /* Warns of rules that cannot match or do what they say, and of names that are allowed without DNS. Of a policy
  * without errors. */
 void policy_check_reach(const struct policy *policy, struct diags *diags);

@@ -13,6 +13,7 @@
 #include "dockside/base/err.h"
 
 #define BRIDGE_NAME_MAX 15 /* IFNAMSIZ - 1, linux/if.h */
+#define NETWORK_NAME_MAX 64
 #define IPSET_NAME_MAX 31
 #define COMMENT_MAX 128 /* bytes; NFTNL_UDATA_COMMENT_MAXLEN, libnftnl/udata.h */
 
@@ -85,12 +86,22 @@ enum bind {
 extern const char *const bind_names[N_BINDS];
 
 struct network {
-	const char *name;   /* Docker's */
-	const char *bridge; /* name in lower case */
+	const char *name; /* Docker's */
+	const char *stem; /* name in lower case: its chains' names begin with it */
+	/* The name of its interface. Until it is known (placed), a name that no interface can have, so that each network
+	 * has one of its own. */
+	const char *bridge;
+	bool placed;
+	bool external;	   /* others make it; Docker says where it is (sites.h) */
+	bool bridge_given; /* by its key: it stays, whatever Docker says */
+	const char
+		*site_trouble; /* why Docker's word is not taken; NULL: it is, or there is none */
+	bool gateway_given;
+	bool has_subnet; /* false: not known, or its policy is lost */
 	struct prefix subnet;
 	bool has_subnet6;
 	struct prefix subnet6;
-	struct ipaddr gateway; /* given or computed */
+	struct ipaddr gateway, gateway6; /* of the subnets that it has; given or computed */
 	bool has_dockside_ip, has_dockside_ip6, has_dockside_mac;
 	struct ipaddr dockside_ip, dockside_ip6;
 	uint8_t dockside_mac[6];
@@ -112,9 +123,10 @@ struct network {
 	size_t n_nat;
 	struct rule *host_rules; /* rules for the Docker host itself; `to` is always DEST_ALL */
 	size_t n_host_rules;
-	struct loc loc;				      /* its object in network-config */
-	struct loc name_loc, subnet_loc, subnet6_loc; /* no place when absent or unreadable */
-	struct loc mode_loc;			      /* no place unless audit */
+	struct loc loc; /* its object in network-config */
+	/* No place when absent or unreadable. */
+	struct loc name_loc, bridge_loc, subnet_loc, subnet6_loc;
+	struct loc mode_loc; /* no place unless audit */
 };
 
 /* One ipset: hostnames, and literals as prefixes (an address has full length). */
@@ -138,7 +150,8 @@ struct policy {
 	struct policy *draining; /* what draining networks borrow from; or NULL */
 };
 
-/* Whether a network gets chains. */
+/* Whether the configuration has a policy for a network; and whether it gets chains, as its bridge is known as well. */
+bool network_has_policy(const struct network *network);
 bool network_managed(const struct network *network);
 /* Whether its bridge's ports are bound to their containers' addresses. */
 bool network_bound(const struct network *network);
@@ -156,6 +169,8 @@ const struct network *policy_find_network(const struct policy *policy, const cha
 					  struct err *err);
 /* By bridge, or NULL. */
 const struct network *policy_find_bridge(const struct policy *policy, const char *bridge);
+/* By what its chains' names begin with, or NULL. */
+const struct network *policy_find_stem(const struct policy *policy, const char *stem);
 void policy_free(struct policy *policy);
 
 const char *proto_name(enum proto proto); /* "any", "tcp", … */

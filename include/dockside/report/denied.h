@@ -185,11 +185,11 @@ void denied_ring_json(const struct denied_ring *ring, const struct denied_query 
 /* ---- how many there were ---- */
 
 /*
- * Packets that the rules of a bridge have refused, or would have in audit mode, as the kernel's counters in a table have it:
+ * Packets that the rules of a network have refused, or would have in audit mode, as the kernel's counters in a table have it:
  * they stay when rules are rewritten, and count what the limits keep from being an event. False where the kernel has
  * none.
  */
-bool denied_packets(const struct actual *actual, const char *bridge, uint64_t *ret_packets);
+bool denied_packets(const struct actual *actual, const char *stem, uint64_t *ret_packets);
 
 /* The same of table bridge dockside, by one of bound_kinds; NULL: of all kinds. */
 bool denied_bound_packets(const struct actual *bridge_table, const char *kind,

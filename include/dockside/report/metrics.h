@@ -23,9 +23,9 @@ struct network_traffic {
 	struct traffic passed, refused;
 };
 
-/* Counts the traffic of a bridge's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one. */
+/* Counts the traffic of a network's chains OUT, ING, HOST and SRC. The kernel's rules have to be those of the plan, one by one. */
 struct network_traffic network_count(const struct plan *plan, const struct actual *actual,
-				     const char *bridge);
+				     const char *stem);
 
 /* ---- how long the event loop is busy at a time ---- */
 

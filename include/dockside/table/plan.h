@@ -235,6 +235,7 @@ enum base_hook {
 struct plan_chain {
 	const char *name;
 	const char *bridge; /* whose chain it is, or NULL for one that serves all */
+	const char *stem;   /* what its name begins with; only with bridge */
 	const char *kind;   /* "OUT", "ING", "HOST", "SRC", "NAT"; the name where bridge is NULL */
 	const char *log_kind; /* what its refusals are told as; NULL: kind */
 	enum base_hook hook;
@@ -434,11 +435,11 @@ void plan_free(struct plan *plan);
 
 /* Names of chains and sets that belong to something in the config; safe for nft's grammar
  * ([A-Za-z_.][A-Za-z0-9_./-]*, 255 bytes; doc/kernel.md, "Names that nft takes"). Owned by the arena. */
-const char *plan_chain_name(struct arena *arena, const char *bridge, const char *kind);
+const char *plan_chain_name(struct arena *arena, const char *stem, const char *kind);
 const char *plan_set_name(struct arena *arena, const char *prefix, const char *name,
 			  const char *suffix);
-/* Names of the objects of a bridge's log statements: one limit for all, a counter for each kind of chain. */
-const char *plan_limit_name(struct arena *arena, const char *bridge);
-const char *plan_tally_name(struct arena *arena, const char *bridge, const char *kind);
+/* Names of the objects of a network's log statements: one limit for all, a counter for each kind of chain. */
+const char *plan_limit_name(struct arena *arena, const char *stem);
+const char *plan_tally_name(struct arena *arena, const char *stem, const char *kind);
 
 #endif

@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Networks that others make, beside a real dockerd: the rules are where Docker has them, through a `compose down` and `up`
+# that gives them another bridge, before a container has sent a packet. TAP.
+#
+# Environment: TRIES, how many times the network is made anew (20; by hand 500).
+# shellcheck disable=SC2317 # what others call
+# shellcheck source=tests/docker/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+: "${TRIES:=20}"
+
+network_config <<'END'
+{"networks": [{"name": "shop_default", "external": true}]}
+END
+firewall_config <<'END'
+{"networks": {"shop_default": {"egress": [{"proto": "udp", "ports": [53]}, {"action": "drop"}], "host": [{"action": "drop"}]}}}
+END
+outside 198.51.100.1/32 || bail "cannot build the network"
+nsenter --net=/run/netns/outside nft 'table ip tally {
+	counter refused { }
+	counter allowed { }
+	chain input {
+		type filter hook input priority 0;
+		udp dport 9 counter name refused
+		udp dport 53 counter name allowed
+	}
+}' || bail "no counters"
+
+arrived() # refused|allowed
+{
+	nsenter --net=/run/netns/outside nft list counter ip tally "$1" | grep -o 'packets [0-9]*' | cut -d ' ' -f 2
+}
+
+bridge_of() # NETWORK
+{
+	echo "br-$(docker network inspect -f '{{.Id}}' "$1" | cut -c 1-12)"
+}
+
+# dispatched BRIDGE: the chain, or nothing
+dispatched()
+{
+	nft list map inet dockside dispatch 2>/dev/null | tr ',' '\n' | sed -nE "s/.*\"$1\" : goto ([^ ]+).*/\1/p"
+}
+
+is_at() # NETWORK BRIDGE CHAIN
+{
+	[[ $(of network_details "$1" state) == enforced && $(of network_details "$1" bridge) == "$2" &&
+		$(dispatched "$2") == "$3" ]]
+}
+
+# sends [NETWORK]: its first process sends at once
+sends()
+{
+	docker run --rm --network "${1:-shop_default}" first:1 /first 20 198.51.100.1 9 198.51.100.1 53 >/dev/null
+}
+
+"${CC:-cc}" -std=gnu17 -O2 -static -o $t/first "$lab/external_first.c" ||
+	bail "cannot build external_first.c (Debian packages gcc, libc6-dev)"
+mkdir $t/tree && cp $t/first $t/tree/first
+dockerd_start
+image_from $t/tree first:1 || bail "no image"
+busybox_image || bail "no image"
+
+# ---- it comes when we do ----------------------------------------------------------------------------
+
+docker network create shop_default >/dev/null
+sends
+is "without rules all arrives" "$(($(arrived refused) > 0)) $(($(arrived allowed) > 0))" "1 1"
+start_listening
+start_daemon
+first=$(bridge_of shop_default)
+until_true 5 is_at shop_default "$first" shop_default-OUT
+is "the rules are on Docker's bridge" "$(dispatched "$first")" shop_default-OUT
+before=$(arrived refused) allowed=$(arrived allowed)
+sends
+is "what is refused does not arrive" "$(arrived refused)" "$before"
+is "what is allowed does" "$(($(arrived allowed) > allowed))" 1
+client denied
+like "denied names the network" "$out" " shop_default .*198.51.100.1 +udp/9 "
+client status
+like "status names it" "$status $out" "^0 .*shop_default +enforced"
+
+# ---- compose down, compose up -----------------------------------------------------------------------
+
+docker network rm shop_default >/dev/null
+until_true 5 logged 'external network shop_default was removed from Docker'
+is "removed, it is nobody's fault" "$(until_true 3 prints pending of network_details shop_default state; of network_details shop_default state) $(of ready)" "pending True"
+before=$(arrived refused)
+allowed=$(arrived allowed)
+python3 "$lab/external_tries.py" "$docker_dir/docker.sock" shop_default "$TRIES" 198.51.100.1 9 >$t/tries 2>$t/tries.err ||
+	bail "the tries failed: $(<$t/tries.err)"
+sort -n -k 2 $t/tries | awk '{ v[NR] = $2 } END { print NR " tries: the rules came " v[1] " ms after the event at best, " \
+	v[int((NR + 1) / 2)] " in the middle, " v[NR] " at worst" }' | comment
+is "$TRIES times made anew" "$(wc -l <$t/tries)" "$TRIES"
+is "each time on another bridge" "$(cut -d ' ' -f 1 $t/tries | sort -u | wc -l)" "$TRIES"
+is "the rules were there each time within 100 ms" "$(awk '$2 == "never" || ($2 > 100 && $3 > 100)' $t/tries)" ""
+echo "# $(($(arrived refused) - before)) refused packets arrived"
+is "no packet came before them" "$(arrived refused)" "$before"
+
+# ---- at another place, and while we are not there ---------------------------------------------------
+
+docker network create shop_default >/dev/null
+second=$(bridge_of shop_default)
+until_true 5 is_at shop_default "$second" shop_default-OUT
+is "the old bridges are gone" "$(nft list map inet dockside dispatch | grep -o '"br-[0-9a-f]*"' | sort -u)" "\"$second\""
+docker run -d --name c1 --network shop_default bb:1 >/dev/null
+ports_known()
+{
+	[[ $(of network_details shop_default known_port_count) == 1 ]]
+}
+until_true 5 ports_known
+is "its ports are bound" "$(of network_details shop_default known_port_count) $(nft list set bridge dockside ports | grep -c '"veth')" "1 1"
+client explain --from shop_default --to 198.51.100.1 --proto udp --port 9
+like "explain" "$status $out" "^0 udp from .* DROPPED"
+client metrics
+like "metrics" "$(<$t/out)" 'network_not_judged\{network="shop_default"\} 0'
+dsfw diff
+is "diff" "$status $out" "0 no differences"
+dsfw compile
+like "compile says which keys are missing" "$status $err" '^1 .*network shop_default is external.*"bridge" and "subnet"'
+
+end_daemon KILL
+nft flush ruleset
+dockerd_stop
+start_daemon
+is "after a restart, without Docker, they are where it was last" "$(dispatched "$second")" shop_default-OUT
+dockerd_start
+until_true 15 is_at shop_default "$second" shop_default-OUT
+end_daemon TERM
+docker rm -f c1 >/dev/null
+docker network rm shop_default >/dev/null
+docker network create shop_default >/dev/null
+third=$(bridge_of shop_default)
+start_daemon
+until_true 5 is_at shop_default "$third" shop_default-OUT
+is "made anew while no daemon ran" "$(nft list map inet dockside dispatch | grep -o '"br-[0-9a-f]*"' | sort -u)" "\"$third\""
+end_daemon TERM
+RESET=1 dsfw apply
+is "RESET=1 leaves it alone" "$status $(bridge_of shop_default)" "0 $third"
+dsfw apply
+like "apply by hand" "$status $out" "^0 nothing to change"
+rm -rf "$STATE_DIRECTORY"
+dsfw teardown
+dsfw apply
+is "apply asks Docker" "$status $(dispatched "$third")" "0 shop_default-OUT"
+
+# ---- what is given has to agree ---------------------------------------------------------------------
+
+network_config <<'END'
+{"networks": [{"name": "shop_default", "external": true, "subnet": "172.31.77.0/24"}, {"name": "bridge", "external": true},
+	{"name": "web", "bridge": "br-Web", "subnet": "172.30.9.0/24"}]}
+END
+firewall_config <<'END'
+{"networks": {"shop_default": {"egress": [{"action": "drop"}]}, "bridge": {"egress": [{"action": "drop"}]},
+	"web": {"egress": [{"action": "drop"}]}}}
+END
+start_daemon
+until_true 5 prints enforced of network_details bridge state
+is "docker0" "$(of network_details bridge state) $(of network_details bridge bridge) $(dispatched docker0)" "enforced docker0 bridge-OUT"
+is "ours, on a bridge of another name" "$(until_true 5 prints enforced of network_details web state; of network_details web state) $(dispatched br-Web) $(ip -br link show br-Web | cut -d ' ' -f 1)" "enforced web-OUT br-Web"
+before=$(arrived refused)
+sends bridge
+sends web
+is "neither lets anything pass" "$(arrived refused)" "$before"
+client status
+like "another subnet than Docker's" "$status $out" "^1 .*network shop_default: its subnet is 172\.[0-9.]+/16 in Docker, 172.31.77.0/24 in the configuration: its packets are NOT JUDGED; to mend it: correct that key"
+end_daemon TERM
+is "a good end" "$status" 0
+finish
