@@ -231,8 +231,8 @@ static void end_unjudged_of(void *data, const char *name)
 }
 
 /*
- * The rules go where Docker has made a network. What its containers have opened before they were there ends; but for
- * networks that were there before us, as with any policy that is new.
+ * The rules go where Docker has made a network. Connections that its containers have opened before that end; but not those
+ * of networks that were there before us, as with any policy that is new.
  */
 static void follow_sites(struct daemon *d)
 {

@@ -32,7 +32,7 @@ static void tell(struct daemon_docker *k, const struct site *site)
 	loop_post(k->loop, NOTE_SITES);
 }
 
-/* What Docker says first was there before us. */
+/* A network of the first list was there before us. */
 void daemon_docker_sites_look(struct daemon_docker *k)
 {
 	const struct policy *policy = &k->enforcer->running->policy;

@@ -216,7 +216,7 @@ static void judge_untold(const struct judge_facts *f, struct judged *j)
 	}
 }
 
-/* What the configuration gives has to be what Docker has. */
+/* Docker has to have the network as the configuration gives it. */
 static bool judge_given(const struct docker_wanted *wanted, const struct docker_network *network,
 			struct judged *j)
 {

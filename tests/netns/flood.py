@@ -7,8 +7,8 @@ usage: flood.py NAMESPACE SERVER-NAMESPACE DENIED:PORT ALLOWED:PORT DIRECTORY MI
 Its SYNs are bare packets from ever new ports, so that each is a new connection. It makes the file
 "ready" in the directory when it has begun, "enough" after so many denied attempts, and ends when
 "stop" is there. Then it prints one line of NAME=NUMBER: denied, and of these reset, answered, seen at the
-server; allowed, and of these answered and reset; gap: the longest that the flow stood still, in ms,
-or "broken".
+server; allowed, and of these answered and reset; gap: the longest that the flow stood still, in ms
+that no process waited for a processor, or "broken".
 """
 import ctypes
 import os
@@ -17,6 +17,8 @@ import socket
 import struct
 import sys
 import time
+
+from calm import calm
 
 SYN, RST, ACK = 2, 4, 16
 BURST = 5                               # denied attempts at once
@@ -99,7 +101,7 @@ def main():
     def path(name):
         return os.path.join(directory, name)
 
-    gap, last, waiting, broken = 0.0, time.monotonic(), False, False
+    gap, last, waiting, broken = 0.0, calm(), False, False
     open(path("ready"), "w").close()
     rounds = 0
     while rounds % 20 or not os.path.exists(path("stop")):
@@ -115,7 +117,7 @@ def main():
             else:
                 broken |= not flow.recv(16)
                 waiting = False
-                now = time.monotonic()
+                now = calm()
                 gap, last = max(gap, now - last), now
         except BlockingIOError:
             pass
@@ -126,7 +128,7 @@ def main():
         if denied.sent >= int(minimum) and denied.sent - BURST < int(minimum):
             open(path("enough"), "w").close()
         select.select([], [], [], 0.0005)
-    gap = max(gap, time.monotonic() - last)
+    gap = max(gap, calm() - last)
     deadline = time.monotonic() + 1     # for what is still under way
     while time.monotonic() < deadline and \
             (allowed.answered < allowed.sent or denied.reset < denied.sent):
