@@ -10,6 +10,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/bridges_learn.h"
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
@@ -138,6 +139,23 @@ static int make_settings(struct err *err)
 	return r;
 }
 
+/* The bridges of the networks that are there by now; a failure opens nothing, and is a warning. */
+static void stop_learning(const struct policy *policy)
+{
+	struct err err = { 0 };
+	size_t n;
+
+	if (bridges_learn_stop(policy, &n, &err) < 0)
+		log_warning("%s; a container can keep others' packets from them, until these send "
+			    "again",
+			    err.text);
+	if (n > 0)
+		printf("host settings changed: no_linklocal_learn of %zu bridge%s is 1, so that no "
+		       "container teaches it where others are\n",
+		       n, plural(n));
+	err_free(&err);
+}
+
 /* ---- the state directory ---- */
 
 static void warn_of_state(const struct err *err)
@@ -222,6 +240,7 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 	r = enforce(options, policy, err);
 	if (r >= 0)
 		r = apply_docker_networks(options->docker, options->reset, policy, err);
+	stop_learning(policy);
 	if (s < 0)
 		s = make_settings(&setting);
 	if (r >= 0 && s < 0)

@@ -14,6 +14,7 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/bridges_learn.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"
@@ -430,7 +431,8 @@ static int run(const struct call *call)
 		r = diff(options, &policy, &different, &err);
 	if (r < 0) {
 		log_failure("diff", r, err.text);
-	} else if (sysctl_bridge_netfilter_check(&err) < 0) {
+	} else if (sysctl_bridge_netfilter_check(&err) < 0 ||
+		   bridges_learn_check(&policy, &err) < 0) {
 		printf("host settings\n    %s\n", err.text);
 		settings = true;
 	}
