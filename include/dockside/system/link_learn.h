@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What teaches a bridge which MAC address is at which port, by rtnetlink(7). */
+/* Keeps bridges from learning from the wrong frames which MAC address is at which port, by rtnetlink(7). */
 #ifndef DOCKSIDE_SYSTEM_LINK_LEARN_H
 #define DOCKSIDE_SYSTEM_LINK_LEARN_H
 
