@@ -12,9 +12,9 @@ struct daemon_learning;
 struct daemon_learning *daemon_learning_open(struct loop *loop, const struct enforcer *enforcer);
 void daemon_learning_close(struct daemon_learning *k);
 
-/* Of the running policy, after it, or the interfaces, have changed. */
+/* Looks at the bridges of the running policy: to be called after that, or the interfaces, have changed. */
 void daemon_learning_stop(struct daemon_learning *k);
-/* Which bridge goes on learning, why, and what to do; NULL: none does. Borrowed until the next event. */
+/* Names the bridge that goes on learning, why, and what to do; NULL: none does. Borrowed until the next event. */
 const char *daemon_learning_alarm(const struct daemon_learning *k);
 
 #endif

@@ -30,7 +30,7 @@ void daemon_ports_attached(struct daemon_ports *k);
 
 /* Borrowed until the next event. */
 const struct ports *daemon_ports_now(const struct daemon_ports *k);
-/* Who is on a port, or was a moment ago, by the interface's index; NULL: nothing is known of it. Borrowed until the next event. */
+/* Finds who is on a port, or was a moment ago, by the interface's index; NULL: nothing is known of it. Borrowed until the next event. */
 const struct port_past *daemon_ports_past(const struct daemon_ports *k, unsigned index);
 /* Counts a bridge's ports: returns the known ones. k may be NULL. */
 size_t daemon_ports_count(const struct daemon_ports *k, const char *bridge, size_t *ret_unknown);

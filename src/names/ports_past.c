@@ -32,7 +32,7 @@ static void lose(struct port_past *port, uint64_t now_ms)
 	port->lost = true;
 }
 
-/* Of a port that is there. Moves its container from old, which may be NULL, if nobody is known there any more. */
+/* Makes the record of a port that is there. Moves its container from old, which may be NULL, if nobody is known there any more. */
 static struct port_past take_link(const struct port_link *link, const struct port *port,
 				  struct port_past *old, uint64_t now_ms)
 {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Where a bridge believes its containers to be: a frame with a neighbour's MAC address as its source must not change that,
+# A bridge learns where its containers are: a frame with a neighbour's MAC address as its source must not change that,
 # whatever it is for. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -30,7 +30,7 @@ static int probe_link(const char *name, struct err *err)
 	return r;
 }
 
-/* Whatever interface it is. */
+/* Does not ask whether it is a bridge. */
 static int probe_learn(const char *name, struct err *err)
 {
 	struct links links;
