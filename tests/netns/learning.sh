@@ -13,9 +13,9 @@ mac=02:00:00:00:01:02 # of the dockside container, whose port is known without D
 build()
 {
 	bridge ds-a 172.30.1.1/24 fd77:1::1/64 && container dockside ds-a 172.30.1.2 fd77:1::2 $mac &&
-		container c1 ds-a 172.30.1.11 fd77:1::11 || bail "cannot build the network"
+		container c1 ds-a 172.30.1.11 fd77:1::11
 }
-build
+build || bail "cannot build the network"
 firewall_config <<<'{"networks": {"ds-a": {"egress": [{"action": "drop"}]}}}'
 
 configure() # BIND
@@ -65,7 +65,7 @@ ip netns del c1
 ip netns del dockside
 until_true 5 prints_no v-c1 ip link
 ip link del ds-a
-build
+build || bail "cannot build the network again"
 is "a bridge that comes later, too" "$(until_true 5 is_set; setting) $(try reserved)" "1 "
 
 # ---- the kernel refuses --------------------------------------------------------------------------------------
