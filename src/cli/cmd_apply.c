@@ -11,6 +11,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/bridges_learn.h"
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
@@ -156,12 +157,33 @@ static int make_settings(bool *any, struct err *err)
 	return r;
 }
 
-static void print_settings(struct report *report, bool changed)
+/* The bridges of the networks that are there by now; returns of how many it has changed the setting. A failure opens
+ * nothing, and is a warning. */
+static size_t stop_learning(const struct policy *policy)
 {
-	json_write_bool(&report->out, "settings_changed", changed);
-	if (changed && !report->json)
+	struct err err = { 0 };
+	size_t n;
+
+	if (bridges_learn_stop(policy, &n, &err) < 0)
+		log_warning("%s; a container can keep others' packets from them, until these send "
+			    "again",
+			    err.text);
+	err_free(&err);
+	return n;
+}
+
+static void print_settings(struct report *report, bool changed, size_t n_bridges)
+{
+	json_write_bool(&report->out, "settings_changed", changed || n_bridges > 0);
+	if (report->json)
+		return;
+	if (changed)
 		printf("host settings changed: net.bridge.bridge-nf-* is 1, so that rules see "
 		       "bridged packets\n");
+	if (n_bridges > 0)
+		printf("host settings changed: no_linklocal_learn of %zu bridge%s is 1, so that no "
+		       "container teaches it where others are\n",
+		       n_bridges, plural(n_bridges));
 }
 
 /* ---- the state directory ---- */
@@ -245,6 +267,7 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 {
 	struct err setting = { 0 };
 	bool changed = false;
+	size_t n_bridges;
 	int r, s;
 
 	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
@@ -256,9 +279,10 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 	r = enforce(options, policy, report, err);
 	if (r >= 0)
 		r = apply_docker_networks(options->docker, options->reset, policy, report, err);
+	n_bridges = stop_learning(policy);
 	if (s < 0)
 		s = make_settings(&changed, &setting);
-	print_settings(report, changed);
+	print_settings(report, changed, n_bridges);
 	if (r >= 0 && s < 0)
 		r = err_set(err, -s,
 			    "the rules are loaded, but packets between containers of one network "

@@ -16,6 +16,7 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/bridges_learn.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/lock.h"
@@ -411,7 +412,10 @@ static int find_differences(const struct diff_options *options, struct policy *p
 	r = diff(options, policy, &view, &different, err);
 	diff_view_end(&view);
 	json_write_close(&report->out, ']');
-	if (r >= 0 && sysctl_bridge_netfilter_check(&setting) < 0 && !report->json)
+	if (r >= 0 &&
+	    (sysctl_bridge_netfilter_check(&setting) < 0 ||
+	     bridges_learn_check(policy, &setting) < 0) &&
+	    !report->json)
 		printf("host settings\n    %s\n", setting.text);
 	json_write_string(&report->out, "settings", setting.text);
 	*ret_different = different || setting.code;

@@ -7,6 +7,7 @@
  * by nobody below. Only this file knows all of them. From those that ask nobody to those that ask many:
  *
  *     settings    the host's settings, without which bridged packets pass no rule
+ *     learning    keeps the bridges from learning from frames that pass no rule
  *     own         this host's addresses: names never open them, and no container sends as one
  *     names       asks DNS, and gives the sets the addresses
  *     repair      hears what others do to the ruleset, and puts it back
@@ -99,8 +100,8 @@ static size_t count_alarms(struct daemon *d)
 	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(&d->enforcer);
 
 	daemon_names_told(d->s.names, names);
-	return names + (not_bound != NULL) + (daemon_files_alarm(d->s.files) != NULL) +
-	       (daemon_judged_dns(d->s.judged) != NULL);
+	return names + (not_bound != NULL) + (daemon_learning_alarm(d->s.learning) != NULL) +
+	       (daemon_files_alarm(d->s.files) != NULL) + (daemon_judged_dns(d->s.judged) != NULL);
 }
 
 /* Tells systemd what is enforced, and what is not well. */
@@ -161,6 +162,7 @@ static void follow_policy(struct daemon *d)
 	daemon_denied_enforced(d->s.denied);
 	daemon_names_ask(d->s.names);
 	daemon_settings_make(d->s.settings);
+	daemon_learning_stop(d->s.learning);
 	daemon_drain_watch(d->s.drain);
 	daemon_docker_policy(d->s.docker);
 	judge(d);
@@ -285,12 +287,16 @@ static void on_note(void *data, enum note note)
 		break;
 	case NOTE_DOCKER_MADE: /* and may have loaded br_netfilter for it */
 		daemon_settings_make(s->settings);
+		daemon_learning_stop(s->learning);
+		break;
+	case NOTE_LINKS:
+		daemon_learning_stop(s->learning);
+		judge(d);
 		break;
 	case NOTE_SITES:
 		follow_sites(d);
 		break;
 	case NOTE_DOCKER:
-	case NOTE_LINKS:
 		judge(d);
 		break;
 	case NOTE_SETTLED:
@@ -427,6 +433,7 @@ static void open_services(struct daemon *d)
 	struct services *s = &d->s;
 
 	s->settings = daemon_settings_open(s->loop);
+	s->learning = daemon_learning_open(s->loop, enforcer);
 	s->unjudged = daemon_unjudged_open(s->loop, enforcer);
 	s->counters = daemon_counters_open(enforcer);
 	s->files = daemon_files_open(s->loop, enforcer, options->network_config,
@@ -535,6 +542,7 @@ static void close_services(struct daemon *d)
 	daemon_names_close(s->names);
 	daemon_repair_close(s->repair);
 	daemon_unjudged_close(s->unjudged);
+	daemon_learning_close(s->learning);
 	daemon_settings_close(s->settings);
 	daemon_files_close(s->files);
 	daemon_counters_close(s->counters);

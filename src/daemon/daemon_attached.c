@@ -30,7 +30,7 @@ struct seen {
 	uint64_t asked_us; /* the last question, by monotonic_us() */
 	struct docker_containers containers;
 	uint64_t containers_us; /* the question that they answer; 0: there was no answer */
-	char *other_mac;	/* docker_wanted_other_mac() */
+	char *impostor;		/* docker_wanted_impostor() */
 	size_t restarting;	/* of a draining network: containers that Docker will start again */
 };
 
@@ -74,20 +74,20 @@ static void free_seen(struct seen *seen)
 	free(seen->name);
 	free(seen->bridge);
 	free(seen->id);
-	free(seen->other_mac);
+	free(seen->impostor);
 	docker_containers_free(&seen->containers);
 }
 
 /* Once for each that is found. */
-static void look_at_mac(struct seen *seen)
+static void look_at_identity(struct seen *seen)
 {
-	char *text = !seen->draining ? docker_wanted_other_mac(&seen->identity, &seen->containers)
-				     : NULL;
+	char *text =
+		!seen->draining ? docker_wanted_impostor(&seen->identity, &seen->containers) : NULL;
 
-	if (text && (!seen->other_mac || strcmp(text, seen->other_mac) != 0))
+	if (text && (!seen->impostor || strcmp(text, seen->impostor) != 0))
 		log_warning("network %s: %s", seen->name, text);
-	free(seen->other_mac);
-	seen->other_mac = text;
+	free(seen->impostor);
+	seen->impostor = text;
 }
 
 /* Asks for the capabilities of the containers that are on managed networks. */
@@ -135,9 +135,9 @@ static void carry_over(struct daemon_attached *k, struct seen *seen)
 	seen->containers_us = old->containers_us;
 	seen->containers = old->containers;
 	old->containers = (struct docker_containers){ 0 };
-	seen->other_mac = old->other_mac;
-	old->other_mac = NULL;
-	look_at_mac(seen); /* another one may be configured now */
+	seen->impostor = old->impostor;
+	old->impostor = NULL;
+	look_at_identity(seen); /* another one may be configured now */
 }
 
 static void add_configured(struct daemon_attached *k, struct seen *seen,
@@ -232,7 +232,7 @@ static void take_containers(struct daemon_attached *k, struct seen *seen, uint64
 	docker_containers_free(&seen->containers);
 	seen->containers = containers;
 	seen->containers_us = asked_us;
-	look_at_mac(seen);
+	look_at_identity(seen);
 	look_at_caps(k);
 	take_known(k, seen);
 }
@@ -511,7 +511,7 @@ bool daemon_attached_view(const struct daemon_attached *k, const char *bridge,
 		.known = seen->known,
 		.managed = seen->managed,
 		.n = seen->containers.n,
-		.other_mac = seen->other_mac,
+		.impostor = seen->impostor,
 	};
 	return true;
 }

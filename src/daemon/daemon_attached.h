@@ -81,7 +81,7 @@ struct attached_view {
 	bool known; /* so is who is attached */
 	bool managed;
 	size_t n;
-	const char *other_mac; /* docker_wanted_other_mac(), or NULL */
+	const char *impostor; /* docker_wanted_impostor(), or NULL */
 };
 
 /* false: it is neither configured nor draining. */

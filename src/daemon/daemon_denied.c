@@ -256,14 +256,25 @@ static void on_refused(struct daemon_denied *k, const struct nflog_packet *packe
 	keep(k, packet, rule, &event);
 }
 
-/* By the port alone: the addresses of the frame are what is in doubt. NULL if there is none, or the port has gone. */
-static const struct port *find_port(const struct daemon_denied *k, unsigned index,
-				    char ret_name[IF_NAMESIZE])
+/* By the port alone: the addresses of the frame are what is in doubt. */
+struct sender {
+	char name[IF_NAMESIZE];		/* "": there is none, or it went before anybody saw it */
+	const char *bridge, *container; /* or NULL */
+};
+
+static struct sender find_port(const struct daemon_denied *k, unsigned index)
 {
-	ret_name[0] = '\0';
-	if (index == 0 || !if_indextoname(index, ret_name))
-		return NULL;
-	return ports_find(daemon_ports_now(k->ports), ret_name);
+	const struct port_past *past = index ? daemon_ports_past(k->ports, index) : NULL;
+	struct sender port = { .name = "" };
+
+	if (past) {
+		memcpy(port.name, past->name, sizeof(port.name));
+		port.bridge = past->bridge;
+		port.container = past->container;
+	} else if (index && !if_indextoname(index, port.name)) {
+		port.name[0] = '\0';
+	}
+	return port;
 }
 
 static struct denied_frame frame_of(const struct nflog_frame *from, const struct denied_rule *rule)
@@ -289,22 +300,22 @@ static struct denied_frame frame_of(const struct nflog_frame *from, const struct
 static void on_frame(struct daemon_denied *k, const struct nflog_packet *packet,
 		     const struct denied_rule *rule)
 {
-	char name[IF_NAMESIZE], to_name[IF_NAMESIZE], bridge[IF_NAMESIZE] = "";
-	const struct port *port = find_port(k, packet->frame.in_port, name);
-	const struct port *to = find_port(k, packet->frame.out_port, to_name);
+	char bridge[IF_NAMESIZE] = "";
+	const struct sender port = find_port(k, packet->frame.in_port);
+	const struct sender to = find_port(k, packet->frame.out_port);
 	struct denied_frame frame = frame_of(&packet->frame, rule);
 	struct denied_event event = { .network = rule->network,
 				      .bridge = rule->parsed.bridge,
-				      .container = port ? port->container : NULL,
+				      .container = port.container,
 				      .frame = &frame };
 
-	frame.port = name[0] ? name : NULL;
-	frame.to_port = to_name[0] ? to_name : NULL;
-	frame.to_container = to ? to->container : NULL;
+	frame.port = port.name[0] ? port.name : NULL;
+	frame.to_port = to.name[0] ? to.name : NULL;
+	frame.to_container = to.container;
 	if (!event.bridge[0]) {
 		/* The port may have gone, and its bridge as well. */
 		event.bridge = if_indextoname(packet->frame.bridge, bridge) ? bridge
-			       : port					    ? port->bridge
+			       : port.bridge				    ? port.bridge
 									    : LOG_NO_BRIDGE;
 		event.network = network_of(k, event.bridge);
 	}

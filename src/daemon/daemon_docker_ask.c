@@ -180,8 +180,8 @@ void daemon_docker_status_network(const struct daemon_docker *k, struct json_wri
 	for (size_t i = 0; known && i < k->n_notes; i++)
 		if (strcmp(k->notes[i].network, seen.name) == 0)
 			buf_printf(&b, "%s%s", b.len ? "; " : "", k->notes[i].text);
-	if (seen.other_mac)
-		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen.name, seen.other_mac);
+	if (seen.impostor)
+		buf_printf(&b, "%snetwork %s: %s", b.len ? "; " : "", seen.name, seen.impostor);
 	json_write_string(out, "docker",
 			  !known || !connected			? "unknown"
 			  : !seen.there				? "absent"

@@ -38,6 +38,7 @@ struct daemon_ports {
 	struct ports_history history;
 	struct port_links links;
 	struct ports ports;
+	struct ports_past past;
 	struct ports_log log;
 	sd_event_source *io, *timer, *log_timer;
 	bool waiting;
@@ -97,6 +98,7 @@ static void join(struct daemon_ports *k)
 	size_t n = daemon_docker_words(k->docker, &words);
 
 	join_words(k, words, n, &k->ports);
+	ports_past_update(&k->past, &k->links, &k->ports, loop_now_ms(k->loop));
 	write_log(k, &before);
 	if (!ports_equal(&before, &k->ports))
 		loop_post(k->loop, NOTE_PORTS);
@@ -217,6 +219,7 @@ void daemon_ports_close(struct daemon_ports *k)
 	ports_log_free(&k->log);
 	port_links_free(&k->links);
 	ports_free(&k->ports);
+	ports_past_free(&k->past);
 	ports_history_free(&k->history);
 	free(k);
 }
@@ -226,6 +229,11 @@ void daemon_ports_close(struct daemon_ports *k)
 const struct ports *daemon_ports_now(const struct daemon_ports *k)
 {
 	return &k->ports;
+}
+
+const struct port_past *daemon_ports_past(const struct daemon_ports *k, unsigned index)
+{
+	return ports_past_find(&k->past, index);
 }
 
 size_t daemon_ports_count(const struct daemon_ports *k, const char *bridge, size_t *ret_unknown)

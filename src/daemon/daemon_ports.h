@@ -5,6 +5,7 @@
 #include "daemon_docker.h"
 #include "dockside/json/json_write.h"
 #include "dockside/names/ports.h"
+#include "dockside/names/ports_past.h"
 #include "dockside/table/actual.h"
 #include "loop.h"
 
@@ -29,6 +30,8 @@ void daemon_ports_attached(struct daemon_ports *k);
 
 /* Borrowed until the next event. */
 const struct ports *daemon_ports_now(const struct daemon_ports *k);
+/* Finds who is on a port, or was a moment ago, by the interface's index; NULL: nothing is known of it. Borrowed until the next event. */
+const struct port_past *daemon_ports_past(const struct daemon_ports *k, unsigned index);
 /* Counts a bridge's ports: returns the known ones. k may be NULL. */
 size_t daemon_ports_count(const struct daemon_ports *k, const char *bridge, size_t *ret_unknown);
 /* Counts the containers that have NET_RAW; whether Docker has told it of all of the network's. k may be NULL. */

@@ -303,6 +303,10 @@ static void put_alarms(struct json_writer *out, const struct daemon_view *view)
 		put_alarm(&list, not_bound);
 		n++;
 	}
+	if (view->learning_alarm) {
+		put_alarm(&list, view->learning_alarm);
+		n++;
+	}
 	if (view->dns_alarm) {
 		put_alarm(&list, view->dns_alarm);
 		n++;

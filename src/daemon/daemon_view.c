@@ -14,6 +14,7 @@ void daemon_view_take(const struct services *s, const struct counters_view *coun
 		.enforcer = s->enforcer,
 		.counters = *counters,
 		.dns_alarm = daemon_judged_dns(s->judged),
+		.learning_alarm = daemon_learning_alarm(s->learning),
 		.legs = daemon_judged_legs(s->judged),
 		.settings_error = daemon_settings_error(s->settings),
 		.resolver = daemon_names_trouble(s->names),

@@ -62,6 +62,7 @@ struct daemon_view {
 	struct counters_view counters;
 	struct judge_result judged; /* freed */
 	const char *dns_alarm;	    /* names leave networks as DNS questions; or NULL */
+	const char *learning_alarm; /* a bridge learns from frames that pass no rule; or NULL */
 	struct legs_view legs;
 	const char *settings_error; /* NULL: the host's settings are made */
 	char *resolver;		    /* which name servers are spared; or NULL. Freed */

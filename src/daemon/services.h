@@ -9,6 +9,7 @@
 #include "daemon_drain.h"
 #include "daemon_files.h"
 #include "daemon_judged.h"
+#include "daemon_learning.h"
 #include "daemon_load.h"
 #include "daemon_names.h"
 #include "daemon_ports.h"
@@ -31,6 +32,7 @@ struct services {
 	struct daemon_drain *drain;
 	struct daemon_files *files;
 	struct daemon_judged *judged;
+	struct daemon_learning *learning;
 	struct daemon_load *load;
 	struct daemon_names *names;
 	struct daemon_ports *ports;

@@ -23,6 +23,8 @@ struct docker_wanted_identity docker_wanted_identity_of(const struct network *ne
 		.has_mac = network->has_dockside_mac,
 		.ip = network->dockside_ip,
 		.ip6 = network->dockside_ip6,
+		.has_gateway = network->has_subnet,
+		.gateway = network->gateway,
 		.policed = network->dockside_policed,
 	};
 
@@ -249,36 +251,94 @@ bool docker_wanted_is_dockside(const struct docker_container *c,
 	       (!id->has_mac || (c->has_mac && memcmp(c->mac, id->mac, sizeof(c->mac)) == 0));
 }
 
-/* By the addresses alone, or NULL */
-static const struct docker_container *find_address(const struct docker_containers *containers,
-						   const struct docker_wanted_identity *id)
+static bool has_address(const struct docker_container *c, const struct docker_wanted_identity *id)
 {
-	for (size_t i = 0; i < containers->n; i++) {
-		const struct docker_container *c = &containers->items[i];
+	return (id->has_ip && c->has_ip && ipaddr_cmp(&c->ip, &id->ip) == 0) ||
+	       (id->has_ip6 && c->has_ip6 && ipaddr_cmp(&c->ip6, &id->ip6) == 0);
+}
 
-		if ((id->has_ip && c->has_ip && ipaddr_cmp(&c->ip, &id->ip) == 0) ||
-		    (id->has_ip6 && c->has_ip6 && ipaddr_cmp(&c->ip6, &id->ip6) == 0))
-			return c;
-	}
+static bool has_mac(const struct docker_container *c, const struct docker_wanted_identity *id)
+{
+	return id->has_mac && c->has_mac && memcmp(c->mac, id->mac, sizeof(c->mac)) == 0;
+}
+
+static bool has_gateway(const struct docker_container *c, const struct docker_wanted_identity *id)
+{
+	return id->has_gateway && c->has_ip && ipaddr_cmp(&c->ip, &id->gateway) == 0;
+}
+
+typedef bool (*has_fn)(const struct docker_container *c, const struct docker_wanted_identity *id);
+
+static const struct docker_container *find(const struct docker_containers *containers,
+					   const struct docker_wanted_identity *id, has_fn has)
+{
+	for (size_t i = 0; i < containers->n; i++)
+		if (has(&containers->items[i], id))
+			return &containers->items[i];
 	return NULL;
 }
 
-char *docker_wanted_other_mac(const struct docker_wanted_identity *id,
-			      const struct docker_containers *containers)
+static const char *wanted_address(const struct docker_wanted_identity *id, char text[ADDR_STRLEN])
 {
-	const struct docker_container *c = id->has_mac ? find_address(containers, id) : NULL;
+	return ipaddr_format(id->has_ip ? &id->ip : &id->ip6, text);
+}
+
+/* The container with the dockside container's address has another MAC address, and nobody has the right one. */
+static char *tell_other_mac(const struct docker_wanted_identity *id,
+			    const struct docker_container *c)
+{
 	char have[ADDR_STRLEN], wanted[ADDR_STRLEN], ip[ADDR_STRLEN];
 
-	if (!c || !c->has_mac || memcmp(c->mac, id->mac, sizeof(c->mac)) == 0)
-		return NULL;
 	return xasprintf(
 		"dockside_mac is %s, but %s, the container with %s, has the MAC address %s: the "
 		"rules treat it like any other; start it with the MAC address %s (since Docker 28 "
 		"one is chosen at random unless mac_address in Compose, or --mac-address, gives "
 		"it), or leave dockside_mac out",
-		mac_format(id->mac, wanted), c->name,
-		ipaddr_format(id->has_ip ? &id->ip : &id->ip6, ip), mac_format(c->mac, have),
-		wanted);
+		mac_format(id->mac, wanted), c->name, wanted_address(id, ip),
+		mac_format(c->mac, have), wanted);
+}
+
+/* The container with dockside_mac does not have the address; taken_by: who has it, or NULL. */
+static char *tell_other_address(const struct docker_wanted_identity *id,
+				const struct docker_container *c,
+				const struct docker_container *taken_by)
+{
+	char mac[ADDR_STRLEN], ip[ADDR_STRLEN];
+
+	return xasprintf(
+		"%s, the container with dockside_mac %s, does not have the address %s%s%s: "
+		"the rules treat it like any other; keep that address out of Docker's "
+		"--ip-range, and start %s with it (--ip, --ip6, or ipv4_address and "
+		"ipv6_address in Compose)",
+		c->name, mac_format(id->mac, mac), wanted_address(id, ip),
+		taken_by ? ", which Docker has given to " : "", taken_by ? taken_by->name : "",
+		c->name);
+}
+
+static char *tell_gateway(const struct docker_wanted_identity *id, const struct docker_container *c)
+{
+	char text[ADDR_STRLEN];
+
+	return xasprintf("Docker has given %s the address %s, which is the gateway's in the "
+			 "configuration: it gets packets that containers send outwards; make the "
+			 "network anew with that gateway, or correct gateway_ip",
+			 c->name, ipaddr_format(&id->gateway, text));
+}
+
+char *docker_wanted_impostor(const struct docker_wanted_identity *id,
+			     const struct docker_containers *containers)
+{
+	const struct docker_container *by_address = find(containers, id, has_address);
+	const struct docker_container *by_mac = find(containers, id, has_mac);
+	const struct docker_container *gateway = find(containers, id, has_gateway);
+
+	if (gateway)
+		return tell_gateway(id, gateway);
+	if (by_mac && (id->has_ip || id->has_ip6) && !has_address(by_mac, id))
+		return tell_other_address(id, by_mac, by_address);
+	if (!by_address || !id->has_mac || !by_address->has_mac || has_mac(by_address, id))
+		return NULL;
+	return tell_other_mac(id, by_address);
 }
 
 size_t docker_wanted_count_attached(const struct docker_containers *containers, size_t restarting,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -15,7 +16,21 @@
 
 #define LINKS_TRIES 10
 
-/* An attribute of IFLA_LINKINFO. */
+/* An attribute of a bridge's IFLA_INFO_DATA. */
+static int parse_bridge(const struct nlattr *attr, void *data)
+{
+	struct br_boolopt_multi options;
+	struct link *link = data;
+
+	if (mnl_attr_get_type(attr) != IFLA_BR_MULTI_BOOLOPT ||
+	    mnl_attr_get_payload_len(attr) < sizeof(options))
+		return MNL_CB_OK;
+	memcpy(&options, mnl_attr_get_payload(attr), sizeof(options));
+	link->learns = !(options.optval & 1u << BR_BOOLOPT_NO_LL_LEARN);
+	return MNL_CB_OK;
+}
+
+/* An attribute of IFLA_LINKINFO, of which the kind is the first. */
 static int parse_linkinfo(const struct nlattr *attr, void *data)
 {
 	struct link *link = data;
@@ -24,7 +39,10 @@ static int parse_linkinfo(const struct nlattr *attr, void *data)
 	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0) {
 		link->bridge = strcmp(mnl_attr_get_str(attr), "bridge") == 0;
 		link->veth = strcmp(mnl_attr_get_str(attr), "veth") == 0;
+		link->learns = link->bridge;
 	}
+	if (mnl_attr_get_type(attr) == IFLA_INFO_DATA && link->bridge)
+		return mnl_attr_parse_nested(attr, parse_bridge, link);
 	return MNL_CB_OK;
 }
 

@@ -76,12 +76,22 @@ tells "somebody's address, from a port that nobody knows" n3 $x $b arp=172.30.1.
 tells "no address of the network, from such a port" n3 $x $b ip=203.0.113.9 \
 	"None v-n3: udp ds-A UNBOUND 203.0.113.9 not an address of the network"
 
+# The kernel waits a tenth of a second for more to report.
+start web-4 n4 14 02:42:ac:1e:01:0e
+until_true 10 known 3 || bail "the port of web-4 is not known: $(life)"
+python3 "$docker_tests/fake_bound.py" n4 02:42:ac:1e:01:0e $b ip=172.30.1.11
+ip link del v-n4
+fake_tell disconnect ds-A web-4
+wanted="web-4 v-n4: udp ds-A BIND 172.30.1.11 not the container's address"
+until_true 10 has "$wanted"
+is "a container that ends at once after it" "$(grep -xF -- "$wanted" "$t/events" || cat "$t/events")" "$wanted"
+
 client denied --network ds-a
 like "for people: the container, and who it pretended to be" "$out" \
 	"ds-A +web-1 \(172\.30\.1\.11\) +172\.30\.1\.2 +arp +not the container's addres"
 like "for people: the port of a container that is not known" "$out" "ds-A +v-n3 \(203\.0\.113\.9\) +198\.51\.100\.1 +udp/53"
 client denied
-like "how many there were on the ports of all networks" "$out" 'on ports +10 packets in all'
+like "how many there were on the ports of all networks" "$out" 'on ports +11 packets in all'
 client denied --container web-2
 is "of a container: what was for it, if another one is on the port" "$(grep -c 'not for the container of this port (web-2)' "$t/out")" 1
 client denied --container web-1 --summary
@@ -107,7 +117,7 @@ port_denied() # KIND
 {
 	sed -n "s/^dsfw_nft_port_denied_packets_total{kind=\"$1\"} //p" $t/out
 }
-is "metrics: from a known port" "$(port_denied BIND)" 7
+is "metrics: from a known port" "$(port_denied BIND)" 8
 is "metrics: from an unknown port" "$(port_denied UNBOUND)" 1
 is "metrics: to a known port" "$(port_denied BINDTO)" 1
 is "metrics: somebody's, from another port" "$(port_denied strange)" 1

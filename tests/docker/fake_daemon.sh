@@ -90,6 +90,16 @@ like "and in status" "$(of network_details ds-A docker) $(client status; echo "$
 fake_tell disconnect ds-A dockside
 fake_tell connect ds-A dockside 02:42:ac:1e:01:02 172.30.1.2
 until_true 3 network_is ds-A present
+fake_tell disconnect ds-A dockside
+fake_tell connect ds-A web 02:42:ac:1e:01:77 172.30.1.2
+fake_tell connect ds-A dockside 02:42:ac:1e:01:02 172.30.1.9
+until_true 3 prints 'given to web' of network_details ds-A docker_message
+like "status says that another container has its address" "$(of network_details ds-A docker_message)" \
+	'^network ds-A: dockside, the container with dockside_mac .*, does not have the address 172.30.1.2, which Docker has given to web: '
+fake_tell disconnect ds-A web
+fake_tell disconnect ds-A dockside
+fake_tell connect ds-A dockside 02:42:ac:1e:01:02 172.30.1.2
+until_true 3 network_is ds-A present
 is "with that MAC address all is well" "$(of network_details ds-A docker) $(of network_details ds-A containers)" "present 2"
 fake_tell remove ds-b
 until_true 3 network_is ds-b absent

@@ -80,7 +80,11 @@ def ip6(src, dst, sport=5000, dport=5001):
     return make
 
 
-def icmp6(src, dst, kind, target="::", hop_by_hop=False):
+# Headers before ICMPv6, each with what follows its first byte; the fragment is the whole packet.
+OPTIONS, ROUTING, FRAGMENT = (60, bytes([0, 1, 4, 0, 0, 0, 0])), (43, bytes([0, 4, 0, 0, 0, 0, 0])), (44, bytes([0, 0, 0, 0, 0, 0, 9]))
+
+
+def icmp6(src, dst, kind, target="::", hop_by_hop=False, headers=()):
     """A message of neighbour discovery, or of that shape."""
     def make(marker):
         data = struct.pack("!BBHI16s", kind, 0, 0, 0x60000000, ip(target)) + marker
@@ -89,13 +93,15 @@ def icmp6(src, dst, kind, target="::", hop_by_hop=False):
         head = 58
         if hop_by_hop:
             data, head = bytes([58, 0, 5, 2, 0, 0, 1, 0]) + data, 0
+        for kind_of_header, body in reversed(headers):
+            data, head = bytes([head]) + body + data, kind_of_header
         return IP6, struct.pack("!IHBB16s16s", 6 << 28, len(data), head, 255, ip(src), ip(dst)) + data
     return make
 
 
-def arp(operation, sender_mac, sender, target, target_mac="00:00:00:00:00:00"):
+def arp(operation, sender_mac, sender, target, target_mac="00:00:00:00:00:00", hardware=1):
     def make(marker):
-        return ARP, struct.pack("!HHBBH6s4s6s4s", 1, IP, 6, 4, operation, mac(sender_mac), ip(sender),
+        return ARP, struct.pack("!HHBBH6s4s6s4s", hardware, IP, 6, 4, operation, mac(sender_mac), ip(sender),
                                 mac(target_mac), ip(target)) + marker
     return make
 
@@ -104,12 +110,21 @@ def other(ethertype):
     return lambda marker: (ethertype, bytes(40) + marker)
 
 
-def tagged(make, *tags):
+def snap(make):
+    """The same behind the headers of LLC and SNAP, with a length in the EtherType's place."""
+    def wrap(marker):
+        protocol, data = make(marker)
+        data = bytes.fromhex("aaaa03000000") + struct.pack("!H", protocol) + data
+        return len(data), data
+    return wrap
+
+
+def tagged(make, *tags, priority=0):
     """The same behind VLAN tags with the number 0, which hosts take off."""
     def tag(marker):
         protocol, data = make(marker)
         for outer in reversed(tags):
-            protocol, data = outer, struct.pack("!HH", 0, protocol) + data
+            protocol, data = outer, struct.pack("!HH", priority, protocol) + data
         return protocol, data
     return tag
 
@@ -147,6 +162,19 @@ def forged_by(s, to):
     yield "RA", own, "33:33:00:00:00:01", icmp6(link_local(s), all_nodes, RA)
     yield "RA, a tag", own, "33:33:00:00:00:01", tagged(icmp6(link_local(s), all_nodes, RA), VLAN)
     yield "NA, foreign target, behind options", own, dst, icmp6(v6, V6[to], NA, V6["d"], hop_by_hop=True)
+    for name, headers in (("options of the destination", [OPTIONS]), ("a routing header", [ROUTING]), ("a fragment header", [FRAGMENT]),
+                          ("four headers", [OPTIONS, ROUTING, OPTIONS, FRAGMENT]), ("twelve headers", 12 * [OPTIONS])):
+        yield f"NA, foreign target, behind {name}", own, dst, icmp6(v6, V6[to], NA, V6["d"], headers=headers)
+        yield f"RA behind {name}", own, "33:33:00:00:00:01", icmp6(link_local(s), all_nodes, RA, headers=headers)
+    yield "ARP reply of IEEE 802, foreign address", own, dst, arp(2, own, V4["d"], V4[to], MACS[to], hardware=6)
+    for tag, priority, name in ((VLAN_AD, 0, "802.1ad"), (VLAN_AD, 0xE000, "802.1ad, priority 7"), (VLAN, 0xB000, "priority 5, DEI")):
+        yield f"IPv4 of a neighbour, one tag, {name}", own, dst, tagged(ip4(V4["d"], V4[to]), tag, priority=priority)
+        yield f"IPv6 of a neighbour, one tag, {name}", own, dst, tagged(ip6(V6["d"], V6[to]), tag, priority=priority)
+        yield f"ARP reply, foreign address, one tag, {name}", own, dst, tagged(arp(2, own, V4["d"], V4[to], MACS[to]), tag, priority=priority)
+        yield f"NA, foreign target, one tag, {name}", own, dst, tagged(icmp6(v6, V6[to], NA, V6["d"]), tag, priority=priority)
+    for name, make in (("IPv4", ip4(v4, V4[to])), ("ARP", arp(2, own, v4, V4[to], MACS[to]))):
+        yield f"{name} by LLC and SNAP, no EtherType", own, dst, snap(make)
+        yield f"{name} by LLC and SNAP, no EtherType, a tag", own, dst, tagged(snap(make), VLAN)
     yield "RA behind options", own, "33:33:00:00:00:01", icmp6(link_local(s), all_nodes, RA, hop_by_hop=True)
     yield "redirect", own, dst, icmp6(link_local(s), V6[to], REDIRECT)
     yield "two tags", own, dst, tagged(ip4(v4, V4[to]), VLAN, VLAN)

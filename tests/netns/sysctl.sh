@@ -29,6 +29,16 @@ is "nothing" "$("$probe" link ds-clone)" missing
 is "a bridge's alternative name is no interface's name" "$("$probe" link ds-alias)" missing
 is "a longer name that begins like a bridge's" "$("$probe" link br-0123456789abc)" missing
 
+learns=/sys/class/net/ds-prod/bridge/no_linklocal_learn
+mount -t sysfs none /sys # of this namespace
+is "a bridge learns from what no rule sees" "$(<$learns)" 0
+is "and is kept from it" "$("$probe" learn ds-prod && cat $learns)" 1
+is "once" "$("$probe" learn ds-prod)" "it does not learn"
+like() { # DESCRIPTION GOT PATTERN
+	result "$1" "$([[ $2 =~ $3 ]] || echo "got: $2")"
+}
+like "what the kernel refuses is told" "$("$probe" learn veth0)" "^bridge veth0: set no_linklocal_learn: "
+
 if [[ -e $settings-call-iptables ]]; then
 	echo 0 >$settings-call-ip6tables
 	echo 1 >$settings-call-iptables

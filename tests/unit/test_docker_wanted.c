@@ -248,7 +248,7 @@ static void test_attached(void **state)
 	assert_int_equal(docker_wanted_count_attached(&containers, 2, &identity), 2);
 }
 
-static void assert_other_mac(const struct docker_wanted_identity *identity, const char *expected)
+static void assert_impostor(const struct docker_wanted_identity *identity, const char *expected)
 {
 	struct docker_container items[] = {
 		{ .name = "other", .has_ip = true, .ip = addr("172.30.1.11") },
@@ -261,7 +261,7 @@ static void assert_other_mac(const struct docker_wanted_identity *identity, cons
 		  .mac = { 0x92, 1, 2, 3, 4, 5 } },
 	};
 	struct docker_containers containers = { .items = items, .n = 2 };
-	char *text = docker_wanted_other_mac(identity, &containers);
+	char *text = docker_wanted_impostor(identity, &containers);
 
 	if (expected)
 		assert_ptr_equal(strstr(text, expected), text);
@@ -270,7 +270,7 @@ static void assert_other_mac(const struct docker_wanted_identity *identity, cons
 	free(text);
 }
 
-static void test_other_mac(void **state)
+static void test_impostor(void **state)
 {
 	struct docker_wanted_identity identity = {
 		.has_ip = true,
@@ -280,36 +280,100 @@ static void test_other_mac(void **state)
 	};
 
 	(void)state;
-	assert_other_mac(&identity,
-			 "dockside_mac is 02:42:ac:1e:01:02, but proxy, the container with "
-			 "172.30.1.2, has the MAC address 92:01:02:03:04:05: the rules treat it "
-			 "like any other; start it with the MAC address 02:42:ac:1e:01:02 ");
+	assert_impostor(&identity,
+			"dockside_mac is 02:42:ac:1e:01:02, but proxy, the container with "
+			"172.30.1.2, has the MAC address 92:01:02:03:04:05: the rules treat it "
+			"like any other; start it with the MAC address 02:42:ac:1e:01:02 ");
 	memcpy(identity.mac, (uint8_t[]){ 0x92, 1, 2, 3, 4, 5 }, 6);
-	assert_other_mac(&identity, NULL);
+	assert_impostor(&identity, NULL);
 	identity.mac[5]++;
 	identity.has_ip = false; /* nobody knows whose it should be */
-	assert_other_mac(&identity, NULL);
+	assert_impostor(&identity, NULL);
 	identity.has_ip6 = true;
 	identity.ip6 = addr("fd00::2");
-	assert_other_mac(&identity, "dockside_mac is 92:01:02:03:04:06, but proxy, the container "
-				    "with fd00::2, has the MAC address 92:01:02:03:04:05: ");
+	assert_impostor(&identity, "dockside_mac is 92:01:02:03:04:06, but proxy, the container "
+				   "with fd00::2, has the MAC address 92:01:02:03:04:05: ");
 	identity.has_mac = false;
-	assert_other_mac(&identity, NULL);
+	assert_impostor(&identity, NULL);
 	identity.has_mac = true;
 	identity.ip6 = addr("fd00::3"); /* it is not started yet */
-	assert_other_mac(&identity, NULL);
+	assert_impostor(&identity, NULL);
 	identity.has_ip = true;
 	identity.ip = addr("172.30.1.11"); /* Docker does not tell its MAC address */
-	assert_other_mac(&identity, NULL);
+	assert_impostor(&identity, NULL);
+}
+
+static void assert_impostors(const struct docker_wanted_identity *identity, const char *expected)
+{
+	struct docker_container items[] = {
+		{ .name = "web",
+		  .has_ip = true,
+		  .ip = addr("172.30.1.2"),
+		  .has_mac = true,
+		  .mac = { 2, 0, 0, 0, 1, 0x11 } },
+		{ .name = "proxy",
+		  .has_ip = true,
+		  .ip = addr("172.30.1.5"),
+		  .has_ip6 = true,
+		  .ip6 = addr("fd00::5"),
+		  .has_mac = true,
+		  .mac = { 2, 0, 0, 0, 1, 2 } },
+	};
+	struct docker_containers containers = { .items = items, .n = 2 };
+	char *text = docker_wanted_impostor(identity, &containers);
+
+	if (expected)
+		assert_string_equal(text, expected);
+	else
+		assert_null(text);
+	free(text);
+}
+
+static void test_impostors(void **state)
+{
+	struct docker_wanted_identity identity = {
+		.has_ip = true,
+		.ip = addr("172.30.1.2"),
+		.has_mac = true,
+		.mac = { 2, 0, 0, 0, 1, 2 },
+		.has_gateway = true,
+		.gateway = addr("172.30.1.1"),
+	};
+
+	(void)state;
+	assert_impostors(
+		&identity,
+		"proxy, the container with dockside_mac 02:00:00:00:01:02, does not have "
+		"the address 172.30.1.2, which Docker has given to web: the rules treat it "
+		"like any other; keep that address out of Docker's --ip-range, and start "
+		"proxy with it (--ip, --ip6, or ipv4_address and ipv6_address in Compose)");
+	identity.ip = addr("172.30.1.3");
+	assert_impostors(
+		&identity,
+		"proxy, the container with dockside_mac 02:00:00:00:01:02, does not have "
+		"the address 172.30.1.3: the rules treat it like any other; keep that "
+		"address out of Docker's --ip-range, and start proxy with it (--ip, --ip6, "
+		"or ipv4_address and ipv6_address in Compose)");
+	identity.has_ip6 = true;
+	identity.ip6 = addr("fd00::5"); /* one of both is right */
+	assert_impostors(&identity, NULL);
+	identity.has_ip = identity.has_ip6 = false;
+	assert_impostors(&identity, NULL);
+	identity.gateway = addr("172.30.1.5");
+	assert_impostors(&identity,
+			 "Docker has given proxy the address 172.30.1.5, which is the gateway's in "
+			 "the configuration: it gets packets that containers send outwards; make "
+			 "the network anew with that gateway, or correct gateway_ip");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_external), cmocka_unit_test(test_same),
-		cmocka_unit_test(test_mtu),	 cmocka_unit_test(test_each_difference),
-		cmocka_unit_test(test_creation), cmocka_unit_test(test_orphans),
-		cmocka_unit_test(test_attached), cmocka_unit_test(test_other_mac),
+		cmocka_unit_test(test_external),  cmocka_unit_test(test_same),
+		cmocka_unit_test(test_mtu),	  cmocka_unit_test(test_each_difference),
+		cmocka_unit_test(test_creation),  cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_attached),  cmocka_unit_test(test_impostor),
+		cmocka_unit_test(test_impostors),
 	};
 
 	return cmocka_run_group_tests_name("networks", tests, NULL, NULL);

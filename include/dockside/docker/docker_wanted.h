@@ -14,7 +14,9 @@ struct docker_wanted_identity {
 	bool has_ip, has_ip6, has_mac;
 	struct ipaddr ip, ip6;
 	uint8_t mac[6];
-	bool policed; /* the network's policy is for it, too */
+	bool has_gateway;
+	struct ipaddr gateway; /* that no container may have */
+	bool policed;	       /* the network's policy is for it, too */
 };
 
 /* A network as the configuration wants it; every one is wanted, managed or not. */
@@ -82,12 +84,12 @@ bool docker_wanted_is_dockside(const struct docker_container *container,
 			       const struct docker_wanted_identity *identity);
 
 /*
- * Compares dockside_mac with the MAC address that Docker gives the container with dockside_ip or
- * dockside_ip6. If they differ, returns a text that says what this means and what to do, which the
- * caller frees; otherwise NULL.
+ * Looks for a container that has a part of the dockside container's identity and not the rest (its address and another MAC address, or
+ * the other way round), and for one that has the gateway's address. Returns a text that says who it is, what this means and
+ * what to do, which the caller frees; or NULL.
  */
-char *docker_wanted_other_mac(const struct docker_wanted_identity *identity,
-			      const struct docker_containers *containers);
+char *docker_wanted_impostor(const struct docker_wanted_identity *identity,
+			     const struct docker_containers *containers);
 
 /*
  * Counts the containers that keep a removed network's policy in force: all that are attached but

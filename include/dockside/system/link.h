@@ -17,6 +17,7 @@ enum link_kind {
 struct link {
 	char name[16]; /* IFNAMSIZ */
 	bool bridge;
+	bool learns; /* a bridge that learns from frames for reserved addresses (link_learn.h) */
 	unsigned index, master; /* master: the interface that it is a part of; 0: none */
 	bool veth;
 	bool up;       /* it has a carrier: both ends of a veth are up */
