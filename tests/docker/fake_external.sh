@@ -80,6 +80,8 @@ fake_behaves
 until_true 15 docker_is connected
 until_true 3 state_is shop_default "pending: Docker does not have it"
 is "and waits again when Docker answers" "$(state_of shop_default)" "pending: Docker does not have it"
+client status --wait-networks=2
+is "nobody waits for it" "$status" 0
 is "nobody makes it" "$(ip -br link show type bridge | awk '{ print $1 }' | xargs)" "ds-a"
 
 # ---- made, and made anew ---------------------------------------------------------------------------
