@@ -104,6 +104,34 @@ is "the rules were there each time within 100 ms" "$(awk '$2 == "never" || ($2 >
 echo "# $(($(arrived refused) - before)) refused packets arrived"
 is "no packet came before them" "$(arrived refused)" "$before"
 
+is "and nobody said that it was not judged" "$(life | grep -c 'NOT JUDGED')" 0
+
+# ---- a daemon that loses the race -------------------------------------------------------------------
+
+nsenter --net=/run/netns/outside python3 -c 'import socket
+peer = socket.create_server(("198.51.100.1", 80)).accept()[0]
+while peer.recv(4096):
+	pass' 2>/dev/null &
+server=$!
+kill -STOP "$daemon_pid"
+docker network create shop_default >/dev/null
+late=$(bridge_of shop_default)
+docker run -d --name late --network shop_default bb:1 sh -c 'while :; do echo x; sleep 0.1; done | nc 198.51.100.1 80' >/dev/null
+# shellcheck disable=SC2317 # until_true calls it
+connected()
+{
+	ss -N outside -Htn state established 'sport = :80' | matches .
+}
+until_true 10 connected
+is "before the rules a container gets out" "$(connected && echo connected)" connected
+kill -CONT "$daemon_pid"
+until_true 10 is_at shop_default "$late" shop_default-OUT
+until_true 10 logged 'ended 1 connection that was opened without our rules'
+is "when they are there its connection ends" "$(logged 'ended 1 connection that was opened without our rules' && echo ended)" ended
+kill $server 2>/dev/null
+docker rm -f late >/dev/null
+docker network rm shop_default >/dev/null
+
 # ---- at another place, and while we are not there ---------------------------------------------------
 
 docker network create shop_default >/dev/null
