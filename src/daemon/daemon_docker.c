@@ -214,6 +214,7 @@ static void on_event(void *data, const char *text, size_t len)
 		look_soon(k, EVENT_LOOK_MS);
 		return;
 	}
+	k->outdated |= event.action == DOCKER_DESTROY || event.action == DOCKER_CREATE;
 	switch (event.action) {
 	case DOCKER_DESTROY:
 		on_destroyed(k, event.id);
@@ -428,6 +429,7 @@ static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
 		return;
 	}
 	k->passing = true;
+	k->outdated = false;
 	k->mode = k->reset_due	  ? DOCKER_PROVIDE_RESET
 		  : k->error.code ? DOCKER_PROVIDE_CREATE
 				  : mode;

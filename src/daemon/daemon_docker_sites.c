@@ -37,7 +37,8 @@ void daemon_docker_sites_look(struct daemon_docker *k)
 {
 	const struct policy *policy = &k->enforcer->running->policy;
 
-	if (!docker_sites_take(&k->networks, policy, &k->placing->sites))
+	/* Docker may have made up its list before the event, which tells more; another look follows. */
+	if (k->outdated || !docker_sites_take(&k->networks, policy, &k->placing->sites))
 		return;
 	loop_post(k->loop, NOTE_SITES);
 	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++) {

@@ -80,6 +80,8 @@ fake_behaves
 until_true 15 docker_is connected
 until_true 3 state_is shop_default "pending: Docker does not have it"
 is "and waits again when Docker answers" "$(state_of shop_default)" "pending: Docker does not have it"
+client status --wait-networks=2
+is "nobody waits for it" "$status" 0
 is "nobody makes it" "$(ip -br link show type bridge | awk '{ print $1 }' | xargs)" "ds-a"
 
 # ---- made, and made anew ---------------------------------------------------------------------------
@@ -112,6 +114,23 @@ fake_behaves
 until_true 15 docker_is connected
 until_true 3 state_is shop_default enforced
 is "then it is enforced" "$(state_of shop_default)" "enforced: None"
+
+# An answer that Docker has made up before the event, and that comes after it.
+fake_behaves "GET /networks stale"
+fake_tell create other 172.29.0.0/16 ""
+# shellcheck disable=SC2317 # until_true calls it
+listing()
+{
+	grep -q "^GET .*/networks$" "$fake_log"
+}
+until_true 3 listing
+fake_behaves
+fake_tell remove shop_default
+fake_tell create shop_default 172.23.0.0/16 br-newer
+until_true 3 is_at br-newer shop_default-OUT
+sleep 2 # the old answer comes
+is "an old answer does not count" "$(life | grep -c "shop_default is on bridge $next") $(at br-newer)" "1 shop_default-OUT"
+fake_tell remove other
 
 # ---- what cannot be ----------------------------------------------------------------------------------
 
