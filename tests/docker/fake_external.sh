@@ -124,11 +124,19 @@ listing()
 	grep -q "^GET .*/networks$" "$fake_log"
 }
 until_true 3 listing
+sleep 0.3 # the log is written before the rules are read
 fake_behaves
 fake_tell remove shop_default
 fake_tell create shop_default 172.23.0.0/16 br-newer
 until_true 3 is_at br-newer shop_default-OUT
-sleep 2 # the old answer comes
+# shellcheck disable=SC2317 # until_true calls it
+old_has_come()
+{
+	grep -q "^GET .*/containers/json" "$fake_log"
+}
+is "it is there before the old answer comes" "$(at br-newer) $(old_has_come || echo before)" "shop_default-OUT before"
+until_true 8 old_has_come
+until_true 5 state_is shop_default enforced
 is "an old answer does not count" "$(life | grep -c "shop_default is on bridge $next") $(at br-newer)" "1 shop_default-OUT"
 fake_tell remove other
 

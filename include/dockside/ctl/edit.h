@@ -22,7 +22,7 @@ struct edit {
  *
  * apply           Both texts say what the request says.
  * set-network     A network of that name: the given keys replace, others stay, also those given as null; a
- *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet.
+ *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet, or "external".
  *                 "firewall" absent: its rules stay; null or {}: they go, those for the host too; else its
  *                 rules are what is given, except that "host" and free text stay unless given (a client
  *                 that only knows "egress" and "nat" must not open the Docker host).

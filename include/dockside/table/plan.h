@@ -41,7 +41,8 @@ extern const char *const bound_kinds[N_BOUND_KINDS]; /* BIND, UNBOUND, strange, 
 /* It hears so many a second from one network, and after a calm so many at once. */
 #define LOOKUPS_RATE 100
 #define LOOKUPS_BURST 200
-/* The keys of the fingerprints of chains that belong to no network begin with this: bridges are lower case. */
+/* The keys of the fingerprints of chains that belong to no network begin with this: no bridge's name does
+ * (network_bridge_valid()). */
 #define FINGERPRINT_BASE "BASE"
 /* Keys of the records that FORWARD had the policy ACCEPT before us; no bridge's either. */
 #define FINGERPRINT_FORWARD "FORWARD"	/* of ip filter */
