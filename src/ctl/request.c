@@ -61,7 +61,7 @@ static const struct field remove_network_fields[] = {
 static const struct field set_ipset_fields[] = {
 	FIELD_ACTION,
 	FIELD_IPSET_NAME,
-	FIELD("hostnames", "a list of hostnames, addresses and networks in CIDR notation",
+	FIELD("hostnames", "a list of hostnames, addresses, networks in CIDR notation and presets",
 	      KIND(JSON_ARRAY), true),
 };
 

@@ -403,6 +403,13 @@ static void test_set_ipset(void **state)
 	run(&f, "{\"networks\": []}", "{}",
 	    "{\"action\": \"set-ipset\", \"name\": \"new\", \"hostnames\": [\"::1\"]}");
 	assert_files(&f, NULL, "{\n  \"ipsets\": { \"new\": [\"::1\"] }\n}\n");
+	/* A preset is written as it was named, and not as its names. */
+	run(&f, "{\"networks\": []}", "{\"ipsets\": {\"old\": [\"preset:pypi\"]}}",
+	    "{\"action\": \"set-ipset\", \"name\": \"new\", \"hostnames\": [\"preset:npm\", "
+	    "\"more.example\"]}");
+	assert_files(&f, NULL,
+		     "{\n  \"ipsets\": { \"old\": [\"preset:pypi\"], \"new\": [\"preset:npm\", "
+		     "\"more.example\"] }\n}\n");
 }
 
 static void test_remove_ipset(void **state)
