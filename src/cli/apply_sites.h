@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where external networks are, for commands that work without a daemon. */
+/* Finds out where external networks are, for commands that work without a daemon. */
 #ifndef DOCKSIDE_CLI_APPLY_SITES_H
 #define DOCKSIDE_CLI_APPLY_SITES_H
 

@@ -2,13 +2,13 @@
 /* compile, check: what needs no change of the kernel. */
 #include <stdio.h>
 
+#include "apply_sites.h"
 #include "dockside/base/text.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/system/log.h"
 #include "dockside/table/nft_text.h"
-#include "apply_sites.h"
 #include "inputs.h"
 #include "output.h"
 #include "plans.h"

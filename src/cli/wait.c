@@ -37,6 +37,9 @@ static char *why_not_network(const struct json_node *network)
 
 	if (strcmp(state, "draining") == 0) /* not configured */
 		return NULL;
+	/* Others make it, and perhaps wait for us. */
+	if (json_is_true(network, "external") && strcmp(docker, "absent") == 0)
+		return NULL;
 	if (!is_one_of(docker, there, ARRAY_SIZE(there)))
 		return xasprintf("network %s is %s in Docker", network->key, docker);
 	if (!is_one_of(state, good, ARRAY_SIZE(good)))

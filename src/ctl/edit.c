@@ -420,7 +420,8 @@ static size_t list_users(struct editor *e, const char *ipset, struct buf *names)
 		    !(networks && find_network(networks, rules->key)))
 			continue;
 		if (network_uses(rules, ipset) && n++ < NAMES_SHOWN)
-			buf_printf(names, "%s%.*s", n > 1 ? ", " : "", NETWORK_NAME_MAX, rules->key);
+			buf_printf(names, "%s%.*s", n > 1 ? ", " : "", NETWORK_NAME_MAX,
+				   rules->key);
 	}
 	if (n > NAMES_SHOWN)
 		buf_printf(names, " and %zu more", n - NAMES_SHOWN);

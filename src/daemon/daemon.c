@@ -37,6 +37,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "daemon_own.h"
@@ -219,9 +220,19 @@ static void bind_ports(struct daemon *d)
 	err_free(&err);
 }
 
+static void end_unjudged_of(void *data, const char *name)
+{
+	struct daemon *d = data;
+	const struct policy *policy = &d->enforcer.running->policy;
+
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
+		if (strcmp(policy->networks[i].name, name) == 0)
+			daemon_unjudged_end_of(d->s.unjudged, policy->networks[i].bridge);
+}
+
 /*
- * The rules go where Docker has made a network. What its containers have opened before they were there ends; but for
- * networks that were there before us, as with any policy that is new.
+ * The rules go where Docker has made a network. Connections that its containers have opened before that end; but not those
+ * of networks that were there before us, as with any policy that is new.
  */
 static void follow_sites(struct daemon *d)
 {
@@ -232,8 +243,7 @@ static void follow_sites(struct daemon *d)
 		daemon_repair_soon(d->s.repair, "the rules could not follow a network");
 	}
 	err_free(&err);
-	if (daemon_docker_made_late(d->s.docker))
-		loop_post(d->s.loop, NOTE_OPENED);
+	daemon_docker_made_late(d->s.docker, end_unjudged_of, d);
 }
 
 static void first(void *data, const struct policy *policy, const struct actual *bridge_table)

@@ -187,7 +187,8 @@ static void on_destroyed(struct daemon_docker *k, const char *id)
 {
 	const char *name = daemon_attached_destroyed(k->attached, id);
 
-	docker_networks_forget(&k->networks, id); /* one of its name may come before the next list */
+	docker_networks_forget(&k->networks,
+			       id); /* one of its name may come before the next list */
 	if (!name)
 		return;
 	if (sites_wanted(&k->enforcer->running->policy, name)) {
@@ -213,6 +214,7 @@ static void on_event(void *data, const char *text, size_t len)
 		look_soon(k, EVENT_LOOK_MS);
 		return;
 	}
+	k->outdated |= event.action == DOCKER_DESTROY || event.action == DOCKER_CREATE;
 	switch (event.action) {
 	case DOCKER_DESTROY:
 		on_destroyed(k, event.id);
@@ -427,6 +429,7 @@ static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
 		return;
 	}
 	k->passing = true;
+	k->outdated = false;
 	k->mode = k->reset_due	  ? DOCKER_PROVIDE_RESET
 		  : k->error.code ? DOCKER_PROVIDE_CREATE
 				  : mode;
@@ -541,6 +544,9 @@ void daemon_docker_close(struct daemon_docker *k)
 	for (size_t i = 0; i < k->n_notes; i++)
 		free_note(&k->notes[i]);
 	free(k->notes);
+	for (size_t i = 0; i < k->n_late; i++)
+		free(k->late[i]);
+	free(k->late);
 	docker_wanted_list_free(&k->wanted);
 	docker_networks_free(&k->networks);
 	docker_legs_free(&k->legs);

@@ -30,8 +30,8 @@ int daemon_docker_start(struct daemon_docker *k, bool reset, struct err *err);
 void daemon_docker_policy(struct daemon_docker *k);
 /* The running policy has followed the external networks. */
 void daemon_docker_placed(struct daemon_docker *k);
-/* Whether one of them has come since Docker's first word; told once. */
-bool daemon_docker_made_late(struct daemon_docker *k);
+/* Calls fn for the name of each of them that has come, or gone elsewhere, since Docker's first word; told once. */
+void daemon_docker_made_late(struct daemon_docker *k, attached_name_fn fn, void *data);
 /* For NOTE_DOCKER_LOST. */
 void daemon_docker_check(struct daemon_docker *k);
 

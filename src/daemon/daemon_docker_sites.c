@@ -19,17 +19,39 @@
 #include "dockside/system/link_addrs.h"
 #include "dockside/system/log.h"
 
-/* What Docker says first was there before us. */
-static void tell(struct daemon_docker *k, bool late)
+static void add_late(struct daemon_docker *k, const char *name)
 {
-	k->made_late |= late;
+	k->late = xreallocarray(k->late, k->n_late + 1, sizeof(*k->late));
+	k->late[k->n_late++] = xstrdup(name);
+}
+
+static void tell(struct daemon_docker *k, const struct site *site)
+{
+	log_info("external network %s is on bridge %s", site->name, site->bridge);
+	add_late(k, site->name);
 	loop_post(k->loop, NOTE_SITES);
 }
 
+/* A network of the first list was there before us. */
 void daemon_docker_sites_look(struct daemon_docker *k)
 {
-	if (docker_sites_take(&k->networks, &k->enforcer->running->policy, &k->placing->sites))
-		tell(k, k->listed);
+	const struct policy *policy = &k->enforcer->running->policy;
+
+	/* Docker may have made up its list before the event, which tells more; another look follows. */
+	if (k->outdated || !docker_sites_take(&k->networks, policy, &k->placing->sites))
+		return;
+	loop_post(k->loop, NOTE_SITES);
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++) {
+		const struct network *network = &policy->networks[i];
+		const struct site *site =
+			network->external ? sites_find(&k->placing->sites, network->name) : NULL;
+
+		if (!site || strcmp(site->bridge, network->bridge) == 0)
+			continue;
+		log_info("external network %s is on bridge %s", site->name, site->bridge);
+		if (k->listed)
+			add_late(k, site->name);
+	}
 }
 
 static void on_network(void *data, const struct docker_answer *answer)
@@ -42,11 +64,8 @@ static void on_network(void *data, const struct docker_answer *answer)
 	    docker_parse_network(answer->body, answer->len, &networks, NULL) < 0)
 		return;
 	if (sites_wanted(&k->enforcer->running->policy, networks.items[0].name) &&
-	    docker_sites_take_one(&networks.items[0], &k->placing->sites)) {
-		log_info("external network %s is on bridge %s", networks.items[0].name,
-			 networks.items[0].bridge);
-		tell(k, true);
-	}
+	    docker_sites_take_one(&networks.items[0], &k->placing->sites))
+		tell(k, sites_find(&k->placing->sites, networks.items[0].name));
 	docker_networks_free(&networks);
 }
 
@@ -81,10 +100,8 @@ static void take_derived(struct daemon_docker *k, const struct docker_event *eve
 		if (strcmp(addrs.items[i].name, bridge) == 0)
 			take_addr(&site, &addrs.items[i]);
 	link_addrs_free(&addrs);
-	if (site.has_subnet && sites_put(&k->placing->sites, &site)) {
-		log_info("external network %s is on bridge %s", site.name, site.bridge);
-		tell(k, true);
-	}
+	if (site.has_subnet && sites_put(&k->placing->sites, &site))
+		tell(k, &site);
 }
 
 /* A second network of that name takes no place of the first one's: then the list decides. */
@@ -105,10 +122,13 @@ void daemon_docker_sites_made(struct daemon_docker *k, const struct docker_event
 	loop_docker_arm(&k->client);
 }
 
-bool daemon_docker_made_late(struct daemon_docker *k)
+void daemon_docker_made_late(struct daemon_docker *k, attached_name_fn fn, void *data)
 {
-	bool late = k->made_late;
-
-	k->made_late = false;
-	return late;
+	for (size_t i = 0; i < k->n_late; i++) {
+		fn(data, k->late[i]);
+		free(k->late[i]);
+	}
+	free(k->late);
+	k->late = NULL;
+	k->n_late = 0;
 }

@@ -17,7 +17,8 @@ struct daemon_docker {
 	struct loop *loop;
 	const struct enforcer *enforcer;
 	struct placing *placing;
-	bool made_late; /* an external network has come, and nobody was told */
+	char **late; /* external networks that have come, of which nobody was told */
+	size_t n_late;
 	const char *path;
 	struct loop_docker client;
 	struct daemon_attached *attached;
@@ -37,6 +38,7 @@ struct daemon_docker {
 	uint64_t opened_ms;
 
 	bool passing, again;
+	bool outdated; /* a network has come or gone since the pass began */
 	enum docker_provide_mode mode, again_mode; /* of the pass; of the next one */
 	bool reset_due;
 	char **let_go; /* names of networks that somebody removed from Docker while we looked */

@@ -244,7 +244,7 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 		const struct network *network = &policy->networks[i];
 		const struct judged *last = last_of(j, i, network->name);
 		struct judged none = { .state = network_has_policy(network) ? JUDGED_PENDING
-									 : JUDGED_UNMANAGED };
+									    : JUDGED_UNMANAGED };
 
 		if (network->draining) {
 			ret->items[i].state = JUDGED_DRAINING;
@@ -253,11 +253,11 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 							       "from it is refused");
 			continue;
 		}
-		judge_network_with_rules(last ? last : &none,
-					 network->placed ? rules_of(&running->plan, counters,
-								    network->bridge)
-							 : JUDGE_RULES_THERE,
-					 &ret->items[i]);
+		judge_network_with_rules(
+			last ? last : &none,
+			network->placed ? rules_of(&running->plan, counters, network->bridge)
+					: JUDGE_RULES_THERE,
+			&ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
 }

@@ -161,8 +161,8 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 			const struct network *network, const struct judged *judged)
 {
 	/* The kernel's rules are those of the plan, or a repair is under way. */
-	struct network_traffic traffic = network_count(&view->enforcer->running->plan,
-						       view->counters.actual, network->stem);
+	struct network_traffic traffic =
+		network_count(&view->enforcer->running->plan, view->counters.actual, network->stem);
 
 	json_write_open(out, network->name, '{');
 	json_write_string(out, "state", judged_state_name(judged->state));

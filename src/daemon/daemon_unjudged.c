@@ -13,6 +13,9 @@
  * before the rules were back makes its entry when it leaves, perhaps where the first pass had been already.
  * A pass goes on as the kernel hands out entries, a few hundred at a time, among the other events.
  *
+ * A network that others make (daemon_docker_sites.c) may be there for a moment before its rules. Then the connections of that
+ * network alone end.
+ *
  * Nothing ends when the daemon starts: what is open when the rules come for the first time has no label
  * either, and stays open (see README.md). Only a daemon that has seen them and sees them missing knows better.
  */
@@ -44,7 +47,10 @@ struct daemon_unjudged {
 	struct conntrack *conntrack;
 	sd_event_source *io, *timer;
 	struct unjudged scope; /* of the pass that is under way */
-	unsigned passes;       /* that are to come, with the one that is under way */
+	bool all;	       /* of all networks; else of those with these bridges */
+	char **bridges;
+	size_t n_bridges;
+	unsigned passes; /* that are to come, with the one that is under way */
 	bool under_way;
 	bool failing; /* the log has it */
 	struct conntrack_pass pass;
@@ -59,8 +65,18 @@ static bool has_bridge(const struct plan *plan, const char *map, const char *bri
 	return set_find_bridge(plan_find_set(plan, map), bridge) != NULL;
 }
 
-/* The addresses behind the bridges whose traffic is judged, draining ones included ... */
-static int add_interfaces(struct unjudged *scope, const struct plan *plan, struct err *err)
+static bool is_asked_for(const struct daemon_unjudged *u, const char *bridge)
+{
+	for (size_t i = 0; !u->all && i < u->n_bridges; i++)
+		if (strcmp(u->bridges[i], bridge) == 0)
+			return true;
+	return u->all;
+}
+
+/* The addresses behind the bridges whose traffic is judged, draining ones included; not of single networks, as
+ * link-local ones are every bridge's ... */
+static int add_interfaces(const struct daemon_unjudged *u, struct unjudged *scope,
+			  const struct plan *plan, struct err *err)
 {
 	struct link_addrs addrs;
 	int r = link_addrs_read(&addrs, err);
@@ -71,7 +87,7 @@ static int add_interfaces(struct unjudged *scope, const struct plan *plan, struc
 		const struct link_addr *item = &addrs.items[i];
 
 		unjudged_add_local(scope, &item->addr);
-		if (has_bridge(plan, "dispatch", item->name))
+		if (u->all && has_bridge(plan, "dispatch", item->name))
 			unjudged_add_network(scope, &item->prefix,
 					     has_bridge(plan, "dispatch-host", item->name));
 	}
@@ -80,12 +96,13 @@ static int add_interfaces(struct unjudged *scope, const struct plan *plan, struc
 }
 
 /* ... and by the configuration. */
-static void add_configured(struct unjudged *scope, const struct policy *policy)
+static void add_configured(const struct daemon_unjudged *u, struct unjudged *scope,
+			   const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		if (!network_managed(network))
+		if (!network_managed(network) || !is_asked_for(u, network->bridge))
 			continue;
 		if (network->has_subnet)
 			unjudged_add_network(scope, &network->subnet, network->n_host_rules > 0);
@@ -94,11 +111,14 @@ static void add_configured(struct unjudged *scope, const struct policy *policy)
 	}
 }
 
-static int look_around(const struct running *running, struct unjudged *scope, struct err *err)
+static int look_around(struct daemon_unjudged *u, struct err *err)
 {
+	const struct running *running = u->enforcer->running;
+	struct unjudged *scope = &u->scope;
+
 	unjudged_free(scope);
-	add_configured(scope, &running->policy);
-	if (add_interfaces(scope, &running->plan, err) < 0)
+	add_configured(u, scope, &running->policy);
+	if (add_interfaces(u, scope, &running->plan, err) < 0)
 		return err_prefix(err, "tell whose connections are whose");
 	unjudged_finish(scope);
 	return 0;
@@ -149,6 +169,16 @@ static void tell(struct daemon_unjudged *u)
 	u->n_ended = u->n_failed = 0;
 }
 
+static void forget_scope(struct daemon_unjudged *u)
+{
+	u->all = false;
+	for (size_t i = 0; i < u->n_bridges; i++)
+		free(u->bridges[i]);
+	free(u->bridges);
+	u->bridges = NULL;
+	u->n_bridges = 0;
+}
+
 static void done(struct daemon_unjudged *u)
 {
 	u->under_way = u->failing = false;
@@ -156,10 +186,12 @@ static void done(struct daemon_unjudged *u)
 	u->n_ended += u->pass.n_ended;
 	u->n_failed = u->pass.n_failed; /* the next pass meets them again */
 	u->passes--;
-	if (u->passes > 0)
+	if (u->passes > 0) {
 		wait_until(u, loop_now_ms(u->loop) + NEXT_PASS_MS);
-	else
-		tell(u);
+		return;
+	}
+	tell(u);
+	forget_scope(u);
 }
 
 static void go_on(struct daemon_unjudged *u)
@@ -199,7 +231,7 @@ static int open_conntrack(struct daemon_unjudged *u, struct err *err)
 static void begin(struct daemon_unjudged *u)
 {
 	struct err err = { 0 };
-	int r = look_around(u->enforcer->running, &u->scope, &err);
+	int r = look_around(u, &err);
 
 	if (r >= 0)
 		r = open_conntrack(u, &err);
@@ -223,7 +255,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-void daemon_unjudged_end(struct daemon_unjudged *u)
+static void end(struct daemon_unjudged *u)
 {
 	/* The pass that is under way may have left behind what was opened since. */
 	u->passes = PASSES + u->under_way;
@@ -231,6 +263,19 @@ void daemon_unjudged_end(struct daemon_unjudged *u)
 		begin(u);
 	if (u->under_way)
 		go_on(u);
+}
+
+void daemon_unjudged_end(struct daemon_unjudged *u)
+{
+	u->all = true;
+	end(u);
+}
+
+void daemon_unjudged_end_of(struct daemon_unjudged *u, const char *bridge)
+{
+	u->bridges = xreallocarray(u->bridges, u->n_bridges + 1, sizeof(*u->bridges));
+	u->bridges[u->n_bridges++] = xstrdup(bridge);
+	end(u);
 }
 
 uint64_t daemon_unjudged_ended(const struct daemon_unjudged *u)
@@ -275,5 +320,6 @@ void daemon_unjudged_close(struct daemon_unjudged *u)
 	sd_event_source_disable_unref(u->timer);
 	conntrack_close(u->conntrack);
 	unjudged_free(&u->scope);
+	forget_scope(u);
 	free(u);
 }

@@ -14,6 +14,8 @@ void daemon_unjudged_close(struct daemon_unjudged *u);
 
 /* The rules are back: connections that were opened without them end, soon. */
 void daemon_unjudged_end(struct daemon_unjudged *u);
+/* The same of one network, whose bridge has been there for a moment before the rules. */
+void daemon_unjudged_end_of(struct daemon_unjudged *u, const char *bridge);
 /* Ends those that are still to end at once: nobody will later. */
 void daemon_unjudged_last(struct daemon_unjudged *u);
 /* Connections that it has ended. */

@@ -22,6 +22,7 @@
 #include "dockside/base/util.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/table/compile.h"
+#include "enforcer_adopt.h"
 #include "enforcer_bind.h"
 
 #define TEXTS_MAX (4u << 20) /* bytes */
@@ -169,68 +170,13 @@ static void add_permanent(struct set_ops *ops, const struct plan_set *set)
 
 /* ------------------------------------------------------------------ taking over */
 
-static uint64_t remaining_ms(const struct elem *elem)
-{
-	return elem->timeout_ms == 0 ? UINT64_MAX : elem->expires_ms;
-}
-
-/* The addresses of a set in the kernel whose comment names one of the set's names. */
-static void adopt_set(struct names *names, const struct plan_set *set, const struct plan_set *have,
-		      uint64_t now_ms)
-{
-	enum family family = set_type_family(set->type);
-
-	for (size_t i = 0; i < have->n_elems; i++) {
-		const struct elem *elem = &have->elems[i];
-		struct ipaddr addr = ipaddr_from_bytes(family, elem->key);
-
-		for (size_t k = 0; k < set->n_names; k++)
-			if (elem_is_of(elem, set->names[k]->name))
-				names_adopt(names, set->names[k]->name, &addr, remaining_ms(elem),
-					    now_ms);
-	}
-}
-
-/* The targets that the same NAT rules had. */
-static void adopt_map(struct names *names, const struct plan_set *map, const struct plan_set *have,
-		      uint64_t now_ms)
-{
-	enum family family = set_type_family(map->type);
-
-	for (size_t i = 0; i < map->n_elems; i++) {
-		const struct elem *want = &map->elems[i];
-		const struct elem *elem;
-		struct ipaddr addr;
-
-		if (!want->name || have->n_elems == 0)
-			continue;
-		elem = bsearch(want, have->elems, have->n_elems, sizeof(*elem), elem_cmp);
-		if (!elem || !elem->comment || strcmp(elem->comment, want->comment) != 0)
-			continue;
-		addr = ipaddr_from_bytes(family, elem->data);
-		names_adopt_target(names, want->name->name, &addr, now_ms);
-	}
-}
-
 /* The names that were there before know their addresses; only at the start the kernel knows more. */
 static void adopt(struct enforcer *e, struct running *candidate, const struct actual *actual,
 		  uint64_t now_ms)
 {
-	const struct plan *plan = &candidate->plan;
-
 	names_configure(&e->names, &candidate->resolved, now_ms);
 	compile(e, candidate);
-	for (size_t i = 0; i < plan->n_sets; i++) {
-		const struct plan_set *set = plan->sets[i];
-		const struct actual_set *have = actual_find_set(actual, set->name);
-
-		if (!have || have->set.type != set->type)
-			continue;
-		if (set->n_names > 0)
-			adopt_set(&e->names, set, &have->set, now_ms);
-		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
-			adopt_map(&e->names, set, &have->set, now_ms);
-	}
+	enforcer_adopt_addresses(&e->names, &candidate->plan, actual, now_ms);
 }
 
 /* ------------------------------------------------------------------ the whole policy */

@@ -203,18 +203,20 @@ static void judge_untold(const struct judge_facts *f, struct judged *j)
 	if (f->link != JUDGE_LINK_MISSING || f->wanted->bridge_given) {
 		judge_link(f, false, j);
 	} else if (f->docker_failed) {
-		not_judged(j,
-			   xstrdup("Docker does not answer, and it alone knows which bridge this "
-				   "network has"),
-			   xstrdup("see to it that Docker answers; a network whose bridge always has "
-				   "the same name may have it in \"bridge\" in network-config"));
+		not_judged(
+			j,
+			xstrdup("Docker does not answer, and it alone knows which bridge this "
+				"network has"),
+			xstrdup("see to it that Docker answers; a network whose bridge always has "
+				"the same name may have it in \"bridge\" in network-config"));
 	} else {
 		j->state = JUDGED_PENDING;
-		j->reason = xstrdup("waiting for Docker, which knows which bridge this network has");
+		j->reason =
+			xstrdup("waiting for Docker, which knows which bridge this network has");
 	}
 }
 
-/* What the configuration gives has to be what Docker has. */
+/* Docker has to have the network as the configuration gives it. */
 static bool judge_given(const struct docker_wanted *wanted, const struct docker_network *network,
 			struct judged *j)
 {
@@ -249,8 +251,9 @@ static void judge_external(const struct judge_facts *f, struct judged *j)
 		j->state = JUDGED_PENDING;
 		j->reason = xstrdup("Docker does not have it");
 	} else if (n > 1) {
-		not_judged(j, xasprintf("Docker has %zu networks of that name", n),
-			   xasprintf("\"docker network rm %.12s\" removes one of them", network->id));
+		not_judged(
+			j, xasprintf("Docker has %zu networks of that name", n),
+			xasprintf("\"docker network rm %.12s\" removes one of them", network->id));
 	} else if (!judge_given(wanted, network, j)) {
 		if (wanted->site_trouble)
 			not_judged(j, xstrdup(wanted->site_trouble),

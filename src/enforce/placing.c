@@ -57,9 +57,10 @@ void placing_close(struct placing *placing)
 static void note_trouble(struct placing *placing, const struct err *err)
 {
 	if (!placing->trouble || strcmp(placing->trouble, err->text) != 0)
-		log_warning("%s; where external networks are is not kept: after a restart their rules "
-			    "wait for Docker",
-			    err->text);
+		log_warning(
+			"%s; where external networks are is not kept: after a restart their rules "
+			"wait for Docker",
+			err->text);
 	free(placing->trouble);
 	placing->trouble = xstrdup(err->text);
 }
@@ -72,8 +73,8 @@ void placing_save(struct placing *placing, const struct policy *policy)
 	uint64_t hash = hash64(HASH_SEED, buf_str(&text), text.len);
 	int r = 0;
 
-	if (placing->dir && (any ? !placing->has_kept || placing->kept != hash
-				 : placing->has_kept)) {
+	if (placing->dir &&
+	    (any ? !placing->has_kept || placing->kept != hash : placing->has_kept)) {
 		r = any ? state_dir_write(placing->dir, PLACING_FILE, HEAD, &text, &err)
 			: state_dir_remove(placing->dir, PLACING_FILE, &err);
 		placing->has_kept = r >= 0 && any;

@@ -327,8 +327,9 @@ static void note_gateway(const struct policy *policy, const struct network *netw
 	char text[ADDR_STRLEN];
 	cleanup(cleanup_free) char *pointer = NULL;
 
-	if (network->external || network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
-	    !network_has_policy(network) || ipaddr_cmp(&network->gateway, &first) == 0)
+	if (network->external || network->has_dockside_ip || network->has_dockside_ip6 ||
+	    network->has_dockside_mac || !network_has_policy(network) ||
+	    ipaddr_cmp(&network->gateway, &first) == 0)
 		return;
 	pointer = xasprintf("/networks/%zu/gateway_ip", (size_t)(network - policy->networks));
 	diag_add(

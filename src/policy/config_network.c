@@ -158,8 +158,7 @@ static bool read_gateway(struct reader *r, const struct field *field, const stru
 {
 	struct network *network = object;
 
-	network->gateway_given =
-		read_address_of(r, field, value, FAMILY_IPV4, &network->gateway);
+	network->gateway_given = read_address_of(r, field, value, FAMILY_IPV4, &network->gateway);
 	return network->gateway_given;
 }
 
@@ -258,7 +257,8 @@ static const struct field network_field[NETWORK_FIELDS] = {
 			       .kinds = KIND(JSON_BOOL),
 			       .read = read_external },
 	[NETWORK_BRIDGE] = { .key = "bridge",
-			     .allowed = "the name of a bridge: 1 to 15 of A-Z a-z 0-9 _ . -, the first "
+			     .allowed = "the name of a bridge: 1 to 15 of A-Z a-z 0-9 _ . -, the "
+					"first "
 					"a letter or digit",
 			     .kinds = KIND(JSON_STRING),
 			     .read = read_bridge },
@@ -413,13 +413,13 @@ static void check_bridge(struct reader *r, struct network *network, const struct
 		node_error(r, seen->node[NETWORK_NAME],
 			   "\"name\" has %zu bytes, and a network interface's name has room for %d",
 			   len, BRIDGE_NAME_MAX)
-			->hint = xstrdup("\"bridge\" gives the bridge a name of its own; if others "
-					 "make the network, such as Compose, say \"external\": true");
+			->hint =
+			xstrdup("\"bridge\" gives the bridge a name of its own; if others "
+				"make the network, such as Compose, say \"external\": true");
 }
 
 /* Its bridge and subnets are Docker's word, unless they are given; we make nothing. */
-static void check_external(struct reader *r, const struct network *network,
-			   const struct seen *seen)
+static void check_external(struct reader *r, const struct network *network, const struct seen *seen)
 {
 	const struct json_node *gateway = seen->node[NETWORK_GATEWAY];
 	const struct json_node *name = seen->node[NETWORK_NAME];

@@ -99,8 +99,8 @@ static void displace(struct policy *policy, struct network *network)
 	network->site_trouble = NULL;
 	network->placed = network->bridge_given;
 	if (!network->bridge_given)
-		network->bridge = arena_printf(&policy->arena, ":%zu",
-					       (size_t)(network - policy->networks));
+		network->bridge =
+			arena_printf(&policy->arena, ":%zu", (size_t)(network - policy->networks));
 	network->has_subnet = network->subnet_loc.src != NULL;
 	network->has_subnet6 = network->subnet6_loc.src != NULL;
 	if (network->has_subnet && !network->gateway_given)
@@ -126,8 +126,8 @@ static void place_bridge(struct policy *policy, struct network *network, const s
 
 	if (!network_bridge_valid(site->bridge)) {
 		network->site_trouble = arena_printf(
-			&policy->arena, "rules cannot go by the name of its bridge in Docker, %.40s",
-			site->bridge);
+			&policy->arena,
+			"rules cannot go by the name of its bridge in Docker, %.40s", site->bridge);
 	} else if (other) {
 		network->site_trouble =
 			arena_printf(&policy->arena, "its bridge in Docker, %s, is network %s's",

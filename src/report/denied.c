@@ -61,8 +61,7 @@ static bool may_have(const struct plan_chain *chain, const struct denied_prefix 
 {
 	if (!parsed->bridge[0] || !chain->bridge)
 		return !parsed->bridge[0] && !chain->bridge;
-	return strcmp(chain->kind, parsed->kind) == 0 &&
-	       strcmp(chain->bridge, parsed->bridge) == 0;
+	return strcmp(chain->kind, parsed->kind) == 0 && strcmp(chain->bridge, parsed->bridge) == 0;
 }
 
 const struct plan_rule *denied_find_rule(const struct plan *plan, const char *prefix,

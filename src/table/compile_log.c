@@ -120,11 +120,12 @@ static void add_objects(struct plan *plan, struct plan_chain *chain)
 {
 	if (chain->tally)
 		return;
-	chain->limit = find_object(plan, OBJECT_LIMIT,
-				   plan_limit_name(&plan->arena, object_stem(chain)), chain->origin);
-	chain->tally = find_object(plan, OBJECT_COUNTER,
-				   plan_tally_name(&plan->arena, object_stem(chain), log_kind(chain)),
-				   chain->origin);
+	chain->limit =
+		find_object(plan, OBJECT_LIMIT, plan_limit_name(&plan->arena, object_stem(chain)),
+			    chain->origin);
+	chain->tally = find_object(
+		plan, OBJECT_COUNTER,
+		plan_tally_name(&plan->arena, object_stem(chain), log_kind(chain)), chain->origin);
 }
 
 bool compile_log_refusals(struct plan *plan, struct plan_chain *chain, size_t first,

@@ -43,7 +43,7 @@ class Engine(http.client.HTTPConnection):
 
 
 class Events(threading.Thread):
-    """When Docker made which network, by its own clock, which is this one."""
+    """Notes when Docker made which network, by its own clock, which is this one."""
 
     def __init__(self, path):
         super().__init__(daemon=True)
@@ -59,7 +59,7 @@ class Events(threading.Thread):
 
 
 class Dispatch(threading.Thread):
-    """When an element with which name of an interface came into a map of ours."""
+    """Notes when which elements came into our maps."""
 
     def __init__(self):
         super().__init__(daemon=True)

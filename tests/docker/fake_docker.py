@@ -15,6 +15,7 @@ without the API version) fit counts, "*" fits any method; without one the answer
     broken          JSON that ends too early          types     JSON of another shape
     lines           events without line feeds         noise     events that make no sense
     NUMBER          that status, with a message       lie       200 or 201, and nothing is done
+    stale           the good answer, 4 s old
     raced           the good answer, when somebody else has just made network ds-A
 
 LOG has a line for every request: METHOD PATH. Commands of `tell`, on what Docker has:
@@ -274,6 +275,8 @@ class Server:
             with self.engine.lock:
                 status, value = self.engine.answer(method, path, query, body, how == "lie")
         text = b"" if value is None else json.dumps(value).encode() + b"\n"
+        if how == "stale":
+            time.sleep(4)
         if how == "broken":
             text = text[:len(text) // 2]
         elif how == "types":

@@ -42,9 +42,13 @@ static void check_policy(const struct policy *policy)
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
-		if (!network->name || !network->bridge ||
+		if (!network->name || !network->stem || !network->bridge ||
+		    strlen(network->name) > NETWORK_NAME_MAX ||
 		    strlen(network->bridge) > BRIDGE_NAME_MAX ||
-		    !prefix_contains(&network->subnet, &network->gateway))
+		    (network->placed ? !network_bridge_valid(network->bridge)
+				     : !network->external || network->bridge[0] != ':') ||
+		    (!network->has_subnet && !network->external) ||
+		    (network->has_subnet && !prefix_contains(&network->subnet, &network->gateway)))
 			abort();
 		for (size_t k = 0; k < network->n_egress; k++) {
 			const struct rule *rule = &network->egress[k];

@@ -66,7 +66,7 @@ static void check(const struct docker_wanted *w, const struct docker_network *n,
 		free(differences[i].text);
 }
 
-/* Of a network that others make only what is given counts. */
+/* Docker is compared with no more than the configuration gives of a network that others make. */
 static void test_external(void **state)
 {
 	struct docker_wanted w = wanted();

@@ -56,8 +56,10 @@ static void test_what_is_held_is_told_as_if_enforced(void **state)
 static void test_not_bound(void **state)
 {
 	char why[] = "no such family";
-	struct network networks[2] = { { .name = "a", .placed = true, .bind = BIND_OFF, .has_dockside_ip = true },
-				       { .name = "b" } }; /* nobody manages it */
+	struct network networks[2] = {
+		{ .name = "a", .placed = true, .bind = BIND_OFF, .has_dockside_ip = true },
+		{ .name = "b" }
+	}; /* nobody manages it */
 	struct running running = { .policy = { .networks = networks, .n_networks = 2 } };
 	struct enforcer enforcer = { .no_bridge = why };
 	char *text;

@@ -168,7 +168,7 @@ static void test_external_untold(void **state)
 	expect(&facts, JUDGED_PENDING, "waiting for Docker", NULL);
 	facts.docker_failed = true;
 	expect(&facts, JUDGED_NOT, "Docker does not answer, and it alone knows", "\"bridge\"");
-	/* Where it was last the rules are in force. */
+	/* The rules are in force where it was last. */
 	external.placed = true;
 	external.bridge = "br-0123456789ab";
 	facts.link = JUDGE_LINK_BRIDGE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where external networks are: Docker's word into a policy, into the file, and what the files give. */
+/* Sites of external networks: Docker's word into a policy, into the file, and what the files give. */
 #include "config_fixture.h"
 
 #include "dockside/docker/docker_sites.h"

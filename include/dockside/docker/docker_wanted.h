@@ -23,8 +23,8 @@ struct docker_wanted {
 	bool managed; /* the configuration has a policy for it */
 	/* Others make it: the subnets and the gateway here are those that the configuration gives. */
 	bool external;
-	bool placed;		  /* its bridge is known; else it is a name that no interface can have */
-	bool bridge_given;	  /* by the configuration; of an external network */
+	bool placed;	   /* its bridge is known; else it is a name that no interface can have */
+	bool bridge_given; /* by the configuration; of an external network */
 	const char *site_trouble; /* why it is not placed; or NULL */
 	bool audit;
 	struct prefix subnet, subnet6;

@@ -49,13 +49,13 @@ struct enforcer {
 	struct running *running; /* NULL before the first enforcer_policy() */
 	unsigned stale_s;
 	struct plan_options options;
-	struct ports ports;  /* who is on which port */
-	char *no_bridge;     /* why the kernel cannot hold table bridge dockside; NULL: it can */
-	const char *docker;  /* where it would listen */
-	struct drain drain;  /* what is merged into each policy */
+	struct ports ports;	/* who is on which port */
+	char *no_bridge;	/* why the kernel cannot hold table bridge dockside; NULL: it can */
+	const char *docker;	/* where it would listen */
+	struct drain drain;	/* what is merged into each policy */
 	struct placing placing; /* where its external networks are */
-	struct known known;  /* what the kernel holds */
-	uint64_t n_policies; /* that were enforced */
+	struct known known;	/* what the kernel holds */
+	uint64_t n_policies;	/* that were enforced */
 	const struct enforcer_observer *observer; /* or NULL */
 };
 

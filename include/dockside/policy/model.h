@@ -92,11 +92,12 @@ struct network {
 	 * has one of its own. */
 	const char *bridge;
 	bool placed;
-	bool external;		    /* others make it; Docker says where it is (sites.h) */
-	bool bridge_given;	    /* by its key: it stays, whatever Docker says */
-	const char *site_trouble; /* why Docker's word is not taken; NULL: it is, or there is none */
+	bool external;	   /* others make it; Docker says where it is (sites.h) */
+	bool bridge_given; /* by its key: it stays, whatever Docker says */
+	const char
+		*site_trouble; /* why Docker's word is not taken; NULL: it is, or there is none */
 	bool gateway_given;
-	bool has_subnet;	    /* false: not known, or its policy is lost */
+	bool has_subnet; /* false: not known, or its policy is lost */
 	struct prefix subnet;
 	bool has_subnet6;
 	struct prefix subnet6;
@@ -122,10 +123,10 @@ struct network {
 	size_t n_nat;
 	struct rule *host_rules; /* rules for the Docker host itself; `to` is always DEST_ALL */
 	size_t n_host_rules;
-	struct loc loc;				      /* its object in network-config */
+	struct loc loc; /* its object in network-config */
 	/* No place when absent or unreadable. */
 	struct loc name_loc, bridge_loc, subnet_loc, subnet6_loc;
-	struct loc mode_loc;			      /* no place unless audit */
+	struct loc mode_loc; /* no place unless audit */
 };
 
 /* One ipset: hostnames, and literals as prefixes (an address has full length). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where Docker has the networks that others make ("external": true): their bridges and subnets. The files may say
+ * Docker's word on the networks that others make ("external": true): their bridges and subnets. The files may say
  * less than that, and Docker's word changes, as Compose makes a network anew. So we keep Docker's last word, and put it
  * into each policy that is to be enforced.
  */
@@ -35,8 +35,8 @@ bool sites_wanted(const struct policy *policy, const char *name);
 void sites_forget(struct sites *sites, const char *name);
 
 /*
- * Places the external networks of the policy's files; again when a site has changed. What the files give stays as they
- * give it. One of which nothing is known, or whose bridge another network has, is not placed.
+ * Places the external networks of the policy's files; again when a site has changed. A key that the files give stays
+ * as they give it. A network of which nothing is known, or whose bridge another network has, is not placed.
  */
 void sites_apply(const struct sites *sites, struct policy *policy);
 
