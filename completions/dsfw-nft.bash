@@ -3,8 +3,8 @@
 #
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
-_dsfw_nft_commands='compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh reconcile
-	allow deny set-network remove-network set-ipset add-ipset del-ipset remove-ipset version help'
+_dsfw_nft_commands='init compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh
+	reconcile allow deny set-network remove-network set-ipset add-ipset del-ipset remove-ipset version help'
 
 # COMMAND: its options
 _dsfw_nft_options()
@@ -13,6 +13,7 @@ _dsfw_nft_options()
 	local enforce="$files --mark-bit --forward-policy --log-group"
 	local client='--socket --json'
 	case $1 in
+	init) echo '--directory --network --subnet --preset --dns --yes --list-presets' ;;
 	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
 	check) echo "$enforce --kernel --resolve --json" ;;
 	apply | diff) echo "$enforce --json" ;;
@@ -48,10 +49,16 @@ _dsfw_nft_ipsets()
 		grep -oE '"[^"]+"[[:space:]]*:[[:space:]]*\[' | cut -d '"' -f 2
 }
 
+# The program knows them all.
+_dsfw_nft_presets()
+{
+	dsfw-nft init --list-presets 2>/dev/null | sed -nE 's/^([a-z0-9-]+): .*/\1/p'
+}
+
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container|directory|subnet|preset|dns) ||
 		$1 == -o ]]
 }
 
@@ -63,10 +70,16 @@ _dsfw_nft_argument()
 	--proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$cur") ;;
 	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
 	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
-	--port | --type | --src | --mac | --since) ;;
+	--port | --type | --src | --mac | --since | --subnet | --dns) ;;
+	--directory)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		;;
+	--preset) mapfile -t COMPREPLY < <(compgen -W "help $(_dsfw_nft_presets)" -- "$cur") ;;
 	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)
+		[[ $command != init ]] || return
 		if [[ $command == denied ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur")
 			return

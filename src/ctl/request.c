@@ -33,8 +33,9 @@ static bool accept_any(struct reader *r, const struct field *field, const struct
 #define FIELD_ACTION FIELD("action", "the name of an action", KIND(JSON_STRING), true)
 #define FIELD_NETWORK_NAME FIELD("name", "the name of a network", KIND(JSON_STRING), true)
 #define FIELD_IPSET_NAME FIELD("name", "the name of an ipset", KIND(JSON_STRING), true)
-#define FIELD_HOSTNAMES                                                                    \
-	FIELD("hostnames", "a list of hostnames, addresses and networks in CIDR notation", \
+#define FIELD_HOSTNAMES                                                                \
+	FIELD("hostnames",                                                             \
+	      "a list of hostnames, addresses, networks in CIDR notation and presets", \
 	      KIND(JSON_ARRAY), true)
 #define FIELD_TO FIELD("to", "a hostname, an address or a network", KIND(JSON_STRING), true)
 

@@ -20,26 +20,53 @@ static bool is_loopback(const char *s, size_t len)
 	return ipaddr_parse(s, len, &addr) && ipaddr_is_loopback(&addr);
 }
 
-bool resolver_on_loopback(const char *resolv_conf, char ret_addr[ADDR_STRLEN])
+/* The address of the first "nameserver" at or behind *text, with its length, and *text behind that line; NULL: there
+ * is none. */
+static const char *next_nameserver(const char **text, size_t *ret_len)
 {
 	static const char keyword[] = "nameserver";
 	const size_t keyword_len = sizeof(keyword) - 1;
 
-	for (const char *line = resolv_conf; *line;) {
-		size_t line_len = strcspn(line, "\n");
-		const char *s = line + strspn(line, " \t");
+	while (**text) {
+		size_t line_len = strcspn(*text, "\n");
+		const char *s = *text + strspn(*text, " \t");
 
-		line += line_len + (line[line_len] == '\n');
+		*text += line_len + ((*text)[line_len] == '\n');
 		if (strncmp(s, keyword, keyword_len) != 0 || !strchr(" \t", s[keyword_len]) ||
 		    !s[keyword_len])
 			continue;
 		s += keyword_len + strspn(s + keyword_len, " \t");
-		if (!is_loopback(s, strcspn(s, " \t\r\n%#;")))
+		*ret_len = strcspn(s, " \t\r\n#;");
+		return s;
+	}
+	return NULL;
+}
+
+bool resolver_on_loopback(const char *resolv_conf, char ret_addr[ADDR_STRLEN])
+{
+	const char *s;
+	size_t len;
+
+	while ((s = next_nameserver(&resolv_conf, &len))) {
+		len = strcspn(s, " \t\r\n%#;");
+		if (!is_loopback(s, len))
 			continue;
-		snprintf(ret_addr, ADDR_STRLEN, "%.*s", (int)strcspn(s, " \t\r\n%#;"), s);
+		snprintf(ret_addr, ADDR_STRLEN, "%.*s", (int)len, s);
 		return true;
 	}
 	return false;
+}
+
+bool resolver_is_stub(const char *resolv_conf)
+{
+	static const char stub[] = "127.0.0.53";
+	size_t len, n = 0;
+	bool same = true;
+	const char *s;
+
+	for (; (s = next_nameserver(&resolv_conf, &len)); n++)
+		same = same && len == sizeof(stub) - 1 && strncmp(s, stub, len) == 0;
+	return same && n == 1;
 }
 
 bool resolver_of_docker(const char *daemon_json)
@@ -64,6 +91,54 @@ bool resolver_of_docker(const char *daemon_json)
 	diags_free(&diags);
 	src_free(&src);
 	return good;
+}
+
+/* An address with a zone is link-local: no rule of ours can name it. */
+static void add_resolver(struct resolvers *all, const char *s, size_t len)
+{
+	struct ipaddr addr;
+
+	if (all->n == RESOLVERS_MAX || !ipaddr_parse(s, len, &addr))
+		return;
+	if (ipaddr_is_loopback(&addr))
+		ipaddr_format(&addr, all->loopback);
+	else
+		all->items[all->n++] = addr;
+}
+
+static bool add_resolvers_of_docker(struct resolvers *all, const char *daemon_json)
+{
+	cleanup(json_tree_free) struct json_tree tree = { 0 };
+	struct src src = { .name = xstrdup("daemon.json"),
+			   .text = xstrdup(daemon_json),
+			   .len = strlen(daemon_json) };
+	struct diags diags = { 0 };
+	const struct json_node *dns = NULL;
+
+	if (json_parse(&src, &tree, &diags))
+		dns = json_member(tree.root, "dns", JSON_ARRAY);
+	for (size_t i = 0; dns && i < dns->u.children.n; i++) {
+		const struct json_node *item = &dns->u.children.items[i];
+
+		if (item->kind == JSON_STRING)
+			add_resolver(all, item->u.string.s, item->u.string.len);
+	}
+	diags_free(&diags);
+	src_free(&src);
+	return dns && dns->u.children.n > 0;
+}
+
+void resolvers_of(const char *resolv_conf, const char *daemon_json, struct resolvers *ret)
+{
+	const char *s;
+	size_t len;
+
+	*ret = (struct resolvers){ 0 };
+	ret->of_docker = daemon_json && add_resolvers_of_docker(ret, daemon_json);
+	if (ret->of_docker || !resolv_conf)
+		return;
+	while ((s = next_nameserver(&resolv_conf, &len)))
+		add_resolver(ret, s, len);
 }
 
 /* ---- whose rules it gets around ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ipsets of firewall-config. They may have 100,000 entries, so everything here sorts.
+ * The ipsets of firewall-config. They may have 100,000 entries, so everything here sorts. A preset becomes its names
+ * here, so that nobody behind knows of it; the files keep its own name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "dockside/base/diag.h"
 #include "dockside/base/util.h"
 #include "dockside/policy/fields.h"
+#include "dockside/policy/preset.h"
 
 static int string_cmp(const void *a, const void *b)
 {
@@ -73,10 +75,90 @@ static void check_name(struct reader *r, const struct json_node *node)
 				     "here and in the rules");
 }
 
+/* ---- entries ---- */
+
 static const struct field entry_field = {
 	.subject = "an ipset's entry",
-	.allowed = "a hostname, an address or a network in CIDR notation",
+	.allowed = "a hostname, an address, a network in CIDR notation or \"preset:NAME\"",
 };
+
+static const struct presets *presets_of(struct reader *r)
+{
+	if (r->presets.n == 0)
+		presets_read(&r->policy->arena, &r->presets);
+	return &r->presets;
+}
+
+/* The name of the preset that an entry asks for; NULL: it is something else. */
+static const char *entry_preset(const struct json_node *entry)
+{
+	const size_t len = sizeof(PRESET_PREFIX) - 1;
+
+	if (entry->kind != JSON_STRING || strncmp(entry->u.string.s, PRESET_PREFIX, len) != 0)
+		return NULL;
+	return entry->u.string.s + len;
+}
+
+static void report_unknown_preset(struct reader *r, const struct json_node *entry, const char *name)
+{
+	cleanup(cleanup_free) char *near = NULL;
+	struct buf found = { 0 };
+	struct diag *diag;
+
+	quote_found(&found, name, strlen(name));
+	diag = node_error(r, entry, "there is no preset %s", buf_str(&found));
+	buf_free(&found);
+	if (reader_is_full(r))
+		return;
+	near = presets_suggest(presets_of(r), name);
+	diag->hint = xasprintf("%s%sdsfw-nft init --list-presets prints all of them",
+			       near ? near : "", near ? " " : "");
+}
+
+/* The names of a preset, the first time that the ipset asks for it: a hostile file would ask very often. */
+static void add_preset(struct reader *r, const struct json_node *entry, const char *name,
+		       struct ipset *ipset, bool *have)
+{
+	const struct presets *presets = presets_of(r);
+	const struct preset *preset = presets_find(presets, name);
+
+	if (!preset) {
+		report_unknown_preset(r, entry, name);
+		return;
+	}
+	if (have[preset - presets->items])
+		return;
+	have[preset - presets->items] = true;
+	memcpy(ipset->hostnames + ipset->n_hostnames, preset->names.items,
+	       preset->names.n * sizeof(*preset->names.items));
+	ipset->n_hostnames += preset->names.n;
+}
+
+/* The number of hostnames that all presets have together, if the list asks for any. */
+static size_t count_preset_names(struct reader *r, const struct json_node *list)
+{
+	const struct presets *presets;
+	size_t i = 0, n = 0;
+
+	while (i < list->u.children.n && !entry_preset(&list->u.children.items[i]))
+		i++;
+	if (i == list->u.children.n)
+		return 0;
+	presets = presets_of(r);
+	for (i = 0; i < presets->n; i++)
+		n += presets->items[i].names.n;
+	return n;
+}
+
+/* "npm" is a hostname, too. */
+static void warn_of_missing_prefix(struct reader *r, const struct json_node *entry,
+				   const char *name)
+{
+	if (strchr(name, '.') || !presets_find(presets_of(r), name))
+		return;
+	node_warning(r, entry, "\"%s\" is the hostname %s here", name, name)->hint =
+		xasprintf("the preset is written \"" PRESET_PREFIX "%s\"", name);
+}
 
 static void read_entry(struct reader *r, const struct json_node *entry, struct ipset *ipset)
 {
@@ -88,11 +170,32 @@ static void read_entry(struct reader *r, const struct json_node *entry, struct i
 	}
 	if (!read_endpoint(r, &entry_field, entry, &endpoint))
 		return;
-	if (endpoint.name)
+	if (endpoint.name) {
+		warn_of_missing_prefix(r, entry, endpoint.name);
 		ipset->hostnames[ipset->n_hostnames++] = endpoint.name;
-	else
+	} else {
 		ipset->prefixes[ipset->n_prefixes++] = endpoint.prefix;
+	}
 }
+
+static void read_entries(struct reader *r, const struct json_node *list, struct ipset *ipset)
+{
+	cleanup(cleanup_free) bool *have = NULL; /* by preset */
+
+	for (size_t i = 0; i < list->u.children.n; i++) {
+		const struct json_node *entry = &list->u.children.items[i];
+		const char *preset = entry_preset(entry);
+
+		if (preset && !have)
+			have = xcalloc(presets_of(r)->n, sizeof(*have));
+		if (preset)
+			add_preset(r, entry, preset, ipset, have);
+		else
+			read_entry(r, entry, ipset);
+	}
+}
+
+/* ---- the whole ---- */
 
 /* The text to write instead; owned, or NULL. */
 static char *ipset_hint(const struct json_node *node)
@@ -109,7 +212,7 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 {
 	static const struct field list_field = {
 		.subject = "an ipset",
-		.allowed = "a list of hostnames, addresses and networks in CIDR notation",
+		.allowed = "a list of hostnames, addresses, networks in CIDR notation and presets",
 	};
 	struct arena *arena = &r->policy->arena;
 
@@ -121,12 +224,11 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 		return;
 	}
 
-	size_t n = node->u.children.n;
+	size_t n = node->u.children.n, more = count_preset_names(r, node);
 
-	ipset->hostnames = arena_alloc(arena, n * sizeof(*ipset->hostnames));
+	ipset->hostnames = arena_alloc(arena, (n + more) * sizeof(*ipset->hostnames));
 	ipset->prefixes = arena_alloc(arena, n * sizeof(*ipset->prefixes));
-	for (size_t i = 0; i < n; i++)
-		read_entry(r, &node->u.children.items[i], ipset);
+	read_entries(r, node, ipset);
 	unique_hostnames(ipset);
 	outermost_prefixes(ipset);
 }

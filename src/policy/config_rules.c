@@ -252,6 +252,8 @@ static bool read_ipset_name(struct reader *r, const struct field *field,
 	if (key_is_free_text(s))
 		diag->hint = xstrdup("the key \"comment\" and keys that begin with \"_\" are free "
 				     "text, so no ipset can be called this");
+	else if (strncmp(s, PRESET_PREFIX, sizeof(PRESET_PREFIX) - 1) == 0)
+		diag->hint = xstrdup(PRESET_HINT);
 	else if (!reader_is_full(r))
 		diag->hint = name_index_suggest(&r->ipsets, s);
 	return false;

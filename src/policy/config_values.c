@@ -79,6 +79,7 @@ static const struct {
 	const char *hint;
 } part_hints[] = {
 	{ "://", "give the name alone, without a scheme or path" },
+	{ PRESET_PREFIX, PRESET_HINT },
 	{ "*", "a wildcard cannot be looked up; list the names" },
 	{ "[", "write an IPv6 address without brackets" },
 	{ "%", "write an IPv6 address without a zone" },

@@ -48,6 +48,54 @@ static void test_daemon_json(void **state)
 	assert_false(resolver_of_docker(""));
 }
 
+static void expect_resolvers(const char *resolv_conf, const char *daemon_json, const char *wanted)
+{
+	struct resolvers resolvers;
+	struct buf b = { 0 };
+
+	resolvers_of(resolv_conf, daemon_json, &resolvers);
+	for (size_t i = 0; i < resolvers.n; i++) {
+		char s[ADDR_STRLEN];
+
+		buf_printf(&b, "%s ", ipaddr_format(&resolvers.items[i], s));
+	}
+	buf_printf(&b, "loopback %s docker %d", resolvers.loopback[0] ? resolvers.loopback : "-",
+		   resolvers.of_docker);
+	assert_string_equal(buf_str(&b), wanted);
+	buf_free(&b);
+}
+
+static void test_resolvers(void **state)
+{
+	(void)state;
+	expect_resolvers(NULL, NULL, "loopback - docker 0");
+	expect_resolvers("# none\nsearch a.example\n", "{}", "loopback - docker 0");
+	expect_resolvers("nameserver 192.0.2.1\nnameserver\t2001:db8::1 # x\nnameserver x\n", NULL,
+			 "192.0.2.1 2001:db8::1 loopback - docker 0");
+	/* No more than Docker asks; an address with a zone is none that a rule can name. */
+	expect_resolvers("nameserver fe80::1%eth0\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+			 "nameserver 192.0.2.3\nnameserver 192.0.2.4\n",
+			 NULL, "192.0.2.1 192.0.2.2 192.0.2.3 loopback - docker 0");
+	expect_resolvers("nameserver 127.0.0.1\nnameserver 192.0.2.1\n", NULL,
+			 "192.0.2.1 loopback 127.0.0.1 docker 0");
+	expect_resolvers("nameserver 192.0.2.1\n", "{\"dns\": [\"192.0.2.53\", \"::1\", 7]}",
+			 "192.0.2.53 loopback ::1 docker 1");
+	expect_resolvers("nameserver 192.0.2.1\n", "{\"dns\": []}",
+			 "192.0.2.1 loopback - docker 0");
+	expect_resolvers("nameserver 192.0.2.1\n", "{\"dns\":", "192.0.2.1 loopback - docker 0");
+}
+
+static void test_stub(void **state)
+{
+	(void)state;
+	assert_true(resolver_is_stub("# x\nnameserver 127.0.0.53\noptions edns0 trust-ad\n"));
+	assert_false(resolver_is_stub("nameserver 127.0.0.53\nnameserver 192.0.2.1\n"));
+	assert_false(resolver_is_stub("nameserver 127.0.0.5\n"));
+	assert_false(resolver_is_stub("nameserver 127.0.0.531\n"));
+	assert_false(resolver_is_stub("search a.example\n"));
+	assert_false(resolver_is_stub(""));
+}
+
 /* names: of the networks whose rules are evaded; NULL: none. */
 static void expect(const char *firewall, const char *names)
 {
@@ -89,8 +137,8 @@ static void test_leak(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resolv_conf),
-		cmocka_unit_test(test_daemon_json),
+		cmocka_unit_test(test_resolv_conf), cmocka_unit_test(test_daemon_json),
+		cmocka_unit_test(test_resolvers),   cmocka_unit_test(test_stub),
 		cmocka_unit_test(test_leak),
 	};
 

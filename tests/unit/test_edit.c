@@ -361,6 +361,11 @@ static void test_set_ipset(void **state)
 	assert_edit(&f, SET_IPSET "\"db\", \"hostnames\": []}", SAME, SAME);
 	run(&f, "{\"networks\": []}", "{}", SET_IPSET "\"new\", \"hostnames\": [\"::1\"]}");
 	assert_files(&f, SAME, "{}", "{\n  \"ipsets\": { \"new\": [\"::1\"] }\n}");
+	/* A preset is written as it was named, and not as its names. */
+	run(&f, "{\"networks\": []}", "{\"ipsets\": {\"old\": [\"preset:pypi\"]}}",
+	    SET_IPSET "\"new\", \"hostnames\": [\"preset:npm\", \"more.example\"]}");
+	assert_files(&f, SAME, "\"preset:pypi\"]",
+		     "\"preset:pypi\"], \"new\": [\"preset:npm\", \"more.example\"]");
 }
 
 /* Members that go must be meant. A client that does not know "replace" always replaces. */

@@ -42,6 +42,7 @@ struct call {
 /* Reads a command line and runs the command; returns the exit status. */
 int command_line(const struct program *program, int argc, char **argv);
 
+extern const struct command cmd_init;
 extern const struct command cmd_compile, cmd_check;
 extern const struct command cmd_apply, cmd_teardown;
 extern const struct command cmd_diff;

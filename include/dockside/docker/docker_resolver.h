@@ -17,6 +17,23 @@ bool resolver_on_loopback(const char *resolv_conf, char ret_addr[ADDR_STRLEN]);
 /* Whether the text of Docker's daemon.json gives it resolvers, and none on a loopback address. */
 bool resolver_of_docker(const char *daemon_json);
 
+#define RESOLVERS_MAX 3 /* libnetwork asks no more of them (maxExtDNS, resolver.go) */
+
+/* The name servers that Docker's resolver in a container asks. */
+struct resolvers {
+	struct ipaddr items[RESOLVERS_MAX]; /* asked from the container's network namespace */
+	size_t n;
+	char loopback[ADDR_STRLEN]; /* one that Docker asks from the host's; "": none */
+	bool of_docker;		    /* they stand in daemon.json, and not in resolv.conf */
+};
+
+/* By the texts of resolv.conf and of daemon.json; either may be NULL. */
+void resolvers_of(const char *resolv_conf, const char *daemon_json, struct resolvers *ret);
+
+/* Whether resolv.conf names nobody but systemd-resolved. Containers of Docker's default network then get the servers
+ * that systemd-resolved asks. */
+bool resolver_is_stub(const char *resolv_conf);
+
 /* Returns a line about the networks whose rules deny by default, and do not allow DNS to everywhere, while Docker asks
  * `addr`; the caller frees it. NULL: there are none. */
 char *resolver_leak(const struct policy *policy, const char *addr);

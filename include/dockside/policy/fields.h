@@ -15,6 +15,7 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/policy/model.h"
+#include "dockside/policy/preset.h"
 
 /* Networks and rules together. Far beyond what a kernel could load in reasonable time, and low
  * enough that a hostile file of 16 MiB cannot make the model fill the memory. */
@@ -35,10 +36,11 @@ struct reader {
 	struct policy *policy; /* being filled; its arena owns what readers keep */
 	struct diags *diags;
 	struct name_index networks, ipsets;
-	bool networks_known; /* every network of network-config has a name that we could read */
-	bool ipsets_known;   /* likewise for the ipsets */
-	bool null_is_absent; /* where a key is optional */
-	size_t n_objects;    /* counted against CONFIG_OBJECTS_MAX */
+	bool networks_known;	/* every network of network-config has a name that we could read */
+	bool ipsets_known;	/* likewise for the ipsets */
+	bool null_is_absent;	/* where a key is optional */
+	size_t n_objects;	/* counted against CONFIG_OBJECTS_MAX */
+	struct presets presets; /* none until something asks for one */
 };
 
 #define FIELDS_MAX 16

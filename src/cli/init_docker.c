@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* init asks the host: Docker for its networks, the files for the name servers that containers ask. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/base/exit_status.h"
+#include "dockside/base/util.h"
+#include "dockside/docker/docker_provide.h"
+#include "dockside/enforce/judge.h"
+#include "dockside/system/clock.h"
+#include "dockside/system/log.h"
+#include "init_plan.h"
+#include "term.h"
+
+static void on_done(void *data, struct docker_provide_result *result)
+{
+	struct init_plan *plan = data;
+
+	if (result->error.code) {
+		plan->docker_error = xstrdup(result->error.text);
+		return;
+	}
+	plan->docker = result->networks;
+	result->networks = (struct docker_networks){ 0 };
+	plan->docker_version = xstrdup(result->about.version ? result->about.version : "");
+}
+
+int init_ask_docker(const struct init_options *options, struct init_plan *plan)
+{
+	struct docker_wanted_list none = { 0 };
+	struct docker *docker = NULL;
+	struct err err = { 0 };
+	int r = docker_open(options->docker, monotonic_ms, &docker, &err);
+
+	if (r >= 0) {
+		docker_provide_start(docker, &none, DOCKER_PROVIDE_ASK, on_done, plan);
+		term_progress("waiting for Docker");
+		r = docker_wait(docker, &err);
+		term_progress_end();
+	}
+	docker_close(docker);
+	if (r < 0)
+		log_error("init: %s", err.text);
+	err_free(&err);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+bool init_is_own(const struct init_plan *plan, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < plan->own.n; i++)
+		if (ipaddr_cmp(&plan->own.items[i], addr) == 0)
+			return true;
+	return false;
+}
+
+/* libnetwork/resolvconf, defaultIPv4Dns */
+static void choose_as_docker(struct init_plan *plan)
+{
+	static const uint8_t bytes[][4] = { { 8, 8, 8, 8 }, { 8, 8, 4, 4 } };
+
+	plan->default_chosen = true;
+	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
+		plan->default_network.items[plan->default_network.n++] =
+			ipaddr_from_bytes(FAMILY_IPV4, bytes[i]);
+}
+
+static void find_resolvers(const struct init_options *options, struct init_plan *plan)
+{
+	plan->resolvers_given = options->dns.n > 0;
+	if (plan->resolvers_given) {
+		plan->resolvers = plan->default_network = options->dns;
+		return;
+	}
+	judge_resolvers(&plan->resolvers);
+	judge_resolvers_of_default(&plan->default_network);
+	if (plan->default_network.n == 0)
+		choose_as_docker(plan);
+}
+
+int init_find_resolvers(const struct init_options *options, struct init_plan *plan)
+{
+	struct err err = { 0 };
+	int r = own_addrs_read(&plan->own, &err);
+
+	if (r < 0) {
+		log_error("init: %s", err.text);
+		err_free(&err);
+		return EXIT_FAILED;
+	}
+	find_resolvers(options, plan);
+	if (plan->resolvers.n > 0 || plan->resolvers.loopback[0])
+		return EXIT_DONE;
+	log_error("init: neither /etc/docker/daemon.json nor /etc/resolv.conf names a name server: "
+		  "give "
+		  "the one that containers shall ask, --dns ADDRESS");
+	return EXIT_FAILED;
+}
+
+bool init_is_default(const struct init_network *network)
+{
+	return network->external && strcmp(network->name, INIT_DEFAULT_NETWORK) == 0;
+}
+
+const struct resolvers *init_resolvers(const struct init_plan *plan,
+				       const struct init_network *network)
+{
+	return init_is_default(network) ? &plan->default_network : &plan->resolvers;
+}
