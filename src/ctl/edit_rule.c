@@ -11,10 +11,8 @@
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/edit_reach.h"
+#include "dockside/policy/preset.h"
 #include "edit_ipset.h"
-
-#define PRESET \
-	"preset:" /* begins a member that stands for others: such an ipset is about one thing */
 
 /* A request, and the rules that it is about. */
 struct wish {
@@ -317,7 +315,7 @@ static bool has_preset(const struct json_node *list)
 		const struct json_node *item = &list->u.children.items[i];
 
 		if (item->kind == JSON_STRING &&
-		    strncmp(item->u.string.s, PRESET, strlen(PRESET)) == 0)
+		    strncmp(item->u.string.s, PRESET_PREFIX, strlen(PRESET_PREFIX)) == 0)
 			return true;
 	}
 	return false;
@@ -473,19 +471,24 @@ static bool own_list(const struct wish *w, size_t ipset)
 	return n > 0 && n == count_users(w->e->policy, ipset);
 }
 
-/* Whether an ipset has a network that has the target, or a part of it. */
+/* Whether a member is a preset that has the target, or a network that has it or a part of it. */
+static bool is_part(const struct json_node *member, const struct target *target)
+{
+	struct prefix prefix;
+
+	if (member->kind != JSON_STRING)
+		return false;
+	if (target->name)
+		return preset_entry_has(member->u.string.s, target->name);
+	return prefix_parse(member->u.string.s, member->u.string.len, &prefix) &&
+	       (prefix_covers(&prefix, &target->prefix) || prefix_covers(&target->prefix, &prefix));
+}
+
 static bool has_part(const struct json_node *list, const struct target *target)
 {
-	for (size_t i = 0; !target->name && i < list->u.children.n; i++) {
-		const struct json_node *item = &list->u.children.items[i];
-		struct prefix prefix;
-
-		if (item->kind == JSON_STRING &&
-		    prefix_parse(item->u.string.s, item->u.string.len, &prefix) &&
-		    (prefix_covers(&prefix, &target->prefix) ||
-		     prefix_covers(&target->prefix, &prefix)))
+	for (size_t i = 0; i < list->u.children.n; i++)
+		if (is_part(&list->u.children.items[i], target))
 			return true;
-	}
 	return false;
 }
 
@@ -523,9 +526,10 @@ static void add_drop(struct wish *w, size_t reached, size_t index)
 	else if (rule_at(w, reached)->to == DEST_IPSET)
 		buf_printf(b, "the rule behind it allows ipset %s, which has %s",
 			   ipset_of(w, rule_at(w, reached)),
-			   own_list(w, rule_at(w, reached)->ipset)
-				   ? "more of it"
-				   : "it and is used by other rules, too");
+			   !own_list(w, rule_at(w, reached)->ipset)
+				   ? "it and is used by other rules, too"
+			   : w->target.name ? "it by a preset"
+					    : "more of it");
 	else if (view_about(&w->view, reached, &w->target) == ABOUT_ALL)
 		buf_puts(b, "the rule behind it allows every destination");
 	else

@@ -115,3 +115,20 @@ char *presets_suggest(const struct presets *presets, const char *name)
 	free(names);
 	return hint;
 }
+
+bool preset_entry_has(const char *entry, const char *hostname)
+{
+	struct arena arena = { 0 };
+	struct presets presets;
+	const struct preset *preset;
+	bool has = false;
+
+	if (strncmp(entry, PRESET_PREFIX, strlen(PRESET_PREFIX)) != 0)
+		return false;
+	presets_read(&arena, &presets);
+	preset = presets_find(&presets, entry + strlen(PRESET_PREFIX));
+	for (size_t i = 0; preset && !has && i < preset->names.n; i++)
+		has = strcmp(preset->names.items[i], hostname) == 0;
+	arena_free(&arena);
+	return has;
+}

@@ -240,6 +240,27 @@ static void test_deny_drops(void **state)
 		    "\"drop\"}\n]}}}",
 		    "10.0.0.0/8 is no longer in ipset x; egress[0] drops 10.0.0.0/8 now, as the "
 		    "rule behind it allows ipset x, which has more of it");
+	/* Its list has it by a preset, too, or by that alone. */
+	assert_edit("{\"ipsets\": {\"x\": [\"preset:npm\", \"registry.npmjs.org\"]}, "
+		    "\"networks\": {\"a\": {\"egress\": [\n{\"to\": \"ipset\", \"ipset\": "
+		    "\"x\"},\n{\"action\": \"drop\"}\n]}}}",
+		    DENY("registry.npmjs.org"),
+		    "{\"ipsets\": {\"x\": [\"preset:npm\"]}, "
+		    "\"networks\": {\"a\": {\"egress\": [\n{\"action\": \"drop\", \"to\": "
+		    "\"host\", \"host\": \"registry.npmjs.org\"},\n{\"to\": \"ipset\", "
+		    "\"ipset\": \"x\"},\n{\"action\": \"drop\"}\n]}}}",
+		    "registry.npmjs.org is no longer in ipset x; egress[0] drops "
+		    "registry.npmjs.org now, as the rule behind it allows ipset x, which has it by "
+		    "a preset");
+	assert_edit("{\"ipsets\": {\"x\": [\"preset:npm\"]}, \"networks\": {\"a\": {\"egress\": "
+		    "[\n{\"to\": \"ipset\", \"ipset\": \"x\"},\n{\"action\": \"drop\"}\n]}}}",
+		    DENY("Registry.npmjs.org"),
+		    "{\"ipsets\": {\"x\": [\"preset:npm\"]}, \"networks\": {\"a\": {\"egress\": "
+		    "[\n{\"action\": \"drop\", \"to\": \"host\", \"host\": "
+		    "\"registry.npmjs.org\"},\n{\"to\": \"ipset\", \"ipset\": \"x\"},\n"
+		    "{\"action\": \"drop\"}\n]}}}",
+		    "egress[0] drops registry.npmjs.org now, as the rule behind it allows ipset x, "
+		    "which has it by a preset");
 	/* A list without an end. */
 	assert_edit(HEAD DNS TAIL, DENY("x.example"), HEAD DNS DROPS("host", "x.example") TAIL,
 		    "egress[1] drops x.example now, as nothing else does");
