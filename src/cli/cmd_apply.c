@@ -267,7 +267,7 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 {
 	struct err setting = { 0 };
 	bool changed = false;
-	size_t n_bridges;
+	size_t n_bridges = 0;
 	int r, s;
 
 	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
@@ -277,9 +277,10 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 		return r;
 	s = make_settings(&changed, &setting);
 	r = enforce(options, policy, report, err);
-	if (r >= 0)
+	if (r >= 0) {
 		r = apply_docker_networks(options->docker, options->reset, policy, report, err);
-	n_bridges = stop_learning(policy);
+		n_bridges = stop_learning(policy);
+	}
 	if (s < 0)
 		s = make_settings(&changed, &setting);
 	print_settings(report, changed, n_bridges);

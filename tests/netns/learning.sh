@@ -66,7 +66,8 @@ ip netns del dockside
 until_true 5 prints_no v-c1 ip link
 ip link del ds-a
 build || bail "cannot build the network again"
-is "a bridge that comes later, too" "$(until_true 5 is_set; setting) $(try reserved)" "1 "
+until_true 5 is_set
+is "a bridge that comes later, too" "$(setting) $(try reserved)" "1 "
 
 # ---- the kernel refuses --------------------------------------------------------------------------------------
 
