@@ -33,8 +33,7 @@ static void put_request(struct nlmsghdr *nlh, const struct link *bridge)
 	mnl_attr_nest_end(nlh, info);
 }
 
-/* Returns 0 or -errno. */
-static int set_option(const struct link *bridge)
+int link_learn_stop(const struct link *bridge, struct err *err)
 {
 	char buffer[4096];
 	char request[256] = { 0 };
@@ -44,43 +43,14 @@ static int set_option(const struct link *bridge)
 	int r = 0;
 
 	if (!nl)
-		return -errno;
+		return err_errno(err, errno, "bridge %s: set no_linklocal_learn", bridge->name);
 	put_request(nlh, bridge);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) >= 0)
 		n = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
 	if (n < 0 ||
 	    mnl_cb_run(buffer, (size_t)n, 1, mnl_socket_get_portid(nl), NULL, NULL) == MNL_CB_ERROR)
-		r = -errno;
+		r = err_errno(err, errno, "bridge %s: set no_linklocal_learn", bridge->name);
 	mnl_socket_close(nl);
 	return r;
-}
-
-static int check_option(const struct link *bridge, struct err *err)
-{
-	struct links links;
-	const struct link *now;
-	int r = links_read(&links, err);
-
-	if (r < 0)
-		return r;
-	now = links_find(&links, bridge->name);
-	if (!now || now->index != bridge->index)
-		r = err_set(err, ENODEV, "it has gone");
-	else if (now->learns)
-		r = err_set(err, EOPNOTSUPP,
-			    "this kernel has no setting no_linklocal_learn, which is of Linux 5.0");
-	links_free(&links);
-	return r;
-}
-
-int link_learn_stop(const struct link *bridge, struct err *err)
-{
-	int r = set_option(bridge);
-
-	if (r < 0)
-		err_errno(err, -r, "set no_linklocal_learn");
-	else
-		r = check_option(bridge, err);
-	return r < 0 ? err_prefix(err, "bridge %s", bridge->name) : 0;
 }

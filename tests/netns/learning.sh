@@ -98,4 +98,25 @@ dsfw apply
 like "apply sets it" "$status $(setting) $out" "^0 1 .*no_linklocal_learn of 1 bridge is 1"
 dsfw apply
 is "once" "$status $(setting) $(grep -c no_linklocal <<<"$out")" "0 1 0"
+
+# Lists of all interfaces are long where there are many networks.
+{ bridge ds-b 172.30.2.1/24 fd77:2::1/64 && bridge ds-c 172.30.3.1/24 fd77:3::1/64; } || bail "cannot build more networks"
+network_config <<<'{"networks": [{"name": "ds-a", "subnet": "172.30.1.0/24"}, {"name": "ds-b", "subnet": "172.30.2.0/24"},
+	{"name": "ds-c", "subnet": "172.30.3.0/24"}]}'
+drop='{"egress": [{"action": "drop"}]}'
+firewall_config <<<"{\"networks\": {\"ds-a\": $drop, \"ds-b\": $drop, \"ds-c\": $drop}}"
+dsfw apply
+lists() # BRIDGE…: how often apply reads the list, if these are to be set; and the setting afterwards
+{
+	local name
+	for name in "$@"; do
+		ip link set "$name" type bridge no_linklocal_learn 0
+	done
+	strace -qq -f -e trace=sendto -o $t/calls "$DSFW_NFT" apply --network-config $t/network.json \
+		--firewall-config $t/firewall.json >/dev/null 2>&1
+	echo "$(grep -c RTM_GETLINK $t/calls) $(cat /sys/class/net/ds-?/bridge/no_linklocal_learn | xargs)"
+}
+one=$(lists ds-a)
+like "a bridge is set, and read back" "$one" "^[1-9].* 1 1 1$"
+is "as often for three as for one" "$(lists ds-a ds-b ds-c)" "$one"
 finish

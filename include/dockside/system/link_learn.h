@@ -9,9 +9,9 @@
 #include "dockside/system/link.h"
 
 /*
- * Keeps the bridge from learning from frames for 01:80:c2:00:00:00 to 0f, which pass no rule before it learns
- * (no_linklocal_learn, doc/kernel.md "What a bridge learns"). Reads the setting back: older kernels ignore what they do not know.
- * Needs CAP_NET_ADMIN. Returns 0, or -errno: -ENODEV where the bridge has gone, -EOPNOTSUPP where the kernel has no such setting.
+ * Asks the kernel to keep the bridge from learning from frames for 01:80:c2:00:00:00 to 0f, which pass no rule before it
+ * learns (no_linklocal_learn, doc/kernel.md "What a bridge learns"). Older kernels ignore what they do not know and say
+ * nothing: links_read() tells afterwards whether it learns. Needs CAP_NET_ADMIN. Returns 0 or -errno.
  */
 int link_learn_stop(const struct link *bridge, struct err *err);
 
