@@ -12,9 +12,9 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
-#define SEPARATOR 0xff
+#include "must.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define SEPARATOR 0xff
 
 static struct src make_src(const char *name, const uint8_t *text, size_t len)
 {

@@ -6,10 +6,7 @@
 
 #include "dockside/kernel/conntrack.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check(void *data, const struct nlmsghdr *entry, const struct flow *flow)
 {

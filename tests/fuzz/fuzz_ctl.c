@@ -21,6 +21,8 @@
 #include "dockside/report/explain_json.h"
 #include "dockside/table/compile.h"
 
+#include "must.h"
+
 static bool changes_files(enum request_action action)
 {
 	switch (action) {
@@ -45,8 +47,6 @@ static bool changes_files(enum request_action action)
 	}
 	return false;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char network_text[] =
 	"{\"_note\": \"kept\", \"networks\": ["

@@ -7,10 +7,7 @@
 #include "system/dns_conf.h"
 #include "system/dns_hosts.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check_conf(const char *text, size_t size)
 {

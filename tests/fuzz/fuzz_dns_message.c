@@ -8,10 +8,7 @@
 
 #include "system/dns_message.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check(const struct dns_answer *answer, enum dns_type type)
 {

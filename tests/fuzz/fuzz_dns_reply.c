@@ -7,10 +7,7 @@
 #include "dockside/names/lookups.h"
 #include "dockside/system/dns_reply.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check(const struct dns_reply *reply)
 {

@@ -8,10 +8,7 @@
 #include "dockside/docker/docker_parse.h"
 #include "dockside/docker/docker_wanted.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check_text(const char *s)
 {

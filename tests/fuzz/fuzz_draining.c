@@ -8,7 +8,7 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/draining.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check_merge(const struct draining_docs *docs)
 {

@@ -23,14 +23,11 @@
 #include "dockside/kernel/nflog.h"
 #include "dockside/report/denied.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
+#include "must.h"
 
 #define HEAD 4
 #define FRAME_MAX 1500
 #define TAG 4
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct
 try {

@@ -12,9 +12,9 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_patch.h"
 
-#define SEPARATOR 0xff
+#include "must.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define SEPARATOR 0xff
 
 struct text {
 	struct src src;

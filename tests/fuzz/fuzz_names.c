@@ -12,8 +12,7 @@
 #include "dockside/policy/config.h"
 #include "dockside/table/compile.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
+#include "must.h"
 
 #define NETWORK "{\"networks\": [{\"name\": \"amber\", \"subnet\": \"192.0.2.0/24\"}]}"
 #define FIREWALL                                                                               \
@@ -21,8 +20,6 @@
 	"\"networks\": {\"amber\": {\"egress\": [{\"to\": \"ipset\", \"ipset\": \"s\"},"       \
 	"{\"to\": \"host\", \"host\": \"b.example\"}],"                                        \
 	"\"nat\": [{\"match_dport\": 80, \"to_host\": \"a.example\", \"to_port\": 81}]}}}"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
 	const uint8_t *data;

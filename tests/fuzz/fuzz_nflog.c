@@ -11,10 +11,7 @@
 #include "dockside/report/denied.h"
 #include "dockside/system/dns_reply.h"
 
-/* Not assert(): it must hold under NDEBUG too. */
-#define must(condition) ((condition) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check(void *data, const struct nflog_packet *packet)
 {

@@ -9,23 +9,8 @@
 
 #include <cmocka.h>
 
+#include "addr_fixture.h"
 #include "dockside/docker/docker_wanted.h"
-
-static struct prefix prefix(const char *text)
-{
-	struct prefix p;
-
-	assert_true(prefix_parse(text, strlen(text), &p));
-	return p;
-}
-
-static struct ipaddr addr(const char *text)
-{
-	struct ipaddr a;
-
-	assert_true(ipaddr_parse(text, strlen(text), &a));
-	return a;
-}
 
 static struct docker_wanted wanted(void)
 {

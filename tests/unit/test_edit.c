@@ -3,12 +3,11 @@
  * Requests against two configuration files: what the files say afterwards, word for word, or why
  * they stay as they are. The new files go through config_parse(), as in the daemon.
  */
-#include "policy_fixture.h"
+#include "edit_fixture.h"
 
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/util.h"
-#include "dockside/ctl/edit.h"
 
 #define NETWORKS                                                                        \
 	"// two networks\n"                                                             \
@@ -24,35 +23,6 @@
 	"   \"nat\": [{\"match_dport\": 25, \"to_ip\": \"192.0.2.25\", \"to_port\": 2525}],\n" \
 	"   \"host\": [{\"proto\": \"tcp\", \"ports\": [22]}, {\"action\": \"drop\"}]}},\n"    \
 	" \"ipsets\": {\"web\": [\"example.com\"], \"db\": []}}\n"
-
-struct fixture {
-	struct request request;
-	struct policy policy; /* before */
-	struct edit edit;
-	struct diags diags;
-	bool good;
-};
-
-static void clear(struct fixture *f)
-{
-	request_free(&f->request);
-	policy_free(&f->policy);
-	edit_free(&f->edit);
-	diags_free(&f->diags);
-	*f = (struct fixture){ 0 };
-}
-
-static void run(struct fixture *f, const char *network, const char *firewall, const char *request)
-{
-	clear(f);
-	policy_read(&f->policy, network, firewall);
-	f->request.src = text_src("request", request);
-	if (!request_parse(&f->request, 0, &f->diags)) {
-		diags_print(&f->diags, stderr);
-		fail_msg("bad request: %s", request);
-	}
-	f->good = edit_files(&f->request, &f->policy, &f->edit, &f->diags);
-}
 
 static bool accepted_by_config(const struct fixture *f, struct diags *diags, struct policy *policy)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* allow and deny: what becomes of the file, and what is said. */
-#include "policy_fixture.h"
-
-#include "dockside/ctl/edit.h"
+#include "edit_fixture.h"
 
 #define NETWORKS                                                           \
 	"{\"networks\": [{\"name\": \"a\", \"subnet\": \"192.0.2.0/28\"}," \
@@ -34,32 +32,6 @@
 	"\t}\n}\n"
 #define FIREWALL HEAD DNS BAD OWN LIST SHARED DROP TAIL
 
-struct fixture {
-	struct request request;
-	struct policy policy;
-	struct edit edit;
-	struct diags diags;
-	bool good;
-};
-
-static void clear(struct fixture *f)
-{
-	request_free(&f->request);
-	policy_free(&f->policy);
-	edit_free(&f->edit);
-	diags_free(&f->diags);
-	*f = (struct fixture){ 0 };
-}
-
-static void run(struct fixture *f, const char *firewall, const char *request)
-{
-	clear(f);
-	policy_read(&f->policy, NETWORKS, firewall);
-	f->request.src = text_src("request", request);
-	assert_true(request_parse(&f->request, 0, &f->diags));
-	f->good = edit_files(&f->request, &f->policy, &f->edit, &f->diags);
-}
-
 /* expected NULL: nothing changes. */
 static void assert_edit(const char *firewall, const char *request, const char *expected,
 			const char *message)
@@ -67,7 +39,7 @@ static void assert_edit(const char *firewall, const char *request, const char *e
 	struct fixture f = { 0 };
 	struct policy after = { 0 };
 
-	run(&f, firewall, request);
+	run(&f, NETWORKS, firewall, request);
 	diags_print(&f.diags, stderr);
 	assert_true(f.good);
 	assert_null(f.edit.network_text);
@@ -85,7 +57,7 @@ static void assert_refused(const char *request, const char *message)
 {
 	struct fixture f = { 0 };
 
-	run(&f, FIREWALL, request);
+	run(&f, NETWORKS, FIREWALL, request);
 	assert_false(f.good);
 	assert_int_equal(f.diags.n, 1);
 	if (!strstr(f.diags.items[0].message, message))

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "addr_fixture.h"
 #include "dockside/base/buf.h"
 #include "dockside/enforce/judge_network.h"
 
@@ -256,14 +257,6 @@ static void collect(void *data, const char *text)
 	struct texts *texts = data;
 
 	buf_printf(&texts->all, "%.*s\n", (int)strcspn(text, ","), text);
-}
-
-static struct ipaddr addr(const char *text)
-{
-	struct ipaddr a;
-
-	assert_true(ipaddr_parse(text, strlen(text), &a));
-	return a;
 }
 
 static struct docker_leg leg_of(const char *container, const char *network, const char *ip)

@@ -8,17 +8,10 @@
 
 #include <cmocka.h>
 
+#include "addr_fixture.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/names/resolved.h"
-
-static struct ipaddr addr(const char *text)
-{
-	struct ipaddr a;
-
-	assert_true(ipaddr_parse(text, strlen(text), &a));
-	return a;
-}
 
 /* The addresses of a host as one string. */
 static const char *addrs_of(const struct resolved_name *host, struct buf *b)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sites of external networks: Docker's word into a policy, into the file, and what the files give. */
+#include "addr_fixture.h"
 #include "config_fixture.h"
 
 #include "dockside/docker/docker_sites.h"
@@ -11,22 +12,6 @@
 	"{\"egress\": "                                                                     \
 	"[{\"action\": \"drop\"}]}}}"
 #define OTHER ", {\"name\": \"b\", \"subnet\": \"192.0.2.0/24\"}]}"
-
-static struct prefix prefix(const char *text)
-{
-	struct prefix p;
-
-	assert_true(prefix_parse(text, strlen(text), &p));
-	return p;
-}
-
-static struct ipaddr addr(const char *text)
-{
-	struct ipaddr a;
-
-	assert_true(ipaddr_parse(text, strlen(text), &a));
-	return a;
-}
 
 static struct site site_on(const char *bridge)
 {

@@ -8,15 +8,8 @@
 
 #include <cmocka.h>
 
+#include "addr_fixture.h"
 #include "dockside/table/unjudged.h"
-
-static struct ipaddr addr(const char *text)
-{
-	struct ipaddr a;
-
-	assert_true(ipaddr_parse(text, strlen(text), &a));
-	return a;
-}
 
 static void network(struct unjudged *u, const char *text, bool host_rules)
 {
