@@ -51,7 +51,7 @@ void view_free(struct view *view)
 static enum about about_prefix(const struct prefix *prefix, const struct target *target)
 {
 	if (target->name)
-		return ABOUT_NOT;
+		return ABOUT_PERHAPS;
 	if (prefix_cmp(prefix, &target->prefix) == 0)
 		return ABOUT_EXACTLY;
 	if (prefix_covers(prefix, &target->prefix))
@@ -59,34 +59,55 @@ static enum about about_prefix(const struct prefix *prefix, const struct target 
 	return prefix_covers(&target->prefix, prefix) ? ABOUT_OVERLAP : ABOUT_NOT;
 }
 
-/* Whether the target is an address that the name has. */
-static bool is_of(const struct target *target, const char *name)
+/* Whether the target is an address that the name has; where nobody tells what names have, it may be. */
+static enum about about_name_of(const char *name, const struct target *target)
 {
 	const struct name *known;
 
+	if (!target->names)
+		return ABOUT_PERHAPS;
 	/* It only looks. */
-	known = target->names ? names_find((struct names *)target->names, name) : NULL;
+	known = names_find((struct names *)target->names, name);
 	for (size_t i = 0; known && i < known->n_addrs; i++)
 		if (!known->addrs[i].never &&
 		    ipaddr_cmp(&known->addrs[i].addr, &target->prefix.addr) == 0)
-			return true;
-	return false;
+			return ABOUT_MORE;
+	return ABOUT_NOT;
 }
 
-static enum about about_ipset(const struct ipset *ipset, const struct target *target)
+static enum about about_hostname(const char *hostname, const struct target *target)
+{
+	if (!target->name)
+		return about_name_of(hostname, target);
+	return strcmp(hostname, target->name) == 0 ? ABOUT_EXACTLY : ABOUT_NOT;
+}
+
+static enum about larger(enum about a, enum about b)
+{
+	return a > b ? a : b;
+}
+
+/* Judges by the members of the other kind: by addresses if the target is a name, by names if it is addresses. */
+static enum about about_others(const struct ipset *ipset, const struct target *target)
 {
 	enum about about = ABOUT_NOT;
 
 	if (target->name)
-		return ipset_has_hostname(ipset, target->name) ? ABOUT_MORE : ABOUT_NOT;
-	for (size_t i = 0; i < ipset->n_prefixes && about < ABOUT_MORE; i++) {
-		enum about this = about_prefix(&ipset->prefixes[i], target);
+		return ipset->n_prefixes > 0 ? ABOUT_PERHAPS : ABOUT_NOT;
+	for (size_t i = 0; i < ipset->n_hostnames && about < ABOUT_MORE; i++)
+		about = larger(about, about_name_of(ipset->hostnames[i], target));
+	return about;
+}
 
-		about = this > about ? this : about;
-	}
-	for (size_t i = 0; target->names && i < ipset->n_hostnames && about < ABOUT_MORE; i++)
-		if (is_of(target, ipset->hostnames[i]))
-			about = ABOUT_MORE;
+/* An ipset is never about the target alone. */
+static enum about about_ipset(const struct ipset *ipset, const struct target *target)
+{
+	enum about about = about_others(ipset, target);
+
+	if (target->name)
+		return ipset_has_hostname(ipset, target->name) ? ABOUT_MORE : about;
+	for (size_t i = 0; i < ipset->n_prefixes && about < ABOUT_MORE; i++)
+		about = larger(about, about_prefix(&ipset->prefixes[i], target));
 	return about < ABOUT_MORE ? about : ABOUT_MORE;
 }
 
@@ -103,12 +124,10 @@ enum about view_about(const struct view *view, size_t i, const struct target *ta
 	case DEST_IP:
 		return about_prefix(&rule->cidr, target);
 	case DEST_HOSTNAME:
-		if (!target->name)
-			return is_of(target, rule->hostname) ? ABOUT_MORE : ABOUT_NOT;
-		return strcmp(rule->hostname, target->name) == 0 ? ABOUT_EXACTLY : ABOUT_NOT;
+		return about_hostname(rule->hostname, target);
 	case DEST_IPSET:
 		if (view->left[rule->ipset])
-			return ABOUT_NOT;
+			return about_others(&view->policy->ipsets[rule->ipset], target);
 		return about_ipset(&view->policy->ipsets[rule->ipset], target);
 	}
 	abort();
@@ -149,7 +168,7 @@ size_t view_decide(const struct view *view, const struct target *target, enum pr
 		enum about about = view_about(view, i, target);
 		enum cover cover = covers(rule, proto, ports);
 
-		if (about == ABOUT_NOT || cover == COVERS_NOTHING)
+		if (about <= ABOUT_PERHAPS || cover == COVERS_NOTHING)
 			continue;
 		if (rule->action == ACTION_DROP || (about != ABOUT_OVERLAP && cover == COVERS_ALL))
 			return i;
@@ -175,9 +194,9 @@ size_t view_reached(const struct view *view, const struct target *target)
 		if (about == ABOUT_NOT)
 			continue;
 		if (rule->action == ACTION_ALLOW && ((of_tcp && tcp) || (of_udp && udp)) &&
-		    !(about == ABOUT_ALL && is_dns(rule)))
+		    !((about == ABOUT_ALL || about == ABOUT_PERHAPS) && is_dns(rule)))
 			return i;
-		if (rule->action == ACTION_ALLOW || about == ABOUT_OVERLAP || rule->n_ports > 0)
+		if (rule->action == ACTION_ALLOW || about <= ABOUT_OVERLAP || rule->n_ports > 0)
 			continue;
 		tcp = tcp && !of_tcp;
 		udp = udp && !of_udp;

@@ -54,7 +54,7 @@ static const struct link *compare(const struct policy *policy, const struct link
 	return learning;
 }
 
-/* What the kernel holds afterwards decides, and not what it has answered. */
+/* Goes by the setting that the kernel holds afterwards, and not by its answers. */
 static int read_back(const struct policy *policy, const struct links *before,
 		     const struct err *trouble, size_t *ret_n, struct err *err)
 {

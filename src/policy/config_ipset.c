@@ -89,14 +89,9 @@ static const struct presets *presets_of(struct reader *r)
 	return &r->presets;
 }
 
-/* The name of the preset that an entry asks for; NULL: it is something else. */
 static const char *entry_preset(const struct json_node *entry)
 {
-	const size_t len = sizeof(PRESET_PREFIX) - 1;
-
-	if (entry->kind != JSON_STRING || strncmp(entry->u.string.s, PRESET_PREFIX, len) != 0)
-		return NULL;
-	return entry->u.string.s + len;
+	return entry->kind == JSON_STRING ? preset_entry_name(entry->u.string.s) : NULL;
 }
 
 static void report_unknown_preset(struct reader *r, const struct json_node *entry, const char *name)

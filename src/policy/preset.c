@@ -116,17 +116,25 @@ char *presets_suggest(const struct presets *presets, const char *name)
 	return hint;
 }
 
+const char *preset_entry_name(const char *entry)
+{
+	size_t len = strlen(PRESET_PREFIX);
+
+	return strncmp(entry, PRESET_PREFIX, len) == 0 ? entry + len : NULL;
+}
+
 bool preset_entry_has(const char *entry, const char *hostname)
 {
+	const char *name = preset_entry_name(entry);
 	struct arena arena = { 0 };
 	struct presets presets;
 	const struct preset *preset;
 	bool has = false;
 
-	if (strncmp(entry, PRESET_PREFIX, strlen(PRESET_PREFIX)) != 0)
+	if (!name)
 		return false;
 	presets_read(&arena, &presets);
-	preset = presets_find(&presets, entry + strlen(PRESET_PREFIX));
+	preset = presets_find(&presets, name);
 	for (size_t i = 0; preset && !has && i < preset->names.n; i++)
 		has = strcmp(preset->names.items[i], hostname) == 0;
 	arena_free(&arena);

@@ -56,7 +56,8 @@ void bind_match_udp(struct plan_rule *rule, uint16_t source, uint16_t destinatio
 	match_udp(rule, source, destination);
 }
 
-/* Nor other protocols' with these ports, nor packets whose ports cannot be read: that is cheaper to ask. */
+/* The rule leaves out more than UDP: every packet with these ports, whatever its protocol, and every packet whose ports nobody
+ * can read. This costs less than a question that is exact. */
 void bind_match_not_udp(struct plan_rule *rule, uint16_t source, uint16_t destination)
 {
 	match_udp(rule, source, destination)->negated = true;

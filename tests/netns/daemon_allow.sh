@@ -79,7 +79,7 @@ is "in the list of the network, behind Bob's" "$(changed)" '< "pypi.example"    
 > "gihtub.example"'
 client deny ds-1 gihtub.exampel
 is "deny has a hint, too" "$status $out" \
-	"0 no rule lets ds-1 reach gihtub.exampel: nothing changed; did you mean \"gihtub.example\"?"
+	"0 no rule lets ds-1 reach gihtub.exampel by that name: nothing changed; did you mean \"gihtub.example\"?"
 client deny ds-1 gihtub.example
 is "out of the list again" "$status $out $(changed)" "0 gihtub.example is no longer in ipset web "
 
@@ -131,7 +131,7 @@ cp $t/firewall.json $t/before.json
 client allow ds-3 new.example
 like "another network" "$status $err" '^1 error: no network "ds-3" is configured'
 client allow ds-1 'a b'
-like "no name" "$status $err" '^1 .*firewall.json.*entry must be'
+like "no name" "$status $err" '^1 .*"to" must be a hostname, an address or a network'
 is "that changes nothing" "$(changed)" ""
 echo '// by hand' >>$t/firewall.json
 client allow ds-1 new.example:22

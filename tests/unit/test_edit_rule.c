@@ -26,6 +26,8 @@
 #define SHARED                                                                               \
 	"\t\t\t\t{\"proto\": \"tcp\", \"ports\": [80, 8080], \"to\": \"ipset\", \"ipset\": " \
 	"\"shared\"}, // shared\n"
+#define DROPS(key, what) \
+	"\t\t\t\t{\"action\": \"drop\", \"to\": \"" key "\", \"" key "\": \"" what "\"},\n"
 #define DROP "\n\t\t\t\t// nothing else\n\t\t\t\t{\"action\": \"drop\"}\n"
 #define TAIL                                                                                       \
 	"\t\t\t]\n\t\t},\n\t\t\"b\": {\"egress\": [{\"to\": \"ipset\", \"ipset\": \"shared\"}]}\n" \
@@ -53,16 +55,21 @@ static void assert_edit(const char *firewall, const char *request, const char *e
 	clear(&f);
 }
 
-static void assert_refused(const char *request, const char *message)
+static void assert_refused_in(const char *firewall, const char *request, const char *message)
 {
 	struct fixture f = { 0 };
 
-	run(&f, NETWORKS, FIREWALL, request);
+	run(&f, NETWORKS, firewall, request);
 	assert_false(f.good);
 	assert_int_equal(f.diags.n, 1);
 	if (!strstr(f.diags.items[0].message, message))
 		assert_string_equal(f.diags.items[0].message, message);
 	clear(&f);
+}
+
+static void assert_refused(const char *request, const char *message)
+{
+	assert_refused_in(FIREWALL, request, message);
 }
 
 #define ALLOW(to) "{\"action\": \"allow\", \"name\": \"a\", \"to\": \"" to "\""
@@ -129,6 +136,17 @@ static void test_allow_merges(void **state)
 		    "a may reach new.example on tcp/80,8080: egress[5] is new");
 }
 
+/* A rule that drops addresses was meant for all names that have them. */
+static void test_allow_keeps_behind(void **state)
+{
+	(void)state;
+	assert_edit(HEAD LIST DROPS("ip", "198.51.100.9") DROP TAIL, ALLOW("new.example") "}",
+		    HEAD LIST DROPS("ip", "198.51.100.9") "\t\t\t\t{\"proto\": \"tcp\", \"ports\": "
+							  "[443], \"to\": \"host\", "
+							  "\"host\": \"new.example\"},\n" DROP TAIL,
+		    "a may reach new.example on tcp/443: egress[2] is new");
+}
+
 static void test_allow_nothing(void **state)
 {
 	(void)state;
@@ -148,6 +166,11 @@ static void test_allow_refused(void **state)
 	assert_refused(ALLOW("bad.example") "}",
 		       "egress[1] of a drops bad.example, as ipset bad has it: change that first");
 	assert_refused(ALLOW("203.0.113.9") "}", "as ipset bad has it");
+	/* deny gives its rules no comment. */
+	assert_refused_in(HEAD "\t\t\t\t{\"action\": \"drop\", \"to\": \"host\", \"host\": "
+			       "\"own.example\", \"comment\": \"ticket 7\"},\n" DROP TAIL,
+			  ALLOW("own.example") "}",
+			  "egress[0] of a drops own.example (ticket 7): change that first");
 	/* A network part of which is dropped. */
 	assert_refused(ALLOW("203.0.0.0/16") "}", "as ipset bad has it");
 	assert_refused("{\"action\": \"allow\", \"name\": \"aa\", \"to\": \"x.example\"}", "aa");
@@ -158,11 +181,21 @@ static void test_allow_refused(void **state)
 	assert_refused(ALLOW("x.example") TCP(""), "must have a port");
 }
 
+#define MAY_HAVE "as the rule behind it allows addresses, which it may have"
+
 static void test_deny_takes_out(void **state)
 {
 	(void)state;
-	assert_edit(FIREWALL, DENY("own.example"), HEAD DNS BAD LIST SHARED DROP TAIL,
-		    "egress[2], which allowed own.example, is gone");
+	assert_edit(HEAD DNS BAD OWN LIST DROP TAIL, DENY("own.example"),
+		    HEAD DNS BAD LIST DROP TAIL, "egress[2], which allowed own.example, is gone");
+	assert_edit(HEAD DNS BAD OWN LIST DROP TAIL, DENY("own.exampel"), NULL,
+		    "no rule lets a reach own.exampel by that name: nothing changed; did you mean "
+		    "\"own.example\"?");
+	/* A rule about addresses may be about the name, too. */
+	assert_edit(FIREWALL, DENY("own.example"),
+		    HEAD DNS BAD LIST DROPS("host", "own.example") SHARED DROP TAIL,
+		    "egress[2], which allowed own.example, is gone; egress[3] drops own.example "
+		    "now, " MAY_HAVE);
 	assert_edit(FIREWALL, DENY("Two.Example"),
 		    "// what may be reached\n"
 		    "{\n\t\"ipsets\": {\n"
@@ -171,17 +204,15 @@ static void test_deny_takes_out(void **state)
 		    "\t\t\"bad\": [\"bad.example\", \"203.0.113.0/24\"], // never\n"
 		    "\t\t\"npm\": [\"npm.example\"]\n"
 		    "\t},\n\t\"networks\": {\n\t\t\"a\": {\n\t\t\t\"egress\": [\n" DNS BAD OWN LIST
-			    SHARED DROP TAIL,
-		    "two.example is no longer in ipset list");
+			    DROPS("host", "two.example") SHARED DROP TAIL,
+		    "two.example is no longer in ipset list; egress[4] drops two.example "
+		    "now, " MAY_HAVE);
 	assert_edit(FIREWALL, DENY("bad.example"), NULL,
-		    "no rule lets a reach bad.example: nothing changed");
-	assert_edit(FIREWALL, DENY("own.exampel"), NULL,
-		    "no rule lets a reach own.exampel: nothing changed; did you mean "
-		    "\"own.example\"?");
+		    "no rule lets a reach bad.example by that name: nothing changed");
+	assert_edit(FIREWALL, DENY("own.exampel"),
+		    HEAD DNS BAD OWN LIST DROPS("host", "own.exampel") SHARED DROP TAIL,
+		    "egress[4] drops own.exampel now, " MAY_HAVE "; did you mean \"own.example\"?");
 }
-
-#define DROPS(key, what) \
-	"\t\t\t\t{\"action\": \"drop\", \"to\": \"" key "\", \"" key "\": \"" what "\"},\n"
 
 static void test_deny_drops(void **state)
 {
@@ -191,10 +222,21 @@ static void test_deny_drops(void **state)
 		    HEAD DNS BAD OWN LIST DROPS("host", "all.example") SHARED DROP TAIL,
 		    "egress[4] drops all.example now, as the rule behind it allows ipset shared, "
 		    "which has it and is used by other rules, too");
-	assert_edit(FIREWALL, DENY("198.51.100.9"),
-		    HEAD DNS BAD OWN LIST DROPS("ip", "198.51.100.9") SHARED DROP TAIL,
-		    "egress[4] drops 198.51.100.9 now, as the rule behind it allows ipset shared, "
+	assert_edit(HEAD DNS BAD SHARED DROP TAIL, DENY("198.51.100.9"),
+		    HEAD DNS BAD DROPS("ip", "198.51.100.9") SHARED DROP TAIL,
+		    "egress[2] drops 198.51.100.9 now, as the rule behind it allows ipset shared, "
 		    "which has it and is used by other rules, too");
+	/* A rule about names may be about the address, too. */
+	assert_edit(HEAD DNS OWN DROP TAIL, DENY("198.51.100.9"),
+		    HEAD DNS DROPS("ip", "198.51.100.9") OWN DROP TAIL,
+		    "egress[1] drops 198.51.100.9 now, as the rule behind it allows names, which "
+		    "may have it");
+	assert_edit(HEAD DNS LIST DROP TAIL, DENY("0.0.0.0/0"),
+		    HEAD DNS DROPS("cidr", "0.0.0.0/0") LIST DROP TAIL,
+		    "egress[1] drops 0.0.0.0/0 now, as the rule behind it allows names, which may "
+		    "have it");
+	assert_edit(HEAD DNS DROPS("ip", "198.51.100.9") OWN DROP TAIL, DENY("198.51.100.9"), NULL,
+		    "no rule lets a reach 198.51.100.9: nothing changed");
 	/* Its own rule goes, and what is left is every destination. */
 	assert_edit(
 		HEAD DNS OWN "\t\t\t\t{\"proto\": \"tcp\"},\n" DROP TAIL, DENY("own.example"),
@@ -238,6 +280,8 @@ static void test_deny_drops(void **state)
 		    "egress[1] drops x.example now, as nothing else does");
 	assert_refused("{\"action\": \"deny\", \"name\": \"open\", \"to\": \"x.example\"}",
 		       "network open has no egress rules");
+	assert_refused(DENY("::ffff:8.8.8.8"), "\"to\" must be a hostname, an address");
+	assert_refused(ALLOW("preset:npm") "}", "\"to\" must be a hostname, an address");
 }
 
 #define TCP_443 "\t\t\t\t{\"proto\": \"tcp\", \"ports\": [443]},\n"
@@ -260,19 +304,30 @@ static void test_inverse(void **state)
 	assert_edit(HEAD DROPS("host", "own.example") TCP_443 TAIL, ALLOW("own.example") "}",
 		    HEAD OWN_ON("tcp", "443") DROPS("host", "own.example") TCP_443 TAIL,
 		    "a may reach own.example on tcp/443: egress[0] is new");
-	assert_edit(HEAD DNS BAD OWN LIST SHARED
+	assert_edit(HEAD DNS BAD OWN LIST
 		    "\t\t\t\t{\"proto\": \"udp\", \"ports\": [123], \"to\": \"host\", \"host\": "
 		    "\"new.example\"},\n" DROP TAIL,
-		    DENY("new.example"), FIREWALL, "egress[5], which allowed new.example, is gone");
+		    DENY("new.example"), HEAD DNS BAD OWN LIST DROP TAIL,
+		    "egress[4], which allowed new.example, is gone");
+	/* A rule about addresses may let more of the name through than was asked for. */
+	assert_edit(HEAD DNS DROPS("host", "own.example") SHARED DROP TAIL,
+		    ALLOW("own.example") "}",
+		    HEAD DNS OWN_ON("tcp", "443") DROPS("host", "own.example") SHARED DROP TAIL,
+		    "a may reach own.example on tcp/443: egress[1] is new");
+	assert_edit(HEAD DNS DROPS("ip", "198.51.100.9") OWN DROP TAIL, ALLOW("198.51.100.9") "}",
+		    HEAD DNS
+		    "\t\t\t\t{\"proto\": \"tcp\", \"ports\": [443], \"to\": \"ip\", \"ip\": "
+		    "\"198.51.100.9\"},\n" DROPS("ip", "198.51.100.9") OWN DROP TAIL,
+		    "a may reach 198.51.100.9 on tcp/443: egress[1] is new");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_allow_new_rule), cmocka_unit_test(test_allow_merges),
-		cmocka_unit_test(test_allow_nothing),  cmocka_unit_test(test_allow_refused),
-		cmocka_unit_test(test_deny_takes_out), cmocka_unit_test(test_deny_drops),
-		cmocka_unit_test(test_inverse),
+		cmocka_unit_test(test_allow_new_rule),	   cmocka_unit_test(test_allow_merges),
+		cmocka_unit_test(test_allow_keeps_behind), cmocka_unit_test(test_allow_nothing),
+		cmocka_unit_test(test_allow_refused),	   cmocka_unit_test(test_deny_takes_out),
+		cmocka_unit_test(test_deny_drops),	   cmocka_unit_test(test_inverse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the egress rules of a network that are about a name, whatever its addresses are, and what they decide. */
+/* Finds the egress rules of a network that are about a name or addresses, and what they decide. */
 #ifndef DOCKSIDE_CTL_EDIT_REACH_H
 #define DOCKSIDE_CTL_EDIT_REACH_H
 
@@ -23,6 +23,8 @@ void target_free(struct target *target);
 
 enum about {
 	ABOUT_NOT,
+	/* One of the two is a name, the other is addresses; whether the name has them, nobody can tell for the time to come. */
+	ABOUT_PERHAPS,
 	ABOUT_OVERLAP, /* a part of the target, which is a network */
 	ABOUT_ALL,     /* every destination */
 	ABOUT_MORE,    /* others, too: an ipset, or a network that has the target */
@@ -46,12 +48,14 @@ void view_free(struct view *view);
 enum about view_about(const struct view *view, size_t rule, const struct target *target);
 
 /* The rule that decides about a port (a range of them) of the target; n_egress: none does, and all passes. One that
- * allows decides if it allows all of that, one that drops if it drops any. */
+ * allows decides if it allows all of that, one that drops if it drops any. Those that are perhaps about the target decide
+ * nothing. */
 size_t view_decide(const struct view *view, const struct target *target, enum proto proto,
 		   const struct portrange *ports);
 
-/* The first rule that lets TCP or UDP through to the target; n_egress: what matches no rule is let through, too;
- * SIZE_MAX: nothing is. DNS to every destination does not count. */
+/* The first rule that lets TCP or UDP through to the target, or perhaps does; n_egress: what matches no rule is let
+ * through, too; SIZE_MAX: nothing is. DNS to every destination, and to addresses that the target perhaps has, does not
+ * count. */
 size_t view_reached(const struct view *view, const struct target *target);
 
 #endif

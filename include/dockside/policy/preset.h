@@ -42,6 +42,8 @@ struct presets {
 void presets_read(struct arena *arena, struct presets *ret_presets);
 /* By name, or NULL. */
 const struct preset *presets_find(const struct presets *presets, const char *name);
+/* The name of the preset that an ipset's entry asks for; NULL: it is something else. */
+const char *preset_entry_name(const char *entry);
 /* Whether an ipset's entry is a preset that has the hostname. */
 bool preset_entry_has(const char *entry, const char *hostname);
 /* 'did you mean "NAME"?', or NULL; the caller frees it. */
