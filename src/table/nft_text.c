@@ -100,9 +100,10 @@ static const char *const field_texts[] = {
 };
 static_assert(ARRAY_SIZE(field_texts) == FIELD_ND_TARGET + 1, "a text for each field");
 
+static const char *const ports[] = { "", "iifname . ", "oifname . " };
+
 static void text_field_set(struct buf *b, const struct match *match)
 {
-	static const char *const ports[] = { "", "iifname . ", "oifname . " };
 	const char *mac = "";
 
 	if (set_type_has_mac_and_ip(match->u.field_set.set->type))
@@ -154,6 +155,13 @@ static void text_field_prefix(struct buf *b, const struct match *match)
 		   prefix_is_address(prefix) ? ipaddr_format(&prefix->addr, s)
 					     : prefix_format(prefix, s));
 }
+
+static const char *const fib_types[] = {
+	[FIB_UNICAST] = "unicast",
+	[FIB_LOCAL] = "local",
+	[FIB_ANYCAST] = "anycast",
+};
+static_assert(ARRAY_SIZE(fib_types) == FIB_ANYCAST + 1, "a word for each kind of route");
 
 static void text_match(struct buf *b, const struct match *match)
 {
@@ -252,6 +260,22 @@ static void text_match(struct buf *b, const struct match *match)
 	case MATCH_FRAGMENT:
 		buf_puts(b, "exthdr frag exists");
 		break;
+	case MATCH_TRANSPORT_PORT:
+		buf_printf(b, "th dport %u", match->u.port);
+		break;
+	case MATCH_UDP_SPORT:
+		buf_printf(b, "udp sport %u", match->u.port);
+		break;
+	case MATCH_SKUID:
+		buf_printf(b, "meta skuid %u", match->u.uid);
+		break;
+	case MATCH_CT_DNAT:
+		buf_puts(b, "ct status dnat");
+		break;
+	case MATCH_FIB:
+		buf_printf(b, "fib %s type %s%s", match->u.fib.source ? "saddr" : "daddr",
+			   match->negated ? "!= " : "", fib_types[match->u.fib.type]);
+		break;
 	case MATCH_UNICAST:
 		buf_puts(b, "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00");
 		break;
@@ -285,12 +309,21 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 	case VERDICT_RESET:
 		buf_puts(b, "reject with tcp reset");
 		break;
+	case VERDICT_PROHIBIT:
+		buf_puts(b, "reject with icmp type admin-prohibited");
+		break;
+	case VERDICT_REDIRECT:
+		buf_printf(b, "redirect to :%u", rule->redirect_port);
+		break;
 	case VERDICT_GOTO:
 		buf_puts(b, "goto ");
 		buf_puts(b, rule->target);
 		break;
 	case VERDICT_VMAP:
-		buf_printf(b, "%s vmap @%s", rule->outgoing ? "oifname" : "iifname",
+		buf_printf(b, "%s vmap @%s",
+			   rule->set->type == MAP_TELL ? "udp dport"
+			   : rule->outgoing	       ? "oifname"
+						       : "iifname",
 			   rule->set->name);
 		break;
 	case VERDICT_DNAT:
@@ -329,6 +362,17 @@ void text_comment(struct buf *b, const char *comment)
 	buf_putc(b, '"');
 }
 
+static void text_update(struct buf *b, const struct set_update *update)
+{
+	if (update->kind == UPDATE_NONE)
+		return;
+	buf_printf(b, "%s @%s { %s%s", update->kind == UPDATE_PUT ? "update" : "delete",
+		   update->set->name, ports[update->port], field_texts[update->field]);
+	if (update->kind == UPDATE_PUT)
+		buf_printf(b, " timeout %us", update->life_s);
+	buf_puts(b, " } ");
+}
+
 void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 {
 	for (size_t i = 0; i < rule->n_matches; i++) {
@@ -339,6 +383,7 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 		buf_printf(b, "meta mark set meta mark | 0x%08x ", rule->mark);
 	if (rule->unmark)
 		buf_printf(b, "meta mark set meta mark & 0x%08x ", ~rule->unmark);
+	text_update(b, &rule->update);
 	if (rule->counter)
 		buf_puts(b, "counter ");
 	if (rule->judged)
@@ -459,6 +504,9 @@ void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 		buf_puts(b, " . ");
 		text_number(b, elem->key + IFNAME_KEY_LEN, 8 * sizeof(struct in6_addr));
 		break;
+	case MAP_TELL:
+		buf_uint(b, load_port(elem->key));
+		break;
 	case MAP_NAT4:
 	case MAP_NAT6:
 		buf_printf(b, "%s . %u", l4proto_name(elem->key[0]), load_port(elem->key + 4));
@@ -472,7 +520,7 @@ static void text_data(struct buf *b, enum set_type type, const struct elem *elem
 {
 	bool v4 = type == MAP_NAT4;
 
-	if (type == MAP_DISPATCH) {
+	if (set_type_is_verdicts(type)) {
 		buf_printf(b, " : goto %s", elem->target);
 	} else if (set_type_is_map(type)) {
 		buf_puts(b, " : ");
@@ -531,6 +579,10 @@ const char *text_base_chain(enum base_hook hook)
 		return "type filter hook forward priority filter + 1; policy accept;";
 	case BASE_OUTPUT:
 		return "type filter hook output priority filter - 1; policy accept;";
+	case BASE_PREROUTING_DNS:
+		return "type nat hook prerouting priority dstnat - 1; policy accept;";
+	case BASE_OUTPUT_TOLD:
+		return "type filter hook output priority raw - 1; policy accept;";
 	case BASE_BIND:
 		return "type filter hook prerouting priority -310; policy accept;";
 	case BASE_BIND_OUTPUT:
@@ -575,12 +627,16 @@ void text_object_spec(struct buf *b, enum object_kind kind)
 static const char *set_flags(const struct plan_set *set)
 {
 	assert(!set->interval || !set->timeout);
+	if (set->dynamic)
+		return "dynamic,timeout";
 	return set->interval ? "interval" : set->timeout ? "timeout" : NULL;
 }
 
 void text_set_spec(struct buf *b, const struct plan_set *set)
 {
 	buf_puts(b, set_type_info(set->type)->nft);
+	if (set->size > 0)
+		buf_printf(b, "; size %u", set->size);
 	if (set_flags(set))
 		buf_printf(b, "; flags %s", set_flags(set));
 	if (set->counter)
