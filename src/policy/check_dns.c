@@ -70,13 +70,14 @@ static bool is_dns_port(uint16_t port)
 	return port == PORT_DNS || port == PORT_DOT;
 }
 
-/* Of TCP or UDP, to no other ports than those of DNS. */
-static bool is_about_dns(const struct rule *rule)
+/* Of TCP or UDP, to no other ports than those of DNS; on the host DNS over TLS is a service like others. */
+static bool is_about_dns(const struct rule *rule, bool host)
 {
 	if ((rule->proto != PROTO_TCP && rule->proto != PROTO_UDP) || rule->n_ports == 0)
 		return false;
 	for (size_t i = 0; i < rule->n_ports; i++)
-		if (rule->ports[i].lo != rule->ports[i].hi || !is_dns_port(rule->ports[i].lo))
+		if (rule->ports[i].lo != rule->ports[i].hi || !is_dns_port(rule->ports[i].lo) ||
+		    (host && rule->ports[i].lo == PORT_DOT))
 			return false;
 	return true;
 }
@@ -90,20 +91,24 @@ static struct diag *note(struct diags *diags, const struct network *network, con
 	return diag_add(diags, SEVERITY_NOTE, loc, pointer, "%s", message);
 }
 
-static void note_rules(const struct policy *policy, const struct network *network, const char *list,
-		       const struct rule *rules, size_t n, struct diags *diags)
+static void note_rules(const struct policy *policy, const struct network *network, bool host,
+		       struct diags *diags)
 {
+	const struct rule *rules = host ? network->host_rules : network->egress;
+	size_t n = host ? network->n_host_rules : network->n_egress;
+
 	for (size_t i = 0; i < n; i++) {
 		cleanup(cleanup_free) char *message = NULL;
 		struct diag *diag;
 
-		if (!is_about_dns(&rules[i]))
+		if (!is_about_dns(&rules[i], host))
 			continue;
 		message = xasprintf("this rule never matches: the DNS of network %s goes to its "
-				    "gate, which no rule needs to allow, and everything else to "
-				    "ports %d and %d is refused",
-				    network->name, PORT_DNS, PORT_DOT);
-		diag = note(diags, network, list, rules[i].index, rules[i].loc, message);
+				    "gate, which no rule needs to allow%s",
+				    network->name,
+				    host ? ""
+					 : "; everything else to ports 53 and 853 is refused");
+		diag = note(diags, network, host ? "host" : "egress", rules[i].index, rules[i].loc, message);
 		if (rules[i].action == ACTION_ALLOW && policy->n_upstream == 0)
 			diag->hint = xstrdup("if that is a name server of your own, have the gate "
 					     "ask it: \"dns\": {\"upstream\": [ADDRESS]} beside "
@@ -136,9 +141,8 @@ void policy_check_dns(const struct policy *policy, struct diags *diags)
 
 		if (!network->dns.gated)
 			continue;
-		note_rules(policy, network, "egress", network->egress, network->n_egress, diags);
-		note_rules(policy, network, "host", network->host_rules, network->n_host_rules,
-			   diags);
+		note_rules(policy, network, false, diags);
+		note_rules(policy, network, true, diags);
 		note_nat(network, diags);
 	}
 }

@@ -208,7 +208,8 @@ bool is_like_pattern(const char *s)
 static char *pattern_hint(const char *s, size_t len)
 {
 	if (strcmp(s, "*") == 0)
-		return xstrdup("for every destination write \"to\": \"all\"");
+		return xstrdup("that would be every name; a rule about every destination has "
+			       "\"to\": \"all\"");
 	if (s[0] != '*' || s[1] != '.' || strchr(s + 1, '*'))
 		return xstrdup("\"*\" stands for one or more labels at the beginning of a name, as "
 			       "in \"*.example.com\"");
