@@ -82,7 +82,7 @@ static bool plain_redirect(struct buf *b, const char *line, size_t len)
 		   port, port_len, port);
 	if (full.len != len || memcmp(full.data, line, len) != 0)
 		return false;
-	buf_printf(b, "  [ redir proto_min reg %.*s ]", port_len, port);
+	buf_printf(b, "  [ redir proto_min reg %.*s flags 0x2 ]", port_len, port);
 	return true;
 }
 
