@@ -10,10 +10,10 @@ _dsfw_nft_commands='compile check apply diff graph daemon teardown status denied
 _dsfw_nft_options()
 {
 	local files='--network-config --firewall-config'
-	local enforce="$files --mark-bit --forward-policy --log-group"
+	local enforce="$files --mark-bit --forward-policy --log-group --gate-user"
 	local client='--socket --json'
 	case $1 in
-	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
+	compile) echo "$files --mark-bit --log-group --gate-user --output -o --resolve --gate-document" ;;
 	check) echo "$enforce --kernel" ;;
 	apply | diff) echo "$enforce" ;;
 	graph) echo "$files --output -o" ;;
@@ -50,7 +50,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|gate-user|denied-log|since) ||
 		$1 == -o ]]
 }
 
@@ -63,6 +63,7 @@ _dsfw_nft_argument()
 	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
 	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
 	--port | --type | --src | --mac | --since) ;;
+	--gate-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
 	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)

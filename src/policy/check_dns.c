@@ -70,7 +70,7 @@ static bool is_dns_port(uint16_t port)
 	return port == PORT_DNS || port == PORT_DOT;
 }
 
-/* Of TCP or UDP, to no other ports than those of DNS; on the host DNS over TLS is a service like others. */
+/* Whether the rule has no other ports than those of DNS; on the host DNS over TLS is a service like others. */
 static bool is_about_dns(const struct rule *rule, bool host)
 {
 	if ((rule->proto != PROTO_TCP && rule->proto != PROTO_UDP) || rule->n_ports == 0)

@@ -370,7 +370,7 @@ static void collect_name(const struct asking *a, struct addrs *addrs)
 		addrs->n = EXPLAIN_CASES_MAX;
 }
 
-/* Of a name that the network's gate answers: as if it had just been looked up. */
+/* Asks about a name that the network's gate answers as if it had just been looked up. */
 static int ask_gate(const struct asking *a, struct err *err)
 {
 	const char *name = lower_case(arena_strdup(&a->cases->arena, a->q->to));

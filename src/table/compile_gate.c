@@ -12,8 +12,8 @@
  * towards a unicast address neighbours would have to be found first. Its interface is the network's bridge; its
  * destination port is the slot of the list that the name is in, and 32768 more to take the address out again.
  *
- * Whatever the gate says, `dns-tell` lets no address into a set that leads to the host, to its cloud's metadata, to
- * other containers or to private networks. The kernel's routes know the host's addresses; never.c the others.
+ * The chain `dns-tell` keeps addresses that lead to the host, to its cloud's metadata, to other containers or to private
+ * networks out of the sets, even if the gate lies. The kernel's routes know the host's addresses; never.c the others.
  *
  * A rule that matches a told address renews it, each with its own network's life: networks share a list, but its
  * elements begin with the bridge, so that each has opened only what it was told itself.

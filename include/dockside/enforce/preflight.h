@@ -7,7 +7,7 @@
 #include "dockside/policy/model.h"
 #include "dockside/table/plan.h"
 
-/* Whose packets tell addresses, unless the command line names somebody else. */
+/* The user whose packets tell addresses, unless the command line names another one. */
 #define GATE_USER "dsfw-gate"
 
 /* Repairs what an interrupted save has left, and logs it. The caller holds the lock and reads the files

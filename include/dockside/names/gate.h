@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the rules, the daemon and the DNS gate have in common. */
+/* Numbers that the rules, the daemon and the DNS gate have in common. */
 #ifndef DOCKSIDE_NAMES_GATE_H
 #define DOCKSIDE_NAMES_GATE_H
 

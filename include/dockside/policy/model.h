@@ -86,7 +86,7 @@ enum bind {
 #define N_BINDS (BIND_OFF + 1)
 extern const char *const bind_names[N_BINDS];
 
-/* How the gate serves a network's DNS. Names are in lower case; all lists are sorted and unique. */
+/* A network's "dns", by which the gate serves it. Names are in lower case; all lists are sorted and unique. */
 struct network_dns {
 	bool gated;	      /* its containers' DNS goes to the gate */
 	const char **names;   /* hostnames and patterns that are answered, besides those of rules; they open nothing */

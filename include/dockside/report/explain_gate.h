@@ -15,7 +15,8 @@ enum explain_gate_says {
 	GATE_SAYS_OPENS,   /* it answers, and opens the addresses to a rule */
 };
 
-/* What the gate does about a name, or all names under a wildcard, in lower case, that a network's container asks for. */
+/* The gate's answer to a container of the network that asks for a name, in lower case; or, for a wildcard, for any name
+ * under it. */
 enum explain_gate_says explain_gate_says(const struct policy *policy,
 					 const struct network *network, const char *name);
 /* An address of that family that is in no network of the policy, to stand for whatever a name has. */

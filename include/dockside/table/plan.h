@@ -98,7 +98,7 @@ enum match_kind {
 	MATCH_FRAGMENT, /* there is an IPv6 fragment header */
 };
 
-/* What a route says of an address. */
+/* The kinds of address that the kernel's routes know. */
 enum fib_type {
 	FIB_UNICAST,
 	FIB_LOCAL,
@@ -226,7 +226,7 @@ struct plan_object {
 
 #define RULE_MATCHES_MAX 5
 
-/* What a rule does to a set of told addresses. */
+/* The ways in which a rule changes a set of told addresses. */
 enum update_kind {
 	UPDATE_NONE,
 	UPDATE_PUT,    /* the element is there, for life_s from now on */
@@ -345,7 +345,7 @@ struct plan_set {
 	/* Packets put elements into it and renew them: what it holds is nobody's plan, and is left alone. */
 	bool dynamic;
 	uint32_t size; /* of a dynamic one: elements at most */
-	/* Of one that the gate fills: whose names' addresses it holds. */
+	/* A set that the gate fills holds the addresses of names of this ipset, or of this entry. */
 	const struct ipset *told_ipset;
 	const char *told_entry; /* a hostname or "*.example.com", unless it is an ipset */
 	const char *comment;
