@@ -31,20 +31,6 @@ unsigned gate_life_s(const struct network *network)
 	return GATE_LIFE_S + (network->dns.has_stale ? network->dns.stale_s : GATE_STALE_S);
 }
 
-bool gate_ipset_polled(const struct policy *policy, size_t ipset)
-{
-	for (size_t i = 0; i < policy->n_networks; i++) {
-		const struct network *network = &policy->networks[i];
-
-		for (size_t k = 0; k < network->n_egress; k++)
-			if (network->egress[k].to == DEST_IPSET &&
-			    network->egress[k].ipset == ipset &&
-			    !rule_told(network, &network->egress[k]))
-				return true;
-	}
-	return false;
-}
-
 /* The list of a rule's names, without slot and networks. False: there is none. */
 static bool list_of(const struct policy *policy, const struct network *network,
 		    const struct rule *rule, struct gate_list *ret_list)

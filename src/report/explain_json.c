@@ -279,6 +279,12 @@ static void put_audit_note(struct json_writer *out, const char *network)
 	"what helps: one caching resolver for containers and host, a longer IPSET_STALE_TTL, or " \
 	"a rule for the networks that these addresses are in"
 
+/* No name would help: it is the port. */
+static bool is_refused_dns(const struct explanation *e)
+{
+	return e->n_steps > 0 && strcmp(e->steps[e->n_steps - 1].chain->kind, "DNS") == 0;
+}
+
 /* A rule allows the name, and refuses this address: DNS gave the container another one than the daemon. */
 static void put_unknown_note(struct json_writer *out, const struct explain_asked *asked,
 			     const struct explain_case *item, const struct explanation *e)
@@ -294,7 +300,8 @@ static void put_unknown_note(struct json_writer *out, const struct explain_asked
 	cleanup(cleanup_free) char *text = NULL;
 	size_t index;
 
-	if (!allowed_by_name(asked->policy, asked->network, &packet, &index))
+	if (is_refused_dns(e) ||
+	    !allowed_by_name(asked->policy, asked->network, &packet, &index))
 		return;
 	if (asked->network->dns.gated)
 		text = explain_gate_never(asked->network, &e->dst);
@@ -429,7 +436,9 @@ static void put_case(struct json_writer *out, const struct explain_asked *asked,
 static void put_name_note(struct json_writer *out, const struct explain_asked *asked,
 			  const struct explain_cases *cases)
 {
-	for (size_t i = 0; asked->network && asked->name && i < cases->n; i++) {
+	if (!asked->network || !asked->name || asked->network->dns.gated)
+		return; /* of a gate it knows those that the gate has told */
+	for (size_t i = 0; i < cases->n; i++) {
 		const struct explain_packet *from = &cases->items[i].packet;
 		const struct allowed_packet packet = {
 			.dst = from->dst,

@@ -18,6 +18,8 @@
 #define FINGERPRINT_DIGITS 8
 static_assert(sizeof("OUT= ING= HOST= SRC= NAT=") + 5 * (2 * FINGERPRINT_DIGITS + 1) <= COMMENT_MAX,
 	      "the fingerprints of a network fit a comment");
+static_assert(sizeof("DNS= GATE= PRIVATE=") + 3 * (2 * FINGERPRINT_DIGITS + 1) <= COMMENT_MAX,
+	      "those about DNS as well");
 #define FINGERPRINT_STRLEN 64
 
 /* "KIND=WANT.HAVE" */
@@ -36,10 +38,11 @@ static void print_fingerprint(const struct plan_chain *want, const struct actual
 	hex_format(p, hash, FINGERPRINT_DIGITS);
 }
 
-/* A network's chains DNS and GATE: one comment has no room for these besides the others. */
+/* A network's chains DNS, GATE and PRIVATE: one comment has no room for these besides the others. */
 static bool is_about_dns(const struct plan_chain *chain)
 {
-	return strcmp(chain->kind, "DNS") == 0 || strcmp(chain->kind, "GATE") == 0;
+	return strcmp(chain->kind, "DNS") == 0 || strcmp(chain->kind, "GATE") == 0 ||
+	       strcmp(chain->kind, "PRIVATE") == 0;
 }
 
 /* The key of the element that has the chain's fingerprint: its bridge; a chain of no network has one for itself. */

@@ -41,7 +41,5 @@ void gate_lists_free(struct gate_lists *lists);
 bool gate_wanted(const struct policy *policy);
 /* Seconds that an address stays open in a network after its last answer or use. */
 unsigned gate_life_s(const struct network *network);
-/* Whether a rule looks for the addresses of an ipset's names that is not told them by the gate. */
-bool gate_ipset_polled(const struct policy *policy, size_t ipset);
 
 #endif

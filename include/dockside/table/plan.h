@@ -280,7 +280,7 @@ enum base_hook {
 struct plan_chain {
 	const char *name;
 	const char *bridge; /* whose chain it is, or NULL for one that serves all */
-	/* "OUT", "ING", "HOST", "SRC", "NAT", "DNS", "GATE"; the name, or a short one of its own, where bridge is NULL */
+	/* "OUT", "ING", "HOST", "SRC", "NAT", "DNS", "GATE", "PRIVATE"; the name, or a short one of its own, where bridge is NULL */
 	const char *kind;
 	const char *log_kind; /* what its refusals are told as; NULL: kind */
 	enum base_hook hook;
