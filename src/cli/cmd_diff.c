@@ -216,9 +216,10 @@ static size_t without_kind(const char *name, const char *kind)
 /* Counts the characters of the bridge that the name of a chain, set or object begins with; 0: none, it is shared. */
 static size_t bridge_length(const char *name)
 {
-	static const char *const kinds[] = { "GATE", "PRIVATE", "NAT",    "nat4",	     "nat6",	"log",
-					     "extra4", "extra-macs", "extra6",	"extra-targets",
-					     "EXTRA",  "EXTRATO",    "UNBOUND", "UNBOUNDTO" };
+	static const char *const kinds[] = { "GATE",	"PRIVATE",	 "NAT",	   "nat4",
+					     "nat6",	"log",		 "extra4", "extra-macs",
+					     "extra6",	"extra-targets", "EXTRA",  "EXTRATO",
+					     "UNBOUND", "UNBOUNDTO" };
 	size_t len = 0;
 
 	for (size_t i = 0; len == 0 && i < N_JUDGING_KINDS; i++)

@@ -78,10 +78,11 @@ int preflight_gate(const struct policy *policy, struct plan_options *options, st
 	if (!network)
 		return 0;
 	if (!options->has_gate_uid)
-		return err_set(err, ENOENT,
-			       "network %s has a DNS gate, which runs as a user of its own, and there "
-			       "is no user " GATE_USER ": \"adduser --system --group " GATE_USER
-			       "\" makes one, or --gate-user names another",
-			       network->name);
+		return err_set(
+			err, ENOENT,
+			"network %s has a DNS gate, which runs as a user of its own, and there "
+			"is no user " GATE_USER ": \"adduser --system --group " GATE_USER
+			"\" makes one, or --gate-user names another",
+			network->name);
 	return check_lists(policy, err);
 }

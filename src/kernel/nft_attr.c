@@ -272,8 +272,7 @@ void read_set(const struct attrs *a, struct actual_set *set)
 	set->set.limit = set_limits(a);
 	/* These would not do what ours do. */
 	if (flags & (uint32_t)~known || a->at[NFTA_SET_TIMEOUT] ||
-	    (set->set.size > 0 && !set->set.dynamic) ||
-	    set_has_other_statements(a))
+	    (set->set.size > 0 && !set->set.dynamic) || set_has_other_statements(a))
 		return;
 	for (int i = 0; i < SET_UNKNOWN; i++) {
 		const struct set_type_info *info = set_type_info((enum set_type)i);

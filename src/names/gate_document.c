@@ -76,8 +76,7 @@ struct places {
 
 static void add_place(struct places *places, size_t place, size_t room)
 {
-	places->items =
-		array_grow(places->items, &places->cap, places->n, sizeof(*places->items));
+	places->items = array_grow(places->items, &places->cap, places->n, sizeof(*places->items));
 	places->items[places->n++] = place;
 	if (places->n == 1 || room < places->room)
 		places->room = room;
@@ -102,8 +101,8 @@ static void put_network(struct json_writer *out, const struct network *network,
 			const struct places *places)
 {
 	const struct network_dns *dns = &network->dns;
-	size_t room = places->n > 0 && places->room < GATE_NETWORK_MAX ? places->room
-								       : GATE_NETWORK_MAX;
+	size_t room =
+		places->n > 0 && places->room < GATE_NETWORK_MAX ? places->room : GATE_NETWORK_MAX;
 	char text[ADDR_STRLEN];
 
 	json_write_open(out, NULL, '{');

@@ -91,8 +91,8 @@ static void collect_uses(const struct policy *policy, struct uses *uses)
 
 			if (!list_of(policy, network, &network->egress[k], &use.list))
 				continue;
-			uses->items = array_grow(uses->items, &uses->cap, uses->n,
-						 sizeof(*uses->items));
+			uses->items =
+				array_grow(uses->items, &uses->cap, uses->n, sizeof(*uses->items));
 			uses->items[uses->n++] = use;
 		}
 	}

@@ -106,9 +106,9 @@ static void note_rules(const struct policy *policy, const struct network *networ
 		message = xasprintf("this rule never matches: the DNS of network %s goes to its "
 				    "gate, which no rule needs to allow%s",
 				    network->name,
-				    host ? ""
-					 : "; everything else to ports 53 and 853 is refused");
-		diag = note(diags, network, host ? "host" : "egress", rules[i].index, rules[i].loc, message);
+				    host ? "" : "; everything else to ports 53 and 853 is refused");
+		diag = note(diags, network, host ? "host" : "egress", rules[i].index, rules[i].loc,
+			    message);
 		if (rules[i].action == ACTION_ALLOW && policy->n_upstream == 0)
 			diag->hint = xstrdup("if that is a name server of your own, have the gate "
 					     "ask it: \"dns\": {\"upstream\": [ADDRESS]} beside "
@@ -129,7 +129,8 @@ static void note_nat(const struct network *network, struct diags *diags)
 						 "{\"upstream\": [ADDRESS]} beside \"networks\"");
 		else if (is_dns_port(rule->match_dport) || is_dns_port(rule->to_port))
 			note(diags, network, "nat", rule->index, rule->loc,
-			     "this leads nowhere: the network has a gate, so that all else to ports "
+			     "this leads nowhere: the network has a gate, so that all else to "
+			     "ports "
 			     "53 and 853 is refused");
 	}
 }

@@ -62,8 +62,9 @@ static const char *never_hint(const struct prefix *prefix)
 		return "no answer opens loopback addresses";
 	if (ipaddr_is_multicast(&prefix->addr))
 		return "no answer opens multicast addresses";
-	if (prefix->addr.family == FAMILY_IPV4 ? prefix->len >= 16 && b[0] == 169 && b[1] == 254
-					       : prefix->len >= 10 && b[0] == 0xfe && b[1] >> 6 == 2)
+	if (prefix->addr.family == FAMILY_IPV4
+		    ? prefix->len >= 16 && b[0] == 169 && b[1] == 254
+		    : prefix->len >= 10 && b[0] == 0xfe && b[1] >> 6 == 2)
 		return "no answer opens link-local addresses";
 	return NULL;
 }
@@ -77,11 +78,12 @@ static bool read_private_entry(struct reader *r, const struct json_node *entry,
 		return value_error(r, &private_field, entry);
 	s = entry->u.string.s;
 	if (!prefix_parse(s, entry->u.string.len, ret_prefix))
-		return value_error_hint(r, &private_field, entry,
-					hostname_valid(s, entry->u.string.len)
-						? xstrdup("names belong in \"names\"; here stand the "
-							  "addresses that answers may have")
-						: address_hint(s));
+		return value_error_hint(
+			r, &private_field, entry,
+			hostname_valid(s, entry->u.string.len)
+				? xstrdup("names belong in \"names\"; here stand the "
+					  "addresses that answers may have")
+				: address_hint(s));
 	why = never_hint(ret_prefix);
 	return why ? value_error_hint(r, &private_field, entry, xstrdup(why)) : true;
 }
@@ -196,8 +198,9 @@ static const struct field dns_field[] = {
 	  .kinds = KIND(JSON_INT),
 	  .read = read_stale },
 	{ .key = "upstream",
-	  .refused = "the gate asks the same name servers for all networks: it goes into the \"dns\" "
-		     "beside \"networks\"" },
+	  .refused =
+		  "the gate asks the same name servers for all networks: it goes into the \"dns\" "
+		  "beside \"networks\"" },
 };
 
 static const struct fields dns_fields = { "a network's \"dns\"", dns_field, ARRAY_SIZE(dns_field) };
@@ -247,7 +250,7 @@ static bool read_upstream(struct reader *r, const struct field *field, const str
 	return good;
 }
 
-#define OF_A_NETWORK                                                                            \
+#define OF_A_NETWORK                                                                           \
 	"networks differ in it: it goes into the \"dns\" of a network, beside its \"egress\" " \
 	"rules"
 

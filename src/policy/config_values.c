@@ -219,8 +219,7 @@ static char *pattern_hint(const char *s, size_t len)
 	return NULL;
 }
 
-const char *read_pattern(struct reader *r, const struct field *field,
-			 const struct json_node *value)
+const char *read_pattern(struct reader *r, const struct field *field, const struct json_node *value)
 {
 	size_t len = value->u.string.len;
 	char *name;

@@ -336,8 +336,7 @@ static void redirect(const struct walk *w, struct explain_step *step)
 	for (size_t i = 0; i < w->n_routes; i++) {
 		const struct explain_route *host = &w->routes[i], *net;
 
-		net = host->bridge ? NULL
-				   : find_subnet(w->routes, w->n_routes, &host->to.addr);
+		net = host->bridge ? NULL : find_subnet(w->routes, w->n_routes, &host->to.addr);
 		if (!net || host->to.addr.family != w->e->dst.family ||
 		    strcmp(net->bridge, w->packet->iif) != 0)
 			continue;

@@ -381,11 +381,12 @@ static int ask_gate(const struct asking *a, struct err *err)
 	int r;
 
 	if (says == GATE_SAYS_NO_NAME)
-		return err_set(err, EINVAL,
-			       "%s: the DNS gate of network %s tells containers that there is no such "
-			       "name: no rule of the network allows it, and \"names\" of its \"dns\" "
-			       "does not have it",
-			       a->q->to, a->network->name);
+		return err_set(
+			err, EINVAL,
+			"%s: the DNS gate of network %s tells containers that there is no such "
+			"name: no rule of the network allows it, and \"names\" of its \"dns\" "
+			"does not have it",
+			a->q->to, a->network->name);
 	if (!a->q->has_src || a->q->src.family == FAMILY_IPV4)
 		add_addr(&addrs, &addr);
 	addr = explain_gate_stand_in(a->world->policy, FAMILY_IPV6);

@@ -33,8 +33,8 @@ static bool names_have(const struct network_dns *dns, const char *name)
 	return false;
 }
 
-enum explain_gate_says explain_gate_says(const struct policy *policy,
-					 const struct network *network, const char *name)
+enum explain_gate_says explain_gate_says(const struct policy *policy, const struct network *network,
+					 const char *name)
 {
 	for (size_t i = 0; i < network->n_egress && !network->audit; i++)
 		if (rule_told(network, &network->egress[i]) &&
@@ -81,15 +81,16 @@ struct ipaddr explain_gate_stand_in(const struct policy *policy, enum family fam
 char *explain_gate_never(const struct network *network, const struct ipaddr *addr)
 {
 	static const struct never nothing;
-	const char *reason = never_told_reason(&nothing, addr, network->dns.private,
-					       network->dns.n_private);
+	const char *reason =
+		never_told_reason(&nothing, addr, network->dns.private, network->dns.n_private);
 
 	if (!reason)
 		return NULL;
-	return xasprintf("no answer of the network's DNS gate opens this address, as it is %s; a rule "
-			 "that is to allow it has to give the address itself%s",
-			 reason,
-			 never_private_reason(addr) ? ", or \"private\" of the network's \"dns\" "
-						      "has to have it"
-						    : "");
+	return xasprintf(
+		"no answer of the network's DNS gate opens this address, as it is %s; a rule "
+		"that is to allow it has to give the address itself%s",
+		reason,
+		never_private_reason(addr) ? ", or \"private\" of the network's \"dns\" "
+					     "has to have it"
+					   : "");
 }

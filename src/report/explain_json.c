@@ -251,9 +251,10 @@ static void put_next(struct json_writer *out, const struct explanation *e)
 		break;
 	}
 	if (e->redirected) {
-		json_write_string(out, "next",
-				  "it is redirected to the DNS gate, dsfw-nft gate on this host, which "
-				  "answers the names that the network may have");
+		json_write_string(
+			out, "next",
+			"it is redirected to the DNS gate, dsfw-nft gate on this host, which "
+			"answers the names that the network may have");
 	} else if (e->to_host) {
 		json_write_string(out, "next", next_of_host(e));
 	} else if (!is_judged(e)) {
@@ -300,16 +301,16 @@ static void put_unknown_note(struct json_writer *out, const struct explain_asked
 	cleanup(cleanup_free) char *text = NULL;
 	size_t index;
 
-	if (is_refused_dns(e) ||
-	    !allowed_by_name(asked->policy, asked->network, &packet, &index))
+	if (is_refused_dns(e) || !allowed_by_name(asked->policy, asked->network, &packet, &index))
 		return;
 	if (asked->network->dns.gated)
 		text = explain_gate_never(asked->network, &e->dst);
 	if (asked->network->dns.gated && !text)
-		text = xasprintf("names are allowed by egress[%zu]: the network's DNS gate opens their "
-				 "addresses as containers look them up; ask --to NAME what it does "
-				 "about a name",
-				 index);
+		text = xasprintf(
+			"names are allowed by egress[%zu]: the network's DNS gate opens their "
+			"addresses as containers look them up; ask --to NAME what it does "
+			"about a name",
+			index);
 	if (!text && asked->name)
 		text = xasprintf("the name %s is allowed by egress[%zu], this address is not one "
 				 "that the daemon knows of it%s; " WHAT_HELPS,

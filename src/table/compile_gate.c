@@ -312,8 +312,7 @@ static void emit_list(struct compile_gate *c, const struct gate_list *list,
 		      const struct told_sets *told)
 {
 	struct plan_chain *tell = list_chain(c, list, "-tell", 't', list->slot);
-	struct plan_chain *untell =
-		list_chain(c, list, "-untell", 'u', list->slot + UNTELL_OFFSET);
+	struct plan_chain *untell = list_chain(c, list, "-untell", 'u', list->slot + UNTELL_OFFSET);
 	size_t n;
 	cleanup(cleanup_free) unsigned *lives = list_lives(list, &n);
 
@@ -387,8 +386,8 @@ static void match_told(struct plan_rule *rule, enum family family, const struct 
 
 static void emit_ranges(struct compile_gate *c, struct plan_chain *chain)
 {
-	struct range_sets never = range_sets(c, "dns-never4", "dns-never6",
-					     "no answer opens these");
+	struct range_sets never =
+		range_sets(c, "dns-never4", "dns-never6", "no answer opens these");
 	struct range_sets private = range_sets(c, "dns-private4", "dns-private6",
 					       "answers open these where private has them");
 

@@ -24,7 +24,8 @@ struct compile_gate {
 	struct gate_lists lists;
 	struct told_sets *told; /* by list */
 	struct plan_set *tells; /* TELL_MAP; NULL: no network has a gate */
-	struct plan_set *private; /* bridges of networks with "private", and their chains; NULL: there is none */
+	struct plan_set
+		*private; /* bridges of networks with "private", and their chains; NULL: there is none */
 };
 
 void compile_gate_init(struct compile_gate *c, struct plan *plan, const struct policy *policy,

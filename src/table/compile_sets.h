@@ -23,10 +23,10 @@ struct compile_sets {
 	const struct policy *policy;
 	const struct resolved *resolved;
 	struct plan *plan;
-	struct dest_sets *ipsets; /* by index in the policy; empty until used */
+	struct dest_sets *ipsets;   /* by index in the policy; empty until used */
 	struct dest_sets *literals; /* of those whose names are in the others; likewise */
-	struct dest_sets *names;  /* by index in hosts */
-	void *port_sets;	  /* tree of struct port_set, in the plan's arena */
+	struct dest_sets *names;    /* by index in hosts */
+	void *port_sets;	    /* tree of struct port_set, in the plan's arena */
 };
 
 void compile_sets_init(struct compile_sets *c, const struct policy *policy,

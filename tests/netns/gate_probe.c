@@ -129,7 +129,8 @@ int main(int argc, char **argv)
 		return 2;
 	uid = (uid_t)strtoul(argv[1], NULL, 10);
 	ifindex = if_nametoindex(argv[2]);
-	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) {
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
+	    setresuid(uid, uid, uid) < 0) {
 		perror("become the user");
 		return 1;
 	}

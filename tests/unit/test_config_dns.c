@@ -21,11 +21,12 @@ static void test_all(void **state)
 	struct fixture *f = *state;
 	const struct network_dns *dns;
 
-	accept_files(f, AMBER,
-		     "{\"dns\": {\"upstream\": [\"2001:db8::53\", \"192.0.2.53\"], \"_\": 1},\n"
-		     "\"networks\": {\"amber\": {\"dns\": {\"names\": [\"B.Example.\", \"*.A.example\", "
-		     "\"b.example\"], \"private\": [\"10.1.2.0/24\", \"10.1.0.0/16\", \"fd00::1\"], "
-		     "\"types\": [\"SRV\", \"MX\", \"SRV\"], \"stale\": 0, \"comment\": 1}}}}");
+	accept_files(
+		f, AMBER,
+		"{\"dns\": {\"upstream\": [\"2001:db8::53\", \"192.0.2.53\"], \"_\": 1},\n"
+		"\"networks\": {\"amber\": {\"dns\": {\"names\": [\"B.Example.\", \"*.A.example\", "
+		"\"b.example\"], \"private\": [\"10.1.2.0/24\", \"10.1.0.0/16\", \"fd00::1\"], "
+		"\"types\": [\"SRV\", \"MX\", \"SRV\"], \"stale\": 0, \"comment\": 1}}}}");
 	dns = &f->policy.networks[0].dns;
 	assert_int_equal(dns->n_names, 2);
 	assert_string_equal(dns->names[0], "*.a.example");

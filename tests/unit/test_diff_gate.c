@@ -4,7 +4,7 @@
 
 #include "dockside/names/gate.h"
 
-#define GATED                                                                           \
+#define GATED                                                                                 \
 	"{\"networks\": {\"amber\": {\"dns\": {}, \"egress\": [{\"to\": \"host\", \"host\": " \
 	"\"*.example.com\"}, {\"action\": \"drop\"}]}}}"
 #define TOLD "wild-example.com-told4"
@@ -132,8 +132,8 @@ static void test_fingerprints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_elements),  cmocka_unit_test(test_declaration),
-		cmocka_unit_test(test_plans),	  cmocka_unit_test(test_nat_stays),
+		cmocka_unit_test(test_elements),     cmocka_unit_test(test_declaration),
+		cmocka_unit_test(test_plans),	     cmocka_unit_test(test_nat_stays),
 		cmocka_unit_test(test_fingerprints),
 	};
 

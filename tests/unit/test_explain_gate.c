@@ -15,7 +15,8 @@ static const char network_text[] =
 	"\"fd01::/64\", \"dockside_ip\": \"203.0.113.9\"},\n"
 	"{\"name\": \"beige\", \"subnet\": \"10.2.0.0/24\"}]}";
 static const char firewall_text[] =
-	"{\"ipsets\": {\"web\": [\"api.example\", \"*.example.com\"]}, \"networks\": {\"amber\": {\n"
+	"{\"ipsets\": {\"web\": [\"api.example\", \"*.example.com\"]}, \"networks\": {\"amber\": "
+	"{\n"
 	"\"dns\": {\"names\": [\"*.corp.example\"]}, \"egress\": [\n"
 	"{\"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": \"web\"},\n"
 	"{\"action\": \"drop\"}]},\n"
@@ -125,7 +126,8 @@ static void test_questions(void **state)
 
 static void test_addresses(void **state)
 {
-	expect(state, "9.9.9.9", IPPROTO_TCP, 443, "opens their addresses as containers look them up");
+	expect(state, "9.9.9.9", IPPROTO_TCP, 443,
+	       "opens their addresses as containers look them up");
 	expect(state, "192.168.3.4", IPPROTO_TCP, 443, "no answer of the network's DNS gate opens");
 }
 

@@ -7,15 +7,19 @@
 #include "dockside/names/gate_document.h"
 #include "dockside/names/resolved.h"
 
-#define TWO                                                            \
+#define TWO                                                                   \
 	"{\"networks\": [{\"name\": \"amber\", \"subnet\": \"10.5.0.0/24\"}," \
 	" {\"name\": \"beige\", \"subnet\": \"10.6.0.0/24\"}]}"
-#define IPSETS \
-	"\"ipsets\": {\"web\": [\"b.example\", \"*.example.com\"], \"dead\": [\"bad.example\"], \"lit\": [\"8.8.8.8\"]}"
-#define AMBER_RULES                                                                       \
-	"{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"proto\": \"tcp\", \"to\": \"ipset\", \"ipset\": \"web\"}," \
-	" {\"to\": \"host\", \"host\": \"one.example\"}, {\"to\": \"host\", \"host\": \"*.one.example\"},"      \
-	" {\"to\": \"ipset\", \"ipset\": \"lit\"}, {\"action\": \"drop\", \"to\": \"ipset\", \"ipset\": \"dead\"},"  \
+#define IPSETS                                                                                    \
+	"\"ipsets\": {\"web\": [\"b.example\", \"*.example.com\"], \"dead\": [\"bad.example\"], " \
+	"\"lit\": [\"8.8.8.8\"]}"
+#define AMBER_RULES                                                                            \
+	"{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"proto\": \"tcp\", \"to\": \"ipset\", "    \
+	"\"ipset\": \"web\"},"                                                                 \
+	" {\"to\": \"host\", \"host\": \"one.example\"}, {\"to\": \"host\", \"host\": "        \
+	"\"*.one.example\"},"                                                                  \
+	" {\"to\": \"ipset\", \"ipset\": \"lit\"}, {\"action\": \"drop\", \"to\": \"ipset\", " \
+	"\"ipset\": \"dead\"},"                                                                \
 	" {\"action\": \"drop\"}"
 
 static const struct gate_list *find(const struct gate_lists *lists, const char *prefix,
@@ -163,9 +167,11 @@ static char *document(const char *network, const char *firewall)
 			fail_msg("no %s in %s", part, text); \
 	} while (0)
 
-#define ONE(dns, top)                                                                    \
-	"{" top "\"ipsets\": {\"web\": [\"b.example\", \"*.example.com\", \"8.8.8.8\"]}, \"networks\": "  \
-	"{\"amber\": {\"dns\": {" dns "}, \"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}]}}}"
+#define ONE(dns, top)                                                                            \
+	"{" top                                                                                  \
+	"\"ipsets\": {\"web\": [\"b.example\", \"*.example.com\", \"8.8.8.8\"]}, \"networks\": " \
+	"{\"amber\": {\"dns\": {" dns                                                            \
+	"}, \"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}]}}}"
 
 static void test_document(void **state)
 {

@@ -34,8 +34,8 @@ static void test_kernel_says_more(void **state)
 		       "  [ nat dnat ip addr_min reg 1 addr_max reg 1 proto_min reg 9 "
 		       "proto_max reg 9 flags 0x3 ]",
 		       true);
-	same_as_kernel("  [ redir proto_min reg 1 flags 0x2 ]", "  [ redir proto_min reg 1 proto_max reg 1 flags 0x2 ]",
-		       true);
+	same_as_kernel("  [ redir proto_min reg 1 flags 0x2 ]",
+		       "  [ redir proto_min reg 1 proto_max reg 1 flags 0x2 ]", true);
 	same_as_kernel("  [ dynset delete reg_key 1 set a ]",
 		       "  [ dynset delete reg_key 1 set a timeout 0ms ]", true);
 }

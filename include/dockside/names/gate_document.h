@@ -22,7 +22,8 @@
 
 #define GATE_DOCUMENT_VERSION 1
 #define GATE_UPSTREAM_MAX 8
-#define GATE_NETWORK_MAX 65536 /* addresses that a network may have open, where there is room for all */
+#define GATE_NETWORK_MAX \
+	65536 /* addresses that a network may have open, where there is room for all */
 
 /* Appends the document of a policy. host_upstream: the host's own name servers, for a policy that names none. */
 void gate_document_write(const struct policy *policy, const struct ipaddr *host_upstream,

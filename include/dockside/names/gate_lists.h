@@ -13,8 +13,8 @@ struct gate_list {
 	const char *prefix; /* "ipset-", "host-", "wild-": with the name what its sets are called */
 	const char *name;   /* of the ipset; the hostname; of a wildcard what follows "*." */
 	const char *entry;  /* "*.example.com" or the hostname; NULL: an ipset */
-	const struct ipset *ipset; /* or NULL */
-	uint16_t slot;		   /* 1 to GATE_SLOTS */
+	const struct ipset *ipset;	 /* or NULL */
+	uint16_t slot;			 /* 1 to GATE_SLOTS */
 	const struct network **networks; /* whose rules have it, in the order of the policy */
 	size_t n_networks;
 };
@@ -23,7 +23,7 @@ struct gate_list {
 struct gate_lists {
 	struct gate_list *items;
 	size_t n;
-	bool too_many; /* more than GATE_SLOTS, and the rest has no slot */
+	bool too_many;			 /* more than GATE_SLOTS, and the rest has no slot */
 	const struct network **networks; /* of all lists */
 };
 

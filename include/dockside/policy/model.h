@@ -88,10 +88,12 @@ extern const char *const bind_names[N_BINDS];
 
 /* A network's "dns", by which the gate serves it. Names are in lower case; all lists are sorted and unique. */
 struct network_dns {
-	bool gated;	      /* its containers' DNS goes to the gate */
-	const char **names;   /* hostnames and patterns that are answered, besides those of rules; they open nothing */
+	bool gated; /* its containers' DNS goes to the gate */
+	const char **
+		names; /* hostnames and patterns that are answered, besides those of rules; they open nothing */
 	size_t n_names;
-	struct prefix *private; /* what answers may open of the addresses that otherwise no answer opens */
+	struct prefix
+		*private; /* what answers may open of the addresses that otherwise no answer opens */
 	size_t n_private;
 	const char **types; /* record types besides A and AAAA, "MX" */
 	size_t n_types;
@@ -154,7 +156,8 @@ struct policy {
 	size_t n_networks, n_draining; /* all; those */
 	struct ipset *ipsets; /* in file order, then those that only draining networks use */
 	size_t n_ipsets, n_draining_ipsets;
-	struct ipaddr *upstream; /* whom the gate asks, in the order of the file; none: the host's name servers */
+	struct ipaddr *
+		upstream; /* whom the gate asks, in the order of the file; none: the host's name servers */
 	size_t n_upstream;
 	struct policy *draining; /* what draining networks borrow from; or NULL */
 };

@@ -17,8 +17,8 @@ enum explain_gate_says {
 
 /* The gate's answer to a container of the network that asks for a name, in lower case; or, for a wildcard, for any name
  * under it. */
-enum explain_gate_says explain_gate_says(const struct policy *policy,
-					 const struct network *network, const char *name);
+enum explain_gate_says explain_gate_says(const struct policy *policy, const struct network *network,
+					 const char *name);
 /* An address of that family that is in no network of the policy, to stand for whatever a name has. */
 struct ipaddr explain_gate_stand_in(const struct policy *policy, enum family family);
 /* Why no answer of the gate opens an address in that network, but for the host's own and its networks'; the caller frees

@@ -90,12 +90,12 @@ enum match_kind {
 	/* u.udp_ports; negated: a transport header of whatever protocol that does not begin with these two. */
 	MATCH_UDP_PORTS,
 	MATCH_TRANSPORT_PORT, /* u.port: the number where TCP and UDP have the destination port, of any protocol */
-	MATCH_UDP_SPORT,      /* u.port */
-	MATCH_SKUID,	      /* u.uid: whose socket sends the packet */
-	MATCH_CT_DNAT,	      /* the connection's destination was translated */
-	MATCH_FIB,	      /* u.fib: what the kernel's routes say of an address; negated as well */
-	MATCH_UNICAST,	/* the frame is for one MAC address */
-	MATCH_FRAGMENT, /* there is an IPv6 fragment header */
+	MATCH_UDP_SPORT, /* u.port */
+	MATCH_SKUID,	 /* u.uid: whose socket sends the packet */
+	MATCH_CT_DNAT,	 /* the connection's destination was translated */
+	MATCH_FIB,	 /* u.fib: what the kernel's routes say of an address; negated as well */
+	MATCH_UNICAST,	 /* the frame is for one MAC address */
+	MATCH_FRAGMENT,	 /* there is an IPv6 fragment header */
 };
 
 /* The kinds of address that the kernel's routes know. */
@@ -193,7 +193,7 @@ enum verdict {
 	VERDICT_GOTO,	  /* target */
 	VERDICT_PROHIBIT, /* reject with ICMP's admin-prohibited; of IPv4 packets only */
 	VERDICT_REDIRECT, /* to port redirect_port of the host */
-	VERDICT_VMAP,	  /* iifname vmap @set: the dispatch; oifname where outgoing is set; MAP_TELL: udp dport */
+	VERDICT_VMAP, /* iifname vmap @set: the dispatch; oifname where outgoing is set; MAP_TELL: udp dport */
 	VERDICT_DNAT,	  /* dnat to meta l4proto . th dport map @set */
 	VERDICT_CONTINUE, /* none: it goes on with the next rule */
 	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
@@ -248,10 +248,10 @@ struct plan_rule {
 	uint32_t mark;	 /* bits to set in the packet mark, the others stay; 0: none */
 	uint32_t unmark; /* bits to clear in it; 0: none. Not both */
 	bool counter;
-	bool judged; /* the connection gets JUDGED_LABEL */
+	bool judged;		  /* the connection gets JUDGED_LABEL */
 	struct set_update update; /* before the verdict, which fails to come where it fails */
 	enum verdict verdict;
-	uint16_t redirect_port; /* VERDICT_REDIRECT */
+	uint16_t redirect_port;			 /* VERDICT_REDIRECT */
 	bool outgoing;				 /* VERDICT_VMAP */
 	const char *target;			 /* VERDICT_GOTO: chain */
 	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */
@@ -272,9 +272,9 @@ enum base_hook {
 	BASE_OUTPUT,
 	BASE_PREROUTING_DNS, /* NAT before Docker's */
 	BASE_OUTPUT_TOLD,    /* before conntrack: what the gate tells */
-	BASE_BIND,	  /* of the bridge table: what enters by a port */
-	BASE_BIND_TO,	  /* of the bridge table: what leaves by another one */
-	BASE_BIND_OUTPUT, /* of the bridge table: what the host sends by one */
+	BASE_BIND,	     /* of the bridge table: what enters by a port */
+	BASE_BIND_TO,	     /* of the bridge table: what leaves by another one */
+	BASE_BIND_OUTPUT,    /* of the bridge table: what the host sends by one */
 };
 
 struct plan_chain {
