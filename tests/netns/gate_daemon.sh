@@ -30,7 +30,7 @@ told_to_kernel()
 }
 tell() # ADDRESS…
 {
-	"$probe" $uid ds-1 "$(nft list map inet dockside dns-tell | tr ',{' '\n\n' |
+	"$probe" $uid ds-1 "$(nft list map inet dockside dns-tell | tr ',{' '\n' |
 		sed -nE 's/^ *([0-9]+) : goto ipset-web-tell.*/\1/p')" "$@" | comment
 }
 
@@ -43,7 +43,7 @@ client reload
 like "a reload with a gate and without its user fails" "$status $err" '^1 .*no user dsfw-gate'
 is "and changes nothing" "$(nft list ruleset | grep -c dns-tell)" 0
 end_daemon TERM
-files+=(--gate-user $uid)
+files+=(--gate-user "$uid")
 start_daemon
 is "with it the daemon starts" "$(nft list table inet dockside | grep -c 'udp sport 5301 meta skuid 4242')" 1
 
@@ -65,6 +65,7 @@ like "a comparison finds nothing" "$status $out" '^0 '
 is "there was no repair" "$(drift repairs)" 0
 nft flush chain inet dockside dns-tell
 nft flush chain inet dockside ds-1-OUT
+# shellcheck disable=SC2317 # until_true calls it, and back
 repaired()
 {
 	[[ $(drift repairs) -ge 1 && $(nft list chain inet dockside dns-tell | grep -c dns-never4) == 1 &&
@@ -88,6 +89,7 @@ start_daemon
 is "and its successor" "$(told_to_kernel)" "$wanted"
 is "nobody looks up the names" "$(logged 'api\.example' && echo said)" ""
 nft delete table inet dockside
+# shellcheck disable=SC2317
 back()
 {
 	nft list set inet dockside ipset-web-told4 >/dev/null 2>&1

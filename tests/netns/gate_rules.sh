@@ -60,7 +60,7 @@ old()
 # slot SET: the number that tells of a list have, by the map
 slot()
 {
-	nft list map inet dockside dns-tell | tr ',{' '\n\n' | sed -nE "s/^ *([0-9]+) : goto $1-tell.*/\1/p"
+	nft list map inet dockside dns-tell | tr ',{' '\n' | sed -nE "s/^ *([0-9]+) : goto $1-tell.*/\1/p"
 }
 
 # tell BRIDGE LIST ADDRESS…; untell; tell_as UID …

@@ -394,7 +394,7 @@ is "with it" "$(dsfw apply)" "0 applied: 2 manage"
 is "a second apply changes nothing" "$(dsfw apply), $(dsfw diff)" "0 nothing to change, 0 no differences"
 nc -ll -p 5300 -e echo gate &
 sleep 1
-slot=$(nft list map inet dockside dns-tell | tr ',{' '\n\n' | sed -n 's/^ *\([0-9]*\) : goto ipset-web-tell.*/\1/p')
+slot=$(nft list map inet dockside dns-tell | tr ',{' '\n' | sed -n 's/^ *\([0-9]*\) : goto ipset-web-tell.*/\1/p')
 is "questions are redirected" "$(tcp 192.0.2.2 53), $(tcp 2001:db8::2 53)" "gate, gate"
 is "the gate's port and DNS over TLS are closed" "$(tcp 172.30.1.1 5300), $(tcp 198.51.100.2 853)" "silence, reset"
 is "nothing is told" "$(tcp 198.51.100.2 80), $(tcp 2001:db8::2 80)" "reset, reset"
@@ -408,7 +408,7 @@ gate_probe 4242 ds-a "$slot" ::1 fd77:1::11 fe80::1 64:ff9b::10.1.2.3 >/dev/null
 is "in IPv6" "$(elements ipset-web-told6)" "ds-a . 2001:db8::2 timeout 1h5m;"
 left() # ADDRESS: the time that an element has left, in hours: 0 or 1
 {
-	nft list set inet dockside ipset-web-told4 | tr ',{' '\n\n' | sed -n "s/.* $1 .*expires \(1h\)\{0,1\}.*/\1/p" | grep -c 1h
+	nft list set inet dockside ipset-web-told4 | tr ',{' '\n' | sed -n "s/.* $1 .*expires \(1h\)\{0,1\}.*/\1/p" | grep -c 1h
 }
 nft 'add element inet dockside ipset-web-told4 { "ds-a" . 198.51.100.1 timeout 3900s expires 60s }'
 nft 'delete element inet dockside ipset-web-told4 { "ds-a" . 198.51.100.2 }'
