@@ -88,6 +88,8 @@ static int learn(const struct call *call)
 			learner.learn.forged,
 			"with forged addresses, or to the host's loopback: no rule can allow "
 			"these");
+		print_left_out(learner.learn.past_gate,
+			       "of DNS to others than the gate: no rule can allow these");
 		print_left_out(learner.learn.unsayable,
 			       "of protocols that no rule can name: left out");
 	}

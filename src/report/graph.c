@@ -323,6 +323,8 @@ static void put_network(struct buf *b, size_t i, const struct network *network)
 	buf_printf(b, "\\n%s", prefix_format(&network->subnet, text));
 	if (network->has_subnet6)
 		buf_printf(b, ", %s", prefix_format(&network->subnet6, text));
+	if (network->dns.gated)
+		buf_puts(b, "\\nDNS by the gate alone");
 	if (audit)
 		buf_puts(b, "\\nAUDIT: NOTHING IS REFUSED");
 	buf_printf(b,
