@@ -25,10 +25,14 @@ static void put_upstream(struct json_writer *out, const struct ipaddr *servers, 
 	json_write_close(out, ']');
 }
 
-static void open_list(struct json_writer *out, unsigned slot)
+static void open_list(struct json_writer *out, unsigned slot, const struct gate_list *list)
 {
+	cleanup(cleanup_free) char *set = list ? xasprintf("%s%s", list->prefix, list->name) : NULL;
+
 	json_write_open(out, NULL, '{');
 	json_write_int(out, "slot", slot);
+	if (set)
+		json_write_string(out, "set", set);
 	json_write_open(out, "names", '[');
 }
 
@@ -46,7 +50,7 @@ static void put_lists(struct json_writer *out, const struct policy *policy,
 	for (size_t i = 0; i < lists->n; i++) {
 		const struct gate_list *list = &lists->items[i];
 
-		open_list(out, list->slot);
+		open_list(out, list->slot, list);
 		if (list->ipset) {
 			put_names(out, list->ipset->hostnames, list->ipset->n_hostnames);
 			put_names(out, list->ipset->patterns, list->ipset->n_patterns);
@@ -60,7 +64,7 @@ static void put_lists(struct json_writer *out, const struct policy *policy,
 
 		if (!dns->gated || dns->n_names == 0)
 			continue;
-		open_list(out, 0);
+		open_list(out, 0, NULL);
 		put_names(out, dns->names, dns->n_names);
 		close_list(out);
 	}

@@ -186,6 +186,7 @@ static void test_document(void **state)
 	assert_true(json_parse(&src, &tree, &diags));
 	assert_string_equal(plain, again);
 	HAS(plain, "\"upstream\":[\"192.0.2.9\"]");
+	HAS(plain, "\"set\":\"ipset-web\"");
 	HAS(plain, "\"names\":[\"b.example\",\"*.example.com\"]");
 	HAS(plain, "\"lists\":[0],\"ipv6\":false,\"life\":3900");
 	HAS(other, "\"upstream\":[\"192.0.2.1\"]");

@@ -6,7 +6,8 @@
  *   version     1
  *   generation  a hash of everything else, by which the gate says what it has taken
  *   upstream    addresses of name servers, at most 8
- *   lists       objects: slot (0: its names are answered and open nothing), names ("api.example", "*.example.com")
+ *   lists       objects: slot (0: its names are answered and open nothing); set (of others: what its sets are called, by
+ *               which the gate knows the list in another document); names ("api.example", "*.example.com")
  *   networks    objects: name, bridge; lists (places in "lists", from 0); ipv6 (whether AAAA is answered); life (seconds
  *               that an address stays open after its last answer or use); types (record types besides A and AAAA);
  *               private (networks whose addresses answers may have, though no answer else may); size (so many addresses
