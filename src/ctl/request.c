@@ -61,7 +61,8 @@ static const struct field remove_network_fields[] = {
 static const struct field set_ipset_fields[] = {
 	FIELD_ACTION,
 	FIELD_IPSET_NAME,
-	FIELD("hostnames", "a list of hostnames, addresses and networks in CIDR notation",
+	FIELD("hostnames",
+	      "a list of hostnames, wildcards, addresses and networks in CIDR notation",
 	      KIND(JSON_ARRAY), true),
 };
 
@@ -70,7 +71,7 @@ static const struct field remove_ipset_fields[] = { FIELD_ACTION, FIELD_IPSET_NA
 static const struct field explain_fields[] = {
 	FIELD_ACTION,
 	FIELD("from", "the name of a network", KIND(JSON_STRING), true),
-	FIELD("to", "an address, a name or \"host\"", KIND(JSON_STRING), true),
+	FIELD("to", "an address, a name, a wildcard or \"host\"", KIND(JSON_STRING), true),
 	FIELD("protocol", "tcp, udp, icmp or a number, as a string", KIND(JSON_STRING), true),
 	FIELD("port", "a number from 1 to 65535", KIND(JSON_INT), false),
 	FIELD("type", "an ICMP type, as a string", KIND(JSON_STRING), false),
