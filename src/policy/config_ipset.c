@@ -72,7 +72,8 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 {
 	static const struct field list_field = {
 		.subject = "an ipset",
-		.allowed = "a list of hostnames, wildcards, addresses and networks in CIDR notation",
+		.allowed =
+			"a list of hostnames, wildcards, addresses and networks in CIDR notation",
 	};
 	struct arena *arena = &r->policy->arena;
 

@@ -329,23 +329,6 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 	}
 }
 
-/* nft has no escapes in strings: a quote cannot be in one (doc/kernel.md, "Comments"). The config layer has replaced
- * those and refused control characters; what an element in the kernel says is not ours to trust. */
-void text_comment(struct buf *b, const char *comment)
-{
-	size_t start;
-
-	if (!comment || !comment[0])
-		return;
-	buf_puts(b, "comment \"");
-	start = b->len;
-	buf_puts(b, comment);
-	for (char *p = b->data + start; *p; p++)
-		if (*p == '"' || (unsigned char)*p < ' ')
-			*p = '\'';
-	buf_putc(b, '"');
-}
-
 static void text_update(struct buf *b, const struct set_update *update)
 {
 	if (update->kind == UPDATE_NONE)

@@ -24,6 +24,23 @@ void text_number(struct buf *b, const uint8_t *bytes, size_t len)
 	}
 }
 
+/* nft has no escapes in strings: a quote cannot be in one (doc/kernel.md, "Comments"). The config layer has replaced
+ * those and refused control characters; what an element in the kernel says is not ours to trust. */
+void text_comment(struct buf *b, const char *comment)
+{
+	size_t start;
+
+	if (!comment || !comment[0])
+		return;
+	buf_puts(b, "comment \"");
+	start = b->len;
+	buf_puts(b, comment);
+	for (char *p = b->data + start; *p; p++)
+		if (*p == '"' || (unsigned char)*p < ' ')
+			*p = '\'';
+	buf_putc(b, '"');
+}
+
 /* The key begins with it. */
 static void text_ifname(struct buf *b, const struct elem *elem)
 {
