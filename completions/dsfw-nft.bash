@@ -10,11 +10,11 @@ _dsfw_nft_commands='init compile check apply diff graph daemon teardown status d
 _dsfw_nft_options()
 {
 	local files='--network-config --firewall-config'
-	local enforce="$files --mark-bit --forward-policy --log-group"
+	local enforce="$files --mark-bit --forward-policy --log-group --gate-user"
 	local client='--socket --json'
 	case $1 in
 	init) echo '--directory --network --subnet --preset --dns --yes --list-presets' ;;
-	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
+	compile) echo "$files --mark-bit --log-group --gate-user --output -o --resolve --gate-document" ;;
 	check) echo "$enforce --kernel --resolve --json" ;;
 	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
@@ -58,7 +58,7 @@ _dsfw_nft_presets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container|directory|subnet|preset|dns) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|gate-user|denied-log|since|tail|container|directory|subnet|preset|dns) ||
 		$1 == -o ]]
 }
 
@@ -76,6 +76,7 @@ _dsfw_nft_argument()
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
 	--preset) mapfile -t COMPREPLY < <(compgen -W "help $(_dsfw_nft_presets)" -- "$cur") ;;
+	--gate-user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
 	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)

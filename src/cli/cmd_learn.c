@@ -102,6 +102,7 @@ static void print_all_left_out(const struct learn *learnt)
 	print_left_out(learnt->between, "between containers: no rule can allow these");
 	print_left_out(learnt->forged,
 		       "with forged addresses, or to the host's loopback: no rule can allow these");
+	print_left_out(learnt->past_gate, "of DNS to others than the gate: no rule can allow these");
 	print_left_out(learnt->unsayable, "of protocols that no rule can name: left out");
 }
 

@@ -148,6 +148,10 @@ void learn_add(struct learn *learn, const struct json_node *event)
 		learn->forged++;
 		return;
 	}
+	if (strcmp(kind, "DNS") == 0) {
+		learn->past_gate++;
+		return;
+	}
 	if (!(address = json_text(event, "destination", NULL)) ||
 	    !ipaddr_parse(address, strlen(address), &addr))
 		return;
