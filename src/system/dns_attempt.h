@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "dns_message.h"
+#include "dockside/system/dns_message.h"
 #include "dns_peers.h"
 
 #define DNS_MESSAGE_MAX 65535u

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the rules, the daemon and the DNS gate have in common. */
+#ifndef DOCKSIDE_NAMES_GATE_H
+#define DOCKSIDE_NAMES_GATE_H
+
+#define GATE_PORT 5300	    /* UDP and TCP, where redirected questions arrive */
+#define GATE_TELL_PORT 5301 /* source port of tells */
+#define GATE_LIFE_S 300	    /* + stale: an element's timeout */
+#define GATE_STALE_S 3600   /* default of dns.stale */
+#define GATE_MAX_TTL_S 300
+#define GATE_SLOTS 32767 /* slot N: tell is UDP destination port N, untell is N + 32768 */
+
+#endif
