@@ -331,7 +331,7 @@ int gate_tcp_listen(struct gate_tcp *tcp, int fd, sa_family_t family, struct err
 	if (tcp->n_listeners == LISTENERS_MAX)
 		return err_set(err, EINVAL, "more than two TCP sockets");
 	if (setsockopt(fd, family == AF_INET ? SOL_IP : SOL_IPV6,
-		       family == AF_INET ? IP_PKTINFO : IPV6_2292PKTINFO, &one, sizeof(one)) < 0)
+		       family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one)) < 0)
 		return err_errno(err, errno, "TCP socket: IP_PKTINFO");
 	if (listen(fd, BACKLOG) < 0)
 		return err_errno(err, errno, "TCP socket: listen");
