@@ -21,9 +21,9 @@ import errno
 import fcntl
 import os
 import random
+import signal
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -353,7 +353,7 @@ def hold(port, command):
     for family in (socket.AF_INET, socket.AF_INET6):
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
             s = socket.socket(family, kind)
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 8 << 20)
+            s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)     # SO_RCVBUFFORCE
             if family == socket.AF_INET6:
                 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -369,9 +369,16 @@ def hold(port, command):
         os.environ["LISTEN_FDS"] = str(len(sockets))
         os.environ["LISTEN_PID"] = str(os.getpid())
 
+    def stop(*_):
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
     while True:
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             pass_on()
             os.execvp(command[0], command)
         os.waitpid(pid, 0)
