@@ -3,7 +3,7 @@
 #
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
-_dsfw_nft_commands='compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh reconcile
+_dsfw_nft_commands='compile check apply diff graph daemon gate teardown status denied learn explain metrics reload refresh reconcile
 	set-network remove-network set-ipset remove-ipset version help'
 
 # COMMAND: its options
@@ -18,6 +18,7 @@ _dsfw_nft_options()
 	apply | diff) echo "$enforce" ;;
 	graph) echo "$files --output -o" ;;
 	daemon) echo "$enforce --socket --denied-log" ;;
+	gate) echo '--gate-socket --gate-port --policy --user' ;;
 	denied) echo "$client --follow --network --since" ;;
 	learn) echo "--socket --since" ;;
 	explain)
@@ -50,7 +51,7 @@ _dsfw_nft_ipsets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|gate-socket|gate-port|policy|user) ||
 		$1 == -o ]]
 }
 
@@ -62,7 +63,8 @@ _dsfw_nft_argument()
 	--proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$cur") ;;
 	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
 	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
-	--port | --type | --src | --mac | --since) ;;
+	--port | --type | --src | --mac | --since | --gate-port) ;;
+	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
 	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)

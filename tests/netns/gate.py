@@ -14,8 +14,9 @@
   gate.py lie UID IFINDEX FIRST-PORT ADDRESS...    as that user sends tells by hand, to the slots FIRST-PORT and
                               up; prints the error of each
   gate.py hold PORT COMMAND...     holds sockets as systemd does, starts COMMAND with them, and again when it ends
-  gate.py daemon SOCKET LOG   listens as the daemon does; standard input has lines "policy FILE [seals|retell|two|none]";
-                              LOG gets what the gate says
+  gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
+                              "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
+                              many descriptors; LOG gets what the gate says
 """
 import errno
 import fcntl
@@ -384,10 +385,11 @@ def hold(port, command):
         os.waitpid(pid, 0)
 
 
-def daemon(path, log):
+def daemon(path, log, uid="0"):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
     os.chmod(path, 0o666)
+    os.setresuid(int(uid), int(uid), int(uid))
     listener.listen(4)
     out = open(log, "a", buffering=1, encoding="utf-8")
     connections = []
