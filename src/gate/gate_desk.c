@@ -51,7 +51,7 @@ struct pending {
 	struct gate_desk *desk;
 	struct dns_name name;
 	unsigned type;
-	TAILQ_HEAD(, waiter) waiters;
+	TAILQ_HEAD(waiter_list, waiter) waiters;
 };
 
 struct gate_desk {
@@ -559,6 +559,7 @@ bool gate_desk_work(struct gate_desk *desk)
 
 void gate_desk_tick(struct gate_desk *desk, bool anyway)
 {
+	gate_opener_tick(desk->opener);
 	gate_report_tick(desk->report, &desk->counts, desk->cache.map.n, gate_nets_list(desk->nets),
 			 desk->upstream, anyway);
 }

@@ -19,6 +19,7 @@
 
 #define TASKS_AT_ONCE 200u
 #define TASKS_MAX (4u << 20)
+#define UNDOS_PER_S 20u /* each walks through all that was told */
 
 #define WHY_FULL "the network has no room for more addresses: its set is full"
 #define WHY_RULES "the kernel lacks the rules that take addresses: is the daemon running?"
@@ -39,6 +40,7 @@ struct gate_opener {
 	struct gate_report *report;
 	struct task *tasks;
 	size_t n_tasks, cap_tasks, done;
+	unsigned n_undone; /* of this second */
 };
 
 int gate_opener_open(struct gate_counts *counts, struct gate_report *report,
@@ -74,6 +76,18 @@ int gate_opener_fd(const struct gate_opener *o)
 
 /* ------------------------------------------------------------------ answers */
 
+/* A refusal that came late. */
+static void undo(struct gate_opener *o, const struct ipaddr *addr)
+{
+	if (o->n_undone++ < UNDOS_PER_S)
+		gate_told_undo(&o->told, addr);
+}
+
+void gate_opener_tick(struct gate_opener *o)
+{
+	o->n_undone = 0;
+}
+
 void gate_opener_hear(struct gate_opener *o)
 {
 	struct ipaddr addr;
@@ -83,7 +97,7 @@ void gate_opener_hear(struct gate_opener *o)
 		if (port >= GATE_UNTELL)
 			continue;
 		o->counts->tell_failures++;
-		gate_told_undo(&o->told, &addr);
+		undo(o, &addr);
 	}
 }
 
@@ -131,7 +145,7 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 			opening->is_open[i] = told[i] = false;
 		}
 		if (!mine)
-			gate_told_undo(&o->told, &addr);
+			undo(o, &addr);
 		else
 			gate_report_alarm(o->report, opening->net, opening->name,
 					  "the kernel refused its address: the set is full, or the "

@@ -30,6 +30,8 @@ size_t gate_opener_tell(struct gate_opener *opener, const struct gate_policy *po
 			struct gate_opening *opening, uint64_t now_ms);
 /* Refusals that came late. */
 void gate_opener_hear(struct gate_opener *opener);
+/* Once a second. */
+void gate_opener_tick(struct gate_opener *opener);
 int gate_opener_fd(const struct gate_opener *opener);
 
 /* Another policy, of which the networks do not know yet: notes what there is to tell and to take back, and has the

@@ -7,7 +7,8 @@
  *
  * IPv4: the datagram goes to the address itself, with the bridge as the interface. The rules reject what they do not
  * take; the kernel's ICMP error comes into the socket's error queue before sendmsg() returns, as a rule. A pending error
- * is also the next sendmsg()'s, which then sent nothing: we send again.
+ * is also the next sendmsg()'s, which then sent nothing: we send again. A container can forge such errors, but not that
+ * they come from the loopback interface.
  *
  * IPv6: to a group on the bridge, and *from* the address, which IPV6_FREEBIND allows: there would be no route to the
  * address on an IPv4-only host. A refused one is dropped like any other, and we do not learn of it: what names must
@@ -16,6 +17,7 @@
 #include "gate_tell.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@
 
 struct gate_tell {
 	int fd4, fd6; /* fd6: -1 on a host without IPv6 */
+	int loopback; /* the interface's index */
 };
 
 static int set(int fd, int level, int option)
@@ -49,7 +52,7 @@ static int open4(struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, errno, "a socket for tells");
-	if (set(fd, SOL_IP, IP_RECVERR) == 0 &&
+	if (set(fd, SOL_IP, IP_RECVERR) == 0 && set(fd, SOL_IP, IP_PKTINFO) == 0 &&
 	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return fd;
 	r = err_errno(err, errno, "UDP port %d, by which the gate tells the kernel addresses",
@@ -79,7 +82,9 @@ static int open6(struct err *err)
 
 int gate_tell_open(struct gate_tell **ret_tell, struct err *err)
 {
-	struct gate_tell tell = { .fd4 = open4(err), .fd6 = -1 };
+	struct gate_tell tell = { .fd4 = open4(err),
+				  .fd6 = -1,
+				  .loopback = (int)if_nametoindex("lo") };
 	int r;
 
 	if (tell.fd4 < 0)
@@ -194,21 +199,39 @@ enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, unsigned ifindex, 
 
 /* ------------------------------------------------------------------ refusals */
 
-static bool is_refusal(struct msghdr *msg)
+static bool is_reject(const struct cmsghdr *cmsg)
 {
+	struct sock_extended_err error;
+
+	if (cmsg->cmsg_level != SOL_IP || cmsg->cmsg_type != IP_RECVERR ||
+	    cmsg->cmsg_len < CMSG_LEN(sizeof(error)))
+		return false;
+	memcpy(&error, CMSG_DATA(cmsg), sizeof(error));
+	return error.ee_origin == SO_EE_ORIGIN_ICMP && error.ee_type == ICMP_DEST_UNREACH &&
+	       error.ee_code == ICMP_PKT_FILTERED;
+}
+
+static bool is_from(const struct cmsghdr *cmsg, int ifindex)
+{
+	struct in_pktinfo info;
+
+	if (cmsg->cmsg_level != SOL_IP || cmsg->cmsg_type != IP_PKTINFO ||
+	    cmsg->cmsg_len < CMSG_LEN(sizeof(info)))
+		return false;
+	memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+	return info.ipi_ifindex == ifindex;
+}
+
+static bool is_refusal(struct msghdr *msg, int loopback)
+{
+	bool reject = false, ours = false;
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
 
 	for (; cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		struct sock_extended_err error;
-
-		if (cmsg->cmsg_level != SOL_IP || cmsg->cmsg_type != IP_RECVERR ||
-		    cmsg->cmsg_len < CMSG_LEN(sizeof(error)))
-			continue;
-		memcpy(&error, CMSG_DATA(cmsg), sizeof(error));
-		return error.ee_origin == SO_EE_ORIGIN_ICMP && error.ee_type == ICMP_DEST_UNREACH &&
-		       error.ee_code == ICMP_PKT_FILTERED;
+		reject |= is_reject(cmsg);
+		ours |= is_from(cmsg, loopback);
 	}
-	return false;
+	return reject && ours;
 }
 
 bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned *ret_port)
@@ -226,7 +249,7 @@ bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned
 
 		if (recvmsg(tell->fd4, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			return false;
-		if (!is_refusal(&msg))
+		if (!is_refusal(&msg, tell->loopback))
 			continue;
 		*ret_addr = ipaddr_from_bytes(FAMILY_IPV4, (const uint8_t *)&to.sin_addr);
 		*ret_port = ntohs(to.sin_port);

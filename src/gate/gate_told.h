@@ -40,7 +40,7 @@ struct gate_told_addr {
 
 /* What one network was told. Zero-initialise it, but for the list. */
 struct gate_told_net {
-	TAILQ_HEAD(, gate_told_ref) by_age; /* the longest ago first */
+	TAILQ_HEAD(gate_told_ages, gate_told_ref) by_age; /* the longest ago first */
 	uint32_t id;
 	size_t n_refs, n_addrs[2]; /* by family */
 };

@@ -16,7 +16,7 @@
 
 #define BUNCH 64u
 #define BUNCHES 4u	   /* before it is others' turn */
-#define QUESTION_MAX 1024u /* bytes: of longer ones, the beginning, which is malformed then */
+#define QUESTION_MAX 1024u /* bytes: longer ones get no answer */
 #define BUFFER_BYTES (8 << 20)
 
 union address {
@@ -153,6 +153,8 @@ void gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms
 		for (int i = 0; i < n; i++) {
 			struct gate_client client = client_of(udp, (size_t)i);
 
+			if (udp->in[i].msg_hdr.msg_flags & MSG_TRUNC)
+				continue;
 			gate_desk_ask(desk, &client, udp->questions[i], udp->in[i].msg_len, now_ms);
 		}
 		gate_desk_counts(desk)->lost += udp->lost - lost;

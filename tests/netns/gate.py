@@ -7,12 +7,13 @@
                               not as a resolver asks
   gate.py ask SERVER QUESTION...   each is NAME,TYPE[,OPTION...]; prints for each "RCODE[/EDE] [tc] DATA...". Options:
                               tcp, edns, plain (no recursion wanted), case (mixed), class=N, opcode=N, do,
-                              fast (fails unless answered within 100 ms), size=N, ttl (prints it), port=N (source)
+                              fast ("slow" unless answered within 100 ms), size=N, ttl (prints it), port=N (source)
   gate.py raw SERVER HEX...   sends messages as they are; prints the first 4 bytes of each answer, or "-"
   gate.py dial SERVER ROUNDS PORT NAME,TYPE...   asks, and connects to every address at once; prints
                               "asked N addresses N refused N failed N"
   gate.py lie UID IFINDEX FIRST-PORT ADDRESS...    as that user sends tells by hand, to the slots FIRST-PORT and
                               up; prints the error of each
+  gate.py forge HOST ADDRESS...   ICMP errors as if HOST's tells had been rejected, 50 for each address
   gate.py hold PORT COMMAND...     holds sockets as systemd does, starts COMMAND with them, and again when it ends
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
@@ -27,7 +28,8 @@ import socket
 import struct
 import sys
 import threading
-import time
+
+from calm import calm
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "OPT": 41, "DS": 43,
          "SVCB": 64, "HTTPS": 65, "AXFR": 252, "ANY": 255, "CAA": 257}
@@ -269,7 +271,7 @@ def read_answer(question, message):
 
 def ask_one(server, text):
     message, options, values = make_question(text)
-    begin = time.monotonic()
+    begin = calm()
     try:
         got = exchange(server, message, "tcp" in options, int(values.get("port", 0)))
         rcode, ede, truncated, records = read_answer(message, got)
@@ -280,7 +282,7 @@ def ask_one(server, text):
     said = f"{rcode}" + (f"/{ede}" if ede is not None else "") + (" tc" if truncated else "")
     for _, data, ttl in sorted(records):
         said += f" {data}" + (f"@{ttl}" if "ttl" in options else "")
-    if "fast" in options and time.monotonic() - begin > 0.1:
+    if "fast" in options and calm() - begin > 0.1:
         said += " slow"
     return said
 
@@ -344,6 +346,23 @@ def lie(uid, ifindex, first_port, texts):
             print(text, "sent")
         except OSError as e:
             print(text, errno.errorcode[e.errno])
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xffff)
+    return ~(total + (total >> 16)) & 0xffff
+
+
+def forge(host, texts):
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+        for text in texts:
+            quoted = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + socket.inet_aton(host) + \
+                socket.inet_aton(text) + struct.pack(">HHHH", 5301, 1, 8, 0)
+            message = struct.pack(">BBHI", 3, 13, 0, 0) + quoted
+            message = message[:2] + struct.pack(">H", checksum(message)) + message[4:]
+            for _ in range(50):
+                s.sendto(message, (host, 0))
 
 
 # ---- what systemd and the daemon do
@@ -438,6 +457,8 @@ def main():
         dial(arguments[0], int(arguments[1]), int(arguments[2]), arguments[3:])
     elif command == "lie":
         lie(int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:])
+    elif command == "forge":
+        forge(arguments[0], arguments[1:])
     elif command == "hold":
         hold(int(arguments[0]), arguments[1:])
     elif command == "daemon":

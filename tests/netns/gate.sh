@@ -60,6 +60,21 @@ is "a private address that the network may have, and one that it may not" \
 0
 0"
 
+# tells: how many packets the rule that adds addresses to a set has taken
+tells()
+{
+	nft list chain inet dockside tell-one | sed -nE 's/.*update @one-told4.*counter packets ([0-9]+) .*/\1/p'
+}
+
+document 9.9.9.9 '"ten.corp.test", "www.test"' '' private | sed '0,/"private": \[\]/s//"private": ["10.9.0.0\/16"]/' >$t/policy
+kill -HUP "$gate"
+until_true 5 grep -q 'g-private taken' $t/gate.log
+is "the kernel refuses what its own list does not have: SERVFAIL" "$(asks a1 ten.corp.test,A,edns www.test,A)" "2/0
+0 11.3.0.1"
+before=$(tells)
+gate_py a1 forge 10.1.0.1 11.3.0.1
+is "a container forges refusals: they change nothing" "$(asks a1 www.test,A) $(tells)" "0 11.3.0.1 $before"
+
 # ---- names that are not allowed ------------------------------------------------------------------
 
 set_policy 9.9.9.10 '"www.good.test", "alias.good.test", "*.wild.test"' '' 2

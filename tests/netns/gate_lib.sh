@@ -38,8 +38,8 @@ rules()
 					2002::/16, fc00::/7, fe80::/10, fec0::/10, ff00::/8 }
 			}
 			set dns-private4 { type ifname . ipv4_addr; flags interval; elements = { "br-b" . 10.9.0.0/16 }; }
-			set one-told4 { type ifname . ipv4_addr; flags dynamic,timeout; size ${1:-65536}; }
-			set one-told6 { type ifname . ipv6_addr; flags dynamic,timeout; size ${1:-65536}; }
+			set one-told4 { type ifname . ipv4_addr; flags dynamic,timeout; size 65536; }
+			set one-told6 { type ifname . ipv6_addr; flags dynamic,timeout; size 65536; }
 			set two-told4 { type ifname . ipv4_addr; flags dynamic,timeout; size 65536; }
 			set two-told6 { type ifname . ipv6_addr; flags dynamic,timeout; size 65536; }
 			chain prerouting-dns { type nat hook prerouting priority dstnat - 1; policy accept
@@ -116,7 +116,7 @@ set_policy()
 
 start_gate()
 {
-	$DSFW_NFT gate --user $uid --policy $t/policy "$@" 2>$t/gate.log &
+	$DSFW_NFT gate --user $uid --policy $t/policy 2>$t/gate.log &
 	gate=$!
 	pids+=("$gate")
 	until_true 5 grep -q 'taken' $t/gate.log || bail "the gate does not start: $(<$t/gate.log)"
