@@ -165,7 +165,7 @@ static void on_udp6(void *data, uint32_t events)
 	gate_udp_read(g->udp6, g->desk, monotonic_ms());
 }
 
-/* What happened there is looked at after each round: see round(). */
+/* turn() looks after each round at what there is. */
 static void on_desk(void *data, uint32_t events)
 {
 	(void)data;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What name servers said, for all networks. Bounded: the entries that were not used for longest go first. An entry
+ * The answers of name servers, for all networks. Bounded: the entries that were not used for longest go first. An entry
  * stays when its time is over, as a sign that its name was asked before. Pure.
  */
 #ifndef DOCKSIDE_GATE_GATE_CACHE_H

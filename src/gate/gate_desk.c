@@ -349,7 +349,7 @@ static struct gate_entry *put_records(struct gate_desk *desk, const struct pendi
 	return entry;
 }
 
-/* What they say goes into the cache. */
+/* Puts the result into the cache. */
 static struct gate_entry *take_result(struct gate_desk *desk, const struct pending *pending,
 				      const struct dns_upstream_result *result)
 {

@@ -15,7 +15,7 @@
 
 struct gate_desk;
 
-/* Where a question came from, and where its answer goes. */
+/* A question came from there, and its answer goes there. */
 struct gate_client {
 	bool tcp;
 	unsigned ifindex;

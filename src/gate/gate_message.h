@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What containers ask, read strictly, and what we answer, written anew: nothing of a server's message goes through but
+ * Questions of containers, read strictly, and our answers, written anew: nothing of a server's message goes through but
  * parsed values, and no name is compressed but the pointer to the question. Pure.
  */
 #ifndef DOCKSIDE_GATE_GATE_MESSAGE_H
@@ -81,7 +81,7 @@ void gate_reply_begin(struct gate_reply *reply, const struct gate_query *query, 
 /* Each puts one record of the question's name. False: there is no room, nothing was put. */
 bool gate_reply_add(struct gate_reply *reply, unsigned type, uint32_t ttl_s, const void *data,
 		    size_t len);
-/* How many addresses of the family go into a reply, at most. */
+/* Returns the number of addresses of the family that fit into a reply. */
 size_t gate_reply_room(const struct gate_query *query, enum family family, size_t max);
 /* Ends it: the records do not count where the reply is truncated. Returns its length. */
 size_t gate_reply_end(struct gate_reply *reply, enum gate_rcode rcode, enum gate_ede ede,

@@ -14,7 +14,7 @@
 #define KNOWN_MS 1000u /* an interface may get another name */
 #define KNOWN_MAX 4096u
 
-/* What an interface's index stood for a moment ago. */
+/* An interface's index stood for this network a moment ago. */
 struct known {
 	unsigned ifindex;
 	uint64_t until_ms;
@@ -76,7 +76,7 @@ static struct gate_net *add_net(struct gate_nets *nets, struct gate_told *told, 
 	return net;
 }
 
-/* What was told is still to be taken back; and a question that waits has a pointer to its network. */
+/* Its addresses are still to be taken back; and a question that waits has a pointer to its network. */
 static bool is_needed(const struct gate_net *net)
 {
 	return net->policy || net->told.n_refs > 0 || net->n_pending > 0 || net->n_tcp > 0;

@@ -126,7 +126,7 @@ static bool tell_one(struct gate_opener *o, const struct gate_policy *policy,
 	return ok;
 }
 
-/* What the kernel refused of it. */
+/* Takes out the addresses that the kernel refused. */
 static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 			  bool told[GATE_ANSWER_ADDRS_MAX])
 {

@@ -10,7 +10,7 @@
 
 struct gate_opener;
 
-/* What an answer is about to name. */
+/* Addresses that an answer is about to name. */
 struct gate_opening {
 	struct gate_net *net;
 	unsigned ifindex;

@@ -74,7 +74,7 @@ struct gate_match {
 	uint32_t lists[GATE_MATCH_MAX]; /* those with a slot */
 };
 
-/* What a network's lists say of a name. */
+/* Finds the lists of a network that a name is in. */
 void gate_table_match(const struct gate_policy *policy, const struct gate_network *network,
 		      const struct dns_name *name, struct gate_match *ret_match);
 

@@ -6,7 +6,7 @@
 
 #include "dockside/base/util.h"
 
-/* What a record's data consist of, in order: 1, 2, 4: so many bytes; n: a name; s: a length and so many bytes; t: one
+/* A record's data consist of these parts, in order: 1, 2, 4: so many bytes; n: a name; s: a length and so many bytes; t: one
  * or more of such until the end; x: whatever is left. */
 static const struct {
 	const char *name;

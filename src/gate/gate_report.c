@@ -11,7 +11,7 @@
 #include "gate_message.h"
 #include "gate_records.h"
 
-/* Of this second. */
+/* One of this second. */
 struct refusal {
 	uint64_t hash;
 	char network[64 + 1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the daemon hears of the gate's work: one JSON object a message. So much a second, and no more: a container that
- * asks for anything there is fills no log. What was left out is counted.
+ * The gate's reports to the daemon: one JSON object a message. So much a second, and no more: a container that
+ * asks for anything there is fills no log. The state counts what was left out.
  */
 #ifndef DOCKSIDE_GATE_GATE_REPORT_H
 #define DOCKSIDE_GATE_GATE_REPORT_H

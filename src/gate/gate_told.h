@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which addresses the kernel was told, for which network and by which name: so that it is not told again with each
+ * The addresses that the kernel was told, for each network and name: so that it is not told again with each
  * answer, and told when a policy no longer has a name. Nothing is forgotten just because its time is over, as a
  * connection may have renewed it in the kernel; only where there is no room for more. Pure.
  */
@@ -38,7 +38,7 @@ struct gate_told_addr {
 	struct gate_told_refs refs;
 };
 
-/* What one network was told. Zero-initialise it, but for the list. */
+/* The addresses of one network. Zero-initialise it. */
 struct gate_told_net {
 	TAILQ_HEAD(gate_told_ages, gate_told_ref) by_age; /* the longest ago first */
 	uint32_t id;
@@ -54,7 +54,7 @@ void gate_told_init(struct gate_told *told);
 void gate_told_free(struct gate_told *told);
 void gate_told_add_net(struct gate_told *told, struct gate_told_net *net);
 
-/* When that was told last; 0: never. */
+/* Returns when that was told last; 0: never. */
 uint64_t gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
 			const struct dns_name *name, const struct ipaddr *addr);
 /* Whether there is room for one more address; forgets such as are past life_ms for that. */

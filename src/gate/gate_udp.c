@@ -224,7 +224,7 @@ void gate_udp_reply(struct gate_udp *udp, const struct gate_client *client, cons
 		address6(udp, i, client);
 }
 
-/* What cannot be sent, as the client is gone or its network is full, is lost, as any datagram may be. */
+/* A reply that cannot be sent, as the client is gone or its network is full, is lost, as any datagram may be. */
 void gate_udp_flush(struct gate_udp *udp)
 {
 	size_t at = 0;

@@ -22,7 +22,7 @@ enum dns_watch_kind {
 	DNS_WATCH_TCP, /* the client's own */
 };
 
-/* What epoll's data points to. */
+/* epoll's data points to this. */
 struct dns_watch {
 	enum dns_watch_kind kind;
 	int fd; /* -1: closed */

@@ -21,7 +21,7 @@ bool dns_tcp_is_open(const struct dns_tcp *tcp);
 void dns_tcp_close(struct dns_tcp *tcp);
 /* Connects to the try's server, to put its query. Returns 0 or -errno. */
 int dns_tcp_open(struct dns_tcp *tcp, struct dns_try *try, void *owner);
-/* When epoll reports it. Returns the length of a message, which is borrowed and not checked; 0 if there is none
+/* To be called when epoll reports it. Returns the length of a message, which is borrowed and not checked; 0 if there is none
  * yet; or -errno. */
 ssize_t dns_tcp_process(struct dns_tcp *tcp, const uint8_t **ret_message);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever the gate takes as a policy holds together: lists, slots and networks are within bounds, and its own names
+/* A policy that the gate takes holds together: lists, slots and networks are within bounds, and its own names
  * are allowed where they are listed, and only there. */
 #include <stdlib.h>
 #include <string.h>

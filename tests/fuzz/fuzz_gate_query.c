@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whatever a container sends: what we read is within bounds, and each reply to it is a message that holds together, is
+/* A container sends anything: what we read is within bounds, and each reply to it is a message that holds together, is
  * no longer than it may be, and repeats the question. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whatever a name server sends: what we write of it anew has no compressed name, stays within bounds, and says the same
+ * A name server sends anything: what we write of it anew has no compressed name, stays within bounds, and says the same
  * when it is read again. The first byte chooses the type; the rest is an answer to www.example.
  */
 #include <stdlib.h>

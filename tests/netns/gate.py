@@ -313,7 +313,7 @@ def dial(server, rounds, port, texts):
         for kind, address, _ in records:
             seen += 1
             with socket.socket(socket.AF_INET if kind == 1 else socket.AF_INET6) as s:
-                s.settimeout(1)
+                s.settimeout(10)
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 try:
                     s.connect((address, port))

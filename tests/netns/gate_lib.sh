@@ -129,7 +129,7 @@ upstream() # ADDRESS
 	until_true 5 prints "${1//./\\.}:53" in_net outside ss -Hlun || bail "no name server"
 }
 
-# What was asked since the last time, one name a line, sorted.
+# The questions since the last time, one a line, sorted.
 asked()
 {
 	sort -u $t/asked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the gate remembers: answers, and what it told the kernel. And records that it writes anew. */
+/* The gate remembers answers, and what it told the kernel; and it writes records anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

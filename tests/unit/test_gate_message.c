@@ -196,7 +196,7 @@ static void test_refusal(void **state)
 	assert_int_equal(b[3], 0x83);
 	assert_int_equal(b[11], 1);
 	assert_memory_equal(b + sizeof(plain), tail, sizeof(tail));
-	/* Of BADVERS the upper bits are in the OPT record. */
+	/* The upper bits of BADVERS are in the OPT record. */
 	len = gate_reply_empty(&query, GATE_BADVERS, GATE_EDE_NONE, b);
 	assert_int_equal(len, sizeof(plain) + sizeof(opt));
 	assert_int_equal(b[3], 0x80);

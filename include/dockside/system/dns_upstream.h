@@ -62,7 +62,7 @@ int dns_upstream_fd(const struct dns_upstream *upstream);
 int dns_upstream_wait_ms(const struct dns_upstream *upstream, uint64_t now_ms);
 void dns_upstream_process(struct dns_upstream *upstream);
 
-/* How a server fares, for reports; false past the last one. */
+/* Says how the i-th server fares, for reports. False: there is none. */
 struct dns_upstream_health {
 	struct ipaddr addr;
 	bool ok;
