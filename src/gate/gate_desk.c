@@ -24,6 +24,7 @@
 
 #define UPSTREAM_MS 4200u  /* a stub resolver asks again after 5 s */
 #define WAITERS_MAX 16384u /* clients that wait */
+#define CACHE_MIN_S 1u	   /* or a container could have name servers asked without end */
 #define CACHE_MAX_S 3600u
 #define NEGATIVE_MIN_S 1u
 #define NEGATIVE_MAX_S 60u
@@ -296,6 +297,8 @@ static uint64_t negative_until(const struct gate_desk *desk, uint32_t ttl_s)
 
 static uint64_t until(const struct gate_desk *desk, uint32_t ttl_s)
 {
+	if (ttl_s < CACHE_MIN_S)
+		ttl_s = CACHE_MIN_S;
 	return desk->now_ms + UINT64_C(1000) * (ttl_s < CACHE_MAX_S ? ttl_s : CACHE_MAX_S);
 }
 

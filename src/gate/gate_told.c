@@ -8,6 +8,7 @@
 
 /* Names of the same few addresses, as with a content network: more than that are not worth the memory. */
 #define REFS_PER_ADDRESS 8u
+#define REFS_FOR_ALL 1024u /* that a network has in any case, however much others have */
 
 struct told_name {
 	struct gate_node node;
@@ -190,7 +191,8 @@ bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const str
 		bool known = gate_told_find(told, net, addr);
 
 		if ((known || net->n_addrs[addr->family] < size) &&
-		    net->n_refs < REFS_PER_ADDRESS * size && told->refs.n < GATE_TOLD_MAX)
+		    net->n_refs < REFS_PER_ADDRESS * size &&
+		    (told->refs.n < GATE_TOLD_MAX || net->n_refs < REFS_FOR_ALL))
 			return true;
 		oldest = TAILQ_FIRST(&net->by_age);
 		if (!oldest || now_ms - oldest->told_ms < life_ms)

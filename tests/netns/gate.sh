@@ -243,7 +243,7 @@ done >$t/bad
 is "faulty policies change nothing" "$(<$t/bad)$(asks a1 both.good.test,A)" "0 11.0.0.1"
 document 9.9.9.10 '"*.good.test"' '' 8 28 >$t/policy
 set_policy 9.9.9.10 '"*.good.test"' '' 8 28
-is "a network that has no room for more addresses" "$(asks a1 fill.good.test,A fill.good.test,A,edns |
+is "a network that has no room for more addresses" "$(asks a1 fill.good.test,A fill.more.good.test,A,edns |
 	awk '{ print $1, NF - 1 }')" "0 28
 2/0 0"
 
