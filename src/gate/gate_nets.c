@@ -82,18 +82,33 @@ static bool is_needed(const struct gate_net *net)
 	return net->policy || net->told.n_refs > 0 || net->n_pending > 0 || net->n_tcp > 0;
 }
 
+/* Nobody renews the addresses of a network that has no rules. */
+static void lose_policy(struct gate_net *net, struct gate_told *told, uint64_t now_ms)
+{
+	if (net->policy)
+		net->over_ms = now_ms + UINT64_C(1000) * net->policy->life_s;
+	else if (now_ms >= net->over_ms)
+		gate_told_forget_net(told, &net->told);
+	net->policy = NULL;
+}
+
 void gate_nets_follow(struct gate_nets *nets, struct gate_told *told,
-		      const struct gate_policy *policy)
+		      const struct gate_policy *policy, uint64_t now_ms)
 {
 	struct gate_net **by_bridge = xcalloc(policy->n_networks + 1, sizeof(struct gate_net *));
 	struct gate_net *net = TAILQ_FIRST(&nets->list), *next;
 
 	for (; net; net = next) {
+		const struct gate_network *network = gate_policy_network(policy, net->bridge);
+
 		next = TAILQ_NEXT(net, entry);
-		net->policy = gate_policy_network(policy, net->bridge);
-		if (net->policy) {
-			by_bridge[net->policy - policy->networks] = net;
-		} else if (!is_needed(net)) {
+		if (network) {
+			net->policy = network;
+			by_bridge[network - policy->networks] = net;
+			continue;
+		}
+		lose_policy(net, told, now_ms);
+		if (!is_needed(net)) {
 			TAILQ_REMOVE(&nets->list, net, entry);
 			free(net);
 		}

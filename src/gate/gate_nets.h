@@ -22,7 +22,8 @@ struct gate_net {
 	double new_names; /* that it may still ask for */
 	uint64_t filled_ms;
 	size_t n_pending, n_tcp;
-	bool was_away; /* its bridge was gone when addresses were to be taken back */
+	bool was_away;	  /* its bridge was gone when addresses were to be taken back */
+	uint64_t over_ms; /* without a policy: then the kernel has forgotten its addresses, too */
 	struct gate_told_net told;
 };
 
@@ -32,9 +33,10 @@ struct gate_nets;
 
 int gate_nets_open(struct gate_nets **ret_nets, struct err *err);
 void gate_nets_close(struct gate_nets *nets);
-/* Networks that the policy has no more, and that have told nothing, are forgotten. */
+/* Another policy; the one before is still there. Networks that it has no more are forgotten once the kernel has
+ * forgotten what it was told for them. */
 void gate_nets_follow(struct gate_nets *nets, struct gate_told *told,
-		      const struct gate_policy *policy);
+		      const struct gate_policy *policy, uint64_t now_ms);
 struct gate_net_list *gate_nets_list(struct gate_nets *nets);
 
 /* The network of a bridge by its interface's index; NULL: none of the policy. */

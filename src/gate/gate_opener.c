@@ -395,7 +395,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 		compare_net(o, nets, net, c);
 	}
 	free(c);
-	gate_nets_follow(nets, &o->told, policy);
+	gate_nets_follow(nets, &o->told, policy, now_ms);
 }
 
 /* ------------------------------------------------------------------ another policy: doing it */

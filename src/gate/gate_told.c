@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "gate_told.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +199,7 @@ bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const str
 		if (!oldest || now_ms - oldest->told_ms < life_ms)
 			return false;
 		drop_ref(told, oldest);
+		assert(TAILQ_FIRST(&net->by_age) != oldest);
 	}
 }
 
@@ -248,8 +250,12 @@ void gate_told_undo(struct gate_told *told, const struct ipaddr *addr)
 
 void gate_told_forget_net(struct gate_told *told, struct gate_told_net *net)
 {
-	while (!TAILQ_EMPTY(&net->by_age))
-		drop_ref(told, TAILQ_FIRST(&net->by_age));
+	struct gate_told_ref *ref;
+
+	while ((ref = TAILQ_FIRST(&net->by_age))) {
+		drop_ref(told, ref);
+		assert(TAILQ_FIRST(&net->by_age) != ref);
+	}
 }
 
 void gate_told_free(struct gate_told *told)
