@@ -19,17 +19,23 @@ def run(*command, text=None):
 
 
 def set_up(networks):
+    # All neighbours are permanent: the kernel keeps about a thousand others, of all namespaces together.
     run("ip", "netns", "add", "clients")
     run("ip", "link", "set", "lo", "up")
     lines = []
     for i in range(networks):
         net = f"10.{i >> 8}.{i & 255}"
-        lines += [f"link add br{i} type bridge", f"link add v{i} type veth peer name c{i} netns clients",
-                  f"link set v{i} master br{i} up", f"addr add {net}.1/24 dev br{i}", f"link set br{i} up"]
+        mac = f"00:00:{i >> 8:02x}:{i & 255:02x}"
+        lines += [f"link add br{i} address 02:01:{mac} type bridge",
+                  f"link add v{i} type veth peer name c{i} address 02:02:{mac} netns clients",
+                  f"link set v{i} master br{i} up", f"addr add {net}.1/24 dev br{i}", f"link set br{i} up",
+                  f"neigh replace {net}.2 lladdr 02:02:{mac} dev br{i} nud permanent"]
     run("ip", "-batch", "-", text="\n".join(lines))
     lines = []
     for i in range(networks):
-        lines += [f"addr add 10.{i >> 8}.{i & 255}.2/24 dev c{i}", f"link set c{i} up"]
+        net, mac = f"10.{i >> 8}.{i & 255}", f"00:00:{i >> 8:02x}:{i & 255:02x}"
+        lines += [f"addr add {net}.2/24 dev c{i}", f"link set c{i} up",
+                  f"neigh replace {net}.1 lladdr 02:01:{mac} dev c{i} nud permanent"]
     run("ip", "-n", "clients", "-batch", "-", text="\n".join(lines))
     for knob in ("all", "default"):
         for namespace in ((), ("ip", "netns", "exec", "clients")):
