@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers that the rules, the daemon and the DNS gate have in common. */
+/* The rules, the daemon and the DNS gate agree on these numbers. */
 #ifndef DOCKSIDE_NAMES_GATE_H
 #define DOCKSIDE_NAMES_GATE_H
 
