@@ -78,7 +78,10 @@ static enum about about_ipset(const struct ipset *ipset, const struct target *ta
 	enum about about = ABOUT_NOT;
 
 	if (target->name)
-		return ipset_has_hostname(ipset, target->name) ? ABOUT_MORE : ABOUT_NOT;
+		return ipset_has_hostname(ipset, target->name) ||
+				       ipset_has_pattern_of(ipset, target->name)
+			       ? ABOUT_MORE
+			       : ABOUT_NOT;
 	for (size_t i = 0; i < ipset->n_prefixes && about < ABOUT_MORE; i++) {
 		enum about this = about_prefix(&ipset->prefixes[i], target);
 
@@ -106,6 +109,9 @@ enum about view_about(const struct view *view, size_t i, const struct target *ta
 		if (!target->name)
 			return is_of(target, rule->hostname) ? ABOUT_MORE : ABOUT_NOT;
 		return strcmp(rule->hostname, target->name) == 0 ? ABOUT_EXACTLY : ABOUT_NOT;
+	case DEST_PATTERN: /* which addresses its names have, the gate alone knows */
+		return target->name && pattern_has(rule->hostname, target->name) ? ABOUT_MORE
+										 : ABOUT_NOT;
 	case DEST_IPSET:
 		if (view->left[rule->ipset])
 			return ABOUT_NOT;

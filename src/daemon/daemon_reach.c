@@ -140,6 +140,7 @@ static void put_rule(const struct policy *policy, const struct rule *rule, struc
 		buf_printf(b, " (%s)", prefix_format(&rule->cidr, text));
 		break;
 	case DEST_HOSTNAME:
+	case DEST_PATTERN:
 		buf_printf(b, " (host %s)", rule->hostname);
 		break;
 	case DEST_IPSET:

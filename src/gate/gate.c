@@ -136,7 +136,7 @@ static void read_policy(struct gate *g)
 	struct diags diags = { 0 };
 	struct src src = { 0 };
 
-	if (src_read(g->options->policy, &src, &diags)) {
+	if (src_read(g->options->policy, NULL, &src, &diags)) {
 		take_policy(g, &src, false);
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(&src, &diags);

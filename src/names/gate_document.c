@@ -137,7 +137,7 @@ static void put_networks(struct json_writer *out, const struct policy *policy,
 
 	json_write_open(out, "networks", '[');
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		if (policy->networks[i].dns.gated)
+		if (policy->networks[i].dns.gated && policy->networks[i].placed)
 			put_network(out, &policy->networks[i], &places[i]);
 		free(places[i].items);
 	}

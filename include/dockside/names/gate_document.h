@@ -13,7 +13,7 @@
  *               private (networks whose addresses answers may have, though no answer else may); size (so many addresses
  *               it may open at a time); audit (everything is answered, nothing opened)
  *
- * Names are in lower case, without a dot at the end. Pure.
+ * Names are in lower case, without a dot at the end. Networks of which nobody knows the bridge yet are left out. Pure.
  */
 #ifndef DOCKSIDE_NAMES_GATE_DOCUMENT_H
 #define DOCKSIDE_NAMES_GATE_DOCUMENT_H
