@@ -10,7 +10,7 @@
 
 struct daemon_command {
 	struct enforce_options enforce;
-	const char *socket, *denied_log, *docker, *state_directory;
+	const char *socket, *gate_socket, *denied_log, *docker, *state_directory;
 	unsigned refresh_s;
 	bool reset, verbose;
 };
@@ -35,6 +35,11 @@ static const struct option_row daemon_options[] = {
 		  "anew",
 	  .set = option_set_text,
 	  .offset = offsetof(struct daemon_command, denied_log) },
+	{ .name = "gate-socket",
+	  .argument = "PATH",
+	  .help = "listen there for the DNS gate, which takes its policy from the daemon",
+	  .set = option_set_text,
+	  .offset = offsetof(struct daemon_command, gate_socket) },
 	{ .name = "verbose",
 	  .help = "log requests that only read, too",
 	  .set = option_set_flag,
@@ -58,6 +63,7 @@ static int run_daemon(const struct call *call)
 		.stale_ttl_s = command->enforce.stale_ttl_s,
 		.refresh_s = command->refresh_s,
 		.socket = command->socket,
+		.gate_socket = command->gate_socket,
 		.docker = command->docker,
 		.state_directory = command->state_directory,
 		.denied_log = command->denied_log,

@@ -154,7 +154,8 @@ static void put_rest(struct json_writer *out, const struct policy *policy,
 }
 
 void gate_document_write(const struct policy *policy, const struct ipaddr *host_upstream,
-			 size_t n_host_upstream, struct buf *ret_text)
+			 size_t n_host_upstream, struct buf *ret_text,
+			 char ret_generation[GATE_GENERATION_SIZE])
 {
 	const struct ipaddr *upstream = policy->n_upstream > 0 ? policy->upstream : host_upstream;
 	size_t n = policy->n_upstream > 0 ? policy->n_upstream : n_host_upstream;
@@ -162,13 +163,15 @@ void gate_document_write(const struct policy *policy, const struct ipaddr *host_
 	struct gate_lists lists;
 	struct buf rest = { 0 };
 	struct json_writer rest_out = { .b = &rest };
-	char generation[24];
+	char generation[GATE_GENERATION_SIZE];
 
 	gate_lists_collect(policy, &lists);
 	put_rest(&rest_out, policy, upstream, n, &lists);
 	snprintf(generation, sizeof(generation), "%016llx",
 		 (unsigned long long)hash64(HASH_SEED, buf_str(&rest), rest.len));
 	buf_free(&rest);
+	if (ret_generation)
+		memcpy(ret_generation, generation, sizeof(generation));
 	json_write_open(&out, NULL, '{');
 	json_write_int(&out, "version", GATE_DOCUMENT_VERSION);
 	json_write_string(&out, "generation", generation);

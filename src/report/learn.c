@@ -12,6 +12,7 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
+#include "dockside/report/denied.h"
 #include "dockside/table/plan.h"
 
 #define ALLOWED_SHOWN 50
@@ -150,6 +151,11 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	}
 	if (strcmp(kind, "DNS") == 0) {
 		learn->past_gate++;
+		return;
+	}
+	/* In audit mode a packet follows, which says the port, too. */
+	if (strcmp(kind, DENIED_NAME) == 0) {
+		learn->names += strcmp(json_text(event, "verdict", ""), "audit") != 0;
 		return;
 	}
 	if (!(address = json_text(event, "destination", NULL)) ||

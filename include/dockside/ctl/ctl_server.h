@@ -287,5 +287,8 @@ char *ctl_sum_up(const struct diags *diags);
 
 /* A listening socket at path with mode 0660, and the file's identity. Returns it or -errno. */
 int ctl_listen(const char *path, struct stat *ret_st, struct err *err);
+/* The same for packets, with mode 0666: the daemon may not give the file to the DNS gate's user (CAP_CHOWN), and so it
+ * looks at the peer's credentials instead. */
+int ctl_listen_gate(const char *path, struct stat *ret_st, struct err *err);
 
 #endif

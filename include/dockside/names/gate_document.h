@@ -26,8 +26,12 @@
 #define GATE_NETWORK_MAX \
 	65536 /* addresses that a network may have open, where there is room for all */
 
-/* Appends the document of a policy. host_upstream: the host's own name servers, for a policy that names none. */
+#define GATE_GENERATION_SIZE 17
+
+/* Appends the document of a policy. host_upstream: the host's own name servers, for a policy that names none. The
+ * generation is copied to ret_generation, unless that is NULL. */
 void gate_document_write(const struct policy *policy, const struct ipaddr *host_upstream,
-			 size_t n_host_upstream, struct buf *ret_text);
+			 size_t n_host_upstream, struct buf *ret_text,
+			 char ret_generation[GATE_GENERATION_SIZE]);
 
 #endif
