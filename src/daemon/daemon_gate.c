@@ -24,6 +24,7 @@
 #include "dockside/system/memfd.h"
 
 #define AGAIN_MS 1000u /* where it could not be given the document */
+#define LOOK_MS 60000u
 #define TOLD_ADDRESSES_MAX 64
 
 struct daemon_gate {
@@ -39,6 +40,8 @@ struct daemon_gate {
 	struct buf document; /* of the policy that runs; empty: none was made yet */
 	char generation[GATE_GENERATION_SIZE];
 	bool retell; /* with the next document */
+	sd_event_source *looks;
+	bool missing; /* questions seem to be */
 };
 
 const struct gate_state *daemon_gate_state(const struct daemon_gate *k)
@@ -124,6 +127,44 @@ void daemon_gate_retell(struct daemon_gate *k)
 	daemon_gate_follow(k);
 }
 
+/* ------------------------------------------------------------------ questions that do not arrive */
+
+static int on_look(sd_event_source *source, uint64_t usec, void *data);
+
+/* Whether somebody else's rules drop what ours send to the gate. */
+static void look(struct daemon_gate *k)
+{
+	const struct running *running = k->enforcer->running;
+	uint64_t now_ms = loop_now_ms(k->loop);
+	bool missing = false;
+
+	if (k->state.connected && running && gate_wanted(&running->policy))
+		missing = gate_state_look(&k->state, &running->policy, &running->plan,
+					  daemon_counters_read(k->counters).actual, now_ms);
+	if (missing != k->missing)
+		loop_post(k->loop, NOTE_STATUS);
+	k->missing = missing;
+	loop_arm(k->loop, &k->looks, now_ms + (missing ? GATE_MISSING_MS : LOOK_MS), on_look, k);
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon_gate *k = data;
+
+	(void)source;
+	(void)usec;
+	look(k);
+	if (k->missing) /* for long enough by now, perhaps */
+		loop_post(k->loop, NOTE_STATUS);
+	return 0;
+}
+
+void daemon_gate_look(struct daemon_gate *k)
+{
+	if (k->link)
+		look(k);
+}
+
 /* ------------------------------------------------------------------ reports */
 
 static bool may(void *data, uid_t uid)
@@ -137,14 +178,11 @@ static bool may(void *data, uid_t uid)
 static void came(void *data, pid_t pid)
 {
 	struct daemon_gate *k = data;
-	const struct running *running = k->enforcer->running;
 
 	log_info("the DNS gate is connected, pid %d", (int)pid);
 	gate_state_connected(&k->state, pid, loop_now_ms(k->loop));
-	if (running && gate_wanted(&running->policy))
-		gate_state_begin(&k->state, &running->policy, &running->plan,
-				 daemon_counters_read(k->counters).actual);
 	give(k);
+	look(k);
 	loop_post(k->loop, NOTE_STATUS);
 }
 
@@ -292,6 +330,7 @@ void daemon_gate_close(struct daemon_gate *k)
 	daemon_gate_link_close(k->link);
 	sd_event_source_disable_unref(k->again);
 	sd_event_source_disable_unref(k->patience);
+	sd_event_source_disable_unref(k->looks);
 	gate_state_free(&k->state);
 	buf_free(&k->document);
 	free(k);

@@ -23,6 +23,9 @@ void daemon_gate_follow(struct daemon_gate *k);
 /* The kernel may have lost what the gate has told it. */
 void daemon_gate_retell(struct daemon_gate *k);
 
+/* Compares what the kernel sends the gate with what arrives there. */
+void daemon_gate_look(struct daemon_gate *k);
+
 /* Borrowed until the next event. */
 const struct gate_state *daemon_gate_state(const struct daemon_gate *k);
 

@@ -229,9 +229,31 @@ bool gate_redirected(const struct plan *plan, const struct actual *actual, const
 	return chain && have;
 }
 
-void gate_state_begin(struct gate_state *s, const struct policy *policy, const struct plan *plan,
-		      const struct actual *actual)
+/* Fewer may be on their way, or be repeats of which conntrack knows no connection. */
+#define MISSING_MIN 3
+
+static bool look_at(struct gate_traffic *traffic, uint64_t redirected, uint64_t now_ms)
 {
+	bool arrived = !traffic->looked || traffic->received != traffic->seen_received;
+
+	/* Rules that were written anew count from 0. */
+	if (arrived || redirected < traffic->before) {
+		traffic->before = redirected;
+		traffic->seen_received = traffic->received;
+		traffic->looked = true;
+		traffic->missing = false;
+	} else if (!traffic->missing && redirected - traffic->before >= MISSING_MIN) {
+		traffic->missing = true;
+		traffic->missing_ms = now_ms;
+	}
+	return traffic->missing;
+}
+
+bool gate_state_look(struct gate_state *s, const struct policy *policy, const struct plan *plan,
+		     const struct actual *actual, uint64_t now_ms)
+{
+	bool any = false;
+
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 		struct gate_traffic *traffic;
@@ -240,9 +262,9 @@ void gate_state_begin(struct gate_state *s, const struct policy *policy, const s
 		if (!network->dns.gated || !gate_redirected(plan, actual, network->stem, &n))
 			continue;
 		traffic = take_network(s, network->name);
-		if (traffic)
-			traffic->before = n;
+		any |= traffic && look_at(traffic, n, now_ms);
 	}
+	return any;
 }
 
 /* ------------------------------------------------------------------ alarms */
@@ -326,22 +348,13 @@ static void tell_servers(const struct gate_view *v, struct alarms *a)
 	buf_free(&b);
 }
 
-/* Questions that the kernel sends to the gate's port, none of which arrives. */
-#define REDIRECTED_MIN 3
-
-static void tell_dropped(const struct gate_view *v, const struct network *network,
+static void tell_missing(const struct gate_view *v, const struct network *network,
 			 struct alarms *a)
 {
 	const struct gate_traffic *traffic = find_network(v->state, network->name);
-	uint64_t redirected;
 
-	if (!network->dns.gated || (traffic && traffic->received > 0) ||
-	    !gate_redirected(v->plan, v->actual, network->stem, &redirected))
-		return;
-	/* Rules that were written anew count from 0. */
-	if (traffic && redirected >= traffic->before)
-		redirected -= traffic->before;
-	if (redirected < REDIRECTED_MIN)
+	if (!network->dns.gated || !traffic || !traffic->missing ||
+	    v->now_ms < traffic->missing_ms + GATE_MISSING_MS)
 		return;
 	alarm_of(a, xasprintf("DNS of network %s does not reach the gate: a rule of another table "
 			      "drops UDP and TCP port 5300; let it accept them, as with "
@@ -360,8 +373,8 @@ size_t gate_alarms(const struct gate_view *v, alarm_fn on_alarm, void *data)
 	tell_absence(v, &a);
 	tell_policy(v, &a);
 	tell_servers(v, &a);
-	for (size_t i = 0; s->reported && v->actual && i < v->policy->n_networks; i++)
-		tell_dropped(v, &v->policy->networks[i], &a);
+	for (size_t i = 0; s->connected && i < v->policy->n_networks; i++)
+		tell_missing(v, &v->policy->networks[i], &a);
 	for (size_t i = 0; i < s->n_troubles; i++)
 		if (s->troubles[i].at_ms + GATE_TROUBLE_MS > v->now_ms)
 			alarm_of(&a, xasprintf("the DNS gate, network %s, name %s: %s",

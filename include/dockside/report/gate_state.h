@@ -60,7 +60,10 @@ struct gate_server {
 struct gate_traffic {
 	char *network;
 	uint64_t received, refused; /* questions */
-	uint64_t before;	    /* that the kernel had sent it when it came */
+	/* gate_state_look(): the kernel had sent the gate so many when the last one had arrived. */
+	uint64_t seen_received, before;
+	bool looked, missing;
+	uint64_t missing_ms; /* since then questions are missing */
 };
 
 struct gate_trouble {
@@ -105,9 +108,14 @@ bool gate_state_trouble(struct gate_state *state, const char *network, const cha
 bool gate_redirected(const struct plan *plan, const struct actual *actual, const char *stem,
 		     uint64_t *ret_n);
 
-/* The gate counts from its start, and the kernel's counters stay: notes what these say when it comes. */
-void gate_state_begin(struct gate_state *state, const struct policy *policy,
-		      const struct plan *plan, const struct actual *actual);
+/*
+ * Compares what the kernel has sent the gate's way with what has arrived there. The gate reports once a second, so that
+ * questions are missing only after GATE_MISSING_MS. Returns whether any seem to be: whoever wants to know looks again
+ * then.
+ */
+#define GATE_MISSING_MS 2500u
+bool gate_state_look(struct gate_state *state, const struct policy *policy,
+		     const struct plan *plan, const struct actual *actual, uint64_t now_ms);
 
 /* Borrowed. */
 struct gate_view {
