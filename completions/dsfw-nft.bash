@@ -18,7 +18,7 @@ _dsfw_nft_options()
 	check) echo "$enforce --kernel --resolve --json" ;;
 	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket --denied-log --verbose" ;;
+	daemon) echo "$enforce --socket --gate-socket --denied-log --verbose" ;;
 	gate) echo '--gate-socket --gate-port --policy --user' ;;
 	denied) echo "$client --follow --tail --summary --network --container --since" ;;
 	learn) echo "$files $client --since --apply --yes" ;;
