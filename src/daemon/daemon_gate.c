@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * The kernel comes first: once it holds a policy, the gate is given the document of it, which names the same slots. What
- * the gate has told the kernel is lost where somebody deletes our sets or empties them, and perhaps while no daemon
- * ran: then the gate is to tell it again, with the next document, whether that is another one or not.
+ * The kernel comes first: once it holds a policy, the gate is given the document of it, which names the same slots. The
+ * kernel loses what the gate has told it where somebody deletes our sets or empties them, and perhaps while no daemon
+ * ran: then we have the gate tell it again, with the next document or with the same one.
  *
  * Reports of the gate are for people. Nothing in them decides what the rules say, nor how many of our resources they take.
  */
@@ -51,7 +51,7 @@ const struct gate_state *daemon_gate_state(const struct daemon_gate *k)
 
 /* ------------------------------------------------------------------ the policy */
 
-/* What is not as it should be is an alarm by now. */
+/* By now it is an alarm that the gate is not there, or has not taken the policy. */
 static int on_patience(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct daemon_gate *k = data;
@@ -204,7 +204,7 @@ static void on_taken(struct daemon_gate *k, const struct json_node *message)
 	loop_post(k->loop, NOTE_STATUS);
 }
 
-/* Of one that it cannot read it does not know the generation. */
+/* It does not know the generation of a document that it cannot read. */
 static void on_refused(struct daemon_gate *k, const struct json_node *message)
 {
 	const char *generation = json_text(message, "generation", "");

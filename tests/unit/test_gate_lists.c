@@ -173,6 +173,18 @@ static char *document(const char *network, const char *firewall)
 	"{\"amber\": {\"dns\": {" dns                                                            \
 	"}, \"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}]}}}"
 
+/* Nobody has made it yet, and its bridge has no name. */
+static void test_unplaced(void **state)
+{
+	char *text = document("{\"networks\": [{\"name\": \"chart\", \"external\": true}]}",
+			      "{\"networks\": {\"chart\": {\"dns\": {}, \"egress\": [{\"to\": "
+			      "\"host\", \"host\": \"b.example\"}]}}}");
+
+	(void)state;
+	HAS(text, "\"networks\":[]");
+	free(text);
+}
+
 static void test_document(void **state)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
@@ -232,7 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),	 cmocka_unit_test(test_not_polled),
 		cmocka_unit_test(test_slots),	 cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_document), cmocka_unit_test(test_room),
+		cmocka_unit_test(test_unplaced), cmocka_unit_test(test_document), cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests_name("gate_lists", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known of the DNS gate: by its own reports (../gate/gate_report.h), which one of its messages may not have
- * whole, and by whether it is there. Nothing of it decides what a container may reach. Pure: the time is a parameter,
- * in milliseconds of one clock that never goes back.
+ * The daemon's knowledge of the DNS gate: whether it is there, and what it reports, in messages of which one may be only
+ * a part. Nothing of it decides what a container may reach. Pure: the time is a parameter, in milliseconds of one clock
+ * that never goes back.
  */
 #ifndef DOCKSIDE_REPORT_GATE_STATE_H
 #define DOCKSIDE_REPORT_GATE_STATE_H
@@ -20,7 +20,7 @@
 
 /* So long may the gate take to connect, and to take a policy, before that is an alarm. */
 #define GATE_PATIENCE_MS 3000u
-/* What the gate could not do for a name is an alarm for so long. */
+/* If the gate could do nothing for a name, that is an alarm for so long. */
 #define GATE_TROUBLE_MS 600000u
 #define GATE_TROUBLES_MAX 16
 #define GATE_SERVERS_MAX 8
@@ -96,7 +96,7 @@ void gate_state_connected(struct gate_state *state, int64_t pid, uint64_t now_ms
 void gate_state_gone(struct gate_state *state, uint64_t now_ms);
 /* A message of the type "state", or a part of one. Members that make no sense are left out. */
 void gate_state_read(struct gate_state *state, const struct json_node *message);
-/* What became of the policy; why is copied. */
+/* The policy has been given, taken or refused; why is copied. */
 void gate_state_policy(struct gate_state *state, enum gate_policy_state policy, const char *why,
 		       uint64_t now_ms);
 /* A message of the type "alarm". Returns whether nobody has heard of that for GATE_TROUBLE_MS. */
