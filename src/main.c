@@ -90,12 +90,13 @@ static const struct command cmd_daemon = {
 int main(int argc, char **argv)
 {
 	static const struct command *const commands[] = {
-		&cmd_init,	 &cmd_compile,	    &cmd_check,	    &cmd_apply,	    &cmd_diff,
-		&cmd_graph,	 &cmd_daemon,	    &cmd_gate,	    &cmd_teardown,  &cmd_status,
-		&cmd_explain,	 &cmd_metrics,	    &cmd_reload,    &cmd_refresh,   &cmd_reconcile,
-		&cmd_denied,	 &cmd_learn,	    &cmd_allow,	    &cmd_deny,	    &cmd_set_network,
-		&cmd_remove_network, &cmd_set_ipset, &cmd_add_ipset, &cmd_del_ipset, &cmd_remove_ipset,
-		&cmd_version,	 &cmd_help,
+		&cmd_init,	     &cmd_compile,   &cmd_check,     &cmd_apply,
+		&cmd_diff,	     &cmd_graph,     &cmd_daemon,    &cmd_gate,
+		&cmd_teardown,	     &cmd_status,    &cmd_explain,   &cmd_metrics,
+		&cmd_reload,	     &cmd_refresh,   &cmd_reconcile, &cmd_denied,
+		&cmd_learn,	     &cmd_allow,     &cmd_deny,	     &cmd_set_network,
+		&cmd_remove_network, &cmd_set_ipset, &cmd_add_ipset, &cmd_del_ipset,
+		&cmd_remove_ipset,   &cmd_version,   &cmd_help,
 	};
 	static const struct program program = { commands, ARRAY_SIZE(commands) };
 

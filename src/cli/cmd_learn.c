@@ -107,7 +107,8 @@ static void print_all_left_out(const struct learn *learnt)
 			    "that no packet tells which port they are for: dsfw-nft denied has "
 			    "them, and in audit mode learn takes them",
 			    learnt->names, learnt->names == 1 ? "" : "s");
-	print_left_out(learnt->past_gate, "of DNS to others than the gate: no rule can allow these");
+	print_left_out(learnt->past_gate,
+		       "of DNS to others than the gate: no rule can allow these");
 	print_left_out(learnt->unsayable, "of protocols that no rule can name: left out");
 }
 

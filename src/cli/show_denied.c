@@ -162,7 +162,8 @@ char *denied_time(uint64_t ms, bool clock)
 
 uint64_t denied_times(const struct json_node *event)
 {
-	int64_t times = json_member(event, "times", JSON_INT) ? ask_denied_number(event, "times") : 1;
+	int64_t times =
+		json_member(event, "times", JSON_INT) ? ask_denied_number(event, "times") : 1;
 
 	return times > 0 ? (uint64_t)times : 1;
 }

@@ -404,8 +404,8 @@ static void print_gate(const struct json_node *gate, const struct term *term, FI
 		fprintf(out,
 			"; %" PRId64 " questions, %" PRId64 " answered from memory, %" PRId64
 			" refused, %" PRId64 " failed",
-			count_of(gate, "queries"), count_of(gate, "hits"), count_of(gate, "refused"),
-			count_of(gate, "failures"));
+			count_of(gate, "queries"), count_of(gate, "hits"),
+			count_of(gate, "refused"), count_of(gate, "failures"));
 	for (size_t i = 0; servers && i < servers->u.children.n; i++)
 		fprintf(out, "%s %s%s", i == 0 ? "; asks" : ",",
 			json_text(&servers->u.children.items[i], "address", "?"),

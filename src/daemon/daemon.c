@@ -105,7 +105,8 @@ static size_t count_alarms(struct daemon *d)
 					.now_ms = loop_now_ms(d->s.loop) };
 
 	daemon_names_told(d->s.names, names);
-	return names + gate_alarms(&gate, NULL, NULL) + (not_bound != NULL) + (daemon_learning_alarm(d->s.learning) != NULL) +
+	return names + gate_alarms(&gate, NULL, NULL) + (not_bound != NULL) +
+	       (daemon_learning_alarm(d->s.learning) != NULL) +
 	       (daemon_files_alarm(d->s.files) != NULL) + (daemon_judged_dns(d->s.judged) != NULL);
 }
 

@@ -227,8 +227,8 @@ static void keep_event(struct daemon_denied *k, struct denied_event *event)
 static void keep(struct daemon_denied *k, const struct nflog_packet *packet,
 		 const struct denied_rule *rule, struct denied_event *event)
 {
-	const char *looked_up = lookups_find(&k->lookups, event->bridge, &packet->dst,
-					     loop_now_ms(k->loop));
+	const char *looked_up =
+		lookups_find(&k->lookups, event->bridge, &packet->dst, loop_now_ms(k->loop));
 
 	event->time_ms = packet->time_ms ? packet->time_ms : unix_ms();
 	event->kind = rule->parsed.kind;

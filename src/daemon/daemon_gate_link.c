@@ -24,7 +24,7 @@
 #define MESSAGE_MAX (16u << 10) /* bytes */
 #define MESSAGES_PER_S 1000u
 #define MESSAGES_PER_TURN 64u
-#define ACCEPT_MAX 16	   /* in one turn */
+#define ACCEPT_MAX 16  /* in one turn */
 #define TOLD_MS 60000u /* a stranger has one line a minute */
 
 struct daemon_gate_link {

@@ -28,7 +28,7 @@
 #define TICK_MS 1000
 #define TROUBLE_TICKS 10 /* a server is in trouble for so long before the log has it */
 #define SERVERS_MAX 8
-#define ASLEEP_MS 1000	 /* what counts as sleep of the machine */
+#define ASLEEP_MS 1000 /* what counts as sleep of the machine */
 
 struct daemon_names {
 	struct loop *loop;

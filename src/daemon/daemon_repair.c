@@ -288,8 +288,8 @@ static bool empties(const struct nft_transaction *t)
 	if (t->tables[WATCHED_DOCKSIDE] & TOUCH_DELETED || t->overflow)
 		return true;
 	for (size_t i = 0; i < t->n_touched; i++)
-		if (t->touched[i].table == WATCHED_DOCKSIDE &&
-		    t->touched[i].kind == TOUCHED_SET && is_told_set(t->touched[i].name))
+		if (t->touched[i].table == WATCHED_DOCKSIDE && t->touched[i].kind == TOUCHED_SET &&
+		    is_told_set(t->touched[i].name))
 			return true;
 	return false;
 }

@@ -176,8 +176,8 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 {
 	static const struct field list_field = {
 		.subject = "an ipset",
-		.allowed =
-			"a list of hostnames, wildcards, addresses, networks in CIDR notation and presets",
+		.allowed = "a list of hostnames, wildcards, addresses, networks in CIDR notation "
+			   "and presets",
 	};
 	struct arena *arena = &r->policy->arena;
 

@@ -320,10 +320,9 @@ static void tell_policy(const struct gate_view *v, struct alarms *a)
 	const struct gate_state *s = v->state;
 
 	if (s->connected && s->policy == GATE_POLICY_REFUSED)
-		alarm_of(a,
-			 xasprintf("the DNS gate does not take the policy, and goes on with the "
-				   "last one: %s",
-				   s->why ? s->why : "it does not say why"));
+		alarm_of(a, xasprintf("the DNS gate does not take the policy, and goes on with the "
+				      "last one: %s",
+				      s->why ? s->why : "it does not say why"));
 	else if (s->connected && s->policy == GATE_POLICY_GIVEN &&
 		 v->now_ms >= s->given_ms + GATE_PATIENCE_MS)
 		alarm_of(a, xstrdup("the DNS gate does not answer: it was given the policy, and "
@@ -348,8 +347,7 @@ static void tell_servers(const struct gate_view *v, struct alarms *a)
 	buf_free(&b);
 }
 
-static void tell_missing(const struct gate_view *v, const struct network *network,
-			 struct alarms *a)
+static void tell_missing(const struct gate_view *v, const struct network *network, struct alarms *a)
 {
 	const struct gate_traffic *traffic = find_network(v->state, network->name);
 

@@ -260,8 +260,7 @@ static void put_gate(const struct policy *policy, const struct gate_state *gate,
 		return;
 	metrics_family_gauge(b, "gate_connected", "Whether the DNS gate is connected.",
 			     gate->connected);
-	metrics_family_gauge(b, "gate_policy_taken",
-			     "Whether it has taken the policy that runs.",
+	metrics_family_gauge(b, "gate_policy_taken", "Whether it has taken the policy that runs.",
 			     gate->policy == GATE_POLICY_TAKEN);
 	if (!gate->reported)
 		return;

@@ -349,7 +349,7 @@ static void emit_out(struct compiler *c, const struct network *network)
 	compile_split_errors(chain, first);
 	dispatch_to(c->base.dispatch, chain, network);
 	set_add_bridge(c->base.managed, chain->bridge, chain->origin);
-	if (c->base.lookups)
+	if (c->base.lookups && !network->dns.gated)
 		set_add_bridge(c->base.lookups, chain->bridge, chain->origin);
 }
 
@@ -531,7 +531,11 @@ void compile_policy(const struct policy *policy, const struct resolved *resolved
 	compile_sets_init(&c.sets, policy, resolved, ret_plan);
 	ret_plan->own_hash = compile_own_hash(policy, resolved->never);
 	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
+	/* The gate itself says what it has told a network. */
+	needs.lookups = !needs.gate;
 	for (size_t i = 0; i < policy->n_networks; i++) {
+		needs.lookups |= !policy->networks[i].dns.gated &&
+				 network_managed(&policy->networks[i]);
 		needs.host |= policy->networks[i].n_host_rules > 0;
 		needs.nat |= policy->networks[i].n_nat > 0;
 	}

@@ -70,13 +70,14 @@ static void emit_forward_dns(struct base *c, struct plan_chain *chain)
 	}
 }
 
-static void emit_forward(struct base *c, bool gate)
+static void emit_forward(struct base *c, struct base_needs needs)
 {
 	struct plan_chain *chain = base_chain(c, "forward", BASE_FORWARD);
 	struct plan_rule *out;
 
-	emit_lookups(c, chain);
-	if (gate)
+	if (needs.lookups)
+		emit_lookups(c, chain);
+	if (needs.gate)
 		emit_forward_dns(c, chain);
 	out = chain_add_rule(chain, c->built_in);
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
@@ -241,7 +242,7 @@ struct base_chains compile_base(struct plan *plan, const struct origin *built_in
 	c.chains.managed = plan_add_set(plan, SET_BRIDGES, MANAGED_SET, built_in);
 	c.chains.managed->comment = "bridges of managed networks";
 	emit_raw(&c);
-	emit_forward(&c, needs.gate);
+	emit_forward(&c, needs);
 	emit_forward_end(&c);
 	emit_output(&c);
 	if (needs.host || needs.gate)

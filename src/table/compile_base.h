@@ -18,9 +18,9 @@ struct base_chains {
 		*lookups; /* the bridges whose DNS replies the daemon hears; NULL: of none */
 };
 
-/* Whether some network has host rules, rules of NAT, a DNS gate. */
+/* Whether some network has host rules, rules of NAT, a DNS gate; or none, so that the daemon hears its DNS replies. */
 struct base_needs {
-	bool host, nat, gate;
+	bool host, nat, gate, lookups;
 };
 
 /* Adds the chains, with empty maps. */

@@ -244,7 +244,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),	 cmocka_unit_test(test_not_polled),
 		cmocka_unit_test(test_slots),	 cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_unplaced), cmocka_unit_test(test_document), cmocka_unit_test(test_room),
+		cmocka_unit_test(test_unplaced), cmocka_unit_test(test_document),
+		cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests_name("gate_lists", tests, NULL, NULL);

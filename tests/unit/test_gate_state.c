@@ -35,8 +35,7 @@ static void test_reports(void **unused)
 		       "{\"address\": \"192.0.2.1\", \"ok\": false, \"why\": \"timeout\"}, 7,"
 		       "{\"address\": \"nonsense\", \"ok\": true}],"
 		       "\"networks\": {\"b\": {\"received\": 3}, \"a\": 7}}");
-	read_state(&s,
-		   "{\"networks\": {\"a\": {\"received\": 2, \"refused\": 1}, \"c\": [1]}}");
+	read_state(&s, "{\"networks\": {\"a\": {\"received\": 2, \"refused\": 1}, \"c\": [1]}}");
 	assert_true(s.reported);
 	assert_int_equal(s.counts[GATE_COUNT_QUERIES], 5);
 	assert_int_equal(s.counts[GATE_COUNT_HITS], 0);
@@ -213,8 +212,8 @@ static void test_refused_name(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reports), cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_alarms),	cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_reports),	     cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_alarms),	     cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_refused_name),
 	};
 

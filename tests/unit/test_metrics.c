@@ -563,11 +563,10 @@ static void test_large_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_lookups),
-		cmocka_unit_test(test_unread),	     cmocka_unit_test(test_times),
-		cmocka_unit_test(test_sets),	     cmocka_unit_test(test_large),
-		cmocka_unit_test(test_large_status),
+		cmocka_unit_test(test_gate),	cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lookups), cmocka_unit_test(test_unread),
+		cmocka_unit_test(test_times),	cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_large),	cmocka_unit_test(test_large_status),
 	};
 
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

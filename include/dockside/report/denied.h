@@ -126,7 +126,7 @@ struct denied_event {
 	bool has_ports, has_icmp;
 	uint16_t sport, dport;
 	uint8_t icmp_type, icmp_code;
-	const struct denied_frame *frame; /* or NULL */
+	const struct denied_frame *frame;  /* or NULL */
 	const struct denied_dns *question; /* or NULL */
 	const char *entry; /* of the rule, "egress[3]", or "-"; NULL: it is an older one's */
 	const char *file;  /* where it is, or NULL */

@@ -103,8 +103,8 @@ void gate_state_policy(struct gate_state *state, enum gate_policy_state policy, 
 bool gate_state_trouble(struct gate_state *state, const char *network, const char *name,
 			const char *why, uint64_t now_ms);
 
-/* How many questions of a network the kernel has sent the gate's way since the rules were last written: false where it
- * does not say. */
+/* The number of questions of a network that the kernel has sent the gate's way since the rules were last written: false
+ * where it does not say. */
 bool gate_redirected(const struct plan *plan, const struct actual *actual, const char *stem,
 		     uint64_t *ret_n);
 
@@ -114,8 +114,8 @@ bool gate_redirected(const struct plan *plan, const struct actual *actual, const
  * then.
  */
 #define GATE_MISSING_MS 2500u
-bool gate_state_look(struct gate_state *state, const struct policy *policy,
-		     const struct plan *plan, const struct actual *actual, uint64_t now_ms);
+bool gate_state_look(struct gate_state *state, const struct policy *policy, const struct plan *plan,
+		     const struct actual *actual, uint64_t now_ms);
 
 /* Borrowed. */
 struct gate_view {
