@@ -19,11 +19,11 @@ chmod 1777 $t
 nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
 pids+=("$!")
 
-gated() # NAMES [MORE-OF-THE-NETWORK]
+gated() # NAMES [MEMBER-OF-THE-NETWORK,]
 {
 	firewall_config <<-END
 		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
-			"ds-1": {"dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
+			"ds-1": {${2:-} "dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
 						       {"action": "drop"}]},
 			"ds-2": {"egress": [{"action": "drop"}]}}}
 	END
@@ -103,7 +103,10 @@ is "no byte of the other name has left" "$(grep -c evil $t/asked)" 0
 probes "and rules" <<-'END'
 	c1 tcp 11.0.0.1:443 = open outside 11.0.0.1:443
 	c1 tcp 11.0.0.2:443 = reset
+	c1 tcp 11.0.0.1:80 = reset
 END
+result "denied has the name behind an address" "$(until_true 5 denied_has \
+	'www\.good\.test \(looked up, 11\.0\.0\.1\) +tcp/80' || cat $t/out)"
 result "status counts" "$(until_true 5 gate_is networks.ds-1 "{'redirected': 2, 'received': 2, 'refused': 1}" ||
 	member gate)"
 is "for people" "$(client status; grep '^gate: ' $t/out | sed 's/pid [0-9]*/pid N/')" \
@@ -139,6 +142,23 @@ nft flush set inet dockside ipset-web-told4
 result "somebody empties the set: it is told again" "$(until_true 10 told_is 'ds-1 . 11.0.0.1' || elements ipset-web-told4)"
 nft delete table inet dockside
 result "somebody deletes the table: so it is, too" "$(until_true 15 told_is 'ds-1 . 11.0.0.1' || elements ipset-web-told4)"
+
+# ---- audit mode, which learn takes ----------------------------------------------------------------
+
+gated '"www.good.test", "pool.good.test"' '"mode": "audit",'
+client reload
+result "a network in audit mode" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
+is "its gate answers every name" "$(asks more.good.test,A never-most.good.test,A)" "0 11.0.0.1
+0 11.0.0.1"
+probes "and opens none, which does not matter there" <<-'END'
+	c1 tcp 11.0.0.1:80 = open outside 11.0.0.1:80
+END
+result "denied says that it was answered" "$(until_true 5 denied_has 'more\.good\.test .*dns A .*answered.*audit' || cat $t/out)"
+client learn ds-1
+like "learn makes rules of what followed" "$out" '"never-most\.good\.test"'
+gated '"www.good.test", "pool.good.test"'
+client reload
+result "and back" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
 
 # ---- who goes and comes back ---------------------------------------------------------------------
 
