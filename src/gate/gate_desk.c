@@ -164,7 +164,7 @@ static void answer_addrs(struct gate_desk *desk, const struct job *job, struct g
 	} else if (gate_opener_tell(desk->opener, desk->policy, &opening, desk->now_ms) == 0) {
 		reply(desk, job, GATE_SERVFAIL, GATE_EDE_OTHER);
 	} else {
-		/* Of a name that opens nothing the daemon knows the addresses all the same: audit mode learns by them. */
+		/* The daemon is to know the addresses of a name that opens nothing as well: audit mode learns by them. */
 		if (job->match.n == 0)
 			gate_report_told(desk->report, job->net, job->name, opening.addrs,
 					 opening.n);
