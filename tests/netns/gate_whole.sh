@@ -189,11 +189,11 @@ nft -f - <<-'END'
 		}
 	}
 END
-for i in 1 2 3 4; do asks www.good.test,A >/dev/null & done
+for _ in 1 2 3 4; do asks www.good.test,A >/dev/null & done
 result "questions that another table drops are told, with the rule" "$(until_true 30 alarmed \
 	'network ds-1 does not reach the gate.*iifname .*ds-1.* th dport 5300 accept' || member alarms)"
 nft delete table ip ufw
 end_daemon TERM
-is "the socket goes with the daemon" "$(ls $t/gate.sock 2>&1 >/dev/null | grep -c 'No such')" 1
+is "the socket goes with the daemon" "$([[ -e $t/gate.sock ]] && echo there)" ""
 stop_peers
 finish
