@@ -534,8 +534,8 @@ void compile_policy(const struct policy *policy, const struct resolved *resolved
 	/* The gate itself says what it has told a network. */
 	needs.lookups = !needs.gate;
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		needs.lookups |= !policy->networks[i].dns.gated &&
-				 network_managed(&policy->networks[i]);
+		needs.lookups |=
+			!policy->networks[i].dns.gated && network_managed(&policy->networks[i]);
 		needs.host |= policy->networks[i].n_host_rules > 0;
 		needs.nat |= policy->networks[i].n_nat > 0;
 	}
