@@ -469,6 +469,8 @@ void learn_json(struct learn *learn, const char *network, struct json_writer *ou
 	json_write_open(out, "left_out", '{');
 	json_write_int(out, "between_containers", (int64_t)learn->between);
 	json_write_int(out, "forged", (int64_t)learn->forged);
+	json_write_int(out, "past_gate", (int64_t)learn->past_gate);
+	json_write_int(out, "refused_names", (int64_t)learn->names);
 	json_write_int(out, "other_protocols", (int64_t)learn->unsayable);
 	json_write_close(out, '}');
 }

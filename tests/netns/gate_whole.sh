@@ -123,6 +123,8 @@ for line in open(sys.argv[1]):
 ' $t/out)" "ds-1 evil.test question A 1 None"
 client learn ds-1
 like "learn says what it cannot take" "$err" '1 question for names that the DNS gate refused'
+client learn ds-1 --json
+like "as JSON, too" "$out" '"refused_names": ?1[,}]'
 client metrics
 is "metrics" "$(grep -E '^[a-z_]*gate_(connected|policy_taken|network_queries_total\{network="ds-1",verdict="(received|refused)"\}|events_total\{event="refused"\}) ' \
 	$t/out | sed 's/^dockside_//; s/^dsfw_nft_//')" 'gate_connected 1
