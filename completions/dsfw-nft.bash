@@ -3,22 +3,23 @@
 #
 # Completion of dsfw-nft for bash. tests/commands compares it with the program, option by option.
 
-_dsfw_nft_commands='init compile check apply diff graph daemon teardown status denied learn explain metrics reload refresh
+_dsfw_nft_commands='init compile check apply diff graph daemon gate teardown status denied learn explain metrics reload refresh
 	reconcile allow deny set-network remove-network set-ipset add-ipset del-ipset remove-ipset version help'
 
 # COMMAND: its options
 _dsfw_nft_options()
 {
 	local files='--network-config --firewall-config'
-	local enforce="$files --mark-bit --forward-policy --log-group"
+	local enforce="$files --mark-bit --forward-policy --log-group --gate-user"
 	local client='--socket --json'
 	case $1 in
 	init) echo '--directory --network --subnet --preset --dns --yes --list-presets' ;;
-	compile) echo "$files --mark-bit --log-group --output -o --resolve" ;;
+	compile) echo "$files --mark-bit --log-group --gate-user --output -o --resolve --gate-document" ;;
 	check) echo "$enforce --kernel --resolve --json" ;;
 	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket --denied-log --verbose" ;;
+	daemon) echo "$enforce --socket --gate-socket --denied-log --verbose" ;;
+	gate) echo '--gate-socket --gate-port --policy --user' ;;
 	denied) echo "$client --follow --tail --summary --network --container --since" ;;
 	learn) echo "$files $client --since --apply --yes" ;;
 	explain)
@@ -58,7 +59,7 @@ _dsfw_nft_presets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|denied-log|since|tail|container|directory|subnet|preset|dns) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|gate-user|denied-log|since|tail|container|directory|subnet|preset|dns|gate-socket|gate-port|policy|user) ||
 		$1 == -o ]]
 }
 
@@ -70,12 +71,13 @@ _dsfw_nft_argument()
 	--proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$cur") ;;
 	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
 	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
-	--port | --type | --src | --mac | --since | --subnet | --dns) ;;
+	--port | --type | --src | --mac | --since | --subnet | --dns | --gate-port) ;;
 	--directory)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
 	--preset) mapfile -t COMPREPLY < <(compgen -W "help $(_dsfw_nft_presets)" -- "$cur") ;;
+	--gate-user | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
 	--log-group) mapfile -t COMPREPLY < <(compgen -W '20 none' -- "$cur") ;;
 	--mark-bit) mapfile -t COMPREPLY < <(compgen -W '0x10000000' -- "$cur") ;;
 	--network | --firewall)

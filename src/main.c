@@ -10,7 +10,7 @@
 
 struct daemon_command {
 	struct enforce_options enforce;
-	const char *socket, *denied_log, *docker, *state_directory;
+	const char *socket, *gate_socket, *denied_log, *docker, *state_directory;
 	unsigned refresh_s;
 	bool reset, verbose;
 };
@@ -35,6 +35,11 @@ static const struct option_row daemon_options[] = {
 		  "anew",
 	  .set = option_set_text,
 	  .offset = offsetof(struct daemon_command, denied_log) },
+	{ .name = "gate-socket",
+	  .argument = "PATH",
+	  .help = "listen there for the DNS gate, which takes its policy from the daemon",
+	  .set = option_set_text,
+	  .offset = offsetof(struct daemon_command, gate_socket) },
 	{ .name = "verbose",
 	  .help = "log requests that only read, too",
 	  .set = option_set_flag,
@@ -58,6 +63,7 @@ static int run_daemon(const struct call *call)
 		.stale_ttl_s = command->enforce.stale_ttl_s,
 		.refresh_s = command->refresh_s,
 		.socket = command->socket,
+		.gate_socket = command->gate_socket,
 		.docker = command->docker,
 		.state_directory = command->state_directory,
 		.denied_log = command->denied_log,
@@ -84,13 +90,13 @@ static const struct command cmd_daemon = {
 int main(int argc, char **argv)
 {
 	static const struct command *const commands[] = {
-		&cmd_init,	&cmd_compile,	&cmd_check,	  &cmd_apply,
-		&cmd_diff,	&cmd_graph,	&cmd_daemon,	  &cmd_teardown,
-		&cmd_status,	&cmd_explain,	&cmd_metrics,	  &cmd_reload,
-		&cmd_refresh,	&cmd_reconcile, &cmd_denied,	  &cmd_learn,
-		&cmd_allow,	&cmd_deny,	&cmd_set_network, &cmd_remove_network,
-		&cmd_set_ipset, &cmd_add_ipset, &cmd_del_ipset,	  &cmd_remove_ipset,
-		&cmd_version,	&cmd_help,
+		&cmd_init,	     &cmd_compile,   &cmd_check,     &cmd_apply,
+		&cmd_diff,	     &cmd_graph,     &cmd_daemon,    &cmd_gate,
+		&cmd_teardown,	     &cmd_status,    &cmd_explain,   &cmd_metrics,
+		&cmd_reload,	     &cmd_refresh,   &cmd_reconcile, &cmd_denied,
+		&cmd_learn,	     &cmd_allow,     &cmd_deny,	     &cmd_set_network,
+		&cmd_remove_network, &cmd_set_ipset, &cmd_add_ipset, &cmd_del_ipset,
+		&cmd_remove_ipset,   &cmd_version,   &cmd_help,
 	};
 	static const struct program program = { commands, ARRAY_SIZE(commands) };
 

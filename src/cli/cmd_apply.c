@@ -120,16 +120,19 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct reconcile_result result = { 0 };
 	struct actual known[N_TABLES] = { 0 };
 	struct resolved resolved = { 0 };
+	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
 	int r;
 
-	r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
+	r = preflight_gate(policy, &plan, err);
+	if (r >= 0)
+		r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	if (r >= 0)
 		/* Nobody will follow Docker: a container that it starts again later would be refused what was its own. */
 		r = ports_for_kernel(session->sockets.reader, policy, NULL, &ports, err);
 	if (r >= 0) {
-		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &options->enforce.plan);
+		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &plan);
 		r = reconcile_apply(&session->sockets, plans.tables, options->enforce.stale_ttl_s,
 				    known, &result, err);
 	}

@@ -4,9 +4,11 @@
 
 #include "apply_sites.h"
 #include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/names/gate_document.h"
 #include "dockside/system/log.h"
 #include "dockside/table/nft_text.h"
 #include "inputs.h"
@@ -20,7 +22,7 @@ struct compile_options {
 	struct files_options files;
 	struct plan_options plan;
 	const char *output; /* NULL: standard output */
-	bool resolve;
+	bool resolve, gate_document;
 };
 
 static const struct option_row compile_options[] = {
@@ -28,8 +30,22 @@ static const struct option_row compile_options[] = {
 	  .help = "fill the sets of hostnames from DNS",
 	  .set = option_set_flag,
 	  .offset = offsetof(struct compile_options, resolve) },
+	{ .name = "gate-document",
+	  .help = "write what the DNS gate is told instead: which names it answers, to whom",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct compile_options, gate_document) },
 	{ 0 },
 };
+
+static int write_gate_document(const struct compile_options *options, const struct policy *policy,
+			       struct err *err)
+{
+	cleanup(buf_free) struct buf text = { 0 };
+
+	gate_document_write(policy, NULL, 0, &text, NULL);
+	buf_putc(&text, '\n');
+	return output_text(options->output, &text, err);
+}
 
 static int compile_and_write(const struct compile_options *options, const struct policy *policy,
 			     struct err *err)
@@ -37,9 +53,12 @@ static int compile_and_write(const struct compile_options *options, const struct
 	static const struct ports none = { 0 };
 	struct script script = { 0 };
 	struct resolved resolved = { 0 };
+	struct plan_options plan = options->plan;
 	struct plans plans = { 0 };
 	int r = check_sites_given(policy, err);
 
+	if (r >= 0)
+		r = preflight_gate(policy, &plan, err);
 	if (r < 0)
 		return r;
 	if (options->resolve)
@@ -47,7 +66,7 @@ static int compile_and_write(const struct compile_options *options, const struct
 	else
 		resolved_collect(policy, &resolved);
 	if (r >= 0) {
-		plans_compile(&plans, policy, &resolved, &none, &options->plan);
+		plans_compile(&plans, policy, &resolved, &none, &plan);
 		for (int i = 0; i < N_TABLES; i++)
 			nft_text_plan(plans.tables[i], &script);
 		if (plans.bind.n_chains == 0)
@@ -69,7 +88,8 @@ static int compile(const struct call *call)
 
 	if (!load_policy(&options->files, LOAD_TO_JUDGE, &policy))
 		return EXIT_CONFIG;
-	r = compile_and_write(options, &policy, &err);
+	r = options->gate_document ? write_gate_document(options, &policy, &err)
+				   : compile_and_write(options, &policy, &err);
 	if (r < 0)
 		log_error("compile: %s", err.text);
 	err_free(&err);
@@ -83,6 +103,7 @@ const struct command cmd_compile = {
 	.takes = { { files_options, offsetof(struct compile_options, files) },
 		   { mark_bit_option, offsetof(struct compile_options, plan) },
 		   { log_group_option, offsetof(struct compile_options, plan) },
+		   { gate_user_option, offsetof(struct compile_options, plan) },
 		   { output_option, offsetof(struct compile_options, output) },
 		   { compile_options, 0 } },
 	.size = sizeof(struct compile_options),
@@ -118,10 +139,13 @@ static int check_in_kernel(const struct enforce_options *options, const struct p
 	struct comparison comparison;
 	struct script script = { 0 };
 	struct resolved resolved = { 0 };
+	struct plan_options plan = options->plan;
 	struct plans plans = { 0 };
 	int r;
 
 	r = preflight_bridges(policy, err);
+	if (r >= 0)
+		r = preflight_gate(policy, &plan, err);
 	if (r < 0)
 		return r;
 	r = nft_reader_open(&reader, err);
@@ -129,7 +153,7 @@ static int check_in_kernel(const struct enforce_options *options, const struct p
 		return r;
 	nft_loader_open(&loader);
 	resolved_collect(policy, &resolved);
-	plans_compile_for_kernel(&plans, policy, &resolved, &none, &options->plan);
+	plans_compile_for_kernel(&plans, policy, &resolved, &none, &plan);
 	r = reconcile_compare(reader, loader, plans.tables, options->stale_ttl_s, COMPARE_RULES,
 			      &comparison, err);
 	if (r >= 0) {

@@ -50,9 +50,10 @@ static size_t without_kind(const char *name, const char *kind)
 /* Counts the characters of the network's stem that the name of a chain, set or object begins with; 0: none, it is shared. */
 static size_t stem_length(const char *name)
 {
-	static const char *const kinds[] = { "NAT",    "nat4",	     "nat6",	"log",
-					     "extra4", "extra-macs", "extra6",	"extra-targets",
-					     "EXTRA",  "EXTRATO",    "UNBOUND", "UNBOUNDTO" };
+	static const char *const kinds[] = { "GATE",	"PRIVATE",	 "NAT",	   "nat4",
+					     "nat6",	"log",		 "extra4", "extra-macs",
+					     "extra6",	"extra-targets", "EXTRA",  "EXTRATO",
+					     "UNBOUND", "UNBOUNDTO" };
 	size_t len = 0;
 
 	for (size_t i = 0; len == 0 && i < N_JUDGING_KINDS; i++)
@@ -363,11 +364,14 @@ static int diff(const struct diff_options *options, struct policy *policy, struc
 	struct nft_reader *reader = NULL;
 	struct comparison comparison = { 0 };
 	struct resolved resolved = { 0 };
+	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
 	int r;
 
-	r = merge_draining(options, policy, err);
+	r = preflight_gate(policy, &plan, err);
+	if (r >= 0)
+		r = merge_draining(options, policy, err);
 	if (r >= 0)
 		r = nft_reader_open(&reader, err);
 	if (r < 0)
@@ -378,7 +382,7 @@ static int diff(const struct diff_options *options, struct policy *policy, struc
 		r = ports_for_kernel(reader, policy, lock_has_daemon(NULL) ? options->docker : NULL,
 				     &ports, err);
 	if (r >= 0) {
-		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &options->enforce.plan);
+		plans_compile_for_kernel(&plans, policy, &resolved, &ports, &plan);
 		plans.inet.beside_daemon = lock_has_daemon(NULL);
 		r = reconcile_compare(reader, loader, plans.tables, options->enforce.stale_ttl_s,
 				      COMPARE_RULES, &comparison, err);

@@ -102,6 +102,13 @@ static void print_all_left_out(const struct learn *learnt)
 	print_left_out(learnt->between, "between containers: no rule can allow these");
 	print_left_out(learnt->forged,
 		       "with forged addresses, or to the host's loopback: no rule can allow these");
+	if (learnt->names > 0)
+		log_warning("learn: %" PRIu64 " question%s for names that the DNS gate refused, so "
+			    "that no packet tells which port they are for: dsfw-nft denied has "
+			    "them, and in audit mode learn takes them",
+			    learnt->names, learnt->names == 1 ? "" : "s");
+	print_left_out(learnt->past_gate,
+		       "of DNS to others than the gate: no rule can allow these");
 	print_left_out(learnt->unsayable, "of protocols that no rule can name: left out");
 }
 

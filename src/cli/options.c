@@ -10,6 +10,7 @@
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/docker/docker_client.h"
 #include "dockside/system/state_dir.h"
+#include "dockside/system/user.h"
 
 #define AS_TEXT(number) AS_TEXT_UNEXPANDED(number)
 #define AS_TEXT_UNEXPANDED(number) #number
@@ -77,6 +78,19 @@ static bool set_log_group(void *field, const char *argument)
 		return false;
 	*(uint16_t *)field = (uint16_t)group;
 	return true;
+}
+
+/* A name or a number, and not root: whatever root's programs send would tell addresses. */
+static bool set_gate_user(void *field, const char *argument)
+{
+	struct plan_options *plan = field;
+	uint64_t uid;
+
+	plan->has_gate_uid = true;
+	if (!parse_uint(argument, strlen(argument), 0, UINT32_MAX - 1, &uid))
+		return user_find(argument, &plan->gate_uid, NULL) >= 0 && plan->gate_uid != 0;
+	plan->gate_uid = (uint32_t)uid;
+	return uid != 0;
 }
 
 static bool set_output(void *field, const char *argument)
@@ -157,6 +171,15 @@ const struct option_row log_group_option[] = {
 	  .wanted = "a number from 1 to 65535, or none",
 	  .set = set_log_group,
 	  .offset = offsetof(struct plan_options, log_group) },
+	{ 0 },
+};
+
+const struct option_row gate_user_option[] = {
+	{ .name = "gate-user",
+	  .argument = "USER",
+	  .help = "the user that the DNS gate runs as, by name or number; default dsfw-gate",
+	  .wanted = "the name or number of a user that exists and is not root",
+	  .set = set_gate_user },
 	{ 0 },
 };
 

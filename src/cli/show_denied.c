@@ -54,7 +54,9 @@ static void set_to(struct denied_cell *cell, const struct json_node *event)
 	const char *address = denied_destination(event);
 	const char *name = json_text(event, "name", NULL);
 
-	if (!name)
+	if (name && strcmp(json_text(event, "name_from", ""), "question") == 0)
+		set_cell(cell, xstrdup(name), NULL);
+	else if (!name)
 		set_cell(cell, xstrdup(address), NULL);
 	else if (strcmp(json_text(event, "name_from", ""), "lookup") == 0)
 		set_cell(cell, xasprintf("%s (looked up, %s)", name, address),
@@ -67,7 +69,10 @@ static void set_protocol(struct denied_cell *cell, const struct json_node *event
 {
 	const char *protocol = json_text(event, "protocol", "?");
 
-	if (json_member(event, "port", JSON_INT))
+	if (json_text(event, "query_type", NULL))
+		set_cell(cell, xasprintf("%s %s", protocol, json_text(event, "query_type", "?")),
+			 NULL);
+	else if (json_member(event, "port", JSON_INT))
 		set_cell(cell, xasprintf("%s/%" PRId64, protocol, ask_denied_number(event, "port")),
 			 NULL);
 	else if (json_member(event, "icmp_type", JSON_INT))
@@ -155,6 +160,14 @@ char *denied_time(uint64_t ms, bool clock)
 
 /* ------------------------------------------------------------------ repeats */
 
+uint64_t denied_times(const struct json_node *event)
+{
+	int64_t times =
+		json_member(event, "times", JSON_INT) ? ask_denied_number(event, "times") : 1;
+
+	return times > 0 ? (uint64_t)times : 1;
+}
+
 static bool same_cells(const struct denied_cell *a, const struct denied_cell *b)
 {
 	for (int i = 0; i < N_DENIED_COLUMNS; i++)
@@ -189,7 +202,7 @@ void denied_rows_add(struct denied_rows *rows, const struct json_node *event)
 		*row = (struct denied_row){ .first_ms = time_ms };
 		memcpy(row->cells, cells, sizeof(cells));
 	}
-	row->count++;
+	row->count += denied_times(event);
 	row->last_ms = time_ms;
 }
 

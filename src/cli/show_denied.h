@@ -55,6 +55,8 @@ void denied_cells(const struct json_node *event, struct denied_cell cells[N_DENI
 void denied_cells_free(struct denied_cell cells[N_DENIED_COLUMNS]);
 /* An IP address; of a frame that has none, the MAC address. Borrowed. */
 const char *denied_destination(const struct json_node *event);
+/* An event of the DNS gate may stand for several questions: so many. */
+uint64_t denied_times(const struct json_node *event);
 /* 2026-01-02 03:04:05, or the clock alone; local. The caller frees it. */
 char *denied_time(uint64_t ms, bool clock);
 

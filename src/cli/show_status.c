@@ -381,6 +381,38 @@ static void print_docker(const struct json_node *docker, const struct term *term
 	fprintf(out, "%s%s\n", message ? ": " : "", message ? message : "");
 }
 
+static int64_t count_of(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_member(object, key, JSON_INT);
+
+	return node ? node->u.integer : 0;
+}
+
+/* Nothing of it where no network has a gate, and none is connected. */
+static void print_gate(const struct json_node *gate, const struct term *term, FILE *out)
+{
+	const struct json_node *servers = json_member(gate, "upstream", JSON_ARRAY);
+
+	if (!gate || (!json_is_true(gate, "wanted") && !json_is_true(gate, "connected")))
+		return;
+	fprintf(out, "gate: ");
+	put_state(term, json_is_true(gate, "connected") ? "connected" : "NOT CONNECTED", out);
+	if (json_is_true(gate, "connected"))
+		fprintf(out, ", pid %" PRId64 ", policy %s", count_of(gate, "pid"),
+			json_text(gate, "policy", "?"));
+	if (json_member(gate, "queries", JSON_INT))
+		fprintf(out,
+			"; %" PRId64 " questions, %" PRId64 " answered from memory, %" PRId64
+			" refused, %" PRId64 " failed",
+			count_of(gate, "queries"), count_of(gate, "hits"),
+			count_of(gate, "refused"), count_of(gate, "failures"));
+	for (size_t i = 0; servers && i < servers->u.children.n; i++)
+		fprintf(out, "%s %s%s", i == 0 ? "; asks" : ",",
+			json_text(&servers->u.children.items[i], "address", "?"),
+			json_is_true(&servers->u.children.items[i], "ok") ? "" : " (no answer)");
+	fputc('\n', out);
+}
+
 static void print_drift(const struct json_node *drift, FILE *out)
 {
 	const char *message = json_text(drift, "message", NULL);
@@ -436,6 +468,7 @@ void show_status(const struct json_node *answer, const struct term *term, FILE *
 	print_files(json_member(answer, "files", JSON_OBJECT), term, out);
 	print_shim(json_member(answer, "shim", JSON_OBJECT), term, out);
 	print_docker(json_member(answer, "docker", JSON_OBJECT), term, out);
+	print_gate(json_member(answer, "gate", JSON_OBJECT), term, out);
 	if (json_text(answer, "resolver", NULL))
 		fprintf(out, "dns: %s\n", json_text(answer, "resolver", NULL));
 	print_drift(json_member(answer, "drift", JSON_OBJECT), out);

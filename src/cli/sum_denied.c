@@ -62,6 +62,7 @@ static struct denied_sum *take_sum(struct denied_sums *sums, const struct json_n
 		.rule = xstrdup(cells[DENIED_RULE].full),
 		.rule_json = rule_json(event),
 		.looked_up = strcmp(json_text(event, "name_from", ""), "lookup") == 0,
+		.asked = strcmp(json_text(event, "name_from", ""), "question") == 0,
 		.first_ms = (uint64_t)ask_denied_number(event, "time_ms"),
 	};
 	return sum;
@@ -81,7 +82,7 @@ void denied_sums_add(struct denied_sums *sums, const struct json_node *event)
 		free(sum->address);
 		sum->address = xstrdup(address);
 	}
-	sum->count++;
+	sum->count += denied_times(event);
 	sum->last_ms = (uint64_t)ask_denied_number(event, "time_ms");
 	denied_cells_free(cells);
 }
@@ -100,6 +101,8 @@ static char *destination(const struct denied_sum *sum)
 {
 	if (!sum->name)
 		return xstrdup(sum->address);
+	if (sum->asked)
+		return xstrdup(sum->name);
 	return xasprintf("%s (%s%s)", sum->name, sum->looked_up ? "looked up, " : "",
 			 sum->more ? "several addresses" : sum->address);
 }

@@ -13,6 +13,7 @@ struct denied_sum {
 		*protocol; /* name NULL: none is known; address: the last one */
 	char *rule, *rule_json;
 	bool looked_up, more; /* more addresses than one */
+	bool asked;	      /* a question for the name: there is no address */
 	uint64_t count, first_ms, last_ms;
 };
 

@@ -9,11 +9,16 @@
 #include "dockside/base/util.h"
 #include "dockside/ctl/ctl_server.h"
 
+struct place {
+	int type;
+	mode_t mask;	  /* the umask that gives the socket its mode */
+	mode_t directory; /* the mode of its directory, if that has to be made */
+};
+
 /* Whether somebody answers there: 1, 0 if the file is left over from somebody who died, -errno. */
-static int probe(const struct sockaddr_un *address, struct err *err)
+static int probe(const struct sockaddr_un *address, int type, struct err *err)
 {
-	cleanup(cleanup_close) int fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup(cleanup_close) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return err_errno(err, errno, "create a socket");
@@ -28,7 +33,7 @@ static int probe(const struct sockaddr_un *address, struct err *err)
 
 /* Makes way at the path. Two that start at the same instant can both get through here, and then
  * the later one has the socket: what keeps daemons apart is their lock. */
-static int remove_stale(const struct sockaddr_un *address, struct err *err)
+static int remove_stale(const struct sockaddr_un *address, int type, struct err *err)
 {
 	const char *path = address->sun_path;
 	struct stat st;
@@ -38,7 +43,7 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "%s", path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, EEXIST, "%s is in the way: it is not a socket", path);
-	r = probe(address, err);
+	r = probe(address, type, err);
 	if (r > 0)
 		return err_set(err, EADDRINUSE, "%s is in use: is a dsfw-nft daemon running?",
 			       path);
@@ -48,18 +53,19 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 }
 
 /* Its directory alone, and no one above it. */
-static int make_directory(const char *path, struct err *err)
+static int make_directory(const char *path, mode_t mode, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	cleanup(cleanup_free) char *directory =
 		slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : NULL;
 
-	if (directory && mkdir(directory, 0750) < 0 && errno != EEXIST)
+	if (directory && mkdir(directory, mode) < 0 && errno != EEXIST)
 		return err_errno(err, errno, "create the socket's directory %s", directory);
 	return 0;
 }
 
-int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
+static int listen_at(const char *path, const struct place *place, struct stat *ret_st,
+		     struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	cleanup(cleanup_close) int fd = -1;
@@ -70,16 +76,16 @@ int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
 		return err_set(err, ENAMETOOLONG, "%s: a socket's path has 1 to %zu bytes", path,
 			       sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	r = make_directory(path, err);
+	r = make_directory(path, place->directory, err);
 	if (r >= 0)
-		r = remove_stale(&address, err);
+		r = remove_stale(&address, place->type, err);
 	if (r < 0)
 		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, place->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_errno(err, errno, "create a socket");
-	/* bind() makes the file: 0660 from the first instant. */
-	mask = umask(0117);
+	/* bind() makes the file: with its mode from the first instant. */
+	mask = umask(place->mask);
 	r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	umask(mask);
 	if (r < 0)
@@ -93,4 +99,18 @@ int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
 	r = fd;
 	fd = -1;
 	return r;
+}
+
+int ctl_listen(const char *path, struct stat *ret_st, struct err *err)
+{
+	static const struct place place = { SOCK_STREAM, 0117, 0750 };
+
+	return listen_at(path, &place, ret_st, err);
+}
+
+int ctl_listen_gate(const char *path, struct stat *ret_st, struct err *err)
+{
+	static const struct place place = { SOCK_SEQPACKET, 0111, 0751 };
+
+	return listen_at(path, &place, ret_st, err);
 }

@@ -157,20 +157,47 @@ static bool refuse_open(struct wish *w)
 	return false;
 }
 
+/* A rule cannot drop a wildcard, as nobody knows all of its names' addresses. */
+static bool refuse_wildcard(struct wish *w, size_t reached)
+{
+	const struct rule *rule;
+	struct diag *diag;
+
+	if (reached == w->view.network->n_egress) {
+		node_error(&w->e->r, edit_name(w->e),
+			   "network %s has no rule that drops everything, so that a wildcard cannot "
+			   "be denied: its last egress rule has to be {\"action\": \"drop\"}",
+			   w->view.network->name);
+		return false;
+	}
+	rule = wish_rule(w, reached);
+	diag = node_error(&w->e->r, request_field(w->e->request, "to"),
+			  "egress[%zu] of %s allows names of %s%s%s, and no rule can drop a wildcard",
+			  rule->index, w->view.network->name, w->target.text,
+			  rule->to == DEST_IPSET ? ", by ipset " : "",
+			  rule->to == DEST_IPSET ? wish_ipset(w, rule) : "");
+	diag->hint = xstrdup("take them out of what that rule allows, or deny them one by one");
+	return false;
+}
+
 bool edit_deny(struct editor *e)
 {
-	size_t reached, index, n;
+	size_t reached = SIZE_MAX, index, n;
 	struct wish w;
-	bool ok;
+	bool ok, pattern;
 
 	if (!wish_begin(e, &w))
 		return false;
 	n = w.view.network->n_egress;
+	pattern = target_is_pattern(&w.target);
 	ok = n > 0 || refuse_open(&w);
 	if (ok) {
 		drop_own_rules(&w);
 		leave_own_lists(&w);
-		reached = view_reached(&w.view, &w.target);
+		reached = view_reached(&w.view, &w.target, pattern ? ABOUT_OVERLAP : ABOUT_PERHAPS);
+		ok = !pattern || reached == SIZE_MAX || refuse_wildcard(&w, reached);
+	}
+	if (ok) {
 		index = reached < n ? wish_rule(&w, reached)->index : w.egress->u.children.n;
 		add_drop(&w, reached, index);
 		wish_take_out(&w, index, reached != SIZE_MAX);

@@ -17,6 +17,11 @@ void target_read(const char *s, struct target *ret_target)
 		ret_target->name = ret_target->text;
 }
 
+bool target_is_pattern(const struct target *target)
+{
+	return target->name && strncmp(target->name, "*.", 2) == 0;
+}
+
 void target_free(struct target *target)
 {
 	free(target->text);
@@ -59,16 +64,16 @@ static enum about about_prefix(const struct prefix *prefix, const struct target 
 	return prefix_covers(&target->prefix, prefix) ? ABOUT_OVERLAP : ABOUT_NOT;
 }
 
-/* Whether the target is an address that the name has; where nobody tells what names have, it may be. */
+/* Whether the target is an address that the name has; where nobody here tells what names have, it may be. */
 static enum about about_name_of(const char *name, const struct target *target)
 {
-	const struct name *known;
-
-	if (!target->names)
-		return ABOUT_PERHAPS;
 	/* It only looks. */
-	known = names_find((struct names *)target->names, name);
-	for (size_t i = 0; known && i < known->n_addrs; i++)
+	const struct name *known =
+		target->names ? names_find((struct names *)target->names, name) : NULL;
+
+	if (!known)
+		return ABOUT_PERHAPS;
+	for (size_t i = 0; i < known->n_addrs; i++)
 		if (!known->addrs[i].never &&
 		    ipaddr_cmp(&known->addrs[i].addr, &target->prefix.addr) == 0)
 			return ABOUT_MORE;
@@ -79,36 +84,45 @@ static enum about about_hostname(const char *hostname, const struct target *targ
 {
 	if (!target->name)
 		return about_name_of(hostname, target);
-	return strcmp(hostname, target->name) == 0 ? ABOUT_EXACTLY : ABOUT_NOT;
+	if (strcmp(hostname, target->name) == 0)
+		return ABOUT_EXACTLY;
+	return target_is_pattern(target) && pattern_has(target->name, hostname) ? ABOUT_OVERLAP
+										: ABOUT_NOT;
 }
 
-static enum about larger(enum about a, enum about b)
+/* Which addresses its names have, the gate alone knows. */
+static enum about about_pattern(const char *pattern, const struct target *target)
 {
-	return a > b ? a : b;
+	if (!target->name)
+		return ABOUT_PERHAPS;
+	if (strcmp(pattern, target->name) == 0)
+		return ABOUT_EXACTLY;
+	if (pattern_has(pattern, target->name))
+		return ABOUT_MORE;
+	return target_is_pattern(target) && pattern_has(target->name, pattern) ? ABOUT_OVERLAP
+									       : ABOUT_NOT;
 }
 
-/* Judges by the members of the other kind: by addresses if the target is a name, by names if it is addresses. */
-static enum about about_others(const struct ipset *ipset, const struct target *target)
+/* The larger one. By a member that is the target, an ipset is about more than that; if the member is to go, it does not
+ * count. */
+static enum about add_member(enum about so_far, enum about member, bool left)
+{
+	if (member == ABOUT_EXACTLY)
+		member = left ? ABOUT_NOT : ABOUT_MORE;
+	return member > so_far ? member : so_far;
+}
+
+static enum about about_ipset(const struct ipset *ipset, const struct target *target, bool left)
 {
 	enum about about = ABOUT_NOT;
 
-	if (target->name)
-		return ipset->n_prefixes > 0 ? ABOUT_PERHAPS : ABOUT_NOT;
 	for (size_t i = 0; i < ipset->n_hostnames && about < ABOUT_MORE; i++)
-		about = larger(about, about_name_of(ipset->hostnames[i], target));
-	return about;
-}
-
-/* An ipset is never about the target alone. */
-static enum about about_ipset(const struct ipset *ipset, const struct target *target)
-{
-	enum about about = about_others(ipset, target);
-
-	if (target->name)
-		return ipset_has_hostname(ipset, target->name) ? ABOUT_MORE : about;
+		about = add_member(about, about_hostname(ipset->hostnames[i], target), left);
+	for (size_t i = 0; i < ipset->n_patterns && about < ABOUT_MORE; i++)
+		about = add_member(about, about_pattern(ipset->patterns[i], target), left);
 	for (size_t i = 0; i < ipset->n_prefixes && about < ABOUT_MORE; i++)
-		about = larger(about, about_prefix(&ipset->prefixes[i], target));
-	return about < ABOUT_MORE ? about : ABOUT_MORE;
+		about = add_member(about, about_prefix(&ipset->prefixes[i], target), left);
+	return about;
 }
 
 enum about view_about(const struct view *view, size_t i, const struct target *target)
@@ -125,10 +139,11 @@ enum about view_about(const struct view *view, size_t i, const struct target *ta
 		return about_prefix(&rule->cidr, target);
 	case DEST_HOSTNAME:
 		return about_hostname(rule->hostname, target);
+	case DEST_PATTERN:
+		return about_pattern(rule->hostname, target);
 	case DEST_IPSET:
-		if (view->left[rule->ipset])
-			return about_others(&view->policy->ipsets[rule->ipset], target);
-		return about_ipset(&view->policy->ipsets[rule->ipset], target);
+		return about_ipset(&view->policy->ipsets[rule->ipset], target,
+				   view->left[rule->ipset]);
 	}
 	abort();
 }
@@ -181,7 +196,7 @@ static bool is_dns(const struct rule *rule)
 	return rule->n_ports == 1 && rule->ports[0].lo == PORT_DNS && rule->ports[0].hi == PORT_DNS;
 }
 
-size_t view_reached(const struct view *view, const struct target *target)
+size_t view_reached(const struct view *view, const struct target *target, enum about least)
 {
 	bool tcp = true, udp = true; /* are not dropped so far */
 
@@ -191,7 +206,7 @@ size_t view_reached(const struct view *view, const struct target *target)
 		bool of_tcp = rule->proto == PROTO_TCP || rule->proto == PROTO_ANY;
 		bool of_udp = rule->proto == PROTO_UDP || rule->proto == PROTO_ANY;
 
-		if (about == ABOUT_NOT)
+		if (about < least)
 			continue;
 		if (rule->action == ACTION_ALLOW && ((of_tcp && tcp) || (of_udp && udp)) &&
 		    !((about == ABOUT_ALL || about == ABOUT_PERHAPS) && is_dns(rule)))

@@ -23,6 +23,13 @@ static const struct network *find_network(struct editor *e)
 	return network && !network->draining ? network : NULL;
 }
 
+static bool is_name(const struct target *target)
+{
+	const char *name = target->name + (target_is_pattern(target) ? strlen("*.") : 0);
+
+	return hostname_valid(name, strlen(name));
+}
+
 bool wish_begin(struct editor *e, struct wish *ret)
 {
 	const char *to = request_string(e->request, "to");
@@ -37,11 +44,11 @@ bool wish_begin(struct editor *e, struct wish *ret)
 	ret->egress = rules ? doc_get(rules, "egress", JSON_ARRAY) : NULL;
 	target_read(to, &ret->target);
 	view_make(e->policy, network, &ret->view);
-	if (!ret->target.name || hostname_valid(ret->target.name, strlen(ret->target.name)))
+	if (!ret->target.name || is_name(&ret->target))
 		return true;
 	node_error(&e->r, request_field(e->request, "to"),
-		   "\"to\" must be a hostname, an address or a network in CIDR notation, found "
-		   "\"%s\"",
+		   "\"to\" must be a hostname, a wildcard, an address or a network in CIDR "
+		   "notation, found \"%s\"",
 		   ret->target.text);
 	wish_end(ret);
 	return false;

@@ -82,11 +82,13 @@ static int read_destination(struct explain_question *q, struct err *err)
 	q->to_addr = ipaddr_parse(q->to, len, &q->addr);
 	if (q->to_addr && !is_sendable(&q->addr))
 		return explain_one_receiver(q->to, err);
-	if (!q->to_addr && !hostname_valid(q->to, len))
-		return err_set(err, EINVAL,
-			       "the destination must be an address, a name or host, found "
-			       "\"%.64s\"",
-			       q->to);
+	if (!q->to_addr && !hostname_valid(q->to, len) &&
+	    !(strncmp(q->to, "*.", 2) == 0 && hostname_valid(q->to + 2, len - 2)))
+		return err_set(
+			err, EINVAL,
+			"the destination must be an address, a name, a wildcard or host, found "
+			"\"%.64s\"",
+			q->to);
 	if (q->to_addr && q->has_src && q->addr.family != q->src.family)
 		return err_set(err, EINVAL, "source and destination are not of one family");
 	return 0;

@@ -33,11 +33,11 @@ static bool accept_any(struct reader *r, const struct field *field, const struct
 #define FIELD_ACTION FIELD("action", "the name of an action", KIND(JSON_STRING), true)
 #define FIELD_NETWORK_NAME FIELD("name", "the name of a network", KIND(JSON_STRING), true)
 #define FIELD_IPSET_NAME FIELD("name", "the name of an ipset", KIND(JSON_STRING), true)
-#define FIELD_HOSTNAMES                                                                \
-	FIELD("hostnames",                                                             \
-	      "a list of hostnames, addresses, networks in CIDR notation and presets", \
+#define FIELD_HOSTNAMES                                                                           \
+	FIELD("hostnames",                                                                        \
+	      "a list of hostnames, wildcards, addresses, networks in CIDR notation and presets", \
 	      KIND(JSON_ARRAY), true)
-#define FIELD_TO FIELD("to", "a hostname, an address or a network", KIND(JSON_STRING), true)
+#define FIELD_TO FIELD("to", "a hostname, a wildcard, an address or a network", KIND(JSON_STRING), true)
 
 static const struct field plain_fields[] = { FIELD_ACTION };
 
@@ -88,7 +88,7 @@ static const struct field remove_ipset_fields[] = { FIELD_ACTION, FIELD_IPSET_NA
 static const struct field explain_fields[] = {
 	FIELD_ACTION,
 	FIELD("from", "the name of a network", KIND(JSON_STRING), true),
-	FIELD("to", "an address, a name or \"host\"", KIND(JSON_STRING), true),
+	FIELD("to", "an address, a name, a wildcard or \"host\"", KIND(JSON_STRING), true),
 	FIELD("protocol", "tcp, udp, icmp or a number, as a string", KIND(JSON_STRING), true),
 	FIELD("port", "a number from 1 to 65535", KIND(JSON_INT), false),
 	FIELD("type", "an ICMP type, as a string", KIND(JSON_STRING), false),

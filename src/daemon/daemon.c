@@ -18,6 +18,7 @@
  *     ports       who is on which port of a bridge; asks docker
  *     judged      whether each network's packets reach the rules
  *     denied      hears what was refused; asks docker whose address that was
+ *     gate        gives the DNS gate its policy, and hears its reports; asks names, denied and counters
  *     drain       waits until the containers of a removed network have left; asks docker
  *     load        reads the files and has them enforced; asks drain, denied, files, repair and names
  *     wait        answers that wait for names and docker
@@ -98,9 +99,14 @@ static size_t count_alarms(struct daemon *d)
 {
 	size_t names = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL);
 	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(&d->enforcer);
+	const struct gate_view gate = { .state = daemon_gate_state(d->s.gate),
+					.policy = &d->enforcer.running->policy,
+					.plan = &d->enforcer.running->plan,
+					.now_ms = loop_now_ms(d->s.loop) };
 
 	daemon_names_told(d->s.names, names);
-	return names + (not_bound != NULL) + (daemon_learning_alarm(d->s.learning) != NULL) +
+	return names + gate_alarms(&gate, NULL, NULL) + (not_bound != NULL) +
+	       (daemon_learning_alarm(d->s.learning) != NULL) +
 	       (daemon_files_alarm(d->s.files) != NULL) + (daemon_judged_dns(d->s.judged) != NULL);
 }
 
@@ -165,6 +171,7 @@ static void follow_policy(struct daemon *d)
 	daemon_learning_stop(d->s.learning);
 	daemon_drain_watch(d->s.drain);
 	daemon_docker_policy(d->s.docker);
+	daemon_gate_follow(d->s.gate);
 	judge(d);
 	notify_status(d);
 }
@@ -185,6 +192,7 @@ static void after(void *data, enum enforcement enforcement)
 		daemon_counters_forget(d->s.counters);
 		daemon_denied_enforced(d->s.denied);
 		daemon_docker_placed(d->s.docker);
+		daemon_gate_follow(d->s.gate);
 		daemon_drain_watch(d->s.drain);
 		break;
 	case ENFORCE_HELD:
@@ -298,6 +306,12 @@ static void on_note(void *data, enum note note)
 		break;
 	case NOTE_DOCKER:
 		judge(d);
+		break;
+	case NOTE_TOLD:
+		daemon_gate_retell(s->gate);
+		break;
+	case NOTE_SERVERS:
+		daemon_gate_follow(s->gate);
 		break;
 	case NOTE_SETTLED:
 		if (may_be_ready(d))
@@ -426,7 +440,7 @@ static int open_sources(struct daemon *d, struct err *err)
 	return r;
 }
 
-static void open_services(struct daemon *d)
+static int open_services(struct daemon *d, struct err *err)
 {
 	const struct daemon_options *options = d->options;
 	struct enforcer *enforcer = &d->enforcer;
@@ -455,6 +469,8 @@ static void open_services(struct daemon *d)
 					   .files = s->files,
 				   });
 	s->wait = daemon_wait_open(s->loop, enforcer, s->names, s->docker, s->judged);
+	return daemon_gate_open(s->loop, enforcer, s->names, s->denied, s->counters,
+				options->gate_socket, &s->gate, err);
 }
 
 /* Everything up to where the rules are in force and the socket answers. */
@@ -465,7 +481,9 @@ static int start(struct daemon *d, struct err *err)
 	if (r < 0)
 		return r;
 	raise_inotify_limits();
-	open_services(d);
+	r = open_services(d, err);
+	if (r < 0)
+		return r;
 	enforcer_observe(&d->enforcer, &d->observer);
 	r = load_first(d, err);
 	if (r >= 0)
@@ -531,6 +549,7 @@ static void close_services(struct daemon *d)
 
 	daemon_requests_stop(d->requests);
 	daemon_wait_close(s->wait);
+	daemon_gate_close(s->gate);
 	daemon_load_close(s->load);
 	daemon_drain_close(s->drain);
 	daemon_ports_close(s->ports);

@@ -213,12 +213,22 @@ static void on_dns_reply(struct daemon_denied *k, const struct nflog_packet *pac
 		lookups_add(&k->lookups, bridge, &reply.addrs[i], reply.name, now_ms);
 }
 
+static void keep_event(struct daemon_denied *k, struct denied_event *event)
+{
+	const char *json = denied_ring_add(&k->ring, event);
+
+	if (k->fd >= 0) {
+		buf_puts(&k->lines, json);
+		buf_putc(&k->lines, '\n');
+	}
+}
+
 /* Adds what an event says of any packet, and keeps it. */
 static void keep(struct daemon_denied *k, const struct nflog_packet *packet,
 		 const struct denied_rule *rule, struct denied_event *event)
 {
-	const char *json, *looked_up = lookups_find(&k->lookups, event->bridge, &packet->dst,
-						    loop_now_ms(k->loop));
+	const char *looked_up =
+		lookups_find(&k->lookups, event->bridge, &packet->dst, loop_now_ms(k->loop));
 
 	event->time_ms = packet->time_ms ? packet->time_ms : unix_ms();
 	event->kind = rule->parsed.kind;
@@ -235,11 +245,7 @@ static void keep(struct daemon_denied *k, const struct nflog_packet *packet,
 	event->file = rule->file;
 	event->line = rule->line;
 	event->name = denied_name(&k->enforcer->names, looked_up, &packet->dst, &event->looked_up);
-	json = denied_ring_add(&k->ring, event);
-	if (k->fd >= 0) {
-		buf_puts(&k->lines, json);
-		buf_putc(&k->lines, '\n');
-	}
+	keep_event(k, event);
 }
 
 static void on_refused(struct daemon_denied *k, const struct nflog_packet *packet,
@@ -392,6 +398,36 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	(void)revents;
 	read_packets(data);
 	return 0;
+}
+
+/* ------------------------------------------------------------------ the DNS gate */
+
+void daemon_denied_told(struct daemon_denied *k, const char *bridge, const char *name,
+			const struct ipaddr *addr)
+{
+	lookups_add(&k->lookups, bridge, addr, name, loop_now_ms(k->loop));
+}
+
+void daemon_denied_question(struct daemon_denied *k, const struct network *network,
+			    const struct ipaddr *client, const char *name,
+			    const struct denied_dns *question)
+{
+	struct denied_event event = {
+		.time_ms = unix_ms(),
+		.audit = network->audit,
+		.network = network->name,
+		.bridge = network->bridge,
+		.kind = DENIED_NAME,
+		.container = daemon_docker_container(k->docker, network->bridge, client, NULL),
+		.src = *client,
+		.name = name,
+		.question = question,
+		.entry = "-",
+	};
+
+	keep_event(k, &event);
+	write_lines(k);
+	loop_post(k->loop, NOTE_DENIED);
 }
 
 /* ------------------------------------------------------------------ another policy */

@@ -10,6 +10,7 @@
 #include "dockside/ctl/request.h"
 #include "dockside/enforce/enforcer.h"
 #include "dockside/json/json_write.h"
+#include "dockside/report/denied.h"
 #include "loop.h"
 
 /* Hears what was refused, and what containers have looked up. */
@@ -25,6 +26,12 @@ void daemon_denied_close(struct daemon_denied *k);
 
 /* Listens to what is refused, if it does not yet, and opens the file for it anew. */
 void daemon_denied_reload(struct daemon_denied *k);
+/* The DNS gate has given a container an address for a name, or, of a question, refused to. */
+void daemon_denied_told(struct daemon_denied *k, const char *bridge, const char *name,
+			const struct ipaddr *addr);
+void daemon_denied_question(struct daemon_denied *k, const struct network *network,
+			    const struct ipaddr *client, const char *name,
+			    const struct denied_dns *question);
 /* A policy is about to be enforced, and has been. */
 void daemon_denied_before(struct daemon_denied *k);
 void daemon_denied_enforced(struct daemon_denied *k);

@@ -129,6 +129,8 @@ int daemon_load_enforce(struct daemon_load *l, struct running *candidate,
 
 	r = preflight_bridges(&candidate->policy, err);
 	if (r >= 0)
+		r = preflight_gate(&candidate->policy, &l->enforcer->options, err);
+	if (r >= 0)
 		r = enforcer_policy(l->enforcer, candidate, loop_now_ms(l->loop), ret_before,
 				    &result, err);
 	if (r < 0) {

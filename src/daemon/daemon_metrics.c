@@ -28,7 +28,8 @@ static size_t count_alarms(const struct daemon_view *view)
 	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(view->enforcer);
 
 	return view->judged.n_not + (not_bound != NULL) + (view->dns_alarm != NULL) +
-	       (view->learning_alarm != NULL) + (view->files.alarm != NULL) +
+	       gate_alarms(&view->gate, NULL, NULL) + (view->learning_alarm != NULL) +
+	       (view->files.alarm != NULL) +
 	       alarms_tell(&view->enforcer->running->policy, &view->enforcer->names, NULL, NULL);
 }
 
@@ -83,6 +84,7 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 		.denied_events = view->denied.n_events,
 		.denied_lost = view->denied.lost,
 		.lookups = view->denied.lookups,
+		.gate = view->gate.state,
 	};
 }
 

@@ -14,6 +14,7 @@
 #include "dockside/base/util.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "dockside/names/alarms.h"
@@ -26,7 +27,8 @@
 #define ASK_SLICE_MS 20 /* then others have their turn for as long */
 #define TICK_MS 1000
 #define TROUBLE_TICKS 10 /* a server is in trouble for so long before the log has it */
-#define ASLEEP_MS 1000	 /* what counts as sleep of the machine */
+#define SERVERS_MAX 8
+#define ASLEEP_MS 1000 /* what counts as sleep of the machine */
 
 struct daemon_names {
 	struct loop *loop;
@@ -40,6 +42,8 @@ struct daemon_names {
 	size_t ask_cursor;	     /* whose turn it is */
 	sd_event_source *sets_timer; /* answers are collected until then */
 	size_t told_alarms;	     /* systemd knows of that many */
+	struct ipaddr servers[SERVERS_MAX];
+	size_t n_servers;
 	bool answers_waiting;
 	uint64_t answers_since_ms;
 };
@@ -291,6 +295,26 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+size_t daemon_names_servers(const struct daemon_names *k, struct ipaddr *ret_servers, size_t max)
+{
+	return dns_servers(k->dns, ret_servers, max);
+}
+
+static void tell_other_servers(struct daemon_names *k)
+{
+	struct ipaddr servers[SERVERS_MAX] = { 0 };
+	size_t n = dns_servers(k->dns, servers, SERVERS_MAX);
+	bool same = n == k->n_servers;
+
+	for (size_t i = 0; same && i < n; i++)
+		same = ipaddr_cmp(&servers[i], &k->servers[i]) == 0;
+	if (same)
+		return;
+	memcpy(k->servers, servers, sizeof(servers));
+	k->n_servers = n;
+	loop_post(k->loop, NOTE_SERVERS);
+}
+
 void daemon_names_ask(struct daemon_names *k)
 {
 	bool changed = dns_follow(k->dns);
@@ -298,6 +322,7 @@ void daemon_names_ask(struct daemon_names *k)
 	const char *name;
 	uint64_t end_ms = monotonic_ms() + ASK_SLICE_MS;
 
+	tell_other_servers(k);
 	if (changed || k->enforcer->names.configured)
 		find_local(k, changed);
 	if (names_vouch(&k->enforcer->names, loop_now_ms(k->loop)))

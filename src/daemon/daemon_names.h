@@ -9,7 +9,7 @@
 
 /*
  * Asks DNS for the names of the running policy, and gives the sets their addresses. Posts NOTE_SETTLED, NOTE_STATUS,
- * and NOTE_SETS_FAILED.
+ * NOTE_SERVERS and NOTE_SETS_FAILED.
  */
 struct daemon_names;
 
@@ -29,5 +29,7 @@ void daemon_names_told(struct daemon_names *k, size_t n_alarms);
 bool daemon_names_settled(const struct daemon_names *k, uint64_t until_ms);
 /* Lists the name servers that are spared, and why; NULL: none. The caller frees it. */
 char *daemon_names_trouble(const struct daemon_names *k);
+/* The host's name servers, but those with a zone. Returns how many there are. */
+size_t daemon_names_servers(const struct daemon_names *k, struct ipaddr *ret_servers, size_t max);
 
 #endif

@@ -140,6 +140,7 @@ static void put_rule(const struct policy *policy, const struct rule *rule, struc
 		buf_printf(b, " (%s)", prefix_format(&rule->cidr, text));
 		break;
 	case DEST_HOSTNAME:
+	case DEST_PATTERN:
 		buf_printf(b, " (host %s)", rule->hostname);
 		break;
 	case DEST_IPSET:
@@ -175,7 +176,8 @@ static bool put_addr(const struct view *view, const struct reach *reach, const s
 		     const struct request *request, struct buf *b)
 {
 	bool allow = request->action == REQUEST_ALLOW;
-	size_t rule = allow ? drops_port(view, addr, request) : view_reached(view, addr);
+	size_t rule = allow ? drops_port(view, addr, request)
+			     : view_reached(view, addr, ABOUT_PERHAPS);
 	char text[ADDR_STRLEN];
 
 	if (rule == SIZE_MAX)

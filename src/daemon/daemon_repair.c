@@ -43,6 +43,7 @@ struct daemon_repair {
 	bool last; /* nobody will try again */
 	uint64_t at_ms;
 	bool opened;	   /* since the last repair packets may have passed that nobody judged */
+	bool emptied;	   /* since then sets may have lost what the DNS gate has told */
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
 	uint64_t unix_ms;  /* when it was made */
@@ -176,7 +177,9 @@ static void repair(struct daemon_repair *k)
 	note_failure(k, false);
 	if (k->opened || (k->table && result.n_chains + result.n_sets > 0))
 		loop_post(k->loop, NOTE_OPENED);
-	k->opened = false;
+	if (k->emptied || (k->table && result.n_sets > 0))
+		loop_post(k->loop, NOTE_TOLD);
+	k->opened = k->emptied = false;
 	k->table = false;
 	if (!result.changed) {
 		buf_reset(&k->damage);
@@ -271,6 +274,26 @@ static bool opens(const struct nft_transaction *t)
 	return false;
 }
 
+static bool is_told_set(const char *name)
+{
+	static const char end[] = "-told4";
+	size_t len = strlen(name), n = sizeof(end) - 1;
+
+	return len > n && strncmp(name + len - n, end, n - 1) == 0;
+}
+
+/* Elements that packets put into a set and that run out are no events: somebody else has taken these. */
+static bool empties(const struct nft_transaction *t)
+{
+	if (t->tables[WATCHED_DOCKSIDE] & TOUCH_DELETED || t->overflow)
+		return true;
+	for (size_t i = 0; i < t->n_touched; i++)
+		if (t->touched[i].table == WATCHED_DOCKSIDE && t->touched[i].kind == TOUCHED_SET &&
+		    is_told_set(t->touched[i].name))
+			return true;
+	return false;
+}
+
 static enum deed deed_of(const struct daemon_repair *k, const struct nft_transaction *t)
 {
 	if (t->portid == nft_sets_portid(k->enforcer->sets))
@@ -290,6 +313,7 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 	now_ms = loop_now_ms(k->loop);
 	k->table |= table;
 	k->opened |= opens(t);
+	k->emptied |= empties(t);
 	describe(&k->damage, t);
 	repair_at(k, repair_limit_when(&k->limit, now_ms));
 }
@@ -301,6 +325,7 @@ static bool read_events(struct daemon_repair *k)
 	struct err err = { 0 };
 	int r = nft_events_read(k->events, on_transaction, k, &state, &err);
 
+	k->emptied |= r < 0 || state.lost;
 	if (r < 0 || state.lost)
 		known_end(&k->enforcer->known);
 	if (r < 0) {

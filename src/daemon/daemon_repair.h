@@ -6,7 +6,8 @@
 #include "dockside/enforce/enforcer.h"
 #include "loop.h"
 
-/* Watches what others do to the ruleset, and puts back what they take. Posts NOTE_OPENED and NOTE_STATUS. */
+/* Watches what others do to the ruleset, and puts back what they take. Posts NOTE_OPENED, NOTE_TOLD and
+ * NOTE_STATUS. */
 struct daemon_repair;
 
 /* To be opened before anything is loaded, so that nothing that others do goes unseen; the enforcer may be opened

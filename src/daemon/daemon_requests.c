@@ -38,6 +38,7 @@ static void answer_status(const struct services *s, struct ctl_request *request)
 	struct daemon_view view;
 
 	daemon_files_look(s->files);
+	daemon_gate_look(s->gate);
 	daemon_view_take(s, &counters, &view);
 	daemon_status(&view, &out);
 	ctl_answer(request, buf_str(&b));

@@ -311,6 +311,7 @@ static void put_alarms(struct json_writer *out, const struct daemon_view *view)
 		put_alarm(&list, view->dns_alarm);
 		n++;
 	}
+	n += gate_alarms(&view->gate, put_alarm, &list);
 	n += alarms_tell(policy, &view->enforcer->names, put_alarm, &list);
 	if (n > ALARMS_MAX) {
 		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
@@ -434,6 +435,7 @@ void daemon_status(const struct daemon_view *view, struct json_writer *out)
 	put_shim(out, view->counters.shim);
 	json_write_close(out, '}');
 	daemon_docker_status(view->docker, out);
+	gate_state_json(&view->gate, out);
 	put_drift(out, view);
 	put_versions(out);
 	json_write_close(out, '}');

@@ -6,6 +6,7 @@
 
 #include "daemon_counters.h"
 #include "dockside/enforce/judge.h"
+#include "dockside/report/gate_state.h"
 #include "dockside/report/metrics.h"
 
 /* The result of the last reload, apply or start, and their number. */
@@ -70,6 +71,7 @@ struct daemon_view {
 	struct repair_state repair;
 	struct files_view files;
 	struct denied_view denied;
+	struct gate_view gate;
 	uint64_t n_ended; /* connections that were opened without our rules */
 	const struct daemon_docker *docker;
 	const struct daemon_ports *ports;

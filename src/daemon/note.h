@@ -21,6 +21,8 @@ enum note {
 	NOTE_DOCKER,	  /* what Docker says is another */
 	NOTE_LINKS,	  /* interfaces have changed */
 	NOTE_PORTS,	  /* who is on which port is known, or known anew */
+	NOTE_TOLD,	  /* sets may have lost addresses that the DNS gate has told the kernel */
+	NOTE_SERVERS,	  /* the host has other name servers */
 	NOTE_SETTLED,	  /* a question was answered that READY or a request may wait for */
 	NOTE_DENIED,	  /* a packet was refused, and is known */
 	NOTE_STATUS,	  /* STATUS= is no longer true */

@@ -8,6 +8,7 @@
 #include "daemon_docker.h"
 #include "daemon_drain.h"
 #include "daemon_files.h"
+#include "daemon_gate.h"
 #include "daemon_judged.h"
 #include "daemon_learning.h"
 #include "daemon_load.h"
@@ -31,6 +32,7 @@ struct services {
 	struct daemon_docker *docker;
 	struct daemon_drain *drain;
 	struct daemon_files *files;
+	struct daemon_gate *gate;
 	struct daemon_judged *judged;
 	struct daemon_learning *learning;
 	struct daemon_load *load;

@@ -155,28 +155,58 @@ static bool is_evaded(const struct network *network)
 	return true;
 }
 
-char *resolver_leak(const struct policy *policy, const char *addr)
+/* Its containers are to ask the gate. */
+static bool is_gated(const struct network *network)
 {
-	struct buf names = { 0 };
-	char *text = NULL;
+	return network->dns.gated;
+}
+
+static bool is_evaded_without_gate(const struct network *network)
+{
+	return !network->dns.gated && is_evaded(network);
+}
+
+/* Appends a line's beginning, the names of the networks; false: there are none. */
+static bool put_names(const struct policy *policy, bool (*is_one)(const struct network *network),
+		      struct buf *b)
+{
 	size_t n = 0;
 
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		if (!is_evaded(&policy->networks[i]))
+		if (!is_one(&policy->networks[i]))
 			continue;
 		if (n++ < NAMED_MAX)
-			buf_printf(&names, "%s%s", n > 1 ? ", " : "", policy->networks[i].name);
+			buf_printf(b, "%s%s",
+				   n > 1	? ", "
+				   : b->len > 0 ? "; "
+						: "",
+				   policy->networks[i].name);
 	}
 	if (n > NAMED_MAX)
-		buf_printf(&names, " and %zu more", n - NAMED_MAX);
-	if (n > 0)
-		text = xasprintf(
-			"%s: containers can send any name to the outside, as a DNS question: "
-			"for them Docker asks the host's resolver %s from the host itself, "
-			"where no rule judges it; to mend it: give Docker resolvers that are "
-			"not on the loopback (\"dns\" in /etc/docker/daemon.json), restart it, "
-			"and allow DNS to these alone",
-			buf_str(&names), addr);
-	buf_free(&names);
-	return text;
+		buf_printf(b, " and %zu more", n - NAMED_MAX);
+	return n > 0;
+}
+
+char *resolver_leak(const struct policy *policy, const char *addr)
+{
+	struct buf b = { 0 };
+
+	if (put_names(policy, is_gated, &b))
+		buf_printf(&b,
+			   ": the DNS gate hears nothing of what containers look up, and opens "
+			   "nothing, "
+			   "and they can send any name to the outside: for them Docker asks the "
+			   "host's resolver %s from the host itself; to mend it: give Docker "
+			   "resolvers that are not on the loopback (\"dns\" in "
+			   "/etc/docker/daemon.json), and restart it",
+			   addr);
+	if (put_names(policy, is_evaded_without_gate, &b))
+		buf_printf(&b,
+			   ": containers can send any name to the outside, as a DNS question: "
+			   "for them Docker asks the host's resolver %s from the host itself, "
+			   "where no rule judges it; to mend it: give Docker resolvers that are "
+			   "not on the loopback (\"dns\" in /etc/docker/daemon.json), restart it, "
+			   "and allow DNS to these alone",
+			   addr);
+	return b.len > 0 ? buf_steal(&b) : NULL;
 }

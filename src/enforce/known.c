@@ -84,7 +84,7 @@ static bool set_is_planned(const struct plan *plan, const struct plan_set *set)
 {
 	if (plan->family == TABLE_BRIDGE)
 		return strcmp(set->name, FINGERPRINT_SET) != 0;
-	return set->timeout || set->type == MAP_NAT4 || set->type == MAP_NAT6;
+	return (set->timeout && !set->dynamic) || set->type == MAP_NAT4 || set->type == MAP_NAT6;
 }
 
 static void drop_elems(struct plan_set *set)

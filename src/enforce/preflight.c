@@ -3,9 +3,11 @@
 
 #include <errno.h>
 
+#include "dockside/names/gate_lists.h"
 #include "dockside/system/link.h"
 #include "dockside/system/log.h"
 #include "dockside/system/save.h"
+#include "dockside/system/user.h"
 
 int preflight_recover_files(const char *network_config, const char *firewall_config,
 			    struct err *err)
@@ -40,4 +42,47 @@ int preflight_bridges(const struct policy *policy, struct err *err)
 	}
 	links_free(&links);
 	return r;
+}
+
+static const struct network *first_gated(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (policy->networks[i].dns.gated)
+			return &policy->networks[i];
+	return NULL;
+}
+
+static int check_lists(const struct policy *policy, struct err *err)
+{
+	struct gate_lists lists;
+	bool too_many;
+
+	gate_lists_collect(policy, &lists);
+	too_many = lists.too_many;
+	gate_lists_free(&lists);
+	return too_many ? err_set(err, E2BIG,
+				  "rules of networks with a DNS gate have more than %d hostnames, "
+				  "wildcards and ipsets: put hostnames together into ipsets",
+				  GATE_SLOTS)
+			: 0;
+}
+
+int preflight_gate(const struct policy *policy, struct plan_options *options, struct err *err)
+{
+	const struct network *network = first_gated(policy);
+
+	/* A network that is draining may have a gate even if this one has none. */
+	if (!options->has_gate_uid)
+		options->has_gate_uid = user_find(GATE_USER, &options->gate_uid, NULL) >= 0 &&
+					options->gate_uid != 0;
+	if (!network)
+		return 0;
+	if (!options->has_gate_uid)
+		return err_set(
+			err, ENOENT,
+			"network %s has a DNS gate, which runs as a user of its own, and there "
+			"is no user " GATE_USER ": \"adduser --system --group " GATE_USER
+			"\" makes one, or --gate-user names another",
+			network->name);
+	return check_lists(policy, err);
 }

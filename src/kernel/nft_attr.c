@@ -104,12 +104,13 @@ static void read_inet_hook(struct actual_chain *chain, uint32_t hook, const char
 		chain->as_ours = filter && priority == -1;
 		break;
 	case NF_INET_PRE_ROUTING:
-		chain->hook = nat ? BASE_PREROUTING_NAT : BASE_PREROUTING_RAW;
-		chain->as_ours = priority == (nat ? -99 : -450);
+		chain->hook = nat ? priority == -101 ? BASE_PREROUTING_DNS : BASE_PREROUTING_NAT
+				  : BASE_PREROUTING_RAW;
+		chain->as_ours = nat ? priority == -101 || priority == -99 : priority == -450;
 		break;
 	case NF_INET_LOCAL_OUT:
-		chain->hook = BASE_OUTPUT;
-		chain->as_ours = filter && priority == -1;
+		chain->hook = priority == -301 ? BASE_OUTPUT_TOLD : BASE_OUTPUT;
+		chain->as_ours = filter && (priority == -301 || priority == -1);
 		break;
 	default:
 		break;
@@ -242,18 +243,20 @@ static bool set_has_other_statements(const struct attrs *a)
 	       (a->at[NFTA_SET_EXPR] && !set_counts(a) && !set_limits(a));
 }
 
-/* A limit on the number of elements; none of ours has one. */
-static bool set_limited(const struct attrs *a)
+/* A limit on the number of elements; 0: there is none. Of ours only dynamic ones have one. */
+static uint32_t set_size(const struct attrs *a)
 {
 	struct attrs desc;
 
-	return attrs_parse_nested(&desc, a->at[NFTA_SET_DESC]) && desc.at[NFTA_SET_DESC_SIZE];
+	return attrs_parse_nested(&desc, a->at[NFTA_SET_DESC])
+		       ? attr_u32(desc.at[NFTA_SET_DESC_SIZE])
+		       : 0;
 }
 
 void read_set(const struct attrs *a, struct actual_set *set)
 {
 	const uint32_t known = NFT_SET_ANONYMOUS | NFT_SET_INTERVAL | NFT_SET_MAP |
-			       NFT_SET_TIMEOUT | NFT_SET_CONCAT | NFT_SET_EXPR;
+			       NFT_SET_TIMEOUT | NFT_SET_CONCAT | NFT_SET_EXPR | NFT_SET_EVAL;
 	uint32_t flags = attr_u32(a->at[NFTA_SET_FLAGS]);
 	uint32_t key_type = attr_u32(a->at[NFTA_SET_KEY_TYPE]);
 	uint32_t data_type = flags & NFT_SET_MAP ? attr_u32(a->at[NFTA_SET_DATA_TYPE]) : 0;
@@ -263,11 +266,13 @@ void read_set(const struct attrs *a, struct actual_set *set)
 	set->set.type = SET_UNKNOWN;
 	set->set.interval = flags & NFT_SET_INTERVAL;
 	set->set.timeout = flags & NFT_SET_TIMEOUT;
+	set->set.dynamic = flags & NFT_SET_EVAL;
+	set->set.size = set_size(a);
 	set->set.counter = set_counts(a);
 	set->set.limit = set_limits(a);
 	/* These would not do what ours do. */
-	if (flags & (uint32_t)~known || a->at[NFTA_SET_TIMEOUT] || set_limited(a) ||
-	    set_has_other_statements(a))
+	if (flags & (uint32_t)~known || a->at[NFTA_SET_TIMEOUT] ||
+	    (set->set.size > 0 && !set->set.dynamic) || set_has_other_statements(a))
 		return;
 	for (int i = 0; i < SET_UNKNOWN; i++) {
 		const struct set_type_info *info = set_type_info((enum set_type)i);
@@ -350,7 +355,7 @@ bool read_elem(const struct nlattr *item, enum set_type type, struct arena *aren
 	elem.timeout_ms = attr_u64(a.at[NFTA_SET_ELEM_TIMEOUT]);
 	elem.expires_ms = attr_u64(a.at[NFTA_SET_ELEM_EXPIRATION]);
 	elem.comment = udata_comment(a.at[NFTA_SET_ELEM_USERDATA], arena);
-	if (type == MAP_DISPATCH)
+	if (set_type_is_verdicts(type))
 		elem.target = get_goto(a.at[NFTA_SET_ELEM_DATA], arena);
 	if (info->data_len > 0 && !get_value(a.at[NFTA_SET_ELEM_DATA], elem.data, info->data_len))
 		return false;

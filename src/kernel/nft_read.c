@@ -244,7 +244,8 @@ static int read_elems(struct nft_reader *reader, struct reading *reading)
 	for (size_t i = 0; r >= 0 && i < actual->n_sets; i++) {
 		struct actual_set *set = &actual->sets[i];
 
-		if (set->set.type == SET_UNKNOWN || set->anonymous)
+		/* A dynamic one may have a million, which are nobody's plan. */
+		if (set->set.type == SET_UNKNOWN || set->anonymous || set->set.dynamic)
 			continue;
 		reading->set = set;
 		r = dump(reader, actual->family, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE,

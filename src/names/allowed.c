@@ -44,8 +44,10 @@ static enum about about_ipset(const struct ipset *ipset, const struct allowed_pa
 		if (prefix_contains(&ipset->prefixes[i], &packet->dst))
 			return ABOUT_ADDRESS;
 	if (!packet->name)
-		return ipset->n_hostnames > 0 ? ABOUT_NAME : ABOUT_NOT;
-	return ipset_has_hostname(ipset, packet->name) ? ABOUT_NAME : ABOUT_NOT;
+		return ipset->n_hostnames + ipset->n_patterns > 0 ? ABOUT_NAME : ABOUT_NOT;
+	return ipset_has_hostname(ipset, packet->name) || ipset_has_pattern_of(ipset, packet->name)
+		       ? ABOUT_NAME
+		       : ABOUT_NOT;
 }
 
 static enum about about(const struct policy *policy, const struct rule *rule,
@@ -59,6 +61,9 @@ static enum about about(const struct policy *policy, const struct rule *rule,
 		return prefix_contains(&rule->cidr, &packet->dst) ? ABOUT_ADDRESS : ABOUT_NOT;
 	case DEST_HOSTNAME:
 		return !packet->name || strcmp(rule->hostname, packet->name) == 0 ? ABOUT_NAME
+										  : ABOUT_NOT;
+	case DEST_PATTERN:
+		return !packet->name || pattern_has(rule->hostname, packet->name) ? ABOUT_NAME
 										  : ABOUT_NOT;
 	case DEST_IPSET:
 		return about_ipset(&policy->ipsets[rule->ipset], packet);

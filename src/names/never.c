@@ -14,10 +14,7 @@
 #define METADATA "a cloud's metadata address"
 
 /* Longest first where they overlap. */
-static const struct {
-	struct prefix prefix;
-	const char *reason;
-} ranges[] = {
+static const struct never_range ranges[] = {
 	{ { { FAMILY_IPV4, { 255, 255, 255, 255 } }, 32 }, "the broadcast address" },
 	{ { { FAMILY_IPV4, { 169, 254, 169, 254 } }, 32 }, METADATA },
 	{ { { FAMILY_IPV4, { 100, 100, 100, 200 } }, 32 }, METADATA },
@@ -40,6 +37,30 @@ static const struct {
 	{ { { FAMILY_IPV6, { 0xff } }, 8 }, "a multicast address" },
 };
 
+/* IANA's special-purpose registries (RFC 6890) have these. */
+static const struct never_range private_ranges[] = {
+	{ { { FAMILY_IPV4, { 10 } }, 8 }, "a private address" },
+	{ { { FAMILY_IPV4, { 100, 64 } }, 10 }, "an address of a carrier's inside (RFC 6598)" },
+	{ { { FAMILY_IPV4, { 172, 16 } }, 12 }, "a private address" },
+	{ { { FAMILY_IPV4, { 192, 0, 0 } }, 24 }, "an address for protocols (RFC 6890)" },
+	{ { { FAMILY_IPV4, { 192, 0, 2 } }, 24 }, "an address for documentation" },
+	{ { { FAMILY_IPV4, { 192, 168 } }, 16 }, "a private address" },
+	{ { { FAMILY_IPV4, { 198, 18 } }, 15 }, "an address for benchmarks" },
+	{ { { FAMILY_IPV4, { 198, 51, 100 } }, 24 }, "an address for documentation" },
+	{ { { FAMILY_IPV4, { 203, 0, 113 } }, 24 }, "an address for documentation" },
+	{ { { FAMILY_IPV4, { 240 } }, 4 }, "a reserved address" },
+	{ { { FAMILY_IPV6, { 0 } }, 8 }, "a reserved address" },
+	{ { { FAMILY_IPV6, { 0x00, 0x64, 0xff, 0x9b } }, 96 }, "a NAT64 address" },
+	{ { { FAMILY_IPV6, { 0x01, 0x00 } }, 64 }, "an address that is discarded" },
+	{ { { FAMILY_IPV6, { 0x20, 0x01 } }, 23 }, "an address for protocols (RFC 6890)" },
+	{ { { FAMILY_IPV6, { 0x20, 0x01, 0x0d, 0xb8 } }, 32 }, "an address for documentation" },
+	{ { { FAMILY_IPV6, { 0x20, 0x02 } }, 16 }, "a 6to4 address" },
+	{ { { FAMILY_IPV6, { 0x3f, 0xff } }, 20 }, "an address for documentation" },
+	{ { { FAMILY_IPV6, { 0x5f, 0x00 } }, 16 }, "a segment routing address" },
+	{ { { FAMILY_IPV6, { 0xfc } }, 7 }, "a private address" },
+	{ { { FAMILY_IPV6, { 0xfe, 0xc0 } }, 10 }, "a site-local address" },
+};
+
 /* IPv6 addresses that lead to an IPv4 address which is a part of them. */
 static const struct {
 	struct prefix prefix;
@@ -52,6 +73,12 @@ static const struct {
 	{ { { FAMILY_IPV6, { 0 } }, 96 }, 12 },			     /* RFC 4291: IPv4-compatible */
 	{ { { FAMILY_IPV6, { 0x20, 0x02 } }, 16 }, 2 },		     /* RFC 3056: 6to4 */
 };
+
+/* Whether the IPv4 address stands right behind the prefix, so that longer prefixes stand for IPv4 prefixes. */
+static bool is_contiguous(size_t i)
+{
+	return embedding[i].prefix.len == 8 * embedding[i].at;
+}
 
 void never_set_own(struct never *never, const struct ipaddr *own, size_t n)
 {
@@ -170,6 +197,90 @@ const char *never_reason(const struct never *never, const struct ipaddr *addr)
 	return reason;
 }
 
+static const char *reason_among(const struct never_range *items, size_t n,
+				const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix_contains(&items[i].prefix, addr))
+			return items[i].reason;
+	return NULL;
+}
+
+const char *never_private_reason(const struct ipaddr *addr)
+{
+	return reason_among(private_ranges, ARRAY_SIZE(private_ranges), addr);
+}
+
+const char *never_told_reason(const struct never *never, const struct ipaddr *addr,
+			      const struct prefix *private, size_t n)
+{
+	const char *reason = never_reason(never, addr);
+
+	for (size_t i = 0; !reason && i < ARRAY_SIZE(embedding); i++) {
+		struct ipaddr inner;
+
+		if (!prefix_contains(&embedding[i].prefix, addr))
+			continue;
+		inner = ipaddr_from_bytes(FAMILY_IPV4, addr->b + embedding[i].at);
+		if (!is_contiguous(i) || never_private_reason(&inner))
+			reason = "an IPv6 form of an address that names never open";
+	}
+	if (!reason)
+		reason = never_private_reason(addr);
+	else
+		return reason;
+	for (size_t i = 0; reason && i < n; i++)
+		if (prefix_contains(&private[i], addr))
+			return NULL;
+	return reason;
+}
+
+/* The IPv6 prefixes that lead into an IPv4 prefix. */
+static void tell_embedded(const struct prefix *prefix, never_prefix_fn fn, void *data)
+{
+	size_t len = family_bytes(FAMILY_IPV4);
+
+	for (size_t i = 0; i < ARRAY_SIZE(embedding); i++) {
+		struct prefix outer = embedding[i].prefix;
+
+		if (!is_contiguous(i))
+			continue;
+		memcpy(outer.addr.b + embedding[i].at, prefix->addr.b, len);
+		outer.len = (uint8_t)(8 * embedding[i].at + prefix->len);
+		fn(data, &outer);
+	}
+}
+
+void never_ranges(const struct policy *policy, never_prefix_fn fn, void *data)
+{
+	struct never never = { 0 };
+
+	never_set_policy(&never, policy);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		fn(data, &ranges[i].prefix);
+		if (ranges[i].prefix.addr.family == FAMILY_IPV4)
+			tell_embedded(&ranges[i].prefix, fn, data);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(private_ranges); i++)
+		if (private_ranges[i].prefix.addr.family == FAMILY_IPV4)
+			tell_embedded(&private_ranges[i].prefix, fn, data);
+	for (size_t i = 0; i < ARRAY_SIZE(embedding); i++)
+		if (!is_contiguous(i))
+			fn(data, &embedding[i].prefix);
+	for (size_t i = 0; i < never.n_subnets; i++) {
+		fn(data, &never.subnets[i]);
+		if (never.subnets[i].addr.family == FAMILY_IPV4)
+			tell_embedded(&never.subnets[i], fn, data);
+	}
+	never_free(&never);
+}
+
+void never_private_ranges(never_prefix_fn fn, void *data)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(private_ranges); i++)
+		fn(data, &private_ranges[i].prefix);
+}
+
 void never_tell(const struct never *never, const char *name, const struct ipaddr *addr,
 		struct buf *b)
 {
@@ -198,6 +309,7 @@ bool never_opens_name(const struct policy *policy, const char *name)
 
 		for (size_t k = 0; k < network->n_egress; k++)
 			if (network->egress[k].action == ACTION_ALLOW &&
+			    !rule_told(network, &network->egress[k]) &&
 			    rule_has(policy, &network->egress[k], name))
 				return true;
 		for (size_t k = 0; k < network->n_nat; k++)
@@ -214,6 +326,7 @@ bool never_opens_ipset(const struct policy *policy, size_t ipset)
 
 		for (size_t k = 0; k < network->n_egress; k++)
 			if (network->egress[k].action == ACTION_ALLOW &&
+			    !rule_told(network, &network->egress[k]) &&
 			    network->egress[k].to == DEST_IPSET &&
 			    network->egress[k].ipset == ipset)
 				return true;

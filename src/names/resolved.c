@@ -45,6 +45,7 @@ static void collect_rule(struct name_list *list, const struct policy *policy,
 	case DEST_ALL:
 	case DEST_CIDR:
 	case DEST_IP:
+	case DEST_PATTERN:
 		return;
 	}
 }
@@ -55,7 +56,8 @@ static void collect_network(struct name_list *list, const struct policy *policy,
 	if (!network_has_policy(network))
 		return;
 	for (size_t i = 0; i < network->n_egress; i++)
-		collect_rule(list, policy, &network->egress[i], ipset_seen);
+		if (!rule_told(network, &network->egress[i]))
+			collect_rule(list, policy, &network->egress[i], ipset_seen);
 	for (size_t i = 0; i < network->n_nat; i++)
 		if (network->nat[i].to_host)
 			list_add(list, network->nat[i].to_host);
@@ -94,13 +96,30 @@ void resolved_collect(const struct policy *policy, struct resolved *ret_resolved
 	make_resolved(&list, ret_resolved);
 }
 
+/* Ipsets whose names the gate tells: for these alone nobody asks. */
+static bool *find_told(const struct policy *policy)
+{
+	bool *told = xcalloc(policy->n_ipsets + 1, sizeof(*told));
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		for (size_t k = 0; k < network->n_egress; k++)
+			if (network->egress[k].to == DEST_IPSET &&
+			    rule_told(network, &network->egress[k]))
+				told[network->egress[k].ipset] = true;
+	}
+	return told;
+}
+
 void resolved_collect_all(const struct policy *policy, struct resolved *ret_resolved)
 {
+	cleanup(cleanup_free) bool *told = find_told(policy);
 	struct name_list list = { 0 };
 
 	collect_used(&list, policy);
 	for (size_t i = 0; i < policy->n_ipsets; i++)
-		for (size_t k = 0; k < policy->ipsets[i].n_hostnames; k++)
+		for (size_t k = 0; !told[i] && k < policy->ipsets[i].n_hostnames; k++)
 			list_add(&list, policy->ipsets[i].hostnames[k]);
 	make_resolved(&list, ret_resolved);
 }

@@ -401,6 +401,9 @@ void policy_check(const struct policy *policy, struct diags *diags)
 	/* Half-read rules would be judged wrongly, and faults come first anyway. */
 	if (diags->count[SEVERITY_ERROR] > 0)
 		return;
+	policy_check_patterns(policy, diags);
+	if (diags->count[SEVERITY_ERROR] > 0)
+		return;
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 
@@ -415,5 +418,6 @@ void policy_check(const struct policy *policy, struct diags *diags)
 				 network->n_host_rules);
 	}
 	policy_check_reach(policy, diags);
+	policy_check_dns(policy, diags);
 	note_open_host(policy, diags);
 }

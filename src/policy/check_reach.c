@@ -224,6 +224,7 @@ static void check_dest(struct checker *c, const struct network *network, const s
 		c->ipset_seen[rule->ipset] = true;
 		break;
 	case DEST_ALL:
+	case DEST_PATTERN:
 		break;
 	}
 }
@@ -307,6 +308,7 @@ static bool may_be_name_server(const struct checker *c, const struct network *ne
 		locate(c, network, &rule->cidr, &place);
 		return place.reach == REACH_FORWARDED;
 	case DEST_HOSTNAME:
+	case DEST_PATTERN:
 		return rule->n_ports > 0;
 	case DEST_IPSET:
 		return rule->n_ports > 0 || c->policy->ipsets[rule->ipset].n_prefixes > 0;
@@ -336,7 +338,7 @@ static void check_dns(struct checker *c, const struct network *network)
 	uint16_t port = dns_port(network);
 	cleanup(cleanup_free) char *message = NULL;
 
-	if (network->audit || !network_denies(network))
+	if (network->audit || network->dns.gated || !network_denies(network))
 		return;
 	for (size_t i = 0; i < network->n_egress; i++) {
 		if (rule_allows_udp(&network->egress[i], port) &&

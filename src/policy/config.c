@@ -106,6 +106,10 @@ static const struct field network_rules_field[] = {
 	  .allowed = "\"enforce\" or \"audit\"",
 	  .kinds = KIND(JSON_STRING),
 	  .read = read_mode },
+	{ .key = "dns",
+	  .allowed = "an object: {} has the gate serve the network's DNS",
+	  .kinds = KIND(JSON_OBJECT),
+	  .read = read_dns },
 };
 
 static const struct fields network_rules_fields = { "a network's rules", network_rules_field,
@@ -177,6 +181,7 @@ static bool read_ipsets(struct reader *r, const struct field *field, const struc
 enum {
 	FIREWALL_IPSETS,
 	FIREWALL_NETWORKS,
+	FIREWALL_DNS,
 	FIREWALL_SCHEMA,
 	FIREWALL_FIELDS,
 };
@@ -190,6 +195,10 @@ static const struct field firewall_config_field[FIREWALL_FIELDS] = {
 				.allowed = "an object of network names and their rules",
 				.kinds = KIND(JSON_OBJECT),
 				.read = read_not_here },
+	[FIREWALL_DNS] = { .key = "dns",
+			   .allowed = "an object with the key \"upstream\"",
+			   .kinds = KIND(JSON_OBJECT),
+			   .read = read_dns_upstream },
 	[FIREWALL_SCHEMA] = SCHEMA_FIELD,
 };
 
@@ -251,6 +260,8 @@ static bool is_good(struct policy *policy, const struct diags *diags)
 	policy->n_networks = 0;
 	policy->ipsets = NULL;
 	policy->n_ipsets = 0;
+	policy->upstream = NULL;
+	policy->n_upstream = 0;
 	return false;
 }
 

@@ -13,48 +13,6 @@
 #include "dockside/policy/fields.h"
 #include "dockside/policy/preset.h"
 
-static int string_cmp(const void *a, const void *b)
-{
-	const char *const *x = a;
-	const char *const *y = b;
-
-	return strcmp(*x, *y);
-}
-
-static int prefix_sort_cmp(const void *a, const void *b)
-{
-	return prefix_cmp(a, b);
-}
-
-static void unique_hostnames(struct ipset *ipset)
-{
-	size_t kept = 0;
-
-	if (ipset->n_hostnames == 0)
-		return;
-	qsort(ipset->hostnames, ipset->n_hostnames, sizeof(*ipset->hostnames), string_cmp);
-	for (size_t i = 0; i < ipset->n_hostnames; i++) {
-		if (kept == 0 || strcmp(ipset->hostnames[kept - 1], ipset->hostnames[i]) != 0)
-			ipset->hostnames[kept++] = ipset->hostnames[i];
-	}
-	ipset->n_hostnames = kept;
-}
-
-/* Prefixes are nested or disjoint, and sorting puts the outer one first. */
-static void outermost_prefixes(struct ipset *ipset)
-{
-	size_t kept = 0;
-
-	if (ipset->n_prefixes == 0)
-		return;
-	qsort(ipset->prefixes, ipset->n_prefixes, sizeof(*ipset->prefixes), prefix_sort_cmp);
-	for (size_t i = 0; i < ipset->n_prefixes; i++) {
-		if (kept == 0 || !prefix_covers(&ipset->prefixes[kept - 1], &ipset->prefixes[i]))
-			ipset->prefixes[kept++] = ipset->prefixes[i];
-	}
-	ipset->n_prefixes = kept;
-}
-
 static void check_name(struct reader *r, const struct json_node *node)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -79,7 +37,8 @@ static void check_name(struct reader *r, const struct json_node *node)
 
 static const struct field entry_field = {
 	.subject = "an ipset's entry",
-	.allowed = "a hostname, an address, a network in CIDR notation or \"preset:NAME\"",
+	.allowed =
+		"a hostname, a wildcard, an address, a network in CIDR notation or \"preset:NAME\"",
 };
 
 static const struct presets *presets_of(struct reader *r)
@@ -163,6 +122,11 @@ static void read_entry(struct reader *r, const struct json_node *entry, struct i
 		value_error(r, &entry_field, entry);
 		return;
 	}
+	if (is_like_pattern(entry->u.string.s)) {
+		ipset->patterns[ipset->n_patterns] = read_pattern(r, &entry_field, entry);
+		ipset->n_patterns += ipset->patterns[ipset->n_patterns] != NULL;
+		return;
+	}
 	if (!read_endpoint(r, &entry_field, entry, &endpoint))
 		return;
 	if (endpoint.name) {
@@ -207,7 +171,8 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 {
 	static const struct field list_field = {
 		.subject = "an ipset",
-		.allowed = "a list of hostnames, addresses, networks in CIDR notation and presets",
+		.allowed = "a list of hostnames, wildcards, addresses, networks in CIDR notation "
+			   "and presets",
 	};
 	struct arena *arena = &r->policy->arena;
 
@@ -222,8 +187,10 @@ void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ip
 	size_t n = node->u.children.n, more = count_preset_names(r, node);
 
 	ipset->hostnames = arena_alloc(arena, (n + more) * sizeof(*ipset->hostnames));
+	ipset->patterns = arena_alloc(arena, (n + 1) * sizeof(*ipset->patterns));
 	ipset->prefixes = arena_alloc(arena, n * sizeof(*ipset->prefixes));
 	read_entries(r, node, ipset);
-	unique_hostnames(ipset);
-	outermost_prefixes(ipset);
+	ipset->n_hostnames = unique_strings(ipset->hostnames, ipset->n_hostnames);
+	ipset->n_patterns = unique_strings(ipset->patterns, ipset->n_patterns);
+	ipset->n_prefixes = outermost_prefixes(ipset->prefixes, ipset->n_prefixes);
 }

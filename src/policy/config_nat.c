@@ -64,6 +64,9 @@ static bool read_to_host(struct reader *r, const struct field *field, const stru
 	if (strchr(value->u.string.s, '/') && !strstr(value->u.string.s, "://"))
 		return value_error_hint(r, field, value,
 					xstrdup("the target is one host, not a network"));
+	if (is_like_pattern(value->u.string.s))
+		return value_error_hint(r, field, value,
+					xstrdup("a wildcard has no address: name one host"));
 	if (!read_endpoint(r, field, value, &endpoint))
 		return false;
 	rule->to_host = endpoint.name;

@@ -33,8 +33,8 @@ static const char *reserved_hint(const char *name)
 /* The record of what the kernel holds has keys of these names beside those of bridges (table/plan.h). */
 static bool is_reserved(const char *bridge)
 {
-	return strncmp(bridge, "BASE.", 5) == 0 || strcmp(bridge, "FORWARD") == 0 ||
-	       strcmp(bridge, "FORWARD6") == 0;
+	return strncmp(bridge, "BASE.", 5) == 0 || strncmp(bridge, "DNS.", 4) == 0 ||
+	       strcmp(bridge, "FORWARD") == 0 || strcmp(bridge, "FORWARD6") == 0;
 }
 
 bool network_bridge_valid(const char *bridge)

@@ -221,6 +221,10 @@ static bool read_host(struct reader *r, const struct field *field, const struct 
 	if (strchr(value->u.string.s, '/') && !strstr(value->u.string.s, "://"))
 		return value_error_hint(r, field, value,
 					xstrdup("a network goes with \"to\": \"cidr\""));
+	if (is_like_pattern(value->u.string.s)) {
+		rule->hostname = read_pattern(r, field, value);
+		return rule->hostname != NULL;
+	}
 	if (!read_endpoint(r, field, value, &endpoint))
 		return false;
 	rule->hostname = endpoint.name;
@@ -348,7 +352,7 @@ static const struct field egress_fields[RULE_FIELDS] = {
 		      .list_hint = SEVERAL_HINT,
 		      .read = read_ip },
 	[RULE_HOST] = { .key = "host",
-			.allowed = "a hostname or an address",
+			.allowed = "a hostname, a wildcard or an address",
 			.kinds = KIND(JSON_STRING),
 			.list_hint = SEVERAL_HINT,
 			.read = read_host },
@@ -475,12 +479,15 @@ static void note_allows_all(struct reader *r, const struct json_node *item, cons
 		->hint = xstrdup("if that is meant, say so by \"to\": \"all\"");
 }
 
-/* A literal address where a hostname is allowed needs no DNS: from here on it is an address. */
+/* A literal address where a hostname is allowed needs no DNS: from here on it is an address. Nor can a wildcard be
+ * looked up. */
 static void settle_dest(struct rule *rule)
 {
 	if (rule->to == DEST_HOSTNAME && !rule->hostname)
 		rule->to = DEST_IP;
-	if (rule->to != DEST_HOSTNAME)
+	if (rule->to == DEST_HOSTNAME && is_like_pattern(rule->hostname))
+		rule->to = DEST_PATTERN;
+	else if (rule->to != DEST_HOSTNAME)
 		rule->hostname = NULL;
 }
 

@@ -80,7 +80,7 @@ static const struct {
 } part_hints[] = {
 	{ "://", "give the name alone, without a scheme or path" },
 	{ PRESET_PREFIX, PRESET_HINT },
-	{ "*", "a wildcard cannot be looked up; list the names" },
+	{ "*", "a wildcard has no place here; list the names" },
 	{ "[", "write an IPv6 address without brackets" },
 	{ "%", "write an IPv6 address without a zone" },
 	{ " ", "leave out the blanks" },
@@ -243,6 +243,49 @@ static const char *read_hostname(struct reader *r, const struct field *field,
 	return lower_case(name);
 }
 
+bool is_like_pattern(const char *s)
+{
+	return strchr(s, '*') != NULL;
+}
+
+/* Why it is none, owned; NULL for another reason. */
+static char *pattern_hint(const char *s, size_t len)
+{
+	if (strcmp(s, "*") == 0)
+		return xstrdup("that would be every name; a rule about every destination has "
+			       "\"to\": \"all\"");
+	if (s[0] != '*' || s[1] != '.' || strchr(s + 1, '*'))
+		return xstrdup("\"*\" stands for one or more labels at the beginning of a name, as "
+			       "in \"*.example.com\"");
+	if (hostname_valid(s + 2, len - 2))
+		return xstrdup("behind \"*.\" a name has at least two labels: fewer would be half "
+			       "of the Internet");
+	return NULL;
+}
+
+const char *read_pattern(struct reader *r, const struct field *field, const struct json_node *value)
+{
+	size_t len = value->u.string.len;
+	char *name;
+
+	if (len > 1 && value->u.string.s[len - 1] == '.')
+		len--;
+	name = arena_strndup(&r->policy->arena, value->u.string.s, len);
+	if (len > 253 || strncmp(name, "*.", 2) != 0 || !strchr(name + 2, '.') ||
+	    !hostname_valid(name + 2, len - 2)) {
+		value_error_hint(r, field, value, pattern_hint(name, len));
+		return NULL;
+	}
+	return lower_case(name);
+}
+
+const char *read_dns_name(struct reader *r, const struct field *field,
+			  const struct json_node *value)
+{
+	return is_like_pattern(value->u.string.s) ? read_pattern(r, field, value)
+						  : read_hostname(r, field, value);
+}
+
 bool read_endpoint(struct reader *r, const struct field *field, const struct json_node *value,
 		   struct endpoint *ret_endpoint)
 {
@@ -316,4 +359,44 @@ bool read_comment(struct reader *r, const struct json_node *value, const char **
 		*quote = '\'';
 	*ret_comment = comment;
 	return true;
+}
+
+/* ---- lists ---- */
+
+static int string_cmp(const void *a, const void *b)
+{
+	const char *const *x = a;
+	const char *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+size_t unique_strings(const char **strings, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 0)
+		qsort(strings, n, sizeof(*strings), string_cmp);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || strcmp(strings[kept - 1], strings[i]) != 0)
+			strings[kept++] = strings[i];
+	return kept;
+}
+
+static int prefix_sort_cmp(const void *a, const void *b)
+{
+	return prefix_cmp(a, b);
+}
+
+/* Prefixes are nested or disjoint, and sorting puts the outer one first. */
+size_t outermost_prefixes(struct prefix *prefixes, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 0)
+		qsort(prefixes, n, sizeof(*prefixes), prefix_sort_cmp);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || !prefix_covers(&prefixes[kept - 1], &prefixes[i]))
+			prefixes[kept++] = prefixes[i];
+	return kept;
 }

@@ -340,7 +340,7 @@ static void forget_rule_places(struct rule *rules, size_t n)
 static void forget_places(struct network *network)
 {
 	network->loc = network->name_loc = network->bridge_loc = network->subnet_loc =
-		network->subnet6_loc = network->mode_loc = (struct loc){ 0 };
+		network->subnet6_loc = network->mode_loc = network->dns.loc = (struct loc){ 0 };
 	forget_rule_places(network->egress, network->n_egress);
 	forget_rule_places(network->host_rules, network->n_host_rules);
 	for (size_t i = 0; i < network->n_nat; i++)

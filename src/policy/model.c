@@ -30,9 +30,9 @@ static_assert(ARRAY_SIZE(action_names) == ACTION_DROP + 1, "a name for every act
 
 static const char *const dest_names[] = {
 	[DEST_ALL] = "all",	  [DEST_CIDR] = "cidr",	  [DEST_IP] = "ip",
-	[DEST_HOSTNAME] = "host", [DEST_IPSET] = "ipset",
+	[DEST_HOSTNAME] = "host", [DEST_IPSET] = "ipset", [DEST_PATTERN] = "host",
 };
-static_assert(ARRAY_SIZE(dest_names) == DEST_IPSET + 1, "a name for every destination");
+static_assert(ARRAY_SIZE(dest_names) == DEST_PATTERN + 1, "a name for every destination");
 
 const char *proto_name(enum proto proto)
 {
@@ -58,7 +58,8 @@ const char *const bind_names[N_BINDS] = {
 bool network_has_policy(const struct network *network)
 {
 	return network->has_dockside_ip || network->has_dockside_ip6 || network->has_dockside_mac ||
-	       network->n_egress > 0 || network->n_nat > 0 || network->n_host_rules > 0;
+	       network->n_egress > 0 || network->n_nat > 0 || network->n_host_rules > 0 ||
+	       network->dns.gated;
 }
 
 bool network_managed(const struct network *network)
@@ -98,6 +99,27 @@ bool rule_allows_udp(const struct rule *rule, uint16_t port)
 {
 	return rule->action == ACTION_ALLOW &&
 	       (rule->proto == PROTO_ANY || rule->proto == PROTO_UDP) && rule_has_port(rule, port);
+}
+
+bool rule_told(const struct network *network, const struct rule *rule)
+{
+	return network->dns.gated && rule->action == ACTION_ALLOW;
+}
+
+bool pattern_has(const char *pattern, const char *name)
+{
+	const char *suffix = pattern + 1;
+	size_t len = strlen(name), suffix_len = strlen(suffix);
+
+	return len > suffix_len && strcmp(name + len - suffix_len, suffix) == 0;
+}
+
+bool ipset_has_pattern_of(const struct ipset *ipset, const char *name)
+{
+	for (size_t i = 0; i < ipset->n_patterns; i++)
+		if (pattern_has(ipset->patterns[i], name))
+			return true;
+	return false;
 }
 
 static int cmp_hostname(const void *name, const void *hostname)

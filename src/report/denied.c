@@ -142,6 +142,8 @@ static void put_protocol(struct json_writer *out, const struct denied_event *eve
 		name = event->frame->protocol == ETHERTYPE_ARP ? "arp" : NULL;
 		snprintf(number, sizeof(number), "0x%04x", event->frame->protocol);
 	}
+	if (event->question)
+		name = "dns";
 	json_write_string(out, "protocol", name ? name : number);
 }
 
@@ -151,6 +153,7 @@ static void put_addrs(struct json_writer *out, const struct denied_event *event)
 	char text[ADDR_STRLEN];
 
 	json_write_string(out, "source", none ? NULL : ipaddr_format(&event->src, text));
+	none |= event->question != NULL;
 	json_write_string(out, "destination", none ? NULL : ipaddr_format(&event->dst, text));
 }
 
@@ -199,6 +202,13 @@ static void put_frame(struct json_writer *out, const struct denied_event *event)
 	json_write_string(out, "reason", frame->reason);
 }
 
+static void put_question(struct json_writer *out, const struct denied_dns *question)
+{
+	json_write_string(out, "query_type", question->type);
+	json_write_int(out, "times", (int64_t)question->times);
+	json_write_string(out, "reason", question->reason);
+}
+
 static void put_rule(struct json_writer *out, const struct denied_event *event)
 {
 	json_write_string(out, "rule", event->entry);
@@ -225,6 +235,7 @@ void denied_event_json(struct buf *b, const struct denied_event *event)
 	json_write_string(&out, "name", event->name);
 	json_write_string(&out, "name_from",
 			  !event->name	     ? NULL
+			  : event->question  ? "question"
 			  : event->looked_up ? "lookup"
 					     : "configuration");
 	put_protocol(&out, event);
@@ -238,6 +249,8 @@ void denied_event_json(struct buf *b, const struct denied_event *event)
 	}
 	if (event->frame)
 		put_frame(&out, event);
+	if (event->question)
+		put_question(&out, event->question);
 	put_rule(&out, event);
 	json_write_close(&out, '}');
 }

@@ -176,6 +176,16 @@ static const struct explain_route *find_route(const struct explain_route *routes
 	return NULL;
 }
 
+/* The network that the address is in. */
+static const struct explain_route *find_subnet(const struct explain_route *routes, size_t n,
+					       const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (routes[i].bridge && prefix_contains(&routes[i].to, addr))
+			return &routes[i];
+	return NULL;
+}
+
 static bool has_ports(uint8_t l4proto)
 {
 	return l4proto == IPPROTO_TCP || l4proto == IPPROTO_UDP;
@@ -217,6 +227,13 @@ static bool routes_back(const struct walk *w)
 		return false;
 	prefix_range(&route->to, &first, &last);
 	return src->family == FAMILY_IPV6 || ipaddr_cmp(src, &last) != 0;
+}
+
+/* The bridge and a told address: the kernel has the element if the gate has told it, and nobody else knows. */
+static bool match_told(const struct walk *w, const struct plan_set *set)
+{
+	return w->packet->told && w->e->dst.family == set_type_family(set->type) &&
+	       set_is_told(set, w->packet->told);
 }
 
 static bool match_icmp(const struct walk *w, const struct match *match)
@@ -278,8 +295,19 @@ static bool matches(const struct walk *w, struct explain_step *step, const struc
 		return match_icmp(w, match);
 	case MATCH_MARK:
 		return (w->e->mark & match->u.mark) == match->u.mark;
-	case MATCH_PROTOCOL:
+	case MATCH_TRANSPORT_PORT:
+		return has_ports(packet->l4proto) && w->e->dport == match->u.port;
+	case MATCH_CT_DNAT:
+		return ipaddr_cmp(&w->e->dst, &packet->dst) != 0 || w->e->dport != packet->dport;
 	case MATCH_FIELD_SET:
+		if (match->u.field_set.set->dynamic)
+			return match_told(w, match->u.field_set.set);
+		break;
+	case MATCH_UDP_SPORT:
+	case MATCH_SKUID:
+	case MATCH_FIB:
+		break; /* of packets that the host sends */
+	case MATCH_PROTOCOL:
 	case MATCH_FIELD_PREFIX:
 	case MATCH_UDP_PORTS:
 	case MATCH_UNICAST:
@@ -302,6 +330,25 @@ static void translate(const struct walk *w, struct explain_step *step, const str
 	step->dport = w->e->dport;
 }
 
+/* To the bridge's own address: the host's in the subnet that routes back over the bridge. */
+static void redirect(const struct walk *w, struct explain_step *step)
+{
+	for (size_t i = 0; i < w->n_routes; i++) {
+		const struct explain_route *host = &w->routes[i], *net;
+
+		net = host->bridge ? NULL : find_subnet(w->routes, w->n_routes, &host->to.addr);
+		if (!net || host->to.addr.family != w->e->dst.family ||
+		    strcmp(net->bridge, w->packet->iif) != 0)
+			continue;
+		w->e->dst = host->to.addr;
+		break;
+	}
+	w->e->dport = step->rule->redirect_port;
+	w->e->redirected = step->translated = true;
+	step->dst = w->e->dst;
+	step->dport = w->e->dport;
+}
+
 /* Says whether the rule, which matches, decides: some verdicts need more than that, such as an
  * element of their map. *ret_target: the chain that the verdict leads to. */
 static bool concludes(const struct walk *w, struct explain_step *step, const char **ret_target)
@@ -319,6 +366,11 @@ static bool concludes(const struct walk *w, struct explain_step *step, const cha
 	case VERDICT_COPY:
 	case VERDICT_CONTINUE:
 		return false; /* it reports the packet or marks it, and the next rule decides */
+	case VERDICT_REDIRECT:
+		redirect(w, step);
+		return true;
+	case VERDICT_PROHIBIT:
+		break; /* of packets that the host sends */
 	case VERDICT_GOTO:
 		*ret_target = rule->target;
 		return true;
@@ -431,10 +483,16 @@ void explain(const struct plan *plan, const struct explain_packet *packet,
 		return;
 	/* Every packet of a container takes these steps, and they have decided nothing. */
 	ret->n_steps = 0;
-	w.hook = BASE_PREROUTING_NAT;
+	w.hook = BASE_PREROUTING_DNS;
 	if (ret->ct == EXPLAIN_NEW)
 		walk(&w);
+	if (!ret->redirected)
+		ret->n_steps = 0; /* it was no question */
+	w.hook = BASE_PREROUTING_NAT;
+	if (ret->ct == EXPLAIN_NEW && !ret->redirected)
+		walk(&w);
 	route(ret, routes, n_routes);
+	ret->to_host |= ret->redirected;
 	w.hook = ret->to_host ? BASE_INPUT : BASE_FORWARD;
 	ret->verdict = walk(&w);
 }

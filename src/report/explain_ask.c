@@ -13,6 +13,7 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 #include "dockside/policy/fields.h"
+#include "dockside/report/explain_gate.h"
 
 struct asking {
 	const struct explain_question *q;
@@ -390,11 +391,55 @@ static void collect_container(const struct explain_container *container, struct 
 			add_addr(addrs, &container->addrs[i]);
 }
 
+/* Asks about a name that the network's gate answers as if it had just been looked up. */
+static int ask_gate(const struct asking *a, struct err *err)
+{
+	const char *name = lower_case(arena_strdup(&a->cases->arena, a->q->to));
+	enum explain_gate_says says = explain_gate_says(a->world->policy, a->network, name);
+	struct explain_cases *cases = a->cases;
+	struct addrs addrs = { 0 };
+	struct ipaddr addr = explain_gate_stand_in(a->world->policy, FAMILY_IPV4);
+	int r;
+
+	if (says == GATE_SAYS_NO_NAME)
+		return err_set(
+			err, EINVAL,
+			"%s: the DNS gate of network %s tells containers that there is no such "
+			"name: no rule of the network allows it, and \"names\" of its \"dns\" "
+			"does not have it",
+			a->q->to, a->network->name);
+	if (!a->q->has_src || a->q->src.family == FAMILY_IPV4)
+		add_addr(&addrs, &addr);
+	addr = explain_gate_stand_in(a->world->policy, FAMILY_IPV6);
+	if (a->q->has_src ? a->q->src.family == FAMILY_IPV6 : a->network->has_subnet6)
+		add_addr(&addrs, &addr);
+	r = add_cases(a, addrs.items, addrs.n, err);
+	free(addrs.items);
+	for (size_t i = 0; i < cases->n; i++) {
+		cases->items[i].packet.told = says == GATE_SAYS_OPENS ? name : NULL;
+		add_note(&cases->items[i],
+			 arena_printf(&cases->arena,
+				      says == GATE_SAYS_OPENS
+					      ? "this address stands for those of %s, which the "
+						"network's DNS gate opens as containers look it up"
+					      : "this address stands for those of %s, which the "
+						"network's DNS gate answers; that opens nothing",
+				      a->q->to));
+	}
+	return r;
+}
+
 static int ask_name(const struct asking *a, struct err *err)
 {
 	struct addrs addrs = { 0 };
 	int r;
 
+	if (strcasecmp(a->q->to, "host") != 0 && !a->world->receiver && a->network->dns.gated)
+		return ask_gate(a, err);
+	if (a->q->to[0] == '*')
+		return err_set(err, EINVAL,
+			       "%s: network %s has no DNS gate, which alone could serve a wildcard",
+			       a->q->to, a->network->name);
 	if (strcasecmp(a->q->to, "host") == 0) {
 		if (a->network->has_subnet)
 			add_addr(&addrs, &a->network->gateway);

@@ -12,6 +12,7 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/names/allowed.h"
+#include "dockside/report/explain_gate.h"
 #include "dockside/table/nft_text.h"
 
 #define DRAINS                                                                                  \
@@ -28,9 +29,11 @@ static const char *hook_name(enum base_hook hook)
 		return "input";
 	case BASE_PREROUTING_NAT:
 	case BASE_PREROUTING_RAW:
+	case BASE_PREROUTING_DNS:
 		return "prerouting";
 	case BASE_FORWARD_END:
 	case BASE_OUTPUT:
+	case BASE_OUTPUT_TOLD:
 	case BASE_BIND:
 	case BASE_BIND_TO:
 	case BASE_BIND_OUTPUT:
@@ -124,6 +127,7 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 		buf_printf(b, "%s %u", key.key[0] == IPPROTO_TCP ? "tcp" : "udp",
 			   load_port(key.key + 4));
 		break;
+	case MAP_TELL: /* no container's packet comes there */
 	case SET_UNKNOWN:
 		break;
 	}
@@ -219,7 +223,8 @@ static bool is_audited(const struct network *network)
 static bool is_judged(const struct explanation *e)
 {
 	return e->n_steps > 0 && e->steps[e->n_steps - 1].rule &&
-	       e->steps[e->n_steps - 1].hook != BASE_PREROUTING_NAT;
+	       e->steps[e->n_steps - 1].hook != BASE_PREROUTING_NAT &&
+	       e->steps[e->n_steps - 1].hook != BASE_PREROUTING_DNS;
 }
 
 static const char *next_of_host(const struct explanation *e)
@@ -245,7 +250,12 @@ static void put_next(struct json_writer *out, const struct explanation *e)
 	case EXPLAIN_PASS:
 		break;
 	}
-	if (e->to_host) {
+	if (e->redirected) {
+		json_write_string(
+			out, "next",
+			"it is redirected to the DNS gate, dsfw-nft gate on this host, which "
+			"answers the names that the network may have");
+	} else if (e->to_host) {
 		json_write_string(out, "next", next_of_host(e));
 	} else if (!is_judged(e)) {
 		json_write_string(out, "next",
@@ -270,6 +280,12 @@ static void put_audit_note(struct json_writer *out, const char *network)
 	"what helps: one caching resolver for containers and host, a longer IPSET_STALE_TTL, or " \
 	"a rule for the networks that these addresses are in"
 
+/* No name would help: it is the port. */
+static bool is_refused_dns(const struct explanation *e)
+{
+	return e->n_steps > 0 && strcmp(e->steps[e->n_steps - 1].chain->kind, "DNS") == 0;
+}
+
 /* A rule allows the name, and refuses this address: DNS gave the container another one than the daemon. */
 static void put_unknown_note(struct json_writer *out, const struct explain_asked *asked,
 			     const struct explain_case *item, const struct explanation *e)
@@ -285,15 +301,23 @@ static void put_unknown_note(struct json_writer *out, const struct explain_asked
 	cleanup(cleanup_free) char *text = NULL;
 	size_t index;
 
-	if (!allowed_by_name(asked->policy, asked->network, &packet, &index))
+	if (is_refused_dns(e) || !allowed_by_name(asked->policy, asked->network, &packet, &index))
 		return;
-	if (asked->name)
+	if (asked->network->dns.gated)
+		text = explain_gate_never(asked->network, &e->dst);
+	if (asked->network->dns.gated && !text)
+		text = xasprintf(
+			"names are allowed by egress[%zu]: the network's DNS gate opens their "
+			"addresses as containers look them up; ask --to NAME what it does "
+			"about a name",
+			index);
+	if (!text && asked->name)
 		text = xasprintf("the name %s is allowed by egress[%zu], this address is not one "
 				 "that the daemon knows of it%s; " WHAT_HELPS,
 				 asked->name, index,
 				 asked->looked_up ? ", but containers of the network looked it up"
 						  : "");
-	else
+	else if (!text)
 		text = xasprintf(
 			"names are allowed by egress[%zu]: if this is an address of one, it "
 			"is not one that the daemon knows; " WHAT_HELPS,
@@ -416,7 +440,9 @@ static void put_case(struct json_writer *out, const struct explain_asked *asked,
 static void put_name_note(struct json_writer *out, const struct explain_asked *asked,
 			  const struct explain_cases *cases)
 {
-	for (size_t i = 0; asked->network && asked->name && i < cases->n; i++) {
+	if (!asked->network || !asked->name || asked->network->dns.gated)
+		return; /* of a gate it knows those that the gate has told */
+	for (size_t i = 0; i < cases->n; i++) {
 		const struct explain_packet *from = &cases->items[i].packet;
 		const struct allowed_packet packet = {
 			.dst = from->dst,

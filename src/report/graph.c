@@ -156,6 +156,7 @@ static int cmp_places(const void *a, const void *b)
 	case DEST_IP:
 		return prefix_cmp(&x->prefix, &y->prefix);
 	case DEST_HOSTNAME:
+	case DEST_PATTERN:
 		return strcmp(x->host, y->host);
 	case DEST_IPSET:
 		return x->ipset < y->ipset ? -1 : x->ipset > y->ipset;
@@ -176,6 +177,7 @@ static struct place place_of(const struct rule *rule)
 		place.prefix = rule->cidr;
 		break;
 	case DEST_HOSTNAME:
+	case DEST_PATTERN:
 		place.host = rule->hostname;
 		break;
 	case DEST_IPSET:
@@ -239,7 +241,7 @@ static void collect_places(struct graph *g)
 
 static void put_ipset(struct buf *b, const struct ipset *ipset)
 {
-	size_t names = ipset->n_hostnames, prefixes = ipset->n_prefixes;
+	size_t names = ipset->n_hostnames + ipset->n_patterns, prefixes = ipset->n_prefixes;
 
 	buf_puts(b, "ipset ");
 	put_string(b, ipset->name);
@@ -272,6 +274,7 @@ static void put_place(struct graph *g, size_t i)
 		put_prefix(b, &place->prefix);
 		break;
 	case DEST_HOSTNAME:
+	case DEST_PATTERN:
 		put_string(b, place->host);
 		break;
 	case DEST_IPSET:
@@ -324,6 +327,8 @@ static void put_network(struct buf *b, size_t i, const struct network *network)
 	if (network->has_subnet6)
 		buf_printf(b, "%s%s", network->has_subnet ? ", " : "\\n",
 			   prefix_format(&network->subnet6, text));
+	if (network->dns.gated)
+		buf_puts(b, "\\nDNS by the gate alone");
 	if (audit)
 		buf_puts(b, "\\nAUDIT: NOTHING IS REFUSED");
 	buf_printf(b,

@@ -12,6 +12,7 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
 #include "dockside/policy/config.h"
+#include "dockside/report/denied.h"
 #include "dockside/table/plan.h"
 
 #define ALLOWED_SHOWN 50
@@ -146,6 +147,15 @@ void learn_add(struct learn *learn, const struct json_node *event)
 		return;
 	if (is_forged(kind)) {
 		learn->forged++;
+		return;
+	}
+	if (strcmp(kind, "DNS") == 0) {
+		learn->past_gate++;
+		return;
+	}
+	/* In audit mode a packet follows, which says the port, too. */
+	if (strcmp(kind, DENIED_NAME) == 0) {
+		learn->names += strcmp(json_text(event, "verdict", ""), "audit") != 0;
 		return;
 	}
 	if (!(address = json_text(event, "destination", NULL)) ||
@@ -459,6 +469,8 @@ void learn_json(struct learn *learn, const char *network, struct json_writer *ou
 	json_write_open(out, "left_out", '{');
 	json_write_int(out, "between_containers", (int64_t)learn->between);
 	json_write_int(out, "forged", (int64_t)learn->forged);
+	json_write_int(out, "past_gate", (int64_t)learn->past_gate);
+	json_write_int(out, "refused_names", (int64_t)learn->names);
 	json_write_int(out, "other_protocols", (int64_t)learn->unsayable);
 	json_write_close(out, '}');
 }

@@ -6,7 +6,9 @@
 #include "metrics_state.h"
 
 #include "dockside/base/buf.h"
+#include "dockside/names/gate_lists.h"
 #include "dockside/report/denied.h"
+#include "dockside/report/gate_state.h"
 
 /* ------------------------------------------------------------------ networks and rules */
 
@@ -214,6 +216,58 @@ static void put_answers(const struct names *names, uint64_t now_ms, struct buf *
 	}
 }
 
+/* Without a report they are left out, as a restart of the gate is not one of the daemon. */
+static void put_gate_counts(const struct gate_state *gate, struct buf *b)
+{
+	struct metrics_family events = metrics_family(
+		b, "gate_events_total", "counter",
+		"What the DNS gate has counted since its start: questions (queries), of these "
+		"answered from memory (hits), refused, asked of name servers (misses), failed; "
+		"addresses told to the kernel (tells), in vain (tell_failures); questions over TCP "
+		"(tcp), over a limit (limited), lost by the kernel; reports left_out.");
+
+	for (int i = 0; i < N_GATE_COUNTS; i++) {
+		if (i == GATE_COUNT_CACHE)
+			continue;
+		metrics_family_label(&events, "event", gate_count_names[i]);
+		metrics_family_value(&events, gate->counts[i]);
+	}
+	metrics_family_gauge(b, "gate_cached_names", "Answers that the DNS gate remembers.",
+			     gate->counts[GATE_COUNT_CACHE]);
+}
+
+static void put_gate_networks(const struct gate_state *gate, struct buf *b)
+{
+	struct metrics_family family =
+		metrics_family(b, "gate_network_queries_total", "counter",
+			       "Questions of a network's containers since the DNS gate's start.");
+
+	for (size_t i = 0; i < gate->n_networks; i++) {
+		const struct gate_traffic *traffic = &gate->networks[i];
+
+		metrics_family_label(&family, "network", traffic->network);
+		metrics_family_label(&family, "verdict", "received");
+		metrics_family_value(&family, traffic->received);
+		metrics_family_label(&family, "network", traffic->network);
+		metrics_family_label(&family, "verdict", "refused");
+		metrics_family_value(&family, traffic->refused);
+	}
+}
+
+static void put_gate(const struct policy *policy, const struct gate_state *gate, struct buf *b)
+{
+	if (!gate || (!gate_wanted(policy) && !gate->connected))
+		return;
+	metrics_family_gauge(b, "gate_connected", "Whether the DNS gate is connected.",
+			     gate->connected);
+	metrics_family_gauge(b, "gate_policy_taken", "Whether it has taken the policy that runs.",
+			     gate->policy == GATE_POLICY_TAKEN);
+	if (!gate->reported)
+		return;
+	put_gate_counts(gate, b);
+	put_gate_networks(gate, b);
+}
+
 static void put_lookups(const struct metrics_lookups *lookups, struct buf *b)
 {
 	struct metrics_family replies = metrics_family(
@@ -245,5 +299,6 @@ void metrics_write(const struct policy *policy, const struct plan *plan,
 	put_addresses(policy, names, b);
 	put_answers(names, state->now_ms, b);
 	put_lookups(&state->lookups, b);
+	put_gate(policy, state->gate, b);
 	metrics_counts_free(&counts);
 }

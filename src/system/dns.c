@@ -243,6 +243,17 @@ bool dns_follow(struct dns *dns)
 	return changes & DNS_HOSTS_CHANGED;
 }
 
+size_t dns_servers(const struct dns *dns, struct ipaddr *ret_servers, size_t max)
+{
+	const struct dns_conf *conf = &dns->files.conf;
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->n_servers && n < max; i++)
+		if (!conf->servers[i].zone[0])
+			ret_servers[n++] = conf->servers[i].addr;
+	return n;
+}
+
 bool dns_is_local(const struct dns *dns, const char *name)
 {
 	const struct dns_hosts_entry *entries;

@@ -5,8 +5,8 @@
 
 #include <sys/types.h>
 
-#include "dns_message.h"
 #include "dns_peers.h"
+#include "dockside/system/dns_message.h"
 
 #define DNS_MESSAGE_MAX 65535u
 

@@ -7,9 +7,9 @@
 #define DOCKSIDE_SYSTEM_DNS_CLIENT_H
 
 #include "dns_conf.h"
-#include "dns_message.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
+#include "dockside/system/dns_message.h"
 
 struct dns_client;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dns_message.h"
+#include "dockside/system/dns_message.h"
 
 #include <string.h>
 

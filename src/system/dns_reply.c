@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "dns_message.h"
+#include "dockside/system/dns_message.h"
 
 /* ------------------------------------------------------------------ the question */
 

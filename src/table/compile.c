@@ -30,13 +30,13 @@
  */
 #include "dockside/table/compile.h"
 
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compile_base.h"
+#include "compile_errors.h"
+#include "compile_gate.h"
 #include "compile_link.h"
 #include "compile_log.h"
 #include "compile_sets.h"
@@ -50,6 +50,7 @@ struct compiler {
 	struct plan *plan;
 	struct compile_sets sets;
 	struct base_chains base;
+	struct compile_gate gate;
 	struct dockside_sets docksides;
 	bool refuses; /* some rule goes to the refuse chain */
 	const struct origin *built_in;
@@ -173,8 +174,46 @@ static void emit_sets(struct compiler *c, struct plan_chain *chain, const struct
 	}
 }
 
-static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct rule *rule,
+/* The addresses of an ipset that is told, or of a name: one set a family, of those that the gate has told. */
+static void emit_told(struct compiler *c, struct plan_chain *chain, const struct network *network,
+		      const struct rule *rule, const struct told_sets *told,
 		      const struct origin *origin)
+{
+	static const enum frame_field fields[N_FAMILIES] = { FIELD_DADDR, FIELD_DADDR6 };
+
+	for (int f = 0; f < N_FAMILIES; f++) {
+		const struct set_update renewal = { UPDATE_PUT, told->sets[f], PORT_IN, fields[f],
+						    gate_life_s(network) };
+		struct match dest = { .kind = MATCH_FIELD_SET };
+		enum family family = (enum family)f;
+		size_t first = chain->n_rules;
+
+		dest.u.field_set.port = PORT_IN;
+		dest.u.field_set.field = fields[f];
+		dest.u.field_set.set = told->sets[f];
+		emit_dest(c, chain, rule, &dest, &family, origin);
+		for (size_t i = first; i < chain->n_rules; i++)
+			chain->rules[i].update = renewal;
+	}
+}
+
+static void emit_names(struct compiler *c, struct plan_chain *chain, const struct network *network,
+		       const struct rule *rule, const struct origin *origin)
+{
+	const struct told_sets *told = compile_gate_told(&c->gate, network, rule);
+
+	if (told)
+		emit_told(c, chain, network, rule, told, origin);
+	if (rule->to == DEST_IPSET && told)
+		emit_sets(c, chain, rule, compile_ipset_literals(&c->sets, rule->ipset), origin);
+	else if (rule->to == DEST_IPSET)
+		emit_sets(c, chain, rule, compile_ipset(&c->sets, rule->ipset), origin);
+	else if (!told)
+		emit_sets(c, chain, rule, compile_name(&c->sets, rule->hostname), origin);
+}
+
+static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct network *network,
+		      const struct rule *rule, const struct origin *origin)
 {
 	struct match dest = { .kind = MATCH_DADDR, .u.prefix = rule->cidr };
 
@@ -187,68 +226,11 @@ static void emit_rule(struct compiler *c, struct plan_chain *chain, const struct
 		emit_dest(c, chain, rule, &dest, &rule->cidr.addr.family, origin);
 		break;
 	case DEST_HOSTNAME:
-		emit_sets(c, chain, rule, compile_name(&c->sets, rule->hostname), origin);
-		break;
 	case DEST_IPSET:
-		emit_sets(c, chain, rule, compile_ipset(&c->sets, rule->ipset), origin);
+	case DEST_PATTERN:
+		emit_names(c, chain, network, rule, origin);
 		break;
 	}
-}
-
-static bool is_error_type(const struct match *match)
-{
-	if (match->u.icmp.family == FAMILY_IPV6)
-		return !(match->u.icmp.type & ICMP6_INFOMSG_MASK) ||
-		       match->u.icmp.type == ND_REDIRECT;
-	return match->u.icmp.type == ICMP_DEST_UNREACH ||
-	       match->u.icmp.type == ICMP_SOURCE_QUENCH || match->u.icmp.type == ICMP_REDIRECT ||
-	       match->u.icmp.type == ICMP_TIME_EXCEEDED || match->u.icmp.type == ICMP_PARAMPROB;
-}
-
-static bool accepts_errors(const struct plan_rule *rule)
-{
-	if (rule->verdict != VERDICT_ACCEPT)
-		return false;
-	for (size_t i = 0; i < rule->n_matches; i++) {
-		const struct match *match = &rule->matches[i];
-
-		if (match->kind == MATCH_DPORT || match->kind == MATCH_DPORT_SET ||
-		    (match->kind == MATCH_L4PROTO && match->u.l4proto != IPPROTO_ICMP &&
-		     match->u.l4proto != IPPROTO_ICMPV6) ||
-		    (match->kind == MATCH_ICMP && !is_error_type(match)))
-			return false;
-	}
-	return true;
-}
-
-/*
- * An ICMP error belongs to the connection that it quotes, which no rule may have accepted, so a rule that accepts
- * errors is preceded by one of RELATED packets, which label nothing. Not in audit mode, where the rule before
- * it reports the packet.
- */
-static void split_errors(struct plan_chain *chain, size_t first)
-{
-	size_t n = chain->n_rules - first;
-	struct plan_rule *rules = xcalloc(n + 1, sizeof(*rules));
-
-	memcpy(rules, chain->rules + first, n * sizeof(*rules));
-	chain->n_rules = first;
-	for (size_t i = 0; i < n; i++) {
-		bool told = i > 0 && rules[i - 1].verdict == VERDICT_LOG;
-
-		if (accepts_errors(&rules[i]) && !told) {
-			struct plan_rule *out = chain_add_rule(chain, rules[i].origin);
-
-			*out = rules[i];
-			out->n_matches = 0;
-			rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_RELATED;
-			for (size_t k = 0; k < rules[i].n_matches; k++)
-				*rule_add_match(out, rules[i].matches[k].kind) =
-					rules[i].matches[k];
-		}
-		*chain_add_rule(chain, rules[i].origin) = rules[i];
-	}
-	free(rules);
 }
 
 /* "egress[2]" */
@@ -271,7 +253,7 @@ static void emit_rules(struct compiler *c, struct plan_chain *chain, const struc
 	for (size_t i = 0; i < n; i++) {
 		size_t first = chain->n_rules;
 
-		emit_rule(c, chain, &rules[i],
+		emit_rule(c, chain, network, &rules[i],
 			  plan_origin(c->plan, network->name, entry_name(c, what, rules[i].index),
 				      rules[i].loc));
 		if (rules[i].action == ACTION_DROP)
@@ -364,10 +346,10 @@ static void emit_out(struct compiler *c, const struct network *network)
 	first = chain->n_rules;
 	emit_rules(c, chain, network, network->egress, network->n_egress, "egress",
 		   "no rule matched: Docker decides");
-	split_errors(chain, first);
+	compile_split_errors(chain, first);
 	dispatch_to(c->base.dispatch, chain, network);
 	set_add_bridge(c->base.managed, chain->bridge, chain->origin);
-	if (c->base.lookups)
+	if (c->base.lookups && !network->dns.gated)
 		set_add_bridge(c->base.lookups, chain->bridge, chain->origin);
 }
 
@@ -396,6 +378,26 @@ static void emit_host(struct compiler *c, const struct network *network)
 	emit_rules(c, chain, network, network->host_rules, network->n_host_rules, "host",
 		   "no rule matched: the host decides");
 	dispatch_to(c->base.dispatch_host, chain, network);
+}
+
+/* ------------------------------------------------------------------ DNS */
+
+static void emit_gate(struct compiler *c, const struct network *network)
+{
+	struct plan_chain *chain;
+
+	if (!network->dns.gated)
+		return;
+	chain = network_chain(c, network, "GATE");
+	compile_gate_redirect(chain, network);
+	dispatch_to(c->base.dispatch_gate, chain, network);
+	set_add_bridge(c->base.gate, chain->bridge, chain->origin);
+	chain = network_chain(c, network, "DNS");
+	compile_gate_refuse(&c->gate, chain, network,
+			    plan_chain_name(&c->plan->arena, network->stem, "OUT"));
+	dispatch_to(c->base.dispatch_dns, chain, network);
+	if (network->dns.n_private > 0)
+		compile_gate_private(&c->gate, network_chain(c, network, "PRIVATE"), network);
 }
 
 /* ------------------------------------------------------------------ NAT */
@@ -499,6 +501,8 @@ static void emit_nat(struct compiler *c, const struct network *network)
  */
 static void label_judged(struct plan_chain *chain)
 {
+	if (!chain->bridge || strcmp(chain->kind, "SRC") == 0 || strcmp(chain->kind, "GATE") == 0)
+		return;
 	for (size_t i = 0; i < chain->n_rules; i++) {
 		struct plan_rule *rule = &chain->rules[i];
 		bool by_state = rule->n_matches > 0 && rule->matches[0].kind == MATCH_CT_STATE;
@@ -521,17 +525,22 @@ void compile_policy(const struct policy *policy, const struct resolved *resolved
 		    const struct plan_options *options, struct plan *ret_plan)
 {
 	struct compiler c = { .plan = ret_plan };
-	bool any_host = false, any_nat = false;
+	struct base_needs needs = { .gate = gate_wanted(policy) };
 
 	*ret_plan = (struct plan){ .options = *options };
 	compile_sets_init(&c.sets, policy, resolved, ret_plan);
 	ret_plan->own_hash = compile_own_hash(policy, resolved->never);
 	c.built_in = plan_origin(ret_plan, NULL, "built in", (struct loc){ 0 });
+	/* The gate itself says what it has told a network. */
+	needs.lookups = !needs.gate;
 	for (size_t i = 0; i < policy->n_networks; i++) {
-		any_host |= policy->networks[i].n_host_rules > 0;
-		any_nat |= policy->networks[i].n_nat > 0;
+		needs.lookups |=
+			!policy->networks[i].dns.gated && network_managed(&policy->networks[i]);
+		needs.host |= policy->networks[i].n_host_rules > 0;
+		needs.nat |= policy->networks[i].n_nat > 0;
 	}
-	c.base = compile_base(ret_plan, c.built_in, any_host, any_nat);
+	c.base = compile_base(ret_plan, c.built_in, needs);
+	compile_gate_init(&c.gate, ret_plan, policy, c.built_in);
 	c.docksides = compile_dockside_sets(ret_plan, policy, c.built_in);
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
@@ -542,16 +551,19 @@ void compile_policy(const struct policy *policy, const struct resolved *resolved
 		emit_ing(&c, network);
 		emit_host(&c, network);
 		emit_source(&c, network);
+		emit_gate(&c, network);
 		emit_nat(&c, network);
 	}
+	if (needs.gate)
+		compile_gate_tells(&c.gate);
 	if (c.refuses)
 		plan_add_refuse(ret_plan, c.built_in);
 	for (size_t i = 0; i < ret_plan->n_chains; i++)
-		if (ret_plan->chains[i]->bridge && strcmp(ret_plan->chains[i]->kind, "SRC") != 0)
-			label_judged(ret_plan->chains[i]);
+		label_judged(ret_plan->chains[i]);
 	plan_add_set(ret_plan, SET_BRIDGES, FINGERPRINT_SET, c.built_in)->comment =
 		"what dsfw-nft loaded; not for editing";
 	plan_finish(ret_plan);
+	compile_gate_free(&c.gate);
 	compile_sets_free(&c.sets);
 	buf_free(&c.text);
 }

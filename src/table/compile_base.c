@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "dockside/base/util.h"
+#include "dockside/names/gate.h"
 
 struct base {
 	struct plan *plan;
@@ -52,12 +53,32 @@ static void emit_lookups(struct base *c, struct plan_chain *chain)
 	out->log_group = c->plan->options.log_group;
 }
 
-static void emit_forward(struct base *c)
+/*
+ * Before known connections pass: one that is older than the gate goes on to the server that it was opened to. Of other
+ * packets we ask for no more than one number. Chain DNS looks whether it is TCP's or UDP's.
+ */
+static void emit_forward_dns(struct base *c, struct plan_chain *chain)
+{
+	static const uint16_t ports[] = { 53, 853 };
+
+	c->chains.dispatch_dns = dispatch_map(c, "dispatch-dns");
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+		struct plan_rule *out = emit_dispatch(c, chain, c->chains.dispatch_dns);
+
+		rule_add_match(out, MATCH_TRANSPORT_PORT)->u.port = ports[i];
+		out->mark = c->plan->options.mark_bit;
+	}
+}
+
+static void emit_forward(struct base *c, struct base_needs needs)
 {
 	struct plan_chain *chain = base_chain(c, "forward", BASE_FORWARD);
 	struct plan_rule *out;
 
-	emit_lookups(c, chain);
+	if (needs.lookups)
+		emit_lookups(c, chain);
+	if (needs.gate)
+		emit_forward_dns(c, chain);
 	out = chain_add_rule(chain, c->built_in);
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
 	out->mark = c->plan->options.mark_bit;
@@ -155,7 +176,32 @@ static void emit_output(struct base *c)
 	emit_from_elsewhere(c, chain)->comment = "opened by the host";
 }
 
-static void emit_input(struct base *c)
+/* Nobody but redirected containers asks the gate. */
+static void emit_input_gate(struct base *c, struct plan_chain *chain)
+{
+	static const uint8_t protos[] = { IPPROTO_UDP, IPPROTO_TCP };
+
+	c->chains.gate = plan_add_set(c->plan, SET_BRIDGES, GATE_SET, c->built_in);
+	c->chains.gate->comment = "bridges of networks whose DNS goes to the gate";
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(protos); i++) {
+		struct plan_rule *out = chain_add_rule(chain, c->built_in);
+		struct match *match = rule_add_match(out, MATCH_DPORT);
+		bool accepts = i % 2 == 0;
+
+		match->u.dport.l4proto = protos[i / 2];
+		match->u.dport.range = (struct portrange){ GATE_PORT, GATE_PORT };
+		if (accepts) {
+			rule_add_match(out, MATCH_IIFNAME_SET)->u.set = c->chains.gate;
+			rule_add_match(out, MATCH_CT_DNAT);
+		}
+		out->judged = accepts;
+		out->counter = true;
+		out->verdict = accepts ? VERDICT_ACCEPT : VERDICT_DROP;
+		out->comment = accepts ? "DNS, to the gate" : "the gate's port, not by DNS";
+	}
+}
+
+static void emit_input(struct base *c, struct base_needs needs)
 {
 	struct plan_chain *chain = base_chain(c, "input", BASE_INPUT);
 	struct plan_rule *out = chain_add_rule(chain, c->built_in);
@@ -163,6 +209,10 @@ static void emit_input(struct base *c)
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
 	out->counter = true;
 	out->verdict = VERDICT_ACCEPT;
+	if (needs.gate)
+		emit_input_gate(c, chain);
+	if (!needs.host)
+		return;
 	c->chains.dispatch_host = dispatch_map(c, "dispatch-host");
 	emit_dispatch(c, chain, c->chains.dispatch_host);
 }
@@ -175,20 +225,31 @@ static void emit_prerouting(struct base *c)
 	emit_dispatch(c, chain, c->chains.dispatch_nat);
 }
 
-struct base_chains compile_base(struct plan *plan, const struct origin *built_in, bool any_host,
-				bool any_nat)
+/* Before Docker's, and before the network's own NAT rules. */
+static void emit_prerouting_dns(struct base *c)
+{
+	struct plan_chain *chain = base_chain(c, "prerouting-dns", BASE_PREROUTING_DNS);
+
+	c->chains.dispatch_gate = dispatch_map(c, "dispatch-gate");
+	emit_dispatch(c, chain, c->chains.dispatch_gate);
+}
+
+struct base_chains compile_base(struct plan *plan, const struct origin *built_in,
+				struct base_needs needs)
 {
 	struct base c = { .plan = plan, .built_in = built_in };
 
 	c.chains.managed = plan_add_set(plan, SET_BRIDGES, MANAGED_SET, built_in);
 	c.chains.managed->comment = "bridges of managed networks";
 	emit_raw(&c);
-	emit_forward(&c);
+	emit_forward(&c, needs);
 	emit_forward_end(&c);
 	emit_output(&c);
-	if (any_host)
-		emit_input(&c);
-	if (any_nat)
+	if (needs.host || needs.gate)
+		emit_input(&c, needs);
+	if (needs.nat)
 		emit_prerouting(&c);
+	if (needs.gate)
+		emit_prerouting_dns(&c);
 	return c.chains;
 }

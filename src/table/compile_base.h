@@ -11,12 +11,20 @@ struct base_chains {
 	struct plan_set *dispatch_host;	  /* input: HOST */
 	struct plan_set *dispatch_nat;	  /* prerouting: NAT */
 	struct plan_set *dispatch_source; /* raw: SRC */
+	struct plan_set *dispatch_gate;	  /* prerouting-dns: GATE */
+	struct plan_set *dispatch_dns;	  /* forward, packets to ports of DNS: DNS */
+	struct plan_set *gate;		  /* the bridges of networks with a gate */
 	struct plan_set *managed,	  /* the bridges that the policy is about */
 		*lookups; /* the bridges whose DNS replies the daemon hears; NULL: of none */
 };
 
-/* Adds the chains, with empty maps. any_host, any_nat: some network has host rules, or rules of NAT. */
-struct base_chains compile_base(struct plan *plan, const struct origin *built_in, bool any_host,
-				bool any_nat);
+/* Whether some network has host rules, rules of NAT, a DNS gate; or none, so that the daemon hears its DNS replies. */
+struct base_needs {
+	bool host, nat, gate, lookups;
+};
+
+/* Adds the chains, with empty maps. */
+struct base_chains compile_base(struct plan *plan, const struct origin *built_in,
+				struct base_needs needs);
 
 #endif

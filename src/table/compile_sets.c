@@ -22,6 +22,7 @@ void compile_sets_init(struct compile_sets *c, const struct policy *policy,
 	*c = (struct compile_sets){ .policy = policy, .resolved = resolved, .plan = plan };
 	plan->never = resolved->never;
 	c->ipsets = xcalloc(policy->n_ipsets + 1, sizeof(*c->ipsets));
+	c->literals = xcalloc(policy->n_ipsets + 1, sizeof(*c->literals));
 	c->names = xcalloc(resolved->n + 1, sizeof(*c->names));
 }
 
@@ -34,6 +35,7 @@ void compile_sets_free(struct compile_sets *c)
 {
 	tdestroy(c->port_sets, do_nothing);
 	free(c->ipsets);
+	free(c->literals);
 	free(c->names);
 }
 
@@ -179,6 +181,15 @@ void compile_host_elems(struct plan *plan, struct plan_set *set, unsigned timeou
 	set->n_elems = n;
 }
 
+static enum dest_set kind_of(const struct prefix *prefix)
+{
+	bool v4 = prefix->addr.family == FAMILY_IPV4;
+
+	if (prefix_is_address(prefix))
+		return v4 ? DEST_SET_V4 : DEST_SET_V6;
+	return v4 ? DEST_SET_NET4 : DEST_SET_NET6;
+}
+
 static struct plan_set *add_dest_set(struct compile_sets *c, enum dest_set kind, const char *prefix,
 				     const char *name, const struct origin *origin)
 {
@@ -194,43 +205,41 @@ static struct plan_set *add_dest_set(struct compile_sets *c, enum dest_set kind,
 	return set;
 }
 
+/* Whether a set of the kind has something in it; with names, one always, so that an empty ipset has a rule that
+ * matches nothing. */
+static bool is_needed(const struct ipset *ipset, enum dest_set kind, bool names)
+{
+	if (names && (kind == DEST_SET_V4 || (kind == DEST_SET_V6 && ipset->n_hostnames > 0)))
+		return true;
+	for (size_t i = 0; i < ipset->n_prefixes; i++)
+		if (kind_of(&ipset->prefixes[i]) == kind)
+			return true;
+	return false;
+}
+
+/* The ipset's literals, in sets of that prefix. */
+static void add_literals(struct compile_sets *c, const struct ipset *ipset, const char *prefix,
+			 bool names, struct dest_sets *sets)
+{
+	const struct origin *origin = plan_origin(
+		c->plan, NULL, arena_printf(&c->plan->arena, "ipset %s", ipset->name), ipset->loc);
+
+	for (int kind = 0; kind < N_DEST_SETS; kind++)
+		if (is_needed(ipset, (enum dest_set)kind, names))
+			sets->sets[kind] =
+				add_dest_set(c, (enum dest_set)kind, prefix, ipset->name, origin);
+	for (size_t i = 0; i < ipset->n_prefixes; i++)
+		add_prefix(sets->sets[kind_of(&ipset->prefixes[i])], &ipset->prefixes[i], origin);
+}
+
 const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
 {
 	const struct ipset *ipset = &c->policy->ipsets[index];
 	struct dest_sets *sets = &c->ipsets[index];
-	const struct origin *origin;
-	bool needed[N_DEST_SETS];
 
 	if (sets->sets[DEST_SET_V4])
 		return sets;
-	origin = plan_origin(c->plan, NULL, arena_printf(&c->plan->arena, "ipset %s", ipset->name),
-			     ipset->loc);
-	/* One set always, so that an empty ipset has a rule that matches nothing. */
-	needed[DEST_SET_V4] = true;
-	needed[DEST_SET_V6] = ipset->n_hostnames > 0;
-	needed[DEST_SET_NET4] = needed[DEST_SET_NET6] = false;
-	for (size_t i = 0; i < ipset->n_prefixes; i++) {
-		const struct prefix *prefix = &ipset->prefixes[i];
-		bool v4 = prefix->addr.family == FAMILY_IPV4;
-
-		if (prefix_is_address(prefix))
-			needed[v4 ? DEST_SET_V4 : DEST_SET_V6] = true;
-		else
-			needed[v4 ? DEST_SET_NET4 : DEST_SET_NET6] = true;
-	}
-	for (int kind = 0; kind < N_DEST_SETS; kind++)
-		if (needed[kind])
-			sets->sets[kind] =
-				add_dest_set(c, (enum dest_set)kind, "ipset-", ipset->name, origin);
-	for (size_t i = 0; i < ipset->n_prefixes; i++) {
-		const struct prefix *prefix = &ipset->prefixes[i];
-		bool v4 = prefix->addr.family == FAMILY_IPV4;
-
-		if (prefix_is_address(prefix))
-			add_prefix(sets->sets[v4 ? DEST_SET_V4 : DEST_SET_V6], prefix, origin);
-		else
-			add_prefix(sets->sets[v4 ? DEST_SET_NET4 : DEST_SET_NET6], prefix, origin);
-	}
+	add_literals(c, ipset, "ipset-", true, sets);
 	if (ipset->n_hostnames == 0)
 		return sets;
 	for (int kind = DEST_SET_V4; kind <= DEST_SET_V6; kind++) {
@@ -244,6 +253,19 @@ const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index)
 				resolved_find(c->resolved, ipset->hostnames[i]);
 		compile_host_elems(c->plan, set, c->resolved->timeout_s);
 	}
+	return sets;
+}
+
+const struct dest_sets *compile_ipset_literals(struct compile_sets *c, size_t index)
+{
+	const struct ipset *ipset = &c->policy->ipsets[index];
+	struct dest_sets *sets = &c->literals[index];
+	bool made = false;
+
+	for (int kind = 0; kind < N_DEST_SETS; kind++)
+		made |= sets->sets[kind] != NULL;
+	if (!made && ipset->n_prefixes > 0)
+		add_literals(c, ipset, "literal-", false, sets);
 	return sets;
 }
 

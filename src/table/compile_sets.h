@@ -23,9 +23,10 @@ struct compile_sets {
 	const struct policy *policy;
 	const struct resolved *resolved;
 	struct plan *plan;
-	struct dest_sets *ipsets; /* by index in the policy; empty until used */
-	struct dest_sets *names;  /* by index in hosts */
-	void *port_sets;	  /* tree of struct port_set, in the plan's arena */
+	struct dest_sets *ipsets;   /* by index in the policy; empty until used */
+	struct dest_sets *literals; /* of those whose names are in the others; likewise */
+	struct dest_sets *names;    /* by index in hosts */
+	void *port_sets;	    /* tree of struct port_set, in the plan's arena */
 };
 
 void compile_sets_init(struct compile_sets *c, const struct policy *policy,
@@ -36,6 +37,8 @@ void compile_sets_free(struct compile_sets *c);
 const struct plan_set *compile_port_set(struct compile_sets *c, const struct portrange *ports,
 					size_t n);
 const struct dest_sets *compile_ipset(struct compile_sets *c, size_t index);
+/* For a rule that is told the addresses of names: the ipset's own. */
+const struct dest_sets *compile_ipset_literals(struct compile_sets *c, size_t index);
 const struct dest_sets *compile_name(struct compile_sets *c, const char *name);
 
 #endif

@@ -18,6 +18,8 @@
 #define FINGERPRINT_DIGITS 8
 static_assert(sizeof("OUT= ING= HOST= SRC= NAT=") + 5 * (2 * FINGERPRINT_DIGITS + 1) <= COMMENT_MAX,
 	      "the fingerprints of a network fit a comment");
+static_assert(sizeof("DNS= GATE= PRIVATE=") + 3 * (2 * FINGERPRINT_DIGITS + 1) <= COMMENT_MAX,
+	      "those about DNS as well");
 #define FINGERPRINT_STRLEN 64
 
 /* "KIND=WANT.HAVE" */
@@ -36,10 +38,22 @@ static void print_fingerprint(const struct plan_chain *want, const struct actual
 	hex_format(p, hash, FINGERPRINT_DIGITS);
 }
 
+/* A network's chains DNS, GATE and PRIVATE: one comment has no room for these besides the others. */
+static bool is_about_dns(const struct plan_chain *chain)
+{
+	return strcmp(chain->kind, "DNS") == 0 || strcmp(chain->kind, "GATE") == 0 ||
+	       strcmp(chain->kind, "PRIVATE") == 0;
+}
+
 /* The key of the element that has the chain's fingerprint: its bridge; a chain of no network has one for itself. */
 static const char *fingerprint_key(const struct plan_chain *chain, char ret_key[IFNAME_KEY_LEN])
 {
-	if (chain->bridge)
+	if (chain->bridge && is_about_dns(chain))
+		snprintf(ret_key, IFNAME_KEY_LEN, FINGERPRINT_DNS ".%011llx",
+			 (unsigned long long)hash64(HASH_SEED, chain->bridge,
+						    strlen(chain->bridge)) >>
+				 20);
+	else if (chain->bridge)
 		snprintf(ret_key, IFNAME_KEY_LEN, "%.15s", chain->bridge);
 	else
 		snprintf(ret_key, IFNAME_KEY_LEN, FINGERPRINT_BASE ".%.10s", chain->kind);
@@ -267,7 +281,8 @@ static void diff_elems(const struct plan *plan, const struct plan_set *want,
 static bool set_same_kind(const struct plan_set *a, const struct plan_set *b)
 {
 	return a->type == b->type && a->interval == b->interval && a->timeout == b->timeout &&
-	       a->counter == b->counter && a->limit == b->limit;
+	       a->counter == b->counter && a->limit == b->limit && a->dynamic == b->dynamic &&
+	       a->size == b->size;
 }
 
 static struct set_change *add_set_change(struct changes *changes, enum change_kind kind,
@@ -293,7 +308,7 @@ static void diff_set(struct changes *changes, const struct plan_set *want,
 		add_set_change(changes, CHANGE_REPLACE, want, have);
 		return;
 	}
-	if (strcmp(want->name, FINGERPRINT_SET) == 0)
+	if (want->dynamic || strcmp(want->name, FINGERPRINT_SET) == 0)
 		return;
 	if (changes->plan->ports_unknown)
 		return;
@@ -371,7 +386,7 @@ static bool uses_replaced(const struct changes *changes, const struct plan_chain
 	for (size_t i = 0; i < chain->n_rules; i++) {
 		const struct plan_rule *rule = &chain->rules[i];
 
-		if (set_replaced(changes, rule->set))
+		if (set_replaced(changes, rule->set) || set_replaced(changes, rule->update.set))
 			return true;
 		for (size_t k = 0; k < rule->n_matches; k++) {
 			const struct match *match = &rule->matches[k];
@@ -380,6 +395,9 @@ static bool uses_replaced(const struct changes *changes, const struct plan_chain
 			     match->kind == MATCH_OIFNAME_SET ||
 			     match->kind == MATCH_IIFNAME_SET) &&
 			    set_replaced(changes, match->u.set))
+				return true;
+			if (match->kind == MATCH_FIELD_SET &&
+			    set_replaced(changes, match->u.field_set.set))
 				return true;
 			if (match->kind == MATCH_DPORT_SET &&
 			    set_replaced(changes, match->u.dport_set.set))

@@ -35,7 +35,8 @@ static bool same_objects(const struct plan *a, const struct plan *b)
 static bool same_declaration(const struct plan_set *a, const struct plan_set *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->type == b->type && a->interval == b->interval &&
-	       a->timeout == b->timeout && a->counter == b->counter && a->limit == b->limit;
+	       a->timeout == b->timeout && a->counter == b->counter && a->limit == b->limit &&
+	       a->dynamic == b->dynamic && a->size == b->size;
 }
 
 static bool same_text(const char *a, const char *b)

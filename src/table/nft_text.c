@@ -100,9 +100,10 @@ static const char *const field_texts[] = {
 };
 static_assert(ARRAY_SIZE(field_texts) == FIELD_ND_TARGET + 1, "a text for each field");
 
+static const char *const ports[] = { "", "iifname . ", "oifname . " };
+
 static void text_field_set(struct buf *b, const struct match *match)
 {
-	static const char *const ports[] = { "", "iifname . ", "oifname . " };
 	const char *mac = "";
 
 	if (set_type_has_mac_and_ip(match->u.field_set.set->type))
@@ -123,22 +124,6 @@ static void text_udp_ports(struct buf *b, const struct match *match)
 		buf_printf(b, "udp sport %u udp dport %u", source, destination);
 }
 
-/* The first len bits of an IPv6 address as a number. */
-static void text_number(struct buf *b, const uint8_t *bytes, size_t len)
-{
-	buf_puts(b, "0x");
-	for (size_t digit = 0, n = (len + 3) / 4; digit < n; digit++) {
-		unsigned value = 0;
-
-		for (size_t bit = len - 4 * (n - digit) + 4, k = 4; k > 0; k--) {
-			size_t at = bit - k; /* wraps before the first bit */
-
-			value = value << 1 | (at < len && (bytes[at / 8] & 0x80u >> at % 8));
-		}
-		buf_printf(b, "%x", value);
-	}
-}
-
 static void text_field_prefix(struct buf *b, const struct match *match)
 {
 	const struct prefix *prefix = &match->u.field_prefix.prefix;
@@ -154,6 +139,13 @@ static void text_field_prefix(struct buf *b, const struct match *match)
 		   prefix_is_address(prefix) ? ipaddr_format(&prefix->addr, s)
 					     : prefix_format(prefix, s));
 }
+
+static const char *const fib_types[] = {
+	[FIB_UNICAST] = "unicast",
+	[FIB_LOCAL] = "local",
+	[FIB_ANYCAST] = "anycast",
+};
+static_assert(ARRAY_SIZE(fib_types) == FIB_ANYCAST + 1, "a word for each kind of route");
 
 static void text_match(struct buf *b, const struct match *match)
 {
@@ -252,6 +244,22 @@ static void text_match(struct buf *b, const struct match *match)
 	case MATCH_FRAGMENT:
 		buf_puts(b, "exthdr frag exists");
 		break;
+	case MATCH_TRANSPORT_PORT:
+		buf_printf(b, "th dport %u", match->u.port);
+		break;
+	case MATCH_UDP_SPORT:
+		buf_printf(b, "udp sport %u", match->u.port);
+		break;
+	case MATCH_SKUID:
+		buf_printf(b, "meta skuid %u", match->u.uid);
+		break;
+	case MATCH_CT_DNAT:
+		buf_puts(b, "ct status dnat");
+		break;
+	case MATCH_FIB:
+		buf_printf(b, "fib %s type %s%s", match->u.fib.source ? "saddr" : "daddr",
+			   match->negated ? "!= " : "", fib_types[match->u.fib.type]);
+		break;
 	case MATCH_UNICAST:
 		buf_puts(b, "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00");
 		break;
@@ -285,12 +293,21 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 	case VERDICT_RESET:
 		buf_puts(b, "reject with tcp reset");
 		break;
+	case VERDICT_PROHIBIT:
+		buf_puts(b, "reject with icmp type admin-prohibited");
+		break;
+	case VERDICT_REDIRECT:
+		buf_printf(b, "redirect to :%u", rule->redirect_port);
+		break;
 	case VERDICT_GOTO:
 		buf_puts(b, "goto ");
 		buf_puts(b, rule->target);
 		break;
 	case VERDICT_VMAP:
-		buf_printf(b, "%s vmap @%s", rule->outgoing ? "oifname" : "iifname",
+		buf_printf(b, "%s vmap @%s",
+			   rule->set->type == MAP_TELL ? "udp dport"
+			   : rule->outgoing	       ? "oifname"
+						       : "iifname",
 			   rule->set->name);
 		break;
 	case VERDICT_DNAT:
@@ -312,21 +329,15 @@ static void text_verdict(struct buf *b, const struct plan_rule *rule)
 	}
 }
 
-/* nft has no escapes in strings: a quote cannot be in one (doc/kernel.md, "Comments"). The config layer has replaced
- * those and refused control characters; what an element in the kernel says is not ours to trust. */
-void text_comment(struct buf *b, const char *comment)
+static void text_update(struct buf *b, const struct set_update *update)
 {
-	size_t start;
-
-	if (!comment || !comment[0])
+	if (update->kind == UPDATE_NONE)
 		return;
-	buf_puts(b, "comment \"");
-	start = b->len;
-	buf_puts(b, comment);
-	for (char *p = b->data + start; *p; p++)
-		if (*p == '"' || (unsigned char)*p < ' ')
-			*p = '\'';
-	buf_putc(b, '"');
+	buf_printf(b, "%s @%s { %s%s", update->kind == UPDATE_PUT ? "update" : "delete",
+		   update->set->name, ports[update->port], field_texts[update->field]);
+	if (update->kind == UPDATE_PUT)
+		buf_printf(b, " timeout %us", update->life_s);
+	buf_puts(b, " } ");
 }
 
 void nft_text_rule(struct buf *b, const struct plan_rule *rule)
@@ -339,6 +350,7 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 		buf_printf(b, "meta mark set meta mark | 0x%08x ", rule->mark);
 	if (rule->unmark)
 		buf_printf(b, "meta mark set meta mark & 0x%08x ", ~rule->unmark);
+	text_update(b, &rule->update);
 	if (rule->counter)
 		buf_puts(b, "counter ");
 	if (rule->judged)
@@ -364,132 +376,6 @@ void nft_text_hash(struct plan *plan)
 		chain->hash = hash64(HASH_SEED, buf_str(&b), b.len);
 	}
 	buf_free(&b);
-}
-
-/* ------------------------------------------------------------------ elements */
-
-/* The key begins with it. */
-static void text_ifname(struct buf *b, const struct elem *elem)
-{
-	buf_printf(b, "\"%.*s\"", IFNAME_KEY_LEN, (const char *)elem->key);
-}
-
-static void text_addr_bytes(struct buf *b, enum family family, const uint8_t *bytes)
-{
-	struct ipaddr addr = ipaddr_from_bytes(family, bytes);
-	char s[ADDR_STRLEN];
-
-	buf_puts(b, ipaddr_format(&addr, s));
-}
-
-/* An address range as a prefix where it is one: that is how an operator wrote it. */
-static void text_addr_range(struct buf *b, enum family family, const struct elem *elem)
-{
-	size_t bits = 8 * family_bytes(family), len = 0;
-
-	text_addr_bytes(b, family, elem->key);
-	if (memcmp(elem->key, elem->last, sizeof(elem->key)) == 0)
-		return;
-	while (len < bits && !((elem->key[len / 8] ^ elem->last[len / 8]) & 0x80u >> len % 8))
-		len++;
-	for (size_t i = len; i < bits; i++) {
-		if ((elem->key[i / 8] & 0x80u >> i % 8) || !(elem->last[i / 8] & 0x80u >> i % 8)) {
-			buf_putc(b, '-');
-			text_addr_bytes(b, family, elem->last);
-			return;
-		}
-	}
-	buf_printf(b, "/%zu", len);
-}
-
-static void text_number_range(struct buf *b, const struct elem *elem)
-{
-	text_number(b, elem->key, 8 * sizeof(struct in6_addr));
-	if (memcmp(elem->key, elem->last, sizeof(elem->key)) == 0)
-		return;
-	buf_putc(b, '-');
-	text_number(b, elem->last, 8 * sizeof(struct in6_addr));
-}
-
-void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
-{
-	struct portrange range;
-	char mac[ADDR_STRLEN];
-
-	switch (type) {
-	case SET_IPV4:
-		text_addr_range(b, FAMILY_IPV4, elem);
-		break;
-	case SET_IPV6:
-		text_addr_range(b, FAMILY_IPV6, elem);
-		break;
-	case SET_PORTS:
-		range.lo = load_port(elem->key);
-		range.hi = load_port(elem->last);
-		portrange_put(b, &range);
-		break;
-	case SET_BRIDGES:
-	case MAP_DISPATCH:
-		text_ifname(b, elem);
-		break;
-	case SET_MAC:
-		buf_puts(b, mac_format(elem->key, mac));
-		break;
-	case SET_PORT_MAC:
-		text_ifname(b, elem);
-		buf_printf(b, " . %s", mac_format(elem->key + IFNAME_KEY_LEN, mac));
-		break;
-	case SET_PORT_IPV4:
-	case SET_PORT_IPV6:
-		text_ifname(b, elem);
-		buf_puts(b, " . ");
-		text_addr_bytes(b, set_type_family(type), elem->key + IFNAME_KEY_LEN);
-		break;
-	case SET_PORT_MAC_IPV4:
-	case SET_PORT_MAC_IPV6:
-		text_ifname(b, elem);
-		buf_printf(b, " . %s . ", mac_format(elem->key + IFNAME_KEY_LEN, mac));
-		text_addr_bytes(b, set_type_family(type), elem->key + IFNAME_KEY_LEN + MAC_KEY_LEN);
-		break;
-	case SET_ND_TARGET:
-		text_number_range(b, elem);
-		break;
-	case SET_PORT_ND_TARGET:
-		text_ifname(b, elem);
-		buf_puts(b, " . ");
-		text_number(b, elem->key + IFNAME_KEY_LEN, 8 * sizeof(struct in6_addr));
-		break;
-	case MAP_NAT4:
-	case MAP_NAT6:
-		buf_printf(b, "%s . %u", l4proto_name(elem->key[0]), load_port(elem->key + 4));
-		break;
-	case SET_UNKNOWN:
-		abort(); /* never written, only deleted */
-	}
-}
-
-static void text_data(struct buf *b, enum set_type type, const struct elem *elem)
-{
-	bool v4 = type == MAP_NAT4;
-
-	if (type == MAP_DISPATCH) {
-		buf_printf(b, " : goto %s", elem->target);
-	} else if (set_type_is_map(type)) {
-		buf_puts(b, " : ");
-		text_addr_bytes(b, v4 ? FAMILY_IPV4 : FAMILY_IPV6, elem->data);
-		buf_printf(b, " . %u", load_port(elem->data + (v4 ? 4 : 16)));
-	}
-}
-
-void nft_text_elem(struct buf *b, enum set_type type, const struct elem *elem)
-{
-	text_elem_key(b, type, elem);
-	if (elem->timeout_ms != 0)
-		buf_printf(b, " timeout %llums", (unsigned long long)elem->timeout_ms);
-	if (elem->comment)
-		buf_putc(b, ' ');
-	text_comment(b, elem->comment);
-	text_data(b, type, elem);
 }
 
 /* ------------------------------------------------------------------ scripts */
@@ -531,6 +417,10 @@ const char *text_base_chain(enum base_hook hook)
 		return "type filter hook forward priority filter + 1; policy accept;";
 	case BASE_OUTPUT:
 		return "type filter hook output priority filter - 1; policy accept;";
+	case BASE_PREROUTING_DNS:
+		return "type nat hook prerouting priority dstnat - 1; policy accept;";
+	case BASE_OUTPUT_TOLD:
+		return "type filter hook output priority raw - 1; policy accept;";
 	case BASE_BIND:
 		return "type filter hook prerouting priority -310; policy accept;";
 	case BASE_BIND_OUTPUT:
@@ -575,12 +465,16 @@ void text_object_spec(struct buf *b, enum object_kind kind)
 static const char *set_flags(const struct plan_set *set)
 {
 	assert(!set->interval || !set->timeout);
+	if (set->dynamic)
+		return "dynamic,timeout";
 	return set->interval ? "interval" : set->timeout ? "timeout" : NULL;
 }
 
 void text_set_spec(struct buf *b, const struct plan_set *set)
 {
 	buf_puts(b, set_type_info(set->type)->nft);
+	if (set->size > 0)
+		buf_printf(b, "; size %u", set->size);
 	if (set_flags(set))
 		buf_printf(b, "; flags %s", set_flags(set));
 	if (set->counter)

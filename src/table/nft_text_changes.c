@@ -184,7 +184,7 @@ static void add_elems(struct script *s, const struct changes *changes, bool disp
 		const struct set_change *change = &changes->sets[i];
 		bool open = false;
 
-		if (!change->want || (change->want->type == MAP_DISPATCH) != dispatch)
+		if (!change->want || set_type_is_verdicts(change->want->type) != dispatch)
 			continue;
 		for (size_t k = 0; makes(change->kind) && k < change->want->n_elems; k++)
 			add_elem(s, change, &change->want->elems[k], &open);

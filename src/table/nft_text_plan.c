@@ -133,6 +133,8 @@ static void print_preamble(struct script *s, const struct plan *plan)
 		text_set_spec(b, set);
 		buf_puts(b, "; }");
 		script_line(s, set->origin);
+		if (set->dynamic)
+			continue; /* it keeps what the gate has told */
 		buf_printf(b, "flush %s %s %s", word, s->table, set->name);
 		script_line(s, set->origin);
 	}

@@ -29,7 +29,7 @@
  * is hashed. */
 #define SET_NAME_MAX 200
 
-const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC" };
+const char *const judging_kinds[N_JUDGING_KINDS] = { "OUT", "ING", "HOST", "SRC", "DNS" };
 
 const char *const bound_kinds[N_BOUND_KINDS] = { "BIND", "UNBOUND", "strange", "BINDTO",
 						 "UNBOUNDTO" };
@@ -58,6 +58,8 @@ static const struct set_type_info type_infos[] = {
 	[SET_PORT_ND_TARGET] = { "typeof iifname . @th,64,128", 32, 0,
 				 NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_INTEGER), 0 },
 	[MAP_DISPATCH] = { "type ifname : verdict", 16, 0, NFT_TYPE_IFNAME, NFT_TYPE_VERDICT },
+	[MAP_TELL] = { "type inet_service : verdict", 2, 0, NFT_TYPE_INET_SERVICE,
+		       NFT_TYPE_VERDICT },
 	[MAP_NAT4] = { "type inet_proto . inet_service : ipv4_addr . inet_service", 8, 8,
 		       NFT_TYPE_JOIN(NFT_TYPE_INET_PROTOCOL, NFT_TYPE_INET_SERVICE),
 		       NFT_TYPE_JOIN(NFT_TYPE_IPADDR, NFT_TYPE_INET_SERVICE) },
@@ -81,6 +83,11 @@ const struct set_type_info *set_type_info(enum set_type type)
 bool set_type_is_map(enum set_type type)
 {
 	return type_infos[type].data_type != 0;
+}
+
+bool set_type_is_verdicts(enum set_type type)
+{
+	return type == MAP_DISPATCH || type == MAP_TELL;
 }
 
 bool set_type_has_ifname(enum set_type type)
@@ -296,6 +303,17 @@ struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const stru
 bool set_has_bridges(const struct plan_set *set)
 {
 	return strcmp(set->name, LOOKUPS_SET) == 0 || strcmp(set->name, MANAGED_SET) == 0;
+}
+
+bool set_is_told(const struct plan_set *set, const char *name)
+{
+	if (set->told_ipset)
+		return ipset_has_hostname(set->told_ipset, name) ||
+		       ipset_has_pattern_of(set->told_ipset, name);
+	if (!set->told_entry)
+		return false;
+	return set->told_entry[0] == '*' ? pattern_has(set->told_entry, name)
+					 : strcmp(set->told_entry, name) == 0;
 }
 
 static int cmp_key(const void *key, const void *elem)

@@ -13,18 +13,30 @@ void rule_texts_add(struct rule_texts *texts, const char *text, size_t len)
 	texts->items[texts->n++] = xstrndup(text, len);
 }
 
-/* A lookup without flags. */
-static bool plain_lookup(struct buf *b, const char *line, size_t len)
+/* The line, if it has that head and tail, without the tail. */
+static bool without_tail(struct buf *b, const char *line, size_t len, const char *head,
+			 const char *tail)
 {
-	static const char head[] = "  [ lookup ", tail[] = " 0x0 ]";
-	size_t tail_len = sizeof(tail) - 1;
+	size_t tail_len = strlen(tail);
 
-	if (strncmp(line, head, sizeof(head) - 1) != 0 || len < tail_len ||
+	if (strncmp(line, head, strlen(head)) != 0 || len < tail_len ||
 	    memcmp(line + len - tail_len, tail, tail_len) != 0)
 		return false;
 	buf_add(b, line, len - tail_len);
 	buf_puts(b, " ]");
 	return true;
+}
+
+/* A lookup without flags. */
+static bool plain_lookup(struct buf *b, const char *line, size_t len)
+{
+	return without_tail(b, line, len, "  [ lookup ", " 0x0 ]");
+}
+
+/* Elements that are deleted have no timeout. */
+static bool plain_dynset(struct buf *b, const char *line, size_t len)
+{
+	return without_tail(b, line, len, "  [ dynset delete ", " timeout 0ms ]");
 }
 
 /* Finds the text that follows word in the line, up to a blank; *ret_len is 0 if word is missing. */
@@ -59,6 +71,21 @@ static bool plain_nat(struct buf *b, const char *line, size_t len)
 	return true;
 }
 
+/* The same to the host itself. */
+static bool plain_redirect(struct buf *b, const char *line, size_t len)
+{
+	cleanup(buf_free) struct buf full = { 0 };
+	int port_len;
+	const char *port = word_after(line, "[ redir proto_min reg ", &port_len);
+
+	buf_printf(&full, "  [ redir proto_min reg %.*s proto_max reg %.*s flags 0x2 ]", port_len,
+		   port, port_len, port);
+	if (full.len != len || memcmp(full.data, line, len) != 0)
+		return false;
+	buf_printf(b, "  [ redir proto_min reg %.*s flags 0x2 ]", port_len, port);
+	return true;
+}
+
 void rule_texts_add_kernel(struct rule_texts *texts, const char *text, size_t len)
 {
 	cleanup(buf_free) struct buf b = { 0 };
@@ -69,7 +96,8 @@ void rule_texts_add_kernel(struct rule_texts *texts, const char *text, size_t le
 
 		if (n > (size_t)(end - text))
 			n = (size_t)(end - text);
-		if (!plain_lookup(&b, text, n) && !plain_nat(&b, text, n))
+		if (!plain_lookup(&b, text, n) && !plain_dynset(&b, text, n) &&
+		    !plain_nat(&b, text, n) && !plain_redirect(&b, text, n))
 			buf_add(&b, text, n);
 		text += n;
 		if (text < end) {

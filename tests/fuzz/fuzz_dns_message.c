@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/dns_message.h"
+#include "dockside/system/dns_message.h"
 
 #include "must.h"
 

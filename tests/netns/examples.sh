@@ -9,6 +9,7 @@
 #   same-as DIRECTORY    members of a firewall-config that compile to DIRECTORY/ruleset.nft
 #   network-config, firewall-config   a file, checked with the last one of the other kind
 #   egress, nat, host    a list of such rules
+#   members              members of a firewall-config, checked with the last network-config
 #   first-steps          tests/docker/first_steps.sh runs it
 #   not, WHY             it cannot be tried
 #
@@ -104,6 +105,10 @@ faults() # TEXT KIND [ARGUMENT]
 	network-config | firewall-config)
 		cp "$1" "$t/$2.json"
 		[[ $2 == network-config ]] || quiet
+		;;
+	members)
+		{ echo '{'; cat "$1"; echo '}'; } >$t/firewall-config.json
+		quiet
 		;;
 	egress | nat | host) rules "$2" "$1" ;;
 	*) echo "it has no mark that is known, such as: test: run" ;;

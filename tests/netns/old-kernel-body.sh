@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The program on an old kernel (6.1): what that one refuses, does not know or silently ignores. Runs in a
-# virtual machine of its own that has busybox, nft, ip, dnsmasq and dsfw-nft, see tests/old-kernel. TAP.
+# virtual machine of its own that has busybox, nft, ip, dnsmasq, dsfw-nft and gate_probe, see tests/old-kernel. TAP.
 # shellcheck disable=SC3043 # busybox's sh has local variables
 set -u
 n=0
@@ -378,6 +378,54 @@ kill $daemon
 wait $daemon
 is "the daemon stops" "$?" 0
 nft delete table inet other
+
+# ---- the DNS gate --------------------------------------------------------------------------------
+
+cp /tmp/firewall.json /tmp/firewall.before
+cat >/tmp/firewall.json <<'END'
+{"ipsets": {"web": ["api.example", "*.example.com"]},
+"networks": {"ds-a": {"dns": {"private": ["198.51.100.0/24", "2001:db8::/32"]},
+	"egress": [{"proto": "tcp", "ports": [80], "to": "ipset", "ipset": "web"}, {"action": "drop"}],
+	"host": [{"proto": "tcp", "ports": [22]}, {"action": "drop"}]}}}
+END
+is "a gate needs its user" "$(dsfw apply) $(grep -o 'no user dsfw-gate' /tmp/err)" "1  no user dsfw-gate"
+echo "dsfw-gate:x:4242:4242::/:/bin/false" >>/etc/passwd
+is "with it" "$(dsfw apply)" "0 applied: 1 manage"
+is "a second apply changes nothing" "$(dsfw apply), $(dsfw diff)" "0 nothing to change, 0 no differences"
+nc -ll -p 5300 -e echo gate &
+sleep 1
+slot=$(nft list map inet dockside dns-tell | tr ',{' '\n' | sed -n 's/^ *\([0-9]*\) : goto ipset-web-tell.*/\1/p')
+is "questions are redirected" "$(tcp 192.0.2.2 53), $(tcp 2001:db8::2 53)" "gate, gate"
+is "the gate's port and DNS over TLS are closed" "$(tcp 172.30.1.1 5300), $(tcp 198.51.100.2 853)" "silence, reset"
+is "nothing is told" "$(tcp 198.51.100.2 80), $(tcp 2001:db8::2 80)" "reset, reset"
+is "somebody else tells" "$(gate_probe 4243 ds-a "$slot" 198.51.100.2 >/dev/null) $(elements ipset-web-told4)" " "
+is "addresses are told" "$(gate_probe 4242 ds-a "$slot" 198.51.100.2 2001:db8::2 | tr '\n' ' ')" "198.51.100.2 taken 2001:db8::2 taken "
+is "and open" "$(tcp 198.51.100.2 80), $(tcp 2001:db8::2 80)" "outside 80, outside 80"
+is "for their rule" "$(tcp 198.51.100.2 22)" reset
+is "what no answer opens" "$(gate_probe 4242 ds-a "$slot" 127.0.0.1 169.254.169.254 10.1.2.3 172.30.1.11 192.0.2.1 | cut -d ' ' -f 2 |
+	tr '\n' ' ')" "refused refused refused refused refused "
+gate_probe 4242 ds-a "$slot" ::1 fd77:1::11 fe80::1 64:ff9b::10.1.2.3 >/dev/null
+is "in IPv6" "$(elements ipset-web-told6)" "ds-a . 2001:db8::2 timeout 1h5m;"
+left() # ADDRESS: the time that an element has left, in hours: 0 or 1
+{
+	nft list set inet dockside ipset-web-told4 | tr ',{' '\n' | sed -n "s/.* $1 .*expires \(1h\)\{0,1\}.*/\1/p" | grep -c 1h
+}
+nft 'add element inet dockside ipset-web-told4 { "ds-a" . 198.51.100.1 timeout 3900s expires 60s }'
+nft 'delete element inet dockside ipset-web-told4 { "ds-a" . 198.51.100.2 }'
+nft 'add element inet dockside ipset-web-told4 { "ds-a" . 198.51.100.2 timeout 3900s expires 60s }'
+is "two run out soon" "$(left 198.51.100.1) $(left 198.51.100.2)" "0 0"
+is "one is used" "$(tcp 198.51.100.1 80)" "outside 80"
+gate_probe 4242 ds-a "$slot" 198.51.100.2 >/dev/null
+is "use renews, and so does a tell" "$(left 198.51.100.1) $(left 198.51.100.2)" "1 1"
+is "an address is taken back" "$(gate_probe 4242 ds-a $((slot + 32768)) 198.51.100.1) $(tcp 198.51.100.1 80)" \
+	"198.51.100.1 taken reset"
+sed -i 's/"ports": \[80\]/"ports": [80, 444]/' /tmp/firewall.json
+is "other rules leave what was told" "$(dsfw apply) $(elements ipset-web-told4)" \
+	"0 applied: 1 manage ds-a . 198.51.100.2 timeout 1h5m;"
+dsfw compile >/dev/null
+is "and so does a script" "$(nft -f /tmp/out 2>&1) $(elements ipset-web-told4)" " ds-a . 198.51.100.2 timeout 1h5m;"
+cp /tmp/firewall.before /tmp/firewall.json
+is "without the gate" "$(dsfw apply) $(tcp 192.0.2.2 53)" "0 applied: 2 manage reset"
 
 is "teardown" "$(dsfw teardown) $(nft list ruleset)" "0 removed table ine "
 is "everything passes" "$(tcp 198.51.100.2 22), $(tcp fd77:1::12 80)" "outside 22, dev2 80"

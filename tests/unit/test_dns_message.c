@@ -11,7 +11,7 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
-#include "system/dns_message.h"
+#include "dockside/system/dns_message.h"
 
 enum { NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED };
 

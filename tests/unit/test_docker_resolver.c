@@ -134,12 +134,24 @@ static void test_leak(void **state)
 	       "ds-a: ");
 }
 
+/* The gate opens nothing of which it hears nothing, whatever the rules say. */
+static void test_leak_past_gate(void **state)
+{
+	(void)state;
+	expect("{\"networks\": {\"ds-b\": {\"dns\": {}, \"egress\": [{\"to\": \"host\", \"host\": "
+	       "\"a.example\"}]}}}",
+	       "ds-b: the DNS gate hears nothing");
+	expect("{\"networks\": {\"ds-b\": {\"dns\": {}, \"mode\": \"audit\", \"egress\": "
+	       "[{\"action\": \"drop\"}]}}}",
+	       "ds-b: the DNS gate hears nothing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_resolv_conf), cmocka_unit_test(test_daemon_json),
 		cmocka_unit_test(test_resolvers),   cmocka_unit_test(test_stub),
-		cmocka_unit_test(test_leak),
+		cmocka_unit_test(test_leak),	    cmocka_unit_test(test_leak_past_gate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,6 +262,7 @@ static void test_what_cannot_be_learnt(void **state)
 	(void)state;
 	add_port(&learn, "ING", "192.0.2.3", NULL, "tcp", 22);
 	add_port(&learn, "SRC", "198.51.100.1", NULL, "tcp", 80);
+	add_port(&learn, "DNS", "198.51.100.1", NULL, "tcp", 853);
 	/* A container that pretends to be another asks for nothing that could be allowed. */
 	for (size_t i = 0; i < N_BOUND_KINDS; i++)
 		add_port(&learn, bound_kinds[i], "198.51.100.1", NULL, "tcp", 80);
@@ -278,6 +279,7 @@ static void test_what_cannot_be_learnt(void **state)
 	/* Not a name that a rule could have. */
 	add_port(&learn, "OUT", "198.51.100.1", "a b", "tcp", 1);
 	assert_int_equal(learn.between, 1);
+	assert_int_equal(learn.past_gate, 1);
 	assert_int_equal(learn.forged, 1 + N_BOUND_KINDS + 1);
 	assert_int_equal(learn.unsayable, 5);
 	assert_int_equal(learn.n, 1);

@@ -35,6 +35,7 @@ struct world {
 	struct enforcer enforcer;
 	struct reconcile_shim_comparison shim;
 	struct loop_times loop;
+	struct gate_state gate;
 	struct daemon_view view;
 };
 
@@ -114,6 +115,7 @@ static void open_world(struct world *w, const char *network, const char *firewal
 		.enforcer = &w->enforcer,
 		.counters = { &w->actual, &w->bind, false, &w->shim },
 		.judged = judge_nothing(&w->running->policy),
+		.gate = { .state = &w->gate, .policy = &w->running->policy },
 		.loop = &w->loop,
 	};
 }
@@ -269,6 +271,36 @@ static void answer(struct world *w, enum family family, enum resolved_state stat
 						       .n_addrs = family == FAMILY_IPV4,
 						       .ttl_s = 60 },
 				     NOW_MS));
+}
+
+static void test_gate(void **state)
+{
+	static char name[] = "net \"2\"";
+	struct gate_traffic traffic = { .network = name, .received = 7, .refused = 2 };
+	struct buf text = { 0 };
+	struct world w;
+
+	(void)state;
+	open_world(&w, NETWORK, FIREWALL);
+	w.gate.connected = true;
+	daemon_metrics(&w.view, &text);
+	assert_line(&text, "dsfw_nft_gate_connected 1");
+	assert_line(&text, "dsfw_nft_gate_policy_taken 0");
+	assert_null(strstr(buf_str(&text), "gate_events_total{"));
+	w.gate.reported = true;
+	w.gate.policy = GATE_POLICY_TAKEN;
+	w.gate.counts[GATE_COUNT_HITS] = 5;
+	w.gate.networks = &traffic;
+	w.gate.n_networks = 1;
+	buf_reset(&text);
+	daemon_metrics(&w.view, &text);
+	assert_line(&text, "dsfw_nft_gate_policy_taken 1");
+	assert_line(&text, "dsfw_nft_gate_events_total{event=\"hits\"} 5");
+	assert_line(&text, "dsfw_nft_gate_network_queries_total{network=\"net "
+			   "\\\"2\\\"\",verdict=\"refused\"} 2");
+	lint_text(&text);
+	buf_free(&text);
+	close_world(&w);
 }
 
 static void test_lines(void **state)
@@ -531,10 +563,10 @@ static void test_large_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_lookups),
-		cmocka_unit_test(test_unread),	     cmocka_unit_test(test_times),
-		cmocka_unit_test(test_sets),	     cmocka_unit_test(test_large),
-		cmocka_unit_test(test_large_status),
+		cmocka_unit_test(test_gate),	cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lookups), cmocka_unit_test(test_unread),
+		cmocka_unit_test(test_times),	cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_large),	cmocka_unit_test(test_large_status),
 	};
 
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

@@ -385,13 +385,116 @@ static void test_own_sources(void **state)
 	assert_int_equal(f->plan.own_hash, compile_own_hash(&f->policy, &f->never));
 }
 
+struct ranges {
+	struct prefix items[256];
+	size_t n;
+};
+
+static void add_range(void *data, const struct prefix *prefix)
+{
+	struct ranges *ranges = data;
+
+	assert_true(ranges->n < ARRAY_SIZE(ranges->items));
+	ranges->items[ranges->n++] = *prefix;
+}
+
+static bool has_addr(const struct ranges *ranges, const struct ipaddr *a)
+{
+	for (size_t i = 0; i < ranges->n; i++)
+		if (prefix_contains(&ranges->items[i], a))
+			return true;
+	return false;
+}
+
+/* The kernel's sets and the program say the same of the gate's answers. */
+static void test_told(void **state)
+{
+	static const char *const texts[] = {
+		"127.0.0.1",
+		"169.254.1.1",
+		"169.254.169.254",
+		"100.100.100.200",
+		"168.63.129.16",
+		"0.1.2.3",
+		"224.0.0.1",
+		"255.255.255.255",
+		"10.1.2.3",
+		"100.64.1.1",
+		"172.16.0.1",
+		"172.31.255.255",
+		"192.168.0.1",
+		"192.0.0.8",
+		"192.0.2.1",
+		"198.18.0.1",
+		"198.51.100.1",
+		"203.0.113.1",
+		"240.0.0.1",
+		"172.30.1.5",
+		"172.32.0.1",
+		"8.8.8.8",
+		"9.255.255.255",
+		"11.0.0.0",
+		"192.0.1.1",
+		"1.1.1.1",
+		"::",
+		"::1",
+		"::2",
+		"::8.8.8.8",
+		"::ffff:8.8.8.8",
+		"0:0:0:0:ffff:0:808:808",
+		"0:0:0:0:ffff:0:a00:1",
+		"64:ff9b::8.8.8.8",
+		"64:ff9b::10.0.0.1",
+		"64:ff9b::127.0.0.1",
+		"64:ff9b::172.30.1.5",
+		"64:ff9b:1::1",
+		"100::1",
+		"2001::1",
+		"2001:1ff::1",
+		"2001:200::1",
+		"2001:db8::1",
+		"2002:808:808::1",
+		"2002:a00:1::1",
+		"3fff::1",
+		"fc00::1",
+		"fd00:30:1::5",
+		"fd00:ec2::254",
+		"fe80::1",
+		"fec0::1",
+		"ff02::1",
+		"2a00::1",
+		"2606:4700::1111",
+	};
+	struct fixture *f = *state;
+	struct ranges never = { .n = 0 }, private = { .n = 0 };
+	struct prefix opens = { { FAMILY_IPV4, { 0 } }, 0 };
+	struct never nothing = { .subnets = f->never.subnets, .n_subnets = f->never.n_subnets };
+
+	never_ranges(&f->policy, add_range, &never);
+	never_private_ranges(add_range, &private);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct ipaddr a = addr(texts[i]);
+		const char *reason = never_told_reason(&nothing, &a, NULL, 0);
+
+		if ((reason != NULL) != (has_addr(&never, &a) || has_addr(&private, &a)))
+			fail_msg("%s: the program: %s; the kernel: %d, %d", texts[i],
+				 reason ? reason : "opens it", has_addr(&never, &a),
+				 has_addr(&private, &a));
+		opens.addr.family = a.family;
+		reason = never_told_reason(&nothing, &a, &opens, 1);
+		if ((reason != NULL) != has_addr(&never, &a))
+			fail_msg("%s, private or not: the program: %s; the kernel: %d", texts[i],
+				 reason ? reason : "opens it", has_addr(&never, &a));
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reasons),  TEST(test_many_subnets), TEST(test_sets),
 		TEST(test_own),	     TEST(test_adopted),      TEST(test_alarms),
-		TEST(test_one_shot), TEST(test_own_sources),
+		TEST(test_one_shot), TEST(test_own_sources),  TEST(test_told),
 	};
 
 	return cmocka_run_group_tests_name("never", tests, NULL, NULL);

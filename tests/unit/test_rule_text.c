@@ -34,6 +34,10 @@ static void test_kernel_says_more(void **state)
 		       "  [ nat dnat ip addr_min reg 1 addr_max reg 1 proto_min reg 9 "
 		       "proto_max reg 9 flags 0x3 ]",
 		       true);
+	same_as_kernel("  [ redir proto_min reg 1 flags 0x2 ]",
+		       "  [ redir proto_min reg 1 proto_max reg 1 flags 0x2 ]", true);
+	same_as_kernel("  [ dynset delete reg_key 1 set a ]",
+		       "  [ dynset delete reg_key 1 set a timeout 0ms ]", true);
 }
 
 static void test_kernel_says_other(void **state)
@@ -49,6 +53,12 @@ static void test_kernel_says_other(void **state)
 		       "  [ nat dnat ip addr_min reg 1 addr_max reg 1 proto_min reg 9 "
 		       "proto_max reg 9 flags 0xb ]",
 		       false);
+	same_as_kernel("  [ redir proto_min reg 1 flags 0x2 ]",
+		       "  [ redir proto_min reg 1 proto_max reg 2 flags 0x2 ]", false);
+	same_as_kernel("  [ redir proto_min reg 1 flags 0x2 ]",
+		       "  [ redir proto_min reg 1 proto_max reg 1 flags 0x6 ]", false);
+	same_as_kernel("  [ dynset delete reg_key 1 set a ]",
+		       "  [ dynset delete reg_key 1 set a timeout 1ms ]", false);
 	same_as_kernel("  [ immediate reg 0 drop ]", "  [ immediate reg 0 accept ]", false);
 	same_as_kernel("  [ immediate reg 0 drop ]",
 		       "  [ immediate reg 0 drop ]\n  userdata = { x }", false);

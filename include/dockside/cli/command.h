@@ -46,6 +46,7 @@ extern const struct command cmd_init;
 extern const struct command cmd_compile, cmd_check;
 extern const struct command cmd_apply, cmd_teardown;
 extern const struct command cmd_diff;
+extern const struct command cmd_gate;
 extern const struct command cmd_graph;
 extern const struct command cmd_status, cmd_reload, cmd_refresh, cmd_reconcile;
 extern const struct command cmd_explain;

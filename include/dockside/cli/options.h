@@ -45,6 +45,7 @@ extern const struct option_row files_options[];
 extern const struct option_row mark_bit_option[];
 extern const struct option_row forward_policy_option[];
 extern const struct option_row log_group_option[];
+extern const struct option_row gate_user_option[];
 #define LOG_GROUP_DEFAULT 20 /* for commands that do not take the option */
 
 /* The commands that compare the kernel with the files take these. */
@@ -54,12 +55,13 @@ struct enforce_options {
 	unsigned stale_ttl_s;
 };
 extern const struct option_row stale_ttl_option[];
-/* Five of command.takes; the field is a struct enforce_options. */
+/* Six of command.takes; the field is a struct enforce_options. */
 #define TAKES_ENFORCE_OPTIONS(type, field)                             \
 	{ files_options, offsetof(type, field.files) },                \
 		{ mark_bit_option, offsetof(type, field.plan) },       \
 		{ forward_policy_option, offsetof(type, field.plan) }, \
 		{ log_group_option, offsetof(type, field.plan) },      \
+		{ gate_user_option, offsetof(type, field.plan) },      \
 	{                                                              \
 		stale_ttl_option, offsetof(type, field.stale_ttl_s)    \
 	}

@@ -123,6 +123,18 @@
  *      "version": "20.10.24", "api": "1.41", null unless connected
  *      "backend": "iptables",              its firewall backend; null: it does not tell
  *      "events": true},                    it tells what happens; else it is asked at intervals
+ *  "gate": {
+ *      "wanted": true,                     a network of the policy has a DNS gate
+ *      "socket": true,                     the daemon listens for it
+ *      "connected": true, "pid": 123,      null: it is not
+ *      "policy": "taken",                  or "given" (it has not answered yet), "refused", "none"
+ *      "message": "…",                     why it refused it; null
+ *      "queries": 20, …                    gate_count_names of gate_state.c; absent: it has not reported yet
+ *      "upstream": [{"address": "192.0.2.53", "ok": true, "message": null}],
+ *      "networks": {"ds-prod": {           those with a gate
+ *          "redirected": 20,               first packets of questions that the kernel has sent to it since the
+ *                                          rules were last written; null: unknown
+ *          "received": 20, "refused": 2}}},    questions, since the gate's start
  *  "drift": {
  *      "repairs": 0,                       since the start
  *      "age": null,                        seconds since the last repair; null: there was none
@@ -287,5 +299,8 @@ char *ctl_sum_up(const struct diags *diags);
 
 /* A listening socket at path with mode 0660, and the file's identity. Returns it or -errno. */
 int ctl_listen(const char *path, struct stat *ret_st, struct err *err);
+/* The same for packets, with mode 0666: the daemon may not give the file to the DNS gate's user (CAP_CHOWN), and so it
+ * looks at the peer's credentials instead. */
+int ctl_listen_gate(const char *path, struct stat *ret_st, struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 /* The destination of `allow` and `deny`. */
 struct target {
 	char *text;	      /* as edit_member_text() has it */
-	const char *name;     /* a hostname, or NULL: */
+	const char *name;     /* a hostname, or a wildcard such as "*.example.com"; or NULL: */
 	struct prefix prefix; /* an address or a network */
 	/* NULL; or rules about a name are about an address, too, if the name has it. */
 	const struct names *names;
@@ -20,14 +20,15 @@ struct target {
 
 void target_read(const char *s, struct target *ret_target);
 void target_free(struct target *target);
+bool target_is_pattern(const struct target *target);
 
 enum about {
 	ABOUT_NOT,
 	/* One of the two is a name, the other is addresses; whether the name has them, nobody can tell for the time to come. */
 	ABOUT_PERHAPS,
-	ABOUT_OVERLAP, /* a part of the target, which is a network */
+	ABOUT_OVERLAP, /* a part of the target, which is a network or a wildcard */
 	ABOUT_ALL,     /* every destination */
-	ABOUT_MORE,    /* others, too: an ipset, or a network that has the target */
+	ABOUT_MORE,    /* others, too: an ipset, or a network or a wildcard that has the target */
 	ABOUT_EXACTLY, /* the target alone */
 };
 
@@ -53,9 +54,9 @@ enum about view_about(const struct view *view, size_t rule, const struct target 
 size_t view_decide(const struct view *view, const struct target *target, enum proto proto,
 		   const struct portrange *ports);
 
-/* The first rule that lets TCP or UDP through to the target, or perhaps does; n_egress: what matches no rule is let
- * through, too; SIZE_MAX: nothing is. DNS to every destination, and to addresses that the target perhaps has, does not
- * count. */
-size_t view_reached(const struct view *view, const struct target *target);
+/* The first rule that lets TCP or UDP through to the target, of those that are about it at least so much (not
+ * ABOUT_NOT); n_egress: what matches no rule is let through, too; SIZE_MAX: nothing is. DNS to every destination, and to
+ * addresses that the target perhaps has, does not count. */
+size_t view_reached(const struct view *view, const struct target *target, enum about least);
 
 #endif

@@ -13,6 +13,7 @@ struct daemon_options {
 	struct plan_options plan;
 	unsigned stale_ttl_s, refresh_s;
 	const char *socket;	     /* NULL: none */
+	const char *gate_socket;     /* for the DNS gate; NULL: none */
 	const char *docker;	     /* path of Docker's socket */
 	const char *state_directory; /* colon-separated; the first counts */
 	const char *denied_log;	     /* NULL: none */

@@ -34,8 +34,8 @@ void resolvers_of(const char *resolv_conf, const char *daemon_json, struct resol
  * that systemd-resolved asks. */
 bool resolver_is_stub(const char *resolv_conf);
 
-/* Returns a line about the networks whose rules deny by default, and do not allow DNS to everywhere, while Docker asks
- * `addr`; the caller frees it. NULL: there are none. */
+/* Returns a line about the networks with a DNS gate, and those whose rules deny by default and do not allow DNS to
+ * everywhere, while Docker asks `addr`; the caller frees it. NULL: there are none. */
 char *resolver_leak(const struct policy *policy, const char *addr);
 
 #endif

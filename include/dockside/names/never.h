@@ -15,6 +15,11 @@
 
 struct buf;
 
+struct never_range {
+	struct prefix prefix;
+	const char *reason;
+};
+
 /* Zero-initialise. */
 struct never {
 	struct ipaddr *own; /* sorted; those of the host */
@@ -38,8 +43,23 @@ const char *never_reason(const struct never *never, const struct ipaddr *addr);
 void never_tell(const struct never *never, const char *name, const struct ipaddr *addr,
 		struct buf *b);
 
+/*
+ * For answers of the DNS gate, which open addresses by themselves, more is refused: private and special-purpose
+ * addresses, but for those in `private`. Why the address is one of these; NULL: it is none.
+ */
+const char *never_private_reason(const struct ipaddr *addr);
+/* Why an answer does not open the address in a network with that `private`; NULL: it does. */
+const char *never_told_reason(const struct never *never, const struct ipaddr *addr,
+			      const struct prefix *private, size_t n);
+
+typedef void (*never_prefix_fn)(void *data, const struct prefix *prefix);
+/* Calls fn for the prefixes that never_told_reason() refuses whatever `private` is, the host's own addresses left out; and
+ * for those that it refuses unless `private` has them. They may overlap. */
+void never_ranges(const struct policy *policy, never_prefix_fn fn, void *data);
+void never_private_ranges(never_prefix_fn fn, void *data);
+
 /* Whether a rule that allows, or a NAT rule, of a managed network has the name: rules that drop may have any
- * address, as these open nothing. */
+ * address, as these open nothing; and rules for which the gate tells the addresses have none of these. */
 bool never_opens_name(const struct policy *policy, const char *name);
 bool never_opens_ipset(const struct policy *policy, size_t ipset);
 

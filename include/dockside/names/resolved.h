@@ -57,7 +57,7 @@ struct resolved {
 };
 
 /* Every name that a rule, NAT rule or used ipset of a managed network mentions, each RESOLVED_UNASKED in both
- * families. */
+ * families; but for names that only rules have for which the gate tells the addresses (rule_told()). */
 void resolved_collect(const struct policy *policy, struct resolved *ret_resolved);
 /* The same, and the names of ipsets that no rule uses: people want to see what would be in them. */
 void resolved_collect_all(const struct policy *policy, struct resolved *ret_resolved);

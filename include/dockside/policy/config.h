@@ -44,6 +44,11 @@ bool network_bridge_valid(const char *bridge);
  * without errors. */
 void policy_check_reach(const struct policy *policy, struct diags *diags);
 
+/* Refuses wildcards that nobody could serve. */
+void policy_check_patterns(const struct policy *policy, struct diags *diags);
+/* Notes rules that a network's gate leaves without effect. Of a policy without errors. */
+void policy_check_dns(const struct policy *policy, struct diags *diags);
+
 /*
  * An ICMP type by iptables' name, nft's name, number, or either with "/code"; "any" is every type.
  * Fills both families (ICMPv6 only where the type has a twin). Returns false for an unknown one.

@@ -135,6 +135,18 @@ struct endpoint {
 /* Accepts hostname, address and CIDR; warns of a name that looks like an address. */
 bool read_endpoint(struct reader *r, const struct field *field, const struct json_node *value,
 		   struct endpoint *ret_endpoint);
+/* Whether text is meant as a wildcard. */
+bool is_like_pattern(const char *s);
+/* "*.example.com" in lower case (in the policy's arena); NULL, and reported, for anything else. */
+const char *read_pattern(struct reader *r, const struct field *field,
+			 const struct json_node *value);
+/* A hostname or a pattern, in the same way. */
+const char *read_dns_name(struct reader *r, const struct field *field,
+			  const struct json_node *value);
+/* Sorts strings and drops those that are there twice; returns how many are left. */
+size_t unique_strings(const char **strings, size_t n);
+/* The same for prefixes, of which those that are inside another are dropped. */
+size_t outermost_prefixes(struct prefix *prefixes, size_t n);
 /* An address of either family that is not unspecified. */
 bool read_address(struct reader *r, const struct field *field, const struct json_node *value,
 		  struct ipaddr *ret_addr);
@@ -155,6 +167,12 @@ void check_extra(struct reader *r, const struct network *network, const struct j
 void check_bind(struct reader *r, const struct network *network, const struct json_node *ip);
 void read_network(struct reader *r, const struct json_node *item, struct network *network);
 void read_ipset(struct reader *r, const struct json_node *node, struct ipset *ipset);
+/* "dns" of a network, as struct field's read(); object is a struct network. */
+bool read_dns(struct reader *r, const struct field *field, const struct json_node *value,
+	      void *object);
+/* The top-level "dns"; object is the policy. */
+bool read_dns_upstream(struct reader *r, const struct field *field, const struct json_node *value,
+		       void *object);
 /* A network's lists in firewall-config, as struct field's read(); object is a struct network. */
 bool read_egress(struct reader *r, const struct field *field, const struct json_node *list,
 		 void *object);

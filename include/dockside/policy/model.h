@@ -35,6 +35,7 @@ enum dest {
 	DEST_IP,
 	DEST_HOSTNAME,
 	DEST_IPSET,
+	DEST_PATTERN, /* `host` is a wildcard: spelt "host" as DEST_HOSTNAME is */
 };
 
 /* An ICMP type and perhaps code, of one family. */
@@ -55,7 +56,8 @@ struct rule {
 	enum dest to;
 	struct prefix cidr; /* DEST_CIDR; DEST_IP and a literal `host` as full-length prefix */
 	const char *
-		hostname; /* DEST_HOSTNAME: a name in lower case (a literal address becomes DEST_IP) */
+		hostname; /* DEST_HOSTNAME: a name in lower case (a literal address becomes DEST_IP);
+			     DEST_PATTERN: "*.example.com", in lower case */
 	size_t ipset;	  /* DEST_IPSET: index into policy.ipsets */
 	const char *comment; /* at most COMMENT_MAX bytes, no '"' or control characters; or NULL */
 	size_t index;	     /* in the list of the file, which has separators too: "egress[2]" */
@@ -84,6 +86,22 @@ enum bind {
 /* As the configuration spells it. */
 #define N_BINDS (BIND_OFF + 1)
 extern const char *const bind_names[N_BINDS];
+
+/* A network's "dns", by which the gate serves it. Names are in lower case; all lists are sorted and unique. */
+struct network_dns {
+	bool gated; /* its containers' DNS goes to the gate */
+	const char **
+		names; /* hostnames and patterns that are answered, besides those of rules; they open nothing */
+	size_t n_names;
+	struct prefix
+		*private; /* what answers may open of the addresses that otherwise no answer opens */
+	size_t n_private;
+	const char **types; /* record types besides A and AAAA, "MX" */
+	size_t n_types;
+	bool has_stale;
+	unsigned stale_s; /* how long an address stays after its last answer or use */
+	struct loc loc;
+};
 
 struct network {
 	const char *name; /* Docker's */
@@ -123,17 +141,20 @@ struct network {
 	size_t n_nat;
 	struct rule *host_rules; /* rules for the Docker host itself; `to` is always DEST_ALL */
 	size_t n_host_rules;
+	struct network_dns dns;
 	struct loc loc; /* its object in network-config */
 	/* No place when absent or unreadable. */
 	struct loc name_loc, bridge_loc, subnet_loc, subnet6_loc;
 	struct loc mode_loc; /* no place unless audit */
 };
 
-/* One ipset: hostnames, and literals as prefixes (an address has full length). */
+/* One ipset: hostnames, patterns ("*.example.com"), and literals as prefixes (an address has full length). */
 struct ipset {
 	const char *name;
 	const char **hostnames; /* lower case, sorted, unique */
 	size_t n_hostnames;
+	const char **patterns; /* lower case, sorted, unique */
+	size_t n_patterns;
 	struct prefix *prefixes; /* sorted, unique, none inside another */
 	size_t n_prefixes;
 	struct loc loc;
@@ -147,6 +168,9 @@ struct policy {
 	size_t n_networks, n_draining; /* all; those */
 	struct ipset *ipsets; /* in file order, then those that only draining networks use */
 	size_t n_ipsets, n_draining_ipsets;
+	struct ipaddr *
+		upstream; /* whom the gate asks, in the order of the file; none: the host's name servers */
+	size_t n_upstream;
 	struct policy *draining; /* what draining networks borrow from; or NULL */
 };
 
@@ -162,6 +186,13 @@ bool network_denies(const struct network *network);
 bool rule_has_port(const struct rule *rule, uint16_t port);
 /* Whether a rule allows UDP to that port of its destinations. */
 bool rule_allows_udp(const struct rule *rule, uint16_t port);
+/* Whether the gate tells the addresses of the names that the rule, of that network, is about: nobody else looks them up for
+ * it. */
+bool rule_told(const struct network *network, const struct rule *rule);
+/* Whether a pattern, "*.example.com", has a name, in lower case: one or more labels before ".example.com". */
+bool pattern_has(const char *pattern, const char *name);
+/* Whether one of the ipset's patterns has a name, in lower case. */
+bool ipset_has_pattern_of(const struct ipset *ipset, const char *name);
 /* name: in lower case. */
 bool ipset_has_hostname(const struct ipset *ipset, const char *name);
 /* By Docker's name, in letters of either case; NULL, and what it may have meant in err, for none. */

@@ -37,6 +37,13 @@
  *                                    send such a frame, whatever its addresses are
  *  "reason": "not the container's address",
  *
+ * of the kind "NAME", a question that the DNS gate did not answer, or in audit mode answered though it is not allowed;
+ * "destination" is null, "protocol" "dns", and "name_from" "question":
+ *
+ *  "query_type": "A",
+ *  "times": 3,                       in one second
+ *  "reason": "not in the policy",
+ *
  *  "allowed_by": "egress[1]"}            in answers only: the rule that allows this now, or the name, of which
  *                                        the daemon did not know this address (allowed.h); absent
  */
@@ -53,7 +60,8 @@
 
 /* ---- which rule ---- */
 
-/* "OUT", "ING", "HOST", "SRC"; or one of bound_kinds */
+/* "OUT", "ING", "HOST", "SRC", "DNS"; or one of bound_kinds; or DENIED_NAME */
+#define DENIED_NAME "NAME"
 #define DENIED_KIND_MAX 10
 
 /* The parts of a VERDICT_LOG rule's prefix, "dsfw/BRIDGE/KIND/N/HASH", that can be read without the
@@ -98,6 +106,13 @@ struct denied_frame {
 	const char *reason; /* the rule's comment; NULL: it is an older one's */
 };
 
+/* A question for a name that the DNS gate refuses; the event has the name. */
+struct denied_dns {
+	const char *type; /* "AAAA" */
+	const char *reason;
+	uint64_t times;
+};
+
 struct denied_event {
 	uint64_t seq;
 	uint64_t time_ms; /* since 1970 */
@@ -111,7 +126,8 @@ struct denied_event {
 	bool has_ports, has_icmp;
 	uint16_t sport, dport;
 	uint8_t icmp_type, icmp_code;
-	const struct denied_frame *frame; /* or NULL */
+	const struct denied_frame *frame;  /* or NULL */
+	const struct denied_dns *question; /* or NULL */
 	const char *entry; /* of the rule, "egress[3]", or "-"; NULL: it is an older one's */
 	const char *file;  /* where it is, or NULL */
 	unsigned line;

@@ -24,6 +24,8 @@ struct explain_packet {
 	uint8_t l4proto;	/* IPPROTO_* */
 	uint16_t dport;		/* tcp and udp only */
 	uint8_t icmp_type, icmp_code;
+	/* In lower case: under this name the gate has told the destination to the kernel; NULL: it has not. */
+	const char *told;
 };
 
 /* The place of a destination. */
@@ -64,6 +66,7 @@ struct explanation {
 	/* The packet behind address translation, and where that leads. */
 	struct ipaddr dst;
 	uint16_t dport;
+	bool redirected; /* to the DNS gate */
 	bool to_host;
 	const char *oif; /* the bridge that it leaves by; NULL: another interface, or none */
 	uint32_t mark;	 /* bits that were set in the packet's mark */

@@ -29,6 +29,9 @@ struct learn {
 	uint64_t between; /* events between containers, which no rule can allow */
 	uint64_t
 		forged; /* events of packets with an address that is not of their bridge, or not of their container */
+	uint64_t
+		names; /* events of names that the DNS gate has refused: nobody knows for which ports */
+	uint64_t past_gate; /* events of DNS to others than the gate, which no rule can allow */
 	uint64_t unsayable; /* events of protocols that rules have no word for */
 	struct learn_allowed *allowed;
 	size_t n_allowed, cap_allowed;

@@ -43,6 +43,8 @@ void loop_times_add(struct loop_times *times, uint64_t us);
 
 /* ---- the text ---- */
 
+struct gate_state;
+
 /* One of several states. */
 struct state_of {
 	const char *const *names;
@@ -87,6 +89,7 @@ struct metrics_state {
 	bool denied;		   /* what is refused is recorded */
 	uint64_t denied_events, denied_lost;
 	struct metrics_lookups lookups;
+	const struct gate_state *gate; /* of the DNS gate */
 };
 
 /*

@@ -37,6 +37,8 @@ bool dns_pending(const struct dns *dns);
 /* Reads the files if they have changed; open questions go to the new servers. Whether /etc/hosts has. Not
  * to be called from dns_answer_fn. */
 bool dns_follow(struct dns *dns);
+/* The servers of resolv.conf as it was last read, those with a zone ("%eth0") left out. Returns how many there are. */
+size_t dns_servers(const struct dns *dns, struct ipaddr *ret_servers, size_t max);
 /* Whether /etc/hosts has the name, as it was last read: asking for it costs no server anything. */
 bool dns_is_local(const struct dns *dns, const char *name);
 

@@ -21,6 +21,8 @@ const char *text_object_word(enum object_kind kind);
 void text_object_spec(struct buf *b, enum object_kind kind);
 /* "type ipv4_addr; flags timeout; comment "…"" */
 void text_set_spec(struct buf *b, const struct plan_set *set);
+/* The first len bits of an IPv6 address as a number. */
+void text_number(struct buf *b, const uint8_t *bytes, size_t len);
 /* Writes the text that names an element in a `delete element`. */
 void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem);
 

@@ -17,8 +17,8 @@
 /* Comment of a draining network's dispatch elements, by which a later run knows it. */
 #define DRAINING_COMMENT "draining"
 /* The kinds of a bridge's chains that refuse, as their names end. */
-#define N_JUDGING_KINDS 4
-extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC */
+#define N_JUDGING_KINDS 5
+extern const char *const judging_kinds[N_JUDGING_KINDS]; /* OUT, ING, HOST, SRC, DNS */
 /*
  * The bit of a connection's labels (connlabel) that says that a rule of ours has accepted it. It lives as long
  * as the conntrack entry, so a connection without it was opened while nobody judged. The number is nft's.
@@ -41,6 +41,11 @@ extern const char *const bound_kinds[N_BOUND_KINDS]; /* BIND, UNBOUND, strange, 
 /* It hears so many a second from one network, and after a calm so many at once. */
 #define LOOKUPS_RATE 100
 #define LOOKUPS_BURST 200
+/* The bridges of networks with a DNS gate, and the map by which a tell's destination port finds the list that it is for. */
+#define GATE_SET "dns-gate"
+#define TELL_MAP "dns-tell"
+/* The keys of the fingerprints of a network's chains about DNS begin with this; no bridge's name does. */
+#define FINGERPRINT_DNS "DNS"
 /* The keys of the fingerprints of chains that belong to no network begin with this: no bridge's name does
  * (network_bridge_valid()). */
 #define FINGERPRINT_BASE "BASE"
@@ -85,8 +90,20 @@ enum match_kind {
 	MATCH_FIELD_PREFIX, /* u.field_prefix; negated as well */
 	/* u.udp_ports; negated: a transport header of whatever protocol that does not begin with these two. */
 	MATCH_UDP_PORTS,
-	MATCH_UNICAST,	/* the frame is for one MAC address */
-	MATCH_FRAGMENT, /* there is an IPv6 fragment header */
+	MATCH_TRANSPORT_PORT, /* u.port: the number where TCP and UDP have the destination port, of any protocol */
+	MATCH_UDP_SPORT, /* u.port */
+	MATCH_SKUID,	 /* u.uid: whose socket sends the packet */
+	MATCH_CT_DNAT,	 /* the connection's destination was translated */
+	MATCH_FIB,	 /* u.fib: what the kernel's routes say of an address; negated as well */
+	MATCH_UNICAST,	 /* the frame is for one MAC address */
+	MATCH_FRAGMENT,	 /* there is an IPv6 fragment header */
+};
+
+/* The kinds of address that the kernel's routes know. */
+enum fib_type {
+	FIB_UNICAST,
+	FIB_LOCAL,
+	FIB_ANYCAST,
 };
 
 /* A field of a frame that says who sends it, or to whom. */
@@ -148,6 +165,12 @@ struct match {
 			bool has_code;
 			uint8_t code;
 		} icmp;
+		uint16_t port;
+		uint32_t uid;
+		struct {
+			bool source;
+			enum fib_type type;
+		} fib;
 		uint16_t protocol; /* ETH_P_IP, ETH_P_IPV6, ETH_P_ARP */
 		struct {
 			enum frame_port port;
@@ -169,7 +192,9 @@ enum verdict {
 	VERDICT_DROP,
 	VERDICT_RESET,	  /* reject with tcp reset; of TCP packets only */
 	VERDICT_GOTO,	  /* target */
-	VERDICT_VMAP,	  /* iifname vmap @set: the dispatch; oifname where outgoing is set */
+	VERDICT_PROHIBIT, /* reject with ICMP's admin-prohibited; of IPv4 packets only */
+	VERDICT_REDIRECT, /* to port redirect_port of the host */
+	VERDICT_VMAP, /* iifname vmap @set: the dispatch; oifname where outgoing is set; MAP_TELL: udp dport */
 	VERDICT_DNAT,	  /* dnat to meta l4proto . th dport map @set */
 	VERDICT_CONTINUE, /* none: it goes on with the next rule */
 	/* None: it goes on with the next rule, which has the same matches and refuses (or, of a network
@@ -202,14 +227,32 @@ struct plan_object {
 
 #define RULE_MATCHES_MAX 5
 
+/* The ways in which a rule changes a set of told addresses. */
+enum update_kind {
+	UPDATE_NONE,
+	UPDATE_PUT,    /* the element is there, for life_s from now on */
+	UPDATE_REMOVE, /* it is not */
+};
+
+/* The element is made of the packet: an interface's name, and an address of the set's family. */
+struct set_update {
+	enum update_kind kind;
+	const struct plan_set *set;
+	enum frame_port port;
+	enum frame_field field;
+	unsigned life_s;
+};
+
 struct plan_rule {
 	struct match matches[RULE_MATCHES_MAX];
 	size_t n_matches;
 	uint32_t mark;	 /* bits to set in the packet mark, the others stay; 0: none */
 	uint32_t unmark; /* bits to clear in it; 0: none. Not both */
 	bool counter;
-	bool judged; /* the connection gets JUDGED_LABEL */
+	bool judged;		  /* the connection gets JUDGED_LABEL */
+	struct set_update update; /* before the verdict, which fails to come where it fails */
 	enum verdict verdict;
+	uint16_t redirect_port;			 /* VERDICT_REDIRECT */
 	bool outgoing;				 /* VERDICT_VMAP */
 	const char *target;			 /* VERDICT_GOTO: chain */
 	const struct plan_set *set;		 /* VERDICT_VMAP, VERDICT_DNAT */
@@ -228,16 +271,19 @@ enum base_hook {
 	BASE_PREROUTING_RAW, /* before fragments are put together, conntrack, NAT and routing */
 	BASE_FORWARD_END,    /* behind Docker's chain */
 	BASE_OUTPUT,
-	BASE_BIND,	  /* of the bridge table: what enters by a port */
-	BASE_BIND_TO,	  /* of the bridge table: what leaves by another one */
-	BASE_BIND_OUTPUT, /* of the bridge table: what the host sends by one */
+	BASE_PREROUTING_DNS, /* NAT before Docker's */
+	BASE_OUTPUT_TOLD,    /* before conntrack: what the gate tells */
+	BASE_BIND,	     /* of the bridge table: what enters by a port */
+	BASE_BIND_TO,	     /* of the bridge table: what leaves by another one */
+	BASE_BIND_OUTPUT,    /* of the bridge table: what the host sends by one */
 };
 
 struct plan_chain {
 	const char *name;
 	const char *bridge; /* whose chain it is, or NULL for one that serves all */
 	const char *stem;   /* what its name begins with; only with bridge */
-	const char *kind;   /* "OUT", "ING", "HOST", "SRC", "NAT"; the name where bridge is NULL */
+	/* "OUT", "ING", "HOST", "SRC", "NAT", "DNS", "GATE", "PRIVATE"; the name, or a short one of its own, where bridge is NULL */
+	const char *kind;
 	const char *log_kind; /* what its refusals are told as; NULL: kind */
 	enum base_hook hook;
 	struct plan_rule *rules;
@@ -263,6 +309,7 @@ enum set_type {
 	SET_ND_TARGET,
 	SET_PORT_ND_TARGET, /* ifname, and such a number */
 	MAP_DISPATCH,	    /* ifname : verdict */
+	MAP_TELL,	    /* inet_service : verdict */
 	MAP_NAT4,	    /* inet_proto . inet_service : ipv4_addr . inet_service */
 	MAP_NAT6,
 	SET_UNKNOWN, /* in the kernel: none of ours */
@@ -279,7 +326,7 @@ struct elem {
 	uint8_t last
 		[ELEM_KEY_MAX]; /* interval sets: the last key of the range; else equal to key */
 	uint8_t data[ELEM_DATA_MAX];
-	const char *target; /* MAP_DISPATCH: goto this chain */
+	const char *target; /* MAP_DISPATCH, MAP_TELL: goto this chain */
 	const char *comment;
 	uint64_t timeout_ms;	 /* 0: permanent */
 	uint64_t expires_ms;	 /* in the kernel: what is left of the timeout */
@@ -297,6 +344,12 @@ struct plan_set {
 	bool timeout;
 	bool counter;
 	bool limit; /* each element matches LOOKUPS_RATE packets a second */
+	/* Packets put elements into it and renew them: what it holds is nobody's plan, and is left alone. */
+	bool dynamic;
+	uint32_t size; /* of a dynamic one: elements at most */
+	/* A set that the gate fills holds the addresses of names of this ipset, or of this entry. */
+	const struct ipset *told_ipset;
+	const char *told_entry; /* a hostname or "*.example.com", unless it is an ipset */
 	const char *comment;
 	/* Hostnames whose addresses it holds, sorted by name; none: its content is all in elems. */
 	const struct resolved_name **names;
@@ -318,6 +371,8 @@ struct plan_options {
 	uint32_t mark_bit; /* one bit of the packet mark, proof of judgement */
 	enum forward_policy forward_policy;
 	uint16_t log_group; /* of nflog, for refused packets; 0: nothing is reported */
+	bool has_gate_uid;  /* needed where a network has a DNS gate */
+	uint32_t gate_uid;  /* whose packets tell addresses */
 };
 
 /* A plan describes one of two tables; the name is the same in both families. */
@@ -375,6 +430,8 @@ struct set_type_info {
 
 const struct set_type_info *set_type_info(enum set_type type);
 bool set_type_is_map(enum set_type type);
+/* Whether its elements lead to chains. */
+bool set_type_is_verdicts(enum set_type type);
 /* Whether its keys begin with the name of an interface. */
 bool set_type_has_ifname(enum set_type type);
 /* Whether a MAC address follows the name, and an IP address that. */
@@ -420,6 +477,8 @@ struct elem *set_add_elem(struct plan_set *set, const struct origin *origin);
 struct elem *set_add_bridge(struct plan_set *set, const char *bridge, const struct origin *origin);
 /* Whether its elements are bridges of networks: LOOKUPS_SET, MANAGED_SET. */
 bool set_has_bridges(const struct plan_set *set);
+/* Whether the gate puts the addresses of a name, in lower case, into the set. */
+bool set_is_told(const struct plan_set *set, const char *name);
 /* The element of a sorted set or map whose key is that name; NULL for none, and for a set that is NULL. */
 const struct elem *set_find_bridge(const struct plan_set *set, const char *bridge);
 /* A port in an element's key or data. */

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * An answer's addresses are told unless they were told, by this name and for this network, within half of an element's
+ * life. So whoever was answered can use an address for half of its life and more, and the kernel is told seldom.
+ *
+ * Another policy may have a name in fewer sets, or in more. For each address of a network we compare the sets, by the
+ * lists' identities, that its names had it in with those that they have it in now: what is gone is taken back, what is
+ * new is told. The tasks are done a few at a time, between questions. A task that takes back looks once more whether a
+ * name wants the address: an answer may have told it in the meantime.
+ */
+#include "gate_opener.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/base/util.h"
+
+#define TASKS_AT_ONCE 200u
+#define TASKS_MAX (4u << 20)
+#define UNDOS_PER_S 20u /* each walks through all that was told */
+
+#define WHY_FULL "the network has no room for more addresses: its set is full"
+#define WHY_RULES "the kernel lacks the rules that take addresses: is the daemon running?"
+
+/* One address, and one set that it is to be in, or no longer. */
+struct task {
+	struct gate_told_net *net;
+	struct gate_net *owner;
+	struct ipaddr addr;
+	uint16_t slot;
+	bool untell;
+};
+
+struct gate_opener {
+	struct gate_told told;
+	struct gate_tell *tell;
+	struct gate_counts *counts;
+	struct gate_report *report;
+	struct task *tasks;
+	size_t n_tasks, cap_tasks, done;
+	unsigned n_undone; /* of this second */
+};
+
+int gate_opener_open(struct gate_counts *counts, struct gate_report *report,
+		     struct gate_opener **ret_opener, struct err *err)
+{
+	struct gate_tell *tell;
+	int r = gate_tell_open(&tell, err);
+
+	if (r < 0)
+		return r;
+	*ret_opener = xcalloc(1, sizeof(**ret_opener));
+	(*ret_opener)->tell = tell;
+	(*ret_opener)->counts = counts;
+	(*ret_opener)->report = report;
+	gate_told_init(&(*ret_opener)->told);
+	return 0;
+}
+
+void gate_opener_close(struct gate_opener *o)
+{
+	if (!o)
+		return;
+	gate_tell_close(o->tell);
+	gate_told_free(&o->told);
+	free(o->tasks);
+	free(o);
+}
+
+int gate_opener_fd(const struct gate_opener *o)
+{
+	return gate_tell_fd(o->tell);
+}
+
+/* ------------------------------------------------------------------ answers */
+
+/* A refusal that came late. */
+static void undo(struct gate_opener *o, const struct ipaddr *addr)
+{
+	if (o->n_undone++ < UNDOS_PER_S)
+		gate_told_undo(&o->told, addr);
+}
+
+void gate_opener_tick(struct gate_opener *o)
+{
+	o->n_undone = 0;
+}
+
+void gate_opener_hear(struct gate_opener *o)
+{
+	struct ipaddr addr;
+	unsigned port;
+
+	while (gate_tell_refused(o->tell, &addr, &port)) {
+		if (port >= GATE_UNTELL)
+			continue;
+		o->counts->tell_failures++;
+		undo(o, &addr);
+	}
+}
+
+/* To all sets of the name. Whether they took it, as far as one can see at once. */
+static bool tell_one(struct gate_opener *o, const struct gate_policy *policy,
+		     const struct gate_opening *opening, const struct ipaddr *addr)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < opening->match->n && ok; i++) {
+		unsigned slot = policy->lists[opening->match->lists[i]].slot;
+
+		o->counts->tells++;
+		switch (gate_tell_send(o->tell, opening->ifindex, slot, addr)) {
+		case GATE_TELL_TAKEN:
+			break;
+		case GATE_TELL_NO_RULES:
+			gate_report_alarm(o->report, opening->net, opening->name, WHY_RULES);
+			ok = false;
+			break;
+		case GATE_TELL_FAILED:
+			ok = false;
+			break;
+		}
+	}
+	return ok;
+}
+
+/* Takes out the addresses that the kernel refused. */
+static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
+			  bool told[GATE_ANSWER_ADDRS_MAX])
+{
+	struct ipaddr addr;
+	unsigned port;
+
+	while (gate_tell_refused(o->tell, &addr, &port)) {
+		bool mine = false;
+
+		if (port >= GATE_UNTELL)
+			continue;
+		for (size_t i = 0; i < opening->n; i++) {
+			if (ipaddr_cmp(&opening->addrs[i], &addr) != 0)
+				continue;
+			mine = true;
+			opening->is_open[i] = told[i] = false;
+		}
+		if (!mine)
+			undo(o, &addr);
+		else
+			gate_report_alarm(o->report, opening->net, opening->name,
+					  "the kernel refused its address: the set is full, or the "
+					  "rules do not let names open it");
+		o->counts->tell_failures++;
+	}
+}
+
+static bool is_fresh(const struct gate_opener *o, const struct gate_opening *opening, size_t i,
+		     uint64_t now_ms)
+{
+	uint64_t when =
+		gate_told_when(&o->told, &opening->net->told, opening->name, &opening->addrs[i]);
+
+	/* While there are tasks left, the address may be new in one of the sets. */
+	return when != 0 && o->n_tasks == 0 &&
+	       now_ms - when < (uint64_t)opening->net->policy->life_s * 500;
+}
+
+static bool has_room(struct gate_opener *o, const struct gate_opening *opening, size_t i,
+		     uint64_t now_ms)
+{
+	const struct gate_network *network = opening->net->policy;
+
+	if (gate_told_room(&o->told, &opening->net->told, opening->name, &opening->addrs[i],
+			   network->size, now_ms, (uint64_t)network->life_s * 1000))
+		return true;
+	o->counts->tell_failures++;
+	gate_report_alarm(o->report, opening->net, opening->name, WHY_FULL);
+	return false;
+}
+
+/* Those that were told just now. */
+static void note_told(struct gate_opener *o, const struct gate_opening *opening,
+		      const bool told[GATE_ANSWER_ADDRS_MAX], uint64_t now_ms)
+{
+	struct ipaddr addrs[GATE_ANSWER_ADDRS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < opening->n; i++) {
+		if (!told[i])
+			continue;
+		gate_told_put(&o->told, &opening->net->told, opening->name, &opening->addrs[i],
+			      now_ms);
+		addrs[n++] = opening->addrs[i];
+	}
+	if (n > 0)
+		gate_report_told(o->report, opening->net, opening->name, addrs, n);
+}
+
+size_t gate_opener_tell(struct gate_opener *o, const struct gate_policy *policy,
+			struct gate_opening *opening, uint64_t now_ms)
+{
+	bool told[GATE_ANSWER_ADDRS_MAX] = { false }, any = false;
+	size_t n_open = 0;
+
+	for (size_t i = 0; i < opening->n; i++) {
+		opening->is_open[i] = opening->match->n == 0 || is_fresh(o, opening, i, now_ms);
+		if (opening->is_open[i] || opening->match->overflow ||
+		    !has_room(o, opening, i, now_ms))
+			continue;
+		if (!any)
+			gate_opener_hear(o); /* of earlier ones */
+		any = true;
+		told[i] = opening->is_open[i] = tell_one(o, policy, opening, &opening->addrs[i]);
+		o->counts->tell_failures += !told[i];
+	}
+	if (any) {
+		take_refusals(o, opening, told);
+		note_told(o, opening, told, now_ms);
+	}
+	for (size_t i = 0; i < opening->n; i++)
+		n_open += opening->is_open[i];
+	return n_open;
+}
+
+/* ------------------------------------------------------------------ another policy: which tasks there are */
+
+static void add_task(struct gate_opener *o, struct gate_net *owner, const struct ipaddr *addr,
+		     uint16_t slot, bool untell)
+{
+	if (slot == 0 || o->n_tasks == TASKS_MAX)
+		return;
+	o->tasks = array_grow(o->tasks, &o->cap_tasks, o->n_tasks, sizeof(*o->tasks));
+	o->tasks[o->n_tasks++] = (struct task){ &owner->told, owner, *addr, slot, untell };
+}
+
+#define IDENTITIES_MAX 512u
+
+/* The sets that an address is in by its names. */
+struct sets {
+	uint64_t identities[IDENTITIES_MAX];
+	uint16_t slots[IDENTITIES_MAX];
+	size_t n;
+	bool all; /* more than fit */
+};
+
+static bool has_set(const struct sets *sets, uint64_t identity)
+{
+	for (size_t i = 0; i < sets->n; i++)
+		if (sets->identities[i] == identity)
+			return true;
+	return sets->all;
+}
+
+static void add_set(struct sets *sets, const struct gate_list *list)
+{
+	if (has_set(sets, list->identity))
+		return;
+	if (sets->n == IDENTITIES_MAX) {
+		sets->all = true;
+		return;
+	}
+	sets->slots[sets->n] = list->slot;
+	sets->identities[sets->n++] = list->identity;
+}
+
+static void collect(const struct gate_policy *policy, const struct gate_network *network,
+		    const struct gate_told_addr *addr, struct sets *ret_sets)
+{
+	const struct gate_told_ref *ref;
+	struct gate_match match;
+
+	ret_sets->n = 0;
+	ret_sets->all = false;
+	if (!policy || !network)
+		return;
+	LIST_FOREACH(ref, &addr->refs, entry)
+	{
+		struct dns_name name = gate_told_name(ref);
+
+		gate_table_match(policy, network, &name, &match);
+		for (size_t i = 0; i < match.n; i++)
+			add_set(ret_sets, &policy->lists[match.lists[i]]);
+	}
+}
+
+/* The slot of a set in the policy; 0: it has none such. */
+static uint16_t slot_of(const struct gate_policy *policy, uint64_t identity)
+{
+	for (size_t i = 0; i < policy->n_lists; i++)
+		if (policy->lists[i].identity == identity)
+			return policy->lists[i].slot;
+	return 0;
+}
+
+/* Out of every set of the network that it is not to be in. */
+static void untell_all(struct gate_opener *o, struct gate_net *net,
+		       const struct gate_policy *policy, const struct gate_network *network,
+		       const struct gate_told_addr *addr, const struct sets *now)
+{
+	for (size_t i = 0; network && i < network->n_lists; i++) {
+		const struct gate_list *list = &policy->lists[network->lists[i]];
+
+		if (!has_set(now, list->identity))
+			add_task(o, net, &addr->addr, list->slot, true);
+	}
+}
+
+static bool is_alive(const struct gate_told_addr *addr, uint32_t life_s, uint64_t now_ms)
+{
+	const struct gate_told_ref *ref;
+
+	LIST_FOREACH(ref, &addr->refs, entry)
+	if (ref->told_ms != 0 && now_ms - ref->told_ms < (uint64_t)life_s * 1000)
+		return true;
+	return false;
+}
+
+struct change {
+	const struct gate_policy *old, *policy;
+	const struct gate_network *was, *is; /* of the network */
+	bool retell;
+	uint64_t now_ms;
+	struct sets before, now;
+};
+
+static void compare(struct gate_opener *o, struct gate_net *net, const struct gate_told_addr *addr,
+		    struct change *c)
+{
+	bool alive = c->is && is_alive(addr, c->is->life_s, c->now_ms);
+
+	collect(c->old, c->was, addr, &c->before);
+	collect(c->policy, c->is, addr, &c->now);
+	for (size_t i = 0; i < c->before.n; i++) {
+		uint16_t slot;
+
+		if (has_set(&c->now, c->before.identities[i]))
+			continue;
+		slot = slot_of(c->policy, c->before.identities[i]);
+		if (slot != 0)
+			add_task(o, net, &addr->addr, slot, true);
+		else
+			untell_all(o, net, c->policy, c->is, addr, &c->now);
+	}
+	if (net->was_away)
+		untell_all(o, net, c->policy, c->is, addr, &c->now);
+	for (size_t i = 0; i < c->now.n && alive; i++)
+		if (c->retell || net->was_away || !has_set(&c->before, c->now.identities[i]))
+			add_task(o, net, &addr->addr, c->now.slots[i], false);
+}
+
+static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct gate_net *net,
+			struct change *c)
+{
+	const struct gate_told_ref *ref;
+	bool away = !gate_net_ifindex(nets, net);
+
+	if (away) {
+		net->was_away = true;
+		return;
+	}
+	TAILQ_FOREACH(ref, &net->told.by_age, by_age)
+	if (LIST_FIRST(&ref->addr->refs) == ref) /* each address once */
+		compare(o, net, ref->addr, c);
+	if (c->is)
+		net->was_away = false;
+}
+
+/* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
+ * them, so that nothing is left out. */
+static void drop_tasks(struct gate_opener *o)
+{
+	for (size_t i = o->done; i < o->n_tasks; i++)
+		o->tasks[i].owner->was_away = true;
+	o->n_tasks = o->done = 0;
+}
+
+void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
+			const struct gate_policy *old, const struct gate_policy *policy,
+			bool retell, uint64_t now_ms)
+{
+	struct change *c = xcalloc(1, sizeof(*c));
+	struct gate_net *net;
+
+	drop_tasks(o);
+	c->old = old;
+	c->policy = policy;
+	c->retell = retell;
+	c->now_ms = now_ms;
+	TAILQ_FOREACH(net, gate_nets_list(nets), entry)
+	{
+		if (net->told.n_refs == 0)
+			continue;
+		c->was = net->policy;
+		c->is = gate_policy_network(policy, net->bridge);
+		compare_net(o, nets, net, c);
+	}
+	free(c);
+	gate_nets_follow(nets, &o->told, policy, now_ms);
+}
+
+/* ------------------------------------------------------------------ another policy: doing it */
+
+/* Whether a name still has the address in the set. */
+static bool is_wanted(const struct gate_opener *o, const struct gate_policy *policy,
+		      const struct task *task)
+{
+	const struct gate_told_addr *addr = gate_told_find(&o->told, task->net, &task->addr);
+	const struct gate_told_ref *ref;
+	struct gate_match match;
+
+	if (!addr || !task->owner->policy)
+		return false;
+	LIST_FOREACH(ref, &addr->refs, entry)
+	{
+		struct dns_name name = gate_told_name(ref);
+
+		gate_table_match(policy, task->owner->policy, &name, &match);
+		for (size_t i = 0; i < match.n; i++)
+			if (policy->lists[match.lists[i]].slot == task->slot)
+				return true;
+	}
+	return false;
+}
+
+static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct gate_policy *policy,
+		    const struct task *task)
+{
+	unsigned ifindex = gate_net_ifindex(nets, task->owner);
+	bool wanted = is_wanted(o, policy, task);
+
+	if (ifindex == 0)
+		task->owner->was_away = true;
+	else if (wanted != task->untell)
+		gate_tell_send(o->tell, ifindex, task->slot + (task->untell ? GATE_UNTELL : 0),
+			       &task->addr);
+}
+
+bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
+		      const struct gate_policy *policy)
+{
+	if (o->n_tasks == 0)
+		return false;
+	for (size_t i = 0; i < TASKS_AT_ONCE && o->done < o->n_tasks; i++)
+		do_task(o, nets, policy, &o->tasks[o->done++]);
+	gate_opener_hear(o);
+	if (o->done < o->n_tasks)
+		return true;
+	free(o->tasks);
+	o->tasks = NULL;
+	o->n_tasks = o->cap_tasks = o->done = 0;
+	return false;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tells the kernel by packets which addresses a network's answers have, before these go out. */
+#ifndef DOCKSIDE_GATE_GATE_TELL_H
+#define DOCKSIDE_GATE_GATE_TELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dockside/base/addr.h"
+#include "dockside/base/err.h"
+
+#define GATE_UNTELL 32768u /* to be added to a slot: take it back */
+
+struct gate_tell;
+
+enum gate_tell_outcome {
+	GATE_TELL_TAKEN,    /* as far as one can see: see gate_tell_refused() */
+	GATE_TELL_NO_RULES, /* the packet went out: the kernel lacks our rules */
+	GATE_TELL_FAILED,   /* errno */
+};
+
+int gate_tell_open(struct gate_tell **ret_tell, struct err *err);
+void gate_tell_close(struct gate_tell *tell);
+
+/* port: a slot, or a slot + GATE_UNTELL. ifindex: of the network's bridge. */
+enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, unsigned ifindex, unsigned port,
+				      const struct ipaddr *addr);
+
+/* The next tell that the kernel refused; false: no more. Of IPv6 it says nothing. */
+bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned *ret_port);
+/* Readable (EPOLLERR) where there are refusals that nobody has asked for. */
+int gate_tell_fd(const struct gate_tell *tell);
+
+#endif

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon and what somebody has told the kernel by packets: no reload, repair or restart loses it, and it is no drift.
+# TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+
+probe=${TOP_BUILDDIR:-$here/../..}/tests/netns/gate_probe
+[[ -x $probe ]] || bail "no gate_probe"
+uid=4242
+
+two_networks 8.8.4.{1..9}/32 2a00:51::1/128
+start_listening
+
+gated() # [RULE,]
+{
+	firewall_config <<-END
+		{"ipsets": {"web": ["api.example", "*.example.com"]}, "networks": {
+			"ds-1": {"dns": {}, "egress": [${1:-} {"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
+						       {"action": "drop"}]},
+			"ds-2": {"egress": [{"action": "drop"}]}}}
+	END
+}
+told_to_kernel()
+{
+	elements ipset-web-told4 | sed -E 's/ timeout [0-9a-z]+//'
+}
+tell() # ADDRESS…
+{
+	"$probe" $uid ds-1 "$(nft list map inet dockside dns-tell | tr ',{' '\n' |
+		sed -nE 's/^ *([0-9]+) : goto ipset-web-tell.*/\1/p')" "$@" | comment
+}
+
+# ---- the gate's user -----------------------------------------------------------------------------
+
+firewall_config <<<'{"networks": {"ds-1": {"egress": [{"action": "drop"}]}}}'
+start_daemon
+gated
+client reload
+like "a reload with a gate and without its user fails" "$status $err" '^1 .*no user dsfw-gate'
+is "and changes nothing" "$(nft list ruleset | grep -c dns-tell)" 0
+end_daemon TERM
+files+=(--gate-user "$uid")
+start_daemon
+is "with it the daemon starts" "$(nft list table inet dockside | grep -c 'udp sport 5301 meta skuid 4242')" 1
+
+# ---- what was told -------------------------------------------------------------------------------
+
+tell 8.8.4.1 8.8.4.2
+wanted=$'ds-1 . 8.8.4.1\nds-1 . 8.8.4.2'
+is "addresses are told" "$(told_to_kernel)" "$wanted"
+client reload
+is "a reload of the same files" "$status $(told_to_kernel)" "0 $wanted"
+gated '{"proto": "udp", "ports": [123]},'
+client reload
+is "of other rules" "$status $(told_to_kernel)" "0 $wanted"
+gated '{"to": "host", "host": "*.pool.example.net"},'
+client reload
+is "of another list" "$status $(told_to_kernel)" "0 $wanted"
+client reconcile
+like "a comparison finds nothing" "$status $out" '^0 '
+is "there was no repair" "$(drift repairs)" 0
+nft flush chain inet dockside dns-tell
+nft flush chain inet dockside ds-1-OUT
+# shellcheck disable=SC2317 # until_true calls it, and back
+repaired()
+{
+	[[ $(drift repairs) -ge 1 && $(nft list chain inet dockside dns-tell | grep -c dns-never4) == 1 &&
+		$(nft list chain inet dockside ds-1-OUT | grep -c told4) -ge 1 ]]
+}
+until_true 10 repaired || echo "# $(drift message)"
+is "a repair" "$(told_to_kernel)" "$wanted"
+tell 8.8.4.3
+wanted+=$'\nds-1 . 8.8.4.3'
+is "and tells are taken" "$(told_to_kernel)" "$wanted"
+probes "what was told is open" <<-'END'
+	c1 tcp 8.8.4.3:443 = open outside 8.8.4.3:443
+	c1 tcp 8.8.4.4:443 = reset
+END
+end_daemon KILL
+start_daemon
+is "a daemon that died, and another" "$(told_to_kernel)" "$wanted"
+end_daemon TERM
+is "one that stops" "$status $(told_to_kernel)" "0 $wanted"
+start_daemon
+is "and its successor" "$(told_to_kernel)" "$wanted"
+is "nobody looks up the names" "$(logged 'api\.example' && echo said)" ""
+nft delete table inet dockside
+# shellcheck disable=SC2317
+back()
+{
+	nft list set inet dockside ipset-web-told4 >/dev/null 2>&1
+}
+until_true 10 back
+is "the table was deleted: nothing is told any more" "$(told_to_kernel)" ""
+end_daemon TERM
+stop_peers
+finish

@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Daemon and DNS gate together: the gate takes the daemon's policy, containers reach what they have looked up, and
+# status, denied, metrics and learn know of it. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+
+uid=4711
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null' EXIT
+two_networks 9.9.9.10/32
+ip -n outside route add local 11.0.0.0/8 dev lo
+start_listening
+chmod 1777 $t
+: >$t/asked
+nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
+pids+=("$!")
+
+gated() # NAMES [MEMBER-OF-THE-NETWORK,]
+{
+	firewall_config <<-END
+		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
+			"ds-1": {${2:-} "dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
+						       {"action": "drop"}]},
+			"ds-2": {"egress": [{"action": "drop"}]}}}
+	END
+}
+start_gate()
+{
+	"$DSFW_NFT" gate --user $uid --gate-socket $t/gate.sock 2>>$t/gate.log &
+	gate=$!
+	pids+=("$gate")
+}
+asks() # QUESTION…
+{
+	nsenter --net=/run/netns/c1 python3 "$here/gate.py" ask 8.8.8.8 "$@" 2>&1
+}
+member() # PATH: of the answer to status
+{
+	client status --json
+	python3 -c '
+import json, sys
+value = json.load(open(sys.argv[1]))
+for key in sys.argv[2].split("."):
+    value = value[key]
+print(value)' $t/out "$1"
+}
+# shellcheck disable=SC2317 # until_true calls them
+{
+	gate_is() # PATH VALUE
+	{
+		[[ $(member "gate.$1") == "$2" ]]
+	}
+	told_is()
+	{
+		[[ $(elements ipset-web-told4 | sed -E 's/ timeout [0-9a-z]+//') == "$1" ]]
+	}
+	alarmed() # PATTERN
+	{
+		member alarms | matches "$1"
+	}
+	denied_has()
+	{
+		client denied
+		matches "$1" <"$t/out"
+	}
+	last_status()
+	{
+		tail -1 "$told" | matches "$1"
+	}
+}
+
+# ---- without a socket, without a gate, with one --------------------------------------------------
+
+gated '"www.good.test"'
+files+=(--gate-user "$uid")
+start_daemon
+result "no socket for the gate is an alarm" "$(alarmed 'no --gate-socket: .* ds-1' || member alarms)"
+end_daemon TERM
+files+=(--gate-socket "$t/gate.sock")
+start_daemon
+result "no gate is one, after a moment" "$(until_true 5 alarmed 'DNS gate is not connected.* ds-1' || member alarms)"
+result "and systemd hears it" "$(until_true 5 last_status 'ALARM' || tail -1 $told)"
+is "the socket's mode" "$(stat -c %a $t/gate.sock)" 666
+like "nobody else may be the gate" "$(setpriv --reuid 4712 --clear-groups /usr/bin/python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+print(s.recv(100))' $t/gate.sock 2>&1 | tail -1)" "^b''|reset"
+result "which the log has" "$(until_true 5 logged 'turned away uid 4712' || life)"
+start_gate
+result "it takes the policy" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
+is "status" "$(member gate.pid) $(member gate.socket) $(member alarms)" "$gate True []"
+
+# ---- what is looked up is open -------------------------------------------------------------------
+
+is "answers" "$(asks www.good.test,A evil.test,A,edns)" "0 11.0.0.1
+3/18"
+is "no byte of the other name has left" "$(grep -c evil $t/asked)" 0
+probes "and rules" <<-'END'
+	c1 tcp 11.0.0.1:443 = open outside 11.0.0.1:443
+	c1 tcp 11.0.0.2:443 = reset
+	c1 tcp 11.0.0.1:80 = reset
+END
+result "denied has the name behind an address" "$(until_true 5 denied_has \
+	'www\.good\.test \(looked up, 11\.0\.0\.1\) +tcp/80' || cat $t/out)"
+result "status counts" "$(until_true 5 gate_is networks.ds-1 "{'redirected': 2, 'received': 2, 'refused': 1}" ||
+	member gate)"
+is "for people" "$(client status; grep '^gate: ' $t/out | sed 's/pid [0-9]*/pid N/')" \
+	"gate: connected, pid N, policy taken; 2 questions, 0 answered from memory, 1 refused, 0 failed; asks 9.9.9.10"
+result "denied has the refused name" "$(until_true 5 denied_has 'ds-1 .*172\.30\.1\.11.* evil\.test .*dns A .*policy' ||
+	cat $t/out)"
+client denied --json
+is "as JSON" "$(python3 -c '
+import json, sys
+for line in open(sys.argv[1]):
+    event = json.loads(line)
+    if event["kind"] == "NAME":
+        print(event["network"], event["name"], event["name_from"], event["query_type"], event["times"], event["destination"])
+' $t/out)" "ds-1 evil.test question A 1 None"
+client learn ds-1
+like "learn says what it cannot take" "$err" '1 question for names that the DNS gate refused'
+client learn ds-1 --json
+like "as JSON, too" "$out" '"refused_names": ?1[,}]'
+client metrics
+is "metrics" "$(grep -E '^[a-z_]*gate_(connected|policy_taken|network_queries_total\{network="ds-1",verdict="(received|refused)"\}|events_total\{event="refused"\}) ' \
+	$t/out | sed 's/^dockside_//; s/^dsfw_nft_//')" 'gate_connected 1
+gate_policy_taken 1
+gate_events_total{event="refused"} 1
+gate_network_queries_total{network="ds-1",verdict="received"} 2
+gate_network_queries_total{network="ds-1",verdict="refused"} 1'
+
+# ---- other policies, and what others do to the sets ----------------------------------------------
+
+gated '"www.good.test", "pool.good.test"'
+client reload
+is "a reload" "$status" 0
+result "the gate takes the next policy" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
+result "what was told stays" "$(told_is 'ds-1 . 11.0.0.1' || echo "the set has: $(elements ipset-web-told4)")"
+nft flush set inet dockside ipset-web-told4
+result "somebody empties the set: it is told again" "$(until_true 10 told_is 'ds-1 . 11.0.0.1' || echo "the set has: $(elements ipset-web-told4)")"
+nft delete table inet dockside
+result "somebody deletes the table: so it is, too" "$(until_true 15 told_is 'ds-1 . 11.0.0.1' || echo "the set has: $(elements ipset-web-told4)")"
+
+# ---- audit mode, which learn takes ----------------------------------------------------------------
+
+gated '"www.good.test", "pool.good.test"' '"mode": "audit",'
+client reload
+result "a network in audit mode" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
+is "its gate answers every name" "$(asks more.good.test,A never-most.good.test,A)" "0 11.0.0.1
+0 11.0.0.1"
+probes "and opens none, which does not matter there" <<-'END'
+	c1 tcp 11.0.0.1:80 = open outside 11.0.0.1:80
+END
+result "denied says that it was answered" "$(until_true 5 denied_has 'more\.good\.test .*dns A .*answered.*audit' || cat $t/out)"
+client learn ds-1
+like "learn makes rules of what followed" "$out" '"never-most\.good\.test"'
+gated '"www.good.test", "pool.good.test"'
+client reload
+result "and back" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
+
+# ---- who goes and comes back ---------------------------------------------------------------------
+
+end_daemon KILL
+is "the gate answers without the daemon" "$(asks www.good.test,A)" "0 11.0.0.1"
+nft delete table inet dockside
+start_daemon
+result "the next daemon has it told again" "$(until_true 15 told_is 'ds-1 . 11.0.0.1' || echo "the set has: $(elements ipset-web-told4)")"
+kill -9 "$gate"
+wait "$gate" 2>/dev/null
+result "a gate that died is an alarm" "$(until_true 10 alarmed 'DNS gate is not connected' || member alarms)"
+start_gate
+result "and no more, once there is another" "$(until_true 10 gate_is pid "$gate" || member gate)"
+result "which takes the policy" "$(until_true 5 gate_is policy taken || member gate)"
+is "and there is no alarm" "$(member alarms)" "[]"
+
+# ---- somebody else's input rules -----------------------------------------------------------------
+
+is "no alarm yet, though the last report of the gate is a second old" "$(asks www.good.test,A www.good.test,AAAA \
+	www.good.test,A >/dev/null; member alarms)" "[]"
+result "all have arrived" "$(until_true 5 gate_is networks.ds-1 \
+	"{'redirected': 3, 'received': 3, 'refused': 0}" || member gate)"
+nft -f - <<-'END'
+	table ip ufw {
+		chain input {
+			type filter hook input priority filter; policy drop;
+			iifname != "ds-1" accept
+		}
+	}
+END
+for _ in 1 2 3 4; do asks www.good.test,A >/dev/null & done
+result "questions that another table drops are told, with the rule" "$(until_true 30 alarmed \
+	'network ds-1 does not reach the gate.*iifname .*ds-1.* th dport 5300 accept' || member alarms)"
+nft delete table ip ufw
+end_daemon TERM
+is "the socket goes with the daemon" "$([[ -e $t/gate.sock ]] && echo there)" ""
+stop_peers
+finish
