@@ -82,6 +82,20 @@ static void leave_own_lists(struct wish *w)
 	}
 }
 
+/* How the ipset of a rule still has the target. */
+static const char *how_listed(const struct wish *w, size_t rule)
+{
+	size_t ipset = wish_rule(w, rule)->ipset;
+
+	if (!own_list(w, ipset))
+		return "it and is used by other rules, too";
+	if (!w->target.name)
+		return "more of it";
+	return ipset_has_pattern_of(&w->e->policy->ipsets[ipset], w->target.name)
+		       ? "it by a wildcard"
+		       : "it by a preset";
+}
+
 /* In front of what lets it through; SIZE_MAX: nothing does. */
 static void add_drop(struct wish *w, size_t reached, size_t index)
 {
@@ -103,11 +117,9 @@ static void add_drop(struct wish *w, size_t reached, size_t index)
 					  : "names, which may have it");
 	else if (wish_rule(w, reached)->to == DEST_IPSET)
 		buf_printf(b, "the rule behind it allows ipset %s, which has %s",
-			   wish_ipset(w, wish_rule(w, reached)),
-			   !own_list(w, wish_rule(w, reached)->ipset)
-				   ? "it and is used by other rules, too"
-			   : w->target.name ? "it by a preset"
-					    : "more of it");
+			   wish_ipset(w, wish_rule(w, reached)), how_listed(w, reached));
+	else if (wish_rule(w, reached)->to == DEST_PATTERN)
+		buf_printf(b, "the rule behind it allows %s", wish_rule(w, reached)->hostname);
 	else if (view_about(&w->view, reached, &w->target) == ABOUT_ALL)
 		buf_puts(b, "the rule behind it allows every destination");
 	else
@@ -164,18 +176,20 @@ static bool refuse_wildcard(struct wish *w, size_t reached)
 	struct diag *diag;
 
 	if (reached == w->view.network->n_egress) {
-		node_error(&w->e->r, edit_name(w->e),
-			   "network %s has no rule that drops everything, so that a wildcard cannot "
-			   "be denied: its last egress rule has to be {\"action\": \"drop\"}",
-			   w->view.network->name);
+		node_error(
+			&w->e->r, edit_name(w->e),
+			"network %s has no rule that drops everything, so that a wildcard cannot "
+			"be denied: its last egress rule has to be {\"action\": \"drop\"}",
+			w->view.network->name);
 		return false;
 	}
 	rule = wish_rule(w, reached);
-	diag = node_error(&w->e->r, request_field(w->e->request, "to"),
-			  "egress[%zu] of %s allows names of %s%s%s, and no rule can drop a wildcard",
-			  rule->index, w->view.network->name, w->target.text,
-			  rule->to == DEST_IPSET ? ", by ipset " : "",
-			  rule->to == DEST_IPSET ? wish_ipset(w, rule) : "");
+	diag = node_error(
+		&w->e->r, request_field(w->e->request, "to"),
+		"egress[%zu] of %s allows names of %s%s%s, and no rule can drop a wildcard",
+		rule->index, w->view.network->name, w->target.text,
+		rule->to == DEST_IPSET ? ", by ipset " : "",
+		rule->to == DEST_IPSET ? wish_ipset(w, rule) : "");
 	diag->hint = xstrdup("take them out of what that rule allows, or deny them one by one");
 	return false;
 }

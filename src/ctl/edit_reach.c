@@ -90,7 +90,7 @@ static enum about about_hostname(const char *hostname, const struct target *targ
 										: ABOUT_NOT;
 }
 
-/* Which addresses its names have, the gate alone knows. */
+/* Only the gate knows which addresses its names have. */
 static enum about about_pattern(const char *pattern, const struct target *target)
 {
 	if (!target->name)

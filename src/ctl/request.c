@@ -37,7 +37,8 @@ static bool accept_any(struct reader *r, const struct field *field, const struct
 	FIELD("hostnames",                                                                        \
 	      "a list of hostnames, wildcards, addresses, networks in CIDR notation and presets", \
 	      KIND(JSON_ARRAY), true)
-#define FIELD_TO FIELD("to", "a hostname, a wildcard, an address or a network", KIND(JSON_STRING), true)
+#define FIELD_TO \
+	FIELD("to", "a hostname, a wildcard, an address or a network", KIND(JSON_STRING), true)
 
 static const struct field plain_fields[] = { FIELD_ACTION };
 

@@ -176,8 +176,8 @@ static bool put_addr(const struct view *view, const struct reach *reach, const s
 		     const struct request *request, struct buf *b)
 {
 	bool allow = request->action == REQUEST_ALLOW;
-	size_t rule = allow ? drops_port(view, addr, request)
-			     : view_reached(view, addr, ABOUT_PERHAPS);
+	size_t rule =
+		allow ? drops_port(view, addr, request) : view_reached(view, addr, ABOUT_PERHAPS);
 	char text[ADDR_STRLEN];
 
 	if (rule == SIZE_MAX)

@@ -280,8 +280,8 @@ static void test_deny_drops(void **state)
 		    "egress[1] drops x.example now, as nothing else does");
 	assert_refused("{\"action\": \"deny\", \"name\": \"open\", \"to\": \"x.example\"}",
 		       "network open has no egress rules");
-	assert_refused(DENY("::ffff:8.8.8.8"), "\"to\" must be a hostname, an address");
-	assert_refused(ALLOW("preset:npm") "}", "\"to\" must be a hostname, an address");
+	assert_refused(DENY("::ffff:8.8.8.8"), "\"to\" must be a hostname, a wildcard");
+	assert_refused(ALLOW("preset:npm") "}", "\"to\" must be a hostname, a wildcard");
 }
 
 #define TCP_443 "\t\t\t\t{\"proto\": \"tcp\", \"ports\": [443]},\n"
