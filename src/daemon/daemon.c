@@ -42,6 +42,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon_notify.h"
 #include "daemon_own.h"
 #include "daemon_requests.h"
 #include "dockside/base/diag.h"
@@ -75,74 +76,6 @@ struct daemon {
 	bool stopping;
 };
 
-/* ------------------------------------------------------------------ STATUS= */
-
-/* Networks whose packets are judged; *ret_audited: those of them that refuse nothing. */
-static size_t count_managed(const struct daemon *d, size_t *ret_audited)
-{
-	struct judge_result judged;
-	size_t managed = 0;
-
-	*ret_audited = 0;
-	daemon_judged_now(d->s.judged, NULL, &judged);
-	for (size_t i = 0; i < judged.n; i++) {
-		enum judged_state state = judged.items[i].state;
-
-		managed += state != JUDGED_UNMANAGED && state != JUDGED_NOT;
-		*ret_audited += state == JUDGED_AUDIT;
-	}
-	judge_result_free(&judged);
-	return managed;
-}
-
-static size_t count_alarms(struct daemon *d)
-{
-	size_t names = alarms_tell(&d->enforcer.running->policy, &d->enforcer.names, NULL, NULL);
-	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(&d->enforcer);
-	const struct gate_view gate = { .state = daemon_gate_state(d->s.gate),
-					.policy = &d->enforcer.running->policy,
-					.plan = &d->enforcer.running->plan,
-					.now_ms = loop_now_ms(d->s.loop) };
-
-	daemon_names_told(d->s.names, names);
-	return names + gate_alarms(&gate, NULL, NULL) + (not_bound != NULL) +
-	       (daemon_learning_alarm(d->s.learning) != NULL) +
-	       (daemon_files_alarm(d->s.files) != NULL) + (daemon_judged_dns(d->s.judged) != NULL);
-}
-
-/* Tells systemd what is enforced, and what is not well. */
-static void notify_status(struct daemon *d)
-{
-	const struct names *names = &d->enforcer.names;
-	struct repair_state repair = daemon_repair_state(d->s.repair);
-	cleanup(cleanup_free) char *not_judged = NULL;
-	char audit[64] = "", alarms[64] = "";
-	size_t managed, audited, n_alarms;
-
-	if (!d->enforcer.running)
-		return;
-	not_judged = daemon_judged_names(d->s.judged);
-	managed = count_managed(d, &audited);
-	n_alarms = count_alarms(d);
-	if (audited > 0)
-		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
-	if (n_alarms > 0)
-		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status", n_alarms,
-			 n_alarms == 1 ? "" : "S");
-	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s%s%s%s", managed,
-		   plural(managed), names->n, plural(names->n),
-		   daemon_files_alarm(d->s.files)
-			   ? " of the LAST ACCEPTED configuration, as the files have errors"
-			   : "",
-		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,
-		   repair.failed ? "; the ruleset could not be put right" : "", audit, alarms,
-		   daemon_load_state(d->s.load).failed
-			   ? "; the last change of the configuration failed"
-			   : "",
-		   daemon_settings_error(d->s.settings) ? "; host settings are missing" : "",
-		   repair.limited ? "; somebody keeps changing the ruleset" : "");
-}
-
 /* ------------------------------------------------------------------ what follows from what */
 
 static void judge(struct daemon *d)
@@ -173,7 +106,7 @@ static void follow_policy(struct daemon *d)
 	daemon_docker_policy(d->s.docker);
 	daemon_gate_follow(d->s.gate);
 	judge(d);
-	notify_status(d);
+	daemon_notify(&d->s);
 }
 
 static void after(void *data, enum enforcement enforcement)
@@ -207,7 +140,7 @@ static void become_ready(struct daemon *d)
 		return;
 	d->ready = true;
 	sd_notify(0, "READY=1");
-	notify_status(d);
+	daemon_notify(&d->s);
 	log_info("ready");
 }
 
@@ -325,7 +258,7 @@ static void on_note(void *data, enum note note)
 		daemon_requests_denied(d->requests);
 		break;
 	case NOTE_STATUS:
-		notify_status(d);
+		daemon_notify(&d->s);
 		break;
 	case N_NOTES:
 		break;
@@ -348,7 +281,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 		log_error("reload: %s", err.text);
 	else
 		log_info("reloaded");
-	notify_status(d);
+	daemon_notify(&d->s);
 	sd_notify(0, "READY=1");
 	daemon_load_forget_rejected(d->s.load);
 	err_free(&err);

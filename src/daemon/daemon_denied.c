@@ -25,17 +25,16 @@
 #include "dockside/system/clock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "denied_file.h"
 #include "dockside/kernel/nflog.h"
 #include "dockside/names/lookups.h"
 #include "dockside/system/dns_reply.h"
@@ -65,14 +64,10 @@ struct daemon_denied {
 	struct daemon_docker *docker;
 	const struct daemon_ports *ports;
 	uint16_t log_group;  /* 0: none */
-	const char *path;    /* of the file, or NULL */
 	struct nflog *nflog; /* NULL: nobody tells */
 	sd_event_source *io;
-	int fd;		  /* of the file, or -1 */
-	struct buf lines; /* for the file */
-	bool file_failed; /* and it was said */
-	bool torn;	  /* only the beginning of its last line was written */
-	uint64_t lost;	  /* before nflog was opened again */
+	struct denied_file file;
+	uint64_t lost; /* before nflog was opened again */
 	uint64_t loss_until_ms;
 	struct denied_ring ring;
 	struct lookups lookups;
@@ -144,59 +139,6 @@ static void forget_rules(struct daemon_denied *k)
 		forget_rule(&k->rules[i]);
 }
 
-/* ------------------------------------------------------------------ the file */
-
-static void file_failed(struct daemon_denied *k, const char *path, const char *what)
-{
-	if (!k->file_failed)
-		log_error("%s %s: %s; what is refused is kept in memory only", what, path,
-			  strerror(errno));
-	k->file_failed = true;
-}
-
-static void open_file(struct daemon_denied *k)
-{
-	const char *path = k->path;
-	struct stat st;
-
-	if (!path)
-		return;
-	if (k->fd >= 0)
-		close(k->fd);
-	k->file_failed = false;
-	/* Not blocking: it may be a pipe that nobody reads. */
-	k->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
-	if (k->fd < 0)
-		file_failed(k, path, "open");
-	else if (fstat(k->fd, &st) == 0 && st.st_size == 0)
-		k->torn = false;
-}
-
-/* The next event is a line of its own, once there is room for it. */
-static bool end_torn_line(struct daemon_denied *k)
-{
-	if (k->torn && write(k->fd, "\n", 1) == 1)
-		k->torn = false;
-	return !k->torn;
-}
-
-static void write_lines(struct daemon_denied *k)
-{
-	if (k->lines.len > 0 && k->fd >= 0) {
-		ssize_t n = end_torn_line(k) ? write(k->fd, k->lines.data, k->lines.len) : -1;
-
-		if (n > 0)
-			k->torn = k->lines.data[n - 1] != '\n';
-		if (n >= 0 && (size_t)n < k->lines.len)
-			errno = ENOSPC;
-		if (n < 0 || (size_t)n < k->lines.len)
-			file_failed(k, k->path, "write to");
-		else
-			k->file_failed = false;
-	}
-	buf_reset(&k->lines);
-}
-
 /* ------------------------------------------------------------------ events */
 
 static void on_dns_reply(struct daemon_denied *k, const struct nflog_packet *packet)
@@ -217,10 +159,7 @@ static void keep_event(struct daemon_denied *k, struct denied_event *event)
 {
 	const char *json = denied_ring_add(&k->ring, event);
 
-	if (k->fd >= 0) {
-		buf_puts(&k->lines, json);
-		buf_putc(&k->lines, '\n');
-	}
+	denied_file_add(&k->file, json);
 }
 
 /* Adds what an event says of any packet, and keeps it. */
@@ -379,7 +318,7 @@ static void read_packets(struct daemon_denied *k)
 	bool lost = false;
 	int r = nflog_read(k->nflog, on_packet, k, &lost, &err);
 
-	write_lines(k);
+	denied_file_write(&k->file);
 	if (k->ring.n_added > before)
 		loop_post(k->loop, NOTE_DENIED);
 	if (lost)
@@ -426,7 +365,7 @@ void daemon_denied_question(struct daemon_denied *k, const struct network *netwo
 	};
 
 	keep_event(k, &event);
-	write_lines(k);
+	denied_file_write(&k->file);
 	loop_post(k->loop, NOTE_DENIED);
 }
 
@@ -581,7 +520,7 @@ void daemon_denied_reload(struct daemon_denied *k)
 
 	if (k->log_group == 0)
 		return;
-	open_file(k);
+	denied_file_open(&k->file);
 	if (k->nflog)
 		return;
 	if (listen_to_group(k, &err) < 0) {
@@ -603,8 +542,7 @@ struct daemon_denied *daemon_denied_open(struct loop *loop, const struct enforce
 	k->docker = docker;
 	k->ports = ports;
 	k->log_group = log_group;
-	k->path = path;
-	k->fd = -1;
+	denied_file_init(&k->file, path);
 	return k;
 }
 
@@ -614,9 +552,7 @@ void daemon_denied_close(struct daemon_denied *k)
 		return;
 	stop_listening(k);
 	forget_rules(k);
-	if (k->fd >= 0)
-		close(k->fd);
-	buf_free(&k->lines);
+	denied_file_close(&k->file);
 	denied_ring_free(&k->ring);
 	lookups_free(&k->lookups);
 	free(k);

@@ -21,14 +21,10 @@
 #include "gate_never.h"
 #include "gate_opener.h"
 #include "gate_records.h"
+#include "gate_result.h"
 
 #define UPSTREAM_MS 4200u  /* a stub resolver asks again after 5 s */
 #define WAITERS_MAX 16384u /* clients that wait */
-#define CACHE_MIN_S 1u	   /* or a container could have name servers asked without end */
-#define CACHE_MAX_S 3600u
-#define NEGATIVE_MIN_S 1u
-#define NEGATIVE_MAX_S 60u
-#define FAILED_MS 1000u
 
 #define TYPE_ANY 255u
 #define TYPE_META_FIRST 128u /* to TYPE_ANY: those that no record has, RFC 6895 */
@@ -292,90 +288,6 @@ static struct pending *find_pending(const struct gate_desk *desk, const struct d
 	return NULL;
 }
 
-static uint64_t negative_until(const struct gate_desk *desk, uint32_t ttl_s)
-{
-	if (ttl_s < NEGATIVE_MIN_S)
-		ttl_s = NEGATIVE_MIN_S;
-	return desk->now_ms + UINT64_C(1000) * (ttl_s < NEGATIVE_MAX_S ? ttl_s : NEGATIVE_MAX_S);
-}
-
-static uint64_t until(const struct gate_desk *desk, uint32_t ttl_s)
-{
-	if (ttl_s < CACHE_MIN_S)
-		ttl_s = CACHE_MIN_S;
-	return desk->now_ms + UINT64_C(1000) * (ttl_s < CACHE_MAX_S ? ttl_s : CACHE_MAX_S);
-}
-
-/* Each address once. */
-static struct gate_entry *put_addrs(struct gate_desk *desk, const struct pending *pending,
-				    const struct dns_answer *answer)
-{
-	uint8_t data[DNS_ADDRS_MAX * 16];
-	size_t n = 0;
-
-	for (size_t i = 0; i < answer->n_addrs; i++) {
-		size_t size = family_bytes(answer->addrs[i].family), k = 0;
-
-		while (k < n && memcmp(data + k * size, answer->addrs[i].b, size) != 0)
-			k++;
-		if (k == n)
-			memcpy(data + n++ * size, answer->addrs[i].b, size);
-	}
-	return gate_cache_put(&desk->cache, &pending->name, pending->type, GATE_ADDRESSES, data,
-			      n * (pending->type == DNS_TYPE_A ? 4 : 16), n,
-			      until(desk, answer->ttl_s));
-}
-
-static struct gate_entry *put_records(struct gate_desk *desk, const struct pending *pending,
-				      const struct dns_upstream_result *result)
-{
-	struct dns_reader reader = { result->message, result->len, 0 };
-	struct buf records = { 0 };
-	struct dns_header header;
-	struct gate_entry *entry;
-	uint32_t ttl_s = 0;
-	enum gate_outcome outcome = GATE_FAILED;
-	uint64_t until_ms = desk->now_ms + FAILED_MS;
-
-	if (dns_read_header(&reader, &header)) {
-		reader.at = result->question_end;
-		if (!gate_records_read(&reader, header.n_answers, &pending->name, pending->type,
-				       &records, &ttl_s)) {
-			buf_reset(&records);
-		} else if (records.len > 0) {
-			outcome = GATE_RECORDS;
-			until_ms = until(desk, ttl_s);
-		} else {
-			outcome = GATE_NO_DATA;
-			until_ms = negative_until(desk, result->answer->ttl_s);
-		}
-	}
-	entry = gate_cache_put(&desk->cache, &pending->name, pending->type, outcome, records.data,
-			       records.len, 0, until_ms);
-	buf_free(&records);
-	return entry;
-}
-
-/* Puts the result into the cache. */
-static struct gate_entry *take_result(struct gate_desk *desk, const struct pending *pending,
-				      const struct dns_upstream_result *result)
-{
-	enum gate_outcome outcome = GATE_FAILED;
-	uint64_t until_ms = desk->now_ms + FAILED_MS;
-
-	if (result->status == DNS_UPSTREAM_ANSWERED) {
-		if (result->answer->verdict == DNS_ADDRESSES)
-			return put_addrs(desk, pending, result->answer);
-		if (result->answer->verdict == DNS_NO_DATA && pending->type != DNS_TYPE_A &&
-		    pending->type != DNS_TYPE_AAAA)
-			return put_records(desk, pending, result);
-		outcome = result->answer->verdict == DNS_NO_NAME ? GATE_NO_NAME : GATE_NO_DATA;
-		until_ms = negative_until(desk, result->answer->ttl_s);
-	}
-	return gate_cache_put(&desk->cache, &pending->name, pending->type, outcome, NULL, 0, 0,
-			      until_ms);
-}
-
 /* The policy may be another one by now. */
 static void answer_waiter(struct gate_desk *desk, const struct pending *pending,
 			  const struct waiter *waiter, struct gate_entry *entry)
@@ -393,7 +305,8 @@ static void on_result(void *data, const struct dns_upstream_result *result)
 {
 	struct pending *pending = data;
 	struct gate_desk *desk = pending->desk;
-	struct gate_entry *entry = take_result(desk, pending, result);
+	const struct gate_asked asked = { &pending->name, pending->type, desk->now_ms };
+	struct gate_entry *entry = gate_result_keep(&desk->cache, &asked, result);
 	struct waiter *waiter;
 
 	gate_map_remove(&desk->pending, &pending->node);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon_notify.h"
+
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "dockside/base/text.h"
+#include "dockside/base/util.h"
+#include "dockside/names/alarms.h"
+#include "dockside/report/gate_state.h"
+
+/* Networks whose packets are judged; *ret_audited: those of them that refuse nothing. */
+static size_t count_managed(const struct services *s, size_t *ret_audited)
+{
+	struct judge_result judged;
+	size_t managed = 0;
+
+	*ret_audited = 0;
+	daemon_judged_now(s->judged, NULL, &judged);
+	for (size_t i = 0; i < judged.n; i++) {
+		enum judged_state state = judged.items[i].state;
+
+		managed += state != JUDGED_UNMANAGED && state != JUDGED_NOT;
+		*ret_audited += state == JUDGED_AUDIT;
+	}
+	judge_result_free(&judged);
+	return managed;
+}
+
+static size_t count_alarms(const struct services *s)
+{
+	size_t names = alarms_tell(&s->enforcer->running->policy, &s->enforcer->names, NULL, NULL);
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(s->enforcer);
+	const struct gate_view gate = { .state = daemon_gate_state(s->gate),
+					.policy = &s->enforcer->running->policy,
+					.plan = &s->enforcer->running->plan,
+					.now_ms = loop_now_ms(s->loop) };
+
+	daemon_names_told(s->names, names);
+	return names + gate_alarms(&gate, NULL, NULL) + (not_bound != NULL) +
+	       (daemon_learning_alarm(s->learning) != NULL) +
+	       (daemon_files_alarm(s->files) != NULL) + (daemon_judged_dns(s->judged) != NULL);
+}
+
+void daemon_notify(const struct services *s)
+{
+	const struct names *names = &s->enforcer->names;
+	struct repair_state repair = daemon_repair_state(s->repair);
+	cleanup(cleanup_free) char *not_judged = NULL;
+	char audit[64] = "", alarms[64] = "";
+	size_t managed, audited, n_alarms;
+
+	if (!s->enforcer->running)
+		return;
+	not_judged = daemon_judged_names(s->judged);
+	managed = count_managed(s, &audited);
+	n_alarms = count_alarms(s);
+	if (audited > 0)
+		snprintf(audit, sizeof(audit), "; AUDIT: %zu of them refuse nothing", audited);
+	if (n_alarms > 0)
+		snprintf(alarms, sizeof(alarms), "; %zu ALARM%s: see dsfw-nft status", n_alarms,
+			 n_alarms == 1 ? "" : "S");
+	sd_notifyf(0, "STATUS=enforcing %zu network%s, %zu name%s%s%s%s%s%s%s%s%s%s", managed,
+		   plural(managed), names->n, plural(names->n),
+		   daemon_files_alarm(s->files)
+			   ? " of the LAST ACCEPTED configuration, as the files have errors"
+			   : "",
+		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,
+		   repair.failed ? "; the ruleset could not be put right" : "", audit, alarms,
+		   daemon_load_state(s->load).failed
+			   ? "; the last change of the configuration failed"
+			   : "",
+		   daemon_settings_error(s->settings) ? "; host settings are missing" : "",
+		   repair.limited ? "; somebody keeps changing the ruleset" : "");
+}
