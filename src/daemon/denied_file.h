@@ -23,7 +23,7 @@ void denied_file_close(struct denied_file *file);
 void denied_file_open(struct denied_file *file);
 /* Adds a line, for the next denied_file_write(). */
 void denied_file_add(struct denied_file *file, const char *line);
-/* Never waits. What cannot be written is dropped, and that is said once. */
+/* Never waits. It drops what cannot be written, and says so once. */
 void denied_file_write(struct denied_file *file);
 
 #endif
