@@ -2,20 +2,41 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """usage: gate.py DSFW-NFT GATE_LOAD DIRECTORY NETWORKS NAMES RATE SECONDS
 
-The DNS gate under load: so many networks with so many names each, the questions of all of them evenly, RATE a second.
-Rules by hand. Prints what was lost, how long answers took, and the gate's share of a processor.
+Daemon and DNS gate under load, in network and mount namespaces made for it: so many networks of 20 rules, each with its
+gate and so many names, and the questions of all of them evenly, RATE a second. What was lost, how long answers took,
+the gate's share of a processor; what reload, diff, apply and nft list take beside it, their time without questions = 1.00.
 """
 import json
 import os
+import pathlib
+import statistics
 import subprocess
 import sys
 import time
 
-PORT, UID = 5300, 4711
+import generate
+
+PORT, UID, RULES, RUNS = 5300, 4711, 20, 3
 
 
 def run(*command, text=None):
     subprocess.run(command, input=text, text=True, check=True)
+
+
+def configure(directory, networks, names):
+    """The usual policy, and names of each network's own that only its gate knows."""
+    network, firewall = generate.generate(networks, RULES, None)
+    for i, entry in enumerate(network["networks"]):
+        for key in ("dockside_ip", "dockside_mac"):     # the one container is an ordinary one
+            del entry[key]
+        own = [f"n{k}.bench.test" for k in range(i * names, (i + 1) * names)]
+        firewall["ipsets"][f"own-{i}"] = own
+        policy = firewall["networks"][entry["name"]]
+        policy["dns"] = {}
+        policy["egress"].insert(-1, {"proto": "tcp", "ports": [443], "to": "ipset", "ipset": f"own-{i}"})
+    firewall["dns"] = {"upstream": ["127.0.0.9"]}
+    for name, config in (("network", network), ("firewall", firewall)):
+        pathlib.Path(directory, f"{name}-config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def set_up(networks):
@@ -26,10 +47,10 @@ def set_up(networks):
     for i in range(networks):
         net = f"10.{i >> 8}.{i & 255}"
         mac = f"00:00:{i >> 8:02x}:{i & 255:02x}"
-        lines += [f"link add br{i} address 02:01:{mac} type bridge",
+        lines += [f"link add ds-{i:04} address 02:01:{mac} type bridge",
                   f"link add v{i} type veth peer name c{i} address 02:02:{mac} netns clients",
-                  f"link set v{i} master br{i} up", f"addr add {net}.1/24 dev br{i}", f"link set br{i} up",
-                  f"neigh replace {net}.2 lladdr 02:02:{mac} dev br{i} nud permanent"]
+                  f"link set v{i} master ds-{i:04} up", f"addr add {net}.1/24 dev ds-{i:04}",
+                  f"link set ds-{i:04} up", f"neigh replace {net}.2 lladdr 02:02:{mac} dev ds-{i:04} nud permanent"]
     run("ip", "-batch", "-", text="\n".join(lines))
     lines = []
     for i in range(networks):
@@ -43,92 +64,111 @@ def set_up(networks):
     run("ip", "addr", "add", "127.0.0.9/32", "dev", "lo")
 
 
-def rules(networks):
-    bridges = ", ".join(f'"br{i}"' for i in range(networks))
-    return f"""table inet dockside {{
- set dns-gate {{ type ifname; elements = {{ {bridges} }}; }}
- set told4 {{ type ifname . ipv4_addr; flags dynamic,timeout; size 200000; }}
- chain prerouting-dns {{ type nat hook prerouting priority dstnat - 1; policy accept
-  iifname @dns-gate meta l4proto {{ tcp, udp }} th dport 53 counter redirect to :{PORT}
- }}
- chain input {{ type filter hook input priority filter - 1; policy accept
-  meta l4proto {{ tcp, udp }} th dport {PORT} iifname @dns-gate ct status dnat counter accept
-  meta l4proto {{ tcp, udp }} th dport {PORT} counter drop
- }}
- chain dns-told {{ type filter hook output priority raw - 1; policy accept
-  meta skuid {UID} udp sport 5301 goto dns-tell
- }}
- chain dns-tell {{
-  udp dport vmap {{ 1 : goto tell }}
- }}
- chain tell {{
-  update @told4 {{ oifname . ip daddr timeout 3900s }} counter drop
- }}
-}}"""
+class Lab:
+    """The name server, the daemon and the gate."""
+
+    def __init__(self, program, load, directory, networks, names):
+        self.program, self.load, self.directory = program, load, directory
+        self.networks, self.names = networks, names
+        self.files = ["--network-config", f"{directory}/network-config.json",
+                      "--firewall-config", f"{directory}/firewall-config.json", "--gate-user", str(UID)]
+        self.log = f"{directory}/log"
+        self.started = []
+        self.start([load, "serve", "127.0.0.9"])
+        self.daemon = self.start([program, "daemon", *self.files, "--socket", f"{directory}/socket",
+                                  "--gate-socket", f"{directory}/gate.sock"])
+        holder = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns/gate.py")
+        self.wait("ready")
+        begin = time.monotonic()
+        held = self.start([sys.executable, holder, "hold", str(PORT), program, "gate", "--user", str(UID),
+                           "--gate-socket", f"{directory}/gate.sock"])
+        self.wait("taken")
+        self.taken_s = time.monotonic() - begin
+        self.gate = int(pathlib.Path(f"/proc/{held.pid}/task/{held.pid}/children").read_text("ascii").split()[0])
+
+    def start(self, command):
+        with open(self.log, "a", encoding="utf-8") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.started.append(process)
+        return process
+
+    def wait(self, word):
+        begin = time.monotonic()
+        while word not in pathlib.Path(self.log).read_text("utf-8"):
+            time.sleep(0.02)
+            if time.monotonic() - begin > 120:
+                sys.exit(f"no \"{word}\" in two minutes:\n" + pathlib.Path(self.log).read_text("utf-8"))
+
+    def stop(self):
+        for process in reversed(self.started):
+            process.terminate()
+            process.wait()
+
+    def ticks(self):
+        fields = pathlib.Path(f"/proc/{self.gate}/stat").read_text("ascii").rpartition(") ")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    def resident(self):
+        lines = dict(line.split(":", 1) for line in
+                     pathlib.Path(f"/proc/{self.gate}/smaps_rollup").read_text("ascii").splitlines()[1:])
+        return ", ".join(f"{key} {int(lines[key].split()[0]) / 1024:.1f} MiB" for key in ("Rss", "Pss", "Private_Dirty"))
+
+    def ask(self, title, rate, seconds, strange=0, meanwhile=None):
+        """Prints a row. meanwhile() is called while the questions are asked, until they are."""
+        before, begin = self.ticks(), time.monotonic()
+        with subprocess.Popen(["ip", "netns", "exec", "clients", self.load, "ask", str(self.networks),
+                               str(self.names), str(rate), str(seconds), str(strange)],
+                              stdout=subprocess.PIPE, text=True) as asking:
+            while meanwhile and asking.poll() is None:
+                meanwhile()
+            said = asking.communicate()[0].split()
+        got = dict(zip(said[::2], said[1::2]))
+        share = (self.ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - begin)
+        print(f"{title:42} {got['asked']:>8} asked {got['lost']:>6} lost  p50 {got['p50']:>6} us  "
+              f"p99 {got['p99']:>7} us  {share:6.0%} of a processor", flush=True)
 
 
-def policy(networks, names):
-    # One set for all of them: the names are each network's own.
-    lists = [{"slot": 1, "set": "told", "names": [f"n{k}.bench.test" for k in range(networks * names)]}]
-    return {"version": 1, "generation": "bench", "upstream": ["127.0.0.9"], "lists": lists,
-            "networks": [{"name": f"net{i}", "bridge": f"br{i}", "lists": [0], "ipv6": False, "life": 3900,
-                          "types": [], "private": [], "size": 65536, "audit": False} for i in range(networks)]}
+def timed(*command):
+    begin = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - begin
 
 
-def ticks(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        fields = f.read().rsplit(") ", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-        lines = dict(line.split(":", 1) for line in f.read().splitlines()[1:])
-    return ", ".join(f"{key} {int(lines[key].split()[0]) / 1024:.1f} MiB" for key in ("Rss", "Pss", "Private_Dirty"))
-
-
-def measure(title, pid, load, networks, names, rate, seconds, strange):
-    before, begin = ticks(pid), time.monotonic()
-    said = subprocess.run(["ip", "netns", "exec", "clients", load, "ask", str(networks), str(names), str(rate),
-                           str(seconds), str(strange)], capture_output=True, text=True, check=True).stdout.split()
-    share = (ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / seconds
-    got = dict(zip(said[::2], said[1::2]))
-    print(f"{title:34} {got['asked']:>8} asked {got['lost']:>6} lost  p50 {got['p50']:>6} us  p99 {got['p99']:>7} us  "
-          f"{share:6.0%} of a processor  ({time.monotonic() - begin:.0f} s)", flush=True)
+def beside(lab, title, rate, seconds, *command):
+    """How long a command takes without questions, and while they are asked."""
+    quiet = statistics.median(timed(*command) for _ in range(RUNS))
+    busy = []
+    lab.ask(f"beside {title}", rate, max(seconds, int(3 * quiet * RUNS) + 1),
+            meanwhile=lambda: busy.append(timed(*command)))
+    return title, statistics.median(busy) / quiet, quiet, len(busy)
 
 
 def main():
     program, load, directory, networks, names, rate, seconds = sys.argv[1:4] + [int(a) for a in sys.argv[4:]]
     os.makedirs(directory, exist_ok=True)
+    configure(directory, networks, names)
     set_up(networks)
-    run("nft", "-f", "-", text=rules(networks))
-    path = f"{directory}/policy"
-    with open(path, "w", encoding="ascii") as f:
-        json.dump(policy(networks, names), f)
-    server = subprocess.Popen([load, "serve", "127.0.0.9"])
-    holder = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns/gate.py")
-    log = open(f"{directory}/log", "w+", encoding="ascii")
-    held = subprocess.Popen([sys.executable, holder, "hold", str(PORT), program, "gate", "--user", str(UID), "--policy",
-                             path], stderr=log)
+    lab = Lab(program, load, directory, networks, names)
     try:
-        begin = time.monotonic()
-        while "taken" not in open(log.name, encoding="ascii").read():
-            time.sleep(0.02)
-            if time.monotonic() - begin > 60:
-                sys.exit(open(log.name, encoding="ascii").read())
-        with open(f"/proc/{held.pid}/task/{held.pid}/children", encoding="ascii") as f:
-            pid = int(f.read().split()[0])
-        print(f"{networks} networks, {networks * names} names; the policy was taken "
-              f"{time.monotonic() - begin:.2f} s after the start; {resident(pid)}", flush=True)
-        measure("first questions, each told", pid, load, networks, names, rate // 4, seconds, 0)
+        print(f"{networks} networks, {networks * names} names; the gate had the policy {lab.taken_s:.2f} s after its "
+              f"start; {lab.resident()}", flush=True)
+        lab.ask("first questions, each told", rate // 4, seconds)
         for part in (1, 2, 3):
-            measure(f"hits at {rate * part // 2} a second", pid, load, networks, names, rate * part // 2, seconds, 0)
-        measure("half of the names not allowed", pid, load, networks, names, rate, seconds, 50)
-        print(resident(pid))
+            lab.ask(f"hits at {rate * part // 2} a second", rate * part // 2, seconds)
+        lab.ask("half of the names not allowed", rate, seconds, 50)
+        client = ["--socket", f"{directory}/socket"]
+        rows = [beside(lab, "reload", rate, seconds, program, "reload", *client),
+                beside(lab, "nft list ruleset", rate, seconds, "nft", "list", "ruleset"),
+                beside(lab, "diff", rate, seconds, program, "diff", *lab.files)]
+        lab.daemon.terminate()
+        lab.daemon.wait()
+        rows.append(beside(lab, "apply, without a daemon", rate, seconds, program, "apply", *lab.files))
+        print(lab.resident() + "\n")
+        print(f"With {rate} questions a second; without any = 1.00")
+        for title, ratio, quiet, runs in rows:
+            print(f"{title:42}{ratio:9.2f}   ({quiet * 1000:.0f} ms; {runs} times)")
     finally:
-        for process in (held, server):
-            process.terminate()
-            process.wait()
+        lab.stop()
 
 
 main()

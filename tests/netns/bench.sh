@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 export BENCH_NETWORKS=3 BENCH_RUNS=1 BENCH_ROUNDS=1 BENCH_IDLE=1 BENCH_FLOOD=300000 BENCH_FLOODS=1
+export BENCH_QUESTIONS=500 BENCH_SECONDS=1
 
 ends() # PART PATTERN: of its last line
 {
@@ -17,4 +18,5 @@ ends control '^diff, nothing changed +[0-9.]+'
 ends packets '^new, TCP +[0-9.]+'
 ends daemon '[0-9.]+ MiB resident, [0-9]+ wake-ups a minute'
 ends flood '^all that were sent are counted'
+ends gate '^apply, without a daemon +[0-9.]+'
 finish
