@@ -11,7 +11,6 @@
 #include "dockside/docker/docker_client.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "curl_calls.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
@@ -78,7 +78,7 @@ static long http_status(const struct transfer *t)
 {
 	long status = 0;
 
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	return status;
 }
 
@@ -164,7 +164,7 @@ static int connect_failure(const struct transfer *t, struct err *err)
 {
 	long code = 0;
 
-	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &code);
+	curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &code);
 	switch (code) {
 	case ENOENT:
 	case ENOTDIR:
@@ -201,7 +201,7 @@ static int transport_failure(const struct transfer *t, CURLcode result, struct e
 	    result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_OK)
 		return err_set(err, ECONNRESET, "the connection broke off");
 	return err_set(err, EPROTO, "what answers does not speak HTTP: %s",
-		       curl_easy_strerror(result));
+		       curl.easy_strerror(result));
 }
 
 static int judge(const struct transfer *t, CURLcode result, long status, struct err *err)
@@ -251,10 +251,10 @@ static void unlink_transfer(struct docker *docker, struct transfer *t)
 static void free_transfer(struct docker *docker, struct transfer *t)
 {
 	if (t->easy) {
-		curl_multi_remove_handle(docker->multi, t->easy);
-		curl_easy_cleanup(t->easy);
+		curl.multi_remove_handle(docker->multi, t->easy);
+		curl.easy_cleanup(t->easy);
 	}
-	curl_slist_free_all(t->headers);
+	curl.slist_free_all(t->headers);
 	buf_free(&t->body);
 	free(t->post);
 	free(t);
@@ -304,37 +304,37 @@ static void set_options(struct docker *docker, struct transfer *t, const char *m
 					   : xasprintf("http://docker%s", path);
 	CURL *easy = t->easy;
 
-	t->headers = curl_slist_append(NULL, "Expect:");
-	t->headers = curl_slist_append(t->headers, "Accept: application/json");
+	t->headers = curl.slist_append(NULL, "Expect:");
+	t->headers = curl.slist_append(t->headers, "Accept: application/json");
 	if (t->post) {
-		t->headers = curl_slist_append(t->headers, "Content-Type: application/json");
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->post);
+		t->headers = curl.slist_append(t->headers, "Content-Type: application/json");
+		curl.easy_setopt(easy, CURLOPT_POSTFIELDS, t->post);
 	} else if (strcmp(method, "GET") != 0) {
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+		curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 	}
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-	curl_easy_setopt(easy, CURLOPT_URL, url);
-	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, docker->path);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "dsfw-nft/" PACKAGE_VERSION);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, t->events ? 0L : (long)t->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+	curl.easy_setopt(easy, CURLOPT_URL, url);
+	curl.easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, docker->path);
+	curl.easy_setopt(easy, CURLOPT_PRIVATE, t);
+	curl.easy_setopt(easy, CURLOPT_USERAGENT, "dsfw-nft/" PACKAGE_VERSION);
+	curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl.easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl.easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, t->events ? 0L : (long)t->timeout_ms);
+	curl.easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl.easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	/* Nothing of the environment's, nothing of the other side's choosing. */
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_PROXY, "");
+	curl.easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl.easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl.easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 }
 
 /* body may be NULL. */
@@ -348,7 +348,7 @@ static struct transfer *request(struct docker *docker, const char *path, const c
 	t->post = body ? xstrdup(body) : NULL;
 	t->version = strcmp(path, "/version") == 0;
 	t->open_by_ms = UINT64_MAX;
-	t->easy = curl_easy_init();
+	t->easy = curl.easy_init();
 	if (!t->easy)
 		abort(); /* out of memory */
 	t->next = docker->transfers;
@@ -360,7 +360,7 @@ static void start(struct docker *docker, struct transfer *t, const char *method,
 {
 	set_options(docker, t, method, path);
 	/* Out of memory is the only thing that can be wrong. */
-	if (curl_multi_add_handle(docker->multi, t->easy) != CURLM_OK)
+	if (curl.multi_add_handle(docker->multi, t->easy) != CURLM_OK)
 		abort();
 }
 
@@ -408,28 +408,30 @@ int docker_open(const char *path, docker_clock_fn now_ms, struct docker **ret_do
 		struct err *err)
 {
 	struct docker *docker;
+	int r = curl_calls_load(err);
 
+	if (r < 0)
+		return r;
 	/* No TLS on a Unix socket. */
-	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+	if (curl.global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
 		return err_set(err, ENOMEM, "start libcurl");
 	docker = xcalloc(1, sizeof(*docker));
 	docker->path = xstrdup(path);
 	docker->now_ms = now_ms;
 	docker->wake_ms = UINT64_MAX;
-	docker->multi = curl_multi_init();
+	docker->multi = curl.multi_init();
 	if (!docker->multi)
 		abort(); /* out of memory */
 	docker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (docker->epoll < 0) {
-		int r = err_errno(err, errno, "epoll_create1");
-
+		r = err_errno(err, errno, "epoll_create1");
 		docker_close(docker);
 		return r;
 	}
-	curl_multi_setopt(docker->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(docker->multi, CURLMOPT_SOCKETDATA, docker);
-	curl_multi_setopt(docker->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(docker->multi, CURLMOPT_TIMERDATA, docker);
+	curl.multi_setopt(docker->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl.multi_setopt(docker->multi, CURLMOPT_SOCKETDATA, docker);
+	curl.multi_setopt(docker->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl.multi_setopt(docker->multi, CURLMOPT_TIMERDATA, docker);
 	*ret_docker = docker;
 	return 0;
 }
@@ -441,12 +443,12 @@ void docker_close(struct docker *docker)
 	docker->closing = true;
 	while (docker->transfers)
 		fail(docker, docker->transfers, ECANCELED, "we are stopping");
-	curl_multi_cleanup(docker->multi);
+	curl.multi_cleanup(docker->multi);
 	if (docker->epoll >= 0)
 		close(docker->epoll);
 	free(docker->path);
 	free(docker);
-	curl_global_cleanup();
+	curl.global_cleanup();
 }
 
 int docker_fd(const struct docker *docker)
@@ -516,21 +518,21 @@ void docker_process(struct docker *docker)
 			mask |= CURL_CSELECT_OUT;
 		if (events[i].events & (uint32_t)(EPOLLERR | EPOLLHUP))
 			mask |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(docker->multi, events[i].data.fd, mask, &running);
+		curl.multi_socket_action(docker->multi, events[i].data.fd, mask, &running);
 	}
 	if (docker->now_ms() >= docker->wake_ms) {
 		docker->wake_ms = UINT64_MAX;
-		curl_multi_socket_action(docker->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		curl.multi_socket_action(docker->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
 	process_stream(docker);
-	while ((message = curl_multi_info_read(docker->multi, &left))) {
+	while ((message = curl.multi_info_read(docker->multi, &left))) {
 		struct transfer *t = NULL;
 		char *private_data = NULL;
 		CURLcode result = message->data.result;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private_data);
+		curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private_data);
 		memcpy(&t, &private_data, sizeof(t));
 		finish(docker, t, result);
 	}
