@@ -3,8 +3,9 @@
 """usage: gate.py DSFW-NFT GATE_LOAD DIRECTORY NETWORKS NAMES RATE SECONDS
 
 Daemon and DNS gate under load, in network and mount namespaces made for it: so many networks of 20 rules, each with its
-gate and so many names, and the questions of all of them evenly, RATE a second. What was lost, how long answers took,
-the gate's share of a processor; what reload, diff, apply and nft list take beside it, their time without questions = 1.00.
+gate and so many names, and the questions of all of them evenly, RATE a second. Prints how many were lost, how long answers
+took, and the gate's share of a processor; then how long reload, diff, apply and nft list take beside it, without
+questions = 1.00.
 """
 import json
 import os
@@ -135,7 +136,7 @@ def timed(*command):
 
 
 def beside(lab, title, rate, seconds, *command):
-    """How long a command takes without questions, and while they are asked."""
+    """Measures how long a command takes without questions, and while they are asked."""
     quiet = statistics.median(timed(*command) for _ in range(RUNS))
     busy = []
     lab.ask(f"beside {title}", rate, max(seconds, int(3 * quiet * RUNS) + 1),
