@@ -29,8 +29,8 @@ static const struct option_row learn_options[] = {
 	  .set = option_set_flag,
 	  .offset = offsetof(struct learn_options, apply) },
 	{ .name = "yes",
-	  .help = "with --apply: do not ask; names that only containers have looked up are left "
-		  "out",
+	  .help = "with --apply: do not ask, and leave out what is doubtful: addresses without a "
+		  "name, and the like",
 	  .set = option_set_flag,
 	  .offset = offsetof(struct learn_options, yes) },
 	{ 0 },
@@ -48,16 +48,23 @@ static bool network_named(const char *name)
 	return false;
 }
 
-/* The network's name as the files have it: older daemons do not say. */
+/* The network's name as the files have it, and "base": older daemons do not say. */
 struct learner {
 	struct learn learn;
 	char *network;
+	char *base; /* "": another policy has come between two answers */
 };
 
 static void on_learn_answer(void *data, const struct json_node *answer)
 {
 	const char *network = json_text(answer, "network", NULL);
+	const char *base = json_text(answer, "base", NULL);
 	struct learner *learner = data;
+
+	if (learner->base && strcmp(learner->base, base ? base : "") != 0)
+		base = "";
+	free(learner->base);
+	learner->base = base ? xstrdup(base) : NULL;
 
 	if (!network || !network_named(network))
 		return;
@@ -115,7 +122,8 @@ static void print_all_left_out(const struct learn *learnt)
 /* Returns an exit status. */
 static int show_or_apply(const struct learn_options *options, struct learner *learner)
 {
-	const struct learn_apply apply = { options->socket, options->files, options->yes };
+	const struct learn_apply apply = { options->socket, options->files, learner->base,
+					   options->yes };
 
 	if (options->json)
 		print_as_json(&learner->learn, learner->network);
@@ -149,6 +157,7 @@ static int learn(const struct call *call)
 	learner.network = xstrdup(q.network);
 	r = ask_denied(&q, &pupil, &learner) < 0 ? EXIT_FAILED : show_or_apply(options, &learner);
 	free(learner.network);
+	free(learner.base);
 	learn_free(&learner.learn);
 	return r;
 }

@@ -20,9 +20,14 @@ static int write_beside(const char *path, const struct buf *text, char **ret_bes
 			struct err *err)
 {
 	const struct stat like = { .st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid() };
+	cleanup(cleanup_free) char *beside = xasprintf("%s.%d.new", path, (int)getpid());
+	int r = disk_write_new(NULL, beside, &like, buf_str(text), text->len, err);
 
-	*ret_beside = xasprintf("%s.%d.new", path, (int)getpid());
-	return disk_write_new(NULL, *ret_beside, &like, buf_str(text), text->len, err);
+	if (r >= 0) {
+		*ret_beside = beside;
+		beside = NULL;
+	}
+	return r;
 }
 
 static int give_name(const char *beside, const char *path, struct err *err)
@@ -52,7 +57,8 @@ static int write_both(const char *network_path, const char *firewall_path,
 	}
 	if (r >= 0)
 		r = disk_sync_directory(NULL, network_path, err);
-	disk_unlink(NULL, network_beside, NULL);
+	if (network_beside)
+		disk_unlink(NULL, network_beside, NULL);
 	if (firewall_beside)
 		disk_unlink(NULL, firewall_beside, NULL);
 	return r;

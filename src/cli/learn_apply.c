@@ -13,6 +13,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/ctl_server.h"
+#include "dockside/ctl/edit.h"
 #include "dockside/json/json_write.h"
 #include "dockside/system/log.h"
 #include "inputs.h"
@@ -41,35 +42,133 @@ static void put_rule(struct json_writer *out, const struct learn_flow *flow)
 	json_write_close(out, '}');
 }
 
-static bool is_taken(const struct learn_apply *apply, const struct learn_flow *flow)
+/* Why somebody has to judge a flow before a rule allows it. */
+enum doubt {
+	DOUBT_NONE,
+	DOUBT_LOOKED_UP,
+	DOUBT_NAMELESS,
+	DOUBT_HOST,
+	DOUBT_DROPPED,
+};
+
+static enum doubt doubt_of(const struct learn_flow *flow)
 {
-	return !apply->yes || !flow->looked_up;
+	if (flow->dropped)
+		return DOUBT_DROPPED;
+	if (flow->host)
+		return DOUBT_HOST;
+	if (!flow->named)
+		return DOUBT_NAMELESS;
+	return flow->looked_up ? DOUBT_LOOKED_UP : DOUBT_NONE;
 }
 
-/* The number of rules; shown for the user to judge. */
-static size_t show_rules(const struct learn_apply *apply, const struct learn *learn)
+/* Behind a rule that drops it on purpose another one has no effect. */
+static bool is_taken(const struct learn_apply *apply, const struct learn_flow *flow)
+{
+	enum doubt doubt = doubt_of(flow);
+
+	return doubt == DOUBT_NONE || (!apply->yes && doubt != DOUBT_DROPPED);
+}
+
+static void put_doubt(struct buf *b, const struct learn_flow *flow)
+{
+	switch (doubt_of(flow)) {
+	case DOUBT_NONE:
+		return;
+	case DOUBT_LOOKED_UP:
+		buf_puts(b, "only containers have looked the name up");
+		return;
+	case DOUBT_NAMELESS:
+		buf_puts(b, "no name, so that nobody knows whose address it is");
+		return;
+	case DOUBT_HOST:
+		buf_puts(b, "a service of the Docker host");
+		return;
+	case DOUBT_DROPPED:
+		learn_put_dropped(b, flow);
+		return;
+	}
+}
+
+static void put_flow(struct buf *b, const struct learn_flow *flow)
+{
+	struct json_writer out = { .b = b };
+
+	buf_printf(b, "%s: ", flow->host ? "host" : "egress");
+	put_rule(&out, flow);
+}
+
+/* The command that allows a flow that is left out. */
+static void put_way(struct buf *b, const struct learn_flow *flow, const char *network)
+{
+	bool brackets = strchr(flow->dest, ':') != NULL;
+
+	if (flow->host || flow->proto == PROTO_ICMP) {
+		buf_puts(b, flow->dropped ? "edit the rules and reload" : "leave --yes away");
+		return;
+	}
+	buf_printf(b, "dsfw-nft allow %s %s%s%s", network, brackets ? "[" : "", flow->dest,
+		   brackets ? "]" : "");
+	for (size_t i = 0; i < flow->n_ports; i++)
+		buf_printf(b, "%c%u", i == 0 ? ':' : ',', flow->ports[i]);
+	buf_puts(b, flow->proto == PROTO_UDP ? "/udp" : "");
+}
+
+static void show_left_out(const struct learn_flow *flow, const char *network)
+{
+	struct buf b = { 0 };
+
+	put_flow(&b, flow);
+	buf_puts(&b, " is left out: ");
+	put_doubt(&b, flow);
+	buf_puts(&b, "; to allow it on purpose: ");
+	put_way(&b, flow, network);
+	log_warning("learn: %s", buf_str(&b));
+	buf_free(&b);
+}
+
+static void show_rule(const struct learn_flow *flow)
+{
+	struct buf b = { 0 };
+
+	put_flow(&b, flow);
+	buf_printf(&b, "  // %" PRIu64 " packet%s%s", flow->count, plural(flow->count),
+		   doubt_of(flow) == DOUBT_NONE ? "" : "; ");
+	put_doubt(&b, flow);
+	printf("+ %s\n", buf_str(&b));
+	buf_free(&b);
+}
+
+static size_t count_taken(const struct learn_apply *apply, const struct learn *learn, bool doubtful)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < learn->n; i++) {
-		const struct learn_flow *flow = &learn->flows[i];
-		struct buf b = { 0 };
-		struct json_writer out = { .b = &b };
-
-		if (!is_taken(apply, flow)) {
-			log_warning("learn: %s is left out: only containers have looked the name "
-				    "up, and somebody has to judge it",
-				    flow->dest);
-			continue;
-		}
-		put_rule(&out, flow);
-		printf("+ %s: %s  // %" PRIu64 " packet%s%s\n", flow->host ? "host" : "egress",
-		       buf_str(&b), flow->count, flow->count == 1 ? "" : "s",
-		       flow->looked_up ? ", looked up" : "");
-		buf_free(&b);
-		n++;
-	}
+	for (size_t i = 0; i < learn->n; i++)
+		n += is_taken(apply, &learn->flows[i]) &&
+		     doubtful == (doubt_of(&learn->flows[i]) != DOUBT_NONE);
 	return n;
+}
+
+static void show_taken(const struct learn_apply *apply, const struct learn *learn, bool doubtful)
+{
+	for (size_t i = 0; i < learn->n; i++)
+		if (is_taken(apply, &learn->flows[i]) &&
+		    doubtful == (doubt_of(&learn->flows[i]) != DOUBT_NONE))
+			show_rule(&learn->flows[i]);
+}
+
+/* For the user to judge. */
+static void show_rules(const struct learn_apply *apply, const struct learn *learn,
+		       const char *network)
+{
+	show_taken(apply, learn, false);
+	if (count_taken(apply, learn, true) > 0)
+		printf("doubtful, and left out with --yes:\n");
+	show_taken(apply, learn, true);
+	fflush(stdout);
+	for (size_t i = 0; i < learn->n; i++)
+		if (!is_taken(apply, &learn->flows[i]))
+			show_left_out(&learn->flows[i], network);
 }
 
 /* ---- the network's rules with them ---- */
@@ -103,12 +202,12 @@ static void put_list(struct json_writer *out, const struct learn_apply *apply,
 	json_write_close(out, ']');
 }
 
-static bool any_of(const struct learn *learn, const char *key)
+static bool any_of(const struct learn_apply *apply, const struct learn *learn, const char *key)
 {
 	bool host = strcmp(key, "host") == 0;
 
 	for (size_t i = 0; i < learn->n; i++)
-		if (learn->flows[i].host == host)
+		if (learn->flows[i].host == host && is_taken(apply, &learn->flows[i]))
 			return true;
 	return false;
 }
@@ -128,46 +227,71 @@ static void put_network(struct json_writer *out, const struct learn_apply *apply
 		if (member != egress && member != host && member->kind != JSON_NULL)
 			json_write_node(out, member->key, member);
 	}
-	if (egress || any_of(learn, "egress"))
+	if (egress || any_of(apply, learn, "egress"))
 		put_list(out, apply, learn, egress, "egress",
 			 place_of(network->egress, network->n_egress));
-	if (host || any_of(learn, "host"))
+	if (host || any_of(apply, learn, "host"))
 		put_list(out, apply, learn, host, "host",
 			 place_of(network->host_rules, network->n_host_rules));
 	json_write_close(out, '}');
 }
 
-/* The request, which the caller frees; NULL after saying why not. */
-static char *make_request(const struct learn_apply *apply, const struct learn *learn,
-			  const char *name)
+/* The daemon has judged the packets by the text that it runs by: ours has to be the same. */
+static bool check_base(const struct learn_apply *apply, const char *base)
+{
+	if (!apply->base)
+		log_error("learn: the daemon is of an older version, which cannot refuse a change "
+			  "that was made from other rules than its own: restart it first");
+	else if (strcmp(apply->base, base) != 0)
+		log_error(
+			"learn: %s is not what the daemon runs by: it is another file, or "
+			"somebody has changed it since; name the daemon's with "
+			"--firewall-config, have it loaded (dsfw-nft reload), and run learn again",
+			apply->files.firewall_config);
+	return apply->base && strcmp(apply->base, base) == 0;
+}
+
+static void put_request(struct buf *b, const struct learn_apply *apply, const struct learn *learn,
+			const struct json_node *firewall, const struct network *network)
+{
+	const struct json_node *networks = json_member(firewall, "networks", JSON_OBJECT);
+	struct json_writer out = { .b = b };
+
+	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "action", request_action_name(REQUEST_SET_NETWORK));
+	json_write_string(&out, "name", network->name);
+	json_write_string(&out, "base", apply->base);
+	put_network(&out, apply, learn, json_member(networks, network->name, JSON_OBJECT), network);
+	json_write_close(&out, '}');
+}
+
+/* Appends the request to b. Returns an exit status, after saying why it is a failure. */
+static int make_request(struct buf *b, const struct learn_apply *apply, const struct learn *learn,
+			const char *name)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
 	const struct network *network;
+	char base[EDIT_BASE_SIZE];
 	struct policy policy = { 0 };
 	struct diags diags = { 0 };
 	struct err err = { 0 };
-	struct buf b = { 0 };
-	struct json_writer out = { .b = &b };
+	int r = EXIT_CONFIG;
 
 	if (!load_policy(&apply->files, LOAD_TO_ENFORCE, &policy))
-		return NULL;
+		return EXIT_CONFIG;
 	network = policy_find_network(&policy, name, &err);
-	if (network && json_parse(&policy.firewall_src, &tree, &diags)) {
-		const struct json_node *networks = json_member(tree.root, "networks", JSON_OBJECT);
-
-		json_write_open(&out, NULL, '{');
-		json_write_string(&out, "action", request_action_name(REQUEST_SET_NETWORK));
-		json_write_string(&out, "name", network->name);
-		put_network(&out, apply, learn, json_member(networks, network->name, JSON_OBJECT),
-			    network);
-		json_write_close(&out, '}');
-	} else {
+	if (!check_base(apply, edit_base(&policy.firewall_src, base)))
+		r = EXIT_FAILED;
+	else if (network && json_parse(&policy.firewall_src, &tree, &diags))
+		r = EXIT_DONE;
+	else
 		log_error("learn: %s", err.text ? err.text : "the files cannot be read");
-	}
+	if (r == EXIT_DONE)
+		put_request(b, apply, learn, tree.root, network);
 	diags_free(&diags);
 	err_free(&err);
 	policy_free(&policy);
-	return b.len > 0 ? buf_steal(&b) : NULL;
+	return r;
 }
 
 /* ---- the whole ---- */
@@ -183,29 +307,38 @@ static bool user_agrees(size_t n, const char *network)
 	return answer[0] == 'y' || answer[0] == 'Y';
 }
 
-int learn_apply(const struct learn_apply *apply, struct learn *learn, const char *network)
+/* Returns an exit status. */
+static int apply_taken(const struct learn_apply *apply, const struct learn *learn, size_t n,
+		       const char *network)
 {
 	const struct ask_options ask = { .socket = apply->socket, .action = REQUEST_SET_NETWORK };
-	cleanup(cleanup_free) char *request = NULL;
-	size_t n;
+	struct buf request = { 0 };
+	int r = make_request(&request, apply, learn, network);
+
+	if (r == EXIT_DONE)
+		show_rules(apply, learn, network);
+	if (r == EXIT_DONE && !apply->yes && !user_agrees(n, network)) {
+		printf("nothing was changed\n");
+		r = EXIT_FAILED;
+	}
+	if (r == EXIT_DONE)
+		r = ask_daemon(&ask, buf_str(&request));
+	buf_free(&request);
+	return r;
+}
+
+int learn_apply(const struct learn_apply *apply, const struct learn *learn, const char *network)
+{
+	size_t n = count_taken(apply, learn, false) + count_taken(apply, learn, true);
 
 	if (!apply->yes && !isatty(STDIN_FILENO)) {
 		log_error("learn: --apply asks before it changes anything, and standard input is "
 			  "no terminal: --yes agrees beforehand");
 		return EXIT_USAGE;
 	}
-	n = show_rules(apply, learn);
-	if (n == 0) {
-		printf("nothing to add\n");
-		return EXIT_DONE;
-	}
-	request = make_request(apply, learn, network);
-	if (!request)
-		return EXIT_CONFIG;
-	fflush(stdout);
-	if (!apply->yes && !user_agrees(n, network)) {
-		printf("nothing was changed\n");
-		return EXIT_FAILED;
-	}
-	return ask_daemon(&ask, request);
+	if (n > 0)
+		return apply_taken(apply, learn, n, network);
+	show_rules(apply, learn, network);
+	printf("nothing to add\n");
+	return EXIT_DONE;
 }

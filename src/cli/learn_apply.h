@@ -8,11 +8,12 @@
 
 struct learn_apply {
 	const char *socket;
-	struct files_options files; /* the daemon's: it refuses if they are not what runs */
-	bool yes;		    /* nobody is asked: names that are hearsay are left out */
+	struct files_options files; /* the daemon's: refused if they are not what runs */
+	const char *base; /* of what runs, by the daemon's answer; NULL: it has not said */
+	bool yes;	  /* nobody is asked: what is doubtful is left out */
 };
 
 /* Returns an exit status. */
-int learn_apply(const struct learn_apply *apply, struct learn *learn, const char *network);
+int learn_apply(const struct learn_apply *apply, const struct learn *learn, const char *network);
 
 #endif

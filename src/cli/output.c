@@ -19,8 +19,9 @@ static int replace_file(const char *path, const struct stat *like, const struct 
 	cleanup(cleanup_free) char *sibling = xasprintf("%s.%d.tmp", path, (int)getpid());
 	int r = disk_write_new(NULL, sibling, like, buf_str(text), text->len, err);
 
-	if (r >= 0)
-		r = disk_rename(NULL, sibling, path, err);
+	if (r < 0)
+		return r;
+	r = disk_rename(NULL, sibling, path, err);
 	if (r < 0)
 		disk_unlink(NULL, sibling, NULL);
 	return r;

@@ -11,6 +11,7 @@
 #include "dockside/base/addr.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/json/json_patch.h"
 #include "edit_doc.h"
@@ -148,6 +149,28 @@ static bool set_rules(struct editor *e, const struct json_node *given)
 	return true;
 }
 
+const char *edit_base(const struct src *firewall, char ret_base[EDIT_BASE_SIZE])
+{
+	hex_format(ret_base, hash64(HASH_SEED, firewall->text, firewall->len), EDIT_BASE_SIZE - 1);
+	return ret_base;
+}
+
+/* The client made the new rules from rules that it had read: others must not get lost. */
+static bool check_base(struct editor *e)
+{
+	const char *base = request_string(e->request, "base");
+	char running[EDIT_BASE_SIZE];
+
+	if (!base || strcmp(base, edit_base(&e->policy->firewall_src, running)) == 0)
+		return true;
+	node_error(&e->r, request_field(e->request, "base"),
+		   "%s is not the text that the new rules were made from: somebody has changed it "
+		   "since, or another file was read; nothing changed: make them again from what it "
+		   "says now (dsfw-nft learn: run it again)",
+		   e->policy->firewall_src.name);
+	return false;
+}
+
 static bool set_network(struct editor *e)
 {
 	struct json_node *networks = doc_get(e->network.tree.root, "networks", JSON_ARRAY);
@@ -158,6 +181,8 @@ static bool set_network(struct editor *e)
 
 	if (!networks)
 		return edit_bad_document(e, "network-config");
+	if (!check_base(e))
+		return false;
 	network = find_network(networks, edit_name(e)->u.string.s);
 	if (given)
 		ok = check_same_name(e, given);

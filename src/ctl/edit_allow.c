@@ -13,29 +13,20 @@
 
 static bool read_ports(struct wish *w)
 {
-	const struct json_node *ports = request_field(w->e->request, "ports");
 	const struct json_node *proto = request_field(w->e->request, "proto");
 	size_t n;
 
-	w->proto = proto && strcmp(proto->u.string.s, "udp") == 0 ? PROTO_UDP : PROTO_TCP;
+	w->ports = target_read_ports(w->e->request, &w->proto, &w->default_port);
 	if (proto && strcmp(proto->u.string.s, proto_name(w->proto)) != 0) {
 		node_error(&w->e->r, proto, "\"proto\" must be \"tcp\" or \"udp\"");
 		return false;
-	}
-	if (ports) {
-		w->ports = *ports;
-	} else {
-		w->default_port =
-			(struct json_node){ .kind = JSON_INT, .u.integer = ALLOW_PORT_DEFAULT };
-		w->ports = (struct json_node){ .kind = JSON_ARRAY };
-		w->ports.u.children.items = &w->default_port;
-		w->ports.u.children.n = 1;
 	}
 	n = w->ports.u.children.n;
 	w->ranges = xcalloc(n + 1, sizeof(*w->ranges));
 	w->needed = xcalloc(n + 1, sizeof(*w->needed));
 	if (n == 0)
-		node_error(&w->e->r, ports, "\"ports\" must have a port; without it, %d is meant",
+		node_error(&w->e->r, &w->ports,
+			   "\"ports\" must have a port; without it, %d is meant",
 			   ALLOW_PORT_DEFAULT);
 	for (size_t i = 0; i < n; i++) {
 		if (target_read_port(&w->ports.u.children.items[i], &w->ranges[i]))

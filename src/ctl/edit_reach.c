@@ -37,6 +37,22 @@ bool target_read_port(const struct json_node *node, struct portrange *ret)
 	return true;
 }
 
+struct json_node target_read_ports(const struct request *request, enum proto *ret_proto,
+				   struct json_node *ret_default)
+{
+	const struct json_node *given = request_field(request, "ports");
+	const char *proto = request_string(request, "proto");
+	struct json_node ports = { .kind = JSON_ARRAY };
+
+	*ret_proto = proto && strcmp(proto, "udp") == 0 ? PROTO_UDP : PROTO_TCP;
+	if (given)
+		return *given;
+	*ret_default = (struct json_node){ .kind = JSON_INT, .u.integer = ALLOW_PORT_DEFAULT };
+	ports.u.children.items = ret_default;
+	ports.u.children.n = 1;
+	return ports;
+}
+
 void view_make(const struct policy *policy, const struct network *network, struct view *ret_view)
 {
 	*ret_view = (struct view){

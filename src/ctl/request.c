@@ -57,6 +57,8 @@ static const struct field set_network_fields[] = {
 	      false),
 	FIELD("firewall", "an object of the network's rules in firewall-config, or null",
 	      KIND(JSON_OBJECT), false),
+	FIELD("base", "the hash of the firewall-config that the rules were made from, a string",
+	      KIND(JSON_STRING), false),
 };
 
 static const struct field remove_network_fields[] = {

@@ -21,6 +21,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/ctl/edit.h"
 #include "dockside/report/denied.h"
 #include "dockside/system/clock.h"
 
@@ -52,7 +53,7 @@ struct denied_rule {
 	char *network, *file;
 	char *entry; /* NULL: an older rule's */
 	unsigned line;
-	bool audit;
+	bool audit, on_purpose;
 	char *reason; /* of the bridge table's, as the two below; NULL: an older rule's */
 	bool has_field;
 	enum frame_field field;
@@ -110,6 +111,7 @@ static void describe_rule(const struct daemon_denied *k, struct denied_rule *rul
 		rule->has_field = denied_rule_field(found, rule->parsed.kind, &rule->field);
 	}
 	rule->audit = found->verdict == VERDICT_ACCEPT;
+	rule->on_purpose = denied_on_purpose(&running->policy, origin);
 	rule->entry = xstrdup(origin->network ? origin->entry : "-");
 	if (!origin->network || !origin->loc.src)
 		return;
@@ -183,6 +185,7 @@ static void keep(struct daemon_denied *k, const struct nflog_packet *packet,
 	event->entry = rule->entry;
 	event->file = rule->file;
 	event->line = rule->line;
+	event->on_purpose = rule->on_purpose;
 	event->name = denied_name(&k->enforcer->names, looked_up, &packet->dst, &event->looked_up);
 	keep_event(k, event);
 }
@@ -409,12 +412,14 @@ uint64_t daemon_denied_wait_ms(const struct daemon_denied *k, const struct reque
 	return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
 }
 
-/* As the files spell it. */
+/* Its name as the files spell it; and for changes that are made of the answer, of which text it is. */
 static void put_network(struct json_writer *out, const struct policy *policy, const char *name)
 {
 	const struct network *network = policy_find_network(policy, name, NULL);
+	char base[EDIT_BASE_SIZE];
 
 	json_write_string(out, "network", network ? network->name : name);
+	json_write_string(out, "base", edit_base(&policy->firewall_src, base));
 }
 
 static void put_packets(const struct denied_query *query, const char *name, uint64_t packets,

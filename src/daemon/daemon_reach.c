@@ -152,16 +152,15 @@ static void put_rule(const struct policy *policy, const struct rule *rule, struc
 static size_t drops_port(const struct view *view, const struct target *addr,
 			 const struct request *request)
 {
-	const struct json_node *ports = request_field(request, "ports");
-	const char *proto_text = request_string(request, "proto");
-	enum proto proto = proto_text && strcmp(proto_text, "udp") == 0 ? PROTO_UDP : PROTO_TCP;
-	size_t n = ports ? ports->u.children.n : 1;
+	struct json_node ports, default_port;
+	enum proto proto;
 
-	for (size_t i = 0; i < n; i++) {
-		struct portrange range = { ALLOW_PORT_DEFAULT, ALLOW_PORT_DEFAULT };
+	ports = target_read_ports(request, &proto, &default_port);
+	for (size_t i = 0; i < ports.u.children.n; i++) {
+		struct portrange range;
 		size_t rule;
 
-		if (ports && !target_read_port(&ports->u.children.items[i], &range))
+		if (!target_read_port(&ports.u.children.items[i], &range))
 			continue;
 		rule = view_decide(view, addr, proto, &range);
 		if (rule < view->network->n_egress &&

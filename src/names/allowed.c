@@ -89,6 +89,23 @@ static const struct rule *decide(const struct policy *policy, const struct netwo
 	return NULL;
 }
 
+bool dropped_now(const struct policy *policy, const struct rule *rules, size_t n,
+		 const struct allowed_packet *packet, size_t *ret_index)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum about why = fits_proto(&rules[i], packet) ? about(policy, &rules[i], packet)
+							       : ABOUT_NOT;
+
+		if (why == ABOUT_NOT || (why == ABOUT_NAME && !packet->name))
+			continue;
+		if (!rule_drops_on_purpose(&rules[i]))
+			return false;
+		*ret_index = rules[i].index;
+		return true;
+	}
+	return false;
+}
+
 bool allowed_by_name(const struct policy *policy, const struct network *network,
 		     const struct allowed_packet *packet, size_t *ret_index)
 {

@@ -77,6 +77,11 @@ bool rule_matches_everything(const struct rule *rule)
 	return rule->proto == PROTO_ANY && rule->n_ports == 0 && rule->to == DEST_ALL;
 }
 
+bool rule_drops_on_purpose(const struct rule *rule)
+{
+	return rule->action == ACTION_DROP && !rule_matches_everything(rule);
+}
+
 bool network_denies(const struct network *network)
 {
 	const struct rule *last;

@@ -111,6 +111,26 @@ bool denied_rule_field(const struct plan_rule *rule, const char *kind, enum fram
 	return false;
 }
 
+static bool has_purpose(const struct rule *rules, size_t n, const struct loc *loc)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rules[i].loc.src == loc->src && rules[i].loc.off == loc->off)
+			return rule_drops_on_purpose(&rules[i]);
+	return false;
+}
+
+bool denied_on_purpose(const struct policy *policy, const struct origin *origin)
+{
+	for (size_t i = 0; origin->loc.src && i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+
+		if (has_purpose(network->egress, network->n_egress, &origin->loc) ||
+		    has_purpose(network->host_rules, network->n_host_rules, &origin->loc))
+			return true;
+	}
+	return false;
+}
+
 /* ------------------------------------------------------------------ events */
 
 static void put_time(struct json_writer *out, uint64_t time_ms)
@@ -217,6 +237,8 @@ static void put_rule(struct json_writer *out, const struct denied_event *event)
 		json_write_int(out, "line", event->line);
 	else
 		json_write_string(out, "line", NULL);
+	if (event->on_purpose)
+		json_write_bool(out, "on_purpose", true);
 }
 
 void denied_event_json(struct buf *b, const struct denied_event *event)
@@ -366,6 +388,7 @@ const char *denied_ring_add(struct denied_ring *ring, struct denied_event *event
 				      .older = ring->newest,
 				      .network = network,
 				      .leaves = strcmp(event->kind, "OUT") == 0,
+				      .to_host = strcmp(event->kind, "HOST") == 0,
 				      .name = event->name ? xstrdup(event->name) : NULL,
 				      .json = buf_steal(&b) };
 	kept->what = (struct allowed_packet){
@@ -436,15 +459,36 @@ static bool is_allowed(const struct policy *policy, const struct denied_kept *ke
 	return allowed_now(policy, network, &kept->what, ret_index);
 }
 
+static bool is_dropped(const struct policy *policy, const struct denied_kept *kept,
+		       size_t *ret_index)
+{
+	const struct network *network =
+		policy && (kept->leaves || kept->to_host)
+			? policy_find_network(policy, kept->network->name, NULL)
+			: NULL;
+
+	if (!network)
+		return false;
+	return kept->to_host ? dropped_now(policy, network->host_rules, network->n_host_rules,
+					   &kept->what, ret_index)
+			     : dropped_now(policy, network->egress, network->n_egress, &kept->what,
+					   ret_index);
+}
+
 static void put_kept(struct json_writer *out, const struct denied_kept *kept,
 		     const struct policy *policy)
 {
 	cleanup(cleanup_free) char *json = NULL;
+	const char *key = NULL;
 	size_t index;
 
 	if (is_allowed(policy, kept, &index))
-		json = xasprintf("%.*s,\"allowed_by\":\"egress[%zu]\"}",
-				 (int)strlen(kept->json) - 1, kept->json, index);
+		key = "allowed_by";
+	else if (is_dropped(policy, kept, &index))
+		key = "dropped_by";
+	if (key)
+		json = xasprintf("%.*s,\"%s\":\"%s[%zu]\"}", (int)strlen(kept->json) - 1,
+				 kept->json, key, kept->to_host ? "host" : "egress", index);
 	json_write_text(out, NULL, json ? json : kept->json);
 }
 

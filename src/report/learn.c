@@ -73,7 +73,7 @@ static struct learn_flow *flow_of(struct learn *learn, const struct learn_flow *
 	for (size_t i = 0; i < learn->n; i++) {
 		flow = &learn->flows[i];
 		if (flow->host == key->host && flow->proto == key->proto &&
-		    strcmp(flow->dest, key->dest) == 0 &&
+		    flow->dropped == key->dropped && strcmp(flow->dest, key->dest) == 0 &&
 		    (key->proto != PROTO_ICMP || flow->ports[0] == port))
 			return flow;
 	}
@@ -98,15 +98,14 @@ static void add_port(struct learn_flow *flow, uint16_t port)
 	flow->n_ports++;
 }
 
-/* "egress[1]", and nothing that could end a comment. */
+/* "egress[1]" or "host[1]", and nothing that could end a comment. */
 static bool is_entry(const char *s)
 {
-	static const char head[] = "egress[";
-	size_t len = strlen(s);
+	size_t len = strlen(s), head = strcspn(s, "[") + 1;
 	uint64_t index;
 
-	return len > sizeof(head) && strncmp(s, head, sizeof(head) - 1) == 0 && s[len - 1] == ']' &&
-	       parse_uint(s + sizeof(head) - 1, len - sizeof(head), 0, UINT32_MAX, &index);
+	return (strncmp(s, "egress[", head) == 0 || strncmp(s, "host[", head) == 0) && len > head &&
+	       s[len - 1] == ']' && parse_uint(s + head, len - head - 1, 0, UINT32_MAX, &index);
 }
 
 static void add_allowed(struct learn *learn, const char *rule, const char *dest)
@@ -181,7 +180,11 @@ void learn_add(struct learn *learn, const struct json_node *event)
 	}
 	from = json_text(event, "name_from", NULL);
 	key.looked_up = key.named && from && strcmp(from, "lookup") == 0;
+	rule = json_text(event, "dropped_by", NULL);
+	key.dropped = rule || json_is_true(event, "on_purpose");
 	flow = flow_of(learn, &key, port);
+	if (!flow->dropped_by && rule && is_entry(rule))
+		flow->dropped_by = arena_strdup(&learn->arena, rule);
 	flow->looked_up &= key.looked_up; /* once confirmed will do */
 	add_port(flow, port);
 	flow->count++;
@@ -202,7 +205,8 @@ static int cmp_ports(const struct learn_flow *a, const struct learn_flow *b)
 /* Used alike: one rule can allow both. */
 static bool alike(const struct learn_flow *a, const struct learn_flow *b)
 {
-	return !a->host && !b->host && a->proto == b->proto && cmp_ports(a, b) == 0;
+	return !a->host && !b->host && a->dropped == b->dropped && a->proto == b->proto &&
+	       cmp_ports(a, b) == 0;
 }
 
 /* The most used first; then in an order that does not depend on what came when. */
@@ -216,7 +220,9 @@ static int cmp_flows(const void *x, const void *y)
 	r = strcmp(a->dest, b->dest);
 	if (r == 0)
 		r = (int)a->proto - (int)b->proto;
-	return r ? r : cmp_ports(a, b);
+	if (r == 0)
+		r = cmp_ports(a, b);
+	return r ? r : (int)a->dropped - (int)b->dropped;
 }
 
 /* Flows that one rule allows. */
@@ -268,6 +274,25 @@ static void put_ipset_name(struct buf *b, const char *network, size_t number)
 	buf_printf(b, "\"learnt-%.*s-%zu\"", BRIDGE_NAME_MAX, network, number);
 }
 
+void learn_put_dropped(struct buf *b, const struct learn_flow *flow)
+{
+	if (flow->dropped_by)
+		buf_printf(b, "%s drops it", flow->dropped_by);
+	else
+		buf_puts(b, "a rule dropped it on purpose");
+}
+
+/* The reader has to judge it, for these reasons. */
+static void put_marks(struct buf *b, const struct learn_flow *flow, const char *before)
+{
+	if (flow->looked_up)
+		buf_printf(b, "%slooked up", before);
+	if (!flow->dropped)
+		return;
+	buf_puts(b, flow->looked_up ? ", " : before);
+	learn_put_dropped(b, flow);
+}
+
 static void put_ipset(struct buf *b, const struct learn *learn, const struct group *group,
 		      const char *network)
 {
@@ -279,9 +304,11 @@ static void put_ipset(struct buf *b, const struct learn *learn, const struct gro
 	for (size_t i = 0; i < learn->n; i++) {
 		const struct learn_flow *flow = &learn->flows[i];
 
-		if (alike(flow, group->first))
-			buf_printf(b, "      \"%s\"%s%s\n", flow->dest, --left ? "," : "",
-				   flow->looked_up ? " // looked up" : "");
+		if (!alike(flow, group->first))
+			continue;
+		buf_printf(b, "      \"%s\"%s", flow->dest, --left ? "," : "");
+		put_marks(b, flow, " // ");
+		buf_puts(b, "\n");
 	}
 	buf_puts(b, "    ]");
 }
@@ -330,9 +357,11 @@ static void put_rules(struct buf *b, const char *key, const struct group *groups
 		if (groups[i].first->host != host)
 			continue;
 		put_rule(b, &groups[i], network);
-		buf_printf(b, "%s // %" PRIu64 " %s%s\n", --left ? "," : "", groups[i].count,
-			   groups[i].count == 1 ? "packet" : "packets",
-			   !groups[i].ipset && groups[i].first->looked_up ? ", looked up" : "");
+		buf_printf(b, "%s // %" PRIu64 " %s", --left ? "," : "", groups[i].count,
+			   groups[i].count == 1 ? "packet" : "packets");
+		if (!groups[i].ipset)
+			put_marks(b, groups[i].first, ", ");
+		buf_puts(b, "\n");
 	}
 	buf_puts(b, any ? "      ]" : "]");
 }
@@ -342,12 +371,22 @@ static const char looked_up_note[] =
 	"these\n"
 	"// names before you allow them: what is allowed is what the daemon finds under a name.\n";
 
-static bool any_looked_up(const struct learn *learn)
+static const char dropped_note[] = "// dropped: by a rule that says what it drops, so somebody "
+				   "meant that. Behind that rule another one has no\n"
+				   "// effect; dsfw-nft allow knows where to put it.\n";
+
+static void put_notes(struct buf *b, const struct learn *learn)
 {
-	for (size_t i = 0; i < learn->n; i++)
-		if (learn->flows[i].looked_up)
-			return true;
-	return false;
+	bool looked_up = false, dropped = false;
+
+	for (size_t i = 0; i < learn->n; i++) {
+		looked_up |= learn->flows[i].looked_up;
+		dropped |= learn->flows[i].dropped;
+	}
+	if (looked_up)
+		buf_puts(b, looked_up_note);
+	if (dropped)
+		buf_puts(b, dropped_note);
 }
 
 static int cmp_allowed(const void *x, const void *y)
@@ -393,8 +432,7 @@ void learn_print(struct learn *learn, const char *network, struct buf *b)
 	groups = xcalloc(learn->n + 1, sizeof(*groups));
 	n = make_groups(learn, groups);
 	put_allowed(b, learn);
-	if (any_looked_up(learn))
-		buf_puts(b, looked_up_note);
+	put_notes(b, learn);
 	buf_puts(b, "{\n");
 	for (size_t i = 0; i < n; i++) {
 		any_host |= groups[i].first->host;
@@ -424,6 +462,8 @@ static void put_flow(struct json_writer *out, const struct learn_flow *flow)
 	json_write_bool(out, "host", flow->host);
 	json_write_string(out, "destination", flow->host ? NULL : flow->dest);
 	json_write_bool(out, "looked_up", flow->looked_up);
+	json_write_bool(out, "dropped", flow->dropped);
+	json_write_string(out, "dropped_by", flow->dropped_by);
 	json_write_string(out, "protocol", proto_name(flow->proto));
 	json_write_open(out, flow->proto == PROTO_ICMP ? "types" : "ports", '[');
 	for (size_t i = 0; i < flow->n_ports; i++)

@@ -112,6 +112,8 @@ int disk_write_new(const struct disk_hook *hook, const char *path, const struct 
 		r = disk_before(hook, "sync");
 	if (r >= 0)
 		r = result(fsync(fd));
+	if (r < 0 && fd >= 0)
+		unlink(path);
 	return r < 0 ? err_errno(err, -r, "write %s", path) : 0;
 }
 

@@ -246,11 +246,10 @@ static int undo(const struct job *job, struct err *err)
 {
 	int r = 0;
 
-	if (disk_exists(job->marker)) {
+	if (disk_exists(job->marker))
 		r = disk_unlink(job->hook, job->marker, err);
-		if (r >= 0)
-			r = disk_sync_directory(job->hook, job->marker, err);
-	}
+	if (r >= 0) /* disk_write_new() may have removed it */
+		r = disk_sync_directory(job->hook, job->marker, err);
 	for (size_t i = 0; r >= 0 && i < SAVE_FILES; i++)
 		r = restore(job, &job->targets[i], err);
 	if (r >= 0)
@@ -378,13 +377,14 @@ static bool same_text(const struct target *target, const char *text)
 	       memcmp(target->old_text, text, target->old_len) == 0;
 }
 
-/* Looks at the file as it is; decides whether it is to be written. */
+/* Looks at the file as it is; decides whether it is to be written. One that is not has to be as it was, too: what
+ * is written has been checked together with it. */
 static int prepare(struct target *target, const struct save_file *file, struct err *err)
 {
 	int r;
 
-	target->active = file->text != NULL;
-	if (!target->active)
+	target->active = false;
+	if (!file->text && !file->old_text)
 		return 0;
 	target->text = file->text;
 	target->existed = stat(target->path, &target->st) == 0;
@@ -404,7 +404,7 @@ static int prepare(struct target *target, const struct save_file *file, struct e
 			       "%s has been changed since it was read: reload before you change "
 			       "the configuration by request",
 			       target->path);
-	target->active = !same_text(target, file->text);
+	target->active = file->text && !same_text(target, file->text);
 	return 0;
 }
 

@@ -99,6 +99,15 @@ again --network ds-b --subnet 172.20.2.0/24 --preset npm
 is "nor does a full disk leave half" "$status $(wrote)" "1 "
 like "which is said" "$err" "^error: init: .*No space left on device; nothing was written"
 umount $dir
+for one in network firewall; do
+	rm -f $dir/*
+	bash -c 'echo mine >"$0/$1-config.json.$$.new"; exec "${@:2}" 2>&1' $dir $one \
+		"$DSFW_NFT" init --directory $dir --network ds-b --subnet 172.20.2.0/24 --preset npm >$t/out
+	like "a file by the name of what it writes first: $one" "$? $(<$t/out)" \
+		"^1 error: init: write $dir/$one-config.json\.[0-9]+\.new: File exists; nothing was written"
+	is "it stays, and nothing else does: $one" "$(wrote | sed 's/[0-9]\+/PID/') $(cat $dir/*)" "$one-config.json.PID.new mine"
+done
+rm -f $dir/*
 "$DSFW_NFT" init --directory $t/not/there --network a --subnet 172.20.2.0/24 --preset npm 2>$t/err
 like "a directory that is mistyped" "$? $(<$t/err)" "^1 error: init: make directory $t/not/there: No such file"
 

@@ -51,6 +51,11 @@ cp -a $t/etc/firewall.json $t/etc/network.json $t
 echo "// by hand" >>$t/etc/firewall.json
 echo "// by hand" >>$t/etc/network.json
 refused "files that somebody has edited" "has been changed since it was read"
+for one in network firewall; do
+	cp -a $t/firewall.json $t/network.json $t/etc
+	echo "// by hand" >>$t/etc/$one.json
+	refused "$one.json alone, that somebody has edited" "$one.json has been changed since it was read"
+done
 cp -a $t/firewall.json $t/network.json $t/etc
 mount -o remount,ro $t/etc
 refused "files on a file system that is read-only" "Read-only file system"

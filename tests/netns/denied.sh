@@ -95,7 +95,7 @@ is "to the host" "$(count $t/events network=ds-b kind=HOST rule='host[1]' source
 is "between containers, by no rule of the file" "$(count $t/events network=ds-a kind=ING rule=- file=None \
 	source=172.30.1.10 destination=172.30.1.11 protocol=udp port=22)" 200
 is "each has a number of its own" "$(grep -o '"seq":[0-9]*' $t/events | sort -u | wc -l)" 1000
-is "the file has the same" "$(cmp $t/events $t/denied.log 2>&1)" ""
+is "the file has the same, but for what a rule does now" "$(sed 's/,"dropped_by":"[^"]*"}$/}/' $t/events | cmp - $t/denied.log 2>&1)" ""
 events $t/of_b --network ds-b
 is "those of one network" "$(count $t/of_b network=ds-b) $(wc -l <$t/of_b)" "200 200"
 events $t/none --since 0s

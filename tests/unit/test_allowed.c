@@ -96,12 +96,50 @@ static void test_addresses(void **state)
 	assert_allowed("{\"to\":\"all\"}," WEB, "b.example", "198.51.100.1", 443, NONE, 0);
 }
 
+static void assert_dropped(const char *egress, const char *name, uint16_t port, size_t expected)
+{
+	struct policy policy = parse(egress);
+	struct allowed_packet packet = { .name = name, .l4proto = IPPROTO_TCP, .port = port };
+	const struct network *network = policy.networks;
+	size_t index = NONE;
+
+	assert_true(ipaddr_parse("203.0.113.7", 11, &packet.dst));
+	assert_int_equal(dropped_now(&policy, network->egress, network->n_egress, &packet, &index),
+			 expected != NONE);
+	assert_int_equal(index, expected);
+	policy_free(&policy);
+}
+
+#define DROP_CIDR "{\"action\":\"drop\",\"cidr\":\"203.0.113.0/28\"}"
+#define DROP_NAME "{\"action\":\"drop\",\"to\":\"host\",\"host\":\"c.example\"}"
+#define DROP_SSH "{\"action\":\"drop\",\"proto\":\"tcp\",\"ports\":[22]}"
+
+/* By a rule that says what it drops; the one that drops the rest does not. */
+static void test_dropped(void **state)
+{
+	(void)state;
+	assert_dropped(DROP, NULL, 22, NONE);
+	assert_dropped("", NULL, 22, NONE);
+	assert_dropped(DROP "," DROP_CIDR, NULL, 22, NONE);
+	assert_dropped(HOST "," DROP_CIDR "," DROP, NULL, 22, 1);
+	assert_dropped(HOST "," DROP_CIDR "," DROP, "d.example", 22, 1);
+	assert_dropped(HOST "," DROP_CIDR "," DROP, "c.example", 22, NONE);
+	assert_dropped(DROP_NAME "," DROP, "c.example", 22, 0);
+	assert_dropped(DROP_NAME "," DROP, "d.example", 22, NONE);
+	assert_dropped(DROP_NAME "," DROP, NULL, 22, NONE);
+	assert_dropped(DROP_SSH "," DROP, "d.example", 22, 0);
+	assert_dropped(DROP_SSH "," DROP, "d.example", 23, NONE);
+	assert_dropped(WEB "," DROP_CIDR "," DROP, NULL, 443, NONE);
+	assert_dropped("{\"comment\":\"x\"}," DROP_SSH, NULL, 22, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

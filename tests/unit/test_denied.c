@@ -167,6 +167,38 @@ static void test_prefix_follows_the_rule(void **state)
 		    false);
 }
 
+/* The entries of a chain's rules that refuse, each with whether it says what it drops. */
+static void test_on_purpose(void **state)
+{
+	struct compiled c;
+	struct buf b = { 0 };
+
+	(void)state;
+	compile(&c, "\"egress\":[{\"action\":\"drop\",\"proto\":\"udp\",\"ports\":[53]},{\"proto\":"
+		    "\"tcp\"},"
+		    "{\"action\":\"drop\",\"cidr\":\"192.0.2.0/24\"},{\"action\":\"drop\"}],"
+		    "\"host\":[{\"action\":\"drop\",\"proto\":\"tcp\"},{\"action\":\"drop\"}]");
+	for (size_t i = 0; i < c.plan.n_chains; i++) {
+		const struct plan_chain *chain = c.plan.chains[i];
+
+		for (size_t k = 0; chain->bridge && k < chain->n_rules; k++)
+			if (chain->rules[k].verdict == VERDICT_LOG)
+				buf_printf(
+					&b, "%s %d\n", chain->rules[k + 1].origin->entry,
+					denied_on_purpose(&c.policy, chain->rules[k + 1].origin));
+	}
+	assert_non_null(strstr(buf_str(&b), "egress[0] 1\n"));
+	assert_non_null(strstr(buf_str(&b), "egress[2] 1\n"));
+	assert_non_null(strstr(buf_str(&b), "egress[3] 0\n"));
+	assert_non_null(strstr(buf_str(&b), "host[0] 1\n"));
+	assert_non_null(strstr(buf_str(&b), "host[1] 0\n"));
+	assert_non_null(strstr(buf_str(&b), "network amber 0\n"));
+	assert_null(strstr(buf_str(&b), "egress[3] 1\n"));
+	assert_null(strstr(buf_str(&b), "network amber 1\n"));
+	buf_free(&b);
+	free_compiled(&c);
+}
+
 static void test_older_rules(void **state)
 {
 	struct denied_prefix parsed;
@@ -397,6 +429,55 @@ static void test_ring_is_bounded(void **state)
 	denied_ring_free(&ring);
 }
 
+/* An answer judges events by the policy that runs when somebody asks. */
+static void assert_said(const struct policy *policy, const char *kind, uint16_t port,
+			const char *expected)
+{
+	struct denied_event event = { .network = "amber",
+				      .bridge = "amber",
+				      .kind = kind,
+				      .dst = address("198.51.100.7"),
+				      .l4proto = IPPROTO_TCP,
+				      .has_ports = true,
+				      .dport = port,
+				      .entry = "egress[9]",
+				      .on_purpose = true };
+	struct denied_query query = { .max = 1000, .policy = policy };
+	struct denied_ring ring = { 0 };
+	struct buf b = { 0 };
+	struct json_writer out = { .b = &b };
+
+	denied_ring_add(&ring, &event);
+	json_write_open(&out, NULL, '{');
+	denied_ring_json(&ring, &query, &out);
+	json_write_close(&out, '}');
+	assert_non_null(strstr(buf_str(&b), "\"on_purpose\":true"));
+	if (!strstr(buf_str(&b), expected) || (expected[0] == '}' && strstr(buf_str(&b), "ed_by")))
+		fail_msg("expected %s, got %s", expected, buf_str(&b));
+	buf_free(&b);
+	denied_ring_free(&ring);
+}
+
+static void test_what_rules_do_now(void **state)
+{
+	struct compiled c;
+
+	(void)state;
+	compile(&c, "\"egress\":[{\"proto\":\"tcp\",\"ports\":[80]},{\"action\":\"drop\","
+		    "\"cidr\":\"198.51.100.0/"
+		    "24\",\"proto\":\"tcp\",\"ports\":[22]},{\"action\":\"drop\"}],"
+		    "\"host\":[{\"action\":\"drop\",\"proto\":\"tcp\",\"ports\":[23]},{\"action\":"
+		    "\"drop\"}]");
+	assert_said(&c.policy, "OUT", 80, "\"allowed_by\":\"egress[0]\"}");
+	assert_said(&c.policy, "OUT", 22, "\"dropped_by\":\"egress[1]\"}");
+	assert_said(&c.policy, "OUT", 23, "}");
+	assert_said(&c.policy, "HOST", 23, "\"dropped_by\":\"host[0]\"}");
+	assert_said(&c.policy, "HOST", 22, "}");
+	assert_said(&c.policy, "ING", 22, "}");
+	assert_said(NULL, "OUT", 22, "}");
+	free_compiled(&c);
+}
+
 static size_t events_of(const struct denied_ring *ring, const char *network)
 {
 	for (size_t i = 0; i < ring->n_networks; i++)
@@ -481,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_every_refusal_has_a_prefix),
 		cmocka_unit_test(test_prefix_follows_the_rule),
+		cmocka_unit_test(test_on_purpose),
 		cmocka_unit_test(test_older_rules),
 		cmocka_unit_test(test_audit_accepts),
 		cmocka_unit_test(test_events),
@@ -488,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_ring_is_bounded),
 		cmocka_unit_test(test_ring_is_shared),
+		cmocka_unit_test(test_what_rules_do_now),
 		cmocka_unit_test(test_packets),
 	};
 

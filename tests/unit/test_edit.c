@@ -120,6 +120,29 @@ static void assert_config_refuses(struct fixture *f, const char *request, const 
 
 #define SET "{\"action\": \"set-network\", \"name\": "
 
+#define BASED SET "\"amber\", \"base\": \"%s\", \"firewall\": {\"host\": [{\"proto\": \"tcp\"}]}}"
+
+/* Rules that were made from others than those that run would undo what somebody has done since. */
+static void test_set_network_base(void **state)
+{
+	struct src src = text_src("f", FIREWALL);
+	cleanup(cleanup_free) char *good = NULL, *bad = NULL;
+	struct fixture f = { 0 };
+	char base[EDIT_BASE_SIZE];
+
+	(void)state;
+	good = xasprintf(BASED, edit_base(&src, base));
+	src.len--;
+	bad = xasprintf(BASED, edit_base(&src, base));
+	src_free(&src);
+	run(&f, NETWORKS, FIREWALL, good);
+	assert_true(f.good);
+	clear(&f);
+	assert_refused(&f, bad, "firewall.json is not the text that the new rules were made from");
+	assert_refused(&f, SET "\"amber\", \"base\": \"\"}", "is not the text");
+	assert_edit(&f, SET "\"amber\", \"base\": null}", SAME, SAME); /* nothing is compared */
+}
+
 static void test_set_topology(void **state)
 {
 	struct fixture f = { 0 };
@@ -508,6 +531,7 @@ static void test_fields(void **state)
 	assert_request(SET "\"a\", \"network\": null}", 0, NULL);
 	assert_request(SET "\"a\", \"network\": []}", 0, "\"network\" must be an object");
 	assert_request(SET "\"a\", \"firewall\": []}", 0, "\"firewall\" must be an object");
+	assert_request(SET "\"a\", \"base\": 5}", 0, "\"base\" must be the hash of");
 	assert_ignored(SET "\"a\", \"firewal\": {}}",
 		       "set-network does not know, and ignored, \"firewal\" (did you mean "
 		       "\"firewall\"?)");
@@ -552,14 +576,23 @@ static void test_who(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_topology), cmocka_unit_test(test_set_subnet),
-		cmocka_unit_test(test_null_keeps),   cmocka_unit_test(test_set_rules),
-		cmocka_unit_test(test_add_network),  cmocka_unit_test(test_free_text_stays),
-		cmocka_unit_test(test_smuggling),    cmocka_unit_test(test_remove_network),
-		cmocka_unit_test(test_set_ipset),    cmocka_unit_test(test_replace_ipset),
-		cmocka_unit_test(test_members),	     cmocka_unit_test(test_remove_ipset),
-		cmocka_unit_test(test_apply),	     cmocka_unit_test(test_places),
-		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_who),
+		cmocka_unit_test(test_set_topology),
+		cmocka_unit_test(test_set_network_base),
+		cmocka_unit_test(test_set_subnet),
+		cmocka_unit_test(test_null_keeps),
+		cmocka_unit_test(test_set_rules),
+		cmocka_unit_test(test_add_network),
+		cmocka_unit_test(test_free_text_stays),
+		cmocka_unit_test(test_smuggling),
+		cmocka_unit_test(test_remove_network),
+		cmocka_unit_test(test_set_ipset),
+		cmocka_unit_test(test_replace_ipset),
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_remove_ipset),
+		cmocka_unit_test(test_apply),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_who),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,70 @@ static void test_hearsay_is_marked(void **state)
 		"}\n");
 }
 
+#define REFUSED                                                                          \
+	"{\"kind\":\"OUT\",\"destination\":\"198.51.100.%d\",\"name\":%s,\"name_from\":" \
+	"\"lookup\","                                                                    \
+	"\"protocol\":\"tcp\",\"port\":443%s}"
+
+static void add_refused(struct learn *learn, int address, const char *name, const char *more)
+{
+	cleanup(cleanup_free) char *event = xasprintf(REFUSED, address, name, more);
+
+	add(learn, event);
+}
+
+/* Somebody meant these rules: what they drop is not mixed with what no rule was about. */
+static void test_dropped_on_purpose(void **state)
+{
+	struct learn learn = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		add_refused(&learn, 1, "null", "");
+	add_refused(&learn, 2, "null", ",\"on_purpose\":true");
+	add_refused(&learn, 3, "null", ",\"dropped_by\":\"egress[4]\"");
+	add_refused(&learn, 4, "\"a.example\"", ",\"dropped_by\":\"egress[4]\"");
+	add_refused(&learn, 5, "null", ",\"dropped_by\":\"egress[4] }\"");
+	for (int i = 0; i < 2; i++)
+		add(&learn, "{\"kind\":\"HOST\",\"destination\":\"192.0.2.1\",\"protocol\":\"udp\","
+			    "\"port\":53,\"dropped_by\":\"host[2]\"}");
+	assert_learnt(
+		&learn,
+		"// looked up: by what the containers were told, whoever it was that they asked. "
+		"Judge these\n"
+		"// names before you allow them: what is allowed is what the daemon finds under a "
+		"name.\n"
+		"// dropped: by a rule that says what it drops, so somebody meant that. Behind "
+		"that "
+		"rule another one has no\n"
+		"// effect; dsfw-nft allow knows where to put it.\n"
+		"{\n"
+		"  \"ipsets\": {\n"
+		"    \"learnt-abcdefghijklmno-1\": [\n"
+		"      \"198.51.100.2\", // a rule dropped it on purpose\n"
+		"      \"198.51.100.3\", // egress[4] drops it\n"
+		"      \"198.51.100.5\", // a rule dropped it on purpose\n"
+		"      \"a.example\" // looked up, egress[4] drops it\n"
+		"    ]\n"
+		"  },\n"
+		"  \"networks\": {\n"
+		"    \"abcdefghijklmno\": {\n"
+		"      \"egress\": [\n"
+		"        { \"proto\": \"tcp\", \"ports\": [443], \"to\": \"ipset\", \"ipset\": "
+		"\"learnt-abcdefghijklmno-1\", \"action\": \"allow\" }, // 4 packets\n"
+		"        { \"proto\": \"tcp\", \"ports\": [443], \"to\": \"ip\", \"ip\": "
+		"\"198.51.100.1\", \"action\": \"allow\" } // 2 packets\n"
+		"      ],\n"
+		"      \"host\": [\n"
+		"        { \"proto\": \"udp\", \"ports\": [53], \"action\": \"allow\" } // 2 "
+		"packets, "
+		"host[2] drops it\n"
+		"      ]\n"
+		"    }\n"
+		"  }\n"
+		"}\n");
+}
+
 static void test_what_cannot_be_learnt(void **state)
 {
 	struct learn learn = { 0 };
@@ -295,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_ipsets),
 		cmocka_unit_test(test_hearsay_is_marked),
+		cmocka_unit_test(test_dropped_on_purpose),
 		cmocka_unit_test(test_what_cannot_be_learnt),
 	};
 

@@ -141,6 +141,31 @@ static void test_edited_meanwhile(void **state)
 	assert_int_equal(remove_tree(f->dir), 1);
 }
 
+/* Nor is the other one written beside it: the two would be a pair that nobody has checked. */
+static void test_other_edited_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct save_file files[SAVE_FILES] = {
+		[SAVE_NETWORK] = { f->network, NULL, OLD_NETWORK },
+		[SAVE_FIREWALL] = { f->firewall, NEW_FIREWALL, OLD_FIREWALL },
+	};
+	struct err err = { 0 };
+
+	reset(f);
+	put_file(f->network, "{\"_\": \"an edit that nobody has loaded\"}\n", 0640);
+	assert_int_equal(save_files(files, NULL, &err), -ESTALE);
+	assert_non_null(strstr(err.text, "n.json has been changed since it was read"));
+	assert_text(f->firewall, OLD_FIREWALL);
+	err_free(&err);
+	unlink(f->network);
+	assert_int_equal(save_files(files, NULL, NULL), -ESTALE);
+	assert_text(f->firewall, OLD_FIREWALL);
+	put_file(f->network, OLD_NETWORK, 0640);
+	assert_int_equal(save_files(files, NULL, NULL), 0);
+	assert_text(f->firewall, NEW_FIREWALL);
+	assert_text(f->network, OLD_NETWORK);
+}
+
 static void test_bad_names(void **state)
 {
 	struct fixture *f = *state;
@@ -203,6 +228,7 @@ static void test_cancelled(void **state)
 	assert_false(assert_pair(f));
 	reset(f);
 	files[SAVE_NETWORK].text = files[SAVE_FIREWALL].text = NULL;
+	files[SAVE_FIREWALL].old_text = OLD_FIREWALL;
 	assert_int_equal(save_prepare(files, NULL, &prepared, NULL), 0);
 	save_cancel(prepared);
 	assert_false(assert_pair(f));
@@ -239,6 +265,7 @@ int main(void)
 		TEST(test_new_files),
 		TEST(test_owner),
 		TEST(test_edited_meanwhile),
+		TEST(test_other_edited_meanwhile),
 		TEST(test_bad_names),
 		TEST(test_disk_full),
 		TEST(test_cancelled),

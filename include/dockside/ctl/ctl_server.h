@@ -41,6 +41,8 @@
  * {"status": "ok",
  *  "listening": true,                      the kernel tells us; false: --log-group none, or a failure
  *  "network": "ds-prod",                   as the files spell it; absent unless it was asked for
+ *  "base": "0123456789abcdef",             the hash of firewall-config by which the daemon runs, for "base" of
+ *                                          set-network (edit.h); absent without "network"
  *  "events": [EVENT…],                     in order; see denied.h
  *  "next": 17,                             seq of the last event that was looked at
  *  "more": false,                          there are later ones already

@@ -25,7 +25,8 @@ struct edit {
  *                 changed subnet or subnet6 is refused. No such network: it is added, and needs a subnet, or "external".
  *                 "firewall" absent: its rules stay; null or {}: they go, those for the host too; else its
  *                 rules are what is given, except that "host" and free text stay unless given (a client
- *                 that only knows "egress" and "nat" must not open the Docker host).
+ *                 that only knows "egress" and "nat" must not open the Docker host). "base" is the edit_base() of
+ *                 the firewall-config that the change was made from: refused if that is not what runs.
  * remove-network  The network and its rules go.
  * set-ipset       It is added or replaced; with "replace": false refused if it would lose members.
  * add-ipset       It gets members, unless it has them.
@@ -39,5 +40,10 @@ struct edit {
 bool edit_files(const struct request *request, const struct policy *running, struct edit *ret_edit,
 		struct diags *diags);
 void edit_free(struct edit *edit);
+
+/* Tells one text of firewall-config from another: a client that makes a list from one replaces no other's. Returns
+ * ret_base, 16 hexadecimal digits. */
+#define EDIT_BASE_SIZE 17
+const char *edit_base(const struct src *firewall, char ret_base[EDIT_BASE_SIZE]);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_CTL_EDIT_REACH_H
 #define DOCKSIDE_CTL_EDIT_REACH_H
 
+#include "dockside/ctl/request.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/names/names.h"
 #include "dockside/policy/model.h"
@@ -34,6 +35,9 @@ enum about {
 
 /* A port, or two of them as "from-to"; false: it is none. */
 bool target_read_port(const struct json_node *node, struct portrange *ret);
+/* The protocol and the list of ports that a request wants allowed; where it gives no list, that has *ret_default alone. */
+struct json_node target_read_ports(const struct request *request, enum proto *ret_proto,
+				   struct json_node *ret_default);
 
 /* A network's rules, some of which are to go. */
 struct view {

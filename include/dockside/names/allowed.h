@@ -26,5 +26,11 @@ bool allowed_by_name(const struct policy *policy, const struct network *network,
 /* The same, because of the name or the address. */
 bool allowed_now(const struct policy *policy, const struct network *network,
 		 const struct allowed_packet *packet, size_t *ret_index);
+/*
+ * The index of the rule of a list, a network's egress or host rules, that decides: true if it drops the packet on
+ * purpose, because of its name, address, protocol or port. Rules about names do not decide about a packet without one.
+ */
+bool dropped_now(const struct policy *policy, const struct rule *rules, size_t n,
+		 const struct allowed_packet *packet, size_t *ret_index);
 
 #endif

@@ -181,6 +181,8 @@ bool network_managed(const struct network *network);
 bool network_bound(const struct network *network);
 /* Whether a rule matches every packet, and whether a network's last egress rule drops every packet. */
 bool rule_matches_everything(const struct rule *rule);
+/* Whether it says what it drops, and so is not the rule that drops the rest. */
+bool rule_drops_on_purpose(const struct rule *rule);
 bool network_denies(const struct network *network);
 /* Whether a rule's ports have that one: without ports it is about all. */
 bool rule_has_port(const struct rule *rule, uint16_t port);

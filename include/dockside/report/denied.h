@@ -25,6 +25,7 @@
  *  "icmp_type": 8, "icmp_code": 0,       of ICMP
  *  "rule": "egress[3]",              null: an older rule, no longer in force; "-" is in no file
  *  "file": "/etc/…", "line": 12,         where the rule is; null
+ *  "on_purpose": true,                   the rule says what it drops: it is not the one that drops the rest; else absent
  *
  * of the kinds "BIND" to "strange-to" also these; "source" and "destination" are ARP's as well, and null where the
  * frame is neither IP nor ARP; "protocol" is "arp" then, or the EtherType:
@@ -44,8 +45,11 @@
  *  "times": 3,                       in one second
  *  "reason": "not in the policy",
  *
- *  "allowed_by": "egress[1]"}            in answers only: the rule that allows this now, or the name, of which
- *                                        the daemon did not know this address (allowed.h); absent
+ * and in answers only, where there is such a rule, one of these (allowed.h):
+ *
+ *  "allowed_by": "egress[1]",            the rule that allows this now, or the name, of which the daemon did not know
+ *                                        this address
+ *  "dropped_by": "egress[1]"}            the rule that drops this on purpose now
  */
 #ifndef DOCKSIDE_REPORT_DENIED_H
 #define DOCKSIDE_REPORT_DENIED_H
@@ -131,7 +135,11 @@ struct denied_event {
 	const char *entry; /* of the rule, "egress[3]", or "-"; NULL: it is an older one's */
 	const char *file;  /* where it is, or NULL */
 	unsigned line;
+	bool on_purpose; /* the rule says what it drops */
 };
+
+/* Whether the entry of a rule is one that says what it drops. */
+bool denied_on_purpose(const struct policy *policy, const struct origin *origin);
 
 /* As one JSON object, without a line feed; appends to b. */
 void denied_event_json(struct buf *b, const struct denied_event *event);
@@ -152,7 +160,8 @@ struct denied_kept {
 	struct denied_kept *older, *newer; /* of all */
 	struct denied_kept *next;	   /* the next one of its network */
 	struct denied_network *network;
-	bool leaves; /* the bridge: egress rules are about it */
+	bool leaves;  /* the bridge: egress rules are about it */
+	bool to_host; /* host rules are */
 	struct allowed_packet what;
 	char *name; /* what.name */
 	char *json;
@@ -184,11 +193,12 @@ bool denied_ring_knows(const struct denied_ring *ring, const char *network);
 
 /* A question for events: those that fit all of it are the answer. */
 struct denied_query {
-	uint64_t after;		     /* seq: only later ones */
-	uint64_t since_ms;	     /* only from then on */
-	const char *network;	     /* in letters of either case; NULL: all */
-	size_t max;		     /* bytes of JSON at most, more or less */
-	const struct policy *policy; /* that runs, for "allowed_by"; NULL: without */
+	uint64_t after;	     /* seq: only later ones */
+	uint64_t since_ms;   /* only from then on */
+	const char *network; /* in letters of either case; NULL: all */
+	size_t max;	     /* bytes of JSON at most, more or less */
+	const struct policy
+		*policy; /* that runs, for "allowed_by" and "dropped_by"; NULL: without */
 };
 
 /*

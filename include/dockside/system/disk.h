@@ -31,7 +31,7 @@ int disk_link(const struct disk_hook *hook, const char *from, const char *to);
 /* Flushes the entries of the directory of an absolute path. */
 int disk_sync_directory(const struct disk_hook *hook, const char *path, struct err *err);
 /* A file that was not there before, flushed but for its directory's entry, with the mode and owner
- * of like (NULL: 0600, ours). */
+ * of like (NULL: 0600, ours). After an error it is not there either; one that somebody else made is left alone. */
 int disk_write_new(const struct disk_hook *hook, const char *path, const struct stat *like,
 		   const char *text, size_t len, struct err *err);
 

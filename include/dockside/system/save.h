@@ -13,8 +13,9 @@
 struct save_file {
 	const char *path; /* symbolic links are followed, so that they stay */
 	const char *text; /* NULL: leave the file alone */
-	/* The new text was made of this one: a file that no longer says it is not overwritten
-	 * (-ESTALE), as somebody's edit would be lost. NULL: overwrite whatever is there. */
+	/* The new texts were made of this one, and checked with it: where the file no longer says it, neither is
+	 * written (-ESTALE), as somebody's edit would be lost, or be half of a pair that nobody has checked. NULL:
+	 * whatever is there will do. */
 	const char *old_text;
 };
 
