@@ -124,10 +124,7 @@ struct packet {
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} to;
-	union {
-		char b[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-		struct cmsghdr align;
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	struct msghdr msg;
 };
 
@@ -135,8 +132,8 @@ static void *control_data(struct packet *packet, int level, int type, size_t len
 {
 	struct cmsghdr *cmsg;
 
-	memset(packet->control.b, 0, sizeof(packet->control.b));
-	packet->msg.msg_control = packet->control.b;
+	memset(packet->control, 0, sizeof(packet->control));
+	packet->msg.msg_control = packet->control;
 	packet->msg.msg_controllen = CMSG_SPACE(len);
 	cmsg = CMSG_FIRSTHDR(&packet->msg);
 	cmsg->cmsg_level = level;
