@@ -263,6 +263,15 @@ const struct docker_network *docker_find_network(const struct docker_networks *n
 	return NULL;
 }
 
+size_t docker_count_named(const struct docker_networks *networks, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < networks->n; i++)
+		n += strcmp(networks->items[i].name, name) == 0;
+	return n;
+}
+
 /* ---- GET /networks/ID ---- */
 
 /* The keys by which an endpoint has its addresses. */

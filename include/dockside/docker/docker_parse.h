@@ -71,6 +71,8 @@ void docker_networks_forget(struct docker_networks *networks, const char *id);
 /* By name, or NULL. */
 const struct docker_network *docker_find_network(const struct docker_networks *networks,
 						 const char *name);
+/* Counts those of that name: Docker allows more than one. */
+size_t docker_count_named(const struct docker_networks *networks, const char *name);
 
 struct docker_container {
 	const char *id, *name;
