@@ -227,6 +227,8 @@ static void on_event(void *data, const char *text, size_t len)
 		break;
 	case DOCKER_CONNECT:
 	case DOCKER_DISCONNECT:
+		if (event.action == DOCKER_DISCONNECT)
+			docker_legs_forget(&k->legs, event.name, event.container);
 		daemon_attached_changed(k->attached, event.id);
 		look_soon(k, LEGS_LOOK_MS);
 		break;

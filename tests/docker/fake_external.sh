@@ -225,6 +225,23 @@ until_true 3 state_is shop_default enforced
 is "it may come back" "$(at br-shop) $(state_of depot)" "shop_default-OUT pending: Docker does not have it"
 client remove-network depot
 
+# Its bridge goes before Docker says so, as when it is removed; but its last container has left.
+fake_behaves
+fake_tell connect shop_default a 02:42:ac:12:00:02 172.18.0.2
+until_true 5 old_has_come
+sleep 0.3 # the answer, too
+fake_behaves "GET /networks hang"
+fake_tell disconnect shop_default a
+until_true 5 listing
+ip link del br-shop
+until_true 5 state_is shop_default '^(pending|not judged)'
+is "no container is attached, and nothing is NOT JUDGED" "$(state_of shop_default)" \
+	"pending: Docker has it, and the kernel has no interface br-shop"
+ip link add br-shop type bridge
+fake_behaves
+until_true 15 docker_is connected
+until_true 8 state_is shop_default enforced
+
 # ---- draining, and restarts ---------------------------------------------------------------------------
 
 fake_tell connect shop_default a 02:42:ac:12:00:02 172.18.0.2
