@@ -66,6 +66,21 @@ static struct judge_docker docker_word(const struct docker_provide_result *resul
 	};
 }
 
+/* The configuration can be wrong about an external network alone: the others are made as it says. */
+static void warn_of_outside(const struct docker_wanted_list *wanted,
+			    const struct docker_networks *networks)
+{
+	for (size_t i = 0; i < wanted->n; i++) {
+		const struct docker_wanted *network = &wanted->items[i];
+		cleanup(cleanup_free) char *text = NULL;
+
+		if (network->external && docker_find_network(networks, network->name))
+			text = docker_wanted_outside(&network->identity);
+		if (text)
+			log_warning("network %s: %s", network->name, text);
+	}
+}
+
 static void judge(struct outcome *outcome, const struct docker_provide_result *result)
 {
 	const struct docker_wanted_list *wanted = &result->wanted;
@@ -88,6 +103,8 @@ static void judge(struct outcome *outcome, const struct docker_provide_result *r
 	if (docker.legs)
 		judge_network_legs(wanted, judged.items, docker.legs, warn_leg, NULL);
 	judge_result_free(&judged);
+	if (docker.networks)
+		warn_of_outside(wanted, docker.networks);
 	dns = docker.networks ? judge_dns(outcome->policy) : NULL;
 	if (dns)
 		log_warning("%s", dns);

@@ -11,16 +11,14 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/file.h"
-#include "dockside/docker/docker_client.h"
 #include "dockside/docker/docker_wanted.h"
 #include "dockside/kernel/nft_read.h"
-#include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
 
 struct query {
+	struct docker_talk *talk;
 	struct err error;
-	struct docker_networks networks;
 	struct docker_containers containers;
 	size_t restarting;
 };
@@ -29,24 +27,6 @@ static void keep_error(struct query *query, const struct err *error)
 {
 	if (query->error.code == 0)
 		err_set(&query->error, error->code, "%s", error->text);
-}
-
-static void on_version(void *data, const struct docker_answer *answer)
-{
-	if (answer->error.code)
-		keep_error(data, &answer->error);
-}
-
-static void on_list(void *data, const struct docker_answer *answer)
-{
-	struct query *query = data;
-	struct err err = { 0 };
-
-	if (answer->error.code)
-		keep_error(query, &answer->error);
-	else if (docker_parse_networks(answer->body, answer->len, &query->networks, &err) < 0)
-		keep_error(query, &err);
-	err_free(&err);
 }
 
 static void on_containers(void *data, const struct docker_answer *answer)
@@ -75,21 +55,15 @@ static void on_restarting(void *data, const struct docker_answer *answer)
 	err_free(&err);
 }
 
-static void ask_networks(struct docker *docker, struct query *query)
+static void ask_attached(struct query *query, const char *bridge)
 {
-	docker_ask_version(docker, on_version, query);
-	if (docker_wait(docker, &query->error) < 0 || query->error.code)
-		return;
-	docker_list(docker, on_list, query);
-	docker_wait(docker, &query->error);
-}
+	const struct docker_networks *networks = &query->talk->networks;
+	struct docker *docker = query->talk->docker;
 
-static void ask_attached(struct docker *docker, struct query *query, const char *bridge)
-{
-	for (size_t i = 0; query->error.code == 0 && i < query->networks.n; i++) {
-		const char *id = query->networks.items[i].id;
+	for (size_t i = 0; query->error.code == 0 && i < networks->n; i++) {
+		const char *id = networks->items[i].id;
 
-		if (strcmp(query->networks.items[i].bridge, bridge) != 0)
+		if (strcmp(networks->items[i].bridge, bridge) != 0)
 			continue;
 		docker_inspect(docker, id, on_containers, query);
 		docker_wait(docker, &query->error);
@@ -108,13 +82,13 @@ static void put_names(struct buf *b, const struct query *query)
 }
 
 /* Whether containers are attached to a network; says who. */
-static bool attached(struct docker *docker, struct query *query, const struct network *network)
+static bool attached(struct query *query, const struct network *network)
 {
 	struct docker_wanted_identity dockside = docker_wanted_identity_of(network);
 	struct buf who = { 0 };
 	bool any;
 
-	ask_attached(docker, query, network->bridge);
+	ask_attached(query, network->bridge);
 	if (query->error.code)
 		buf_printf(&who, "whether containers are attached is not known: %s",
 			   query->error.text);
@@ -134,16 +108,16 @@ static bool attached(struct docker *docker, struct query *query, const struct ne
 
 /* Lets go of the policy's draining networks that have drained. Without a Docker that runs, the files are obeyed
  * at once. */
-static int ask_docker(const char *socket, const struct policy *policy, struct drain *drain,
+static int ask_docker(struct docker_talk *talk, const struct policy *policy, struct drain *drain,
 		      struct err *err)
 {
-	struct docker *docker = NULL;
-	struct query query = { 0 };
-	int r = docker_open(socket, monotonic_ms, &docker, err);
+	struct query query = { .talk = talk };
+	int r = docker_talk_list(talk, err);
 
 	if (r < 0)
 		return r;
-	ask_networks(docker, &query);
+	if (!talk->listed)
+		keep_error(&query, &talk->error);
 	for (size_t i = 0; i < policy->n_networks; i++) {
 		const struct network *network = &policy->networks[i];
 		const struct draining *item =
@@ -152,16 +126,15 @@ static int ask_docker(const char *socket, const struct policy *policy, struct dr
 		/* We believe a daemon at work, which asks Docker more often. */
 		if (!item || (item->occupied && lock_has_daemon(NULL)))
 			continue;
-		if (docker_socket_absent(query.error.code) || !attached(docker, &query, network))
+		if (docker_socket_absent(query.error.code) || !attached(&query, network))
 			drain_remove(drain, network->bridge);
 	}
-	docker_close(docker);
-	docker_networks_free(&query.networks);
 	err_free(&query.error);
 	return 0;
 }
 
-int find_draining(const char *socket, struct drain *drain, struct policy *policy, struct err *err)
+int find_draining(struct docker_talk *talk, struct drain *drain, struct policy *policy,
+		  struct err *err)
 {
 	struct nft_reader *reader = NULL;
 	struct actual actual = { 0 };
@@ -174,7 +147,7 @@ int find_draining(const char *socket, struct drain *drain, struct policy *policy
 		r = drain_merge(drain, policy, err);
 	}
 	if (r >= 0 && drain->n > 0) {
-		r = ask_docker(socket, policy, drain, err);
+		r = ask_docker(talk, policy, drain, err);
 		if (r >= 0)
 			r = drain_merge(drain, policy, err);
 	}

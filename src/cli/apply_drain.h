@@ -3,6 +3,7 @@
 #ifndef DOCKSIDE_CLI_APPLY_DRAIN_H
 #define DOCKSIDE_CLI_APPLY_DRAIN_H
 
+#include "apply_ask.h"
 #include "dockside/base/err.h"
 #include "dockside/cli/options.h"
 #include "dockside/enforce/drain.h"
@@ -26,9 +27,9 @@ void kept_close(struct kept *kept);
 
 /*
  * Merges into the policy the networks that the kernel or the drain has, that are no longer configured, and
- * to which Docker says that containers are attached, or does not say; logs each. socket is the path of
- * Docker's. Returns 0 or -errno.
+ * to which Docker says that containers are attached, or does not say; logs each. Returns 0 or -errno.
  */
-int find_draining(const char *socket, struct drain *drain, struct policy *policy, struct err *err);
+int find_draining(struct docker_talk *talk, struct drain *drain, struct policy *policy,
+		  struct err *err);
 
 #endif

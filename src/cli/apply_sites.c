@@ -2,70 +2,26 @@
 #include "apply_sites.h"
 
 #include <errno.h>
+#include <string.h>
 
-#include "dockside/docker/docker_client.h"
+#include "dockside/base/util.h"
 #include "dockside/docker/docker_sites.h"
-#include "dockside/system/clock.h"
 #include "dockside/system/log.h"
 
-struct query {
-	struct err error;
-	struct docker_networks networks;
-	bool listed;
-};
-
-static void on_version(void *data, const struct docker_answer *answer)
+int find_sites(struct docker_talk *talk, struct placing *placing, struct policy *policy,
+	       struct err *err)
 {
-	struct query *query = data;
-
-	if (answer->error.code)
-		err_set(&query->error, answer->error.code, "%s", answer->error.text);
-}
-
-static void on_list(void *data, const struct docker_answer *answer)
-{
-	struct query *query = data;
-
-	if (answer->error.code)
-		err_set(&query->error, answer->error.code, "%s", answer->error.text);
-	else
-		query->listed = docker_parse_networks(answer->body, answer->len, &query->networks,
-						      &query->error) >= 0;
-}
-
-static int ask(const char *socket, struct query *query, struct err *err)
-{
-	struct docker *docker = NULL;
-	int r = docker_open(socket, monotonic_ms, &docker, err);
-
-	if (r < 0)
-		return r;
-	docker_ask_version(docker, on_version, query);
-	r = docker_wait(docker, err);
-	if (r >= 0 && query->error.code == 0) {
-		docker_list(docker, on_list, query);
-		r = docker_wait(docker, err);
-	}
-	docker_close(docker);
-	return r;
-}
-
-int find_sites(const char *socket, struct placing *placing, struct policy *policy, struct err *err)
-{
-	struct query query = { 0 };
-	int r = 0;
+	int r;
 
 	if (!sites_wanted(policy, NULL))
 		return 0;
-	r = ask(socket, &query, err);
-	if (r >= 0 && query.listed)
-		docker_sites_take(&query.networks, policy, &placing->sites);
+	r = docker_talk_list(talk, err);
+	if (r >= 0 && talk->listed)
+		docker_sites_take(&talk->networks, policy, &placing->sites);
 	else if (r >= 0)
 		log_warning("%s; external networks are taken to be where they were last",
-			    query.error.text);
+			    talk->error.text);
 	sites_apply(&placing->sites, policy);
-	docker_networks_free(&query.networks);
-	err_free(&query.error);
 	return r;
 }
 
@@ -74,14 +30,37 @@ static bool is_unplaced(const struct network *network)
 	return network->external && !network->placed && network_has_policy(network);
 }
 
-void warn_of_unplaced(const struct policy *policy, const char *what)
+/* The caller frees it. networks: what Docker has; or NULL. */
+static char *why_unplaced(const struct network *network, const struct docker_networks *networks)
 {
-	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++)
-		if (is_unplaced(&policy->networks[i]))
-			log_warning("network %s: its rules are not %s, as only Docker knows its "
-				    "bridge, and has not said (\"bridge\" in network-config gives "
-				    "it)",
-				    policy->networks[i].name, what);
+	size_t n = networks ? docker_count_named(networks, network->name) : 0;
+	const char *driver = n == 1 ? docker_find_network(networks, network->name)->driver : "";
+
+	if (network->site_trouble)
+		return xstrdup(network->site_trouble);
+	if (networks && n == 0)
+		return xstrdup("Docker does not have it");
+	if (driver[0] && strcmp(driver, "bridge") != 0)
+		return xasprintf("its driver is %s in Docker, bridge in the configuration", driver);
+	if (n > 1)
+		return xasprintf("Docker has %zu networks of that name", n);
+	return xstrdup("only Docker knows its bridge, and has not said (\"bridge\" in "
+		       "network-config gives it)");
+}
+
+void warn_of_unplaced(const struct policy *policy, const struct docker_talk *talk, const char *what)
+{
+	const struct docker_networks *networks = talk && talk->listed ? &talk->networks : NULL;
+
+	for (size_t i = 0; i < policy->n_networks - policy->n_draining; i++) {
+		const struct network *network = &policy->networks[i];
+		cleanup(cleanup_free) char *why = NULL;
+
+		if (!is_unplaced(network))
+			continue;
+		why = why_unplaced(network, networks);
+		log_warning("network %s: its rules are not %s: %s", network->name, what, why);
+	}
 }
 
 int check_sites_given(const struct policy *policy, struct err *err)

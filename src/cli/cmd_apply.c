@@ -220,6 +220,7 @@ static void keep_accepted(struct kept *kept, const struct policy *policy)
 static int apply_locked(struct session *session, const struct apply_options *options,
 			struct policy *policy, struct report *report, struct err *err)
 {
+	struct docker_talk talk = { .socket = options->docker };
 	struct err trouble = { 0 };
 	struct kept kept;
 	int r;
@@ -228,9 +229,9 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	    0)
 		warn_of_state(&trouble);
 	err_free(&trouble);
-	r = find_sites(options->docker, &kept.placing, policy, err);
+	r = find_sites(&talk, &kept.placing, policy, err);
 	if (r >= 0)
-		r = find_draining(options->docker, &kept.drain, policy, err);
+		r = find_draining(&talk, &kept.drain, policy, err);
 	if (r >= 0) {
 		drain_tell_closed(&kept.drain);
 		drain_save(&kept.drain);
@@ -239,8 +240,9 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	if (r >= 0) {
 		keep_accepted(&kept, policy);
 		placing_save(&kept.placing, policy);
-		warn_of_unplaced(policy, "in force until apply runs again, or the daemon");
+		warn_of_unplaced(policy, &talk, "in force until apply runs again, or the daemon");
 	}
+	docker_talk_close(&talk);
 	kept_close(&kept);
 	return r;
 }

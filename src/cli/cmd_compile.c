@@ -261,7 +261,7 @@ static int check_policy(const struct check_options *options, const struct policy
 	if (!report->json)
 		print_summary(policy, options, &found);
 	if (options->kernel)
-		warn_of_unplaced(policy, "checked by the kernel");
+		warn_of_unplaced(policy, NULL, "checked by the kernel");
 	report_print(report, found.resolved < found.names ? "a name has no address" : NULL);
 	return found.resolved < found.names ? EXIT_FAILED : EXIT_DONE;
 }

@@ -346,13 +346,15 @@ struct diff_options {
 static int merge_draining(const struct diff_options *options, struct policy *policy,
 			  struct err *err)
 {
+	struct docker_talk talk = { .socket = options->docker };
 	struct kept kept;
 	int r;
 
 	kept_open(&kept, &options->enforce.files, options->state_directory, true, NULL);
-	r = find_sites(options->docker, &kept.placing, policy, err);
+	r = find_sites(&talk, &kept.placing, policy, err);
 	if (r >= 0)
-		r = find_draining(options->docker, &kept.drain, policy, err);
+		r = find_draining(&talk, &kept.drain, policy, err);
+	docker_talk_close(&talk);
 	kept_close(&kept);
 	return r;
 }

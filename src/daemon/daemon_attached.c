@@ -47,12 +47,9 @@ struct daemon_attached {
 
 /* ------------------------------------------------------------------ the list */
 
-static struct seen *seen_id(const struct daemon_attached *k, const char *id)
+static bool has_id(const struct seen *seen, const char *id)
 {
-	for (size_t i = 0; i < k->n_seen; i++)
-		if (k->seen[i].id && strcmp(k->seen[i].id, id) == 0)
-			return &k->seen[i];
-	return NULL;
+	return seen->id && strcmp(seen->id, id) == 0;
 }
 
 static struct seen *seen_bridge(const struct daemon_attached *k, const char *bridge)
@@ -61,6 +58,15 @@ static struct seen *seen_bridge(const struct daemon_attached *k, const char *bri
 		if (strcmp(k->seen[i].bridge, bridge) == 0)
 			return &k->seen[i];
 	return NULL;
+}
+
+/* Two may be the same network of Docker's: one that drains goes by its bridge, one that is configured by its name. No
+ * two have the same bridge. */
+static struct seen *seen_at(const struct daemon_attached *k, const char *bridge, const char *id)
+{
+	struct seen *seen = seen_bridge(k, bridge);
+
+	return seen && has_id(seen, id) ? seen : NULL;
 }
 
 void daemon_attached_all_stale(struct daemon_attached *k)
@@ -121,10 +127,10 @@ static const struct docker_network *find_bridge(const struct docker_networks *ne
 /* Takes over what we knew of the same network of Docker's. */
 static void carry_over(struct daemon_attached *k, struct seen *seen)
 {
-	struct seen *old = seen->id ? seen_id(k, seen->id) : NULL;
+	struct seen *old = seen->id ? seen_at(k, seen->bridge, seen->id) : NULL;
 
 	seen->stale = true;
-	if (!old || strcmp(old->bridge, seen->bridge) != 0)
+	if (!old)
 		return;
 	seen->stale = old->stale;
 	seen->asking = old->asking;
@@ -195,7 +201,7 @@ void daemon_attached_see(struct daemon_attached *k, const struct docker_wanted_l
 
 struct inspection {
 	struct daemon_attached *attached;
-	char *id;
+	char *bridge, *id; /* of what was seen */
 	uint64_t asked_us;
 	bool restarting; /* the second question */
 };
@@ -267,6 +273,7 @@ static bool ask_restarting(struct daemon_attached *k, struct seen *seen,
 
 static void forget_inspection(struct inspection *inspection)
 {
+	free(inspection->bridge);
 	free(inspection->id);
 	free(inspection);
 }
@@ -275,7 +282,7 @@ static void on_inspected(void *data, const struct docker_answer *answer)
 {
 	struct inspection *inspection = data;
 	struct daemon_attached *k = inspection->attached;
-	struct seen *seen = seen_id(k, inspection->id);
+	struct seen *seen = seen_at(k, inspection->bridge, inspection->id);
 	uint64_t asked_us = inspection->asked_us;
 	bool asked = false;
 
@@ -326,6 +333,7 @@ void daemon_attached_inspect(struct daemon_attached *k)
 		k->inspecting++;
 		inspection = xcalloc(1, sizeof(*inspection));
 		inspection->attached = k;
+		inspection->bridge = xstrdup(seen->bridge);
 		inspection->id = xstrdup(seen->id);
 		seen->asked_us = inspection->asked_us = monotonic_us();
 		docker_inspect(k->docker->client, seen->id, on_inspected, inspection);
@@ -335,22 +343,25 @@ void daemon_attached_inspect(struct daemon_attached *k)
 
 void daemon_attached_changed(struct daemon_attached *k, const char *id)
 {
-	struct seen *seen = seen_id(k, id);
-
-	if (seen)
-		seen->stale = true;
+	for (size_t i = 0; i < k->n_seen; i++)
+		k->seen[i].stale |= has_id(&k->seen[i], id);
 	daemon_attached_inspect(k);
 }
 
 const char *daemon_attached_destroyed(struct daemon_attached *k, const char *id)
 {
-	struct seen *seen = seen_id(k, id);
+	const char *name = NULL;
 
-	if (!seen)
-		return NULL;
-	free(seen->id);
-	seen->id = NULL;
-	return seen->draining ? NULL : seen->name;
+	for (size_t i = 0; i < k->n_seen; i++) {
+		struct seen *seen = &k->seen[i];
+
+		if (!has_id(seen, id))
+			continue;
+		free(seen->id);
+		seen->id = NULL;
+		name = seen->draining ? name : seen->name;
+	}
+	return name;
 }
 
 void daemon_attached_set_answers(struct daemon_attached *k, bool answers)
@@ -368,7 +379,10 @@ const struct err *daemon_attached_lost(const struct daemon_attached *k)
 
 bool daemon_attached_has(const struct daemon_attached *k, const char *id)
 {
-	return seen_id(k, id) != NULL;
+	for (size_t i = 0; i < k->n_seen; i++)
+		if (has_id(&k->seen[i], id))
+			return true;
+	return false;
 }
 
 bool daemon_attached_settled(const struct daemon_attached *k)

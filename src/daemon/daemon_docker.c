@@ -121,6 +121,7 @@ static void lose(struct daemon_docker *k, const struct err *error)
 	err_set(&k->error, error->code, "%s", error->text);
 	k->asked = true;
 	daemon_attached_set_answers(k->attached, false);
+	daemon_docker_sites_forget_destroyed(k);
 	docker_unfollow(k->client.client);
 	k->stream = k->following = false;
 	log_lost(k);
@@ -187,8 +188,8 @@ static void on_destroyed(struct daemon_docker *k, const char *id)
 {
 	const char *name = daemon_attached_destroyed(k->attached, id);
 
-	docker_networks_forget(&k->networks,
-			       id); /* one of its name may come before the next list */
+	daemon_docker_sites_destroyed(k, id);
+	daemon_docker_sites_correct(k); /* one of its name may come before the next list */
 	if (!name)
 		return;
 	if (sites_wanted(&k->enforcer->running->policy, name)) {
@@ -226,6 +227,8 @@ static void on_event(void *data, const char *text, size_t len)
 		break;
 	case DOCKER_CONNECT:
 	case DOCKER_DISCONNECT:
+		if (event.action == DOCKER_DISCONNECT)
+			docker_legs_forget(&k->legs, event.name, event.container);
 		daemon_attached_changed(k->attached, event.id);
 		look_soon(k, LEGS_LOOK_MS);
 		break;
@@ -366,6 +369,7 @@ static void take_result(struct daemon_docker *k, struct docker_provide_result *r
 	docker_networks_free(&k->networks);
 	k->networks = result->networks;
 	result->networks = (struct docker_networks){ 0 };
+	daemon_docker_sites_correct(k);
 	daemon_docker_sites_look(k);
 	k->listed = true;
 	docker_legs_free(&k->legs);
@@ -540,6 +544,7 @@ void daemon_docker_close(struct daemon_docker *k)
 	sd_event_source_disable_unref(k->look_timer);
 	sd_event_source_disable_unref(k->start_timer);
 	daemon_attached_close(k->attached);
+	daemon_docker_sites_forget_destroyed(k);
 	forget_let_go(k);
 	for (size_t i = 0; i < k->n_notes; i++)
 		free_note(&k->notes[i]);

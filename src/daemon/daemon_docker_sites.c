@@ -19,6 +19,41 @@
 #include "dockside/system/link_addrs.h"
 #include "dockside/system/log.h"
 
+/* ------------------------------------------------------------------ what is gone */
+
+void daemon_docker_sites_destroyed(struct daemon_docker *k, const char *id)
+{
+	char **at = &k->destroyed[k->n_destroyed++ % DESTROYED_MAX];
+
+	free(*at);
+	*at = xstrdup(id);
+}
+
+static bool is_destroyed(const struct daemon_docker *k, const char *id)
+{
+	for (size_t i = 0; i < DESTROYED_MAX && k->destroyed[i]; i++)
+		if (strcmp(k->destroyed[i], id) == 0)
+			return true;
+	return false;
+}
+
+void daemon_docker_sites_correct(struct daemon_docker *k)
+{
+	for (size_t i = 0; i < DESTROYED_MAX && k->destroyed[i]; i++)
+		docker_networks_forget(&k->networks, k->destroyed[i]);
+}
+
+void daemon_docker_sites_forget_destroyed(struct daemon_docker *k)
+{
+	for (size_t i = 0; i < DESTROYED_MAX; i++) {
+		free(k->destroyed[i]);
+		k->destroyed[i] = NULL;
+	}
+	k->n_destroyed = 0;
+}
+
+/* ------------------------------------------------------------------ where they are */
+
 static void add_late(struct daemon_docker *k, const char *name)
 {
 	k->late = xreallocarray(k->late, k->n_late + 1, sizeof(*k->late));
@@ -46,6 +81,10 @@ void daemon_docker_sites_look(struct daemon_docker *k)
 		const struct site *site =
 			network->external ? sites_find(&k->placing->sites, network->name) : NULL;
 
+		if (!site && network->external && network->placed && !network->bridge_given)
+			log_info("bridge %s, where external network %s was, is another network's "
+				 "now: its rules are not there any more",
+				 network->bridge, network->name);
 		if (!site || strcmp(site->bridge, network->bridge) == 0)
 			continue;
 		log_info("external network %s is on bridge %s", site->name, site->bridge);
@@ -63,7 +102,8 @@ static void on_network(void *data, const struct docker_answer *answer)
 	if (answer->error.code ||
 	    docker_parse_network(answer->body, answer->len, &networks, NULL) < 0)
 		return;
-	if (sites_wanted(&k->enforcer->running->policy, networks.items[0].name) &&
+	if (!is_destroyed(k, networks.items[0].id) &&
+	    sites_wanted(&k->enforcer->running->policy, networks.items[0].name) &&
 	    docker_sites_take_one(&networks.items[0], &k->placing->sites))
 		tell(k, sites_find(&k->placing->sites, networks.items[0].name));
 	docker_networks_free(&networks);

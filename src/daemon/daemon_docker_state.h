@@ -8,6 +8,8 @@
 #include "dockside/docker/docker_provide.h"
 #include "loop_docker.h"
 
+#define DESTROYED_MAX 64
+
 /* A fault of a network in Docker, in words. */
 struct docker_note {
 	char *network, *text;
@@ -47,7 +49,10 @@ struct daemon_docker {
 	struct docker_wanted_list wanted;
 	struct docker_networks networks; /* the last list */
 	bool listed;			 /* there has been one */
-	struct docker_legs legs;	 /* who is on which network */
+	char *destroyed
+		[DESTROYED_MAX]; /* ids of the networks that went last: Docker gives none twice */
+	size_t n_destroyed;	 /* of all that went, the last of which are there */
+	struct docker_legs legs; /* who is on which network */
 	bool has_legs;
 	bool looking_soon;	   /* a look is due soon: not later for what happens meanwhile */
 	struct docker_note *notes; /* of the last pass, without what it did */
@@ -56,6 +61,12 @@ struct daemon_docker {
 
 /* ---- daemon_docker_sites.c: where external networks are ---- */
 
+/* Docker has destroyed a network: an answer of Docker's from before that has it still. */
+void daemon_docker_sites_destroyed(struct daemon_docker *k, const char *id);
+/* Takes those that are destroyed out of the last list. */
+void daemon_docker_sites_correct(struct daemon_docker *k);
+/* Docker is away: what comes next are new answers. */
+void daemon_docker_sites_forget_destroyed(struct daemon_docker *k);
 /* By the last list. */
 void daemon_docker_sites_look(struct daemon_docker *k);
 /* Docker has made a network. */

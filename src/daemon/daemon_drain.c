@@ -122,7 +122,7 @@ static bool may_be_attached(struct daemon_drain *k, const char *bridge)
 	return daemon_docker_attached(k->docker, bridge) != ATTACHED_NONE;
 }
 
-bool daemon_drain_network(struct daemon_drain *k, const char *name)
+char *daemon_drain_network(struct daemon_drain *k, const char *name)
 {
 	const struct policy *policy = &k->enforcer->running->policy;
 
@@ -135,9 +135,9 @@ bool daemon_drain_network(struct daemon_drain *k, const char *name)
 		log_info("network %s is removed; its policy stays until no container is attached",
 			 name);
 		drain_add(&k->enforcer->drain, policy, &network->bridge, 1);
-		return true;
+		return xstrdup(network->bridge);
 	}
-	return false;
+	return NULL;
 }
 
 static int cmp_bridges(const void *a, const void *b)
@@ -190,13 +190,26 @@ void daemon_drain_missing(struct daemon_drain *k, const struct policy *policy)
 	drain_add(&k->enforcer->drain, running, gone, n);
 }
 
+/* By name, or by the bridge, which is all that is known of a closed one; NULL if a network of the files has the name. */
+static const struct network *find_draining(const struct policy *policy, const char *name)
+{
+	const struct network *named = policy_find_network(policy, name, NULL);
+	const struct network *there = policy_find_bridge(policy, name);
+
+	if (named && !named->draining)
+		return NULL;
+	if (there && !there->draining)
+		there = NULL;
+	return !named || (there && there->closed) ? there : named;
+}
+
 bool daemon_drain_release(struct daemon_drain *k, const char *name)
 {
-	const struct draining *draining = drain_find(&k->enforcer->drain, name);
+	const struct network *network = find_draining(&k->enforcer->running->policy, name);
 
-	if (!draining)
+	if (!network)
 		return false;
-	let_go(k, draining->bridge, "is released by force");
+	let_go(k, network->bridge, "is released by force");
 	follow(k);
 	return true;
 }

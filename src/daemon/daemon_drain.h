@@ -21,8 +21,8 @@ void daemon_drain_watch(struct daemon_drain *k);
 /* Whether the last of them have left. */
 void daemon_drain_look(struct daemon_drain *k);
 /* The network is about to be removed: if containers are attached, its policy is to stay. Returns
- * whether it is. */
-bool daemon_drain_network(struct daemon_drain *k, const char *name);
+ * its bridge then, which the caller frees, or NULL. */
+char *daemon_drain_network(struct daemon_drain *k, const char *name);
 /* A policy is about to be enforced: the running one's networks that it does not have are to drain if
  * Docker says that containers are attached, or does not say. */
 void daemon_drain_missing(struct daemon_drain *k, const struct policy *policy);

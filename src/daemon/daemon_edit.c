@@ -112,10 +112,12 @@ static bool release_forced(const struct services *s, struct ctl_request *ctl_req
 	return true;
 }
 
-static bool drains(const struct services *s, const struct request *request)
+/* The bridge of the network that is to drain, or NULL. The caller frees it. */
+static char *begin_draining(const struct services *s, const struct request *request)
 {
-	return request->action == REQUEST_REMOVE_NETWORK && !request_flag(request, "force") &&
-	       daemon_drain_network(s->drain, request_string(request, "name"));
+	if (request->action != REQUEST_REMOVE_NETWORK || request_flag(request, "force"))
+		return NULL;
+	return daemon_drain_network(s->drain, request_string(request, "name"));
 }
 
 /* Takes over the answer; adds the names of the networks that there are now. */
@@ -146,14 +148,14 @@ static bool adds_members(enum request_action action)
 	return action == REQUEST_SET_IPSET || action == REQUEST_ADD_IPSET;
 }
 
-/* Whether it drains is known when Docker has been asked. */
+/* bridge: of a network that is to drain, or NULL. Whether it does is known when Docker has been asked. */
 static struct waiter edit_waiter(const struct services *s, struct ctl_request *ctl_request,
-				 bool draining, const char *message, const struct diags *diags)
+				 const char *bridge, const char *message, const struct diags *diags)
 {
 	const struct request *request = ctl_request_get(ctl_request);
 	const struct policy *policy = &s->enforcer->running->policy;
 	const char *name = request_string(request, "name");
-	const struct draining *network = draining ? drain_find(&s->enforcer->drain, name) : NULL;
+	const struct draining *network = bridge ? drain_find(&s->enforcer->drain, bridge) : NULL;
 	struct waiter waiter = {
 		.kind = WAITER_EDIT,
 		.request = ctl_request,
@@ -212,7 +214,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 	struct edit edit = { 0 };
 	struct err err = { 0 };
 	struct waiter waiter;
-	bool draining;
+	cleanup(cleanup_free) char *drained = NULL; /* a bridge */
 	int r = -EINVAL;
 
 	if (edit_files(request, policy, &edit, &diags)) {
@@ -232,7 +234,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 		running_free(candidate);
 	} else {
 		/* A warning may point into the candidate. */
-		draining = drains(s, request);
+		drained = begin_draining(s, request);
 		if (request->action == REQUEST_APPLY)
 			daemon_drain_missing(s->drain, &candidate->policy);
 		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
@@ -242,7 +244,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			ctl_answer_error(ctl_request, err.text, NULL);
 			daemon_reach_free(reach);
 		} else {
-			waiter = edit_waiter(s, ctl_request, draining, edit.message, &diags);
+			waiter = edit_waiter(s, ctl_request, drained, edit.message, &diags);
 			waiter.reach = reach;
 			daemon_wait_answer(s->wait, waiter);
 		}

@@ -263,6 +263,15 @@ const struct docker_network *docker_find_network(const struct docker_networks *n
 	return NULL;
 }
 
+size_t docker_count_named(const struct docker_networks *networks, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < networks->n; i++)
+		n += strcmp(networks->items[i].name, name) == 0;
+	return n;
+}
+
 /* ---- GET /networks/ID ---- */
 
 /* The keys by which an endpoint has its addresses. */
@@ -440,6 +449,17 @@ void docker_legs_free(struct docker_legs *legs)
 	*legs = (struct docker_legs){ 0 };
 }
 
+void docker_legs_forget(struct docker_legs *legs, const char *network, const char *container)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < legs->n; i++)
+		if (strcmp(legs->items[i].network, network) != 0 ||
+		    strcmp(legs->items[i].container.id, container) != 0)
+			legs->items[n++] = legs->items[i];
+	legs->n = n;
+}
+
 /* ---- GET /events ---- */
 
 static enum docker_action action_of(const char *action)
@@ -462,7 +482,8 @@ static enum docker_action action_of(const char *action)
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err)
 {
 	cleanup(docker_json_put) struct json_object *root = NULL;
-	struct json_object *type, *action, *actor = NULL, *id, *attributes = NULL, *name = NULL;
+	struct json_object *type, *action, *actor = NULL, *id, *attributes = NULL;
+	struct json_object *name = NULL, *container = NULL;
 	int r = docker_json_parse(text, len, json_type_object, &root, err);
 
 	if (r >= 0)
@@ -470,7 +491,7 @@ int docker_parse_event(const char *text, size_t len, struct docker_event *ret, s
 	if (r < 0)
 		return r;
 	if (strcmp(json_object_get_string(type), "network") != 0) {
-		*ret = (struct docker_event){ DOCKER_OTHER, xstrdup(""), xstrdup("") };
+		*ret = (struct docker_event){ DOCKER_OTHER, xstrdup(""), xstrdup(""), xstrdup("") };
 		return 0;
 	}
 	r = docker_json_needed(root, "Action", &action, err);
@@ -484,11 +505,14 @@ int docker_parse_event(const char *text, size_t len, struct docker_event *ret, s
 		r = docker_json_member(actor, "Attributes", json_type_object, &attributes, err);
 	if (r >= 0 && attributes)
 		r = docker_json_member(attributes, "name", json_type_string, &name, err);
+	if (r >= 0 && attributes)
+		r = docker_json_member(attributes, "container", json_type_string, &container, err);
 	if (r < 0)
 		return r;
 	ret->action = action_of(json_object_get_string(action));
 	ret->id = xstrdup(json_object_get_string(id));
 	ret->name = name ? docker_json_clean(name) : xstrdup("");
+	ret->container = container ? docker_json_clean(container) : xstrdup("");
 	return 0;
 }
 
@@ -496,6 +520,7 @@ void docker_event_free(struct docker_event *event)
 {
 	free(event->id);
 	free(event->name);
+	free(event->container);
 	*event = (struct docker_event){ .action = DOCKER_OTHER };
 }
 

@@ -25,13 +25,18 @@ bool docker_sites_take_one(const struct docker_network *network, struct sites *s
 	return sites_put(sites, &site);
 }
 
-static size_t count_named(const struct docker_networks *networks, const char *name)
+/* Forgets another network that was on this one's bridge; returns whether the policy has it. */
+static bool vacate(const struct docker_network *network, const struct policy *policy,
+		   struct sites *sites)
 {
-	size_t n = 0;
+	const struct site *before = sites_find_bridge(sites, network->bridge);
+	bool wanted;
 
-	for (size_t i = 0; i < networks->n; i++)
-		n += strcmp(networks->items[i].name, name) == 0;
-	return n;
+	if (!before || strcmp(before->name, network->name) == 0)
+		return false;
+	wanted = sites_wanted(policy, before->name);
+	sites_forget(sites, before->name);
+	return wanted;
 }
 
 bool docker_sites_take(const struct docker_networks *networks, const struct policy *policy,
@@ -42,7 +47,8 @@ bool docker_sites_take(const struct docker_networks *networks, const struct poli
 	for (size_t i = 0; i < networks->n; i++) {
 		const struct docker_network *network = &networks->items[i];
 
-		if (count_named(networks, network->name) == 1 &&
+		changed |= vacate(network, policy, sites);
+		if (docker_count_named(networks, network->name) == 1 &&
 		    docker_sites_take_one(network, sites))
 			changed |= sites_wanted(policy, network->name);
 	}

@@ -25,6 +25,10 @@ struct docker_wanted_identity docker_wanted_identity_of(const struct network *ne
 		.ip6 = network->dockside_ip6,
 		.has_gateway = network->has_subnet,
 		.gateway = network->gateway,
+		.has_subnet = network->has_subnet,
+		.has_subnet6 = network->has_subnet6,
+		.subnet = network->subnet,
+		.subnet6 = network->subnet6,
 		.policed = network->dockside_policed,
 	};
 
@@ -325,13 +329,57 @@ static char *tell_gateway(const struct docker_wanted_identity *id, const struct 
 			 c->name, ipaddr_format(&id->gateway, text));
 }
 
+/* subnet: of the address's family; NULL if Docker has none. */
+static char *tell_outside(const char *key, const struct ipaddr *ip, const struct prefix *subnet)
+{
+	char ip_text[ADDR_STRLEN], text[ADDR_STRLEN];
+
+	ipaddr_format(ip, ip_text);
+	if (!subnet)
+		return xasprintf("%s is %s, and Docker has given the network no subnet of that "
+				 "family: the rules exempt no container; correct %s, or make the "
+				 "network anew with such a subnet",
+				 key, ip_text, key);
+	return xasprintf("%s is %s, which is outside the subnet that the network has in Docker, "
+			 "%s: the rules exempt no container; correct %s",
+			 key, ip_text, prefix_format(subnet, text), key);
+}
+
+static char *tell_is_gateway(const struct ipaddr *ip)
+{
+	char text[ADDR_STRLEN];
+
+	return xasprintf("dockside_ip is %s, which is the gateway's address in Docker: the rules "
+			 "exempt no container; correct dockside_ip",
+			 ipaddr_format(ip, text));
+}
+
+char *docker_wanted_outside(const struct docker_wanted_identity *id)
+{
+	const struct prefix *subnet = id->has_subnet ? &id->subnet : NULL;
+	const struct prefix *subnet6 = id->has_subnet6 ? &id->subnet6 : NULL;
+
+	if (!subnet && !subnet6)
+		return NULL;
+	if (id->has_ip && id->has_gateway && ipaddr_cmp(&id->ip, &id->gateway) == 0)
+		return tell_is_gateway(&id->ip);
+	if (id->has_ip && (!subnet || !prefix_contains(subnet, &id->ip)))
+		return tell_outside("dockside_ip", &id->ip, subnet);
+	if (id->has_ip6 && (!subnet6 || !prefix_contains(subnet6, &id->ip6)))
+		return tell_outside("dockside_ip6", &id->ip6, subnet6);
+	return NULL;
+}
+
 char *docker_wanted_impostor(const struct docker_wanted_identity *id,
 			     const struct docker_containers *containers)
 {
 	const struct docker_container *by_address = find(containers, id, has_address);
 	const struct docker_container *by_mac = find(containers, id, has_mac);
 	const struct docker_container *gateway = find(containers, id, has_gateway);
+	char *outside = docker_wanted_outside(id);
 
+	if (outside)
+		return outside;
 	if (gateway)
 		return tell_gateway(id, gateway);
 	if (by_mac && (id->has_ip || id->has_ip6) && !has_address(by_mac, id))

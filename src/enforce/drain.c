@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
@@ -22,16 +21,17 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/policy/config.h"
+#include "dockside/policy/sites.h"
 #include "dockside/system/log.h"
 
 #define HEAD "// dsfw-nft draining 1, not for editing, checksum "
 
 /* ------------------------------------------------------------------ the list */
 
-struct draining *drain_find(const struct drain *drain, const char *name)
+struct draining *drain_find(const struct drain *drain, const char *bridge)
 {
 	for (size_t i = 0; i < drain->n; i++)
-		if (strcasecmp(drain->items[i].bridge, name) == 0)
+		if (strcmp(drain->items[i].bridge, bridge) == 0)
 			return &drain->items[i];
 	return NULL;
 }
@@ -239,6 +239,15 @@ void drain_tell(const struct drain *drain)
 			 drain->items[i].bridge);
 }
 
+/* An external network that the files have is where Docker has it, and drains nowhere. */
+static bool has_moved(const struct drain *drain, const char *bridge, const struct policy *policy)
+{
+	const struct network *before = policy_find_bridge(&drain->last, bridge);
+
+	return before && before->external && !before->bridge_given &&
+	       sites_wanted(policy, before->name);
+}
+
 /* Without the mark it was configured when a daemon or `apply` was last at work. */
 static void adopt_elem(struct drain *drain, const struct elem *elem, const struct policy *policy,
 		       bool docker_runs)
@@ -247,7 +256,9 @@ static void adopt_elem(struct drain *drain, const struct elem *elem, const struc
 	char bridge[IFNAME_KEY_LEN + 1] = "";
 
 	memcpy(bridge, elem->key, IFNAME_KEY_LEN);
-	if (!is_configured(policy, bridge) && !drain_find(drain, bridge) && (marked || docker_runs))
+	if (!marked && (!docker_runs || has_moved(drain, bridge, policy)))
+		return;
+	if (!is_configured(policy, bridge) && !drain_find(drain, bridge))
 		add_item(drain, bridge)->occupied = marked;
 }
 

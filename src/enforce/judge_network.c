@@ -29,22 +29,16 @@ static bool is_predefined(const char *name)
 	       strcmp(name, "none") == 0;
 }
 
-/* The network of that name that is on another bridge, and how many there are of that name. */
-static const struct docker_network *find_wrong(const struct judge_facts *f, size_t *ret_n)
+/* The first network of that name that is on another bridge. */
+static const struct docker_network *find_wrong(const struct judge_facts *f)
 {
-	const struct docker_network *wrong = NULL;
-
-	*ret_n = 0;
 	for (size_t i = 0; f->docker && i < f->docker->n; i++) {
 		const struct docker_network *network = &f->docker->items[i];
 
-		if (strcmp(network->name, f->wanted->name) != 0)
-			continue;
-		++*ret_n;
-		if (!wrong && !is_right(f->wanted, network))
-			wrong = network;
+		if (strcmp(network->name, f->wanted->name) == 0 && !is_right(f->wanted, network))
+			return network;
 	}
-	return wrong;
+	return NULL;
 }
 
 static char *mend_docker(const struct docker_wanted *wanted, const struct docker_network *wrong,
@@ -79,8 +73,7 @@ static char *mend_docker(const struct docker_wanted *wanted, const struct docker
 /* By what Docker has. */
 static bool judge_docker(const struct judge_facts *f, struct judged *j)
 {
-	size_t n = 0;
-	const struct docker_network *wrong = find_wrong(f, &n);
+	const struct docker_network *wrong = find_wrong(f);
 	char *reason;
 
 	if (!wrong)
@@ -91,7 +84,8 @@ static bool judge_docker(const struct judge_facts *f, struct judged *j)
 	else
 		reason = xasprintf("its bridge is %s in Docker, %s in the configuration",
 				   wrong->bridge, f->wanted->bridge);
-	not_judged(j, reason, mend_docker(f->wanted, wrong, n));
+	not_judged(j, reason,
+		   mend_docker(f->wanted, wrong, docker_count_named(f->docker, f->wanted->name)));
 	j->docker_differs = true;
 	return true;
 }
@@ -184,19 +178,6 @@ static void judge_rules(enum judge_rules rules, struct judged *j)
 
 /* ------------------------------------------------------------------ one that others make */
 
-static const struct docker_network *find_named(const struct judge_facts *f, size_t *ret_n)
-{
-	const struct docker_network *found = NULL;
-
-	*ret_n = 0;
-	for (size_t i = 0; f->docker && i < f->docker->n; i++)
-		if (strcmp(f->docker->items[i].name, f->wanted->name) == 0) {
-			found = &f->docker->items[i];
-			++*ret_n;
-		}
-	return found;
-}
-
 /* Docker has not said where it is, since we ask. */
 static void judge_untold(const struct judge_facts *f, struct judged *j)
 {
@@ -246,8 +227,9 @@ static void judge_external(const struct judge_facts *f, struct judged *j)
 		judge_untold(f, j);
 		return;
 	}
-	network = find_named(f, &n);
-	if (n == 0) {
+	network = docker_find_network(f->docker, wanted->name);
+	n = docker_count_named(f->docker, wanted->name);
+	if (!network) {
 		j->state = JUDGED_PENDING;
 		j->reason = xstrdup("Docker does not have it");
 	} else if (n > 1) {

@@ -85,11 +85,15 @@ static void source_close(struct source *source)
 	json_tree_free(&source->firewall);
 }
 
-/* Collects what goes into draining.json; ipsets are those that are in it already. */
+struct names {
+	char **items;
+	size_t n;
+};
+
+/* Collects what goes into draining.json. */
 struct maker {
 	struct buf networks, rules, ipsets;
-	const char **names; /* of the ipsets */
-	size_t n_names;
+	struct names network_names, ipset_names; /* of those that are in it already */
 };
 
 static void add_text(struct buf *b, const char *text, size_t len)
@@ -98,22 +102,34 @@ static void add_text(struct buf *b, const char *text, size_t len)
 	buf_add(b, text, len);
 }
 
-static void add_member(struct buf *b, const struct json_node *member)
+static void add_member(struct buf *b, const char *key, const struct json_node *member)
 {
 	struct buf text = { 0 };
 	struct json_writer out = { .b = &text };
 
-	json_write_node(&out, member->key, member);
+	json_write_node(&out, key, member);
 	add_text(b, text.data, text.len);
 	buf_free(&text);
 }
 
-static bool has_name(const struct maker *m, const char *name)
+static bool has_name(const struct names *names, const char *name)
 {
-	for (size_t i = 0; i < m->n_names; i++)
-		if (strcmp(m->names[i], name) == 0)
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->items[i], name) == 0)
 			return true;
 	return false;
+}
+
+static void add_name(struct names *names, const char *name)
+{
+	names->items = xreallocarray(names->items, names->n + 1, sizeof(*names->items));
+	names->items[names->n++] = xstrdup(name);
+}
+
+static void cut_names(struct names *names, size_t n)
+{
+	while (names->n > n)
+		free(names->items[--names->n]);
 }
 
 static void add_ipset(struct maker *m, const struct source *source, const char *name)
@@ -121,11 +137,10 @@ static void add_ipset(struct maker *m, const struct source *source, const char *
 	const struct json_node *ipsets = json_member(source->firewall.root, "ipsets", JSON_OBJECT);
 	const struct json_node *ipset = ipsets ? json_get(ipsets, name) : NULL;
 
-	if (!ipset || has_name(m, name))
+	if (!ipset || has_name(&m->ipset_names, name))
 		return;
-	m->names = xreallocarray(m->names, m->n_names + 1, sizeof(*m->names));
-	m->names[m->n_names++] = name;
-	add_member(&m->ipsets, ipset);
+	add_name(&m->ipset_names, name);
+	add_member(&m->ipsets, name, ipset);
 }
 
 static void cut(struct buf *b, size_t len)
@@ -139,47 +154,67 @@ static size_t made_len(const struct maker *m)
 	return m->networks.len + m->rules.len + m->ipsets.len;
 }
 
-/* Nobody asks Docker where an external network is that the files do not have. Rules need no more than its bridge: they
- * go by the routes over it where the subnet is not known. */
+/*
+ * Nobody asks Docker where an external network is that the files do not have. Rules need no more than its bridge: they
+ * go by the routes over it where the subnet is not known. A name that is not the network's does not say either which
+ * bridge it has.
+ */
 static void put_network(struct buf *b, const struct json_node *object,
-			const struct network *network)
+			const struct network *network, const char *name)
 {
 	struct json_writer out = { .b = b };
 
-	if (!network->external || !network->placed || network->bridge_given) {
+	if ((!network->external || !network->placed || network->bridge_given) &&
+	    strcmp(name, network->name) == 0) {
 		json_write_node(&out, NULL, object);
 		return;
 	}
 	json_write_open(&out, NULL, '{');
+	json_write_string(&out, "name", name);
 	for (size_t i = 0; i < object->u.children.n; i++) {
 		const struct json_node *member = &object->u.children.items[i];
 
-		if (strcmp(member->key, "bridge") != 0)
+		if (strcmp(member->key, "name") != 0 && strcmp(member->key, "bridge") != 0)
 			json_write_node(&out, member->key, member);
 	}
 	json_write_string(&out, "bridge", network->bridge);
 	json_write_close(&out, '}');
 }
 
-/* An object is one network, in the order of the file (config.c). Returns false if it is too much: nothing was
- * added then. */
+/* Its own name, or one that is as long as a name may be where another network that drains has it. The caller frees it. */
+static char *free_name(const struct maker *m, const struct network *network)
+{
+	if (!has_name(&m->network_names, network->name))
+		return xstrdup(network->name);
+	return xasprintf("%.*s.%s", NETWORK_NAME_MAX - BRIDGE_NAME_MAX - 1, network->name,
+			 network->bridge);
+}
+
+/* An object is one network, in the order of the file (config.c). Returns false if it is too much, or has a name that others
+ * have: nothing was added then. */
 static bool add_network(struct maker *m, const struct source *source, size_t index)
 {
+	cleanup(cleanup_free) char *name = NULL;
 	const struct policy *policy = source->policy;
 	const struct network *network;
 	const struct json_node *all = json_member(source->network.root, "networks", JSON_ARRAY);
 	const struct json_node *rules = json_member(source->firewall.root, "networks", JSON_OBJECT);
-	const size_t before[] = { m->networks.len, m->rules.len, m->ipsets.len, m->n_names };
+	const size_t before[] = { m->networks.len, m->rules.len, m->ipsets.len, m->network_names.n,
+				  m->ipset_names.n };
 	struct buf text = { 0 };
 
 	assert(policy && all && index < all->u.children.n); /* config.c has read the same text */
 	network = &policy->networks[index];
-	put_network(&text, &all->u.children.items[index], network);
+	name = free_name(m, network);
+	if (has_name(&m->network_names, name))
+		return false;
+	add_name(&m->network_names, name);
+	put_network(&text, &all->u.children.items[index], network, name);
 	add_text(&m->networks, text.data, text.len);
 	buf_free(&text);
 	rules = rules ? json_get(rules, network->name) : NULL;
 	if (rules)
-		add_member(&m->rules, rules);
+		add_member(&m->rules, name, rules);
 	for (size_t i = 0; i < network->n_egress; i++)
 		if (network->egress[i].to == DEST_IPSET)
 			add_ipset(m, source, source->policy->ipsets[network->egress[i].ipset].name);
@@ -188,7 +223,8 @@ static bool add_network(struct maker *m, const struct source *source, size_t ind
 	cut(&m->networks, before[0]);
 	cut(&m->rules, before[1]);
 	cut(&m->ipsets, before[2]);
-	m->n_names = before[3];
+	cut_names(&m->network_names, before[3]);
+	cut_names(&m->ipset_names, before[4]);
 	return false;
 }
 
@@ -224,7 +260,10 @@ static void finish_docs(struct maker *m, struct draining_docs *docs)
 	buf_free(&m->networks);
 	buf_free(&m->rules);
 	buf_free(&m->ipsets);
-	free(m->names);
+	cut_names(&m->network_names, 0);
+	cut_names(&m->ipset_names, 0);
+	free(m->network_names.items);
+	free(m->ipset_names.items);
 }
 
 void draining_docs_make(const struct draining_docs *old, const struct policy *files,
@@ -394,7 +433,7 @@ static void make_closed(struct policy *policy, const char *bridge, struct networ
 	};
 }
 
-/* A network of the files may have its name, on another bridge. */
+/* A network of the files may have its name, on another bridge: all that is said of it needs a name of its own. */
 static const char *free_stem(struct policy *policy, const struct network *network)
 {
 	const char *stem = network->stem;
@@ -406,14 +445,16 @@ static const char *free_stem(struct policy *policy, const struct network *networ
 
 static void append(struct policy *policy, const struct network *network)
 {
-	const char *stem;
+	struct network *copy = &policy->networks[policy->n_networks];
 
 	if (policy_find_bridge(policy, network->bridge))
 		return;
-	stem = free_stem(policy, network);
-	policy->networks[policy->n_networks] = *network;
-	policy->networks[policy->n_networks].stem = stem;
-	policy->networks[policy->n_networks++].draining = true;
+	*copy = *network;
+	copy->stem = free_stem(policy, network);
+	if (copy->stem != network->stem)
+		copy->name = copy->stem;
+	copy->draining = true;
+	policy->n_networks++;
 	policy->n_draining++;
 }
 

@@ -36,6 +36,14 @@ const struct site *sites_find(const struct sites *sites, const char *name)
 	return NULL;
 }
 
+const struct site *sites_find_bridge(const struct sites *sites, const char *bridge)
+{
+	for (size_t i = 0; i < sites->n; i++)
+		if (strcmp(sites->items[i].bridge, bridge) == 0)
+			return &sites->items[i];
+	return NULL;
+}
+
 static bool same_subnet(bool has_a, const struct prefix *a, const struct ipaddr *gateway_a,
 			bool has_b, const struct prefix *b, const struct ipaddr *gateway_b)
 {
@@ -53,13 +61,25 @@ static bool same_site(const struct site *a, const struct site *b)
 			   &b->gateway6);
 }
 
+/* The network that was there before is there no longer, wherever it may be. */
+static bool take_bridge(struct sites *sites, const struct site *site)
+{
+	const struct site *before = sites_find_bridge(sites, site->bridge);
+
+	if (!before || strcmp(before->name, site->name) == 0)
+		return false;
+	sites_forget(sites, before->name);
+	return true;
+}
+
 bool sites_put(struct sites *sites, const struct site *site)
 {
+	bool taken = take_bridge(sites, site);
 	struct site *old = (struct site *)sites_find(sites, site->name);
 	struct site copy = *site;
 
 	if (old && same_site(old, site))
-		return false;
+		return taken;
 	copy.name = xstrdup(site->name);
 	copy.bridge = xstrdup(site->bridge);
 	if (old) {

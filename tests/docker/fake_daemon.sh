@@ -146,6 +146,64 @@ is "what was said of the hanging" "$(life | grep -c 'no answer within 5 s')" 0
 config
 client reload
 
+# Names that are other networks' bridges, and bridges that differ by case.
+network_config <<'END'
+{"networks": [
+	{"name": "web1", "bridge": "br-Web", "subnet": "172.30.5.0/24"},
+	{"name": "web2", "bridge": "br-web", "subnet": "172.30.6.0/24"},
+	{"name": "mine", "bridge": "web", "subnet": "172.30.7.0/24"},
+	{"name": "web", "bridge": "br1", "subnet": "172.30.8.0/24"}]}
+END
+named='{"networks": {"web1": {"egress": [{"action": "drop"}]}, "web2": {"egress": [{"action": "drop"}]},
+	"mine": {"egress": [{"action": "drop"}]}, "web": {"egress": [{"action": "drop"}]}}}'
+firewall_config <<<"$named"
+cp $t/network.json $t/named.json
+client reload
+number=5
+for name in web1 web2 mine; do
+	fake_tell connect $name c-$name 02:42:ac:1e:0$number:02 172.30.$number.2
+	until_true 3 has $name 1
+	number=$((number + 1))
+done
+# draining: the bridges that have rules and are draining, and their chains
+draining()
+{
+	nft list map inet dockside dispatch | tr ',' '\n' |
+		sed -nE 's/.*"([^"]+)" comment "draining" : goto ([^ ]+).*/\1=\2/p' | sort | xargs
+}
+all="br-Web=web1-OUT br-web=web2-OUT web=mine-OUT"
+for name in web1 web2 mine; do
+	client remove-network $name
+	like "$name drains" "$status $out" "^0 saved; containers are attached"
+done
+is "each on its bridge" "$(draining)" "$all"
+client remove-network web --force
+is "a network's name is no bridge" "$status $out $(draining)" "0 enforced and saved $all"
+client remove-network web2 --force
+is "a draining one is let go by its name" "$status $out $(draining)" "0 released br-Web=web1-OUT web=mine-OUT"
+client remove-network br-web --force
+like "what is gone is gone" "$status $err" '^1 .*there is no network "br-web"'
+client remove-network br-Web --force
+is "or by its bridge" "$status $out $(draining)" "0 released web=mine-OUT"
+cp $t/named.json $t/network.json
+firewall_config <<<"$named"
+client reload
+network_config <<<'{"networks": []}'
+firewall_config <<<'{}'
+client reload
+is "by the files, too" "$status $(draining)" "0 $all"
+for name in web1 web2 mine; do
+	fake_tell disconnect $name c-$name
+done
+nobody_drains()
+{
+	[[ ! $(draining) ]]
+}
+until_true 6 nobody_drains
+is "until all have left" "$(draining)" ""
+config
+client reload
+
 # ---- a restart ---------------------------------------------------------------------------------------
 
 before=$(life | wc -l)

@@ -58,6 +58,25 @@ made()
 	printf 'br-%.12s\n' "$(printf %s "$1$2" | sha256sum)"
 }
 
+# twice: what status or the metrics say more than once
+twice()
+{
+	client status --json
+	python3 -c 'import json, sys
+def pairs(items):
+	keys = [key for key, _ in items]
+	print(*{key for key in keys if keys.count(key) > 1}, sep="\n", end="")
+	return dict(items)
+json.load(sys.stdin, object_pairs_hook=pairs)' <$t/out
+	client metrics
+	grep -v '^#' $t/out | sed 's/ [^ ]*$//' | sort | uniq -d
+}
+
+not_judged_lines()
+{
+	life | grep -c 'network shop_default: .*NOT JUDGED;'
+}
+
 # ---- before Docker answers ---------------------------------------------------------------------------
 
 start_listening
@@ -140,6 +159,30 @@ until_true 5 state_is shop_default enforced
 is "an old answer does not count" "$(life | grep -c "shop_default is on bridge $next") $(at br-newer)" "1 shop_default-OUT"
 fake_tell remove other
 
+# One from before it was removed: the network is not there again, and the next one's rules need no new answer.
+said=$(not_judged_lines)
+fake_behaves "GET /networks stale"
+fake_tell create other 172.29.0.0/16 ""
+until_true 3 listing
+sleep 0.3 # as above
+fake_tell remove shop_default
+# shellcheck disable=SC2317 # until_true calls it
+old_list_has_come()
+{
+	[[ $(awk '/^GET .*\/networks$/ { asked = 1 } asked && /^GET .*\/containers\/json/' "$fake_log") ]]
+}
+until_true 8 old_list_has_come
+fake_behaves "GET /networks hang"
+next=$(made shop_default 11)
+ip link add "$next" type bridge && ip addr add 172.24.0.1/16 dev "$next" && ip link set "$next" up
+fake_tell create shop_default 172.24.0.0/16 ""
+until_true 3 is_at "$next" shop_default-OUT
+is "an old answer does not bring back what is gone" "$(at "$next") $(($(not_judged_lines) - said))" "shop_default-OUT 0"
+fake_behaves
+until_true 15 docker_is connected
+until_true 8 state_is shop_default enforced
+fake_tell remove other
+
 # ---- what cannot be ----------------------------------------------------------------------------------
 
 fake_tell remove shop_default
@@ -162,6 +205,43 @@ fake_tell remove fixed
 fake_tell create shop_default 172.18.0.0/16 br-shop
 until_true 3 state_is shop_default enforced
 
+# ---- its bridge is another network's ---------------------------------------------------------------------
+
+fake_tell remove shop_default
+until_true 3 state_is shop_default pending
+is "while nobody else has the bridge the rules stay there" "$(at br-shop)" shop_default-OUT
+fake_tell create depot 172.25.0.0/16 br-shop
+until_true 3 is_at br-shop ""
+is "a network of which the files know nothing gets rid of them" \
+	"$(at br-shop) $(of network_details shop_default bridge) $(state_of shop_default)" " None pending: Docker does not have it"
+is "which is said" "$(life | grep -c 'bridge br-shop, where external network shop_default was, is another network.s now')" 1
+client set-network depot --network '{"external": true}' --firewall '{"egress": [{"action": "drop"}]}'
+until_true 3 state_is depot enforced
+is "and has its own, where the files have it" "$status $(at br-shop) $(state_of depot)" "0 depot-OUT enforced: None"
+fake_tell remove depot
+until_true 3 state_is depot pending
+fake_tell create shop_default 172.18.0.0/16 br-shop
+until_true 3 state_is shop_default enforced
+is "it may come back" "$(at br-shop) $(state_of depot)" "shop_default-OUT pending: Docker does not have it"
+client remove-network depot
+
+# Its bridge goes before Docker says so, as when it is removed; but its last container has left.
+fake_behaves
+fake_tell connect shop_default a 02:42:ac:12:00:02 172.18.0.2
+until_true 5 old_has_come
+sleep 0.3 # the answer, too
+fake_behaves "GET /networks hang"
+fake_tell disconnect shop_default a
+until_true 5 listing
+ip link del br-shop
+until_true 5 state_is shop_default '^(pending|not judged)'
+is "no container is attached, and nothing is NOT JUDGED" "$(state_of shop_default)" \
+	"pending: Docker has it, and the kernel has no interface br-shop"
+ip link add br-shop type bridge
+fake_behaves
+until_true 15 docker_is connected
+until_true 8 state_is shop_default enforced
+
 # ---- draining, and restarts ---------------------------------------------------------------------------
 
 fake_tell connect shop_default a 02:42:ac:12:00:02 172.18.0.2
@@ -175,6 +255,45 @@ is "after a crash it drains still" "$(of network_details shop_default state) $(a
 client set-network shop_default --network '{"external": true}' --firewall '{"egress": [{"action": "drop"}]}'
 until_true 3 state_is shop_default enforced
 is "put in again" "$status $(state_of shop_default) $(at br-shop)" "0 enforced: None shop_default-OUT"
+
+# On another bridge, as one that the files give, while its containers are where it was.
+client remove-network shop_default
+is "taken out again" "$status $(of network_details shop_default state)" "0 draining"
+began=$(calm)
+client set-network shop_default --network '{"external": true, "bridge": "br-2nd"}' --firewall '{"egress": [{"action": "drop"}]}'
+like "it is answered at once that Docker has it elsewhere" "$status $(($(calm_since "$began") <= 3000)) $(state_of shop_default)" \
+	"^1 1 not judged: its bridge is br-shop in Docker, br-2nd in"
+began=$(calm)
+client reload
+is "so is a reload" "$status $(($(calm_since "$began") <= 3000))" "1 1"
+is "each has a name of its own" "$(of network_details shop_default.br-shop state) $(at br-shop) $(at br-2nd)" \
+	"draining shop_default.br-shop-OUT shop_default-OUT"
+is "so that nothing is said twice" "$(twice)" ""
+client remove-network shop_default
+is "taken out, that one is gone, and the other drains on" \
+	"$status $(until_true 5 is_at br-2nd "" && at br-shop) $(of network_details shop_default state)" "0 shop_default-OUT draining"
+fake_tell disconnect shop_default a
+until_true 6 is_at br-shop ""
+is "until its last container has left" "$(at br-shop)" ""
+client set-network shop_default --network '{"external": true}' --firewall '{"egress": [{"action": "drop"}]}'
+until_true 3 state_is shop_default enforced
+is "and it can be put in" "$status $(at br-shop)" "0 shop_default-OUT"
+
+# An address that the dockside container cannot have there.
+client set-network shop_default --network '{"external": true, "dockside_ip": "10.9.9.9"}'
+until_true 3 prints 10.9.9.9 of network_details shop_default docker_message
+outside='network shop_default: dockside_ip is 10.9.9.9, which is outside the subnet that the network has in Docker, 172.18.0.0/16: the rules exempt no container'
+client status
+is "status says that dockside_ip is nobody's" "$status $(grep -c "^$outside" $t/out) $(of network_details shop_default docker)" "0 1 differs"
+is "and the log" "$(life | grep -c "$outside")" 1
+end_daemon TERM
+dsfw apply
+is "and apply" "$status $(grep -c "^warning: $outside" $t/err)" "0 1"
+config
+start_daemon
+until_true 3 prints present of network_details shop_default docker
+is "until it is corrected" "$(of network_details shop_default docker_message)" None
+
 end_daemon KILL
 nft flush ruleset
 fake_stop
@@ -195,14 +314,50 @@ end_daemon TERM
 : >$fake_log
 RESET=1 dsfw apply
 is "RESET=1 makes ours anew, not theirs" "$status $(grep -c '^DELETE' $fake_log) $(grep -c '^POST .*networks/create' $fake_log) $(at br-shop)" "0 1 1 shop_default-OUT"
+
+# Its bridge is another network's, where somebody is: nothing of ours drains there.
+fake_tell remove shop_default
+fake_tell create depot 172.25.0.0/16 br-shop
+fake_tell connect depot b 02:42:ac:19:00:02 172.25.0.2
+dsfw apply
+is "a bridge that is another network's now is left alone" "$status $(at br-shop) $(grep -c 'no longer configured' $t/err)" "0  0"
+like "which is said" "$err" "network shop_default: its rules are not in force .*: Docker does not have it"
+fake_tell disconnect depot b
+fake_tell remove depot
+
+# Docker is asked once, whoever wants to know: where they are, and who is attached to what drains; then once more, when
+# all is in force.
+fake_tell connect ds-a b 02:42:ac:1e:01:02 172.30.1.2
+network_config <<<'{"networks": [{"name": "shop_default", "external": true}]}'
+firewall_config <<<'{"networks": {"shop_default": {"egress": [{"action": "drop"}]}}}'
+: >$fake_log
+dsfw apply
+like "something drains" "$status $err" "^0 .*bridge ds-a is no longer configured; its policy stays, as containers are attached: b"
+is "Docker is asked once for its networks before the rules, and once after" \
+	"$(grep -c '/networks$' $fake_log) $(grep -c '/version$' $fake_log)" "2 2"
+fake_tell disconnect ds-a b
+config
+dsfw apply
+
+# Why its rules are not there.
+fake_tell create shop_default 172.25.0.0/16 ds-a
+dsfw apply
+like "apply says whose bridge it has" "$status $err" \
+	"^1 .*network shop_default: its rules are not in force until apply runs again, or the daemon: its bridge in Docker, ds-a, is network ds-a's"
+fake_tell remove shop_default
+ip link add ds-a type bridge # which went with it
+fake_tell create shop_default 172.26.0.0/16 "" macvlan
+dsfw apply
+like "or which driver" "$status $err" "^1 .*network shop_default: its rules are not in force .*: its driver is macvlan in Docker"
 fake_tell remove shop_default
 rm -f "$STATE_DIRECTORY/external.json"
 dsfw teardown
 dsfw apply
-like "apply says whose rules are not there" "$status $err" "^0 .*network shop_default: its rules are not in force until apply runs again"
+like "apply says whose rules are not there" "$status $err" \
+	"^0 .*network shop_default: its rules are not in force until apply runs again, or the daemon: Docker does not have it"
 dsfw check --kernel
 like "so does check" "$status $err" "network shop_default: its rules are not checked by the kernel"
 fake_stop
 dsfw apply
-like "apply without Docker" "$status $err" "external networks are taken to be where they were last"
+like "apply without Docker" "$status $err" "external networks are taken to be where they were last.*shop_default: its rules are not in force .*: only Docker knows"
 finish

@@ -234,6 +234,13 @@ static void test_legs(void **state)
 	assert_string_equal(legs.items[1].container.id, ID);
 	assert_true(legs.items[1].container.has_ip6 && !legs.items[1].container.has_ip);
 	assert_string_equal(legs.items[2].container.name, "cc");
+	docker_legs_forget(&legs, "ds-a", "cc");
+	docker_legs_forget(&legs, "ds-b", ID);
+	assert_int_equal(legs.n, 3);
+	docker_legs_forget(&legs, "ds-a", ID);
+	assert_int_equal(legs.n, 2);
+	assert_string_equal(legs.items[0].network, "bridge");
+	assert_string_equal(legs.items[1].container.name, "cc");
 	docker_legs_free(&legs);
 }
 
@@ -405,6 +412,9 @@ static void test_events(void **state)
 		"\"time\":1795541151}";
 	static const char connect[] =
 		"{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"aa\"}}\r";
+	static const char disconnect[] =
+		"{\"Type\":\"network\",\"Action\":\"disconnect\",\"Actor\":{\"ID\":\"aa\","
+		"\"Attributes\":{\"container\":\"" ID "\",\"name\":\"ds-b\"}}}";
 	static const char other[] = "{\"Type\":\"container\",\"Action\":\"die\"}";
 	static const char *const nonsense[] = {
 		"{}",
@@ -417,6 +427,8 @@ static void test_events(void **state)
 		"{\"Type\":\"network\",\"Action\":\"create\",\"Actor\":{\"ID\":\"aa\","
 		"\"Attributes\":{"
 		"\"name\":5}}}",
+		"{\"Type\":\"network\",\"Action\":\"disconnect\",\"Actor\":{\"ID\":\"aa\","
+		"\"Attributes\":{\"container\":5}}}",
 	};
 	struct docker_event event = { 0 };
 
@@ -429,6 +441,12 @@ static void test_events(void **state)
 	assert_int_equal(docker_parse_event(connect, strlen(connect), &event, NULL), 0);
 	assert_int_equal(event.action, DOCKER_CONNECT);
 	assert_string_equal(event.name, "");
+	assert_string_equal(event.container, "");
+	docker_event_free(&event);
+	assert_int_equal(docker_parse_event(disconnect, strlen(disconnect), &event, NULL), 0);
+	assert_int_equal(event.action, DOCKER_DISCONNECT);
+	assert_string_equal(event.name, "ds-b");
+	assert_string_equal(event.container, ID);
 	docker_event_free(&event);
 	assert_int_equal(docker_parse_event(other, strlen(other), &event, NULL), 0);
 	assert_int_equal(event.action, DOCKER_OTHER);

@@ -288,6 +288,62 @@ static void test_impostor(void **state)
 	assert_impostor(&identity, NULL);
 }
 
+static void assert_outside(const struct docker_wanted_identity *identity, const char *expected)
+{
+	static const struct docker_containers nobody;
+	char *text = docker_wanted_outside(identity);
+	char *again = docker_wanted_impostor(identity, &nobody);
+
+	if (expected) {
+		assert_non_null(text);
+		assert_string_equal(text, expected);
+		assert_string_equal(again, expected);
+	} else {
+		assert_null(text);
+		assert_null(again);
+	}
+	free(text);
+	free(again);
+}
+
+/* An external network has Docker's subnets, and the files an address. */
+static void test_outside(void **state)
+{
+	struct docker_wanted_identity identity = { .has_ip = true, .ip = addr("10.9.9.9") };
+
+	(void)state;
+	assert_outside(&identity, NULL); /* nobody knows the subnets */
+	identity.has_subnet = true;
+	identity.subnet = prefix("172.19.0.0/16");
+	assert_outside(
+		&identity,
+		"dockside_ip is 10.9.9.9, which is outside the subnet that the network has in "
+		"Docker, 172.19.0.0/16: the rules exempt no container; correct dockside_ip");
+	identity.ip = addr("172.19.0.2");
+	assert_outside(&identity, NULL);
+	identity.has_gateway = true;
+	identity.gateway = addr("172.19.0.2");
+	assert_outside(&identity,
+		       "dockside_ip is 172.19.0.2, which is the gateway's address in Docker: "
+		       "the rules exempt no container; correct dockside_ip");
+	identity.gateway = addr("172.19.0.1");
+	identity.has_ip6 = true;
+	identity.ip6 = addr("fd00:2::2");
+	assert_outside(
+		&identity,
+		"dockside_ip6 is fd00:2::2, and Docker has given the network no subnet of that "
+		"family: the rules exempt no container; correct dockside_ip6, or make the "
+		"network anew with such a subnet");
+	identity.has_subnet6 = true;
+	identity.subnet6 = prefix("fd00:1::/64");
+	assert_outside(
+		&identity,
+		"dockside_ip6 is fd00:2::2, which is outside the subnet that the network has in "
+		"Docker, fd00:1::/64: the rules exempt no container; correct dockside_ip6");
+	identity.subnet6 = prefix("fd00:2::/64");
+	assert_outside(&identity, NULL);
+}
+
 static void assert_impostors(const struct docker_wanted_identity *identity, const char *expected)
 {
 	struct docker_container items[] = {
@@ -354,11 +410,11 @@ static void test_impostors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_external),  cmocka_unit_test(test_same),
-		cmocka_unit_test(test_mtu),	  cmocka_unit_test(test_each_difference),
-		cmocka_unit_test(test_creation),  cmocka_unit_test(test_orphans),
-		cmocka_unit_test(test_attached),  cmocka_unit_test(test_impostor),
-		cmocka_unit_test(test_impostors),
+		cmocka_unit_test(test_external), cmocka_unit_test(test_same),
+		cmocka_unit_test(test_mtu),	 cmocka_unit_test(test_each_difference),
+		cmocka_unit_test(test_creation), cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_attached), cmocka_unit_test(test_impostor),
+		cmocka_unit_test(test_outside),	 cmocka_unit_test(test_impostors),
 	};
 
 	return cmocka_run_group_tests_name("networks", tests, NULL, NULL);

@@ -170,6 +170,49 @@ static void test_one_after_the_other(void **state)
 	draining_docs_free(&second);
 }
 
+/*
+ * One that was moved, and is removed once more while containers are at the place from before; and the files have a third
+ * one of that name. Each has a name of its own, as all that is said of a network goes by its name.
+ */
+static void test_namesakes(void **state)
+{
+	static const char *const bridges[] = { "b1", "b2" };
+	static const char *const names[] = { "coral", "coral.b1", "coral.b2" };
+	struct draining_docs first = docs_of(
+		NETWORKS("{\"name\": \"coral\", \"bridge\": \"b1\", \"subnet\": \"192.0.2.0/24\"}"),
+		"{\"networks\": {\"coral\": {\"egress\": [" DROP "]}}}", bridges, 1);
+	struct draining_docs second, again;
+	struct policy policy = { 0 };
+	struct buf text = { 0 };
+
+	(void)state;
+	policy_read(&policy,
+		    NETWORKS("{\"name\": \"coral\", \"bridge\": \"b2\", \"subnet\": "
+			     "\"198.51.100.0/24\"}"),
+		    "{\"networks\": {\"coral\": {\"host\": [" DROP "]}}}");
+	draining_docs_make(&first, &policy, bridges, 2, &second);
+	policy_free(&policy);
+	draining_docs_write(&second, &text);
+	assert_int_equal(draining_docs_read(buf_str(&text), text.len, &again, NULL), 0);
+	policy_read(&policy, NETWORKS(CORAL), "{}");
+	assert_int_equal(draining_merge(&policy, &again, NULL), 0);
+	assert_int_equal(policy.n_networks, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(policy.networks[i].name, names[i]);
+		assert_string_equal(policy.networks[i].stem, names[i]);
+	}
+	assert_string_equal(policy.networks[1].bridge, "b1");
+	assert_int_equal(policy.networks[1].n_egress, 1);
+	assert_string_equal(policy.networks[2].bridge, "b2");
+	assert_int_equal(policy.networks[2].n_host_rules, 1);
+	assert_false(policy.networks[1].closed || policy.networks[2].closed);
+	policy_free(&policy);
+	draining_docs_free(&first);
+	draining_docs_free(&second);
+	draining_docs_free(&again);
+	buf_free(&text);
+}
+
 /* Nobody knows its policy: everything is refused, and that is kept, too. */
 static void test_closed(void **state)
 {
@@ -262,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_same_rules),
 		cmocka_unit_test(test_clash),
 		cmocka_unit_test(test_one_after_the_other),
+		cmocka_unit_test(test_namesakes),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_not_ours),

@@ -147,7 +147,7 @@ static void test_external(void **state)
 	expect(&facts, JUDGED_NOT, "is network y's", "another bridge");
 	external.site_trouble = NULL;
 	two[0] = two[1] = network;
-	two[1].id = "0123456789abcdef";
+	two[0].id = "0123456789abcdef";
 	docker = (struct docker_networks){ .items = two, .n = 2 };
 	expect(&facts, JUDGED_NOT, "Docker has 2 networks of that name", "docker network rm 0123");
 	docker.n = 0;

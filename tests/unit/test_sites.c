@@ -134,6 +134,38 @@ static void test_trouble(void **state)
 	sites_free(&sites);
 }
 
+/* Docker gives a bridge's name to another network: the one from before is not there any more. */
+static void test_one_bridge(void **state)
+{
+	const struct network *n = shop(
+		*state, "{\"networks\": [{\"name\": \"shop_default\", \"external\": true}" OTHER);
+	struct fixture *f = *state;
+	struct docker_network network = {
+		.id = "1", .name = "other", .driver = "bridge", .bridge = "br-1"
+	};
+	struct docker_networks list = { .items = &network, .n = 1 };
+	struct site other = site_on("br-1");
+	struct sites sites = { 0 };
+
+	put(&sites, "br-1");
+	other.name = "other";
+	assert_true(sites_put(&sites, &other));
+	assert_int_equal(sites.n, 1);
+	assert_null(sites_find(&sites, "shop_default"));
+	assert_string_equal(sites_find_bridge(&sites, "br-1")->name, "other");
+	put(&sites, "br-1"); /* and back */
+	assert_int_equal(sites.n, 1);
+	sites_apply(&sites, &f->policy);
+	assert_true(n->placed);
+
+	/* By Docker's list, too; and the policy is another one then, although it does not have the other network. */
+	assert_true(docker_sites_take(&list, &f->policy, &sites));
+	sites_apply(&sites, &f->policy);
+	assert_false(n->placed);
+	assert_false(docker_sites_take(&list, &f->policy, &sites));
+	sites_free(&sites);
+}
+
 static void test_file(void **state)
 {
 	struct sites sites = { 0 }, back = { 0 };
@@ -241,7 +273,7 @@ static void test_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_follows), TEST(test_given),  TEST(test_trouble),
+		TEST(test_follows), TEST(test_given),  TEST(test_trouble), TEST(test_one_bridge),
 		TEST(test_file),    TEST(test_drains), TEST(test_list),
 	};
 

@@ -82,8 +82,8 @@
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
  *      "docker": "present",                or "absent", "differs", "unknown"
  *      "containers": 2,                    attached, the dockside container among them; null: unknown
- *      "docker_message": "…",              what differs (as the dockside container's MAC address), or why it
- *                                          could not be created; null
+ *      "docker_message": "…",              what differs (as the dockside container's MAC address, or an address of
+ *                                          its that is in no subnet), or why it could not be created; null
  *      "known_port_count": 2,              ports of its bridge whose container is known
  *      "unknown_port_count": 1,            others
  *      "unknown_ports": ["veth1: …"],      the first 20 of these, and why

@@ -71,6 +71,8 @@ void docker_networks_forget(struct docker_networks *networks, const char *id);
 /* By name, or NULL. */
 const struct docker_network *docker_find_network(const struct docker_networks *networks,
 						 const char *name);
+/* Counts those of that name: Docker allows more than one. */
+size_t docker_count_named(const struct docker_networks *networks, const char *name);
 
 struct docker_container {
 	const char *id, *name;
@@ -106,6 +108,8 @@ struct docker_legs {
 
 int docker_parse_legs(const char *text, size_t len, struct docker_legs *ret, struct err *err);
 void docker_legs_free(struct docker_legs *legs);
+/* Takes the leg that a container has on the network of that name out of the list. */
+void docker_legs_forget(struct docker_legs *legs, const char *network, const char *container);
 
 /* GET /containers/json: how many there are. */
 int docker_parse_count(const char *text, size_t len, size_t *ret_n, struct err *err);
@@ -121,8 +125,9 @@ enum docker_action {
 /* A line of GET /events; docker_event_free(). */
 struct docker_event {
 	enum docker_action action;
-	char *id;   /* the network's */
-	char *name; /* its name; "" if that is not told */
+	char *id;	 /* the network's */
+	char *name;	 /* its name; "" if that is not told */
+	char *container; /* the id of the one that connects or disconnects; "" if that is not told */
 };
 
 int docker_parse_event(const char *text, size_t len, struct docker_event *ret, struct err *err);

@@ -8,8 +8,8 @@
 
 /*
  * Notes where networks are by Docker's complete list: all of them, as another policy may have them. An external network
- * of the policy's files that is not there, or of whose name there are several, stays where it was last. Returns whether
- * anything has changed for that policy.
+ * of the policy's files that is not there, or of whose name there are several, stays where it was last, unless Docker has
+ * another network on that bridge. Returns whether anything has changed for that policy.
  */
 bool docker_sites_take(const struct docker_networks *networks, const struct policy *policy,
 		       struct sites *sites);

@@ -16,7 +16,9 @@ struct docker_wanted_identity {
 	uint8_t mac[6];
 	bool has_gateway;
 	struct ipaddr gateway; /* that no container may have */
-	bool policed;	       /* the network's policy is for it, too */
+	bool has_subnet, has_subnet6;
+	struct prefix subnet, subnet6; /* Docker's; those of the files where Docker has not said */
+	bool policed;		       /* the network's policy is for it, too */
 };
 
 /* A network as the configuration wants it; every one is wanted, managed or not. */
@@ -83,10 +85,14 @@ bool docker_wanted_orphan(const struct docker_wanted_list *list,
 bool docker_wanted_is_dockside(const struct docker_container *container,
 			       const struct docker_wanted_identity *identity);
 
+/* Looks for an address of the dockside container's that no container can have in Docker's subnets. Only an external network
+ * has such: the subnets of others are what the files say. Returns a text that says what this means and what to do, which the
+ * caller frees; or NULL. */
+char *docker_wanted_outside(const struct docker_wanted_identity *identity);
+
 /*
- * Looks for a container that has a part of the dockside container's identity and not the rest (its address and another MAC address, or
- * the other way round), and for one that has the gateway's address. Returns a text that says who it is, what this means and
- * what to do, which the caller frees; or NULL.
+ * The same; and looks for a container that has a part of the dockside container's identity and not the rest (its address
+ * and another MAC address, or the other way round), and for one that has the gateway's address.
  */
 char *docker_wanted_impostor(const struct docker_wanted_identity *identity,
 			     const struct docker_containers *containers);

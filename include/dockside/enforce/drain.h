@@ -40,8 +40,8 @@ void drain_open(struct drain *drain, struct last_good *state, const char *networ
 		const char *firewall_path);
 void drain_close(struct drain *drain);
 
-/* The draining network of that bridge, or name, in letters of either case; NULL if there is none. */
-struct draining *drain_find(const struct drain *drain, const char *name);
+/* The draining network of that bridge, or NULL. Names of interfaces differ by case: br-Web is not br-web. */
+struct draining *drain_find(const struct drain *drain, const char *bridge);
 
 /* Networks of a policy's files are to drain from the next drain_merge() on. */
 void drain_add(struct drain *drain, const struct policy *files, const char *const *bridges,

@@ -27,7 +27,10 @@ struct sites {
 void sites_free(struct sites *sites);
 /* By Docker's name, or NULL. */
 const struct site *sites_find(const struct sites *sites, const char *name);
-/* Takes a copy, in the place of an older one of that name. Returns whether that changes anything. */
+/* By bridge, or NULL. */
+const struct site *sites_find_bridge(const struct sites *sites, const char *bridge);
+/* Takes a copy, in the place of an older one of that name. A bridge is one network's: another network that was there is
+ * forgotten. Returns whether anything changes. */
 bool sites_put(struct sites *sites, const struct site *site);
 /* Whether a policy's files have an external network of that name; NULL: any. */
 bool sites_wanted(const struct policy *policy, const char *name);
