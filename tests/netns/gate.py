@@ -18,9 +18,12 @@
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
                               many descriptors; LOG gets what the gate says
+  gate.py flood SOCKET KIND SECONDS    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken over;
+                              prints how many messages it took, or how often the gate has come
 """
 import errno
 import fcntl
+import json
 import os
 import random
 import signal
@@ -28,6 +31,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 from calm import calm
 
@@ -444,6 +448,41 @@ def daemon(path, log, uid="0"):
             os.close(fd)
 
 
+# i: the number of the message
+FLOODS = {
+    "long": lambda i: {"type": "state", "networks": {f"n{i}" + "x" * 16000: {"received": 1}}},
+    "many": lambda i: {"type": "state", "networks": {f"{i * 1300 + k:x}": {} for k in range(1300)}},
+    "refused": lambda i: {"type": "refused", "generation": "", "why": f"why {i}"},
+    "turned": lambda i: {"type": "refused", "generation": "", "why": "\u202egood"},
+    "named": lambda i: {"type": "refusal", "network": "ds-1", "client": "172.30.1.11", "name": "n" * 7000, "qtype": "Q" * 4000,
+                        "why": "w" * 3000},
+    "noted": lambda i: {"type": "refusal", "network": "ds-1", "client": "172.30.1.11", "name": "short.test", "qtype": "Q" * 4000,
+                        "why": "w" * 3000, "times": 1 << 62},
+}
+
+
+def flood(path, kind, seconds):
+    def come():
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(1)
+        s.connect(path)
+        return s
+
+    count, end = 0, time.monotonic() + float(seconds)
+    connection = None if kind == "come" else come()
+    while time.monotonic() < end:
+        try:
+            if connection:
+                connection.send(json.dumps(FLOODS[kind](count), ensure_ascii=False).encode())
+                count += 1
+            else:
+                with come() as s:
+                    count += len(s.recv(10)) > 0
+        except (TimeoutError, ConnectionError):
+            pass
+    print(count)
+
+
 def main():
     command, *arguments = sys.argv[1:]
     if command == "serve":
@@ -463,6 +502,8 @@ def main():
         hold(int(arguments[0]), arguments[1:])
     elif command == "daemon":
         daemon(*arguments)
+    elif command == "flood":
+        flood(*arguments)
     else:
         sys.exit(__doc__)
 
