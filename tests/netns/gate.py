@@ -14,6 +14,7 @@
   gate.py lie UID IFINDEX FIRST-PORT ADDRESS...    as that user sends tells by hand, to the slots FIRST-PORT and
                               up; prints the error of each
   gate.py forge HOST ADDRESS...   ICMP errors as if HOST's tells had been rejected, 50 for each address
+  gate.py jam HOST SECONDS    ICMP errors of other kinds about HOST's tells, as many as it can
   gate.py hold PORT COMMAND...     holds sockets as systemd does, starts COMMAND with them, and again when it ends
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
@@ -358,14 +359,26 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xffff
 
 
+def make_error(host, address, code):
+    quoted = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + socket.inet_aton(host) + \
+        socket.inet_aton(address) + struct.pack(">HHHH", 5301, 1, 8, 0)
+    message = struct.pack(">BBHI", 3, code, 0, 0) + quoted
+    return message[:2] + struct.pack(">H", checksum(message)) + message[4:]
+
+
 def forge(host, texts):
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
         for text in texts:
-            quoted = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + socket.inet_aton(host) + \
-                socket.inet_aton(text) + struct.pack(">HHHH", 5301, 1, 8, 0)
-            message = struct.pack(">BBHI", 3, 13, 0, 0) + quoted
-            message = message[:2] + struct.pack(">H", checksum(message)) + message[4:]
             for _ in range(50):
+                s.sendto(make_error(host, text, 13), (host, 0))
+
+
+def jam(host, seconds):
+    messages = [make_error(host, "11.0.0.1", code) for code in (0, 2, 5, 7)]
+    end = time.monotonic() + float(seconds)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+        while time.monotonic() < end:
+            for message in messages:
                 s.sendto(message, (host, 0))
 
 
@@ -498,6 +511,8 @@ def main():
         lie(int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:])
     elif command == "forge":
         forge(arguments[0], arguments[1:])
+    elif command == "jam":
+        jam(*arguments)
     elif command == "hold":
         hold(int(arguments[0]), arguments[1:])
     elif command == "daemon":
