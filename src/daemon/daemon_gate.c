@@ -18,6 +18,7 @@
 #include "daemon_gate_link.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/names/gate_document.h"
 #include "dockside/system/log.h"
@@ -26,6 +27,12 @@
 #define AGAIN_MS 1000u /* where it could not be given the document */
 #define LOOK_MS 60000u
 #define TOLD_ADDRESSES_MAX 64
+/* Bytes of what it says; a gate that nobody has taken over keeps to that. */
+#define NAME_BYTES_MAX 1024
+#define TYPE_BYTES_MAX 12
+#define REASON_BYTES_MAX 200
+#define FAULT_BYTES_MAX 1000
+#define TIMES_MAX 1000000
 
 struct daemon_gate {
 	struct loop *loop;
@@ -108,6 +115,7 @@ void daemon_gate_follow(struct daemon_gate *k)
 
 	if (!k->link || !k->enforcer->running)
 		return;
+	gate_state_follow(&k->state, &k->enforcer->running->policy);
 	n = daemon_names_servers(k->names, servers, ARRAY_SIZE(servers));
 	gate_document_write(&k->enforcer->running->policy, servers, n, &text, k->generation);
 	if (k->document.len == text.len && memcmp(k->document.data, text.data, text.len) == 0) {
@@ -195,10 +203,21 @@ static void went(void *data)
 	be_patient(k);
 }
 
+static const char *text_of(const struct json_node *message, const char *key, size_t max,
+			   const char *otherwise)
+{
+	const char *text = json_text(message, key, NULL);
+
+	return text && strlen(text) <= max ? text : otherwise;
+}
+
+/* Once for each time that it was given a policy, so that it cannot fill the log. */
 static void on_taken(struct daemon_gate *k, const struct json_node *message)
 {
 	if (strcmp(json_text(message, "generation", ""), k->generation) != 0)
 		return; /* an older one */
+	if (k->state.policy == GATE_POLICY_TAKEN)
+		return;
 	gate_state_policy(&k->state, GATE_POLICY_TAKEN, NULL, loop_now_ms(k->loop));
 	log_info("the DNS gate has taken the policy");
 	loop_post(k->loop, NOTE_STATUS);
@@ -208,9 +227,11 @@ static void on_taken(struct daemon_gate *k, const struct json_node *message)
 static void on_refused(struct daemon_gate *k, const struct json_node *message)
 {
 	const char *generation = json_text(message, "generation", "");
-	const char *why = json_text(message, "why", "it does not say why");
+	const char *why = text_of(message, "why", FAULT_BYTES_MAX, "it does not say why");
 
 	if (generation[0] && strcmp(generation, k->generation) != 0)
+		return;
+	if (k->state.policy != GATE_POLICY_GIVEN)
 		return;
 	gate_state_policy(&k->state, GATE_POLICY_REFUSED, why, loop_now_ms(k->loop));
 	log_error("the DNS gate does not take the policy, and goes on with the last one: %.400s",
@@ -260,9 +281,11 @@ static void on_refusal(struct daemon_gate *k, const struct network *network, con
 	const struct json_node *times = json_member(message, "times", JSON_INT);
 	const char *client = json_text(message, "client", "");
 	struct denied_dns question = {
-		.type = json_text(message, "qtype", "?"),
-		.reason = json_text(message, "why", "?"),
-		.times = times && times->u.integer > 0 ? (uint64_t)times->u.integer : 1,
+		.type = text_of(message, "qtype", TYPE_BYTES_MAX, "?"),
+		.reason = text_of(message, "why", REASON_BYTES_MAX, "?"),
+		.times = times && times->u.integer > 0 && times->u.integer <= TIMES_MAX
+				 ? (uint64_t)times->u.integer
+				 : 1,
 	};
 	struct ipaddr addr;
 
@@ -270,13 +293,43 @@ static void on_refusal(struct daemon_gate *k, const struct network *network, con
 		daemon_denied_question(k->denied, network, &addr, name, &question);
 }
 
+static bool is_plain_text(const char *s)
+{
+	size_t len = strlen(s), n;
+	uint32_t code;
+
+	for (; len > 0; s += n, len -= n) {
+		n = utf8_char(s, len, &code);
+		if (n == 0 || !utf8_is_plain(code))
+			return false;
+	}
+	return true;
+}
+
+/* People read it at terminals. JSON has no control characters, but it has characters that turn a line around. */
+static bool is_plain(const struct json_node *node)
+{
+	if (node->key && !is_plain_text(node->key))
+		return false;
+	if (node->kind == JSON_STRING)
+		return is_plain_text(node->u.string.s);
+	if (node->kind != JSON_ARRAY && node->kind != JSON_OBJECT)
+		return true;
+	for (size_t i = 0; i < node->u.children.n; i++)
+		if (!is_plain(&node->u.children.items[i]))
+			return false;
+	return true;
+}
+
 static void said(void *data, const struct json_node *message)
 {
 	struct daemon_gate *k = data;
 	const char *type = json_text(message, "type", "");
-	const char *name = json_text(message, "name", NULL);
+	const char *name = text_of(message, "name", NAME_BYTES_MAX, NULL);
 	const struct network *network;
 
+	if (!is_plain(message))
+		return;
 	if (strcmp(type, "taken") == 0)
 		on_taken(k, message);
 	else if (strcmp(type, "refused") == 0)
@@ -286,7 +339,8 @@ static void said(void *data, const struct json_node *message)
 	else if (!name || !(network = network_of(k, message)))
 		return;
 	else if (strcmp(type, "alarm") == 0)
-		on_alarm(k, network, name, json_text(message, "why", "it does not say why"));
+		on_alarm(k, network, name,
+			 text_of(message, "why", REASON_BYTES_MAX, "it does not say why"));
 	else if (strcmp(type, "told") == 0)
 		on_told(k, network, name, message);
 	else if (strcmp(type, "refusal") == 0)

@@ -3,8 +3,9 @@
  * Theory of operation
  *
  * The gate parses what strangers send it, so that one day it may be theirs: whatever it sends costs us no more than
- * MESSAGES_PER_S, after which its socket fills up, and it loses reports. Others cannot connect: SO_PEERCRED says who is
- * there, and a second process is turned away as long as the first one lives.
+ * MESSAGES_PER_S, after which its socket fills up, and it loses reports. It is given the policy whenever it comes, so that
+ * it may not come and go as often as it likes. Others cannot connect: SO_PEERCRED says who is there, and a second process
+ * is turned away as long as the first one lives.
  */
 #include "daemon_gate_link.h"
 
@@ -26,6 +27,8 @@
 #define MESSAGES_PER_TURN 64u
 #define ACCEPT_MAX 16  /* in one turn */
 #define TOLD_MS 60000u /* a stranger has one line a minute */
+/* A gate may come so many times, and once more each second. */
+#define COMINGS_MAX 10u
 
 struct daemon_gate_link {
 	struct loop *loop;
@@ -38,6 +41,7 @@ struct daemon_gate_link {
 	uint64_t second_ms; /* when the count of messages began */
 	unsigned n_messages;
 	uint64_t told_until_ms;
+	uint64_t comings_ms; /* a second for each time that it came, unless these are over */
 };
 
 /* ------------------------------------------------------------------ the gate */
@@ -151,6 +155,19 @@ static void turn_away(struct daemon_gate_link *k, int fd, const struct ucred *pe
 	log_warning("%s: turned away uid %u, pid %d: %s", k->path, peer->uid, peer->pid, why);
 }
 
+/* Whether it has not come too often; counts it. */
+static bool may_come(struct daemon_gate_link *k)
+{
+	uint64_t now_ms = loop_now_ms(k->loop);
+
+	if (k->comings_ms < now_ms)
+		k->comings_ms = now_ms;
+	if (k->comings_ms - now_ms >= 1000u * COMINGS_MAX)
+		return false;
+	k->comings_ms += 1000;
+	return true;
+}
+
 static void greet(struct daemon_gate_link *k, int fd)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
@@ -166,6 +183,10 @@ static void greet(struct daemon_gate_link *k, int fd)
 	}
 	if (k->fd >= 0) {
 		turn_away(k, fd, &peer, "a DNS gate is connected already");
+		return;
+	}
+	if (!may_come(k)) {
+		turn_away(k, fd, &peer, "the DNS gate comes and goes too often");
 		return;
 	}
 	if (sd_event_add_io(loop_event(k->loop), &k->io, fd, EPOLLIN, on_gate, k) < 0) {

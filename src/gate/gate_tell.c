@@ -187,9 +187,7 @@ enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, unsigned ifindex, 
 			return GATE_TELL_NO_RULES;
 		if (errno == EPERM)
 			return GATE_TELL_TAKEN;
-		/* The error of an earlier one is over now; other errors stay. */
-		if (errno != EHOSTUNREACH && errno != ECONNREFUSED && errno != EINTR)
-			return GATE_TELL_FAILED;
+		/* It may be of an earlier one, or of an ICMP error that a container has forged: that is over now. */
 	}
 	return GATE_TELL_FAILED;
 }

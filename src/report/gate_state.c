@@ -10,9 +10,6 @@
 #include "dockside/base/util.h"
 #include "dockside/names/gate_lists.h"
 
-/* A gate counts no more of them: see model.h. Somebody may lie. */
-#define NETWORKS_MAX 8192
-
 const char *const gate_count_names[N_GATE_COUNTS] = {
 	[GATE_COUNT_QUERIES] = "queries",
 	[GATE_COUNT_HITS] = "hits",
@@ -40,8 +37,8 @@ const char *const gate_policy_state_names[N_GATE_POLICY_STATES] = {
 static void forget_counts(struct gate_state *s)
 {
 	for (size_t i = 0; i < s->n_networks; i++)
-		free(s->networks[i].network);
-	s->n_networks = s->n_servers = 0;
+		s->networks[i] = (struct gate_traffic){ .network = s->networks[i].network };
+	s->n_servers = 0;
 	s->reported = false;
 	memset(s->counts, 0, sizeof(s->counts));
 }
@@ -55,7 +52,8 @@ static void free_trouble(struct gate_trouble *trouble)
 
 void gate_state_free(struct gate_state *s)
 {
-	forget_counts(s);
+	for (size_t i = 0; i < s->n_networks; i++)
+		free(s->networks[i].network);
 	free(s->networks);
 	free(s->why);
 	for (size_t i = 0; i < s->n_troubles; i++)
@@ -129,30 +127,39 @@ static int cmp_network(const void *name, const void *traffic)
 	return strcmp(name, ((const struct gate_traffic *)traffic)->network);
 }
 
-static const struct gate_traffic *find_network(const struct gate_state *s, const char *name)
+static struct gate_traffic *find_network(const struct gate_state *s, const char *name)
 {
 	return s->n_networks == 0 ? NULL
 				  : bsearch(name, s->networks, s->n_networks, sizeof(*s->networks),
 					    cmp_network);
 }
 
-/* At its place, made if need be; NULL: there are too many. */
-static struct gate_traffic *take_network(struct gate_state *s, const char *name)
+static int cmp_traffic(const void *a, const void *b)
 {
-	size_t i = 0;
+	return cmp_network(((const struct gate_traffic *)a)->network, b);
+}
 
-	while (i < s->n_networks && strcmp(s->networks[i].network, name) < 0)
-		i++;
-	if (i < s->n_networks && strcmp(s->networks[i].network, name) == 0)
-		return &s->networks[i];
-	if (s->n_networks == NETWORKS_MAX)
-		return NULL;
-	s->networks =
-		array_grow(s->networks, &s->cap_networks, s->n_networks, sizeof(*s->networks));
-	memmove(s->networks + i + 1, s->networks + i, (s->n_networks - i) * sizeof(*s->networks));
-	s->n_networks++;
-	s->networks[i] = (struct gate_traffic){ .network = xstrdup(name) };
-	return &s->networks[i];
+void gate_state_follow(struct gate_state *s, const struct policy *policy)
+{
+	struct gate_traffic *networks = xcalloc(policy->n_networks + 1, sizeof(*networks));
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_networks; i++) {
+		const struct network *network = &policy->networks[i];
+		const struct gate_traffic *known = find_network(s, network->name);
+
+		if (!network->dns.gated)
+			continue;
+		if (known)
+			networks[n] = *known;
+		networks[n++].network = xstrdup(network->name);
+	}
+	qsort(networks, n, sizeof(*networks), cmp_traffic);
+	for (size_t i = 0; i < s->n_networks; i++)
+		free(s->networks[i].network);
+	free(s->networks);
+	s->networks = networks;
+	s->n_networks = n;
 }
 
 void gate_state_read(struct gate_state *s, const struct json_node *message)
@@ -167,7 +174,7 @@ void gate_state_read(struct gate_state *s, const struct json_node *message)
 	for (size_t i = 0; networks && i < networks->u.children.n; i++) {
 		const struct json_node *item = &networks->u.children.items[i];
 		struct gate_traffic *traffic =
-			item->kind == JSON_OBJECT ? take_network(s, item->key) : NULL;
+			item->kind == JSON_OBJECT ? find_network(s, item->key) : NULL;
 
 		if (!traffic)
 			continue;
@@ -261,7 +268,7 @@ bool gate_state_look(struct gate_state *s, const struct policy *policy, const st
 
 		if (!network->dns.gated || !gate_redirected(plan, actual, network->stem, &n))
 			continue;
-		traffic = take_network(s, network->name);
+		traffic = find_network(s, network->name);
 		any |= traffic && look_at(traffic, n, now_ms);
 	}
 	return any;

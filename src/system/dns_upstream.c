@@ -213,13 +213,13 @@ static void next_step(struct question *q, bool again, uint64_t now_ms)
 		fail(q, q->failure);
 }
 
-/* A server has said no, or nobody is there. May finish the question. */
+/* A server has said no, or nobody is there. again: it may be asked once more. May finish the question. */
 static void on_failure(struct question *q, struct dns_server *server, const char *why,
-		       enum dns_upstream_status status, uint64_t now_ms)
+		       enum dns_upstream_status status, bool again, uint64_t now_ms)
 {
 	dns_server_failed(server, why, now_ms);
 	q->failure = status;
-	next_step(q, false, now_ms);
+	next_step(q, again, now_ms);
 }
 
 /* The time of its step is up. */
@@ -256,7 +256,7 @@ static void use_tcp(struct question *q, struct dns_try *try, uint64_t now_ms)
 		return;
 	if (u->n_tcp >= TCP_MAX || dns_tcp_open(&q->tcp, try, q) < 0) {
 		on_failure(q, try->server, "it cannot be asked over TCP", DNS_UPSTREAM_UNREACHABLE,
-			   now_ms);
+			   false, now_ms);
 		return;
 	}
 	u->n_tcp++;
@@ -314,7 +314,7 @@ static void on_reply(struct question *q, struct dns_try *try, const uint8_t *mes
 	dns_try_close(try);
 	close_tcp(q);
 	if (why) {
-		on_failure(q, try->server, why, status, now_ms);
+		on_failure(q, try->server, why, status, false, now_ms);
 	} else {
 		q->failure = status;
 		next_step(q, false, now_ms);
@@ -350,7 +350,8 @@ static void on_datagram(struct dns_socket *socket, uint8_t *message, size_t len,
 		use_tcp(try->owner, try, now_ms);
 }
 
-/* An error of the network: all that were asked there go on. */
+/* An error of the network: all that were asked there go on. Anybody can forge ICMP errors to all ports, and no answer. So
+ * the same server is asked again, too, by another socket: where nobody listens, that fails soon. */
 static void on_socket_error(struct dns_socket *socket, int error, uint64_t now_ms)
 {
 	struct dns_server *server = socket->server;
@@ -363,7 +364,7 @@ static void on_socket_error(struct dns_socket *socket, int error, uint64_t now_m
 
 			dns_try_close(try);
 			on_failure(q, server, strerrordesc_np(error), DNS_UPSTREAM_UNREACHABLE,
-				   now_ms);
+				   true, now_ms);
 		}
 }
 
@@ -407,7 +408,7 @@ static void on_tcp(struct dns_tcp *tcp, uint64_t now_ms)
 	} else if (n != 0) {
 		close_tcp(q);
 		on_failure(q, try->server, "it cannot be asked over TCP", DNS_UPSTREAM_UNREACHABLE,
-			   now_ms);
+			   false, now_ms);
 	}
 }
 

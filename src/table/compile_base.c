@@ -201,11 +201,29 @@ static void emit_input_gate(struct base *c, struct plan_chain *chain)
 	}
 }
 
+/* A resolver of the host asks others: no connection to it that is older than the gate may go on, either. Chain DNS
+ * decides about all that is TCP or UDP. */
+static void emit_input_dns(struct base *c, struct plan_chain *chain)
+{
+	static const uint8_t protos[] = { IPPROTO_UDP, IPPROTO_TCP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
+		struct plan_rule *out = emit_dispatch(c, chain, c->chains.dispatch_dns);
+		struct match *match = rule_add_match(out, MATCH_DPORT);
+
+		match->u.dport.l4proto = protos[i];
+		match->u.dport.range = (struct portrange){ 53, 53 };
+	}
+}
+
 static void emit_input(struct base *c, struct base_needs needs)
 {
 	struct plan_chain *chain = base_chain(c, "input", BASE_INPUT);
-	struct plan_rule *out = chain_add_rule(chain, c->built_in);
+	struct plan_rule *out;
 
+	if (needs.gate)
+		emit_input_dns(c, chain);
+	out = chain_add_rule(chain, c->built_in);
 	rule_add_match(out, MATCH_CT_STATE)->u.ct_states = CT_ESTABLISHED;
 	out->counter = true;
 	out->verdict = VERDICT_ACCEPT;

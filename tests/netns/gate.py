@@ -14,13 +14,17 @@
   gate.py lie UID IFINDEX FIRST-PORT ADDRESS...    as that user sends tells by hand, to the slots FIRST-PORT and
                               up; prints the error of each
   gate.py forge HOST ADDRESS...   ICMP errors as if HOST's tells had been rejected, 50 for each address
+  gate.py jam HOST SECONDS    ICMP errors of other kinds about HOST's tells, as many as it can
   gate.py hold PORT COMMAND...     holds sockets as systemd does, starts COMMAND with them, and again when it ends
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
                               many descriptors; LOG gets what the gate says
+  gate.py flood SOCKET KIND SECONDS    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken over;
+                              prints how many messages it took, or how often the gate has come
 """
 import errno
 import fcntl
+import json
 import os
 import random
 import signal
@@ -28,6 +32,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 from calm import calm
 
@@ -354,14 +359,26 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xffff
 
 
+def make_error(host, address, code):
+    quoted = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + socket.inet_aton(host) + \
+        socket.inet_aton(address) + struct.pack(">HHHH", 5301, 1, 8, 0)
+    message = struct.pack(">BBHI", 3, code, 0, 0) + quoted
+    return message[:2] + struct.pack(">H", checksum(message)) + message[4:]
+
+
 def forge(host, texts):
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
         for text in texts:
-            quoted = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + socket.inet_aton(host) + \
-                socket.inet_aton(text) + struct.pack(">HHHH", 5301, 1, 8, 0)
-            message = struct.pack(">BBHI", 3, 13, 0, 0) + quoted
-            message = message[:2] + struct.pack(">H", checksum(message)) + message[4:]
             for _ in range(50):
+                s.sendto(make_error(host, text, 13), (host, 0))
+
+
+def jam(host, seconds):
+    messages = [make_error(host, "11.0.0.1", code) for code in (0, 2, 5, 7)]
+    end = time.monotonic() + float(seconds)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+        while time.monotonic() < end:
+            for message in messages:
                 s.sendto(message, (host, 0))
 
 
@@ -444,6 +461,41 @@ def daemon(path, log, uid="0"):
             os.close(fd)
 
 
+# i: the number of the message
+FLOODS = {
+    "long": lambda i: {"type": "state", "networks": {f"n{i}" + "x" * 16000: {"received": 1}}},
+    "many": lambda i: {"type": "state", "networks": {f"{i * 1300 + k:x}": {} for k in range(1300)}},
+    "refused": lambda i: {"type": "refused", "generation": "", "why": f"why {i}"},
+    "turned": lambda i: {"type": "refused", "generation": "", "why": "\u202egood"},
+    "named": lambda i: {"type": "refusal", "network": "ds-1", "client": "172.30.1.11", "name": "n" * 7000, "qtype": "Q" * 4000,
+                        "why": "w" * 3000},
+    "noted": lambda i: {"type": "refusal", "network": "ds-1", "client": "172.30.1.11", "name": "short.test", "qtype": "Q" * 4000,
+                        "why": "w" * 3000, "times": 1 << 62},
+}
+
+
+def flood(path, kind, seconds):
+    def come():
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(1)
+        s.connect(path)
+        return s
+
+    count, end = 0, time.monotonic() + float(seconds)
+    connection = None if kind == "come" else come()
+    while time.monotonic() < end:
+        try:
+            if connection:
+                connection.send(json.dumps(FLOODS[kind](count), ensure_ascii=False).encode())
+                count += 1
+            else:
+                with come() as s:
+                    count += len(s.recv(10)) > 0
+        except (TimeoutError, ConnectionError):
+            pass
+    print(count)
+
+
 def main():
     command, *arguments = sys.argv[1:]
     if command == "serve":
@@ -459,10 +511,14 @@ def main():
         lie(int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:])
     elif command == "forge":
         forge(arguments[0], arguments[1:])
+    elif command == "jam":
+        jam(*arguments)
     elif command == "hold":
         hold(int(arguments[0]), arguments[1:])
     elif command == "daemon":
         daemon(*arguments)
+    elif command == "flood":
+        flood(*arguments)
     else:
         sys.exit(__doc__)
 

@@ -170,6 +170,21 @@ is "addresses that no name opens are left out" "$(asks a1 never.lies.test,A,edns
 0/18
 0 11.0.0.1
 0 2a00:1::1"
+in_net outside nft 'table inet half {
+	chain input { type filter hook input priority 0; udp dport 53 numgen inc mod 2 0 reject; }
+}'
+in_net outside nft insert rule inet mute output icmp type destination-unreachable accept
+is "ICMP errors about some questions, which anybody can forge: asked again" \
+	"$(asks a1 half{1..6}.lies.test,A | sort | uniq -c | xargs)" "6 0 11.0.0.1"
+in_net outside nft flush chain inet half input
+in_net b1 nft insert rule inet mute output icmp type destination-unreachable accept
+gate_py b1 jam 10.2.0.1 4 &
+jams=$!
+gate_py b1 jam 10.2.0.1 4 &
+sleep 0.3
+is "another network's container forges errors of all kinds: tells are not lost" \
+	"$(asks a1 fill.{1..150}.lies.test,A | awk '{ print NF - 1 }' | sort | uniq -c | xargs)" "150 28"
+wait "$jams" $!
 is "addresses of another name, aliases in a circle, malformed answers" "$(asks a1 stranger.lies.test,A circle.lies.test,A \
 	broken.lies.test,A servfail.lies.test,A nowhere.lies.test,A)" "0
 2

@@ -85,7 +85,7 @@ told()
 
 start_peers
 ask "serve outside tcp 53 443 853 22" "serve outside udp 53 853"
-ask "serve host tcp 5300 22" "serve host udp 5300"
+ask "serve host tcp 5300 22 53" "serve host udp 5300 53"
 
 # ---- who tells -----------------------------------------------------------------------------------
 
@@ -105,7 +105,9 @@ old
 dsfw apply
 is "apply, without a gate" "$status" 0
 ask "hold udp53 ds-a.1 udp 8.8.4.1:53" "hold tcp53 ds-a.1 tcp 8.8.4.1:53" "hold dot ds-a.1 tcp 8.8.4.1:853" \
-	"hold udp53v6 ds-a.1 udp [2a00:51::1]:53" "hold box ds-a.9 udp 8.8.4.1:53" | comment
+	"hold udp53v6 ds-a.1 udp [2a00:51::1]:53" "hold box ds-a.9 udp 8.8.4.1:53" "hold host ds-a.1 udp 172.30.1.1:53" \
+	"hold hosttcp ds-a.1 tcp 172.30.2.1:53" "hold hostv6 ds-a.1 udp [fd77:1::1]:53" \
+	"hold boxhost ds-a.9 udp 172.30.1.1:53" | comment
 is "DNS passes" "$(ask "alive udp53" "alive tcp53" "alive dot" "alive udp53v6" | sort | uniq -c | xargs)" "4 alive"
 
 gated '{"private": ["10.64.0.0/11"]}' '{"stale": 60}'
@@ -113,7 +115,8 @@ dsfw apply --gate-user $uid
 is "apply, with a gate" "$status" 0
 is "flows to servers that are older end" \
 	"$(ask "alive udp53" "alive tcp53" "alive dot" "alive udp53v6" | sort | uniq -c | xargs)" "4 dead"
-is "not the exempt dockside container's" "$(ask "alive box")" "alive"
+is "so do those to a resolver of the host" "$(ask "alive host" "alive hosttcp" "alive hostv6" | sort | uniq -c | xargs)" "3 dead"
+is "not the exempt dockside container's" "$(ask "alive box" "alive boxhost" | uniq -c | xargs)" "2 alive"
 dsfw apply --gate-user $uid
 like "the second apply changes nothing" "$status $out" '^0 nothing to change'
 dsfw diff --gate-user $uid
@@ -132,6 +135,7 @@ probes "questions go to the gate, wherever they are sent" <<-'END'
 	ds-b.1 udp 8.8.4.1:53 = open host 172.30.2.1:5300
 	ds-a.9 udp 8.8.4.1:53 = open outside 8.8.4.1:53		# the exempt dockside container
 	ds-a.9 tcp [2a00:51::1]:53 = open outside [2a00:51::1]:53
+	ds-a.9 udp 172.30.1.1:53 = open host 172.30.1.1:53
 	ds-c.1 udp 8.8.4.1:53 = open outside 8.8.4.1:53		# no gate
 END
 probes "DNS over TLS is refused, and so is the gate's port" <<-'END'

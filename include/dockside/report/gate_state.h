@@ -82,7 +82,7 @@ struct gate_state {
 	struct gate_server servers[GATE_SERVERS_MAX];
 	size_t n_servers;
 	struct gate_traffic *networks; /* sorted by name */
-	size_t n_networks, cap_networks;
+	size_t n_networks;
 	enum gate_policy_state policy;
 	uint64_t given_ms;
 	char *why; /* it refused the policy; or NULL */
@@ -94,6 +94,8 @@ void gate_state_free(struct gate_state *state);
 /* It has come (pid), or gone. */
 void gate_state_connected(struct gate_state *state, int64_t pid, uint64_t now_ms);
 void gate_state_gone(struct gate_state *state, uint64_t now_ms);
+/* The policy that runs: what the gate says counts for its networks alone. */
+void gate_state_follow(struct gate_state *state, const struct policy *policy);
 /* A message of the type "state", or a part of one. Members that make no sense are left out. */
 void gate_state_read(struct gate_state *state, const struct json_node *message);
 /* The policy has been given, taken or refused; why is copied. */

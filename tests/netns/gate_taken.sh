@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Somebody has taken over the DNS gate, and says to the daemon what he likes: it takes neither its time nor its memory, nor
+# does it fill the log, or turn around what people read. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+
+uid=4711
+two_networks 9.9.9.10/32
+start_listening
+chmod 755 $t
+firewall_config <<-'END'
+	{"dns": {"upstream": ["9.9.9.10"]}, "networks": {
+		"ds-1": {"dns": {}, "egress": [{"to": "host", "host": "www.good.test"}, {"action": "drop"}]},
+		"ds-2": {"egress": [{"action": "drop"}]}}}
+END
+files+=(--gate-user "$uid" --gate-socket "$t/gate.sock")
+start_daemon
+
+# floods KIND SECONDS: prints what gate.py says
+floods()
+{
+	setpriv --reuid $uid --regid $uid --clear-groups /usr/bin/python3 "$here/gate.py" flood $t/gate.sock "$1" "$2"
+}
+memory() # KiB
+{
+	awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status"
+}
+
+before=$(memory)
+heard=$(floods long 4 &
+	sleep 3
+	memory >$t/memory
+	wait)
+is "networks with long names: no memory" "$(($(<$t/memory) - before < 8192)) $((heard > 500))" "1 1"
+heard=$(floods many 3)
+is "with many names: no time" "$((heard > 500))" 1
+echo "# it heard $heard messages"
+lines=$(wc -l <$log)
+floods refused 2 >$t/count
+is "a policy that is refused without end: some lines" "$(($(wc -l <$log) - lines < 8)) $(($(<$t/count) > 500))" "1 1"
+floods named 1 >/dev/null
+floods noted 1 >/dev/null
+client denied
+is "long names, types and reasons are left out" "$(grep -c nnnnn <<<"$out") $(grep -c 'QQQ\|www' <<<"$out")" "0 0"
+like "a refusal that is short stays" "$out" 'short\.test +dns \?( ×[0-9]+)? +\?'
+sleep 2
+floods turned 1 >/dev/null
+client status
+is "no text that turns a line around" "$(grep -c $'\u202e' $t/out $log | xargs)" "$t/out:0 $log:0"
+lines=$(wc -l <$log)
+heard=$(floods come 3)
+is "it comes and goes: a few times, and a few lines" "$((heard <= 14)) $(($(wc -l <$log) - lines < 40))" "1 1"
+echo "# it came $heard times"
+like "which the log says" "$(life)" 'turned away uid 4711, pid [0-9]+: (the DNS gate comes and goes too often|a DNS gate is connected already)'
+"$DSFW_NFT" gate --user $uid --gate-socket $t/gate.sock 2>$t/gate.log &
+gate=$!
+result "a gate that means well still gets the policy" "$(until_true 15 grep -q ' taken$' $t/gate.log || cat $t/gate.log)"
+kill "$gate"
+end_daemon TERM
+stop_peers
+finish
