@@ -58,6 +58,12 @@ print(value)' $t/out "$1"
 	{
 		[[ $(elements ipset-web-told4 | sed -E 's/ timeout [0-9a-z]+//') == "$1" ]]
 	}
+	told_only() # NAME: some of its addresses are told, and no others
+	{
+		local addrs
+		addrs=$(asks "$1,A" | tail -n +1 | sed 's/^0 //' | tr ' ' '\n' | sort)
+		[[ -n $addrs && -z $(elements ipset-web-told4 | sed -E 's/^ds-1 \. //; s/ timeout.*//' | grep -vxF "$addrs") ]]
+	}
 	alarmed() # PATTERN
 	{
 		member alarms | matches "$1"
@@ -195,6 +201,20 @@ for _ in 1 2 3 4; do asks www.good.test,A >/dev/null & done
 result "questions that another table drops are told, with the rule" "$(until_true 30 alarmed \
 	'network ds-1 does not reach the gate.*iifname .*ds-1.* th dport 5300 accept' || member alarms)"
 nft delete table ip ufw
+
+# ---- names that go, of addresses that an earlier gate has told -------------------------------------
+
+kill -9 "$gate"
+wait "$gate" 2>/dev/null
+start_gate
+result "another gate" "$(until_true 10 gate_is pid "$gate" || member gate)"
+asks pool.good.test,A >/dev/null
+result "the set has what the last gate told, and this one" "$(told_is 'ds-1 . 11.0.0.1' && echo no more)"
+gated '"pool.good.test"'
+client reload
+result "a name that leaves takes along what this gate has never told" \
+	"$(until_true 5 told_only pool.good.test || echo "the set has: $(elements ipset-web-told4)")"
+result "which the log has" "$(until_true 5 logged 'ipset web: names are gone' || life)"
 end_daemon TERM
 is "the socket goes with the daemon" "$([[ -e $t/gate.sock ]] && echo there)" ""
 stop_peers

@@ -139,6 +139,9 @@ int enforcer_ports(struct enforcer *enforcer, const struct ports *ports, struct 
  */
 int enforcer_names(struct enforcer *enforcer, uint64_t since_ms, uint64_t now_ms, struct err *err);
 
+/* Empties the sets of the addresses that the DNS gate has told the kernel for an ipset's names. */
+int enforcer_forget_told(struct enforcer *enforcer, const char *ipset, struct err *err);
+
 /* Makes every address that the sets hold permanent: nobody will renew them. */
 int enforcer_release(struct enforcer *enforcer, uint64_t now_ms, struct err *err);
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds the ipsets that have lost a name whose addresses the DNS gate tells. A gate that was started after their sets
+ * were filled does not know which addresses go with the name. Pure.
+ */
+#ifndef DOCKSIDE_NAMES_GATE_LOST_H
+#define DOCKSIDE_NAMES_GATE_LOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dockside/policy/model.h"
+
+struct gate_past_ipset;
+
+/* Zero-initialise; gate_past_free(). */
+struct gate_past {
+	struct gate_past_ipset *items; /* sorted by name */
+	size_t n;
+};
+
+/* Notes the names of a policy, which is not needed afterwards, in place of what was noted. */
+void gate_past_note(struct gate_past *past, const struct policy *policy);
+void gate_past_free(struct gate_past *past);
+
+/* Calls on_lost with the name, borrowed, of each ipset that both have, and that had a name which it has no longer. */
+typedef void (*gate_lost_fn)(void *data, const char *ipset);
+void gate_past_lost(const struct gate_past *past, const struct gate_past *now, gate_lost_fn on_lost,
+		    void *data);
+
+#endif

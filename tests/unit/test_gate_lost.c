@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which ipsets have lost a name. */
+#include "policy_fixture.h"
+
+#include "dockside/base/buf.h"
+#include "dockside/names/gate_lost.h"
+
+#define NETWORKS "{\"networks\": [{\"name\": \"a\", \"subnet\": \"10.5.0.0/24\"}]}"
+#define USES(dns, ipset)                                                                     \
+	"\"networks\": {\"a\": {" dns "\"egress\": [{\"to\": \"ipset\", \"ipset\": \"" ipset \
+	"\"}]}}}"
+#define TWO(web, api)                                                                           \
+	"{\"ipsets\": {\"web\": [" web "], \"api\": [" api                                      \
+	"]}, \"networks\": {\"a\": {\"dns\": {}, "                                              \
+	"\"egress\": [{\"to\": \"ipset\", \"ipset\": \"web\"}, {\"to\": \"ipset\", \"ipset\": " \
+	"\"api\"}]}}}"
+
+static void add(void *data, const char *ipset)
+{
+	buf_printf(data, "%s ", ipset);
+}
+
+static void assert_lost(const char *before, const char *after, const char *wanted)
+{
+	struct gate_past past = { 0 }, now = { 0 };
+	struct policy policy = { 0 };
+	struct buf lost = { 0 };
+
+	policy_read(&policy, NETWORKS, before);
+	gate_past_note(&past, &policy);
+	policy_free(&policy);
+	policy_read(&policy, NETWORKS, after);
+	gate_past_note(&now, &policy);
+	policy_free(&policy);
+	gate_past_lost(&past, &now, add, &lost);
+	assert_string_equal(buf_str(&lost), wanted);
+	buf_free(&lost);
+	gate_past_free(&past);
+	gate_past_free(&now);
+}
+
+static void test_lost(void **state)
+{
+	(void)state;
+	assert_lost(TWO("\"b.x\", \"*.c.x\"", "\"d.x\""),
+		    TWO("\"*.c.x\", \"b.x\"", "\"d.x\", \"e.x\""), "");
+	assert_lost(TWO("\"b.x\", \"*.c.x\"", "\"d.x\""), TWO("\"b.x\"", "\"d.x\""), "web ");
+	assert_lost(TWO("\"b.x\", \"*.c.x\"", "\"d.x\""), TWO("\"*.c.x\"", "\"f.x\""), "api web ");
+	/* A wildcard that still has the name does not make it the same list. */
+	assert_lost(TWO("\"b.c.x\", \"*.c.x\"", "\"d.x\""), TWO("\"*.c.x\"", "\"d.x\""), "web ");
+	assert_lost(TWO("\"b.x\"", "\"d.x\""), TWO("\"1.2.3.4\"", "\"d.x\""), "");
+}
+
+/* The sets of ipsets that no gate tells any more are gone with all that was in them. */
+static void test_gone(void **state)
+{
+	(void)state;
+	assert_lost("{\"ipsets\": {\"web\": [\"b.x\", \"c.x\"]}, " USES("\"dns\": {}, ", "web"),
+		    "{\"ipsets\": {\"web\": [\"b.x\"]}, " USES("", "web"), "");
+	assert_lost("{\"ipsets\": {\"web\": [\"b.x\"]}, " USES("", "web"),
+		    "{\"ipsets\": {\"web\": [\"c.x\"]}, " USES("\"dns\": {}, ", "web"), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
