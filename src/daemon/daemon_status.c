@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon_docker.h"
+#include "daemon_files.h"
 #include "daemon_judged.h"
 #include "daemon_ports.h"
 #include "dockside/base/arena.h"
@@ -332,7 +333,7 @@ static void put_load(struct json_writer *out, const struct load_state *load, uin
 static void put_files(struct json_writer *out, const struct files_view *files, uint64_t now_ms)
 {
 	json_write_open(out, "files", '{');
-	json_write_string(out, "state", files->state);
+	json_write_string(out, "state", files_state_name(files->state));
 	json_write_string(out, "message", files->message);
 	json_write_bool(out, "last_accepted_enforced", files->alarm != NULL);
 	put_age(out, "age", now_ms, files->alarm != NULL, files->since_ms);
@@ -351,7 +352,8 @@ static void put_drift(struct json_writer *out, const struct daemon_view *view)
 	json_write_bool(out, "limited", repair->limited);
 	json_write_int(out, "ended", (int64_t)view->n_ended);
 	json_write_string(out, "message", repair->damage);
-	json_write_string(out, "files", view->files.drift);
+	json_write_string(out, "files",
+			  view->files.drift ? files_state_name(view->files.state) : NULL);
 	json_write_close(out, '}');
 }
 
