@@ -178,6 +178,8 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 		       (int64_t)(network->n_egress + network->n_nat + network->n_host_rules));
 	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_write_int(out, "refused", (int64_t)traffic.refused.packets);
+	json_write_int(out, "passed_bytes", (int64_t)traffic.passed.bytes);
+	json_write_int(out, "refused_bytes", (int64_t)traffic.refused.bytes);
 	daemon_docker_status_network(view->docker, out, network->bridge, judged);
 	daemon_ports_status_network(view->ports, out, network->bridge);
 	json_write_close(out, '}');
@@ -423,6 +425,7 @@ void daemon_status(const struct daemon_view *view, struct json_writer *out)
 	json_write_string(out, "status", "ok");
 	json_write_bool(out, "ready", !view->settings_error && view->judged.n_not == 0);
 	json_write_string(out, "settings", view->settings_error);
+	json_write_int(out, "counted_ms", (int64_t)view->counters.read_ms);
 	put_alarms(out, view);
 	json_write_string(out, "resolver", view->resolver);
 	truncated = put_networks(out, view);
