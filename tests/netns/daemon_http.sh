@@ -25,7 +25,7 @@ PYTHON
 
 http() # ADDRESS WHAT
 {
-	timeout 60 python3 "$here/http.py" "$1" 9853 "${@:2}" 2>$t/err
+	timeout 60 python3 "$here/scrapers.py" "$1" 9853 "${@:2}" 2>$t/err
 }
 
 # listening: who listens on TCP

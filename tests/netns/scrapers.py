@@ -2,7 +2,7 @@
 #
 # Clients of `daemon --metrics-listen`, good and bad. Prints what it finds, a line each.
 #
-# usage: http.py ADDRESS PORT WHAT [SOCKET]
+# usage: scrapers.py ADDRESS PORT WHAT [SOCKET]
 import json
 import socket
 import sys
