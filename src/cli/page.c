@@ -231,7 +231,7 @@ static void narrow(const struct page_table *table, struct shape *shape, size_t r
 	}
 }
 
-/* What is left over goes to the columns with brief texts, for those rows whose full ones fit then. */
+/* The columns with brief texts get the room that is left over, for those rows whose full ones fit then. */
 static void spread(const struct page_table *table, struct shape *shape, size_t room)
 {
 	for (size_t i = table->n_columns; i-- > 0;) {

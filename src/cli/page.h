@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text that fits a screen: lines and tables of a width that nothing exceeds, whatever characters a text has. What would
- * move the cursor, or has a width that terminals do not agree on, is shown as an escape. Pure.
+ * Text that fits a screen: lines and tables of a width that nothing exceeds, whatever characters a text has. A character
+ * that would move the cursor, or whose width terminals do not agree on, is shown as an escape. Pure.
  */
 #ifndef DOCKSIDE_CLI_PAGE_H
 #define DOCKSIDE_CLI_PAGE_H
@@ -39,7 +39,7 @@ void page_wrap(const char *text, size_t width, size_t max,
 struct page_column {
 	const char *title;
 	bool right;
-	/* Where there is no room, columns go from 1 on: first to the brief texts of their cells, then as a whole; 0: never. */
+	/* Without room for all, columns go from 1 on: first to the brief texts of their cells, then as a whole; 0: never. */
 	unsigned brief, drop;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the page of `status --watch` shows, gathered from answers of the daemon. Rates are the difference between two
+ * The content of the page of `status --watch`, gathered from answers of the daemon. Rates are the difference between two
  * answers. Pure: times are parameters.
  */
 #ifndef DOCKSIDE_CLI_WATCH_VIEW_H

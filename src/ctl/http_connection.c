@@ -34,7 +34,7 @@ void http_connection_hang_up(struct http_connection *c)
 	free(c);
 }
 
-/* Whatever fails here is the lack of some resource: the client goes. */
+/* A failure is the lack of some resource: the client goes. */
 static bool enter(struct http_connection *c, enum http_state state, uint32_t events, unsigned ms)
 {
 	c->state = state;

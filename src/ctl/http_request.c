@@ -170,7 +170,7 @@ enum http_status http_request_judge(const char *text, size_t len, bool *ret_head
 	size_t head = end ? (size_t)(end - text) + 4 : len;
 
 	*ret_head = false;
-	/* What speaks another protocol, such as TLS, gets its answer before it has sent a line. */
+	/* A client of another protocol, such as TLS, gets its answer before it has sent a line. */
 	if (!is_text(text, head))
 		return HTTP_BAD_REQUEST;
 	if (head > HTTP_REQUEST_MAX)

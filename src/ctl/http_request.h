@@ -8,7 +8,7 @@
 
 #define HTTP_REQUEST_MAX 8192 /* bytes, with the empty line at its end */
 
-/* What becomes of a request; all but the first are HTTP's numbers. */
+/* The judgement of a request; all but the first are HTTP's numbers. */
 enum http_status {
 	HTTP_UNFINISHED,
 	HTTP_OK = 200,

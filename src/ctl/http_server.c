@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where HTTP clients arrive; each connection is http_connection.c's from then on. If all places are taken, one that has
+ * HTTP clients arrive here; each connection is http_connection.c's from then on. If all places are taken, one that has
  * stood still makes way, and others wait in the kernel's queue: neither a crowd nor idlers lock Prometheus out.
  */
 #include "dockside/ctl/http_server.h"

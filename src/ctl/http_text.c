@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whoever reaches the port may ask as often as he likes. So a text is good for everybody for a moment, and a tenth of the
+ * Everybody who reaches the port may ask as often as he likes. So a text is good for everybody for a moment, and a tenth of the
  * time goes into making texts at most.
  */
 #include "http_text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `metrics` and Prometheus get; the text is made by metrics.c. */
+/* The answer to `metrics` and to Prometheus; metrics.c makes its text. */
 #include "daemon_metrics.h"
 
 #include <stdlib.h>

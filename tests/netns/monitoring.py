@@ -20,7 +20,7 @@ EMPTY = {
 }
 # Metrics that a daemon without Docker does not have.
 ABSENT = {"dsfw_nft_net_raw_containers"}
-# What Grafana puts in the place of its variables
+# Grafana puts these in the place of its variables
 VARIABLES = {"$__rate_interval": "4s", "$instance": ".*", "$network": ".*"}
 TIMEOUT = 30
 

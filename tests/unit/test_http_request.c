@@ -75,7 +75,7 @@ static void test_answered(void **state)
 
 	(void)state;
 	check_all(rows, ARRAY_SIZE(rows));
-	/* What follows is not looked at. */
+	/* Nobody looks at the rest. */
 	assert_int_equal(judge(more, strlen(more), &head), HTTP_OK);
 }
 

@@ -254,7 +254,7 @@ static void test_lost(void **state)
 	one(&view, 1000, 1, 1);
 	one(&view, 2000, 1, 1);
 	watch_view_lost(&view, "no daemon answers at /run/x", NOW_MS + 60000);
-	/* What is left is old, and there are no rates. */
+	/* The rest of the page is old, and has no rates. */
 	assert_page(
 		&view, 80, 24,
 		"dsfw-nft  NO ANSWER                                                     15:03:33\n"

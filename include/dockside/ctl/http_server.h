@@ -27,7 +27,7 @@ char *http_address_format(const struct http_address *address); /* the caller fre
 /* Appends the text that answers; called when somebody asks and the last one is no longer good enough. */
 typedef void http_text_fn(const void *data, struct buf *b);
 
-/* How long clients may take, in milliseconds. */
+/* The time that clients may take, in milliseconds. */
 struct http_patience {
 	unsigned request; /* for the whole request */
 	unsigned answer;  /* for each MiB of the answer */
