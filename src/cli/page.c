@@ -244,6 +244,18 @@ static void spread(const struct page_table *table, struct shape *shape, size_t r
 	}
 }
 
+static void shrink(const struct page_table *table, struct shape *shape, size_t room)
+{
+	for (size_t i = 0; i < table->n_columns; i++) {
+		size_t sum = sum_of(table, shape), least = table->columns[i].shrink;
+		size_t over = sum > room ? sum - room : 0;
+
+		if (least > 0 && shape->width[i] > least)
+			shape->width[i] -=
+				over < shape->width[i] - least ? over : shape->width[i] - least;
+	}
+}
+
 static void fit(const struct page_table *table, size_t room, struct shape *shape)
 {
 	for (unsigned order = 1; order <= PAGE_COLUMNS_MAX; order++)
@@ -252,6 +264,7 @@ static void fit(const struct page_table *table, size_t room, struct shape *shape
 				shape->brief[i] = true;
 				shape->width[i] = measure(table, i, true);
 			}
+	shrink(table, shape, room);
 	for (unsigned order = 1; order <= PAGE_COLUMNS_MAX; order++)
 		for (size_t i = 0; i < table->n_columns && sum_of(table, shape) > room; i++)
 			if (table->columns[i].drop == order)

@@ -41,6 +41,7 @@ struct page_column {
 	bool right;
 	/* Without room for all, columns go from 1 on: first to the brief texts of their cells, then as a whole; 0: never. */
 	unsigned brief, drop;
+	size_t shrink; /* between the two it is cut to that width, but not more than needed; 0: it is not */
 };
 
 struct page_cell {

@@ -104,7 +104,7 @@ static void put_texts(const struct page *page, enum part part, enum term_style s
 	const struct watch_strings *lines = &page->lines[part];
 	size_t room = page->got[part], n = room < lines->n && room > 1 ? room - 1 : room;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && i < lines->n; i++)
 		put_line(page, style, lines->items[i]);
 	if (n < room)
 		put_more(page, lines->n - n, what);
@@ -283,13 +283,13 @@ static int by_time(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
-/* The last ones first. */
+/* The last ones first. Of a rule at least "audit…" is left: then nothing was refused. */
 static void put_denied(const struct page *page)
 {
 	static const struct page_column columns[] = {
-		{ .title = "TIME", .drop = 2 },	 { .title = "NETWORK", .drop = 3 },
+		{ .title = "TIME", .drop = 1 },	 { .title = "NETWORK", .drop = 2 },
 		{ .title = "FROM", .brief = 2 }, { .title = "REFUSED TO", .brief = 3 },
-		{ .title = "PROTOCOL" },	 { .title = "RULE", .brief = 1, .drop = 1 },
+		{ .title = "PROTOCOL" },	 { .title = "RULE", .brief = 1, .shrink = 6 },
 	};
 	const struct watch_view *view = page->view;
 	const struct denied_rows *rows = &view->denied;

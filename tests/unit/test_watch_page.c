@@ -183,6 +183,9 @@ static void test_page(void **state)
 	assert_has(&view, 120, 24,
 		   "15:02:28  ds-1     web (172.30.1.11)  c0.example (198.51.100.0)  tcp/22 ×2  "
 		   "egress[2]:9\n");
+	/* The rule makes room, for as long as it may; that it was an audit is its beginning. */
+	assert_has(&view, 56, 24, "15:02:28  ds-1     web   c1.example  tcp/22     egress[…\n");
+	assert_has(&view, 40, 24, "\nweb   c1.example  tcp/22     egress[2]:9\n");
 	assert_has(&view, 0, 0, "egress[2] (/etc/dockside/firewall-config.json:9)\n");
 	assert_page(&view, 30, 4,
 		    "dsfw-nft 1.2  NOT READY  2 ne…\n"
