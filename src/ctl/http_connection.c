@@ -35,16 +35,14 @@ void http_connection_hang_up(struct http_connection *c)
 }
 
 /* A failure is the lack of some resource: the client goes. */
-static bool enter(struct http_connection *c, enum http_state state, uint32_t events, unsigned ms)
+static void enter(struct http_connection *c, enum http_state state, uint32_t events, unsigned ms)
 {
 	c->state = state;
 	c->moved_ms = monotonic_ms();
-	if (sd_event_source_set_io_events(c->io, events) >= 0 &&
-	    sd_event_source_set_time_relative(c->timer, ms * 1000ull) >= 0 &&
-	    sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) >= 0)
-		return true;
-	http_connection_hang_up(c);
-	return false;
+	if (sd_event_source_set_io_events(c->io, events) < 0 ||
+	    sd_event_source_set_time_relative(c->timer, ms * 1000ull) < 0 ||
+	    sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) < 0)
+		http_connection_hang_up(c);
 }
 
 /* ------------------------------------------------------------------ answers */
