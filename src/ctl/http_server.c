@@ -135,21 +135,35 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 
 /* ------------------------------------------------------------------ the socket */
 
-static int open_socket(const struct http_address *address, struct err *err)
+/* At boot the daemon is there before the host's addresses. *ret_absent: so it is. */
+static int bind_to(int fd, const struct http_address *address, bool *ret_absent)
 {
+	static const int on = 1;
 	struct sockaddr_storage sa;
 	socklen_t len = to_sockaddr(address, &sa);
-	bool v6 = sa.ss_family == AF_INET6;
+
+	*ret_absent = false;
+	if (bind(fd, (const struct sockaddr *)&sa, len) == 0)
+		return 0;
+	if (errno != EADDRNOTAVAIL)
+		return -1;
+	*ret_absent = true;
+	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0)
+		return -1;
+	return bind(fd, (const struct sockaddr *)&sa, len);
+}
+
+static int open_socket(const struct http_address *address, bool *ret_absent, struct err *err)
+{
+	bool v6 = address->ip.family == FAMILY_IPV6;
 	static const int on = 1;
-	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return err_errno(err, errno, "create a socket");
-	/* At boot the daemon is there before the host's addresses. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0 ||
 	    (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-	    bind(fd, (const struct sockaddr *)&sa, len) < 0 || listen(fd, SOMAXCONN) < 0) {
+	    bind_to(fd, address, ret_absent) < 0 || listen(fd, SOMAXCONN) < 0) {
 		int r = err_errno(err, errno, "listen");
 
 		close(fd);
@@ -158,7 +172,7 @@ static int open_socket(const struct http_address *address, struct err *err)
 	return fd;
 }
 
-static void tell_listening(const struct http *http)
+static void tell_listening(const struct http *http, bool absent)
 {
 	cleanup(cleanup_free) char *where = http_address_format(&http->address);
 
@@ -169,11 +183,13 @@ static void tell_listening(const struct http *http)
 			    "perhaps among them, may read the metrics, in which are names of "
 			    "networks, hosts and rules",
 			    where);
+	if (absent)
+		log_warning("metrics: this host does not have the address of %s yet", where);
 }
 
-static int try_to_listen(struct http *http, struct err *err)
+static int try_to_listen(struct http *http, bool *ret_absent, struct err *err)
 {
-	int r = open_socket(&http->address, err);
+	int r = open_socket(&http->address, ret_absent, err);
 
 	if (r < 0)
 		return r;
@@ -192,9 +208,10 @@ static int try_to_listen(struct http *http, struct err *err)
 static void start_listening(struct http *http)
 {
 	struct err err = { 0 };
+	bool absent = false;
 
-	if (try_to_listen(http, &err) >= 0) {
-		tell_listening(http);
+	if (try_to_listen(http, &absent, &err) >= 0) {
+		tell_listening(http, absent);
 		return;
 	}
 	if (!http->complained) {
