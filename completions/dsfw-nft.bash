@@ -18,7 +18,7 @@ _dsfw_nft_options()
 	check) echo "$enforce --kernel --resolve --json" ;;
 	apply | diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
-	daemon) echo "$enforce --socket --gate-socket --denied-log --verbose" ;;
+	daemon) echo "$enforce --socket --gate-socket --denied-log --metrics-listen --verbose" ;;
 	gate) echo '--gate-socket --gate-port --policy --user' ;;
 	denied) echo "$client --follow --tail --summary --network --container --since" ;;
 	learn) echo "$files $client --since --apply --yes" ;;
@@ -28,7 +28,7 @@ _dsfw_nft_options()
 		;;
 	metrics) echo '--socket --output -o' ;;
 	teardown) echo "$files" ;;
-	status) echo "$client --wait-networks" ;;
+	status) echo "$client --wait-networks --watch --interval" ;;
 	reload | refresh | reconcile | allow | deny | add-ipset | del-ipset | remove-ipset) echo "$client" ;;
 	set-ipset) echo "$client --replace" ;;
 	set-network) echo "$client --network --firewall" ;;
@@ -59,7 +59,7 @@ _dsfw_nft_presets()
 # OPTION: whether it takes an argument
 _dsfw_nft_takes_argument()
 {
-	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|gate-user|denied-log|since|tail|container|directory|subnet|preset|dns|gate-socket|gate-port|policy|user) ||
+	[[ $1 == --@(network-config|firewall-config|mark-bit|forward-policy|output|socket|network|firewall|from|to|proto|port|type|src|mac|log-group|gate-user|denied-log|metrics-listen|interval|since|tail|container|directory|subnet|preset|dns|gate-socket|gate-port|policy|user) ||
 		$1 == -o ]]
 }
 
@@ -71,7 +71,8 @@ _dsfw_nft_argument()
 	--proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$cur") ;;
 	--from) mapfile -t COMPREPLY < <(compgen -W "$(_dsfw_nft_networks)" -- "$cur") ;;
 	--to) mapfile -t COMPREPLY < <(compgen -A hostname -W host -- "$cur") ;;
-	--port | --type | --src | --mac | --since | --subnet | --dns | --gate-port) ;;
+	--port | --type | --src | --mac | --since | --subnet | --dns | --gate-port | --interval) ;;
+	--metrics-listen) mapfile -t COMPREPLY < <(compgen -W '127.0.0.1:9853 none' -- "$cur") ;;
 	--directory)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")

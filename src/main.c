@@ -5,12 +5,14 @@
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/ctl/ctl_server.h"
+#include "dockside/ctl/http_server.h"
 #include "dockside/daemon/daemon.h"
 #include "dockside/system/log.h"
 
 struct daemon_command {
 	struct enforce_options enforce;
 	const char *socket, *gate_socket, *denied_log, *docker, *state_directory;
+	struct http_address metrics;
 	unsigned refresh_s;
 	bool reset, verbose;
 };
@@ -18,6 +20,14 @@ struct daemon_command {
 static bool set_socket(void *field, const char *argument)
 {
 	*(const char **)field = strcmp(argument, "none") == 0 ? NULL : argument;
+	return true;
+}
+
+static bool set_metrics(void *field, const char *argument)
+{
+	if (strcmp(argument, "none") != 0)
+		return http_address_parse(argument, field);
+	*(struct http_address *)field = (struct http_address){ 0 };
 	return true;
 }
 
@@ -40,6 +50,13 @@ static const struct option_row daemon_options[] = {
 	  .help = "listen there for the DNS gate, which takes its policy from the daemon",
 	  .set = option_set_text,
 	  .offset = offsetof(struct daemon_command, gate_socket) },
+	{ .name = "metrics-listen",
+	  .argument = "ADDRESS:PORT",
+	  .variable = "DOCKSIDE_METRICS_LISTEN",
+	  .help = "answer GET /metrics there, over HTTP, for Prometheus; none: nowhere",
+	  .wanted = "an address and a port, such as 127.0.0.1:9853 or [::1]:9853, or none",
+	  .set = set_metrics,
+	  .offset = offsetof(struct daemon_command, metrics) },
 	{ .name = "verbose",
 	  .help = "log requests that only read, too",
 	  .set = option_set_flag,
@@ -67,6 +84,7 @@ static int run_daemon(const struct call *call)
 		.docker = command->docker,
 		.state_directory = command->state_directory,
 		.denied_log = command->denied_log,
+		.metrics = command->metrics,
 		.reset = command->reset,
 	};
 

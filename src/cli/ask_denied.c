@@ -67,12 +67,13 @@ static int ask(struct denied_question *q, struct answer_text *ret)
 	const char *status = NULL;
 	int r;
 
-	if (!q->follow)
+	if (!q->follow && !q->quiet)
 		term_progress("waiting for the daemon");
 	r = ctl_call(q->socket, request, TIMEOUT_MS, &text, &err);
-	term_progress_end();
+	if (!q->quiet)
+		term_progress_end();
 	if (r < 0) {
-		if (!q->waiting)
+		if (!q->waiting && !q->quiet)
 			log_error("%s: %s%s", q->command, err.text,
 				  q->follow ? "; waiting for it" : "");
 		q->waiting = q->follow;
@@ -86,9 +87,11 @@ static int ask(struct denied_question *q, struct answer_text *ret)
 		status = json_text(ret->tree.root, "status", NULL);
 	if (status && strcmp(status, "ok") == 0)
 		return 0;
-	log_error("%s: %s", q->command,
-		  status ? json_text(ret->tree.root, "message", "the daemon does not say why")
-			 : "what answers at the socket is no dsfw-nft daemon");
+	if (!q->quiet)
+		log_error(
+			"%s: %s", q->command,
+			status ? json_text(ret->tree.root, "message", "the daemon does not say why")
+			       : "what answers at the socket is no dsfw-nft daemon");
 	return -EPROTO;
 }
 
@@ -120,9 +123,9 @@ static int take_answer(struct denied_question *q, const struct denied_taker *tak
 		return r;
 	root = answer.tree.root;
 	events = json_member(root, "events", JSON_ARRAY);
-	if (first && !json_is_true(root, "listening"))
+	if (first && !q->quiet && !json_is_true(root, "listening"))
 		log_warning("%s: the daemon is not told what is refused (--log-group)", q->command);
-	if (!first && ask_denied_number(root, "missed") > 0)
+	if (!first && !q->quiet && ask_denied_number(root, "missed") > 0)
 		log_warning("%s: %" PRId64 " events came and went unseen", q->command,
 			    ask_denied_number(root, "missed"));
 	q->polls = json_member(root, "ignored", JSON_ARRAY) != NULL;

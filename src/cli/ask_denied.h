@@ -19,6 +19,7 @@ struct denied_question {
 	uint64_t since_ms;
 	uint64_t after; /* or AFTER_NONE */
 	bool follow;	/* a daemon that goes away may come back */
+	bool quiet;	/* the caller says what went wrong */
 	bool waiting;	/* for that, and it was said */
 	bool polls; /* the daemon is an older one, which answers at once, whether there is something or not */
 };

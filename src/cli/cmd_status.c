@@ -6,7 +6,9 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/system/log.h"
 #include "wait.h"
+#include "watch.h"
 
 #define WAIT_DEFAULT 60 /* seconds */
 #define WAIT_MAX 86400
@@ -19,6 +21,8 @@ struct wait_option {
 struct status_options {
 	struct ask_options ask;
 	struct wait_option wait;
+	bool watch;
+	unsigned interval_s;
 };
 
 static bool set_wait(void *field, const char *argument)
@@ -39,6 +43,17 @@ static const struct option_row status_options[] = {
 	  .wanted = "a number of seconds from 0 to 86400",
 	  .set = set_wait,
 	  .offset = offsetof(struct status_options, wait) },
+	{ .name = "watch",
+	  .help = "show a page of it that follows what happens, until q is pressed",
+	  .set = option_set_flag,
+	  .offset = offsetof(struct status_options, watch) },
+	{ .name = "interval",
+	  .argument = "SECONDS",
+	  .fallback = "2",
+	  .help = "ask again after so long, with --watch",
+	  .wanted = OPTION_INTERVAL_WANTED,
+	  .set = option_set_interval,
+	  .offset = offsetof(struct status_options, interval_s) },
 	{ 0 },
 };
 
@@ -55,8 +70,13 @@ static int status(const struct call *call)
 {
 	const struct status_options *options = call->options;
 
-	return options->wait.given ? wait_networks(options->ask.socket, options->wait.seconds)
-				   : ask(call);
+	if (options->wait.given)
+		return wait_networks(options->ask.socket, options->wait.seconds);
+	if (options->watch && options->ask.json) {
+		log_error("status: --watch and --json do not go together");
+		return EXIT_USAGE;
+	}
+	return options->watch ? watch(options->ask.socket, options->interval_s) : ask(call);
 }
 
 const struct command cmd_status = {

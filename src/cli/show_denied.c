@@ -206,8 +206,8 @@ void denied_rows_add(struct denied_rows *rows, const struct json_node *event)
 	row->last_ms = time_ms;
 }
 
-/* The older half of the rows that nobody will hear of again. */
-static void forget_old(struct denied_rows *rows)
+/* Those are no repeats any more. */
+void denied_rows_forget(struct denied_rows *rows)
 {
 	size_t old = rows->n > 2 * FOLD_ROWS ? rows->n - FOLD_ROWS : 0;
 
@@ -378,7 +378,7 @@ void denied_rows_print(struct denied_rows *rows, size_t tail)
 		else if (is_due(&rows->items[i], now_ms))
 			print_row(rows, &rows->items[i]);
 	}
-	forget_old(rows);
+	denied_rows_forget(rows);
 }
 
 void denied_rows_begin(struct denied_rows *rows)

@@ -50,6 +50,9 @@ void denied_rows_add(struct denied_rows *rows, const struct json_node *event);
  * how often it came again, now and then. */
 void denied_rows_print(struct denied_rows *rows, size_t tail);
 
+/* Forgets older rows where there are many; the last ones stay. */
+void denied_rows_forget(struct denied_rows *rows);
+
 /* The cells of an event. */
 void denied_cells(const struct json_node *event, struct denied_cell cells[N_DENIED_COLUMNS]);
 void denied_cells_free(struct denied_cell cells[N_DENIED_COLUMNS]);

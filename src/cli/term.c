@@ -35,13 +35,18 @@ struct term term_of(FILE *stream)
 	return term;
 }
 
-void term_put(const struct term *term, enum term_style style, const char *text, FILE *out)
+const char *term_code(enum term_style style)
 {
-	static const char *const codes[] = { "", "1", "32", "33", "1;31" };
+	static const char *const codes[] = { "0", "1", "32", "33", "1;31" };
 
 	static_assert(ARRAY_SIZE(codes) == TERM_BAD + 1, "a code for each style");
+	return codes[style];
+}
+
+void term_put(const struct term *term, enum term_style style, const char *text, FILE *out)
+{
 	if (term->colour && style != TERM_PLAIN)
-		fprintf(out, "\033[%sm%s\033[0m", codes[style], text);
+		fprintf(out, "\033[%sm%s\033[0m", term_code(style), text);
 	else
 		fputs(text, out);
 }

@@ -28,6 +28,8 @@ enum term_style {
 	TERM_BAD,
 };
 
+/* The text between ESC [ and m. */
+const char *term_code(enum term_style style);
 /* Writes text in a style; plainly where there is no colour. */
 void term_put(const struct term *term, enum term_style style, const char *text, FILE *out);
 

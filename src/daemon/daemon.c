@@ -23,6 +23,7 @@
  *     load        reads the files and has them enforced; asks drain, denied, files, repair and names
  *     wait        answers that wait for names and docker
  *     requests    the socket: edit, explain, status and metrics answer there
+ *     scrape      metrics over HTTP
  *
  * A service posts a note (loop.h) of what matters to others; they handle it after the current
  * event. on_note() lists who handles which. Two things are calls and not notes, as their results
@@ -45,6 +46,7 @@
 #include "daemon_notify.h"
 #include "daemon_own.h"
 #include "daemon_requests.h"
+#include "daemon_scrape.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/exit_status.h"
@@ -70,6 +72,7 @@ struct daemon {
 	struct services s;
 	struct daemon_own *own;
 	struct daemon_requests *requests;
+	struct http *scrape;
 	int lock;
 	sd_event_source *ready_timer; /* DNS and Docker have that long at the start */
 	bool ready;
@@ -426,6 +429,7 @@ static int start(struct daemon *d, struct err *err)
 	if (r >= 0) {
 		judge(d);
 		r = daemon_requests_open(&d->s, d->options->socket, &d->requests, err);
+		d->scrape = daemon_scrape_open(&d->s, &d->options->metrics);
 	}
 	/* After the rules. And the last accepted configuration is no reason to remove networks. */
 	if (r >= 0)
@@ -481,6 +485,7 @@ static void close_services(struct daemon *d)
 	struct services *s = &d->s;
 
 	daemon_requests_stop(d->requests);
+	http_close(d->scrape);
 	daemon_wait_close(s->wait);
 	daemon_gate_close(s->gate);
 	daemon_load_close(s->load);

@@ -16,6 +16,7 @@ struct daemon_counters {
 	struct actual actual, bind;
 	struct reconcile_shim_comparison shim;
 	bool failed;
+	uint64_t read_ms;
 	uint64_t until_ms; /* they are good enough until then */
 };
 
@@ -54,6 +55,7 @@ static void read_all(struct daemon_counters *k)
 	uint64_t start_ms = monotonic_ms(), took_ms;
 
 	daemon_counters_forget(k);
+	k->read_ms = start_ms;
 	k->failed = nft_read_table(k->enforcer->reader, TABLE_INET, &k->actual, NULL) < 0;
 	/* Perhaps the kernel has no such family. */
 	(void)nft_read_objects(k->enforcer->reader, TABLE_BRIDGE, &k->bind, NULL);
@@ -68,5 +70,5 @@ struct counters_view daemon_counters_read(struct daemon_counters *k)
 {
 	if (counters_stale(k))
 		read_all(k);
-	return (struct counters_view){ &k->actual, &k->bind, k->failed, &k->shim };
+	return (struct counters_view){ &k->actual, &k->bind, k->failed, &k->shim, k->read_ms };
 }

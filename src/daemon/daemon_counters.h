@@ -15,6 +15,7 @@ struct counters_view {
 		*bind; /* the objects of table bridge dockside; empty where there is none */
 	bool failed;   /* actual could not be read, and is empty */
 	const struct reconcile_shim_comparison *shim;
+	uint64_t read_ms; /* when, by CLOCK_MONOTONIC */
 };
 
 struct daemon_counters;

@@ -28,12 +28,6 @@
 /* Within that of its last change a file may change again with the same time stamps. */
 #define STAMP_UNSURE_S 2
 
-enum files_state {
-	FILES_CURRENT, /* they say what runs */
-	FILES_EDITED,  /* they do not, and a reload would take them */
-	FILES_FAULTY,  /* nor would a reload take them */
-};
-
 struct daemon_files {
 	struct loop *loop;
 	const struct enforcer *enforcer;
@@ -229,7 +223,7 @@ static void compare(struct daemon_files *f, struct running *files)
 	}
 }
 
-static const char *state_name(enum files_state state)
+const char *files_state_name(enum files_state state)
 {
 	switch (state) {
 	case FILES_CURRENT:
@@ -238,6 +232,8 @@ static const char *state_name(enum files_state state)
 		return "edited";
 	case FILES_FAULTY:
 		return "faulty";
+	case N_FILES_STATES:
+		break;
 	}
 	abort();
 }
@@ -256,10 +252,9 @@ void daemon_files_look(struct daemon_files *f)
 struct files_view daemon_files_view(const struct daemon_files *f)
 {
 	return (struct files_view){
-		.state = state_name(f->files_state),
+		.state = f->files_state,
 		.message = f->message,
-		.drift = f->looked && f->files_state != FILES_CURRENT ? state_name(f->files_state)
-								      : NULL,
+		.drift = f->looked && f->files_state != FILES_CURRENT,
 		.alarm = f->alarm,
 		.since_ms = f->since_ms,
 		.trouble = f->trouble,

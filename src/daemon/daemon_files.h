@@ -31,4 +31,6 @@ void daemon_files_look(struct daemon_files *f);
 /* As of the last daemon_files_look(). Borrowed until the next one. */
 struct files_view daemon_files_view(const struct daemon_files *f);
 
+const char *files_state_name(enum files_state state);
+
 #endif

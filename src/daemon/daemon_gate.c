@@ -63,7 +63,7 @@ const struct gate_state *daemon_gate_state(const struct daemon_gate *k)
 
 /* ------------------------------------------------------------------ names that are gone */
 
-/* The gate cannot take back what it does not know. What it does know it tells again. */
+/* The gate cannot take back what it does not know; it tells the rest again. */
 static void empty_sets(void *data, const char *ipset)
 {
 	struct daemon_gate *k = data;

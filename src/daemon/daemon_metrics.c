@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answer to `metrics`; the text is made by metrics.c. */
+/* The answer to `metrics` and to Prometheus; metrics.c makes its text. */
 #include "daemon_metrics.h"
 
 #include <stdlib.h>
 #include <sys/utsname.h>
 
 #include "daemon_docker.h"
+#include "daemon_files.h"
 #include "daemon_ports.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/request.h"
 #include "dockside/names/alarms.h"
+#include "services.h"
 
 static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 				     enum shim_table table)
@@ -21,6 +23,15 @@ static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
 		names[i] = shim_state_name((enum shim_state)i);
 	return (struct state_of){ names, ARRAY_SIZE(names),
 				  shim_state(&c->actual, &c->changes, table) };
+}
+
+static struct state_of files_state_of(const struct files_view *files)
+{
+	static const char *names[N_FILES_STATES];
+
+	for (int i = 0; i < N_FILES_STATES; i++)
+		names[i] = files_state_name((enum files_state)i);
+	return (struct state_of){ names, ARRAY_SIZE(names), files->state };
 }
 
 static size_t count_alarms(const struct daemon_view *view)
@@ -78,6 +89,7 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 		.shim_ip = shim_state_of(view->counters.shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(view->counters.shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(view->docker),
+		.files = files_state_of(&view->files),
 		.loop = view->loop,
 		.bind = view->counters.bind,
 		.denied = view->denied.listens,
@@ -99,4 +111,15 @@ void daemon_metrics(const struct daemon_view *view, struct buf *b)
 	state.ports = ports;
 	metrics_write(&running->policy, &running->plan, view->counters.actual,
 		      &view->enforcer->names, &state, b);
+}
+
+void daemon_metrics_now(const struct services *s, struct buf *b)
+{
+	struct counters_view counters = daemon_counters_read(s->counters);
+	struct daemon_view view;
+
+	daemon_files_look(s->files);
+	daemon_view_take(s, &counters, &view);
+	daemon_metrics(&view, b);
+	daemon_view_free(&view);
 }

@@ -7,5 +7,7 @@
 
 /* Appends to b the text that answers `metrics`. */
 void daemon_metrics(const struct daemon_view *view, struct buf *b);
+/* The same, of this moment. */
+void daemon_metrics_now(const struct services *s, struct buf *b);
 
 #endif

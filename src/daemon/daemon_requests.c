@@ -49,13 +49,9 @@ static void answer_status(const struct services *s, struct ctl_request *request)
 static void answer_metrics(const struct services *s, struct ctl_request *request)
 {
 	struct buf b = { 0 };
-	struct counters_view counters = daemon_counters_read(s->counters);
-	struct daemon_view view;
 
-	daemon_view_take(s, &counters, &view);
-	daemon_metrics(&view, &b);
+	daemon_metrics_now(s, &b);
 	ctl_answer_text(request, &b);
-	daemon_view_free(&view);
 	buf_free(&b);
 }
 

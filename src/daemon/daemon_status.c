@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon_docker.h"
+#include "daemon_files.h"
 #include "daemon_judged.h"
 #include "daemon_ports.h"
 #include "dockside/base/arena.h"
@@ -177,6 +178,8 @@ static void put_network(struct json_writer *out, const struct daemon_view *view,
 		       (int64_t)(network->n_egress + network->n_nat + network->n_host_rules));
 	json_write_int(out, "passed", (int64_t)traffic.passed.packets);
 	json_write_int(out, "refused", (int64_t)traffic.refused.packets);
+	json_write_int(out, "passed_bytes", (int64_t)traffic.passed.bytes);
+	json_write_int(out, "refused_bytes", (int64_t)traffic.refused.bytes);
 	daemon_docker_status_network(view->docker, out, network->bridge, judged);
 	daemon_ports_status_network(view->ports, out, network->bridge);
 	json_write_close(out, '}');
@@ -333,7 +336,7 @@ static void put_load(struct json_writer *out, const struct load_state *load, uin
 static void put_files(struct json_writer *out, const struct files_view *files, uint64_t now_ms)
 {
 	json_write_open(out, "files", '{');
-	json_write_string(out, "state", files->state);
+	json_write_string(out, "state", files_state_name(files->state));
 	json_write_string(out, "message", files->message);
 	json_write_bool(out, "last_accepted_enforced", files->alarm != NULL);
 	put_age(out, "age", now_ms, files->alarm != NULL, files->since_ms);
@@ -352,7 +355,8 @@ static void put_drift(struct json_writer *out, const struct daemon_view *view)
 	json_write_bool(out, "limited", repair->limited);
 	json_write_int(out, "ended", (int64_t)view->n_ended);
 	json_write_string(out, "message", repair->damage);
-	json_write_string(out, "files", view->files.drift);
+	json_write_string(out, "files",
+			  view->files.drift ? files_state_name(view->files.state) : NULL);
 	json_write_close(out, '}');
 }
 
@@ -422,6 +426,7 @@ void daemon_status(const struct daemon_view *view, struct json_writer *out)
 	json_write_string(out, "status", "ok");
 	json_write_bool(out, "ready", !view->settings_error && view->judged.n_not == 0);
 	json_write_string(out, "settings", view->settings_error);
+	json_write_int(out, "counted_ms", (int64_t)view->counters.read_ms);
 	put_alarms(out, view);
 	json_write_string(out, "resolver", view->resolver);
 	truncated = put_networks(out, view);

@@ -28,11 +28,18 @@ struct repair_state {
 	const char *damage; /* what the last one found; NULL: there was none */
 };
 
+enum files_state {
+	FILES_CURRENT, /* they say what runs */
+	FILES_EDITED,  /* they do not, and a reload would take them */
+	FILES_FAULTY,  /* nor would a reload take them */
+	N_FILES_STATES
+};
+
 /* The files on the disk, and the last accepted pair. */
 struct files_view {
-	const char *state;   /* "current", "edited", "faulty" */
+	enum files_state state;
 	const char *message; /* what was edited, or the first error; or NULL */
-	const char *drift;   /* the state, unless it is "current"; NULL */
+	bool drift;	     /* the state is another than "current" */
 	const char *alarm;   /* the last accepted pair is enforced instead of the files; or NULL */
 	uint64_t since_ms;   /* since then */
 	const char *trouble; /* why the accepted pair is not kept; NULL: it is */

@@ -143,10 +143,16 @@ static void put_neighbours(const struct metrics_state *s, struct buf *b)
 	struct metrics_family docker =
 		metrics_family(b, "docker_state", "gauge",
 			       "Whether Docker answers: 1 for the state that it is in.");
+	struct metrics_family files =
+		metrics_family(b, "files_state", "gauge",
+			       "Whether the files on the disk say what is enforced (current), or "
+			       "would once they are reloaded (edited), or a reload would refuse "
+			       "them (faulty): 1 for the state that they are in.");
 
 	put_states(&shim, "ip filter", &s->shim_ip);
 	put_states(&shim, "ip6 filter", &s->shim_ip6);
 	put_states(&docker, NULL, &s->docker);
+	put_states(&files, NULL, &s->files);
 }
 
 static void put_loop(const struct loop_times *loop, struct buf *b)

@@ -79,6 +79,12 @@ like "a name that fails" "$(value 'dns_failures_total{name="bad.example",family=
 is "no DOCKER-USER" "$(value 'shim_state{table="ip filter",state="no DOCKER-USER"}') $(value \
 	'shim_state{table="ip filter",state="installed"}')" "1 0"
 is "no Docker" "$(value 'docker_state{state="absent"}') $(value 'docker_state{state="connected"}')" "1 0"
+# files_state: those that have a 1
+files_state()
+{
+	sed -nE 's/^dsfw_nft_files_state\{state="(.*)"\} 1$/\1/p' $t/out
+}
+is "the files are what runs" "$(files_state)" current
 like "the event loop" "$(value event_loop_busy_seconds_count) $(value event_loop_busy_seconds_sum)" \
 	'^[1-9][0-9]* [0-9]+\.[0-9]{6}$'
 
@@ -138,6 +144,10 @@ client reload
 client metrics
 is "a reload that failed" "$(value 'reloads_total{result="ok"}') $(value 'reloads_total{result="error"}') $(value \
 	last_reload_successful)" "2 1 0"
+is "as the files have errors" "$(files_state)" faulty
+use another
+client metrics
+is "files that wait for a reload" "$(files_state)" edited
 use other
 nft flush ruleset
 until_true 5 logged 'chain ds-1-OUT'

@@ -252,6 +252,8 @@ exercise()
 	refuse 1001
 	is "$1: it hears what is refused" "$(refused 1001 && echo yes)" yes
 	like "$1: metrics" "$(dsfw-nft metrics)" 'dsfw_nft_ready 1'
+	[[ $1 == "as shipped" ]] ||
+		like "$1: metrics over HTTP" "$(python3 "$here/scrapers.py" 127.0.0.1 9853 metrics 2>&1)" 'dsfw_nft_ready 1'
 	like "$1: explain" "$(dsfw-nft explain --from ds-a --to 203.0.113.9 --proto tcp --port 22)" REFUSED
 	client reconcile
 	is "$1: reconcile" "$status" 0
@@ -469,7 +471,7 @@ if [[ $boot -eq 1 ]]; then
 	running
 	exercise "as shipped"
 	# Not EPERM, which may be overlooked: whoever calls what the filter has not is killed.
-	drop_in SystemCallErrorNumber=
+	drop_in SystemCallErrorNumber= Environment=DOCKSIDE_METRICS_LISTEN=127.0.0.1:9853
 	exercise "system calls"
 	drop_in
 	reloading

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which ipsets have lost a name. */
+/* Ipsets that have lost a name. */
 #include "policy_fixture.h"
 
 #include "dockside/base/buf.h"

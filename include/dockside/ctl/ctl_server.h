@@ -57,6 +57,8 @@
  *                                          network that is there; names that have not been answered yet are no
  *                                          reason against it
  *  "settings": "…",                        which host setting is missing; null: none
+ *  "counted_ms": 81000,                    when the packets were counted, by the host's CLOCK_MONOTONIC: of a large
+ *                                          table that may be 3 s ago
  *  "networks": ["ds-prod"],                names, in the order of the file
  *  "ipsets": {"web": ["192.0.2.1"]},       name → sorted live addresses
  *  "unused_ipsets": ["spare"],             that no rule uses: the kernel has no set of them
@@ -80,6 +82,8 @@
  *                                          unmanaged, or the kernel has no bridge family (an alarm)
  *      "rules": 3,                         egress, nat and host rules
  *      "passed": 10, "refused": 2,         packets judged since the rules were last written
+ *      "passed_bytes": 600, "refused_bytes": 120,  bytes of these; of a connection that passes the rules see the
+ *                                          first packet alone
  *      "docker": "present",                or "absent", "differs", "unknown"
  *      "containers": 2,                    attached, the dockside container among them; null: unknown
  *      "docker_message": "…",              what differs (as the dockside container's MAC address, or an address of

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "dockside/ctl/http_server.h"
 #include "dockside/table/plan.h"
 
 /* Borrowed. */
@@ -17,6 +18,7 @@ struct daemon_options {
 	const char *docker;	     /* path of Docker's socket */
 	const char *state_directory; /* colon-separated; the first counts */
 	const char *denied_log;	     /* NULL: none */
+	struct http_address metrics; /* where Prometheus asks; port 0: nowhere */
 	bool reset;		     /* make Docker's networks anew */
 };
 

@@ -83,7 +83,7 @@ struct metrics_state {
 	uint64_t repair_ms;
 	bool repair_limit_limited, repair_waiting;
 	size_t alarms;
-	struct state_of shim_ip, shim_ip6, docker;
+	struct state_of shim_ip, shim_ip6, docker, files;
 	const struct loop_times *loop;
 	const struct actual *bind; /* table bridge dockside, as far as its objects */
 	bool denied;		   /* what is refused is recorded */
