@@ -10,6 +10,7 @@
 #   network-config, firewall-config   a file, checked with the last one of the other kind
 #   egress, nat, host    a list of such rules
 #   first-steps          tests/docker/first_steps.sh runs it
+#   newcomer             tests/systemd/newcomer.sh runs it
 #   not, WHY             it cannot be tried
 #
 # A block without a mark is a failure. So is a metric that doc/metrics.md does not have, or has and the program has
@@ -136,7 +137,7 @@ python3 "$here/examples.py" blocks $t/blocks "$top"/{README,CONTRIBUTING}.md "$t
 	bail "cannot read the documents"
 for block in "$t"/blocks/*.text; do
 	IFS=$'\t' read -r place mark <"${block%.text}.mark"
-	if [[ $mark == "not, "* || $mark == first-steps* ]]; then
+	if [[ $mark == "not, "* || $mark == first-steps* || $mark == newcomer* ]]; then
 		comment <<<"$place: ${mark}"
 		continue
 	fi
