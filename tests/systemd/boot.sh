@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Sourced by lib.sh and newcomer.sh, which come from outside: boots the systemd of a directory as the first process of
-# namespaces of its own, on an overlay, so that the directory stays as it is. What it starts reaches neither the
-# machine's files nor its network; nothing stays but the limits of inotify, which the daemon raises.
+# namespaces of its own, on an overlay, so that the directory stays as it is. Its processes reach neither the machine's
+# files nor its network; nothing stays but the limits of inotify, which the daemon raises.
 #
 # The script that sources this starts itself again: with SYSTEMD_TEST=outer in a mount namespace (enter_namespace), and
 # with SYSTEMD_TEST=init as the first process, where it has to call `init`.

@@ -47,7 +47,7 @@ make_tree()
 	echo "nameserver 198.51.100.53" >"$root/etc/resolv.conf"
 	echo "127.0.0.1 localhost" >"$root/etc/hosts"
 	echo "Acquire::http::Proxy \"http://127.0.0.1:$proxy_port\";" >"$root/etc/apt/apt.conf.d/95proxy"
-	# What would hold apt's lock, just when somebody installs a package.
+	# These timers would hold apt's lock, just when somebody installs a package.
 	rm -f "$root"/etc/systemd/system/timers.target.wants/apt-daily*
 	cp "$PACKAGE" "$root/root/"
 }
