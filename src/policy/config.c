@@ -278,7 +278,9 @@ bool config_parse(struct policy *policy, struct diags *diags)
 	return is_good(policy, diags);
 }
 
-#define EXAMPLE(file) "copy an example to begin with, such as " EXAMPLES_DIRECTORY "/minimal/" file
+#define EXAMPLE(file)                                                                      \
+	"dsfw-nft init writes both files; or copy an example, such as " EXAMPLES_DIRECTORY \
+	"/minimal/" file
 
 bool config_read_files(const char *network_path, const char *firewall_path, struct policy *policy,
 		       struct diags *diags)

@@ -356,6 +356,17 @@ bool save_pending(const char *network_path, const char *firewall_path)
 	return pending;
 }
 
+/* Whether a save was interrupted after its decision: the marker lies beside network-config. */
+static bool is_marked(const char *network_path)
+{
+	cleanup(cleanup_free) char *path = NULL, *marker = NULL;
+
+	if (resolve(network_path, &path, NULL) < 0)
+		return false;
+	marker = xasprintf("%s" SUFFIX_MARKER, path);
+	return disk_exists(marker);
+}
+
 int save_recover(const char *network_path, const char *firewall_path, const struct disk_hook *hook,
 		 enum save_recovery *ret_recovery, struct err *err)
 {
@@ -363,8 +374,15 @@ int save_recover(const char *network_path, const char *firewall_path, const stru
 	struct job job;
 	int r = job_init(&job, paths, hook, err);
 
-	if (r >= 0)
+	if (r >= 0) {
 		r = recover(&job, ret_recovery, err);
+	} else if (r == -ENOENT && !is_marked(network_path)) {
+		/* Nobody saves into a directory that is missing. The caller reads the files next, and says what
+		 * to do about those that are not there. */
+		*ret_recovery = SAVE_CLEAN;
+		err_free(err);
+		r = 0;
+	}
 	job_free(&job);
 	return r;
 }

@@ -17,24 +17,8 @@ host-record=files.pythonhosted.org,203.0.113.9
 host-record=more.example,203.0.113.9
 CONFIG
 echo "nameserver 198.51.100.53" >$t/resolv.conf
-cat >$t/serve.py <<'END'
-import socket
-import sys
-import threading
-
-
-def serve(s):
-    while True:
-        connection, _ = s.accept()
-        connection.sendall(b"here\n")
-        connection.close()
-
-
-for port in sys.argv[1:]:
-    threading.Thread(target=serve, args=(socket.create_server(("", int(port))),)).start()
-END
-nsenter --net=/run/netns/outside python3 $t/serve.py 22 443 &
-python3 $t/serve.py 8080 &
+nsenter --net=/run/netns/outside python3 "$lab/serve.py" 22 443 &
+python3 "$lab/serve.py" 8080 &
 dockerd_start
 busybox_image || bail "no image"
 docker network create shop_default >/dev/null

@@ -11,6 +11,7 @@
 #   egress, nat, host    a list of such rules
 #   members              members of a firewall-config, checked with the last network-config
 #   first-steps          tests/docker/first_steps.sh runs it
+#   newcomer             tests/systemd/newcomer.sh runs it
 #   not, WHY             it cannot be tried
 #
 # A block without a mark is a failure. So is a metric that doc/metrics.md does not have, or has and the program has
@@ -141,7 +142,7 @@ python3 "$here/examples.py" blocks $t/blocks "$top"/{README,CONTRIBUTING}.md "$t
 	bail "cannot read the documents"
 for block in "$t"/blocks/*.text; do
 	IFS=$'\t' read -r place mark <"${block%.text}.mark"
-	if [[ $mark == "not, "* || $mark == first-steps* ]]; then
+	if [[ $mark == "not, "* || $mark == first-steps* || $mark == newcomer* ]]; then
 		comment <<<"$place: ${mark}"
 		continue
 	fi

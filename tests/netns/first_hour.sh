@@ -17,10 +17,13 @@ wait "$daemon_pid"
 is "without files the daemon ends" "$?" 3
 is "and says so of each of them, once" "$(life | grep -oE '[a-z]*\.json: .*No such file' | sort | xargs)" \
 	"firewall.json: error: cannot read: No such file network.json: error: cannot read: No such file"
-is "and which example to copy" "$(life | grep -oE 'copy an example to begin with, such as .*/examples/minimal/[a-z-]*.json' |
+is "and which example to copy" "$(life | grep -oE 'dsfw-nft init writes both files; or copy an example, such as .*/examples/minimal/[a-z-]*.json' |
 	grep -oE '[a-z-]*\.json' | sort | xargs)" "firewall-config.json network-config.json"
 dsfw check
 is "so does check" "$status $(grep -cE 'json: error: .*copy an example' <<<"$err")" "3 2"
+"$DSFW_NFT" daemon --network-config $t/nowhere/network.json --firewall-config $t/nowhere/firewall.json >$t/out 2>&1
+is "nor their directory: the daemon says the same" "$? $(grep -cE 'json: error: .*copy an example' $t/out) $(
+	grep -c 'directory of' $t/out)" "3 2 0"
 
 cat >$t/bad.json <<<'{"networks": {"ds-web": {"egress": [{"action": "dorp"}]}}}'
 network_config <<<'{"networks": [{"name": "ds-web", "subnet": "172.20.1.0/24"}]}'

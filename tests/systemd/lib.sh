@@ -14,15 +14,11 @@ set -u -o pipefail
 lab=$(dirname "$(realpath "$0")")
 # shellcheck source=tests/tap.sh
 . "$lab/../tap.sh" # outside, too: for its clock
+# shellcheck source=tests/systemd/boot.sh
+. "$lab/boot.sh"
 rebooting=99 # exit status of a script that wants another boot
 
 # ---- outside -------------------------------------------------------------------------------------
-
-cannot() # WHY
-{
-	echo "Bail out! $1"
-	exit 1
-}
 
 # Removes the machine's units there, so that none starts that would reach for the machine.
 leave_only_the_journal() # ROOT
@@ -39,9 +35,7 @@ leave_only_the_journal() # ROOT
 make_tree()
 {
 	local root=$base/root file
-	mount -t tmpfs -o mode=755 none "$base" && mkdir "$base"/{upper,work,root,cgroup} &&
-		mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" none "$root" &&
-		mount -t cgroup2 none "$base/cgroup" && leave_only_the_journal "$root" || return
+	mount_tree / && leave_only_the_journal "$root" || return
 	# A machine that has been booted before, whose services start, and whose names are /run/t's to know.
 	echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
 	rm -rf "$root/usr/sbin/policy-rc.d" "$root/var/lib/man-db/auto-update" \
@@ -56,96 +50,10 @@ make_tree()
 		cp "$PACKAGE" "$root/test/package.deb"
 }
 
-# Is the first process: makes a machine of the tree, and becomes systemd.
-init()
-{
-	local root=$base/root node
-	mount -t tmpfs -o mode=755 none "$root/run" && mount -t tmpfs none "$root/tmp" &&
-		mount -t proc none "$root/proc" && mount -t sysfs none "$root/sys" &&
-		mount -t cgroup2 none "$root/sys/fs/cgroup" &&
-		mount -t tmpfs -o mode=755 none "$root/dev" && mkdir "$root"/dev/{pts,shm} "$root/run/t" &&
-		mount -t devpts -o newinstance none "$root/dev/pts" && mount -t tmpfs none "$root/dev/shm" || exit
-	for node in null zero full random urandom tty; do
-		: >"$root/dev/$node" && mount --bind "/dev/$node" "$root/dev/$node" || exit
-	done
-	ln -s /proc/self/fd "$root/dev/fd" && ln -s pts/ptmx "$root/dev/ptmx" || exit
-	# Settings that are not of the network namespace are the machine's. Of what is read-only systemd 257 makes
-	# nothing that a unit can write.
-	mount --bind "$root/proc/sys" "$root/proc/sys" &&
-		mount --bind "$root/proc/sys/net" "$root/proc/sys/net" &&
-		mount --bind "$root/proc/sys/fs/inotify" "$root/proc/sys/fs/inotify" &&
-		mount -o remount,bind,ro "$root/proc/sys" || exit
-	echo "127.0.0.1 localhost" >"$root/run/t/hosts"
-	: >"$root/run/t/resolv.conf"
-	cd "$root" && mkdir -p .old && pivot_root . .old && umount -l /.old && rmdir /.old &&
-		mount --make-rshared / || exit
-	exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-		/lib/systemd/systemd --unit=multi-user.target --show-status=no
-}
-
-# poll SECONDS COMMAND…: fails when so many calm seconds are over, or five times as many on a busy machine
-poll()
-{
-	local begin deadline=$((SECONDS + 5 * $1 + 1))
-	begin=$(calm)
-	until "${@:2}"; do
-		((SECONDS < deadline && $(calm_since "$begin") <= $1 * 1000)) || return 1
-		sleep 0.05
-	done
-}
-
-ended()
-{
-	! kill -0 "$unshare_pid" 2>/dev/null
-}
-
-there() # COMMAND…: runs it in the namespaces
-{
-	nsenter -t "$init_pid" -a --root --wd env -i LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ "$@"
-}
-
-# Or has ended.
-is_up()
-{
-	ended && return
-	init_pid=$(pgrep -P "$unshare_pid") && [[ $(<"/proc/$init_pid/comm") == systemd ]] &&
-		[[ $(there systemctl is-system-running 2>/dev/null) == @(running|degraded) ]]
-}
-
-cgroup_is_gone()
-{
-	find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
-	[[ ! -d $cgroup ]]
-}
-
-# Ends everything that has been started, and waits until it has.
-shut_down()
-{
-	[[ -n $unshare_pid ]] || return 0
-	[[ -z $init_pid ]] || kill -KILL "$init_pid" 2>/dev/null
-	kill -KILL "$unshare_pid" 2>/dev/null
-	wait "$unshare_pid" 2>/dev/null
-	unshare_pid=
-	poll 5 cgroup_is_gone
-}
-
 # run_boot NUMBER: its exit status is the script's
 run_boot()
 {
-	cgroup=$(mktemp -d "$cgroups/dsfw-nft-test-XXXXXX") || return
-	# Both the first process and unshare, which waits for it, are in there.
-	# shellcheck disable=SC2016 # its parameters
-	SYSTEMD_TEST=init sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" \
-		unshare --pid --mount --cgroup --net --uts --ipc --fork --kill-child \
-		--propagation slave "$self" </dev/null >"$base/console" 2>&1 &
-	unshare_pid=$!
-	init_pid=
-	if ! poll 30 is_up || ended; then
-		echo "Bail out! systemd does not come up"
-		sed 's/^/# /' "$base/console"
-		shut_down
-		return 1
-	fi
+	boot_host || return
 	there SYSTEMD_TEST=inside SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 NETNS_TEST_INSIDE=1 \
 		NETNS_TEST_BOOTED=1 DSFW_NFT=/usr/sbin/dsfw-nft boot="$1" \
 		bash "/test/systemd/${self##*/}" </dev/null
@@ -165,33 +73,28 @@ outer()
 	unshare_pid=
 	make_tree || {
 		echo "Bail out! cannot make a file system"
-		umount -R "$base" 2>/dev/null
-		rmdir "$base"
+		unmount_tree
 		exit 1
 	}
-	# As this process is, which is all of the machine for some, a session's for others.
-	cgroups=$base/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
 	export base
-	trap 'shut_down; umount -R "$base"; rmdir "$base"; exit 1' INT TERM HUP
+	trap 'shut_down; unmount_tree; exit 1' INT TERM HUP
 	status=$rebooting
 	while [[ $status -eq $rebooting && $number -lt 9 ]]; do
 		number=$((number + 1))
 		run_boot "$number"
 		status=$?
 	done
-	umount -R "$base" && rmdir "$base"
+	unmount_tree
 	exit "$status"
 }
 
 case ${SYSTEMD_TEST:-} in
 '')
-	self=$(realpath "$0")
-	[[ $(id -u) -eq 0 ]] || cannot "needs root"
 	[[ -x /lib/systemd/systemd && -x /usr/bin/dpkg ]] || cannot "no systemd (Debian package systemd)"
 	: "${PACKAGE:=$(compgen -G "${PACKAGE_DIRECTORY:-/nonexistent}/dsfw-nft_*.deb")}"
 	[[ -r $PACKAGE ]] || cannot "no package: set PACKAGE, or run scripts/test package"
-	export PACKAGE self SYSTEMD_TEST=outer
-	exec unshare --mount --propagation private "$self"
+	export PACKAGE
+	enter_namespace
 	;;
 outer)
 	outer

@@ -138,8 +138,8 @@ installed()
 	ctl start
 	is "without one of the files it fails" "$status $(show SubState)" "1 auto-restart"
 	is "and says why, once each" "$(journal)" \
-		"3 $etc/network-config.json: cannot read: No such file or directory; copy an example to begin with, such as \
-/usr/share/doc/dsfw-nft/examples/minimal/network-config.json
+		"3 $etc/network-config.json: cannot read: No such file or directory; dsfw-nft init writes both files; or copy an \
+example, such as /usr/share/doc/dsfw-nft/examples/minimal/network-config.json
 3 the last accepted configuration cannot be enforced either: there is no /var/lib/dsfw-nft/last-good
 3 daemon: the configuration has errors"
 	is "where it would keep it" "$(stat -c '%a %U' /var/lib/dsfw-nft)" "700 root"

@@ -234,6 +234,27 @@ static void test_cancelled(void **state)
 	assert_false(assert_pair(f));
 }
 
+/* A missing directory is for the reader of the files to report, unless a save was under way. */
+static void test_no_directory(void **state)
+{
+	struct fixture *f = *state;
+	cleanup(cleanup_free) char *missing = xasprintf("%s/missing/firewall.json", f->dir);
+	cleanup(cleanup_free) char *marker = xasprintf("%s.dsfw-commit", f->network);
+	enum save_recovery recovery = SAVE_UNDONE;
+	struct err err = { 0 };
+
+	reset(f);
+	assert_int_equal(save_recover(f->network, missing, NULL, &recovery, &err), 0);
+	assert_int_equal(recovery, SAVE_CLEAN);
+	assert_int_equal(save_recover(missing, f->firewall, NULL, &recovery, &err), 0);
+	assert_null(err.text);
+	put_file(marker, "", 0600);
+	assert_int_equal(save_recover(f->network, missing, NULL, &recovery, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "directory of"));
+	err_free(&err);
+	assert_int_equal(remove_tree(f->dir), 3);
+}
+
 /* Files that happen to lie about are not mistaken for a save. */
 static void test_torn_marker(void **state)
 {
@@ -269,6 +290,7 @@ int main(void)
 		TEST(test_bad_names),
 		TEST(test_disk_full),
 		TEST(test_cancelled),
+		TEST(test_no_directory),
 		TEST(test_torn_marker),
 	};
 
