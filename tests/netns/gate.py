@@ -108,6 +108,8 @@ def answer(question, tcp):
     if label == "alias":        # leads to a name that is not allowed
         reply.add(5, wire("target.forbidden.test"))
         return [addresses(reply, kind, good, owner=wire("target.forbidden.test")).bytes()]
+    if label == "dangling":     # the same, and without its address
+        return [reply.add(5, wire("target.forbidden.test")).bytes()]
     if label == "circle":
         return [reply.add(5, wire(name)).bytes()]
     if label == "stranger":     # somebody else's addresses
