@@ -14,9 +14,11 @@ pids=()
 trap 'kill "${pids[@]}" 2>/dev/null' EXIT
 
 outside 9.9.9.10/32 9.9.9.11/32 2a00:53::1/128 || bail "outside"
-bridge ds-1 172.30.1.1/24 fd77:1::1/64 && bridge ds-2 172.30.2.1/24 fd77:2::1/64 || bail "bridges"
-container c1 ds-1 172.30.1.11 fd77:1::11 && container c2 ds-2 172.30.2.11 fd77:2::11 &&
-	container d1 ds-1 172.30.1.2 fd77:1::2 || bail "containers"
+{
+	bridge ds-1 172.30.1.1/24 fd77:1::1/64 && bridge ds-2 172.30.2.1/24 fd77:2::1/64 &&
+		container c1 ds-1 172.30.1.11 fd77:1::11 && container c2 ds-2 172.30.2.11 fd77:2::11 &&
+		container d1 ds-1 172.30.1.2 fd77:1::2
+} || bail "cannot build the network"
 chmod 1777 $t
 network_config <<-'END'
 	{"networks": [
@@ -82,8 +84,9 @@ start_askers()
 	theirs=$asker
 	askers d1 dockside exempt=udp:9.9.9.11:5551
 	exempt=$asker
-	until_true 10 verdicts_are others "other open" && until_true 10 verdicts_are dockside "exempt open" ||
+	if ! until_true 10 verdicts_are others "other open" || ! until_true 10 verdicts_are dockside "exempt open"; then
 		bail "nobody asks: $(cat $t/others.log $t/dockside.log)"
+	fi
 }
 stop_askers()
 {
