@@ -37,7 +37,8 @@
 #include "gate_tcp.h"
 #include "gate_udp.h"
 
-#define LAST_MS 500u /* for those that wait when it stops */
+#define CONNECT_MS 100 /* between tries to reach the daemon */
+#define LAST_MS 500u   /* for those that wait when it stops */
 
 struct gate {
 	const struct gate_options *options;
@@ -49,6 +50,7 @@ struct gate {
 	struct gate_watch on_udp4, on_udp6, on_signal, on_second, on_upstream, on_tell;
 	bool stopping, stopped_reading;
 	bool connected; /* just now: the daemon knows nothing of us */
+	uint64_t next_try_ms;
 	uint64_t watchdog_us;
 };
 
@@ -198,8 +200,6 @@ static void on_second(void *data, uint32_t events)
 	if (read(g->on_second.fd, &times, sizeof(times)) < 0)
 		return;
 	gate_tcp_tick(g->tcp, monotonic_ms());
-	if (g->link && gate_link_tick(g->link))
-		g->connected = true;
 	gate_desk_tick(g->desk, g->connected);
 	g->connected = false;
 	if (g->watchdog_us > 0)
@@ -209,15 +209,32 @@ static void on_second(void *data, uint32_t events)
 static int ms_of_round(const struct gate *g, bool more)
 {
 	uint64_t now_ms = monotonic_ms();
+	int ms = more ? 0 : gate_desk_wait_ms(g->desk, now_ms);
 
-	return more ? 0 : gate_desk_wait_ms(g->desk, now_ms);
+	if (g->link && !gate_link_is_up(g->link) && (ms < 0 || ms > CONNECT_MS))
+		ms = CONNECT_MS;
+	return ms;
+}
+
+/* The daemon may be there again. */
+static void try_to_connect(struct gate *g)
+{
+	uint64_t now_ms = monotonic_ms();
+
+	if (!g->link || gate_link_is_up(g->link) || now_ms < g->next_try_ms)
+		return;
+	g->next_try_ms = now_ms + CONNECT_MS;
+	if (gate_link_tick(g->link))
+		g->connected = true;
 }
 
 /* The replies that a round made go out at its end. */
 static int turn(struct gate *g, bool *more)
 {
-	int r = gate_loop_round(g->epoll, ms_of_round(g, *more));
+	int r;
 
+	try_to_connect(g);
+	r = gate_loop_round(g->epoll, ms_of_round(g, *more));
 	gate_desk_process(g->desk, monotonic_ms());
 	*more = gate_desk_work(g->desk);
 	if (g->udp4)
