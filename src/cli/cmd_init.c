@@ -99,9 +99,8 @@ static const struct option_row init_options[] = {
 	  .offset = offsetof(struct init_options, presets) },
 	{ .name = "dns",
 	  .argument = "ADDRESS",
-	  .help = "the name server that Docker asks for containers, up to three times; without it, "
-		  "what "
-		  "this host's files say",
+	  .help = "a name server for the DNS gate to ask, up to three times; without it, what this "
+		  "host's files say",
 	  .wanted = "up to three addresses of name servers, none of them on the loopback",
 	  .set = set_dns,
 	  .offset = offsetof(struct init_options, dns) },

@@ -7,9 +7,10 @@
 # shellcheck disable=SC2317 # what others call
 # shellcheck source=tests/docker/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/docker/sidecar_lib.sh
+. "$lab/sidecar_lib.sh"
 
 examples=$lab/../../rulesets
-dockerfile=$lab/../../scripts/Dockerfile
 bridged=/proc/sys/net/bridge
 
 outside 198.51.100.{10,11}/32 2001:db8:100::20/128 || bail "cannot build the network"
@@ -19,27 +20,6 @@ echo "nameserver 192.0.2.2" >$t/resolv.conf
 dockerd_start
 ln -s "$docker_dir/docker.sock" /run/docker.sock
 
-# As the last stage of the Dockerfile, whose lines with square brackets are the changes.
-sidecar_image()
-{
-	local tree=$t/tree library changes
-	mkdir -p $tree/{etc,usr/sbin,proc,sys,dev,run,var} || return
-	if [[ -n ${SIDECAR_TREE:-} ]]; then
-		cp -a "$SIDECAR_TREE/." $tree || return
-	else
-		ldd "$DSFW_NFT" | grep -oE '/[^ ]+' | while read -r library; do
-			cp --parents -L "$library" $tree || return
-		done
-		mkdir $tree/bin && ln -s ../run $tree/var/run && cp "$(type -p busybox)" $tree/bin/busybox &&
-			ln -s busybox $tree/bin/sh && ln -s busybox $tree/bin/touch || return
-		printf 'root:x:0:0:root:/:/bin/sh\n' >$tree/etc/passwd
-		echo 'hosts: files dns' >$tree/etc/nsswitch.conf
-	fi
-	cp "$DSFW_NFT" $tree/usr/sbin/dsfw-nft && chown -R 0:0 $tree/usr/sbin/dsfw-nft || return
-	mapfile -t changes < <(grep -E '^(ENTRYPOINT|CMD|HEALTHCHECK) ' "$dockerfile")
-	[[ ${#changes[@]} -eq 3 ]] || return
-	image_from $tree dsfw-nft "${changes[@]}" && rm -r $tree
-}
 sidecar_image || bail "no image"
 busybox_image || bail "no image of busybox"
 echo "# the image has $(($(docker image inspect -f '{{.Size}}' dsfw-nft) / 1000000)) MB"

@@ -1,0 +1,27 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Sourced after lib.sh by the scripts that run the program as a container.
+dockerfile=$lab/../../scripts/Dockerfile
+
+# As the last stage of the Dockerfile, whose lines with square brackets are the changes.
+sidecar_image()
+{
+	local tree=$t/tree library changes
+	mkdir -p $tree/{etc,usr/sbin,proc,sys,dev,run,var} || return
+	if [[ -n ${SIDECAR_TREE:-} ]]; then
+		cp -a "$SIDECAR_TREE/." $tree || return
+	else
+		ldd "$DSFW_NFT" | grep -oE '/[^ ]+' | while read -r library; do
+			cp --parents -L "$library" $tree || return
+		done
+		mkdir $tree/bin && ln -s ../run $tree/var/run && cp "$(type -p busybox)" $tree/bin/busybox &&
+			ln -s busybox $tree/bin/sh && ln -s busybox $tree/bin/touch || return
+		printf 'root:x:0:0:root:/:/bin/sh\n' >$tree/etc/passwd
+		echo 'hosts: files dns' >$tree/etc/nsswitch.conf
+	fi
+	cp "$DSFW_NFT" $tree/usr/sbin/dsfw-nft && chown -R 0:0 $tree/usr/sbin/dsfw-nft || return
+	mapfile -t changes < <(grep -E '^(ENTRYPOINT|CMD|HEALTHCHECK) ' "$dockerfile")
+	[[ ${#changes[@]} -eq 3 ]] || return
+	image_from $tree dsfw-nft "${changes[@]}" && rm -r $tree
+}
