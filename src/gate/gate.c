@@ -37,6 +37,7 @@
 #include "gate_tcp.h"
 #include "gate_udp.h"
 
+#define POLICY_MS 1000 /* has the daemon to send the first policy */
 #define CONNECT_MS 100 /* between tries to reach the daemon */
 #define LAST_MS 500u   /* for those that wait when it stops */
 
@@ -51,6 +52,11 @@ struct gate {
 	bool stopping, stopped_reading;
 	bool connected; /* just now: the daemon knows nothing of us */
 	uint64_t next_try_ms;
+	/* Questions are not read before there is a policy, or the daemon has had its time to send one. */
+	struct gate_socket sockets[GATE_SOCKETS_MAX];
+	int n_sockets;
+	bool has_policy, serving;
+	uint64_t serve_ms;
 	uint64_t watchdog_us;
 };
 
@@ -111,6 +117,7 @@ static void take_policy(struct gate *g, const struct src *src, bool retell)
 
 	if (policy) {
 		gate_desk_set_policy(g->desk, policy, retell);
+		g->has_policy = true;
 		report_policy(g, policy->generation, NULL);
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(src, &diags);
@@ -211,7 +218,7 @@ static int ms_of_round(const struct gate *g, bool more)
 	uint64_t now_ms = monotonic_ms();
 	int ms = more ? 0 : gate_desk_wait_ms(g->desk, now_ms);
 
-	if (g->link && !gate_link_is_up(g->link) && (ms < 0 || ms > CONNECT_MS))
+	if (((g->link && !gate_link_is_up(g->link)) || !g->serving) && (ms < 0 || ms > CONNECT_MS))
 		ms = CONNECT_MS;
 	return ms;
 }
@@ -228,11 +235,33 @@ static void try_to_connect(struct gate *g)
 		g->connected = true;
 }
 
+static int open_socket(struct gate *g, const struct gate_socket *s, struct err *err);
+
+/* systemd holds the sockets while the gate restarts: what has come meanwhile is to be answered by the policy, and not with
+ * SERVFAIL a moment before it is there. */
+static int begin_to_serve(struct gate *g)
+{
+	struct err err = { 0 };
+	int r = 0;
+
+	if (g->serving || (!g->has_policy && monotonic_ms() < g->serve_ms))
+		return 0;
+	g->serving = true;
+	for (int i = 0; i < g->n_sockets && r >= 0; i++)
+		r = open_socket(g, &g->sockets[i], &err);
+	if (r < 0)
+		log_error("%s", err.text);
+	err_free(&err);
+	return r;
+}
+
 /* The replies that a round made go out at its end. */
 static int turn(struct gate *g, bool *more)
 {
-	int r;
+	int r = begin_to_serve(g);
 
+	if (r < 0)
+		return r;
 	try_to_connect(g);
 	r = gate_loop_round(g->epoll, ms_of_round(g, *more));
 	gate_desk_process(g->desk, monotonic_ms());
@@ -348,8 +377,7 @@ static int open_desk(struct gate *g, struct err *err)
 
 static int start(struct gate *g, struct err *err)
 {
-	struct gate_socket sockets[GATE_SOCKETS_MAX];
-	int r = gate_loop_open(), n = 0;
+	int r = gate_loop_open();
 
 	if (r < 0)
 		return err_errno(err, -r, "epoll");
@@ -361,9 +389,7 @@ static int start(struct gate *g, struct err *err)
 	if (r >= 0)
 		r = open_desk(g, err);
 	if (r >= 0)
-		r = n = gate_sockets(g->options->port, sockets, err);
-	for (int i = 0; i < n && r >= 0; i++)
-		r = open_socket(g, &sockets[i], err);
+		r = g->n_sockets = gate_sockets(g->options->port, g->sockets, err);
 	if (r >= 0 && g->options->socket)
 		g->link = gate_link_new(g->options->socket, g->epoll, on_policy, g);
 	return r;
@@ -377,6 +403,7 @@ static void become_ready(struct gate *g)
 		read_policy(g);
 	else
 		log_info("answers nothing before the daemon has sent a policy");
+	g->serve_ms = monotonic_ms() + (g->options->policy ? 0 : POLICY_MS);
 	sd_notify(0, "READY=1");
 }
 
