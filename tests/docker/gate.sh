@@ -164,7 +164,7 @@ is "who asks whom" "$(for c in user given foreign default chosen; do
 	docker exec $c sed -n 's/^nameserver //p' /etc/resolv.conf; done | xargs)" \
 	"127.0.0.11 127.0.0.11 127.0.0.11 $direct 8.8.4.4"
 
-# What each kind of container meets
+# The same tests for each kind of container
 behind_the_gate() # CONTAINER SERVER
 {
 	local kind name six=

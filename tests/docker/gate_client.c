@@ -49,7 +49,7 @@ static void look_up(const char *name, const char *port)
 	int r = getaddrinfo(name, port, &hints, &list);
 
 	printf("%s:", name);
-	/* Which of the two a library says for a name that does not exist is its own choice. */
+	/* Libraries choose one of the two for a name that does not exist. */
 	if (r == EAI_NONAME || r == -5 /* EAI_NODATA */)
 		printf(" unknown in %ld ms", now_ms() - begin);
 	else if (r != 0)

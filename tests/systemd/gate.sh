@@ -164,7 +164,7 @@ journal_is_clean() # DESCRIPTION
 	is "$1" "$(journalctl -q -u $gate_unit -p 3 -o cat)" ""
 }
 
-# Whatever calls what the filter has not is killed, not told EPERM.
+# The filter kills now who makes other calls; EPERM may be overlooked.
 system_calls()
 {
 	mkdir -p $drop_ins && printf '[Service]\nSystemCallErrorNumber=\n' >$drop_ins/test.conf

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which conversations with name servers end when DNS gates are turned on or off. */
+/* Conversations with name servers end when DNS gates are turned on or off, or go on. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>

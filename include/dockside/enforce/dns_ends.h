@@ -9,7 +9,8 @@
 #include "dockside/policy/model.h"
 #include "dockside/table/dns_flows.h"
 
-/* Whose conversations they are, by the policy and by the interfaces of this moment; dns_flows_free() when done. Returns 0 or -errno. */
+/* Tells by the policy and by the interfaces of this moment whose conversations they are; dns_flows_free() when done.
+ * Returns 0 or -errno. */
 int dns_ends_find(const struct policy *policy, struct dns_flows *ret_flows, struct err *err);
 
 /* Ends them before it returns, a second at most with a million connections. *ret_n: how many. Returns 0 or -errno. */
