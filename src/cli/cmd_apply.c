@@ -12,6 +12,7 @@
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
 #include "dockside/enforce/bridges_learn.h"
+#include "dockside/enforce/dns_ends.h"
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
@@ -114,6 +115,23 @@ static void warn_of_bridge(const struct plans *plans, struct report *report)
 			plans->no_bridge);
 }
 
+/* The rules are in force already: a failure is a warning. */
+static void end_older_dns(const struct policy *policy, bool gates, struct report *report)
+{
+	struct err err = { 0 };
+	size_t n = 0;
+
+	if (gates && dns_ends_now(policy, &n, &err) < 0)
+		log_warning("%s; they are refused, or go on, until they end by themselves",
+			    err.text);
+	json_write_int(&report->out, "dns_ended", (int64_t)n);
+	if (n > 0 && !report->json)
+		printf("ended %zu conversation%s with name servers that %s older than the change "
+		       "of DNS gates\n",
+		       n, plural(n), n == 1 ? "is" : "are");
+	err_free(&err);
+}
+
 static int apply_rules(struct session *session, const struct apply_options *options,
 		       const struct policy *policy, struct report *report, struct err *err)
 {
@@ -139,6 +157,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	if (r >= 0) {
 		print_result(policy, &result, report);
 		warn_of_bridge(&plans, report);
+		end_older_dns(policy, result.gates, report);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* init: writes the first two files, from what Docker says and what the operator answers. */
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,14 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/enforce/preflight.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/disk.h"
 #include "dockside/system/log.h"
 #include "init_plan.h"
 
 #define DIRECTORY "/etc/dockside" /* where the daemon's unit looks */
+#define GATE_SOCKET "/run/dockside/gate.sock"
 
 /* ---- options ---- */
 
@@ -96,9 +99,8 @@ static const struct option_row init_options[] = {
 	  .offset = offsetof(struct init_options, presets) },
 	{ .name = "dns",
 	  .argument = "ADDRESS",
-	  .help = "the name server that Docker asks for containers, up to three times; without it, "
-		  "what "
-		  "this host's files say",
+	  .help = "a name server for the DNS gate to ask, up to three times; without it, what this "
+		  "host's files say",
 	  .wanted = "up to three addresses of name servers, none of them on the loopback",
 	  .set = set_dns,
 	  .offset = offsetof(struct init_options, dns) },
@@ -176,16 +178,15 @@ static void put_date(char date[32])
 
 static void warn_of_wildcards(const struct init_plan *plan)
 {
-	for (size_t i = 0; i < plan->n_presets; i++) {
+	for (size_t i = 0; !init_all_gated(plan) && i < plan->n_presets; i++) {
 		const struct preset *preset = plan->presets[i];
 		struct buf b = { 0 };
 
 		for (size_t k = 0; k < preset->wildcards.n; k++)
 			buf_printf(&b, "%s%s", k ? ", " : "", preset->wildcards.items[k]);
 		if (b.len > 0)
-			log_warning("preset %s: left out, as wildcards need a DNS gate: %s; add "
-				    "the names "
-				    "behind them that you need",
+			log_warning("preset %s: left out, as wildcards need a DNS gate in each "
+				    "network: %s; add the names behind them that you need",
 				    preset->name, buf_str(&b));
 		buf_free(&b);
 	}
@@ -225,10 +226,16 @@ static void print_next(const struct init_options *options, const struct init_pla
 	       "    dsfw-nft check%s\n"
 	       "    dsfw-nft diff%s\n",
 	       where, where);
+	if (init_any_gated(plan) && !getpwnam(GATE_USER))
+		printf("    adduser --system --group --no-create-home " GATE_USER "\n");
 	if (usual)
 		printf("    systemctl enable --now dsfw-nft\n");
-	else
+	else if (!init_any_gated(plan))
 		printf("    dsfw-nft apply%s\n", where);
+	else
+		printf("    dsfw-nft gate --user " GATE_USER " --gate-socket " GATE_SOCKET " &\n"
+		       "    dsfw-nft daemon%s --gate-socket " GATE_SOCKET "\n",
+		       where);
 	printf("and start a container: docker run --rm -it --network %s IMAGE\n",
 	       plan->networks[0].name);
 }

@@ -54,28 +54,13 @@ bool init_is_own(const struct init_plan *plan, const struct ipaddr *addr)
 	return false;
 }
 
-/* libnetwork/resolvconf, defaultIPv4Dns */
-static void choose_as_docker(struct init_plan *plan)
-{
-	static const uint8_t bytes[][4] = { { 8, 8, 8, 8 }, { 8, 8, 4, 4 } };
-
-	plan->default_chosen = true;
-	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
-		plan->default_network.items[plan->default_network.n++] =
-			ipaddr_from_bytes(FAMILY_IPV4, bytes[i]);
-}
-
 static void find_resolvers(const struct init_options *options, struct init_plan *plan)
 {
 	plan->resolvers_given = options->dns.n > 0;
-	if (plan->resolvers_given) {
-		plan->resolvers = plan->default_network = options->dns;
-		return;
-	}
-	judge_resolvers(&plan->resolvers);
-	judge_resolvers_of_default(&plan->default_network);
-	if (plan->default_network.n == 0)
-		choose_as_docker(plan);
+	if (plan->resolvers_given)
+		plan->resolvers = options->dns;
+	else
+		judge_resolvers(&plan->resolvers);
 }
 
 int init_find_resolvers(const struct init_options *options, struct init_plan *plan)
@@ -102,8 +87,25 @@ bool init_is_default(const struct init_network *network)
 	return network->external && strcmp(network->name, INIT_DEFAULT_NETWORK) == 0;
 }
 
-const struct resolvers *init_resolvers(const struct init_plan *plan,
-				       const struct init_network *network)
+bool init_is_gated(const struct init_plan *plan, const struct init_network *network)
 {
-	return init_is_default(network) ? &plan->default_network : &plan->resolvers;
+	return init_is_default(network) || !plan->resolvers.loopback[0];
+}
+
+bool init_any_gated(const struct init_plan *plan)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < plan->n_networks; i++)
+		any = any || init_is_gated(plan, &plan->networks[i]);
+	return any;
+}
+
+bool init_all_gated(const struct init_plan *plan)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < plan->n_networks; i++)
+		all = all && init_is_gated(plan, &plan->networks[i]);
+	return all;
 }

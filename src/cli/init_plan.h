@@ -56,10 +56,9 @@ struct init_plan {
 	size_t n_networks, cap_networks;
 	const struct preset *presets[INIT_GIVEN_MAX];
 	size_t n_presets;
-	struct resolvers resolvers;	  /* that Docker asks for containers */
-	struct resolvers default_network; /* that containers of Docker's default network ask */
-	bool resolvers_given;		  /* by --dns */
-	bool default_chosen;		  /* by Docker, as the host names none */
+	/* That Docker asks for containers; those of Docker's default network ask by themselves, and none on the loopback. */
+	struct resolvers resolvers;
+	bool resolvers_given; /* by --dns */
 	struct own_addrs own;
 	/* Docker's word; docker_version NULL: it did not answer, and docker_error says why. */
 	struct docker_networks docker;
@@ -84,9 +83,11 @@ int init_write(const char *network_path, const char *firewall_path, const struct
 void init_network_text(const struct init_plan *plan, const char *date, struct buf *b);
 void init_firewall_text(const struct init_plan *plan, const char *date, struct buf *b);
 bool init_is_default(const struct init_network *network);
-/* The name servers that packets of the network's containers go to. */
-const struct resolvers *init_resolvers(const struct init_plan *plan,
-				       const struct init_network *network);
+/* Whether its containers ask the DNS gate: not where Docker asks a resolver on the loopback in their place, which the gate
+ * cannot hear. Wildcards are for ipsets that only such networks use. */
+bool init_is_gated(const struct init_plan *plan, const struct init_network *network);
+bool init_any_gated(const struct init_plan *plan);
+bool init_all_gated(const struct init_plan *plan);
 /* Whether the name server is this host itself. */
 bool init_is_own(const struct init_plan *plan, const struct ipaddr *addr);
 /* Adds the presets of a list with commas. False: there is no such one, which is reported. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The two files that init writes: short, with a comment on whatever a newcomer might ask. */
+#include <string.h>
+
 #include "dockside/base/text.h"
 #include "init_plan.h"
 
@@ -38,16 +40,43 @@ void init_network_text(const struct init_plan *plan, const char *date, struct bu
 
 /* ---- firewall-config.json ---- */
 
+/* Whether an earlier preset has the wildcard as well. */
+static bool is_repeated(const struct init_plan *plan, size_t preset, const char *wildcard)
+{
+	for (size_t i = 0; i < preset; i++)
+		for (size_t k = 0; k < plan->presets[i]->wildcards.n; k++)
+			if (strcmp(plan->presets[i]->wildcards.items[k], wildcard) == 0)
+				return true;
+	return false;
+}
+
+/* Only the gate knows the names below a wildcard. */
+static void put_wildcards(const struct init_plan *plan, size_t i, bool last, struct buf *b)
+{
+	const struct texts *wildcards = &plan->presets[i]->wildcards;
+	bool gated = init_all_gated(plan);
+
+	for (size_t k = 0; k < wildcards->n; k++)
+		if (!gated)
+			buf_printf(b, "      // Not in it without a DNS gate: %s\n",
+				   wildcards->items[k]);
+		else if (!is_repeated(plan, i, wildcards->items[k]))
+			buf_printf(b, "      \"%s\"%s\n", wildcards->items[k],
+				   last && k + 1 == wildcards->n ? "" : ",");
+}
+
 static void put_presets(const struct init_plan *plan, struct buf *b)
 {
+	bool gated = init_all_gated(plan);
+
 	for (size_t i = 0; i < plan->n_presets; i++) {
 		const struct preset *preset = plan->presets[i];
+		bool last = i + 1 == plan->n_presets;
+		bool more = !last || (gated && preset->wildcards.n > 0);
 
 		buf_printf(b, "      \"" PRESET_PREFIX "%s\"%s // %s\n", preset->name,
-			   i + 1 < plan->n_presets ? "," : "", preset->about);
-		for (size_t k = 0; k < preset->wildcards.n; k++)
-			buf_printf(b, "      // Not in it without a DNS gate: %s\n",
-				   preset->wildcards.items[k]);
+			   more ? "," : "", preset->about);
+		put_wildcards(plan, i, last, b);
 	}
 }
 
@@ -57,6 +86,22 @@ static const char *ports(const struct init_plan *plan)
 		if (plan->presets[i]->http)
 			return "80, 443";
 	return "443";
+}
+
+/* Without it the gate asks the host's own name servers. */
+static void put_upstream(const struct init_plan *plan, struct buf *b)
+{
+	if (!plan->resolvers_given || !init_any_gated(plan))
+		return;
+	buf_puts(b, "  // The name servers that the DNS gate asks, as given to dsfw-nft init.\n"
+		    "  \"dns\": { \"upstream\": [");
+	for (size_t i = 0; i < plan->resolvers.n; i++) {
+		char addr[ADDR_STRLEN];
+
+		buf_printf(b, "%s\"%s\"", i > 0 ? ", " : "",
+			   ipaddr_format(&plan->resolvers.items[i], addr));
+	}
+	buf_puts(b, "] },\n");
 }
 
 static void put_ipsets(const struct init_plan *plan, struct buf *b)
@@ -90,18 +135,6 @@ static bool asks(const struct init_network *network, const struct ipaddr *resolv
 	return resolver->family == FAMILY_IPV4 || network->ipv6;
 }
 
-static const char *resolvers_source(const struct init_plan *plan,
-				    const struct init_network *network)
-{
-	const struct resolvers *resolvers = init_resolvers(plan, network);
-
-	if (plan->resolvers_given)
-		return "as given to dsfw-nft init";
-	if (init_is_default(network) && plan->default_chosen)
-		return "which Docker takes where the host names none";
-	return resolvers->of_docker ? "as in /etc/docker/daemon.json" : "as in /etc/resolv.conf";
-}
-
 static void put_loopback(const char *loopback, struct buf *b)
 {
 	buf_printf(b,
@@ -118,7 +151,7 @@ static void put_loopback(const char *loopback, struct buf *b)
 /* Docker's resolver in each container asks them by packets that the container sends, or the container itself does. */
 static void put_dns(const struct init_plan *plan, const struct init_network *network, struct buf *b)
 {
-	const struct resolvers *resolvers = init_resolvers(plan, network);
+	const struct resolvers *resolvers = &plan->resolvers;
 	size_t n = 0;
 
 	for (size_t i = 0; i < resolvers->n; i++) {
@@ -128,7 +161,8 @@ static void put_dns(const struct init_plan *plan, const struct init_network *net
 			continue;
 		if (n++ == 0)
 			buf_printf(b, "        // The name servers of the containers, %s.\n",
-				   resolvers_source(plan, network));
+				   resolvers->of_docker ? "as in /etc/docker/daemon.json"
+							: "as in /etc/resolv.conf");
 		snprintf(destination, sizeof(destination), ", \"to\": \"ip\", \"ip\": \"%s\"",
 			 ipaddr_format(&resolvers->items[i], addr));
 		put_dns_rules("        ", destination, b);
@@ -137,13 +171,24 @@ static void put_dns(const struct init_plan *plan, const struct init_network *net
 		put_loopback(resolvers->loopback, b);
 }
 
+static void put_gate(struct buf *b)
+{
+	buf_puts(b,
+		 "      // The containers' DNS goes to a gate (dsfw-nft-gate.service). It answers "
+		 "the names of the rules, and no\n"
+		 "      // other ones, and opens their addresses before the containers know "
+		 "these.\n"
+		 "      \"dns\": {},\n");
+}
+
 static void put_egress(const struct init_plan *plan, const struct init_network *network,
 		       struct buf *b)
 {
 	buf_puts(b, "      // What containers may open connections to; the first rule that matches "
 		    "decides.\n"
 		    "      \"egress\": [\n");
-	put_dns(plan, network, b);
+	if (!init_is_gated(plan, network))
+		put_dns(plan, network, b);
 	buf_printf(b,
 		   "        { \"proto\": \"tcp\", \"ports\": [%s], \"to\": \"ipset\", \"ipset\": "
 		   "\"allowlist\", \"comment\": \"allowlist\" },\n"
@@ -155,10 +200,10 @@ static void put_egress(const struct init_plan *plan, const struct init_network *
 static void put_host(const struct init_plan *plan, const struct init_network *network,
 		     struct buf *b)
 {
-	const struct resolvers *resolvers = init_resolvers(plan, network);
+	const struct resolvers *resolvers = &plan->resolvers;
 	bool dns = false;
 
-	for (size_t i = 0; i < resolvers->n; i++)
+	for (size_t i = 0; !init_is_gated(plan, network) && i < resolvers->n; i++)
 		dns = dns || (init_is_own(plan, &resolvers->items[i]) &&
 			      asks(network, &resolvers->items[i]));
 	buf_puts(b, "      // Which services of the Docker host itself they may use.\n"
@@ -183,12 +228,15 @@ void init_firewall_text(const struct init_plan *plan, const char *date, struct b
 		   "connections only.\n"
 		   "{\n",
 		   date);
+	put_upstream(plan, b);
 	put_ipsets(plan, b);
 	buf_puts(b, "  \"networks\": {\n");
 	for (size_t i = 0; i < plan->n_networks; i++) {
 		const struct init_network *network = &plan->networks[i];
 
 		buf_printf(b, "    \"%s\": {\n", network->name);
+		if (init_is_gated(plan, network))
+			put_gate(b);
 		put_egress(plan, network, b);
 		put_host(plan, network, b);
 		buf_printf(b, "    }%s\n", i + 1 < plan->n_networks ? "," : "");

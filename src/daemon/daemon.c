@@ -116,6 +116,8 @@ static void after(void *data, enum enforcement enforcement)
 {
 	struct daemon *d = data;
 
+	if (enforcer_gates_changed(&d->enforcer))
+		daemon_unjudged_end_dns(d->s.unjudged);
 	switch (enforcement) {
 	case ENFORCE_POLICY:
 		daemon_counters_forget(d->s.counters);

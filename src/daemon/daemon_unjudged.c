@@ -16,7 +16,9 @@
  * A network that others make (daemon_docker_sites.c) may be there for a moment before its rules. Then the connections of that
  * network alone end.
  *
- * Nothing ends when the daemon starts: what is open when the rules come for the first time has no label
+ * Conversations with name servers that are older than a change of the DNS gates end by the same passes.
+ *
+ * Nothing else ends when the daemon starts: what is open when the rules come for the first time has no label
  * either, and stays open (see README.md). Only a daemon that has seen them and sees them missing knows better.
  */
 #include "daemon_unjudged.h"
@@ -30,6 +32,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/enforce/dns_ends.h"
 #include "dockside/kernel/conntrack.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/link_addrs.h"
@@ -47,14 +50,17 @@ struct daemon_unjudged {
 	struct conntrack *conntrack;
 	sd_event_source *io, *timer;
 	struct unjudged scope; /* of the pass that is under way */
-	bool all;	       /* of all networks; else of those with these bridges */
+	struct dns_flows dns_scope;
+	bool dns; /* conversations with name servers, of that scope */
+	bool all; /* of all networks; else of those with these bridges */
 	char **bridges;
 	size_t n_bridges;
 	unsigned passes; /* that are to come, with the one that is under way */
 	bool under_way;
 	bool failing; /* the log has it */
 	struct conntrack_pass pass;
-	size_t n_ended, n_failed; /* since the repair */
+	size_t n_dns; /* ended by this pass, of those that are about DNS alone */
+	size_t n_ended, n_failed, n_dns_ended; /* since the repair */
 	uint64_t total;
 };
 
@@ -121,12 +127,20 @@ static int look_around(struct daemon_unjudged *u, struct err *err)
 	if (add_interfaces(u, scope, &running->plan, err) < 0)
 		return err_prefix(err, "tell whose connections are whose");
 	unjudged_finish(scope);
-	return 0;
+	dns_flows_free(&u->dns_scope);
+	return u->dns ? dns_ends_find(&running->policy, &u->dns_scope, err) : 0;
 }
 
 static bool ends(void *data, const struct flow *flow)
 {
-	return unjudged_is(data, flow);
+	struct daemon_unjudged *u = data;
+	bool is_dns;
+
+	if (unjudged_is(&u->scope, flow))
+		return true;
+	is_dns = u->dns && dns_flow_ends(&u->dns_scope, flow);
+	u->n_dns += is_dns;
+	return is_dns;
 }
 
 /* ------------------------------------------------------------------ passes */
@@ -156,6 +170,11 @@ static void fail(struct daemon_unjudged *u, const struct err *err)
 
 static void tell(struct daemon_unjudged *u)
 {
+	if (u->n_dns_ended > 0)
+		log_info("ended %zu conversation%s with name servers that %s older than the change "
+			 "of DNS gates",
+			 u->n_dns_ended, plural(u->n_dns_ended),
+			 u->n_dns_ended == 1 ? "is" : "are");
 	if (u->n_ended > 0)
 		log_warning(
 			"ended %zu connection%s that %s opened without our rules, or before them; "
@@ -166,12 +185,12 @@ static void tell(struct daemon_unjudged *u)
 			  "(a flowtable forwards %s?)",
 			  u->n_failed, u->n_failed == 1 ? " was" : "s were",
 			  u->n_failed == 1 ? "it" : "them", u->n_failed == 1 ? "it" : "them");
-	u->n_ended = u->n_failed = 0;
+	u->n_ended = u->n_failed = u->n_dns_ended = 0;
 }
 
 static void forget_scope(struct daemon_unjudged *u)
 {
-	u->all = false;
+	u->all = u->dns = false;
 	for (size_t i = 0; i < u->n_bridges; i++)
 		free(u->bridges[i]);
 	free(u->bridges);
@@ -182,8 +201,12 @@ static void forget_scope(struct daemon_unjudged *u)
 static void done(struct daemon_unjudged *u)
 {
 	u->under_way = u->failing = false;
-	u->total += u->pass.n_ended;
-	u->n_ended += u->pass.n_ended;
+	/* Some may have ended by themselves meanwhile. */
+	if (u->n_dns > u->pass.n_ended)
+		u->n_dns = u->pass.n_ended;
+	u->total += u->pass.n_ended - u->n_dns;
+	u->n_ended += u->pass.n_ended - u->n_dns;
+	u->n_dns_ended += u->n_dns;
 	u->n_failed = u->pass.n_failed; /* the next pass meets them again */
 	u->passes--;
 	if (u->passes > 0) {
@@ -198,7 +221,7 @@ static void go_on(struct daemon_unjudged *u)
 {
 	struct err err = { 0 };
 
-	if (conntrack_read(u->conntrack, ends, &u->scope, &u->pass, &err) < 0)
+	if (conntrack_read(u->conntrack, ends, u, &u->pass, &err) < 0)
 		fail(u, &err);
 	else if (u->pass.done)
 		done(u);
@@ -238,6 +261,7 @@ static void begin(struct daemon_unjudged *u)
 	if (r >= 0)
 		r = conntrack_begin(u->conntrack, &err);
 	u->pass = (struct conntrack_pass){ 0 };
+	u->n_dns = 0;
 	u->under_way = r >= 0;
 	if (r < 0)
 		fail(u, &err);
@@ -275,6 +299,12 @@ void daemon_unjudged_end_of(struct daemon_unjudged *u, const char *bridge)
 {
 	u->bridges = xreallocarray(u->bridges, u->n_bridges + 1, sizeof(*u->bridges));
 	u->bridges[u->n_bridges++] = xstrdup(bridge);
+	end(u);
+}
+
+void daemon_unjudged_end_dns(struct daemon_unjudged *u)
+{
+	u->dns = true;
 	end(u);
 }
 
@@ -320,6 +350,7 @@ void daemon_unjudged_close(struct daemon_unjudged *u)
 	sd_event_source_disable_unref(u->timer);
 	conntrack_close(u->conntrack);
 	unjudged_free(&u->scope);
+	dns_flows_free(&u->dns_scope);
 	forget_scope(u);
 	free(u);
 }

@@ -57,18 +57,6 @@ bool resolver_on_loopback(const char *resolv_conf, char ret_addr[ADDR_STRLEN])
 	return false;
 }
 
-bool resolver_is_stub(const char *resolv_conf)
-{
-	static const char stub[] = "127.0.0.53";
-	size_t len, n = 0;
-	bool same = true;
-	const char *s;
-
-	for (; (s = next_nameserver(&resolv_conf, &len)); n++)
-		same = same && len == sizeof(stub) - 1 && strncmp(s, stub, len) == 0;
-	return same && n == 1;
-}
-
 bool resolver_of_docker(const char *daemon_json)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };

@@ -131,8 +131,17 @@ static int apply(struct enforcer *e, struct plan *plan, struct plan *bind,
 	struct plan *const plans[N_TABLES] = { plan, bind };
 	int r = reconcile_apply(&sockets, plans, e->stale_s, e->known.tables, ret_result, err);
 
+	e->gates_changed |= ret_result->gates;
 	known_end(&e->known);
 	return r;
+}
+
+bool enforcer_gates_changed(struct enforcer *e)
+{
+	bool changed = e->gates_changed;
+
+	e->gates_changed = false;
+	return changed;
 }
 
 static void keep(struct enforcer *e, struct running *running)

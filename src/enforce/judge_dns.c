@@ -8,8 +8,6 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define DAEMON_JSON "/etc/docker/daemon.json"
-#define RESOLVED_CONF \
-	"/run/systemd/resolve/resolv.conf" /* of systemd-resolved: the servers that it asks */
 #define SIZE_MAX_BYTES (1u << 20)
 
 /* The file's text, which the caller frees; NULL: it cannot be read. */
@@ -27,17 +25,6 @@ void judge_resolvers(struct resolvers *ret)
 	cleanup(cleanup_free) char *daemon_json = text_of(DAEMON_JSON);
 
 	resolvers_of(resolv_conf, daemon_json, ret);
-}
-
-void judge_resolvers_of_default(struct resolvers *ret)
-{
-	cleanup(cleanup_free) char *resolv_conf = text_of(RESOLV_CONF);
-	cleanup(cleanup_free) char *resolved_conf =
-		resolv_conf && resolver_is_stub(resolv_conf) ? text_of(RESOLVED_CONF) : NULL;
-	cleanup(cleanup_free) char *daemon_json = text_of(DAEMON_JSON);
-
-	resolvers_of(resolved_conf ? resolved_conf : resolv_conf, daemon_json, ret);
-	ret->loopback[0] = '\0';
 }
 
 /* Resolvers that dockerd has from its command line, or from a file elsewhere, are not known: its API does not say. */

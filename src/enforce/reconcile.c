@@ -269,6 +269,24 @@ static void keep_known(struct nft_reader *reader, struct comparison *comparison,
 	}
 }
 
+/* Whether it changes what is redirected to the DNS gate: then open conversations with name servers are not what they are
+ * to be. */
+static bool changes_gates(const struct changes *changes)
+{
+	const struct set_change *dispatch = changes_find_set(changes, DISPATCH_GATE);
+
+	if (dispatch && (dispatch->kind != CHANGE_NONE || dispatch->n_elems > 0))
+		return true;
+	for (size_t i = 0; i < changes->n_chains; i++) {
+		const struct plan_chain *want = changes->chains[i].want;
+
+		if (want && (want->hook == BASE_PREROUTING_DNS ||
+			     (want->bridge && strcmp(want->kind, "GATE") == 0)))
+			return true;
+	}
+	return changes->gone && actual_find_set(changes->actual, DISPATCH_GATE);
+}
+
 /* One try; consumes known. *ret_sure: no need for another, also after an error. */
 static int apply_once(const struct reconcile_sockets *sockets, struct plan *const plans[N_TABLES],
 		      unsigned stale_ttl_s, struct actual known[N_TABLES],
@@ -298,6 +316,7 @@ static int apply_once(const struct reconcile_sockets *sockets, struct plan *cons
 	if (r >= 0 && reconcile_comparison_empty(&comparison)) {
 		r = record_fingerprints(sockets->sets, &comparison, result, err);
 	} else if (r >= 0) {
+		result->gates |= changes_gates(&comparison.tables[TABLE_INET].changes);
 		r = load_and_record(sockets, &comparison, result, ret_sure, err);
 		if (r >= 0)
 			count_changes(&comparison, result);

@@ -37,7 +37,9 @@
 #include "gate_tcp.h"
 #include "gate_udp.h"
 
-#define LAST_MS 500u /* for those that wait when it stops */
+#define POLICY_MS 1000 /* has the daemon to send the first policy */
+#define CONNECT_MS 100 /* between tries to reach the daemon */
+#define LAST_MS 500u   /* for those that wait when it stops */
 
 struct gate {
 	const struct gate_options *options;
@@ -49,6 +51,12 @@ struct gate {
 	struct gate_watch on_udp4, on_udp6, on_signal, on_second, on_upstream, on_tell;
 	bool stopping, stopped_reading;
 	bool connected; /* just now: the daemon knows nothing of us */
+	uint64_t next_try_ms;
+	/* Questions are not read before there is a policy, or the daemon has had its time to send one. */
+	struct gate_socket sockets[GATE_SOCKETS_MAX];
+	int n_sockets;
+	bool has_policy, serving;
+	uint64_t serve_ms;
 	uint64_t watchdog_us;
 };
 
@@ -109,6 +117,7 @@ static void take_policy(struct gate *g, const struct src *src, bool retell)
 
 	if (policy) {
 		gate_desk_set_policy(g->desk, policy, retell);
+		g->has_policy = true;
 		report_policy(g, policy->generation, NULL);
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(src, &diags);
@@ -198,8 +207,6 @@ static void on_second(void *data, uint32_t events)
 	if (read(g->on_second.fd, &times, sizeof(times)) < 0)
 		return;
 	gate_tcp_tick(g->tcp, monotonic_ms());
-	if (g->link && gate_link_tick(g->link))
-		g->connected = true;
 	gate_desk_tick(g->desk, g->connected);
 	g->connected = false;
 	if (g->watchdog_us > 0)
@@ -209,15 +216,54 @@ static void on_second(void *data, uint32_t events)
 static int ms_of_round(const struct gate *g, bool more)
 {
 	uint64_t now_ms = monotonic_ms();
+	int ms = more ? 0 : gate_desk_wait_ms(g->desk, now_ms);
 
-	return more ? 0 : gate_desk_wait_ms(g->desk, now_ms);
+	if (((g->link && !gate_link_is_up(g->link)) || !g->serving) && (ms < 0 || ms > CONNECT_MS))
+		ms = CONNECT_MS;
+	return ms;
+}
+
+/* The daemon may be there again. */
+static void try_to_connect(struct gate *g)
+{
+	uint64_t now_ms = monotonic_ms();
+
+	if (!g->link || gate_link_is_up(g->link) || now_ms < g->next_try_ms)
+		return;
+	g->next_try_ms = now_ms + CONNECT_MS;
+	if (gate_link_tick(g->link))
+		g->connected = true;
+}
+
+static int open_socket(struct gate *g, const struct gate_socket *s, struct err *err);
+
+/* systemd holds the sockets while the gate restarts: what has come meanwhile is to be answered by the policy, and not with
+ * SERVFAIL a moment before it is there. */
+static int begin_to_serve(struct gate *g)
+{
+	struct err err = { 0 };
+	int r = 0;
+
+	if (g->serving || (!g->has_policy && monotonic_ms() < g->serve_ms))
+		return 0;
+	g->serving = true;
+	for (int i = 0; i < g->n_sockets && r >= 0; i++)
+		r = open_socket(g, &g->sockets[i], &err);
+	if (r < 0)
+		log_error("%s", err.text);
+	err_free(&err);
+	return r;
 }
 
 /* The replies that a round made go out at its end. */
 static int turn(struct gate *g, bool *more)
 {
-	int r = gate_loop_round(g->epoll, ms_of_round(g, *more));
+	int r = begin_to_serve(g);
 
+	if (r < 0)
+		return r;
+	try_to_connect(g);
+	r = gate_loop_round(g->epoll, ms_of_round(g, *more));
 	gate_desk_process(g->desk, monotonic_ms());
 	*more = gate_desk_work(g->desk);
 	if (g->udp4)
@@ -331,8 +377,7 @@ static int open_desk(struct gate *g, struct err *err)
 
 static int start(struct gate *g, struct err *err)
 {
-	struct gate_socket sockets[GATE_SOCKETS_MAX];
-	int r = gate_loop_open(), n = 0;
+	int r = gate_loop_open();
 
 	if (r < 0)
 		return err_errno(err, -r, "epoll");
@@ -344,9 +389,7 @@ static int start(struct gate *g, struct err *err)
 	if (r >= 0)
 		r = open_desk(g, err);
 	if (r >= 0)
-		r = n = gate_sockets(g->options->port, sockets, err);
-	for (int i = 0; i < n && r >= 0; i++)
-		r = open_socket(g, &sockets[i], err);
+		r = g->n_sockets = gate_sockets(g->options->port, g->sockets, err);
 	if (r >= 0 && g->options->socket)
 		g->link = gate_link_new(g->options->socket, g->epoll, on_policy, g);
 	return r;
@@ -360,6 +403,7 @@ static void become_ready(struct gate *g)
 		read_policy(g);
 	else
 		log_info("answers nothing before the daemon has sent a policy");
+	g->serve_ms = monotonic_ms() + (g->options->policy ? 0 : POLICY_MS);
 	sd_notify(0, "READY=1");
 }
 

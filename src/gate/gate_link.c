@@ -203,9 +203,8 @@ static void say_failure(struct gate_link *link, int error)
 			"policy from it",
 			link->path);
 	else
-		log_warning(
-			"%s: cannot connect to the daemon: %s; the gate tries again each second",
-			link->path, strerror(error));
+		log_warning("%s: cannot connect to the daemon: %s; the gate goes on trying",
+			    link->path, strerror(error));
 }
 
 bool gate_link_tick(struct gate_link *link)

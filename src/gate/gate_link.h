@@ -15,7 +15,7 @@ typedef void (*gate_policy_fn)(void *data, char *text, size_t len, bool retell, 
 /* path: borrowed. */
 struct gate_link *gate_link_new(const char *path, int epoll, gate_policy_fn fn, void *data);
 void gate_link_free(struct gate_link *link);
-/* Connects if it is not connected. Once a second. Whether it is new. */
+/* Connects if it is not connected. Whether it is new. */
 bool gate_link_tick(struct gate_link *link);
 bool gate_link_is_up(const struct gate_link *link);
 /* False: the daemon is away, or takes no more now. */

@@ -64,6 +64,24 @@ static bool get_source(const struct nlattr *tuple, struct ipaddr *ret)
 	       get_addr(ip.at[CTA_IP_V6_SRC], FAMILY_IPV6, ret);
 }
 
+/* The destination's port in a tuple of TCP or UDP; 0: it has none. *ret_l4proto is the protocol. */
+static uint16_t get_port(const struct nlattr *tuple, uint16_t attr, uint8_t *ret_l4proto)
+{
+	struct attrs parts, proto;
+	uint16_t port = 0;
+
+	*ret_l4proto = 0;
+	if (!attrs_parse_nested(&parts, tuple) ||
+	    !attrs_parse_nested(&proto, parts.at[CTA_TUPLE_PROTO]))
+		return 0;
+	if (proto.at[CTA_PROTO_NUM] && mnl_attr_get_payload_len(proto.at[CTA_PROTO_NUM]) == 1)
+		*ret_l4proto = mnl_attr_get_u8(proto.at[CTA_PROTO_NUM]);
+	if ((*ret_l4proto == IPPROTO_TCP || *ret_l4proto == IPPROTO_UDP) && proto.at[attr] &&
+	    mnl_attr_get_payload_len(proto.at[attr]) == sizeof(port))
+		port = ntohs(mnl_attr_get_u16(proto.at[attr]));
+	return port;
+}
+
 /* Labels are one number of 128 bits in the host's byte order. An entry that has none set comes without. */
 static bool has_label(const struct nlattr *labels, unsigned bit)
 {
@@ -78,7 +96,11 @@ static bool has_label(const struct nlattr *labels, unsigned bit)
 
 static bool parse_entry(const struct attrs *a, struct flow *ret_flow)
 {
+	uint8_t l4proto;
+
 	*ret_flow = (struct flow){ .judged = has_label(a->at[CTA_LABELS], JUDGED_LABEL) };
+	ret_flow->port = get_port(a->at[CTA_TUPLE_ORIG], CTA_PROTO_DST_PORT, &ret_flow->l4proto);
+	ret_flow->reached_port = get_port(a->at[CTA_TUPLE_REPLY], CTA_PROTO_SRC_PORT, &l4proto);
 	/* The answers come from where the packets go. */
 	return get_source(a->at[CTA_TUPLE_ORIG], &ret_flow->src) &&
 	       get_source(a->at[CTA_TUPLE_REPLY], &ret_flow->dst);

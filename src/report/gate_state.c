@@ -362,10 +362,10 @@ static void tell_missing(const struct gate_view *v, const struct network *networ
 	    v->now_ms < traffic->missing_ms + GATE_MISSING_MS)
 		return;
 	alarm_of(a, xasprintf("DNS of network %s does not reach the gate: a rule of another table "
-			      "drops UDP and TCP port 5300; let it accept them, as with "
-			      "\"iifname \\\"%s\\\" meta l4proto { tcp, udp } th dport 5300 "
-			      "accept\"",
-			      network->name, network->bridge));
+			      "drops UDP and TCP port 5300; let it accept them; as a rule of "
+			      "nft: iifname \"%s\" meta l4proto { tcp, udp } th dport 5300 accept; "
+			      "with ufw: ufw allow in on %s to any port 5300",
+			      network->name, network->bridge, network->bridge));
 }
 
 size_t gate_alarms(const struct gate_view *v, alarm_fn on_alarm, void *data)

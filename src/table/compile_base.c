@@ -248,7 +248,7 @@ static void emit_prerouting_dns(struct base *c)
 {
 	struct plan_chain *chain = base_chain(c, "prerouting-dns", BASE_PREROUTING_DNS);
 
-	c->chains.dispatch_gate = dispatch_map(c, "dispatch-gate");
+	c->chains.dispatch_gate = dispatch_map(c, DISPATCH_GATE);
 	emit_dispatch(c, chain, c->chains.dispatch_gate);
 }
 

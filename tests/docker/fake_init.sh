@@ -70,11 +70,17 @@ init --yes --network ds-agents
 like "the same for a name alone" "$status $err" "^1 error: .*--subnet"
 init --network ds-agents --subnet 172.20.1.0/24 --preset npm,pypi
 is "with a subnet it needs none" "$status $(wrote)" "0 $both"
-is "check has nothing to say" "$(said_by_check)" "ok: 1 network, 1 of them managed, 5 rules, 1 ipset"
+is "check has nothing to say" "$(said_by_check)" "ok: 1 network, 1 of them managed, 3 rules, 1 ipset"
 is "the network" "$(code network)" ' { "networks": [ { "name": "ds-agents", "subnet": "172.20.1.0/24" } ] } '
-is "the rules" "$(code firewall)" ' { "ipsets": { "allowlist": [ "preset:npm", "preset:pypi" ] }, "networks": { "ds-agents": { "egress": [ { "proto": "udp", "ports": [53], "to": "ip", "ip": "192.0.2.53", "comment": "DNS" }, { "proto": "tcp", "ports": [53], "to": "ip", "ip": "192.0.2.53", "comment": "DNS" }, { "proto": "tcp", "ports": [443], "to": "ipset", "ipset": "allowlist", "comment": "allowlist" }, { "action": "drop", "comment": "deny the rest" } ], "host": [ { "action": "drop", "comment": "the host is closed" } ] } } } '
+is "the rules" "$(code firewall)" ' { "ipsets": { "allowlist": [ "preset:npm", "preset:pypi" ] }, "networks": { "ds-agents": { "dns": {}, "egress": [ { "proto": "tcp", "ports": [443], "to": "ipset", "ipset": "allowlist", "comment": "allowlist" }, { "action": "drop", "comment": "deny the rest" } ], "host": [ { "action": "drop", "comment": "the host is closed" } ] } } } '
 is "they are for everybody to read" "$(stat -c %a $dir $dir/*.json | xargs)" "755 644 644"
-like "it says what comes next" "$out" "dsfw-nft check --network-config $dir/network-config.json.*dsfw-nft apply .*docker run --rm -it --network ds-agents IMAGE"
+like "it says what comes next" "$out" "dsfw-nft check --network-config $dir/network-config.json.*adduser [^
+]* dsfw-gate
+[^
+]*dsfw-nft gate --user dsfw-gate --gate-socket /run/dockside/gate.sock &
+[^
+]*dsfw-nft daemon .*$dir/firewall-config.json --gate-socket /run/dockside/gate.sock
+.*docker run --rm -it --network ds-agents IMAGE"
 
 # ---- both or neither, over none -----------------------------------------------------------------
 
@@ -137,31 +143,35 @@ wrong "a subnet twice" '^1 .*network b: another network, or this host, has addre
 
 # ---- the name servers that containers ask -------------------------------------------------------
 
-given=(--network a --subnet 172.20.2.0/24 --preset npm)
-dns_rules() { code firewall | grep -oE '"(udp|tcp)", "ports": \[53\](, "to": "ip", "ip": "[^"]*")?' | tr -d '"[]' | xargs -d '\n'; }
+given=(--network a --subnet 172.20.2.0/24 --preset "npm,github")
+dns() { code firewall | grep -oE '"(dns|upstream)": [{[][^]}]*[]}]|"ports": \[53\](, "to": "ip", "ip": "[^"]*")?' | xargs -d '\n'; }
 : >$t/resolv.conf
 init "${given[@]}"
 like "none" "$status $err" "^1 error: init: neither /etc/docker/daemon.json nor /etc/resolv.conf names a name server: give .*--dns ADDRESS"
 is "and nothing is written" "$(wrote)" ""
 init "${given[@]}" --dns 192.0.2.7 --dns 2001:db8::7
-is "but one can be given; a network without IPv6 asks none by IPv6" "$status $(dns_rules)" "0 udp, ports: 53, to: ip, ip: 192.0.2.7 tcp, ports: 53, to: ip, ip: 192.0.2.7"
+is "but some can be given: the gate asks them" "$status $(dns)" '0 "dns": { "upstream": ["192.0.2.7", "2001:db8::7"] "dns": {}'
+is "check agrees" "$(said_by_check)" "ok: 1 network, 1 of them managed, 3 rules, 1 ipset"
 printf 'nameserver %s\n' 192.0.2.8 192.0.2.9 >$t/resolv.conf
 init "${given[@]}"
-is "two" "$(dns_rules | grep -o 'ip: [0-9.]*' | uniq | xargs)" "ip: 192.0.2.8 ip: 192.0.2.9"
+is "else it asks those of the host, and no rule is needed" "$status $err $(dns)" '0  "dns": {}'
+is "with a gate wildcards of presets are allowed" "$(code firewall | grep -o '"allowlist": \[[^]]*\]')" \
+	'"allowlist": [ "preset:npm", "preset:github", "*.actions.githubusercontent.com", "*.githubusercontent.com", "*.pkg.github.com" ]'
+is "which check takes" "$(said_by_check)" "ok: 1 network, 1 of them managed, 3 rules, 1 ipset"
 echo "nameserver 127.0.0.1" >$t/resolv.conf
 init "${given[@]}"
-like "on the loopback: it warns" "$status $err" "^0 warning: Docker asks the name server 127.0.0.1 from the host itself, where no rule judges it: any name can leave"
-is "and allows none" "$(dns_rules) $(grep -c '// Docker asks 127.0.0.1 from the host itself' $dir/firewall-config.json)" " 1"
+like "on the loopback: it warns" "$status $err" "^0 warning: preset github: left out, as wildcards need a DNS gate in each network: \*\.actions\..*
+warning: Docker asks the name server 127.0.0.1 from the host itself, where no rule judges it: any name can leave"
+is "and there is no gate, which would hear nothing" "$(dns) $(grep -c '// Docker asks 127.0.0.1 from the host itself' $dir/firewall-config.json)" " 1"
+like "nor a word of one" "$out" "dsfw-nft apply --network-config"
 is "check has nothing more to say" "$(said_by_check | grep -v 'containers cannot look up')" "ok: 1 network, 1 of them managed, 3 rules, 1 ipset"
-echo "nameserver 127.0.0.53" >$t/resolv.conf
-mkdir -p /run/systemd/resolve
-echo "nameserver 192.0.2.10" >/run/systemd/resolve/resolv.conf
+printf 'nameserver %s\n' 127.0.0.1 192.0.2.8 >$t/resolv.conf
 init "${given[@]}"
-like "systemd-resolved is there, too" "$status $err $(dns_rules)" "^0 warning: Docker asks the name server 127.0.0.53 from the host itself.* $"
+is "another one beside it" "$status $(dns)" '0 "ports": [53], "to": "ip", "ip": "192.0.2.8" "ports": [53], "to": "ip", "ip": "192.0.2.8"'
 ip link add up1 type bridge && ip addr add 192.0.2.11/24 dev up1 && ip link set up1 up
-echo "nameserver 192.0.2.11" >$t/resolv.conf
+printf 'nameserver %s\n' 127.0.0.1 192.0.2.11 >$t/resolv.conf
 init "${given[@]}"
-is "on the host itself it is a host rule" "$status $(code firewall | grep -o '"host": .*')" \
+is "which is on the host itself: it is a host rule" "$status $(code firewall | grep -o '"host": .*')" \
 	'0 "host": [ { "proto": "udp", "ports": [53], "comment": "DNS" }, { "proto": "tcp", "ports": [53], "comment": "DNS" }, { "action": "drop", "comment": "the host is closed" } ] } } } '
 is "check agrees" "$(said_by_check | tail -n 1)" "ok: 1 network, 1 of them managed, 5 rules, 1 ipset"
 echo "nameserver 192.0.2.53" >$t/resolv.conf
@@ -170,7 +180,6 @@ echo "nameserver 192.0.2.53" >$t/resolv.conf
 
 init --network a --subnet 172.20.2.0/24 --preset github,debian --preset ' npm , github'
 is "of several options, each once" "$status $(code firewall | grep -o 'preset:[a-z]*' | xargs)" "0 preset:github preset:debian preset:npm"
-like "it says which wildcards are left out" "$err" '^warning: preset github: left out, as wildcards need a DNS gate: \*\.actions\.githubusercontent\.com, '
 is "one that needs port 80 has it" "$(code firewall | grep -o '\[[0-9, ]*443\]')" "[80, 443]"
 again --list-presets
 is "the list" "$status $(grep -c '^[a-z-]*: ' $t/out) $(grep -c '^    date      20' $t/out)" "0 12 12"
@@ -183,25 +192,24 @@ is "help is the list" "$status $out" "0 $list"
 fake_start
 init --yes
 is "Docker has none of its own: a new one" "$status $(code network)" '0  { "networks": [ { "name": "ds-agents", "subnet": "172.31.0.0/24" } ] } '
-is "no preset is no mistake" "$(said_by_check)" "ok: 1 network, 1 of them managed, 5 rules, 1 ipset"
+is "no preset is no mistake" "$(said_by_check)" "ok: 1 network, 1 of them managed, 3 rules, 1 ipset"
 fake_tell create shop_default 172.18.0.0/16 ""
 fake_tell create swarm 10.0.1.0/24 "" overlay
 fake_tell create taken 172.31.0.0/23 ds-taken
 init --yes --preset npm
 is "all bridge networks of Docker but its default one" "$status $(code network)" \
 	'0  { "networks": [ { "name": "shop_default", "external": true }, { "name": "taken", "external": true } ] } '
-is "check" "$(said_by_check)" "ok: 2 networks, 2 of them managed, 10 rules, 1 ipset"
+is "check" "$(said_by_check)" "ok: 2 networks, 2 of them managed, 6 rules, 1 ipset"
 init --preset npm --network bridge --network new --network shop_default
 is "those that are given, and a free subnet" "$status $(code network)" \
 	'0  { "networks": [ { "name": "bridge", "external": true }, { "name": "new", "subnet": "172.31.2.0/24" }, { "name": "shop_default", "external": true } ] } '
-is "check" "$(said_by_check)" "ok: 3 networks, 3 of them managed, 15 rules, 1 ipset"
+is "check" "$(said_by_check)" "ok: 3 networks, 3 of them managed, 9 rules, 1 ipset"
 echo "nameserver 127.0.0.53" >$t/resolv.conf
 init --preset npm --network bridge
-is "containers of the default network ask the servers behind systemd-resolved" "$status $err $(dns_rules)" \
-	"0  udp, ports: 53, to: ip, ip: 192.0.2.10 tcp, ports: 53, to: ip, ip: 192.0.2.10"
-echo "nameserver 127.0.0.1" >$t/resolv.conf
-init --preset npm --network bridge
-is "or those that Docker takes" "$status $err $(dns_rules | grep -o 'ip: [0-9.]*' | uniq | xargs)" "0  ip: 8.8.8.8 ip: 8.8.4.4"
+is "containers of the default network never ask the loopback: they have a gate" "$status $err $(dns)" '0  "dns": {}'
+init --preset github --network bridge --network shop_default
+like "wildcards need one in each network" "$status $(dns)$err" '^0 "dns": \{\}warning: preset github: left out, .*\*\.githubusercontent\.com'
+is "which check knows, too" "$(said_by_check | tail -n 1)" "ok: 2 networks, 2 of them managed, 6 rules, 1 ipset"
 echo "nameserver 192.0.2.53" >$t/resolv.conf
 wrong "an overlay network" "^1 error: init: Docker's network swarm is of driver \"overlay\"; only networks of driver" --yes --network swarm
 wrong "a subnet for one of Docker's" '^2 error: init: Docker has network shop_default already, with 172.18.0.0/16: leave its --subnet out' \
@@ -259,7 +267,12 @@ is "and nothing was" "$(wrote)" ""
 
 # ---- and on -------------------------------------------------------------------------------------
 
+{
+	cp /etc/passwd $t/passwd && echo dsfw-gate:x:4711:4711::/nonexistent:/usr/sbin/nologin >>$t/passwd &&
+		mount --bind $t/passwd /etc/passwd
+} || bail "no user dsfw-gate"
 init --yes --network shop_default --preset npm
+is "whoever has the gate's user need not make it" "$(grep -c adduser $t/out)" 0
 cp $dir/network-config.json $t/network.json
 cp $dir/firewall-config.json $t/firewall.json
 dsfw apply

@@ -12,7 +12,9 @@ program_image()
 	if [[ -n ${SIDECAR_TREE:-} ]]; then
 		cp -a "$SIDECAR_TREE/." $tree || return
 	else
-		ldd "$DSFW_NFT" | grep -oE '/[^ ]+' | while read -r library; do
+		# The program loads libcurl when it asks Docker.
+		library=$(ldconfig -p | sed -n 's/.*libcurl\.so\.4 .* => //p' | head -1)
+		{ ldd "$DSFW_NFT" && ldd "$library" && echo "$library"; } | grep -oE '/[^ ]+' | sort -u | while read -r library; do
 			cp --parents -L "$library" $tree || return
 		done
 		mkdir $tree/bin && ln -s ../run $tree/var/run && cp "$(type -p busybox)" $tree/bin/busybox &&

@@ -5,6 +5,7 @@
   gate.py serve ADDRESS LOG   a name server that lies as the first label of the name says: see answer(). LOG gets
                               "PROTOCOL NAME TYPE" of each question, the name in lower case, and "BAD ..." of what is
                               not as a resolver asks
+  gate.py keep ADDRESS PORT   the same by TCP alone, without a LOG: clients may ask many questions on one connection
   gate.py ask SERVER QUESTION...   each is NAME,TYPE[,OPTION...]; prints for each "RCODE[/EDE] [tc] DATA...". Options:
                               tcp, edns, plain (no recursion wanted), case (mixed), class=N, opcode=N, do,
                               fast ("slow" unless answered within 100 ms), size=N, ttl (prints it), port=N (source)
@@ -22,6 +23,7 @@
   gate.py flood SOCKET KIND SECONDS    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken over;
                               prints how many messages it took, or how often the gate has come
 """
+import contextlib
 import errno
 import fcntl
 import json
@@ -113,6 +115,8 @@ def answer(question, tcp):
     if label == "alias":        # leads to a name that is not allowed
         reply.add(5, wire("target.forbidden.test"))
         return [addresses(reply, kind, good, owner=wire("target.forbidden.test")).bytes()]
+    if label == "dangling":     # the same, and without its address
+        return [reply.add(5, wire("target.forbidden.test")).bytes()]
     if label == "circle":
         return [reply.add(5, wire(name)).bytes()]
     if label == "stranger":     # somebody else's addresses
@@ -192,6 +196,19 @@ def serve(address, log):
         note("udp", question)
         for message in answer(question, False):
             udp.sendto(message, client)
+
+
+def keep(address, port):
+    """Answers on TCP, and leaves the connection to the client."""
+    def converse(connection):
+        with connection, contextlib.suppress(OSError):
+            while data := connection.recv(600):
+                for message in answer(data[2:2 + struct.unpack(">H", data[:2])[0]], True):
+                    connection.sendall(struct.pack(">H", len(message)) + message)
+
+    listener = socket.create_server((address, port))
+    while True:
+        threading.Thread(target=converse, args=(listener.accept()[0],), daemon=True).start()
 
 
 # ---- a client
@@ -500,6 +517,8 @@ def main():
     command, *arguments = sys.argv[1:]
     if command == "serve":
         serve(*arguments)
+    elif command == "keep":
+        keep(arguments[0], int(arguments[1]))
     elif command == "ask":
         # In one piece: several of us may share the output.
         sys.stdout.write("".join(ask_one(arguments[0], text) + "\n" for text in arguments[1:]))

@@ -191,7 +191,7 @@ running()
 	is "apply beside it is refused" "$(dsfw-nft apply 2>&1 | grep -c "the daemon (pid $pid) is running")" 1
 	like "no Docker is a warning" "$(journal)" $'\n4 [^\n]*there is no such socket: Docker is not installed'
 	is "who may come near the socket" "$(stat -c '%a %U %G' /run/dockside $socket | xargs)" \
-		"750 root root 660 root root"
+		"751 root root 660 root root"
 	is "it has one capability" "$(sed -n 's/^Cap\(Eff\|Prm\|Bnd\|Amb\|Inh\):\t*//p' /proc/"$pid"/status | sort -u | xargs)" \
 		"0000000000000000 0000000000001000"
 	is "and writes where it has to" "$(in_unit bash -c 'for path in /usr /etc /etc/dockside /run /var/log \

@@ -40,7 +40,13 @@ static void end(struct datagram *d, const struct nlmsghdr *nlh)
 	assert_true(d->len <= sizeof(d->data));
 }
 
-static void put_tuple(struct nlmsghdr *nlh, uint16_t type, const char *src, const char *dst)
+struct ports {
+	uint8_t l4proto;
+	uint16_t src, dst;
+};
+
+static void put_tuple(struct nlmsghdr *nlh, uint16_t type, const char *src, const char *dst,
+		      const struct ports *ports)
 {
 	bool v6 = strchr(src, ':') != NULL;
 	int af = v6 ? AF_INET6 : AF_INET;
@@ -53,6 +59,14 @@ static void put_tuple(struct nlmsghdr *nlh, uint16_t type, const char *src, cons
 	assert_int_equal(inet_pton(af, dst, bytes), 1);
 	mnl_attr_put(nlh, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, v6 ? 16 : 4, bytes);
 	mnl_attr_nest_end(nlh, ip);
+	if (ports) {
+		struct nlattr *proto = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
+
+		mnl_attr_put_u8(nlh, CTA_PROTO_NUM, ports->l4proto);
+		mnl_attr_put_u16(nlh, CTA_PROTO_SRC_PORT, htons(ports->src));
+		mnl_attr_put_u16(nlh, CTA_PROTO_DST_PORT, htons(ports->dst));
+		mnl_attr_nest_end(nlh, proto);
+	}
 	mnl_attr_nest_end(nlh, tuple);
 }
 
@@ -63,8 +77,8 @@ static void add(struct datagram *d, const char *a, const char *b, const char *c,
 	struct nlmsghdr *nlh = begin(d, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW);
 
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
-	put_tuple(nlh, CTA_TUPLE_ORIG, a, b);
-	put_tuple(nlh, CTA_TUPLE_REPLY, c, a);
+	put_tuple(nlh, CTA_TUPLE_ORIG, a, b, NULL);
+	put_tuple(nlh, CTA_TUPLE_REPLY, c, a, NULL);
 	if (labels)
 		mnl_attr_put(nlh, CTA_LABELS, len, labels);
 	mnl_attr_put_u32(nlh, CTA_ID, 1);
@@ -76,8 +90,11 @@ static void print(void *data, const struct nlmsghdr *entry, const struct flow *f
 	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
 
 	(void)entry;
-	buf_printf(data, "%s>%s%s\n", ipaddr_format(&flow->src, src),
-		   ipaddr_format(&flow->dst, dst), flow->judged ? " judged" : "");
+	buf_printf(data, "%s>%s%s", ipaddr_format(&flow->src, src), ipaddr_format(&flow->dst, dst),
+		   flow->judged ? " judged" : "");
+	if (flow->l4proto)
+		buf_printf(data, " %u:%u:%u", flow->l4proto, flow->port, flow->reached_port);
+	buf_puts(data, "\n");
 }
 
 /* Parses a copy of exactly that size, so that a read past its end is seen. */
@@ -132,6 +149,34 @@ static void test_label(void **state)
 			 1);
 }
 
+/* The ports are the destination's, before a translation and after it. */
+static void test_ports(void **state)
+{
+	static const struct ports sent[] = { { IPPROTO_UDP, 1024, 53 },
+					     { IPPROTO_TCP, 1025, 853 },
+					     { IPPROTO_ICMP, 7, 8 } },
+				  back[] = { { IPPROTO_UDP, 5300, 1024 },
+					     { IPPROTO_TCP, 853, 1025 },
+					     { IPPROTO_ICMP, 8, 7 } };
+	struct datagram d = { .len = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		struct nlmsghdr *nlh = begin(&d, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW);
+
+		mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
+		put_tuple(nlh, CTA_TUPLE_ORIG, "10.0.0.1", "10.0.0.2", &sent[i]);
+		put_tuple(nlh, CTA_TUPLE_REPLY, "10.0.0.3", "10.0.0.1", &back[i]);
+		end(&d, nlh);
+	}
+	assert_int_equal(parse(&d, d.len,
+			       "10.0.0.1>10.0.0.3 17:53:5300\n10.0.0.1>10.0.0.3 6:853:853\n"
+			       "10.0.0.1>10.0.0.3 1:0:0\n"),
+			 1);
+	for (size_t len = 1; len < d.len; len++)
+		(void)parse(&d, len, NULL);
+}
+
 static void test_refusal(void **state)
 {
 	struct datagram d = { .len = 0 };
@@ -179,9 +224,8 @@ static void test_odd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_label),
-		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_entries), cmocka_unit_test(test_label),
+		cmocka_unit_test(test_ports),	cmocka_unit_test(test_refusal),
 		cmocka_unit_test(test_odd),
 	};
 

@@ -85,17 +85,6 @@ static void test_resolvers(void **state)
 	expect_resolvers("nameserver 192.0.2.1\n", "{\"dns\":", "192.0.2.1 loopback - docker 0");
 }
 
-static void test_stub(void **state)
-{
-	(void)state;
-	assert_true(resolver_is_stub("# x\nnameserver 127.0.0.53\noptions edns0 trust-ad\n"));
-	assert_false(resolver_is_stub("nameserver 127.0.0.53\nnameserver 192.0.2.1\n"));
-	assert_false(resolver_is_stub("nameserver 127.0.0.5\n"));
-	assert_false(resolver_is_stub("nameserver 127.0.0.531\n"));
-	assert_false(resolver_is_stub("search a.example\n"));
-	assert_false(resolver_is_stub(""));
-}
-
 /* names: of the networks whose rules are evaded; NULL: none. */
 static void expect(const char *firewall, const char *names)
 {
@@ -149,9 +138,9 @@ static void test_leak_past_gate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resolv_conf), cmocka_unit_test(test_daemon_json),
-		cmocka_unit_test(test_resolvers),   cmocka_unit_test(test_stub),
-		cmocka_unit_test(test_leak),	    cmocka_unit_test(test_leak_past_gate),
+		cmocka_unit_test(test_resolv_conf),    cmocka_unit_test(test_daemon_json),
+		cmocka_unit_test(test_resolvers),      cmocka_unit_test(test_leak),
+		cmocka_unit_test(test_leak_past_gate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,8 @@ static void test_missing(void **unused)
 	assert_true(gate_state_look(&s, &gated, &plan, &actual, 5000));
 	assert_true(gate_state_look(&s, &gated, &plan, &actual, 7000));
 	expect(&s, &gated, 5000 + GATE_MISSING_MS, 1,
-	       "iifname \\\"amber\\\" meta l4proto { tcp, udp } th dport 5300 accept");
+	       "iifname \"amber\" meta l4proto { tcp, udp } th dport 5300 accept; "
+	       "with ufw: ufw allow in on amber to any port 5300");
 	/* Rules that were written anew count from 0. */
 	have.packets = 1;
 	assert_false(gate_state_look(&s, &gated, &plan, &actual, 9000));

@@ -30,10 +30,6 @@ struct resolvers {
 /* By the texts of resolv.conf and of daemon.json; either may be NULL. */
 void resolvers_of(const char *resolv_conf, const char *daemon_json, struct resolvers *ret);
 
-/* Whether resolv.conf names nobody but systemd-resolved. Containers of Docker's default network then get the servers
- * that systemd-resolved asks. */
-bool resolver_is_stub(const char *resolv_conf);
-
 /* Returns a line about the networks with a DNS gate, and those whose rules deny by default and do not allow DNS to
  * everywhere, while Docker asks `addr`; the caller frees it. NULL: there are none. */
 char *resolver_leak(const struct policy *policy, const char *addr);

@@ -56,6 +56,7 @@ struct enforcer {
 	struct placing placing; /* where its external networks are */
 	struct known known;	/* what the kernel holds */
 	uint64_t n_policies;	/* that were enforced */
+	bool gates_changed;	/* enforcer_gates_changed() */
 	const struct enforcer_observer *observer; /* or NULL */
 };
 
@@ -73,6 +74,10 @@ bool enforcer_holds(struct enforcer *enforcer, uint64_t now_ms);
 /* The alarm that networks of the running policy are to be bound and the kernel cannot; NULL: it can, or there is none.
  * The caller frees it. */
 char *enforcer_not_bound(const struct enforcer *enforcer);
+
+/* Whether DNS gates in the kernel were turned on or off since it was asked the last time: conversations with name servers
+ * that are older are to end (dns_ends.h). */
+bool enforcer_gates_changed(struct enforcer *enforcer);
 
 /* From now on; NULL: nobody. */
 void enforcer_observe(struct enforcer *enforcer, const struct enforcer_observer *observer);

@@ -27,10 +27,9 @@ void judge_networks(const struct docker_wanted_list *list, const struct judge_do
  * text. */
 char *judge_dns(const struct policy *policy);
 struct resolvers;
-/* Finds the name servers that Docker's resolver asks for containers, by the same files; and those that containers of
- * Docker's default network ask themselves (doc/kernel.md, "Docker's resolver"). */
+/* Finds the name servers that Docker's resolver asks for containers, by the same files (doc/kernel.md, "Docker's
+ * resolver"). */
 void judge_resolvers(struct resolvers *ret);
-void judge_resolvers_of_default(struct resolvers *ret);
 void judge_result_free(struct judge_result *result);
 
 #endif

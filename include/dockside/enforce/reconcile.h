@@ -58,7 +58,8 @@ struct reconcile_result {
 	bool changed;  /* anything but fingerprints was written */
 	bool recorded; /* fingerprints were */
 	size_t n_chains, n_sets, n_elems, n_objects;
-	bool shim;	/* the shim was put right */
+	bool shim; /* the shim was put right */
+	bool gates; /* networks' DNS may go to the gate, or elsewhere, that did not before: dns_ends.h */
 	bool took_over; /* from the iptables version: its ipsets are to go, too */
 };
 

@@ -19,7 +19,7 @@
 #include "dockside/table/actual.h"
 
 /* So long may the gate take to connect, and to take a policy, before that is an alarm. */
-#define GATE_PATIENCE_MS 3000u
+#define GATE_PATIENCE_MS 1000u
 /* If the gate could do nothing for a name, that is an alarm for so long. */
 #define GATE_TROUBLE_MS 600000u
 #define GATE_TROUBLES_MAX 16

@@ -44,6 +44,8 @@ extern const char *const bound_kinds[N_BOUND_KINDS]; /* BIND, UNBOUND, strange, 
 /* The bridges of networks with a DNS gate, and the map by which a tell's destination port finds the list that it is for. */
 #define GATE_SET "dns-gate"
 #define TELL_MAP "dns-tell"
+/* By this map a bridge's DNS finds the chain that redirects it. */
+#define DISPATCH_GATE "dispatch-gate"
 /* The keys of the fingerprints of a network's chains about DNS begin with this; no bridge's name does. */
 #define FINGERPRINT_DNS "DNS"
 /* The keys of the fingerprints of chains that belong to no network begin with this: no bridge's name does

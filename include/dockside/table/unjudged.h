@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dockside/base/addr.h"
 
@@ -15,7 +16,10 @@
 struct flow {
 	struct ipaddr src; /* who has opened it */
 	struct ipaddr dst; /* where its packets go, after a translation */
-	bool judged;	   /* a rule of ours has labelled it: JUDGED_LABEL */
+	uint8_t l4proto;   /* IPPROTO_* */
+	/* TCP's and UDP's, of the destination: that it was opened to, and where its packets go. Else 0. */
+	uint16_t port, reached_port;
+	bool judged; /* a rule of ours has labelled it: JUDGED_LABEL */
 };
 
 struct unjudged_network {
