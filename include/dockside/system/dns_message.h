@@ -29,8 +29,10 @@ enum dns_type {
 
 enum dns_rcode {
 	DNS_RCODE_OK = 0,
+	DNS_RCODE_FORMERR = 1,
 	DNS_RCODE_SERVFAIL = 2,
 	DNS_RCODE_NXDOMAIN = 3,
+	DNS_RCODE_NOTIMP = 4,
 	DNS_RCODE_REFUSED = 5,
 };
 
