@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The name servers of a client, and which is asked first. Times are of monotonic_ms(). */
+/* The name servers of a client, and which is asked first, and for how long. Times are of monotonic_ms(). */
 #ifndef DOCKSIDE_SYSTEM_DNS_SERVERS_H
 #define DOCKSIDE_SYSTEM_DNS_SERVERS_H
 
@@ -10,7 +10,16 @@ struct buf;
 struct dns_servers {
 	struct dns_server items[DNS_UPSTREAM_SERVERS_MAX];
 	size_t n;
+	unsigned rounds, try_ms; /* how many times each is asked; for how long in the first round */
+	struct dns_upstream_conf conf;
 };
+
+/* timeout_ms: all rounds together take no longer. */
+void dns_servers_init(struct dns_servers *servers, const struct dns_upstream_conf *conf, bool paced,
+		      unsigned timeout_ms, int epoll);
+void dns_servers_free(struct dns_servers *servers);
+/* Whether they are as the configuration says. */
+bool dns_servers_have(const struct dns_servers *servers, const struct dns_upstream_conf *conf);
 
 /* The order in which they are asked: those that are left alone come last. */
 void dns_servers_order(const struct dns_servers *servers, uint64_t now_ms,

@@ -32,8 +32,6 @@
 #include "dockside/base/util.h"
 #include "dockside/system/clock.h"
 
-#define ROUNDS_MAX 3u
-#define TRY_MIN_MS 10u
 #define RETRY_MS 300u  /* after all servers have failed, before they are asked again */
 #define NO_ROOM_MS 50u /* before it is tried again whether there is */
 #define EVENTS_MAX 64
@@ -61,9 +59,8 @@ TAILQ_HEAD(question_list, question);
 
 struct dns_upstream {
 	struct dns_servers servers;
-	struct dns_upstream_conf conf;
 	bool paced;
-	unsigned rounds, try_ms, timeout_ms;
+	unsigned timeout_ms;
 	int epoll;
 	struct heap timers; /* the open questions */
 	struct question_list done;
@@ -140,12 +137,12 @@ static void free_done(struct dns_upstream *u)
 
 static unsigned count_steps(const struct dns_upstream *u)
 {
-	return u->rounds * (unsigned)u->servers.n;
+	return u->servers.rounds * (unsigned)u->servers.n;
 }
 
 static unsigned step_ms(const struct question *q)
 {
-	return q->upstream->try_ms << (q->step / q->upstream->servers.n);
+	return q->upstream->servers.try_ms << (q->step / q->upstream->servers.n);
 }
 
 static void set_next(struct question *q, uint64_t next_ms)
@@ -530,61 +527,17 @@ bool dns_upstream_health(const struct dns_upstream *u, size_t i,
 
 /* ------------------------------------------------------------------ open and close */
 
-static bool is_configured(const struct dns_upstream *u, const struct dns_upstream_conf *conf)
-{
-	if (u->conf.n_servers != conf->n_servers || u->conf.rounds != conf->rounds ||
-	    u->conf.try_ms != conf->try_ms)
-		return false;
-	for (size_t i = 0; i < conf->n_servers; i++)
-		if (ipaddr_cmp(&u->conf.servers[i].addr, &conf->servers[i].addr) != 0 ||
-		    strcmp(u->conf.servers[i].zone, conf->servers[i].zone) != 0)
-			return false;
-	return true;
-}
-
-/* All rounds take the whole time; where there are many servers, one is enough. */
-static void plan_tries(struct dns_upstream *u)
-{
-	unsigned n = (unsigned)u->servers.n, rounds = u->conf.rounds;
-
-	if (n == 0)
-		return;
-	if (rounds == 0)
-		rounds = n <= 2 ? ROUNDS_MAX : n == 3 ? 2 : 1;
-	u->rounds = rounds < ROUNDS_MAX ? rounds : ROUNDS_MAX;
-	u->try_ms = u->timeout_ms / (((1u << u->rounds) - 1) * n);
-	if (u->conf.try_ms > 0 && u->try_ms > u->conf.try_ms)
-		u->try_ms = u->conf.try_ms;
-	if (u->try_ms < TRY_MIN_MS)
-		u->try_ms = TRY_MIN_MS;
-}
-
-static void free_servers(struct dns_upstream *u)
-{
-	for (size_t i = 0; i < u->servers.n; i++)
-		dns_server_free(&u->servers.items[i]);
-	u->servers.n = 0;
-	u->conf = (struct dns_upstream_conf){ .n_servers = 0 };
-}
-
 void dns_upstream_configure(struct dns_upstream *u, const struct dns_upstream_conf *conf)
 {
 	struct question *q;
 
-	if (is_configured(u, conf))
+	if (dns_servers_have(&u->servers, conf))
 		return;
 	while ((q = (struct question *)heap_first(&u->timers)))
 		fail(q, DNS_UPSTREAM_UNREACHABLE);
 	free_done(u);
-	free_servers(u);
-	for (size_t i = 0; i < conf->n_servers; i++) {
-		dns_server_init(&u->servers.items[i], &conf->servers[i], u->paced, u->epoll);
-		/* What is asked once only is asked as everybody understands. */
-		u->servers.items[i].no_edns = conf->rounds == 1;
-	}
-	u->servers.n = conf->n_servers;
-	u->conf = *conf;
-	plan_tries(u);
+	dns_servers_free(&u->servers);
+	dns_servers_init(&u->servers, conf, u->paced, u->timeout_ms, u->epoll);
 }
 
 void dns_upstream_forget(struct dns_upstream *u)
@@ -596,7 +549,7 @@ void dns_upstream_forget(struct dns_upstream *u)
 		TAILQ_INSERT_TAIL(&u->done, q, entry);
 	}
 	free_done(u);
-	free_servers(u);
+	dns_servers_free(&u->servers);
 }
 
 int dns_upstream_open(bool paced, unsigned timeout_ms, struct dns_upstream **ret_upstream,

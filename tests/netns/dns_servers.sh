@@ -167,7 +167,7 @@ between "when its first time is over" 700 1500
 # shellcheck disable=SC2046
 is "which is learnt: 400 names, of which 100 are asked at a time" \
 	"$(zone 127.0.0.2 "@ noedns" "$(printf 'm%s.example 198.51.100.9 ttl=9\n' {1..400})"
-	probe 4000 $(printf 'm%s.example ' {1..400}) | grep -c ' dns 9 198\.51\.100\.9')" 400
+	probe 8000 $(printf 'm%s.example ' {1..400}) | grep -c ' dns 9 198\.51\.100\.9')" 400
 zone 127.0.0.2 "@ formerr" "x.example 198.51.100.1 ttl=9"
 is "and one that finds fault with EDNS" "$(probe 3000 x.example)" "x.example dns 9 198.51.100.1"
 between "at once" 0 500

@@ -148,6 +148,9 @@ send_policy sealed '9.9.9.13", "9.9.9.10' '"*.good.test"' '' no-tcp
 until_true 5 reported 'g-no-tcp'
 is "an answer that is too long, and no TCP at the first name server: the second one's" \
 	"$(asks a1 huge.good.test,A | awk '{ print $1, NF - 1 }')" "0 28"
+send_policy sealed 9.9.9.13 '"*.good.test"' '' no-case
+until_true 5 reported 'g-no-case'
+is "letters in another case, and no TCP: the gate does not do without them" "$(asks a1 lower.good.test,A)" 2
 
 # ---- the daemon goes -----------------------------------------------------------------------------
 
