@@ -16,7 +16,7 @@ struct daemon_lookup *daemon_lookup_open(struct loop *loop, const char *name,
 					 const struct ipaddr *servers, size_t n);
 /* daemon_lookup_close(NULL) is valid. */
 void daemon_lookup_close(struct daemon_lookup *lookup);
-/* What is known by now. Borrowed. */
+/* Borrowed. Until it is done, one family of it may have no state yet. */
 const struct resolved_name *daemon_lookup_result(const struct daemon_lookup *lookup);
 bool daemon_lookup_done(const struct daemon_lookup *lookup);
 

@@ -9,7 +9,7 @@
 #include "dns_server.h"
 #include "dns_tcp.h"
 
-/* What is asked. */
+/* A question. */
 struct dns_asked {
 	struct dns_name name;
 	unsigned type;

@@ -236,7 +236,7 @@ int dns_server_send(struct dns_server *server, struct dns_random *random, struct
 	return 0;
 }
 
-/* What does not know EDNS may say nothing. */
+/* A server that does not know EDNS may say nothing. */
 int dns_try_repeat(struct dns_try *try)
 {
 	try->query[11] = 0;
