@@ -131,7 +131,7 @@ cp $t/firewall.json $t/before.json
 client allow ds-3 new.example
 like "another network" "$status $err" '^1 error: no network "ds-3" is configured'
 client allow ds-1 'a b'
-like "no name" "$status $err" '^1 .*"to" must be a hostname, an address or a network'
+like "no name" "$status $err" '^1 .*"to" must be a hostname, a wildcard, an address or a network'
 is "that changes nothing" "$(changed)" ""
 echo '// by hand' >>$t/firewall.json
 client allow ds-1 new.example:22
