@@ -82,7 +82,7 @@ static void leave_own_lists(struct wish *w)
 	}
 }
 
-/* How the ipset of a rule still has the target. */
+/* Says how the ipset of a rule still has the target. */
 static const char *how_listed(const struct wish *w, size_t rule)
 {
 	size_t ipset = wish_rule(w, rule)->ipset;

@@ -120,7 +120,7 @@ void dns_server_outcome(struct dns_server *server, enum dns_pace_outcome outcome
 void dns_server_broken(struct dns_server *server, const char *why, uint64_t now_ms);
 /* Whether others are asked first. */
 bool dns_server_is_spared(const struct dns_server *server, uint64_t now_ms);
-/* How many questions it may be asked now. */
+/* Counts the questions that it may be asked now. */
 unsigned dns_server_room(const struct dns_server *server, uint64_t now_ms);
 
 #endif

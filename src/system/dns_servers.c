@@ -116,7 +116,7 @@ void dns_servers_init(struct dns_servers *servers, const struct dns_upstream_con
 {
 	for (size_t i = 0; i < conf->n_servers; i++) {
 		dns_server_init(&servers->items[i], &conf->servers[i], paced, epoll);
-		/* What is asked once only is asked as everybody understands. */
+		/* Everybody understands a question without EDNS, which is asked once only. */
 		servers->items[i].no_edns = conf->rounds == 1;
 	}
 	servers->n = conf->n_servers;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which of many items has the smallest key: those that wait for a time, each for its own. Items are the caller's. */
+/* Finds the item with the smallest key among many, for example the one whose time comes first. Items are the caller's. */
 #ifndef DOCKSIDE_BASE_HEAP_H
 #define DOCKSIDE_BASE_HEAP_H
 
