@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon_lookup.h"
 #include "dockside/base/suggest.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/ctl_server.h"
 #include "dockside/ctl/edit_reach.h"
+#include "dockside/names/gate_document.h"
 
 #define NOTES_MAX 20
 
@@ -17,6 +19,7 @@ struct reach {
 	/* Those that it had before. */
 	struct ipaddr *addrs;
 	size_t n_addrs;
+	struct daemon_lookup *lookup; /* of a name that is not polled; or NULL */
 };
 
 /* ---- addresses ---- */
@@ -58,12 +61,38 @@ void daemon_reach_free(struct reach *reach)
 {
 	if (!reach)
 		return;
+	daemon_lookup_close(reach->lookup);
 	target_free(&reach->target);
 	free(reach->addrs);
 	free(reach);
 }
 
 /* ---- the look-up ---- */
+
+void daemon_reach_ask(struct reach *reach, struct loop *loop, const struct enforcer *enforcer,
+		      const struct daemon_names *names, const struct request *request)
+{
+	const struct policy *policy = &enforcer->running->policy;
+	const struct network *network;
+	struct ipaddr servers[GATE_UPSTREAM_MAX];
+	size_t n;
+
+	if (!reach || request->action != REQUEST_ALLOW || !reach->target.name ||
+	    target_is_pattern(&reach->target) || names_find(&enforcer->names, reach->target.name))
+		return;
+	network = policy_find_network(policy, request_string(request, "name"), NULL);
+	if (!network || !network->dns.gated)
+		return;
+	n = daemon_names_servers(names, servers, ARRAY_SIZE(servers));
+	reach->lookup = daemon_lookup_open(loop, reach->target.name,
+					   policy->n_upstream > 0 ? policy->upstream : servers,
+					   policy->n_upstream > 0 ? policy->n_upstream : n);
+}
+
+bool daemon_reach_settled(const struct reach *reach)
+{
+	return !reach || !reach->lookup || daemon_lookup_done(reach->lookup);
+}
 
 static void add_word(const char ***words, size_t *n, size_t *cap, const char *word, const char *but)
 {
@@ -73,6 +102,15 @@ static void add_word(const char ***words, size_t *n, size_t *cap, const char *wo
 	(*words)[(*n)++] = word;
 }
 
+/* Those of rules for which the gate tells the addresses are not among the daemon's names. */
+static void add_rules(const char ***words, size_t *n, size_t *cap, const struct network *network,
+		      const char *but)
+{
+	for (size_t i = 0; i < network->n_egress; i++)
+		if (network->egress[i].to == DEST_HOSTNAME)
+			add_word(words, n, cap, network->egress[i].hostname, but);
+}
+
 /* The nearest of the other names that the policy has; or NULL. */
 static const char *nearest_name(const struct enforcer *enforcer, const char *name)
 {
@@ -80,6 +118,8 @@ static const char *nearest_name(const struct enforcer *enforcer, const char *nam
 	const char **words = NULL, *near;
 	size_t n = 0, cap = 0;
 
+	for (size_t i = 0; i < policy->n_networks; i++)
+		add_rules(&words, &n, &cap, &policy->networks[i], name);
 	for (size_t i = 0; i < enforcer->names.n; i++)
 		add_word(&words, &n, &cap, enforcer->names.items[i].name, name);
 	for (size_t i = 0; i < policy->n_ipsets; i++)
@@ -90,17 +130,16 @@ static const char *nearest_name(const struct enforcer *enforcer, const char *nam
 	return near;
 }
 
-static void put_trouble(const struct enforcer *enforcer, const struct name *name,
-			struct json_writer *out)
+static void put_trouble(const struct enforcer *enforcer, const char *name,
+			char *const errors[N_FAMILIES], bool asking, struct json_writer *out)
 {
-	const char *near = nearest_name(enforcer, name->name);
+	const char *near = nearest_name(enforcer, name);
 	cleanup(cleanup_free) char *hint = near ? xasprintf("did you mean %s?", near) : NULL;
 	cleanup(buf_free) struct buf why = { 0 };
 
-	answers_error(name->errors, &why);
+	answers_error(errors, &why);
 	if (why.len == 0)
-		buf_puts(&why,
-			 name_asking(name) ? "no answer yet" : "it exists, but has no address");
+		buf_puts(&why, asking ? "no answer yet" : "it exists, but has no address");
 	json_write_string(out, "message", buf_str(&why));
 	if (hint)
 		json_write_string(out, "hint", hint);
@@ -120,7 +159,39 @@ static void put_lookup(const struct enforcer *enforcer, const struct name *name,
 	}
 	json_write_close(out, ']');
 	if (name->n_addrs == 0)
-		put_trouble(enforcer, name, out);
+		put_trouble(enforcer, name->name, name->errors, name_asking(name), out);
+	json_write_close(out, '}');
+}
+
+/* The same of a name for which the gate tells the addresses: which it would not, people see here only. */
+static void put_once(const struct enforcer *enforcer, const struct network *network,
+		     const struct resolved_name *host, struct json_writer *out)
+{
+	const char *reason = NULL;
+	char text[ADDR_STRLEN];
+	size_t n = 0;
+
+	json_write_open(out, "lookup", '{');
+	json_write_string(out, "name", host->name);
+	json_write_open(out, "addresses", '[');
+	for (size_t i = 0; i < host->n_addrs; i++) {
+		reason = never_told_reason(&enforcer->never, &host->addrs[i], network->dns.private,
+					   network->dns.n_private);
+		ipaddr_format(&host->addrs[i], text);
+		if (reason)
+			continue;
+		json_write_string(out, NULL, text);
+		n++;
+	}
+	json_write_close(out, ']');
+	if (host->n_addrs == 0) {
+		put_trouble(enforcer, host->name, host->errors, false, out);
+	} else if (n == 0) {
+		cleanup(cleanup_free) char *why =
+			xasprintf("the gate opens none of its addresses: %s is %s", text, reason);
+
+		json_write_string(out, "message", why);
+	}
 	json_write_close(out, '}');
 }
 
@@ -221,18 +292,23 @@ void daemon_reach_put(const struct reach *reach, struct enforcer *enforcer,
 		      const struct request *request, struct buf *answer)
 {
 	struct json_writer out;
+	const struct network *network;
 	const struct name *name;
 	struct reach now;
 
 	if (!reach || !reach->target.name)
 		return;
 	name = find_name(enforcer, reach);
+	network = policy_find_network(&enforcer->running->policy, request_string(request, "name"),
+				      NULL);
 	now = (struct reach){ .target = reach->target };
 	for (size_t i = 0; i < reach->n_addrs; i++)
 		add_addr(&now, &reach->addrs[i]);
 	add_known(&now, name);
 	ctl_reopen(answer, &out);
-	if (name)
+	if (reach->lookup && network)
+		put_once(enforcer, network, daemon_lookup_result(reach->lookup), &out);
+	else if (name)
 		put_lookup(enforcer, name, &out);
 	put_addrs(&now, enforcer, request, &out);
 	json_write_close(&out, '}');

@@ -24,9 +24,10 @@ struct daemon_wait {
 	struct waiter waiters[CTL_CONNECTIONS_MAX];
 };
 
-static bool settled(const struct daemon_wait *w, uint64_t since_ms)
+static bool settled(const struct daemon_wait *w, const struct waiter *waiter)
 {
-	return daemon_names_settled(w->names, since_ms) && daemon_docker_settled(w->docker);
+	return daemon_names_settled(w->names, waiter->since_ms) &&
+	       daemon_docker_settled(w->docker) && daemon_reach_settled(waiter->reach);
 }
 
 /* ---- names that did not resolve ---- */
@@ -175,8 +176,10 @@ static void forget_waiter(struct waiter *waiter)
 void daemon_wait_answer(struct daemon_wait *w, struct waiter waiter)
 {
 	daemon_names_ask(w->names);
+	daemon_reach_ask(waiter.reach, w->loop, w->enforcer, w->names,
+			 ctl_request_get(waiter.request));
 	waiter.since_ms = loop_now_ms(w->loop);
-	for (size_t i = 0; !settled(w, waiter.since_ms) && i < ARRAY_SIZE(w->waiters); i++) {
+	for (size_t i = 0; !settled(w, &waiter) && i < ARRAY_SIZE(w->waiters); i++) {
 		if (w->waiters[i].request)
 			continue;
 		w->waiters[i] = waiter;
@@ -191,7 +194,7 @@ void daemon_wait_settled(struct daemon_wait *w)
 	for (size_t i = 0; i < ARRAY_SIZE(w->waiters); i++) {
 		struct waiter waiter = w->waiters[i];
 
-		if (!waiter.request || !settled(w, waiter.since_ms))
+		if (!waiter.request || !settled(w, &waiter))
 			continue;
 		w->waiters[i] = (struct waiter){ 0 };
 		answer_waiter(w, &waiter);

@@ -345,7 +345,8 @@ static bool ask_upstream(struct gate_desk *desk, const struct job *job)
 	pending->name = *job->name;
 	pending->type = job->query->type;
 	TAILQ_INIT(&pending->waiters);
-	if (dns_upstream_ask(desk->upstream, job->name, job->query->type, on_result, pending) < 0) {
+	if (dns_upstream_ask(desk->upstream, job->name, job->query->type, 0, on_result, pending) <
+	    0) {
 		free(pending);
 		return false;
 	}
@@ -429,7 +430,7 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
 
 	gate_opener_follow(desk->opener, desk->nets, old, policy, retell, desk->now_ms);
 	desk->policy = policy;
-	dns_upstream_configure(desk->upstream, policy->upstream, policy->n_upstream);
+	dns_upstream_configure(desk->upstream, &policy->upstream);
 	gate_policy_free(old);
 }
 
@@ -506,7 +507,7 @@ int gate_desk_open(gate_reply_fn reply_fn, gate_send_fn report, void *data,
 	if (r >= 0)
 		r = gate_opener_open(&desk->counts, desk->report, &desk->opener, err);
 	if (r >= 0)
-		r = dns_upstream_open(UPSTREAM_MS, &desk->upstream, err);
+		r = dns_upstream_open(false, UPSTREAM_MS, &desk->upstream, err);
 	if (r < 0) {
 		gate_desk_close(desk);
 		return r;

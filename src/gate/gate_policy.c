@@ -332,11 +332,11 @@ static bool read_upstream(struct reader *r, const struct json_node *node, void *
 	for (size_t i = 0; i < node->u.children.n; i++) {
 		const struct json_node *item = &node->u.children.items[i];
 
-		if (item->kind != JSON_STRING ||
-		    !ipaddr_parse(item->u.string.s, item->u.string.len, &policy->upstream[i]))
+		if (item->kind != JSON_STRING || !ipaddr_parse(item->u.string.s, item->u.string.len,
+							       &policy->upstream.servers[i].addr))
 			return fault(r, item, "wanted an address");
 	}
-	policy->n_upstream = node->u.children.n;
+	policy->upstream.n_servers = node->u.children.n;
 	return true;
 }
 

@@ -14,11 +14,11 @@
 #include "dockside/base/arena.h"
 #include "dockside/base/diag.h"
 #include "dockside/names/gate.h"
-#include "dockside/system/dns_message.h"
+#include "dockside/system/dns_upstream.h"
 #include "gate_map.h"
 
 #define GATE_POLICY_BYTES_MAX (64u << 20)
-#define GATE_UPSTREAM_MAX 8u
+#define GATE_UPSTREAM_MAX DNS_UPSTREAM_SERVERS_MAX
 #define GATE_BRIDGE_MAX 15u
 #define GATE_MATCH_MAX 64u /* lists of a network that one name may be in */
 
@@ -43,8 +43,7 @@ struct gate_network {
 
 struct gate_policy {
 	const char *generation;
-	struct ipaddr upstream[GATE_UPSTREAM_MAX];
-	size_t n_upstream;
+	struct dns_upstream_conf upstream;
 	struct gate_list *lists;
 	size_t n_lists;
 	struct gate_network *networks; /* by bridge, ascending */

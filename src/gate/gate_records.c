@@ -144,59 +144,21 @@ static bool add_record(const struct dns_reader *reader, const struct dns_record 
 
 /* ------------------------------------------------------------------ the answer section */
 
-struct section {
-	struct dns_reader reader; /* at its first record */
-	unsigned n;
-	struct dns_name name; /* the question's, then what it is an alias of */
-	uint32_t ttl_s;
-};
-
-static void note_ttl(struct section *s, const struct dns_record *record)
+static bool take_records(struct dns_section *s, unsigned type, const char *parts,
+			 struct buf *records)
 {
-	if (record->ttl_s < s->ttl_s)
-		s->ttl_s = record->ttl_s;
-}
-
-static bool is_of(const struct section *s, const struct dns_record *record, unsigned type)
-{
-	return record->type == type && record->class == DNS_CLASS_IN &&
-	       dns_name_equal(&record->owner, &s->name);
-}
-
-/* The first alias of the name. Returns false where the records are malformed. */
-static bool find_alias(struct section *s, bool *ret_found)
-{
-	struct dns_reader r = s->reader;
-	struct dns_record record;
-
-	*ret_found = false;
-	for (unsigned i = 0; i < s->n && !*ret_found; i++) {
-		if (!dns_read_record(&r, &record))
-			return false;
-		if (!is_of(s, &record, DNS_TYPE_CNAME))
-			continue;
-		if (!dns_read_alias(&r, &record, &s->name))
-			return false;
-		note_ttl(s, &record);
-		*ret_found = true;
-	}
-	return true;
-}
-
-static bool take_records(struct section *s, unsigned type, const char *parts, struct buf *records)
-{
-	struct dns_reader r = s->reader;
+	struct dns_reader r = s->records;
 	struct dns_record record;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!dns_read_record(&r, &record))
 			return false;
-		if (!is_of(s, &record, type) || n == GATE_RECORDS_MAX)
+		if (!dns_section_has(s, &record, type) || n == GATE_RECORDS_MAX)
 			continue;
 		if (!add_record(&r, &record, parts, records))
 			return false;
-		note_ttl(s, &record);
+		dns_section_note(s, &record);
 		n++;
 	}
 	return true;
@@ -205,16 +167,10 @@ static bool take_records(struct section *s, unsigned type, const char *parts, st
 bool gate_records_read(const struct dns_reader *reader, unsigned n, const struct dns_name *name,
 		       unsigned type, struct buf *ret_records, uint32_t *ret_ttl_s)
 {
-	struct section s = { .reader = *reader, .n = n, .name = *name, .ttl_s = UINT32_MAX };
+	struct dns_section s = { .records = *reader, .n = n, .name = *name, .ttl_s = UINT32_MAX };
 	const char *parts = parts_of(type);
-	bool found = true;
 
-	if (!parts)
-		return false;
-	for (unsigned i = 0; found; i++)
-		if (i > DNS_ALIASES_MAX || !find_alias(&s, &found))
-			return false;
-	if (!take_records(&s, type, parts, ret_records))
+	if (!parts || !dns_section_follow(&s) || !take_records(&s, type, parts, ret_records))
 		return false;
 	if (ret_records->len > 0)
 		*ret_ttl_s = s.ttl_s;

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "dns_client.h"
 #include "dns_files.h"
+#include "dns_queue.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
@@ -45,7 +45,7 @@ TAILQ_HEAD(question_list, question);
 
 struct dns {
 	struct dns_files files;
-	struct dns_client *client;
+	struct dns_queue *queue;
 	unsigned timeout_ms;
 	struct question_list questions;
 	dns_answer_fn on_answer;
@@ -146,7 +146,7 @@ static void on_confirmed(struct question *q, bool absent)
 	put_question(q);
 }
 
-static void on_result(void *data, const struct dns_result *result)
+static void on_result(void *data, const struct dns_upstream_result *result)
 {
 	struct question *q = data;
 	const struct dns_answer *answer = result->answer;
@@ -159,7 +159,7 @@ static void on_result(void *data, const struct dns_result *result)
 	else if (answer)
 		end_found(q, answer);
 	else
-		end_failed(q, dns_status_text(result->status));
+		end_failed(q, dns_upstream_status_text(result->status));
 }
 
 static void put_question(struct question *q)
@@ -168,14 +168,15 @@ static void put_question(struct question *q)
 	bool v4 = (q->family == FAMILY_IPV4) != q->confirming;
 	cleanup(cleanup_free) char *text =
 		dns_conf_candidate(&dns->files.conf, q->name, q->candidate);
-	struct dns_answer too_long = { .verdict = DNS_NO_NAME };
+	static const struct dns_answer too_long = { .verdict = DNS_NO_NAME };
+	static const struct dns_upstream_result no_name = { .answer = &too_long };
 	struct dns_name name;
 
 	if (dns_name_parse(text, &name))
-		dns_client_ask(dns->client, &name, dns_type_of(v4 ? FAMILY_IPV4 : FAMILY_IPV6),
-			       q->until_ms, on_result, q);
+		dns_queue_ask(dns->queue, &name, dns_type_of(v4 ? FAMILY_IPV4 : FAMILY_IPV6),
+			      q->until_ms, on_result, q);
 	else
-		on_result(q, &(struct dns_result){ DNS_ANSWERED, &too_long, NULL, 0 });
+		on_result(q, &no_name);
 }
 
 static void answer_local(struct dns *dns, const char *name, const struct dns_hosts_entry *entries,
@@ -237,7 +238,7 @@ bool dns_follow(struct dns *dns)
 	unsigned changes = dns_files_follow(&dns->files);
 
 	if (changes & DNS_CONF_CHANGED) {
-		dns_client_configure(dns->client, &dns->files.conf);
+		dns_queue_configure(dns->queue, &dns->files.conf);
 		put_again(dns);
 	}
 	return changes & DNS_HOSTS_CHANGED;
@@ -276,7 +277,7 @@ int dns_open(unsigned timeout_ms, dns_answer_fn on_answer_fn, void *data, struct
 	dns_files_follow(&dns->files);
 	if (dns->files.conf.n_servers == 0) /* it could not be read */
 		dns_conf_parse("", 0, "", &dns->files.conf);
-	r = dns_client_open(&dns->files.conf, timeout_ms, &dns->client, err);
+	r = dns_queue_open(&dns->files.conf, timeout_ms, &dns->queue, err);
 	if (r < 0) {
 		dns_close(dns);
 		return err_prefix(err, "start the resolver");
@@ -291,7 +292,7 @@ void dns_close(struct dns *dns)
 
 	if (!dns)
 		return;
-	dns_client_close(dns->client);
+	dns_queue_close(dns->queue);
 	while ((q = TAILQ_FIRST(&dns->questions))) {
 		TAILQ_REMOVE(&dns->questions, q, entry);
 		free(q);
@@ -330,7 +331,7 @@ void dns_ask(struct dns *dns, const char *name, enum family family)
 
 int dns_fd(const struct dns *dns)
 {
-	return dns_client_fd(dns->client);
+	return dns_queue_fd(dns->queue);
 }
 
 bool dns_pending(const struct dns *dns)
@@ -340,30 +341,30 @@ bool dns_pending(const struct dns *dns)
 
 int dns_wait_ms(const struct dns *dns)
 {
-	return dns_client_wait_ms(dns->client);
+	return dns_queue_wait_ms(dns->queue);
 }
 
 void dns_process(struct dns *dns)
 {
-	dns_client_process(dns->client);
+	dns_queue_process(dns->queue);
 }
 
 unsigned dns_room(const struct dns *dns)
 {
-	return dns_client_room(dns->client);
+	return dns_queue_room(dns->queue);
 }
 
 int dns_room_ms(const struct dns *dns)
 {
-	return dns_client_room_ms(dns->client);
+	return dns_queue_room_ms(dns->queue);
 }
 
 bool dns_scarce(const struct dns *dns)
 {
-	return dns_client_scarce(dns->client);
+	return dns_queue_scarce(dns->queue);
 }
 
 void dns_trouble(const struct dns *dns, struct buf *ret_text)
 {
-	dns_client_trouble(dns->client, ret_text);
+	dns_queue_trouble(dns->queue, ret_text);
 }

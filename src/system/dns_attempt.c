@@ -2,168 +2,145 @@
 #include "dns_attempt.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/random.h>
-#include <unistd.h>
 
-#include "dockside/base/util.h"
+#define TCP_MAX 64u	 /* at one server, if its pace does not limit them */
+#define EDNS_LOST_MAX 3u /* answers that came only without EDNS: no accident any more */
 
-#define DATAGRAMS_MAX 16 /* of one socket at a time */
-
-void dns_attempt_init(struct dns_attempt *a, void *owner, size_t server)
+void dns_attempt_init(struct dns_attempt *a, struct dns_server *server, void *owner)
 {
-	*a = (struct dns_attempt){ .udp = { owner, server, -1, false },
-				   .tcp = { owner, server, -1, true } };
-}
-
-static void close_endpoint(struct dns_endpoint *endpoint)
-{
-	if (endpoint->fd >= 0)
-		close(endpoint->fd); /* leaves epoll with it */
-	endpoint->fd = -1;
+	*a = (struct dns_attempt){ .owner = owner, .server = server };
+	a->try.owner = a;
+	a->try.server = server;
+	dns_tcp_init(&a->tcp);
 }
 
 bool dns_attempt_is_open(const struct dns_attempt *a)
 {
-	return a->udp.fd >= 0 || a->tcp.fd >= 0;
+	return a->try.socket || dns_tcp_is_open(&a->tcp);
+}
+
+static void close_tcp(struct dns_attempt *a)
+{
+	if (dns_tcp_is_open(&a->tcp))
+		a->server->n_tcp--;
+	dns_tcp_close(&a->tcp);
 }
 
 void dns_attempt_close(struct dns_attempt *a)
 {
-	close_endpoint(&a->udp);
-	close_endpoint(&a->tcp);
-	free(a->in);
-	a->in = NULL;
-	a->n_in = a->size_in = 0;
-	a->sent = false;
+	dns_try_close(&a->try);
+	close_tcp(a);
+	if (a->under_way)
+		dns_pace_done(&a->server->pace);
+	a->under_way = a->for_case = false;
 }
 
-static int watch(int epoll, struct dns_endpoint *endpoint, uint32_t events, int op)
-{
-	struct epoll_event event = { .events = events, .data.ptr = endpoint };
+/* ------------------------------------------------------------------ questions */
 
-	return epoll_ctl(epoll, op, endpoint->fd, &event) < 0 ? -errno : 0;
-}
-
-/* Writes the question anew and opens a socket for it. Returns 0 or -errno. */
-static int begin(struct dns_attempt *a, struct dns_endpoint *endpoint, const struct dns_peer *peer,
-		 int epoll, const struct dns_name *name, enum dns_type type)
+static int put_new(struct dns_attempt *a, const struct dns_asked *asked, struct dns_random *random,
+		   uint64_t now_ms)
 {
-	uint16_t id;
 	int r;
 
-	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
-		return -EIO;
-	a->len = dns_query_write(name, type, id, a->query);
-	r = dns_peer_connect(peer, endpoint->tcp);
-	if (r < 0)
-		return r;
-	endpoint->fd = r;
-	r = watch(epoll, endpoint, endpoint->tcp ? EPOLLOUT : EPOLLIN, EPOLL_CTL_ADD);
-	if (r < 0)
-		close_endpoint(endpoint);
-	return r;
-}
-
-/* Lost datagrams are the network's way; only what says that nobody is there counts. */
-int dns_attempt_repeat(const struct dns_attempt *a)
-{
-	if (send(a->udp.fd, a->query, a->len, MSG_NOSIGNAL) >= 0 || errno == EAGAIN ||
-	    errno == ENOBUFS)
-		return 0;
-	return -errno;
-}
-
-int dns_attempt_open(struct dns_attempt *a, const struct dns_peer *peer, int epoll,
-		     const struct dns_name *name, enum dns_type type)
-{
-	int r = begin(a, &a->udp, peer, epoll, name, type);
-
+	dns_server_write(a->server, random, &asked->name, asked->type, &a->try);
+	r = dns_server_send(a->server, random, &a->try, now_ms);
 	if (r == 0)
-		r = dns_attempt_repeat(a);
-	if (r < 0)
-		close_endpoint(&a->udp);
+		a->asked_ms = now_ms;
 	return r;
 }
 
-int dns_attempt_use_tcp(struct dns_attempt *a, const struct dns_peer *peer, int epoll,
-			const struct dns_name *name, enum dns_type type)
+static int put_first(struct dns_attempt *a, const struct dns_asked *asked,
+		     struct dns_random *random, uint64_t now_ms)
 {
-	int r = begin(a, &a->tcp, peer, epoll, name, type);
+	struct dns_server *server = a->server;
+	int r;
 
+	if (server->paced && dns_server_room(server, now_ms) == 0)
+		return -EBUSY;
+	r = put_new(a, asked, random, now_ms);
+	if (r == 0 && server->paced) {
+		dns_pace_asked(&server->pace, now_ms);
+		a->under_way = true;
+	}
+	return r;
+}
+
+static int repeat(struct dns_attempt *a, uint64_t now_ms)
+{
+	int r;
+
+	if (a->server->paced)
+		dns_pace_repeated(&a->server->pace, now_ms);
+	r = dns_try_repeat(&a->try);
 	if (r == 0)
-		close_endpoint(&a->udp);
+		a->asked_ms = now_ms;
 	return r;
 }
 
-/* ------------------------------------------------------------------ what comes */
-
-static ssize_t receive_udp(const struct dns_attempt *a, uint8_t message[DNS_MESSAGE_MAX])
+int dns_attempt_put(struct dns_attempt *a, const struct dns_asked *asked, struct dns_random *random,
+		    uint64_t now_ms)
 {
-	for (int i = 0; i < DATAGRAMS_MAX; i++) {
-		ssize_t n = recv(a->udp.fd, message, DNS_MESSAGE_MAX, 0);
-
-		if (n < 0) /* or an ICMP error */
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		if (dns_is_reply_to(message, (size_t)n, a->query, a->len))
-			return n;
-	}
-	return 0;
+	if (dns_tcp_is_open(&a->tcp))
+		return a->for_case && a->server->no_case
+			       ? dns_attempt_renew(a, asked, random, now_ms)
+			       : 0;
+	return a->try.socket ? repeat(a, now_ms) : put_first(a, asked, random, now_ms);
 }
 
-/* Connected, or not. Returns 0 or -errno. */
-static int send_tcp(struct dns_attempt *a, int epoll)
+int dns_attempt_renew(struct dns_attempt *a, const struct dns_asked *asked,
+		      struct dns_random *random, uint64_t now_ms)
 {
-	uint8_t out[2 + DNS_QUERY_MAX];
-	socklen_t size = sizeof(int);
-	int error = 0;
-
-	if (getsockopt(a->tcp.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-		return -errno;
-	if (error != 0)
-		return -error;
-	out[0] = (uint8_t)(a->len >> 8);
-	out[1] = (uint8_t)a->len;
-	memcpy(out + 2, a->query, a->len);
-	/* An empty send buffer takes that much at once. */
-	if (send(a->tcp.fd, out, 2 + a->len, MSG_NOSIGNAL) != (ssize_t)(2 + a->len))
-		return -EPIPE;
-	a->sent = true;
-	a->size_in = 2;
-	a->in = xmalloc(a->size_in);
-	return watch(epoll, &a->tcp, EPOLLIN, EPOLL_CTL_MOD);
+	dns_try_close(&a->try);
+	close_tcp(a);
+	a->for_case = false;
+	if (a->server->paced)
+		dns_pace_repeated(&a->server->pace, now_ms);
+	return put_new(a, asked, random, now_ms);
 }
 
-static ssize_t receive_tcp(struct dns_attempt *a, uint8_t message[DNS_MESSAGE_MAX])
+int dns_attempt_use_tcp(struct dns_attempt *a)
 {
-	ssize_t n = recv(a->tcp.fd, a->in + a->n_in, a->size_in - a->n_in, 0);
-	size_t len;
+	int r;
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (n == 0)
-		return -ECONNRESET;
-	a->n_in += (size_t)n;
-	if (a->n_in < a->size_in)
-		return 0;
-	if (a->size_in == 2) {
-		a->size_in += (size_t)a->in[0] << 8 | a->in[1];
-		a->in = xreallocarray(a->in, a->size_in, 1);
-		return a->size_in > 2 ? 0 : -EBADMSG;
-	}
-	len = a->size_in - 2;
-	if (!dns_is_reply_to(a->in + 2, len, a->query, a->len))
-		return -EBADMSG;
-	memcpy(message, a->in + 2, len);
-	return (ssize_t)len;
+	dns_try_close(&a->try);
+	if (!a->server->paced && a->server->n_tcp >= TCP_MAX)
+		return -EBUSY;
+	r = dns_tcp_open(&a->tcp, &a->try, a);
+	if (r == 0)
+		a->server->n_tcp++;
+	return r;
 }
 
-ssize_t dns_attempt_receive(struct dns_attempt *a, struct dns_endpoint *endpoint, int epoll,
-			    uint8_t message[DNS_MESSAGE_MAX])
+/* ------------------------------------------------------------------ answers */
+
+bool dns_attempt_is_almost(const struct dns_attempt *a, const uint8_t *message, size_t len)
 {
-	if (!endpoint->tcp)
-		return receive_udp(a, message);
-	return a->sent ? receive_tcp(a, message) : send_tcp(a, epoll);
+	const struct dns_try *try = &a->try;
+	struct dns_reader r = { message, len, DNS_HEADER_SIZE };
+	struct dns_reader q = { try->query, try->len, DNS_HEADER_SIZE };
+	struct dns_name name, wanted;
+
+	return len >= try->len && (message[2] & 0x80) && memcmp(message, try->query, 2) == 0 &&
+	       dns_read_name(&r, &name) && dns_read_name(&q, &wanted) && r.at == q.at &&
+	       dns_name_equal(&name, &wanted) && memcmp(message + r.at, try->query + q.at, 4) == 0;
+}
+
+bool dns_attempt_give_up_case(struct dns_attempt *a)
+{
+	if (!a->for_case || !a->server->paced)
+		return false;
+	a->server->no_case = true;
+	return true;
+}
+
+/* A server that takes EDNS answers with a record of it, which is an additional one. */
+void dns_attempt_learn_edns(const struct dns_attempt *a, const uint8_t *message)
+{
+	struct dns_server *server = a->server;
+
+	if (dns_try_has_edns(&a->try) || message[10] || message[11])
+		server->edns_lost = 0;
+	else if (++server->edns_lost >= EDNS_LOST_MAX)
+		server->no_edns = true;
 }

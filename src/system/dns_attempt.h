@@ -1,50 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One question at one name server, by the sockets that it takes. */
+/*
+ * One question at one name server: over UDP, then perhaps over TCP. A question that is put again is the same message on
+ * the same socket, so that an answer to the first one counts, but without EDNS.
+ */
 #ifndef DOCKSIDE_SYSTEM_DNS_ATTEMPT_H
 #define DOCKSIDE_SYSTEM_DNS_ATTEMPT_H
 
-#include <sys/types.h>
+#include "dns_server.h"
+#include "dns_tcp.h"
 
-#include "dns_peers.h"
-#include "dockside/system/dns_message.h"
-
-#define DNS_MESSAGE_MAX 65535u
-
-/* A socket that epoll watches. */
-struct dns_endpoint {
-	void *owner; /* the caller's */
-	size_t server;
-	int fd; /* -1: closed */
-	bool tcp;
+/* A question. */
+struct dns_asked {
+	struct dns_name name;
+	unsigned type;
 };
 
+/* Members are to be read. */
 struct dns_attempt {
-	struct dns_endpoint udp, tcp;
-	uint8_t query[DNS_QUERY_MAX]; /* the message, of either */
-	size_t len;
-	uint64_t asked_ms; /* the caller's */
-	bool gone;	   /* the caller's: nobody listens there */
-	bool sent;	   /* over TCP */
-	uint8_t *in;
-	size_t n_in, size_in; /* over TCP; the length of two bytes goes before the message */
+	void *owner; /* the caller's */
+	struct dns_server *server;
+	struct dns_try try;
+	struct dns_tcp tcp;
+	uint64_t asked_ms;
+	unsigned n_errors; /* of the network */
+	bool under_way;	   /* the server's pace counts it */
+	bool for_case;	   /* it went over TCP as the server did not keep the letters' case */
 };
 
-void dns_attempt_init(struct dns_attempt *attempt, void *owner, size_t server);
+void dns_attempt_init(struct dns_attempt *attempt, struct dns_server *server, void *owner);
 bool dns_attempt_is_open(const struct dns_attempt *attempt);
 void dns_attempt_close(struct dns_attempt *attempt);
 
-/* Each returns 0 or -errno: puts the question, with a new id, on a new socket; once more, as it is; or over TCP
- * instead. */
-int dns_attempt_open(struct dns_attempt *attempt, const struct dns_peer *peer, int epoll,
-		     const struct dns_name *name, enum dns_type type);
-int dns_attempt_repeat(const struct dns_attempt *attempt);
-int dns_attempt_use_tcp(struct dns_attempt *attempt, const struct dns_peer *peer, int epoll,
-			const struct dns_name *name, enum dns_type type);
+/* Each returns 0 or -errno. Puts the question, or puts it again; -EBUSY: the server has no room for it now. */
+int dns_attempt_put(struct dns_attempt *attempt, const struct dns_asked *asked,
+		    struct dns_random *random, uint64_t now_ms);
+/* Puts it anew, as the server is known to want it by now. */
+int dns_attempt_renew(struct dns_attempt *attempt, const struct dns_asked *asked,
+		      struct dns_random *random, uint64_t now_ms);
+/* Over TCP instead. */
+int dns_attempt_use_tcp(struct dns_attempt *attempt);
 
-/* To be called when epoll reports a socket. Returns the length of a reply to just this question, 0
- * if there is none yet, or -errno if none will come from there. It passes over everything else that
- * comes. */
-ssize_t dns_attempt_receive(struct dns_attempt *attempt, struct dns_endpoint *endpoint, int epoll,
-			    uint8_t message[DNS_MESSAGE_MAX]);
+/* Whether a message with the question's id has its letters, too, though perhaps in another case. */
+bool dns_attempt_is_almost(const struct dns_attempt *attempt, const uint8_t *message, size_t len);
+/* The server has not answered over TCP. Returns whether to put the question anew, in lower case: it does not keep
+ * the letters' case, and whoever has a socket for each question can do without that. */
+bool dns_attempt_give_up_case(struct dns_attempt *attempt);
+/* A usable answer has come: notes whether the server takes EDNS. */
+void dns_attempt_learn_edns(const struct dns_attempt *attempt, const uint8_t *message);
 
 #endif

@@ -49,7 +49,7 @@ static bool word_is(const struct word *word, const char *s)
 
 static void read_server(struct dns_conf *conf, struct word line)
 {
-	struct dns_server server = { .zone = "" };
+	struct dns_upstream_server server = { .zone = "" };
 	const char *percent;
 	struct word word;
 	size_t len;

@@ -9,19 +9,13 @@
 
 #include <stddef.h>
 
-#include "dockside/base/addr.h"
+#include "dockside/system/dns_upstream.h"
 
 #define DNS_SERVERS_MAX 3u /* as in glibc: more are not asked */
 #define DNS_SEARCH_MAX 32u
-#define DNS_ZONE_MAX 15u /* an interface's name, or its number */
-
-struct dns_server {
-	struct ipaddr addr;
-	char zone[DNS_ZONE_MAX + 1]; /* "eth0" of fe80::1%eth0; empty: none */
-};
 
 struct dns_conf {
-	struct dns_server servers[DNS_SERVERS_MAX];
+	struct dns_upstream_server servers[DNS_SERVERS_MAX];
 	size_t n_servers; /* at least one: 127.0.0.1 where the file has none */
 	char *search[DNS_SEARCH_MAX];
 	size_t n_search;

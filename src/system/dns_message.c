@@ -205,61 +205,65 @@ bool dns_is_reply_to(const uint8_t *message, size_t len, const uint8_t *query, s
 
 /* ------------------------------------------------------------------ answers */
 
-/* The records of an answer, and what is looked for in them. */
-struct search {
-	struct dns_reader answers; /* at the first of them */
-	unsigned n_answers;
-	unsigned type;
-	struct dns_name name; /* the question's, then what it is an alias of */
-	bool any;
-	uint32_t ttl_s;
-};
-
-static void note_ttl(struct search *s, const struct dns_record *record)
+void dns_section_note(struct dns_section *section, const struct dns_record *record)
 {
-	if (!s->any || record->ttl_s < s->ttl_s)
-		s->ttl_s = record->ttl_s;
-	s->any = true;
+	if (record->ttl_s < section->ttl_s)
+		section->ttl_s = record->ttl_s;
+}
+
+bool dns_section_has(const struct dns_section *section, const struct dns_record *record,
+		     unsigned type)
+{
+	return record->type == type && record->class == DNS_CLASS_IN &&
+	       dns_name_equal(&record->owner, &section->name);
 }
 
 /* The first alias of the name. Returns false where the records are malformed. */
-static bool find_alias(struct search *s, bool *ret_found)
+static bool find_alias(struct dns_section *section, bool *ret_found)
 {
-	struct dns_reader r = s->answers;
+	struct dns_reader r = section->records;
 	struct dns_record record;
 
 	*ret_found = false;
-	for (unsigned i = 0; i < s->n_answers; i++) {
+	for (unsigned i = 0; i < section->n; i++) {
 		if (!dns_read_record(&r, &record))
 			return false;
-		if (*ret_found || record.type != DNS_TYPE_CNAME || record.class != DNS_CLASS_IN ||
-		    !dns_name_equal(&record.owner, &s->name))
+		if (*ret_found || !dns_section_has(section, &record, DNS_TYPE_CNAME))
 			continue;
-		if (!dns_read_alias(&r, &record, &s->name))
+		if (!dns_read_alias(&r, &record, &section->name))
 			return false;
-		note_ttl(s, &record);
+		dns_section_note(section, &record);
 		*ret_found = true;
 	}
 	return true;
 }
 
-static bool take_addresses(struct search *s, struct dns_answer *answer)
+bool dns_section_follow(struct dns_section *section)
 {
-	enum family family = s->type == DNS_TYPE_A ? FAMILY_IPV4 : FAMILY_IPV6;
-	struct dns_reader r = s->answers;
+	bool found = true;
+
+	for (unsigned i = 0; found; i++)
+		if (i > DNS_ALIASES_MAX || !find_alias(section, &found))
+			return false;
+	return true;
+}
+
+static bool take_addresses(struct dns_section *section, unsigned type, struct dns_answer *answer)
+{
+	enum family family = type == DNS_TYPE_A ? FAMILY_IPV4 : FAMILY_IPV6;
+	struct dns_reader r = section->records;
 	struct dns_record record;
 
-	if (s->type != DNS_TYPE_A && s->type != DNS_TYPE_AAAA)
+	if (type != DNS_TYPE_A && type != DNS_TYPE_AAAA)
 		return true;
-	for (unsigned i = 0; i < s->n_answers; i++) {
+	for (unsigned i = 0; i < section->n; i++) {
 		if (!dns_read_record(&r, &record))
 			return false;
-		if (record.type != s->type || record.class != DNS_CLASS_IN ||
-		    !dns_name_equal(&record.owner, &s->name))
+		if (!dns_section_has(section, &record, type))
 			continue;
 		if (record.len != family_bytes(family))
 			return false;
-		note_ttl(s, &record);
+		dns_section_note(section, &record);
 		if (answer->n_addrs < DNS_ADDRS_MAX)
 			answer->addrs[answer->n_addrs++] =
 				ipaddr_from_bytes(family, r.message + record.data);
@@ -291,17 +295,12 @@ static uint32_t negative_ttl(struct dns_reader r, const struct dns_header *heade
 	return 0;
 }
 
-static enum dns_verdict follow(struct search *s, struct dns_answer *answer)
+static enum dns_verdict follow(struct dns_section *section, unsigned type,
+			       struct dns_answer *answer)
 {
-	bool found = true;
-
-	for (unsigned i = 0; found; i++) {
-		if (i > DNS_ALIASES_MAX || !find_alias(s, &found))
-			return DNS_USELESS;
-	}
-	if (!take_addresses(s, answer))
+	if (!dns_section_follow(section) || !take_addresses(section, type, answer))
 		return DNS_USELESS;
-	answer->ttl_s = s->any ? s->ttl_s : 0;
+	answer->ttl_s = section->ttl_s != UINT32_MAX ? section->ttl_s : 0;
 	return answer->n_addrs > 0 ? DNS_ADDRESSES : DNS_NO_DATA;
 }
 
@@ -315,20 +314,21 @@ void dns_answer_read(const uint8_t *message, size_t len, const uint8_t *query, s
 		     struct dns_answer *ret_answer)
 {
 	struct dns_reader r = { .message = message, .len = len }, q = { .message = query };
-	struct search s = { .n_answers = 0 };
+	struct dns_section section = { .ttl_s = UINT32_MAX };
 	struct dns_header header;
+	unsigned type;
 
 	ret_answer->verdict = DNS_USELESS;
 	ret_answer->n_addrs = 0;
 	ret_answer->ttl_s = 0;
 	q.len = query_len;
 	q.at = DNS_HEADER_SIZE;
-	if (!dns_read_header(&r, &header) || !dns_read_name(&q, &s.name) ||
-	    !dns_read_u16(&q, &s.type) || len < query_len)
+	if (!dns_read_header(&r, &header) || !dns_read_name(&q, &section.name) ||
+	    !dns_read_u16(&q, &type) || len < query_len)
 		return;
 	r.at = query_len;
-	s.answers = r;
-	s.n_answers = header.n_answers;
+	section.records = r;
+	section.n = header.n_answers;
 	if (header.rcode == DNS_RCODE_SERVFAIL)
 		ret_answer->verdict = DNS_SERVFAIL;
 	else if (header.rcode == DNS_RCODE_REFUSED)
@@ -338,9 +338,9 @@ void dns_answer_read(const uint8_t *message, size_t len, const uint8_t *query, s
 	else if (header.rcode == DNS_RCODE_NXDOMAIN)
 		ret_answer->verdict = DNS_NO_NAME;
 	else if (header.rcode == DNS_RCODE_OK && !is_referral(&header))
-		ret_answer->verdict = follow(&s, ret_answer);
+		ret_answer->verdict = follow(&section, type, ret_answer);
 	if (ret_answer->verdict == DNS_USELESS)
 		ret_answer->n_addrs = 0;
 	else if (ret_answer->verdict == DNS_NO_NAME || ret_answer->verdict == DNS_NO_DATA)
-		ret_answer->ttl_s = negative_ttl(s.answers, &header);
+		ret_answer->ttl_s = negative_ttl(section.records, &header);
 }

@@ -2,13 +2,17 @@
 #include "dns_server.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 #define DNS_PORT 53
@@ -19,6 +23,7 @@
 #define DOWN_MAX_MS 30000u
 #define EDNS_SIZE \
 	1232u /* no datagram of an answer is fragmented, for half of one is easily forged */
+#define EDNS_LEN 11u
 
 void dns_random_draw(struct dns_random *random, void *ret, size_t len)
 {
@@ -80,7 +85,7 @@ static int connect_socket(struct dns_server *server, struct dns_socket *s)
 }
 
 static int open_socket(struct dns_server *server, struct dns_random *random, size_t slot,
-		       uint64_t now_ms)
+		       uint64_t now_ms, struct dns_socket **ret_socket)
 {
 	struct dns_socket *s = xcalloc(1, sizeof(*s));
 	uint8_t more;
@@ -100,7 +105,9 @@ static int open_socket(struct dns_server *server, struct dns_random *random, siz
 		return r;
 	}
 	LIST_INSERT_HEAD(&server->sockets, s, entry);
-	server->slots[slot] = s;
+	if (slot < DNS_SERVER_SOCKETS)
+		server->slots[slot] = s;
+	*ret_socket = s;
 	return 0;
 }
 
@@ -122,13 +129,15 @@ static int pick_socket(struct dns_server *server, struct dns_random *random, uin
 	uint8_t lot;
 	int r = 0;
 
+	if (server->paced)
+		return open_socket(server, random, DNS_SERVER_SOCKETS, now_ms, ret_socket);
 	dns_random_draw(random, &lot, sizeof(lot));
 	lot %= DNS_SERVER_SOCKETS;
 	if (server->slots[lot] &&
 	    (server->slots[lot]->n_left == 0 || now_ms >= server->slots[lot]->until_ms))
 		dns_socket_retire(server->slots[lot]);
 	if (!server->slots[lot])
-		r = open_socket(server, random, lot, now_ms);
+		r = open_socket(server, random, lot, now_ms, ret_socket);
 	*ret_socket = any_socket(server, lot);
 	return *ret_socket ? 0 : r;
 }
@@ -148,19 +157,27 @@ static void mix_case(struct dns_random *random, uint8_t *name, size_t len)
 void dns_server_write(const struct dns_server *server, struct dns_random *random,
 		      const struct dns_name *name, unsigned type, struct dns_try *try)
 {
-	static const uint8_t edns[11] = { [2] = 41, [3] = EDNS_SIZE >> 8, [4] = EDNS_SIZE & 0xff };
+	static const uint8_t edns[EDNS_LEN] = {
+		[2] = 41, [3] = EDNS_SIZE >> 8, [4] = EDNS_SIZE & 0xff
+	};
 	uint16_t id;
 
 	dns_random_draw(random, &id, sizeof(id));
 	try->len = dns_query_write(name, (enum dns_type)type, id, try->query);
-	mix_case(random, try->query + DNS_HEADER_SIZE, name->len);
+	if (!server->no_case)
+		mix_case(random, try->query + DNS_HEADER_SIZE, name->len);
 	memcpy(try->query + try->len, edns, sizeof(edns));
 	try->query[11] = !server->no_edns;
 }
 
 size_t dns_try_length(const struct dns_try *try)
 {
-	return try->len + (try->query[11] ? 11 : 0);
+	return try->len + (dns_try_has_edns(try) ? EDNS_LEN : 0);
+}
+
+bool dns_try_has_edns(const struct dns_try *try)
+{
+	return try->query[11];
 }
 
 void dns_try_close(struct dns_try *try)
@@ -188,6 +205,15 @@ struct dns_try *dns_socket_find(const struct dns_socket *socket, const uint8_t *
 	return NULL;
 }
 
+/* Lost datagrams are the network's way; only what says that nobody is there counts. */
+static int send_query(const struct dns_socket *socket, const struct dns_try *try)
+{
+	if (send(socket->watch.fd, try->query, dns_try_length(try), MSG_NOSIGNAL) >= 0 ||
+	    errno == EAGAIN || errno == ENOBUFS)
+		return 0;
+	return -errno;
+}
+
 int dns_server_send(struct dns_server *server, struct dns_random *random, struct dns_try *try,
 		    uint64_t now_ms)
 {
@@ -198,13 +224,11 @@ int dns_server_send(struct dns_server *server, struct dns_random *random, struct
 		return r;
 	while (dns_socket_find(socket, try->query, DNS_HEADER_SIZE))
 		dns_random_draw(random, try->query, 2);
-	if (send(socket->watch.fd, try->query, dns_try_length(try), MSG_NOSIGNAL) < 0 &&
-	    errno != EAGAIN && errno != ENOBUFS) {
-		r = -errno;
+	r = send_query(socket, try);
+	if (r < 0) {
 		dns_socket_retire(socket);
 		return r;
 	}
-	try->server = server;
 	try->socket = socket;
 	LIST_INSERT_HEAD(&socket->tries[bucket_of(socket, try->query)], try, entry);
 	socket->n_open++;
@@ -212,21 +236,20 @@ int dns_server_send(struct dns_server *server, struct dns_random *random, struct
 	return 0;
 }
 
-/* ------------------------------------------------------------------ health */
-
-void dns_server_answered(struct dns_server *server)
+/* A server that does not know EDNS may say nothing. */
+int dns_try_repeat(struct dns_try *try)
 {
-	server->failures = 0;
-	server->down_until_ms = 0;
-	server->why = NULL;
+	try->query[11] = 0;
+	return send_query(try->socket, try);
 }
 
-void dns_server_failed(struct dns_server *server, const char *why, uint64_t now_ms)
+/* ------------------------------------------------------------------ health */
+
+static void note_failure(struct dns_server *server, uint64_t now_ms)
 {
 	uint64_t ms = DOWN_MAX_MS;
 	unsigned over;
 
-	server->why = why;
 	if (now_ms < server->down_until_ms || ++server->failures <= FAILURES_OK)
 		return;
 	over = server->failures - FAILURES_OK - 1;
@@ -235,30 +258,81 @@ void dns_server_failed(struct dns_server *server, const char *why, uint64_t now_
 	server->down_until_ms = now_ms + (ms < DOWN_MAX_MS ? ms : DOWN_MAX_MS);
 }
 
-bool dns_server_is_up(const struct dns_server *server, uint64_t now_ms)
+void dns_server_broken(struct dns_server *server, const char *why, uint64_t now_ms)
 {
-	return now_ms >= server->down_until_ms;
+	server->why = why;
+	if (!server->paced)
+		note_failure(server, now_ms);
+}
+
+void dns_server_outcome(struct dns_server *server, enum dns_pace_outcome outcome, const char *why,
+			uint64_t asked_ms, uint64_t now_ms)
+{
+	server->why = why;
+	if (server->paced) {
+		dns_pace_outcome(&server->pace, outcome, asked_ms, now_ms);
+		return;
+	}
+	switch (outcome) {
+	case DNS_PACE_ANSWERED:
+	case DNS_PACE_FAILED: /* of one name perhaps, so that it says nothing about the server */
+		server->failures = 0;
+		server->down_until_ms = 0;
+		server->why = NULL;
+		return;
+	case DNS_PACE_REFUSED:
+	case DNS_PACE_SILENT:
+		note_failure(server, now_ms);
+		return;
+	}
+}
+
+bool dns_server_is_spared(const struct dns_server *server, uint64_t now_ms)
+{
+	return server->paced ? server->pace.pauses > 0 : now_ms < server->down_until_ms;
+}
+
+unsigned dns_server_room(const struct dns_server *server, uint64_t now_ms)
+{
+	if (server->paced)
+		return dns_pace_room(&server->pace, now_ms);
+	return dns_server_is_spared(server, now_ms) ? 0 : UINT_MAX;
 }
 
 /* ------------------------------------------------------------------ open and close */
 
-void dns_server_init(struct dns_server *server, const struct ipaddr *addr, int epoll)
+static unsigned zone_index(const char *zone)
+{
+	uint64_t n;
+
+	if (parse_uint(zone, strlen(zone), 1, UINT32_MAX, &n))
+		return (unsigned)n;
+	return if_nametoindex(zone);
+}
+
+void dns_server_init(struct dns_server *server, const struct dns_upstream_server *conf, bool paced,
+		     int epoll)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&server->sa;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&server->sa;
+	char text[ADDR_STRLEN];
 
-	*server = (struct dns_server){ .addr = *addr, .epoll = epoll };
-	if (addr->family == FAMILY_IPV4) {
+	*server = (struct dns_server){ .addr = conf->addr, .epoll = epoll, .paced = paced };
+	if (conf->addr.family == FAMILY_IPV4) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons(DNS_PORT);
-		memcpy(&in->sin_addr, addr->b, sizeof(in->sin_addr));
+		memcpy(&in->sin_addr, conf->addr.b, sizeof(in->sin_addr));
 		server->sa_len = sizeof(*in);
 	} else {
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons(DNS_PORT);
-		memcpy(&in6->sin6_addr, addr->b, sizeof(in6->sin6_addr));
+		memcpy(&in6->sin6_addr, conf->addr.b, sizeof(in6->sin6_addr));
+		in6->sin6_scope_id = conf->zone[0] ? zone_index(conf->zone) : 0;
 		server->sa_len = sizeof(*in6);
 	}
+	snprintf(server->text, sizeof(server->text), "%s%s%s", ipaddr_format(&conf->addr, text),
+		 conf->zone[0] ? "%" : "", conf->zone);
+	dns_pace_init(&server->pace);
 }
 
 void dns_server_free(struct dns_server *server)

@@ -2,16 +2,18 @@
 /*
  * Theory of operation
  *
- * A question goes through steps: each puts it to the server that fares best among those that were tried least, and
- * waits twice as long as the step before. A server that fails, refuses or cannot be reached ends its step at once. An
- * earlier server's answer counts as long as the question is open.
+ * A question goes through steps: the servers one after the other, those that are left alone last, and all of them again
+ * in further rounds, each with twice the time of the one before. A step puts the question to its server and waits for a
+ * while; then comes the next. A server that fails, refuses or cannot be reached ends its step at once. An earlier
+ * server's answer counts as long as the question is open, which is until its deadline: of late answers none is
+ * lost, and the first one wins.
  *
- * A reply counts if it comes on the socket of a try (so from the server's address and port 53), with the try's id and
- * with its question byte for byte, the letters' mixed case included; anything else changes nothing. Some servers do
+ * A reply counts if it comes on the socket of an attempt (so from the server's address and port 53), with its id and
+ * its question byte for byte, the letters' mixed case included; anything else changes nothing. Some servers do
  * not keep the case: whoever sends the right id and letters is asked over TCP, where nobody forges, as after a
  * truncated reply.
  *
- * All questions of one step wait equally long, so that each step's list is in the order of time.
+ * A question that is done is freed at the end of dns_upstream_process(), as more events of it may be in the same bunch.
  */
 #include "dockside/system/dns_upstream.h"
 
@@ -23,44 +25,47 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include "dns_server.h"
-#include "dns_tcp.h"
+#include "dns_attempt.h"
+#include "dns_servers.h"
 #include "dockside/base/err.h"
+#include "dockside/base/heap.h"
 #include "dockside/base/util.h"
 #include "dockside/system/clock.h"
 
-#define STEPS 3u
-#define TRIES_MAX 6u /* with those that failed at once */
+#define RETRY_MS 300u  /* after all servers have failed, before they are asked again */
+#define NO_ROOM_MS 50u /* before it is tried again whether there is */
 #define EVENTS_MAX 64
 #define DATAGRAMS 8u /* of one socket at a time */
 #define DATAGRAM_MAX 4096u
-#define TCP_MAX 64u /* questions over TCP at a time */
+#define ERRORS_MAX 5u /* of the network, for a question at one server */
 
-#define TEXT_SILENT "it does not answer"
+#define NO_TCP "it cannot be asked over TCP"
 
 struct question {
-	TAILQ_ENTRY(question) entry; /* among those of its step, or those that are done */
+	struct heap_node timer;
+	TAILQ_ENTRY(question) entry; /* among those that are done */
 	struct dns_upstream *upstream;
-	struct dns_name name;
-	unsigned type;
+	struct dns_asked asked;
 	dns_upstream_fn fn;
 	void *data;
-	unsigned step, n_tries;
-	uint64_t next_ms;
+	uint64_t until_ms, next_ms; /* the deadline, the next step */
+	unsigned step;
 	enum dns_upstream_status failure; /* the last one */
-	struct dns_try tries[TRIES_MAX];
-	struct dns_tcp tcp;
+	uint8_t order[DNS_UPSTREAM_SERVERS_MAX];
+	bool gone[DNS_UPSTREAM_SERVERS_MAX]; /* not to be asked again */
+	struct dns_attempt attempts[];	     /* at each server */
 };
 
 TAILQ_HEAD(question_list, question);
 
 struct dns_upstream {
-	struct dns_server servers[DNS_UPSTREAM_SERVERS_MAX];
-	size_t n_servers;
+	struct dns_servers servers;
+	bool paced;
+	unsigned timeout_ms;
 	int epoll;
-	unsigned step_ms; /* of the first one */
-	struct question_list steps[STEPS], done;
-	size_t n_open, n_tcp;
+	struct heap timers; /* the open questions */
+	struct question_list done;
+	uint64_t sockets_ms; /* none could be had; not before then */
 	struct dns_random random;
 	struct dns_answer answer;
 	uint8_t datagrams[DATAGRAMS][DATAGRAM_MAX];
@@ -81,36 +86,35 @@ const char *dns_upstream_status_text(enum dns_upstream_status status)
 		return "DNS server refused query";
 	case DNS_UPSTREAM_NONSENSE:
 		return "Misformatted DNS reply";
+	case DNS_UPSTREAM_NOT_ASKED:
+		return "not asked, as the DNS servers do not answer or refuse";
 	}
 	return NULL;
 }
 
 /* ------------------------------------------------------------------ the end of a question */
 
-static void close_tcp(struct question *q)
+static bool any_open(const struct question *q)
 {
-	if (dns_tcp_is_open(&q->tcp))
-		q->upstream->n_tcp--;
-	dns_tcp_close(&q->tcp);
+	for (size_t i = 0; i < q->upstream->servers.n; i++)
+		if (dns_attempt_is_open(&q->attempts[i]))
+			return true;
+	return false;
 }
 
-static void close_tries(struct question *q)
+static void close_question(struct question *q)
 {
-	for (unsigned i = 0; i < q->n_tries; i++)
-		dns_try_close(&q->tries[i]);
-	close_tcp(q);
+	for (size_t i = 0; i < q->upstream->servers.n; i++)
+		dns_attempt_close(&q->attempts[i]);
+	heap_remove(&q->upstream->timers, &q->timer);
 }
 
-/* Freed at the end of the round: more events of it may be in the same bunch. */
 static void finish(struct question *q, const struct dns_upstream_result *result)
 {
-	struct dns_upstream *u = q->upstream;
-
-	TAILQ_REMOVE(&u->steps[q->step], q, entry);
-	TAILQ_INSERT_TAIL(&u->done, q, entry);
-	u->n_open--;
-	q->fn(q->data, result); /* whose message may be in the connection */
-	close_tries(q);
+	heap_remove(&q->upstream->timers, &q->timer);
+	TAILQ_INSERT_TAIL(&q->upstream->done, q, entry);
+	q->fn(q->data, result); /* whose message may be in a connection */
+	close_question(q);
 }
 
 static void fail(struct question *q, enum dns_upstream_status status)
@@ -126,245 +130,268 @@ static void free_done(struct dns_upstream *u)
 		TAILQ_REMOVE(&u->done, q, entry);
 		free(q);
 	}
-	for (size_t i = 0; i < u->n_servers; i++)
-		dns_server_sweep(&u->servers[i]);
+	for (size_t i = 0; i < u->servers.n; i++)
+		dns_server_sweep(&u->servers.items[i]);
 }
 
 /* ------------------------------------------------------------------ steps */
 
-static unsigned times_tried(const struct question *q, const struct dns_server *server)
+static unsigned count_steps(const struct dns_upstream *u)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < q->n_tries; i++)
-		n += q->tries[i].server == server;
-	return n;
+	return u->servers.rounds * (unsigned)u->servers.n;
 }
 
-/* Those that were asked least, and of them the first that fares well. */
-static struct dns_server *next_server(const struct question *q, bool again, uint64_t now_ms)
+static unsigned step_ms(const struct question *q)
 {
-	struct dns_upstream *u = q->upstream;
-	unsigned best_score = UINT32_MAX;
-	struct dns_server *best = NULL;
-
-	for (size_t i = 0; i < u->n_servers; i++) {
-		unsigned tried = times_tried(q, &u->servers[i]);
-		unsigned score = 2 * tried + !dns_server_is_up(&u->servers[i], now_ms);
-
-		if (score < best_score && (again || tried == 0)) {
-			best = &u->servers[i];
-			best_score = score;
-		}
-	}
-	return best;
+	return q->upstream->servers.try_ms << (q->step / q->upstream->servers.n);
 }
 
-/* Puts the question to one server or another, as long as there are tries left. again: perhaps to one that was
- * asked before. Returns 0 or -errno. */
-static int put(struct question *q, bool again, uint64_t now_ms)
+static void set_next(struct question *q, uint64_t next_ms)
+{
+	q->next_ms = next_ms;
+	heap_put(&q->upstream->timers, &q->timer, next_ms < q->until_ms ? next_ms : q->until_ms);
+}
+
+static bool no_resources(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM || r == -ENOSPC ||
+	       r == -EAGAIN;
+}
+
+/* Puts the question to a server, perhaps again. Returns 0 or -errno; -EBUSY: not now. */
+static int put(struct question *q, size_t server, uint64_t now_ms)
 {
 	struct dns_upstream *u = q->upstream;
-	int r = -EHOSTUNREACH;
+	struct dns_attempt *a = &q->attempts[server];
+	int r;
 
-	while (q->n_tries < TRIES_MAX && r < 0) {
-		struct dns_server *server = next_server(q, again, now_ms);
-		struct dns_try *try = &q->tries[q->n_tries];
-
-		if (!server)
-			return r;
-		q->n_tries++;
-		try->owner = q;
-		dns_server_write(server, &u->random, &q->name, q->type, try);
-		r = dns_server_send(server, &u->random, try, now_ms);
-		try->server = server;
-		if (r < 0)
-			dns_server_failed(server, strerrordesc_np(-r), now_ms);
+	if (now_ms < u->sockets_ms && !dns_attempt_is_open(a))
+		return -EBUSY;
+	r = dns_attempt_put(a, &q->asked, &u->random, now_ms);
+	if (no_resources(r)) {
+		u->sockets_ms = now_ms + NO_ROOM_MS;
+		return -EBUSY;
 	}
 	return r;
 }
 
-static void enter_step(struct question *q, unsigned step, uint64_t now_ms)
+/* False: there is nothing left to wait for. */
+static bool next_step(struct question *q, uint64_t now_ms)
 {
-	TAILQ_REMOVE(&q->upstream->steps[q->step], q, entry);
-	q->step = step;
-	q->next_ms = now_ms + ((uint64_t)q->upstream->step_ms << step);
-	TAILQ_INSERT_TAIL(&q->upstream->steps[step], q, entry);
-}
+	struct dns_upstream *u = q->upstream;
 
-static bool any_open(const struct question *q)
-{
-	for (unsigned i = 0; i < q->n_tries; i++)
-		if (q->tries[i].socket)
+	for (; q->step < count_steps(u); q->step++) {
+		size_t server = q->order[q->step % u->servers.n];
+		int r;
+
+		if (q->gone[server])
+			continue;
+		r = put(q, server, now_ms);
+		if (r == -EBUSY && !any_open(q)) {
+			set_next(q, now_ms + NO_ROOM_MS);
 			return true;
-	return dns_tcp_is_open(&q->tcp);
+		}
+		if (r == 0 || r == -EBUSY) {
+			set_next(q, now_ms + step_ms(q));
+			q->step++;
+			return true;
+		}
+		dns_attempt_close(&q->attempts[server]);
+		dns_server_broken(&u->servers.items[server], strerrordesc_np(-r), now_ms);
+		q->gone[server] = true;
+		q->failure = DNS_UPSTREAM_UNREACHABLE;
+	}
+	set_next(q, UINT64_MAX);
+	return any_open(q);
 }
 
-/* May finish the question. */
-static void next_step(struct question *q, bool again, uint64_t now_ms)
+/* The number of the server that was asked last. */
+static size_t last_asked(const struct question *q)
 {
-	unsigned step = q->step + 1 < STEPS ? q->step + 1 : q->step;
+	size_t n = q->upstream->servers.n;
 
-	if (put(q, again, now_ms) == 0)
-		enter_step(q, step, now_ms);
-	else if (any_open(q))
-		enter_step(q, STEPS - 1, now_ms); /* the last wait for those that were asked */
-	else
-		fail(q, q->failure);
+	return q->order[(q->step + n - 1) % n];
 }
 
-/* A server has said no, or nobody is there. again: it may be asked once more. May finish the question. */
-static void on_failure(struct question *q, struct dns_server *server, const char *why,
-		       enum dns_upstream_status status, bool again, uint64_t now_ms)
+/* The time of the last step is up. */
+static bool on_step(struct question *q, uint64_t now_ms)
 {
-	dns_server_failed(server, why, now_ms);
-	q->failure = status;
-	next_step(q, again, now_ms);
-}
+	struct dns_attempt *last = &q->attempts[last_asked(q)];
 
-/* The time of its step is up. */
-static void on_time(struct question *q, uint64_t now_ms)
-{
-	struct dns_try *last = &q->tries[q->n_tries - 1];
-
-	if (last->socket)
-		dns_server_failed(last->server, TEXT_SILENT, now_ms);
-	if (q->step + 1 == STEPS)
-		fail(q, any_open(q) ? DNS_UPSTREAM_SILENCE : q->failure);
-	else
-		next_step(q, true, now_ms);
+	if (q->step > 0 && dns_attempt_is_open(last)) {
+		dns_server_outcome(last->server, DNS_PACE_SILENT, "it does not answer",
+				   last->asked_ms, now_ms);
+		dns_attempt_give_up_case(last);
+	}
+	return next_step(q, now_ms);
 }
 
 static void run_timers(struct dns_upstream *u, uint64_t now_ms)
 {
 	struct question *q;
 
-	/* The last step first: a question is moved on only once. */
-	for (size_t i = STEPS; i-- > 0;)
-		while ((q = TAILQ_FIRST(&u->steps[i])) && q->next_ms <= now_ms)
-			on_time(q, now_ms);
+	while ((q = (struct question *)heap_first(&u->timers)) && q->timer.key <= now_ms) {
+		if (q->until_ms <= now_ms)
+			fail(q, any_open(q) ? DNS_UPSTREAM_SILENCE : q->failure);
+		else if (!on_step(q, now_ms))
+			fail(q, q->failure);
+	}
+}
+
+/* A server has failed: it is the next one's turn, or after a moment the next round's. */
+static void on_failure(struct question *q, struct dns_attempt *a, enum dns_upstream_status why,
+		       uint64_t now_ms)
+{
+	struct dns_upstream *u = q->upstream;
+	size_t server = (size_t)(a - q->attempts);
+	bool is_last = server == last_asked(q), round_ends = q->step % u->servers.n == 0;
+	uint64_t at_ms = now_ms;
+
+	dns_attempt_close(a);
+	q->failure = why;
+	if (!u->paced)
+		q->gone[server] = true;
+	if (any_open(q) && (!is_last || round_ends))
+		return; /* others are waited for */
+	if (u->paced && round_ends && q->step < count_steps(u) && why != DNS_UPSTREAM_UNREACHABLE)
+		at_ms += RETRY_MS;
+	if (q->next_ms > at_ms)
+		set_next(q, at_ms);
+}
+
+/* Nothing will come from there. */
+static void on_broken(struct question *q, struct dns_attempt *a, const char *why,
+		      enum dns_upstream_status status, uint64_t now_ms)
+{
+	dns_server_broken(a->server, why, now_ms);
+	on_failure(q, a, status, now_ms);
 }
 
 /* ------------------------------------------------------------------ answers */
 
-static void use_tcp(struct question *q, struct dns_try *try, uint64_t now_ms)
+static void renew(struct question *q, struct dns_attempt *a, uint64_t now_ms)
 {
-	struct dns_upstream *u = q->upstream;
+	int r = dns_attempt_renew(a, &q->asked, &q->upstream->random, now_ms);
 
-	dns_try_close(try);
-	if (dns_tcp_is_open(&q->tcp))
-		return;
-	if (u->n_tcp >= TCP_MAX || dns_tcp_open(&q->tcp, try, q) < 0) {
-		on_failure(q, try->server, "it cannot be asked over TCP", DNS_UPSTREAM_UNREACHABLE,
-			   false, now_ms);
+	if (r < 0)
+		on_broken(q, a, strerrordesc_np(-r), DNS_UPSTREAM_UNREACHABLE, now_ms);
+}
+
+static void on_tcp_failure(struct question *q, struct dns_attempt *a, uint64_t now_ms)
+{
+	if (dns_attempt_give_up_case(a))
+		renew(q, a, now_ms);
+	else
+		on_broken(q, a, NO_TCP, DNS_UPSTREAM_UNREACHABLE, now_ms);
+}
+
+static void use_tcp(struct question *q, struct dns_attempt *a, bool for_case, uint64_t now_ms)
+{
+	a->for_case = for_case;
+	if (dns_attempt_use_tcp(a) < 0)
+		on_tcp_failure(q, a, now_ms);
+}
+
+/* A reply that is no answer. */
+static void on_useless(struct question *q, struct dns_attempt *a, const uint8_t *message,
+		       uint64_t now_ms)
+{
+	unsigned rcode = message[3] & 0xfu;
+
+	if ((rcode == DNS_RCODE_FORMERR || rcode == DNS_RCODE_NOTIMP) &&
+	    dns_try_has_edns(&a->try)) {
+		a->server->no_edns = true;
+		renew(q, a, now_ms);
 		return;
 	}
-	u->n_tcp++;
+	on_broken(q, a, "its answer makes no sense", DNS_UPSTREAM_NONSENSE, now_ms);
 }
 
-/* Without EDNS from now on. */
-static void ask_plainly(struct question *q, struct dns_try *try, uint64_t now_ms)
+static void on_answer(struct question *q, struct dns_attempt *a, const uint8_t *message, size_t len,
+		      uint64_t now_ms)
 {
-	dns_try_close(try);
-	try->server->no_edns = true;
-	next_step(q, true, now_ms);
+	dns_server_outcome(a->server, DNS_PACE_ANSWERED, NULL, a->asked_ms, now_ms);
+	dns_attempt_learn_edns(a, message);
+	finish(q, &(struct dns_upstream_result){ DNS_UPSTREAM_ANSWERED, &q->upstream->answer,
+						 message, len, a->try.len });
 }
 
-/* A reply to just this try. May finish the question. */
-static void on_reply(struct question *q, struct dns_try *try, const uint8_t *message, size_t len,
+/* A reply to just what was asked. May finish the question. */
+static void on_reply(struct question *q, struct dns_attempt *a, const uint8_t *message, size_t len,
 		     bool tcp, uint64_t now_ms)
 {
 	struct dns_answer *answer = &q->upstream->answer;
-	enum dns_upstream_status status = DNS_UPSTREAM_NONSENSE;
-	const char *why = "its answer makes no sense";
-	unsigned rcode = message[3] & 0xfu;
 
-	dns_answer_read(message, len, try->query, try->len, answer);
-	if (answer->verdict == DNS_USELESS && (rcode == 1 || rcode == 4) &&
-	    dns_try_length(try) > try->len) {
-		ask_plainly(q, try, now_ms);
-		return;
-	}
+	dns_answer_read(message, len, a->try.query, a->try.len, answer);
 	switch (answer->verdict) {
 	case DNS_ADDRESSES:
 	case DNS_NO_DATA:
 	case DNS_NO_NAME:
-		dns_server_answered(try->server);
-		finish(q, &(struct dns_upstream_result){ DNS_UPSTREAM_ANSWERED, answer, message,
-							 len, try->len });
+		on_answer(q, a, message, len, now_ms);
 		return;
 	case DNS_TRUNCATED:
-		if (!tcp) {
-			use_tcp(q, try, now_ms);
-			return;
-		}
-		break;
-	case DNS_SERVFAIL: /* of one name perhaps, so that it says nothing about the server */
-		dns_server_answered(try->server);
-		status = DNS_UPSTREAM_FAILURE;
-		why = NULL;
-		break;
+		if (tcp)
+			break;
+		use_tcp(q, a, false, now_ms);
+		return;
+	case DNS_SERVFAIL:
+		dns_server_outcome(a->server, DNS_PACE_FAILED, "it fails", a->asked_ms, now_ms);
+		on_failure(q, a, DNS_UPSTREAM_FAILURE, now_ms);
+		return;
 	case DNS_REFUSED:
-		status = DNS_UPSTREAM_REFUSAL;
-		why = "it refuses";
-		break;
+		dns_server_outcome(a->server, DNS_PACE_REFUSED, "it refuses", a->asked_ms, now_ms);
+		on_failure(q, a, DNS_UPSTREAM_REFUSAL, now_ms);
+		return;
 	case DNS_USELESS:
 		break;
 	}
-	dns_try_close(try);
-	close_tcp(q);
-	if (why) {
-		on_failure(q, try->server, why, status, false, now_ms);
-	} else {
-		q->failure = status;
-		next_step(q, false, now_ms);
-	}
+	on_useless(q, a, message, now_ms);
 }
 
 /* ------------------------------------------------------------------ what comes by UDP */
-
-/* The right letters, in another case. */
-static bool is_almost_reply(const uint8_t *message, size_t len, const struct dns_try *try)
-{
-	struct dns_reader r = { message, len, DNS_HEADER_SIZE };
-	struct dns_reader q = { try->query, try->len, DNS_HEADER_SIZE };
-	struct dns_name name, wanted;
-
-	return len >= try->len && (message[2] & 0x80) && dns_read_name(&r, &name) &&
-	       dns_read_name(&q, &wanted) && r.at == q.at && dns_name_equal(&name, &wanted) &&
-	       memcmp(message + r.at, try->query + q.at, 4) == 0;
-}
 
 static void on_datagram(struct dns_socket *socket, uint8_t *message, size_t len, bool cut,
 			uint64_t now_ms)
 {
 	struct dns_try *try = dns_socket_find(socket, message, len);
+	struct dns_attempt *a;
 
 	if (!try)
 		return;
+	a = try->owner;
 	if (cut)
 		message[2] |= 2; /* we have not read all of it */
 	if (dns_is_reply_to(message, len, try->query, try->len))
-		on_reply(try->owner, try, message, len, false, now_ms);
-	else if (is_almost_reply(message, len, try))
-		use_tcp(try->owner, try, now_ms);
+		on_reply(a->owner, a, message, len, false, now_ms);
+	else if (dns_attempt_is_almost(a, message, len))
+		use_tcp(a->owner, a, true, now_ms);
 }
 
-/* An error of the network: all that were asked there go on. Anybody can forge ICMP errors to all ports, and no answer. So
- * the same server is asked again, too, by another socket: where nobody listens, that fails soon. */
+/* Anybody can forge ICMP errors, to all ports of a server that has many questions at a socket, and not an answer. So it is
+ * asked again, by another socket: where nobody listens, that fails soon. */
+static bool ask_again(struct question *q, struct dns_attempt *a, uint64_t now_ms)
+{
+	if (a->server->paced || a->n_errors++ >= ERRORS_MAX)
+		return false;
+	renew(q, a, now_ms);
+	return true;
+}
+
+/* An error of the network: all that were asked there go on. */
 static void on_socket_error(struct dns_socket *socket, int error, uint64_t now_ms)
 {
-	struct dns_server *server = socket->server;
 	struct dns_try *try;
 
 	dns_socket_retire(socket);
 	for (size_t i = 0; i < ARRAY_SIZE(socket->tries); i++)
 		while ((try = LIST_FIRST(&socket->tries[i]))) {
-			struct question *q = try->owner;
+			struct dns_attempt *a = try->owner;
+			struct question *q = a->owner;
 
-			dns_try_close(try);
-			on_failure(q, server, strerrordesc_np(error), DNS_UPSTREAM_UNREACHABLE,
-				   true, now_ms);
+			if (ask_again(q, a, now_ms))
+				continue;
+			q->gone[a - q->attempts] = true;
+			on_broken(q, a, strerrordesc_np(error), DNS_UPSTREAM_UNREACHABLE, now_ms);
 		}
 }
 
@@ -393,58 +420,69 @@ static void on_udp(struct dns_upstream *u, struct dns_socket *socket, uint64_t n
 
 static void on_tcp(struct dns_tcp *tcp, uint64_t now_ms)
 {
-	struct question *q = tcp->owner;
+	struct dns_attempt *a = tcp->owner;
 	const uint8_t *message = NULL;
-	struct dns_try *try = tcp->try;
 	ssize_t n;
 
 	if (!dns_tcp_is_open(tcp))
 		return;
 	n = dns_tcp_process(tcp, &message);
-	if (n > 0 &&
-	    (dns_is_reply_to(message, (size_t)n, try->query, try->len) ||
-	     (memcmp(message, try->query, 2) == 0 && is_almost_reply(message, (size_t)n, try)))) {
-		on_reply(q, try, message, (size_t)n, true, now_ms);
-	} else if (n != 0) {
-		close_tcp(q);
-		on_failure(q, try->server, "it cannot be asked over TCP", DNS_UPSTREAM_UNREACHABLE,
-			   false, now_ms);
-	}
+	if (n > 0 && (dns_is_reply_to(message, (size_t)n, a->try.query, a->try.len) ||
+		      dns_attempt_is_almost(a, message, (size_t)n)))
+		on_reply(a->owner, a, message, (size_t)n, true, now_ms);
+	else if (n != 0)
+		on_tcp_failure(a->owner, a, now_ms);
 }
 
 /* ------------------------------------------------------------------ questions */
 
 int dns_upstream_ask(struct dns_upstream *u, const struct dns_name *name, unsigned type,
-		     dns_upstream_fn fn, void *data)
+		     uint64_t until_ms, dns_upstream_fn fn, void *data)
 {
 	uint64_t now_ms = monotonic_ms();
 	struct question *q;
-	int r;
 
-	if (u->n_open >= DNS_UPSTREAM_OPEN_MAX)
+	if (u->timers.n >= DNS_UPSTREAM_OPEN_MAX)
 		return -EBUSY;
-	q = xcalloc(1, sizeof(*q));
+	q = xcalloc(1, sizeof(*q) + u->servers.n * sizeof(q->attempts[0]));
 	q->upstream = u;
-	q->name = *name;
-	q->type = type;
+	q->asked = (struct dns_asked){ *name, type };
 	q->fn = fn;
 	q->data = data;
-	q->failure = DNS_UPSTREAM_UNREACHABLE;
-	dns_tcp_init(&q->tcp);
-	r = put(q, false, now_ms);
-	if (r < 0) {
-		free(q);
-		return r;
-	}
-	TAILQ_INSERT_TAIL(&u->steps[0], q, entry);
-	enter_step(q, 0, now_ms);
-	u->n_open++;
-	return 0;
+	q->failure = DNS_UPSTREAM_SILENCE;
+	q->until_ms = now_ms + u->timeout_ms;
+	if (until_ms != 0 && until_ms < q->until_ms)
+		q->until_ms = until_ms;
+	dns_servers_order(&u->servers, now_ms, q->order);
+	for (size_t i = 0; i < u->servers.n; i++)
+		dns_attempt_init(&q->attempts[i], &u->servers.items[i], q);
+	if (next_step(q, now_ms))
+		return 0;
+	close_question(q);
+	free(q);
+	return -EHOSTUNREACH;
 }
 
-size_t dns_upstream_n_open(const struct dns_upstream *u)
+unsigned dns_upstream_room(const struct dns_upstream *u, uint64_t now_ms)
 {
-	return u->n_open;
+	return now_ms >= u->sockets_ms ? dns_servers_room(&u->servers, now_ms) : 0;
+}
+
+uint64_t dns_upstream_room_at(const struct dns_upstream *u, uint64_t now_ms)
+{
+	uint64_t at_ms = dns_servers_when(&u->servers, now_ms);
+
+	return at_ms > u->sockets_ms ? at_ms : u->sockets_ms;
+}
+
+bool dns_upstream_scarce(const struct dns_upstream *u, uint64_t now_ms)
+{
+	return dns_servers_scarce(&u->servers, now_ms);
+}
+
+void dns_upstream_trouble(const struct dns_upstream *u, struct buf *ret_text)
+{
+	dns_servers_trouble(&u->servers, ret_text);
 }
 
 /* ------------------------------------------------------------------ for event loops */
@@ -456,17 +494,11 @@ int dns_upstream_fd(const struct dns_upstream *u)
 
 int dns_upstream_wait_ms(const struct dns_upstream *u, uint64_t now_ms)
 {
-	uint64_t at_ms = UINT64_MAX;
+	const struct heap_node *first = heap_first(&u->timers);
 
-	for (size_t i = 0; i < STEPS; i++) {
-		const struct question *q = TAILQ_FIRST(&u->steps[i]);
-
-		if (q && q->next_ms < at_ms)
-			at_ms = q->next_ms;
-	}
-	if (at_ms == UINT64_MAX)
+	if (!first)
 		return -1;
-	return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
+	return first->key > now_ms ? (int)(first->key - now_ms) : 0;
 }
 
 void dns_upstream_process(struct dns_upstream *u)
@@ -494,9 +526,9 @@ void dns_upstream_process(struct dns_upstream *u)
 bool dns_upstream_health(const struct dns_upstream *u, size_t i,
 			 struct dns_upstream_health *ret_health)
 {
-	const struct dns_server *server = &u->servers[i];
+	const struct dns_server *server = &u->servers.items[i];
 
-	if (i >= u->n_servers)
+	if (i >= u->servers.n)
 		return false;
 	*ret_health = (struct dns_upstream_health){
 		.addr = server->addr,
@@ -508,79 +540,57 @@ bool dns_upstream_health(const struct dns_upstream *u, size_t i,
 
 /* ------------------------------------------------------------------ open and close */
 
-static void fail_all(struct dns_upstream *u)
+void dns_upstream_configure(struct dns_upstream *u, const struct dns_upstream_conf *conf)
 {
 	struct question *q;
 
-	for (size_t i = 0; i < STEPS; i++)
-		while ((q = TAILQ_FIRST(&u->steps[i])))
-			fail(q, DNS_UPSTREAM_UNREACHABLE);
-}
-
-static bool is_configured(const struct dns_upstream *u, const struct ipaddr *servers, size_t n)
-{
-	if (u->n_servers != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (ipaddr_cmp(&u->servers[i].addr, &servers[i]) != 0)
-			return false;
-	return true;
-}
-
-static void free_servers(struct dns_upstream *u)
-{
-	for (size_t i = 0; i < u->n_servers; i++)
-		dns_server_free(&u->servers[i]);
-	u->n_servers = 0;
-}
-
-void dns_upstream_configure(struct dns_upstream *u, const struct ipaddr *servers, size_t n)
-{
-	if (n > DNS_UPSTREAM_SERVERS_MAX)
-		n = DNS_UPSTREAM_SERVERS_MAX;
-	if (is_configured(u, servers, n))
+	if (dns_servers_have(&u->servers, conf))
 		return;
-	fail_all(u);
+	while ((q = (struct question *)heap_first(&u->timers)))
+		fail(q, DNS_UPSTREAM_UNREACHABLE);
 	free_done(u);
-	free_servers(u);
-	for (size_t i = 0; i < n; i++)
-		dns_server_init(&u->servers[i], &servers[i], u->epoll);
-	u->n_servers = n;
+	dns_servers_free(&u->servers);
+	dns_servers_init(&u->servers, conf, u->paced, u->timeout_ms, u->epoll);
 }
 
-int dns_upstream_open(unsigned timeout_ms, struct dns_upstream **ret_upstream, struct err *err)
+void dns_upstream_forget(struct dns_upstream *u)
+{
+	struct question *q;
+
+	while ((q = (struct question *)heap_first(&u->timers))) {
+		close_question(q);
+		TAILQ_INSERT_TAIL(&u->done, q, entry);
+	}
+	free_done(u);
+	dns_servers_free(&u->servers);
+}
+
+int dns_upstream_open(bool paced, unsigned timeout_ms, struct dns_upstream **ret_upstream,
+		      struct err *err)
 {
 	int fd = epoll_create1(EPOLL_CLOEXEC);
 	struct dns_upstream *u;
 
 	static_assert(offsetof(struct dns_socket, watch) == 0, "a watch is its socket");
 	static_assert(offsetof(struct dns_tcp, watch) == 0, "a watch is its connection");
+	static_assert(offsetof(struct question, timer) == 0, "a timer is its question");
 	if (fd < 0)
 		return err_errno(err, errno, "epoll_create1");
 	u = xcalloc(1, sizeof(*u));
 	u->epoll = fd;
-	u->step_ms = timeout_ms / ((1u << STEPS) - 1);
+	u->paced = paced;
+	u->timeout_ms = timeout_ms;
 	TAILQ_INIT(&u->done);
-	for (size_t i = 0; i < STEPS; i++)
-		TAILQ_INIT(&u->steps[i]);
 	*ret_upstream = u;
 	return 0;
 }
 
 void dns_upstream_close(struct dns_upstream *u)
 {
-	struct question *q;
-
 	if (!u)
 		return;
-	for (size_t i = 0; i < STEPS; i++)
-		while ((q = TAILQ_FIRST(&u->steps[i]))) {
-			close_tries(q);
-			TAILQ_REMOVE(&u->steps[i], q, entry);
-			TAILQ_INSERT_TAIL(&u->done, q, entry);
-		}
-	free_done(u);
-	free_servers(u);
+	dns_upstream_forget(u);
+	heap_free(&u->timers);
 	close(u->epoll);
 	free(u);
 }

@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	policy = gate_policy_parse(&src, &diags);
 	must(policy || diags.n > 0 || diags.count[0] > 0 || size == 0);
 	if (policy) {
-		must(policy->n_upstream >= 1 && policy->n_upstream <= GATE_UPSTREAM_MAX);
+		must(policy->upstream.n_servers >= 1 &&
+		     policy->upstream.n_servers <= GATE_UPSTREAM_MAX);
 		for (size_t i = 0; i < policy->n_networks; i++)
 			check_network(policy, &policy->networks[i]);
 	}

@@ -158,6 +158,33 @@ is "those in a circle fail" "$(probe 3000 circle.example)" "circle.example faile
 is "those that lead nowhere do not exist" "$(probe 3000 nowhere.example)" \
 	"nowhere.example failed: no such name"
 
+# ---- servers with habits -------------------------------------------------------------------------
+
+zone 127.0.0.2 "@ noedns" "x1.example 198.51.100.1 ttl=9"
+is "a server that says nothing to EDNS is asked without" "$(probe 3000 x1.example)" "x1.example dns 9 198.51.100.1"
+between "when its first time is over" 700 1500
+# Word splitting is wanted: names.
+# shellcheck disable=SC2046
+is "which is learnt: 400 names, of which 100 are asked at a time" \
+	"$(zone 127.0.0.2 "@ noedns" "$(printf 'm%s.example 198.51.100.9 ttl=9\n' {1..400})"
+	probe 8000 $(printf 'm%s.example ' {1..400}) | grep -c ' dns 9 198\.51\.100\.9')" 400
+zone 127.0.0.2 "@ formerr" "x.example 198.51.100.1 ttl=9"
+is "and one that finds fault with EDNS" "$(probe 3000 x.example)" "x.example dns 9 198.51.100.1"
+between "at once" 0 500
+zone 127.0.0.2 "@ lower" "x.example 198.51.100.1 ttl=9"
+is "one that does not keep the letters' case is asked over TCP" "$(probe 3000 x.example)" "x.example dns 9 198.51.100.1"
+nft add rule inet t input ip daddr 127.0.0.2 tcp dport 53 reject with tcp reset
+is "or in lower case, where that is refused" "$(probe 3000 x.example)" "x.example dns 9 198.51.100.1"
+between "at once, too" 0 500
+nft insert rule inet t input ip daddr 127.0.0.2 tcp dport 53 drop
+is "or gets no answer" "$(probe 3000 x.example)" "x.example dns 9 198.51.100.1"
+long="long.example truncate ttl=9 $(echo 198.51.100.{1..200})"
+zone 127.0.0.2 "$long"
+zone 127.0.0.3 "$long"
+resolv_conf 'nameserver 127.0.0.2' 'nameserver 127.0.0.3'
+is "a truncated answer, no TCP at the first server: the second one's" \
+	"$(probe 3000 long.example | tr ' ' '\n' | grep -c '^198\.51\.100\.')" 200
+
 # ---- resolv.conf ---------------------------------------------------------------------------------
 
 zone 127.0.0.2 "db.one.example 198.51.100.1 ttl=9" "db.x 198.51.100.2 ttl=9" "db.x.one.example 198.51.100.3 ttl=9"
@@ -183,5 +210,18 @@ resolv_conf 'nameserver 127.0.0.2'
 is "400 names at a server that takes half a second, and 150 questions at once" \
 	"$(probe 8000 $(printf 'm%s.example ' {1..400}) | grep -c ' dns 9 198\.51\.100\.9')" 400
 is "which refuses none" "$(grep -c '!' "$dir/answers-127.0.0.2")" 0
+
+# ---- no address to ask from ----------------------------------------------------------------------
+
+for address in '2001:db8::53 dev lo' '::1 dev lo' 'fe80::53/64 dev v0'; do
+	# Word splitting is wanted: two words.
+	# shellcheck disable=SC2086
+	ip addr del $address
+done
+ip -6 route add 2001:db8:9::/64 dev v0
+zone 127.0.0.3 "x.example 198.51.100.2 ttl=9"
+resolv_conf 'nameserver 2001:db8:9::1' 'nameserver 127.0.0.3'
+is "a server that we have no address to ask from is passed over" "$(probe 3000 x.example)" "x.example dns 9 198.51.100.2"
+between "at once" 0 500
 
 finish

@@ -97,5 +97,67 @@ back()
 until_true 10 back
 is "the table was deleted: nothing is told any more" "$(told_to_kernel)" ""
 end_daemon TERM
+
+# ---- allow ---------------------------------------------------------------------------------------
+
+start_zone
+# zones NAME…: the zone, and these are asked for at the time
+zones()
+{
+	zone "@ log" "new.example 8.8.4.5 2a00:51::1 ttl=60" "inside.example 10.1.2.3" "open.example 8.8.4.6" \
+		"part.example 10.1.2.3 8.8.4.7" "cut.example silent" "apk.example.corp.example 8.8.4.8"
+	: >$t/answers
+}
+questions()
+{
+	sed -nE 's/^[0-9.]+ ([^ ]+ \?.*)/\1/p' $t/answers | sort | xargs
+}
+gated
+hosts "8.8.4.9 local.example"
+start_daemon
+zones
+client allow ds-1 apl.example
+is "a name that is none is said at once, as where there is no gate" "$status $out $err" \
+	"0 ds-1 may reach apl.example on tcp/443: it is in ipset web now, which egress[0] allows \
+warning: apl.example: no such name, kept as asked; did you mean api.example?"
+is "it is asked for once" "$(questions)" "apl.example ?A apl.example ?AAAA"
+client deny ds-1 apl.example
+zones
+client allow ds-1 new.example:80
+like "one that has addresses" "$status $out $err" $'^0 .*\nnew\\.example: 8\\.8\\.4\\.5, 2a00:51::1 $'
+is "is asked for once, too" "$(questions)" "new.example ?A new.example ?AAAA"
+is "no set has them" "$(nft list table inet dockside | grep -c '8\.8\.4\.5')" 0
+client status --json
+is "and nobody follows it" "$(grep -c '8\.8\.4\.5' <<<"$out")" 0
+client allow ds-1 nwe.example:80
+like "names of rules are remembered for hints" "$err" 'nwe\.example: no such name, kept as asked; did you mean new\.example\?'
+client allow ds-1 inside.example
+like "addresses that the gate opens to nobody" "$status $err" \
+	'^0 warning: inside\.example: the gate opens none of its addresses: 10\.1\.2\.3 is [a-z ]*private.*, kept as asked$'
+client allow ds-1 part.example
+like "the others count" "$status $out $err" $'^0 .*\npart\\.example: 8\\.8\\.4\\.7 $'
+client allow ds-1 local.example
+like "it is asked for as the gate asks, without /etc/hosts" "$status $err" '^0 warning: local\.example: no such name, kept as asked'
+cp $t/resolv.conf $t/resolv.before
+echo "search corp.example" >>$t/resolv.conf
+client allow ds-1 apk.example
+like "and without search domains" "$status $err" '^0 warning: apk\.example: no such name, kept as asked'
+zones
+client allow ds-1 "*.pool.example"
+like "a wildcard is not looked up" "$status $err $(questions)" '^0  $'
+client allow ds-1 8.8.4.4
+like "nor is an address" "$status $err $(questions)" '^0  $'
+client allow ds-1 cut.example
+like "a server that is silent" "$status $err" '^0 warning: cut\.example: Timeout while contacting DNS servers, kept as asked'
+client allow ds-2 open.example
+like "without a gate as before" "$status $out" $'^0 .*\nopen\\.example: 8\\.8\\.4\\.6$'
+# The gate's servers count where the policy has some.
+firewall_config <<<'{"dns": {"upstream": ["127.0.0.1"]}, "networks": {
+	"ds-1": {"dns": {}, "egress": [{"action": "drop"}]}, "ds-2": {"egress": [{"action": "drop"}]}}}'
+echo "nameserver 127.0.0.77" >$t/resolv.conf
+client reload
+client allow ds-1 new.example
+like "the servers are the gate's" "$status $out $err" $'^0 .*\nnew\\.example: 8\\.8\\.4\\.5, 2a00:51::1 $'
+end_daemon TERM
 stop_peers
 finish

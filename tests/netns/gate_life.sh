@@ -141,6 +141,17 @@ is "a silent one: the other one answers, and after a few is asked first" \
 0 11.0.0.1
 0 11.0.0.1"
 
+ip -n outside addr add 9.9.9.13/32 dev lo
+upstream 9.9.9.13
+in_net outside nft add rule inet mute in ip daddr 9.9.9.13 tcp dport 53 drop
+send_policy sealed '9.9.9.13", "9.9.9.10' '"*.good.test"' '' no-tcp
+until_true 5 reported 'g-no-tcp'
+is "an answer that is too long, and no TCP at the first name server: the second one's" \
+	"$(asks a1 huge.good.test,A | awk '{ print $1, NF - 1 }')" "0 28"
+send_policy sealed 9.9.9.13 '"*.good.test"' '' no-case
+until_true 5 reported 'g-no-case'
+is "letters in another case, and no TCP: the gate does not do without them" "$(asks a1 lower.good.test,A)" 2
+
 # ---- the daemon goes -----------------------------------------------------------------------------
 
 kill "$daemon"

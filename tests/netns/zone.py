@@ -9,7 +9,9 @@
                              alone, likewise AAAA. rotate: every question gets the next N
                              addresses. LOG gets "SECONDS NAME A|AAAA ADDRESS..." of each answer
                              that has addresses. NAME refuse: REFUSED; cname=NAME: an alias;
-                             truncate: over UDP; forge: forged answers go before the right one. A line
+                             truncate: over UDP; forge: forged answers go before the right one; lower: the
+                             answer's question is in lower case; noedns, formerr: a question with EDNS gets no
+                             answer, or FORMERR. A line
                              "@ [at_once=N] [per_minute=N] [delay=S] [fail|silent|refuse] [log]" is for
                              all: more questions at a time, or a minute, are refused; LOG gets
                              "SECONDS NAME ?A" of each question and "SECONDS NAME !A" if it is refused
@@ -152,9 +154,14 @@ class Server:
         fault = options.get({1: "A", 28: "AAAA"}.get(kind), "")
         if words and "silent" in (*words, fault):
             return
+        if data[11] and words and "noedns" in words:
+            return
+        if data[11] and words and "formerr" in words:
+            self.send(data[:2] + b"\x80\x81\0\1\0\0\0\0\0\0" + data[12:at + 5], peer, None)
+            return
         family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
         known = [w for w in words or [] if "=" not in w and not fault and
-                 w not in ("fail", "refuse", "truncate", "forge", "log") and
+                 w not in ("fail", "refuse", "truncate", "forge", "log", "lower", "noedns", "formerr") and
                  (":" in w) == (family == socket.AF_INET6)]
         truncated = udp and "truncate" in (words or [])
         if truncated or "refuse" in (words or []) or "fail" in (words or []):
@@ -167,7 +174,7 @@ class Server:
             2 if "fail" in (*words, fault) else 5 if "refuse" in words else 0
         answer = struct.pack("!HHHHHH", struct.unpack_from("!H", data)[0],
                              0x8580 | code | (0x200 if truncated else 0), 1,
-                             len(chain) + len(known), 0, 0) + data[12:at + 5]
+                             len(chain) + len(known), 0, 0) + self.asked(data[12:at + 5], words)
         ttl = int(options.get("ttl", 1))
         for owner, target in chain:
             packed = self.packed(target)
@@ -185,6 +192,10 @@ class Server:
             threading.Timer(float(options["delay"]), self.send_late, (answer, peer, text)).start()
         else:
             self.send(answer, peer, text)
+
+    @staticmethod
+    def asked(question, words):
+        return question[:-4].lower() + question[-4:] if words and "lower" in words else question
 
     @staticmethod
     def packed(name):

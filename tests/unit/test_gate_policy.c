@@ -59,7 +59,7 @@ static void test_document(void **state)
 
 	(void)state;
 	assert_string_equal(policy->generation, "g");
-	assert_int_equal(policy->n_upstream, 2);
+	assert_int_equal(policy->upstream.n_servers, 2);
 	assert_int_equal(policy->n_lists, 4);
 	assert_non_null(n);
 	assert_string_equal(n->name, "N");

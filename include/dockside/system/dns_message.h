@@ -29,8 +29,10 @@ enum dns_type {
 
 enum dns_rcode {
 	DNS_RCODE_OK = 0,
+	DNS_RCODE_FORMERR = 1,
 	DNS_RCODE_SERVFAIL = 2,
 	DNS_RCODE_NXDOMAIN = 3,
+	DNS_RCODE_NOTIMP = 4,
 	DNS_RCODE_REFUSED = 5,
 };
 
@@ -82,6 +84,22 @@ bool dns_read_record(struct dns_reader *reader, struct dns_record *ret_record);
 /* The name that a CNAME record leads to, which has to fill its data. */
 bool dns_read_alias(const struct dns_reader *reader, const struct dns_record *record,
 		    struct dns_name *ret_name);
+
+/* Records, and the name that is looked for among them: the question's, then what that is an alias of. */
+struct dns_section {
+	struct dns_reader records; /* at the first of them */
+	unsigned n;
+	struct dns_name name;
+	uint32_t ttl_s; /* the smallest of the records that led on; UINT32_MAX: none has */
+};
+
+/* Follows all aliases of the name. False where the records are malformed, or lead in a circle. */
+bool dns_section_follow(struct dns_section *section);
+/* Whether a record is one of the name, of that type. */
+bool dns_section_has(const struct dns_section *section, const struct dns_record *record,
+		     unsigned type);
+/* The record counts: its TTL, too. */
+void dns_section_note(struct dns_section *section, const struct dns_record *record);
 
 /* Whether it is a reply to just this question of ours: the id, and the question byte for byte. */
 bool dns_is_reply_to(const uint8_t *message, size_t len, const uint8_t *query, size_t query_len);
