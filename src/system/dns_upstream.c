@@ -367,14 +367,11 @@ static void on_datagram(struct dns_socket *socket, uint8_t *message, size_t len,
 		use_tcp(a->owner, a, true, now_ms);
 }
 
-/* Anybody can forge ICMP errors, to all ports of a server that has many questions at a socket, and not an answer. So it is
- * asked again, by another socket: where nobody listens, that fails soon. */
-static bool ask_again(struct question *q, struct dns_attempt *a, uint64_t now_ms)
+/* Anybody can forge ICMP errors, to all ports of a server that has many questions at a socket, and not an answer. So such a
+ * server has its turn again, by another socket. */
+static bool may_be_forged(struct dns_attempt *a)
 {
-	if (a->server->paced || a->n_errors++ >= ERRORS_MAX)
-		return false;
-	renew(q, a, now_ms);
-	return true;
+	return !a->server->paced && a->n_errors++ < ERRORS_MAX;
 }
 
 /* An error of the network: all that were asked there go on. */
@@ -388,10 +385,8 @@ static void on_socket_error(struct dns_socket *socket, int error, uint64_t now_m
 			struct dns_attempt *a = try->owner;
 			struct question *q = a->owner;
 
-			if (ask_again(q, a, now_ms))
-				continue;
-			q->gone[a - q->attempts] = true;
 			on_broken(q, a, strerrordesc_np(error), DNS_UPSTREAM_UNREACHABLE, now_ms);
+			q->gone[a - q->attempts] = !may_be_forged(a);
 		}
 }
 

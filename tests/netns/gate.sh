@@ -225,9 +225,9 @@ for address in $never; do
 done >$t/lies 2>&1
 is "tells by hand of addresses that no name opens: none gets in" "$(elements one-told4; elements one-told6)" "$before"
 is "the same by another user" "$(python3 "$here/gate.py" lie 4712 "$index" 1 11.77.0.1 2>&1
-	elements one-told4 | grep '11\.77')" "11.77.0.1 sent"
+	elements one-told4 | grep ' 11\.77\.0\.1 ')" "11.77.0.1 sent"
 is "the same by the gate's user, of an address that may be open" "$(python3 "$here/gate.py" lie $uid "$index" 1 11.77.0.1
-	elements one-told4 | grep '11\.77')" "11.77.0.1 EPERM
+	elements one-told4 | grep ' 11\.77\.0\.1 ')" "11.77.0.1 EPERM
 br-a . 11.77.0.1 timeout 1h5m"
 
 # ---- policies ------------------------------------------------------------------------------------
