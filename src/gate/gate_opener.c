@@ -273,8 +273,7 @@ static void collect(const struct gate_policy *policy, const struct gate_network 
 	ret_sets->all = false;
 	if (!policy || !network)
 		return;
-	LIST_FOREACH(ref, &addr->refs, entry)
-	{
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
 		struct dns_name name = gate_told_name(ref);
 
 		gate_table_match(policy, network, &name, &match);
@@ -309,9 +308,9 @@ static bool is_alive(const struct gate_told_addr *addr, uint32_t life_s, uint64_
 {
 	const struct gate_told_ref *ref;
 
-	LIST_FOREACH(ref, &addr->refs, entry)
-	if (ref->told_ms != 0 && now_ms - ref->told_ms < (uint64_t)life_s * 1000)
-		return true;
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry))
+		if (ref->told_ms != 0 && now_ms - ref->told_ms < (uint64_t)life_s * 1000)
+			return true;
 	return false;
 }
 
@@ -358,9 +357,9 @@ static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct ga
 		net->was_away = true;
 		return;
 	}
-	TAILQ_FOREACH(ref, &net->told.by_age, by_age)
-	if (LIST_FIRST(&ref->addr->refs) == ref) /* each address once */
-		compare(o, net, ref->addr, c);
+	for (ref = TAILQ_FIRST(&net->told.by_age); ref; ref = TAILQ_NEXT(ref, by_age))
+		if (LIST_FIRST(&ref->addr->refs) == ref) /* each address once */
+			compare(o, net, ref->addr, c);
 	if (c->is)
 		net->was_away = false;
 }
@@ -386,8 +385,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	c->policy = policy;
 	c->retell = retell;
 	c->now_ms = now_ms;
-	TAILQ_FOREACH(net, gate_nets_list(nets), entry)
-	{
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
 		if (net->told.n_refs == 0)
 			continue;
 		c->was = net->policy;
@@ -410,8 +408,7 @@ static bool is_wanted(const struct gate_opener *o, const struct gate_policy *pol
 
 	if (!addr || !task->owner->policy)
 		return false;
-	LIST_FOREACH(ref, &addr->refs, entry)
-	{
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
 		struct dns_name name = gate_told_name(ref);
 
 		gate_table_match(policy, task->owner->policy, &name, &match);

@@ -233,8 +233,7 @@ static void send_state(struct gate_report *report, const struct gate_counts *cou
 	json_write_int(&out, "left_out", (int64_t)report->left_out);
 	write_upstream(&out, upstream);
 	json_write_open(&out, "networks", '{');
-	TAILQ_FOREACH(net, nets, entry)
-	{
+	for (net = TAILQ_FIRST(nets); net; net = TAILQ_NEXT(net, entry)) {
 		if (!net->policy)
 			continue;
 		if (report->text.len > GATE_REPORT_MAX - 512) {

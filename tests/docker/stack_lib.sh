@@ -110,5 +110,5 @@ agents_are_confined() # WHEN
 
 refused_by_name()
 {
-	policy denied | grep -qE ' agents .*agent-1.* example\.com .*203\.0\.113\.9.* tcp/443 +egress\[3\]'
+	policy denied | grep -E ' agents .*agent-1.* example\.com .*203\.0\.113\.9.* tcp/443 +egress\[3\]' >/dev/null
 }

@@ -62,7 +62,8 @@ print(value)' $t/out "$1"
 	{
 		local addrs
 		addrs=$(asks "$1,A" | tail -n +1 | sed 's/^0 //' | tr ' ' '\n' | sort)
-		[[ -n $addrs && -z $(elements ipset-web-told4 | sed -E 's/^ds-1 \. //; s/ timeout.*//' | grep -vxF "$addrs") ]]
+		[[ -n $addrs ]] || return
+		! elements ipset-web-told4 | sed -E 's/^ds-1 \. //; s/ timeout.*//' | grep -vxF "$addrs" >/dev/null
 	}
 	alarmed() # PATTERN
 	{

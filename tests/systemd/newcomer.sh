@@ -176,7 +176,7 @@ denied_knows()
 
 denied_has() # PATTERN
 {
-	there dsfw-nft denied 2>/dev/null | grep -qE "$1"
+	there dsfw-nft denied 2>/dev/null | grep -E "$1" >/dev/null
 }
 
 # Sets `took` to milliseconds of the clock on the wall.
