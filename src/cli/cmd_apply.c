@@ -16,6 +16,7 @@
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/names/gate_lists.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"
@@ -132,6 +133,14 @@ static void end_older_dns(const struct policy *policy, bool gates, struct report
 	err_free(&err);
 }
 
+static void tell_of_gate(const struct policy *policy, const struct report *report)
+{
+	if (gate_wanted(policy) && !report->json)
+		printf("networks with \"dns\" ask the DNS gate: it answers them while dsfw-nft "
+		       "gate and "
+		       "dsfw-nft daemon, which gives it the policy, run\n");
+}
+
 static int apply_rules(struct session *session, const struct apply_options *options,
 		       const struct policy *policy, struct report *report, struct err *err)
 {
@@ -158,6 +167,8 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 		print_result(policy, &result, report);
 		warn_of_bridge(&plans, report);
 		end_older_dns(policy, result.gates, report);
+		if (result.changed)
+			tell_of_gate(policy, report);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}

@@ -112,7 +112,7 @@ is "DNS passes" "$(ask "alive udp53" "alive tcp53" "alive dot" "alive udp53v6" |
 
 gated '{"private": ["10.64.0.0/11"]}' '{"stale": 60}'
 dsfw apply --gate-user $uid
-is "apply, with a gate" "$status" 0
+like "apply, with a gate, says what has to run" "$status $out" '^0 .*dsfw-nft gate and dsfw-nft daemon.* run'
 is "connections to servers that are older end, and what is not a connection goes on to the gate" \
 	"$(ask "alive tcp53" "alive dot" "alive udp53" "alive udp53v6" | xargs)" "dead dead alive alive"
 is "so it is with those to a resolver of the host" "$(ask "alive hosttcp" "alive host" "alive hostv6" | xargs)" \
