@@ -48,9 +48,10 @@ struct daemon_gate {
 	struct gate_state state;
 	struct buf document; /* of the policy that runs; empty: none was made yet */
 	char generation[GATE_GENERATION_SIZE];
-	bool retell;	       /* with the next document */
-	struct gate_past past; /* the ipsets of that policy */
-	bool came;	       /* a gate has */
+	bool retell; /* with the next document */
+	struct gate_past
+		past; /* the ipsets of that policy; at first, of what the last daemon accepted */
+	bool came;    /* a gate has */
 	bool forgetful; /* sets may have addresses of an earlier gate, which the one that is there does not know */
 	sd_event_source *looks;
 	bool missing; /* questions seem to be */
@@ -405,6 +406,7 @@ int daemon_gate_open(struct loop *loop, struct enforcer *enforcer, struct daemon
 	k->forgetful = nft_read_objects(enforcer->reader, TABLE_INET, &table, NULL) < 0 ||
 		       table.n_objects > 0;
 	actual_free(&table);
+	gate_past_note(&k->past, &enforcer->drain.last);
 	k->state.since_ms = loop_now_ms(loop);
 	if (path)
 		r = daemon_gate_link_open(loop, path, &k->handler, &k->link, err);

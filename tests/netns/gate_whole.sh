@@ -222,6 +222,21 @@ result "a name that leaves takes along what this gate has never told" \
 	"$(until_true 5 told_only pool.good.test || echo "the set has: $(elements ipset-web-told4)")"
 result "which the log has" "$(until_true 5 logged 'ipset web: names are gone' || life)"
 
+gated '"www.good.test", "pool.good.test"'
+client reload
+until_true 5 gate_is policy taken
+asks www.good.test,A >/dev/null
+is "it comes back" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 1
+end_daemon TERM
+kill -9 "$gate"
+wait "$gate" 2>/dev/null
+gated '"pool.good.test"'
+start_daemon
+start_gate
+until_true 10 gate_is policy taken
+result "so does one that leaves while nobody runs" \
+	"$(until_true 5 told_only pool.good.test || echo "the set has: $(elements ipset-web-told4)")"
+
 # ---- every address of every answer, at once ----------------------------------------------------------
 
 lookups=${LOOKUPS:-200} # of 5 of 200 addresses each
