@@ -8,6 +8,7 @@
 
 top=${TOP_SRCDIR:-$here/../..}
 cases=()
+gate=(--gate-user 1234) # there is no user of the gate's here
 : >$t/hosts
 for file in "$top"/tests/golden/*/firewall.json "$top"/rulesets/*/firewall-config.json; do
 	directory=${file%/*}
@@ -15,7 +16,7 @@ for file in "$top"/tests/golden/*/firewall.json "$top"/rulesets/*/firewall-confi
 	name=${directory#"$top"/}
 	cp "$file" $t/firewall.json
 	cp "$directory/network${file#"$directory/firewall"}" $t/network.json
-	dsfw compile --resolve # as apply does; a name that is everywhere is localhost
+	dsfw compile "${gate[@]}" --resolve # as apply does; a name that is everywhere is localhost
 	if [[ $status -ne 0 ]]; then
 		result "$name: compile" "$(status_fault 0)"
 		continue
@@ -46,7 +47,7 @@ load() # NAME WHAT-WAS-BEFORE
 	nft -f "$t/case/$1/script.nft" 2>&1 || echo "$1 does not load after $2"
 }
 
-dsfw apply # which makes the host's settings, too
+dsfw apply "${gate[@]}" # which makes the host's settings, too
 for name in "${cases[@]}"; do
 	cp "$t/case/$name/network.json" "$t/case/$name/firewall.json" $t
 	nft flush ruleset
@@ -59,23 +60,23 @@ for name in "${cases[@]}"; do
 	)
 	result "$name: loads twice" "$faults"
 	faults=$(
-		dsfw diff
+		dsfw diff "${gate[@]}"
 		only_dockside_bound || status_fault 0
-		dsfw apply
+		dsfw apply "${gate[@]}"
 		status_fault 0
 		listing | diff "$t/case/$name/wanted" - | head -20
-		dsfw apply
+		dsfw apply "${gate[@]}"
 		[[ $out == "nothing to change"* ]] || status_fault "0, with nothing to change,"
-		dsfw diff
+		dsfw diff "${gate[@]}"
 		status_fault 0
 	)
 	result "$name: apply agrees" "$faults"
 	nft flush ruleset
 	faults=$(
-		dsfw apply
+		dsfw apply "${gate[@]}"
 		status_fault 0
 		listing | diff "$t/case/$name/wanted" - | head -20
-		dsfw diff
+		dsfw diff "${gate[@]}"
 		status_fault 0
 	)
 	result "$name: apply makes the same" "$faults"
@@ -125,10 +126,10 @@ faults=
 before=nothing
 for name in "${cases[@]}"; do
 	cp "$t/case/$name/network.json" "$t/case/$name/firewall.json" $t
-	dsfw apply
+	dsfw apply "${gate[@]}"
 	faults+=$(status_fault 0)
 	faults+=$(less_nat "$name" | diff "$t/case/$name/wanted" - | head -20)
-	dsfw diff
+	dsfw diff "${gate[@]}"
 	faults+=$(status_fault 0)
 	[[ -z $faults ]] || faults+="
 that was $name over $before

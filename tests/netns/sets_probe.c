@@ -140,6 +140,7 @@ static struct set_op parse_op(char *line)
 					     [SET_ND_TARGET] = "nd",
 					     [SET_PORT_ND_TARGET] = "portnd",
 					     [MAP_DISPATCH] = "vmap",
+					     [MAP_TELL] = "tell",
 					     [MAP_NAT4] = "nat4",
 					     [MAP_NAT6] = "nat6" };
 	struct set_op op = { 0 };

@@ -212,7 +212,7 @@ static void test_bytes(void **state)
 	int fd = connect_client(f);
 
 	for (size_t i = 0; i < strlen(GET); i++) {
-		assert_int_equal(send(fd, GET + i, 1, MSG_NOSIGNAL), 1);
+		assert_int_equal(send(fd, &GET[i], 1, MSG_NOSIGNAL), 1);
 		turn(f);
 	}
 	answer = hear(f, fd);
