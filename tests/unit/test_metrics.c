@@ -113,7 +113,7 @@ static void open_world(struct world *w, const char *network, const char *firewal
 		.now_ms = NOW_MS,
 		.started_ms = NOW_MS,
 		.enforcer = &w->enforcer,
-		.counters = { &w->actual, &w->bind, false, &w->shim },
+		.counters = { &w->actual, &w->bind, false, &w->shim, NOW_MS },
 		.judged = judge_nothing(&w->running->policy),
 		.gate = { .state = &w->gate, .policy = &w->running->policy },
 		.loop = &w->loop,
