@@ -38,6 +38,8 @@ struct transfer {
 	struct curl_slist *headers;
 	const char *what; /* for messages: "list the networks"; static */
 	char *post;
+	struct err trouble; /* it has failed before libcurl was asked; code 0: it has not */
+	bool due;	    /* and that is to be said now */
 	struct buf body;
 	size_t header_bytes;
 	unsigned timeout_ms;
@@ -54,7 +56,7 @@ struct transfer {
 struct docker {
 	char *path;
 	docker_clock_fn now_ms;
-	CURLM *multi;
+	CURLM *multi; /* NULL: there was no Docker to ask yet */
 	int epoll;
 	unsigned api;	  /* 1.api; 0: not known yet */
 	uint64_t wake_ms; /* libcurl wants to be called then; UINT64_MAX: no */
@@ -160,6 +162,13 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
 
 /* ---- what came of it ---- */
 
+static int no_socket(struct err *err)
+{
+	return err_set(err, ENOENT,
+		       "there is no such socket: Docker is not installed or does not run, or "
+		       "DOCKER_HOST is another");
+}
+
 static int connect_failure(const struct transfer *t, struct err *err)
 {
 	long code = 0;
@@ -168,10 +177,7 @@ static int connect_failure(const struct transfer *t, struct err *err)
 	switch (code) {
 	case ENOENT:
 	case ENOTDIR:
-		return err_set(
-			err, ENOENT,
-			"there is no such socket: Docker is not installed or does not run, or "
-			"DOCKER_HOST is another");
+		return no_socket(err);
 	case ECONNREFUSED:
 		return err_set(
 			err, ECONNREFUSED,
@@ -254,7 +260,9 @@ static void free_transfer(struct docker *docker, struct transfer *t)
 		curl.multi_remove_handle(docker->multi, t->easy);
 		curl.easy_cleanup(t->easy);
 	}
-	curl.slist_free_all(t->headers);
+	if (t->headers)
+		curl.slist_free_all(t->headers);
+	err_free(&t->trouble);
 	buf_free(&t->body);
 	free(t->post);
 	free(t);
@@ -348,16 +356,45 @@ static struct transfer *request(struct docker *docker, const char *path, const c
 	t->post = body ? xstrdup(body) : NULL;
 	t->version = strcmp(path, "/version") == 0;
 	t->open_by_ms = UINT64_MAX;
-	t->easy = curl.easy_init();
-	if (!t->easy)
-		abort(); /* out of memory */
 	t->next = docker->transfers;
 	docker->transfers = t;
 	return t;
 }
 
+/* libcurl is for those who have Docker. */
+static int load(struct docker *docker, struct err *err)
+{
+	int r;
+
+	if (docker->multi)
+		return 0;
+	if (access(docker->path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return no_socket(err);
+	r = curl_calls_load(err);
+	if (r < 0)
+		return r;
+	/* No TLS on a Unix socket. */
+	if (curl.global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+		return err_set(err, ENOMEM, "start libcurl");
+	docker->multi = curl.multi_init();
+	if (!docker->multi)
+		abort(); /* out of memory */
+	curl.multi_setopt(docker->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl.multi_setopt(docker->multi, CURLMOPT_SOCKETDATA, docker);
+	curl.multi_setopt(docker->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl.multi_setopt(docker->multi, CURLMOPT_TIMERDATA, docker);
+	return 0;
+}
+
 static void start(struct docker *docker, struct transfer *t, const char *method, const char *path)
 {
+	if (load(docker, &t->trouble) < 0) {
+		docker->wake_ms = docker->now_ms();
+		return;
+	}
+	t->easy = curl.easy_init();
+	if (!t->easy)
+		abort(); /* out of memory */
 	set_options(docker, t, method, path);
 	/* Out of memory is the only thing that can be wrong. */
 	if (curl.multi_add_handle(docker->multi, t->easy) != CURLM_OK)
@@ -407,31 +444,18 @@ void docker_unfollow(struct docker *docker)
 int docker_open(const char *path, docker_clock_fn now_ms, struct docker **ret_docker,
 		struct err *err)
 {
-	struct docker *docker;
-	int r = curl_calls_load(err);
+	struct docker *docker = xcalloc(1, sizeof(*docker));
 
-	if (r < 0)
-		return r;
-	/* No TLS on a Unix socket. */
-	if (curl.global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
-		return err_set(err, ENOMEM, "start libcurl");
-	docker = xcalloc(1, sizeof(*docker));
 	docker->path = xstrdup(path);
 	docker->now_ms = now_ms;
 	docker->wake_ms = UINT64_MAX;
-	docker->multi = curl.multi_init();
-	if (!docker->multi)
-		abort(); /* out of memory */
 	docker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (docker->epoll < 0) {
-		r = err_errno(err, errno, "epoll_create1");
+		int r = err_errno(err, errno, "epoll_create1");
+
 		docker_close(docker);
 		return r;
 	}
-	curl.multi_setopt(docker->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl.multi_setopt(docker->multi, CURLMOPT_SOCKETDATA, docker);
-	curl.multi_setopt(docker->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl.multi_setopt(docker->multi, CURLMOPT_TIMERDATA, docker);
 	*ret_docker = docker;
 	return 0;
 }
@@ -443,12 +467,14 @@ void docker_close(struct docker *docker)
 	docker->closing = true;
 	while (docker->transfers)
 		fail(docker, docker->transfers, ECANCELED, "we are stopping");
-	curl.multi_cleanup(docker->multi);
+	if (docker->multi) {
+		curl.multi_cleanup(docker->multi);
+		curl.global_cleanup();
+	}
 	if (docker->epoll >= 0)
 		close(docker->epoll);
 	free(docker->path);
 	free(docker);
-	curl.global_cleanup();
 }
 
 int docker_fd(const struct docker *docker)
@@ -503,7 +529,26 @@ static void process_stream(struct docker *docker)
 		fail(docker, t, ETIMEDOUT, "no answer in time: it hangs or is overloaded");
 }
 
-void docker_process(struct docker *docker)
+/* Those that libcurl was never asked for. What their ends begin has its turn later, as with libcurl. */
+static void end_failed(struct docker *docker)
+{
+	struct transfer *t;
+
+	for (t = docker->transfers; t; t = t->next)
+		t->due = t->trouble.code != 0;
+	do {
+		for (t = docker->transfers; t && !t->due; t = t->next)
+			;
+		if (t) {
+			struct docker_answer answer = { .body = "", .error = t->trouble };
+
+			t->trouble = (struct err){ 0 };
+			give_answer(docker, t, &answer);
+		}
+	} while (t);
+}
+
+static void process_curl(struct docker *docker, bool is_time)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int n = epoll_wait(docker->epoll, events, EVENTS_MAX, 0), running, left;
@@ -520,10 +565,8 @@ void docker_process(struct docker *docker)
 			mask |= CURL_CSELECT_ERR;
 		curl.multi_socket_action(docker->multi, events[i].data.fd, mask, &running);
 	}
-	if (docker->now_ms() >= docker->wake_ms) {
-		docker->wake_ms = UINT64_MAX;
+	if (is_time)
 		curl.multi_socket_action(docker->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
 	process_stream(docker);
 	while ((message = curl.multi_info_read(docker->multi, &left))) {
 		struct transfer *t = NULL;
@@ -536,6 +579,17 @@ void docker_process(struct docker *docker)
 		memcpy(&t, &private_data, sizeof(t));
 		finish(docker, t, result);
 	}
+}
+
+void docker_process(struct docker *docker)
+{
+	bool is_time = docker->now_ms() >= docker->wake_ms;
+
+	if (is_time)
+		docker->wake_ms = UINT64_MAX;
+	end_failed(docker);
+	if (docker->multi)
+		process_curl(docker, is_time);
 }
 
 /* ---- all at once ---- */
