@@ -529,7 +529,7 @@ static void process_stream(struct docker *docker)
 		fail(docker, t, ETIMEDOUT, "no answer in time: it hangs or is overloaded");
 }
 
-/* Those that libcurl was never asked for. What their ends begin has its turn later, as with libcurl. */
+/* Those that libcurl was never asked for. Others that they begin when they end have their turn later, as with libcurl. */
 static void end_failed(struct docker *docker)
 {
 	struct transfer *t;
