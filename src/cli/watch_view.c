@@ -156,7 +156,7 @@ static void rate(struct watch_network *network, const struct watch_network *befo
 	}
 }
 
-/* Not counted anew, it is as it was. */
+/* The packets were not counted anew since, so the rate stays. */
 static void keep_rate(struct watch_network *network, const struct watch_network *before)
 {
 	network->rated = before && before->rated;

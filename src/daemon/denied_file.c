@@ -38,7 +38,7 @@ void denied_file_open(struct denied_file *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	file->failed = false;
-	/* Not blocking: it may be a pipe that nobody reads. */
+	/* It may be a pipe that nobody reads, and we do not wait for that. */
 	file->fd = open(file->path,
 			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 	if (file->fd < 0)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "curl_calls.h"
+#include "docker_outcome.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/util.h"
@@ -84,9 +85,12 @@ static long http_status(const struct transfer *t)
 	return status;
 }
 
-static bool is_success(long status)
+static int connect_errno(const struct transfer *t)
 {
-	return status >= 200 && status < 300;
+	long code = 0;
+
+	curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &code);
+	return (int)code;
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *user)
@@ -101,7 +105,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
 	}
 	/* An empty line ends them. */
 	if (t->events && len > 0 && (data[0] == '\r' || data[0] == '\n') &&
-	    is_success(http_status(t)))
+	    docker_is_success(http_status(t)))
 		t->opened = true;
 	return len;
 }
@@ -162,70 +166,6 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
 
 /* ---- what came of it ---- */
 
-static int no_socket(struct err *err)
-{
-	return err_set(err, ENOENT,
-		       "there is no such socket: Docker is not installed or does not run, or "
-		       "DOCKER_HOST is another");
-}
-
-static int connect_failure(const struct transfer *t, struct err *err)
-{
-	long code = 0;
-
-	curl.easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &code);
-	switch (code) {
-	case ENOENT:
-	case ENOTDIR:
-		return no_socket(err);
-	case ECONNREFUSED:
-		return err_set(
-			err, ECONNREFUSED,
-			"nothing listens there: Docker does not run (systemctl start docker)");
-	case EACCES:
-	case EPERM:
-		return err_set(err, EACCES,
-			       "no permission: run as root, or as a member of the socket's group");
-	case 0: /* libcurl has tried again to finish a connect() that said EAGAIN */
-	case EAGAIN:
-		return err_set(err, ETIMEDOUT, "it does not accept connections: it hangs");
-	default:
-		return err_errno(err, (int)code, "cannot connect");
-	}
-}
-
-static int transport_failure(const struct transfer *t, CURLcode result, struct err *err)
-{
-	if (result == CURLE_COULDNT_CONNECT)
-		return connect_failure(t, err);
-	if (t->too_big)
-		return err_set(err, EPROTO, "the answer is larger than any that Docker gives");
-	if (result == CURLE_OPERATION_TIMEDOUT)
-		return err_set(err, ETIMEDOUT, "no answer within %u s: it hangs or is overloaded",
-			       t->timeout_ms / 1000);
-	if (result == CURLE_GOT_NOTHING || result == CURLE_PARTIAL_FILE ||
-	    result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_OK)
-		return err_set(err, ECONNRESET, "the connection broke off");
-	return err_set(err, EPROTO, "what answers does not speak HTTP: %s",
-		       curl.easy_strerror(result));
-}
-
-static int judge(const struct transfer *t, CURLcode result, long status, struct err *err)
-{
-	cleanup(cleanup_free) char *refusal = NULL;
-
-	/* A stream that has opened sends events alone, so its end is a failure. */
-	if (result != CURLE_OK || t->opened)
-		return transport_failure(t, result, err);
-	if (is_success(status))
-		return 0;
-	if (status < 400)
-		return err_set(err, EPROTO, "the answer makes no sense: HTTP status %ld", status);
-	refusal = docker_refusal(buf_str(&t->body), t->body.len);
-	return err_set(err, EREMOTEIO, "%s (HTTP status %ld)",
-		       refusal[0] ? refusal : "it refuses without a word", status);
-}
-
 static void learn_version(struct docker *docker, struct docker_answer *answer)
 {
 	struct docker_about about = { 0 };
@@ -283,13 +223,23 @@ static void give_answer(struct docker *docker, struct transfer *t, struct docker
 static void finish(struct docker *docker, struct transfer *t, CURLcode result)
 {
 	long status = http_status(t);
-	struct docker_answer answer = {
-		.http = (unsigned)status,
+	const struct docker_outcome outcome = {
+		.result = result,
+		.connect_errno = connect_errno(t),
+		.status = status,
+		.timeout_s = t->timeout_ms / 1000,
+		.too_big = t->too_big,
+		.stream = t->opened,
 		.body = buf_str(&t->body),
 		.len = t->body.len,
 	};
+	struct docker_answer answer = {
+		.http = (unsigned)status,
+		.body = outcome.body,
+		.len = outcome.len,
+	};
 
-	if (judge(t, result, status, &answer.error) >= 0 && t->version)
+	if (docker_outcome_judge(&outcome, &answer.error) >= 0 && t->version)
 		learn_version(docker, &answer);
 	give_answer(docker, t, &answer);
 }
@@ -369,7 +319,7 @@ static int load(struct docker *docker, struct err *err)
 	if (docker->multi)
 		return 0;
 	if (access(docker->path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return no_socket(err);
+		return docker_no_socket(err);
 	r = curl_calls_load(err);
 	if (r < 0)
 		return r;

@@ -12,6 +12,8 @@
   gate.py raw SERVER HEX...   sends messages as they are; prints the first 4 bytes of each answer, or "-"
   gate.py dial SERVER ROUNDS PORT NAME,TYPE...   asks, and connects to every address at once; prints
                               "asked N addresses N refused N failed N"
+  gate.py steady SERVER COUNT A_SECOND    asks for www.good.test so many times, evenly and without waiting; prints how many
+                              answers with an address have not come in the end
   gate.py lie UID IFINDEX FIRST-PORT ADDRESS...    as that user sends tells by hand, to the slots FIRST-PORT and
                               up; prints the error of each
   gate.py forge HOST ADDRESS...   ICMP errors as if HOST's tells had been rejected, 50 for each address
@@ -347,6 +349,32 @@ def dial(server, rounds, port, texts):
     print(f"asked {asked} addresses {seen} refused {refused} failed {failed}")
 
 
+def steady(server, count, a_second):
+    message = b"\1\0\0\1\0\0\0\0\0\0" + wire("www.good.test") + b"\0\1\0\1"
+    got = set()
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)     # SO_RCVBUFFORCE
+    s.connect((server, 53))
+    s.setblocking(False)
+
+    def read():
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                reply = s.recv(512)
+                if reply[3] & 15 == 0 and reply[7] > 0:
+                    got.add(reply[:2])
+
+    for i in range(count):
+        s.send(i.to_bytes(2, "big") + message)
+        read()
+        time.sleep(1 / a_second)
+    end = time.monotonic() + 8
+    while len(got) < count and time.monotonic() < end:
+        read()
+        time.sleep(0.01)
+    print(count - len(got))
+
+
 def lie(uid, ifindex, first_port, texts):
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -526,6 +554,8 @@ def main():
         raw(arguments[0], arguments[1:])
     elif command == "dial":
         dial(arguments[0], int(arguments[1]), int(arguments[2]), arguments[3:])
+    elif command == "steady":
+        steady(arguments[0], int(arguments[1]), int(arguments[2]))
     elif command == "lie":
         lie(int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:])
     elif command == "forge":

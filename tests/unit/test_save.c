@@ -141,7 +141,7 @@ static void test_edited_meanwhile(void **state)
 	assert_int_equal(remove_tree(f->dir), 1);
 }
 
-/* Nor is the other one written beside it: the two would be a pair that nobody has checked. */
+/* Somebody has edited one of the files: the other one is not written, as nobody has checked it with the edited one. */
 static void test_other_edited_meanwhile(void **state)
 {
 	struct fixture *f = *state;
