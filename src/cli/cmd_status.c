@@ -70,6 +70,10 @@ static int status(const struct call *call)
 {
 	const struct status_options *options = call->options;
 
+	if (options->wait.given && (options->watch || options->ask.json)) {
+		log_error("status: --wait-networks goes neither with --watch nor with --json");
+		return EXIT_USAGE;
+	}
 	if (options->wait.given)
 		return wait_networks(options->ask.socket, options->wait.seconds);
 	if (options->watch && options->ask.json) {

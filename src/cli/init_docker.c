@@ -56,11 +56,13 @@ bool init_is_own(const struct init_plan *plan, const struct ipaddr *addr)
 
 static void find_resolvers(const struct init_options *options, struct init_plan *plan)
 {
+	struct resolvers found = { .n = 0 };
+
+	judge_resolvers(&found);
 	plan->resolvers_given = options->dns.n > 0;
-	if (plan->resolvers_given)
-		plan->resolvers = options->dns;
-	else
-		judge_resolvers(&plan->resolvers);
+	plan->resolvers = plan->resolvers_given ? options->dns : found;
+	/* Docker goes on asking there, whatever the gate is given. */
+	memcpy(plan->resolvers.loopback, found.loopback, sizeof(found.loopback));
 }
 
 int init_find_resolvers(const struct init_options *options, struct init_plan *plan)

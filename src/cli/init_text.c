@@ -88,13 +88,17 @@ static const char *ports(const struct init_plan *plan)
 	return "443";
 }
 
-/* Without it the gate asks the host's own name servers. */
+/* Without it the gate asks the name servers of resolv.conf. */
 static void put_upstream(const struct init_plan *plan, struct buf *b)
 {
-	if (!plan->resolvers_given || !init_any_gated(plan))
+	bool of_docker = plan->resolvers.of_docker;
+
+	if ((!plan->resolvers_given && !of_docker) || !init_any_gated(plan))
 		return;
-	buf_puts(b, "  // The name servers that the DNS gate asks, as given to dsfw-nft init.\n"
-		    "  \"dns\": { \"upstream\": [");
+	buf_printf(b,
+		   "  // The name servers that the DNS gate asks, as %s.\n"
+		   "  \"dns\": { \"upstream\": [",
+		   of_docker ? "in /etc/docker/daemon.json" : "given to dsfw-nft init");
 	for (size_t i = 0; i < plan->resolvers.n; i++) {
 		char addr[ADDR_STRLEN];
 

@@ -121,8 +121,9 @@ static int run_on_screen(struct watch *w, uint64_t interval_ms)
 		uint64_t now_ms;
 
 		if (event == SCREEN_TIMEOUT) {
-			asked_ms = monotonic_ms();
 			ask(w);
+			asked_ms =
+				monotonic_ms(); /* keys have their time also where an answer takes long */
 		}
 		r = on_screen(w);
 		now_ms = monotonic_ms();

@@ -61,7 +61,7 @@ static bool is_plain_drop(const struct rule *rule, enum about about)
 }
 
 /* Somebody meant the rule to drop the target. */
-static bool refuse_drop(struct wish *w, const struct rule *rule)
+static bool refuse_drop(struct wish *w, const struct rule *rule, enum about about)
 {
 	cleanup(buf_free) struct buf what = { 0 };
 
@@ -72,8 +72,9 @@ static bool refuse_drop(struct wish *w, const struct rule *rule)
 	else if (rule->comment)
 		buf_printf(&what, " (%s)", rule->comment);
 	node_error(&w->e->r, request_field(w->e->request, "to"),
-		   "egress[%zu] of %s drops %s%s: change that first", rule->index,
-		   w->view.network->name, w->target.text, buf_str(&what));
+		   "egress[%zu] of %s drops %s%s%s: change that first", rule->index,
+		   w->view.network->name, about == ABOUT_OVERLAP ? "a part of " : "",
+		   w->target.text, buf_str(&what));
 	return false;
 }
 
@@ -132,7 +133,7 @@ static bool find_needed(struct wish *w, bool *ret_again)
 			return true;
 		}
 		if (about != ABOUT_ALL && !is_plain_drop(rule, about))
-			return refuse_drop(w, rule);
+			return refuse_drop(w, rule, about);
 		w->needed[i] = true;
 		w->n_needed++;
 		w->before = k < w->before ? k : w->before;

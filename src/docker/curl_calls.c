@@ -39,14 +39,14 @@ int curl_calls_load(struct err *err)
 		return 0;
 	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
-		return err_set(err, ENOENT, "Docker is asked by way of libcurl: %s", dlerror());
+		return err_set(err, ELIBACC, "Docker is asked by way of libcurl: %s", dlerror());
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		void *call = dlsym(library, calls[i].name);
 
 		if (!call) {
 			dlclose(library);
 			library = NULL;
-			return err_set(err, ENOENT,
+			return err_set(err, ELIBACC,
 				       "Docker is asked by way of libcurl: " LIBRARY " has no %s",
 				       calls[i].name);
 		}

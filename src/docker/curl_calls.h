@@ -29,7 +29,8 @@ struct curl_calls {
 	typeof(curl_slist_free_all) *slist_free_all;
 };
 
-/* Loads the library unless it is there; it stays. Returns 0 or -errno; err says what is missing. The calls are the
+/* Loads the library unless it is there; it stays. Returns 0 or -ELIBACC, which does not mean that there is no Docker; err
+ * says what is missing. The calls are the
  * same ones each time, and are valid after the first 0. */
 int curl_calls_load(struct err *err);
 extern struct curl_calls curl;

@@ -371,9 +371,10 @@ static const char looked_up_note[] =
 	"these\n"
 	"// names before you allow them: what is allowed is what the daemon finds under a name.\n";
 
-static const char dropped_note[] = "// dropped: by a rule that says what it drops, so somebody "
-				   "meant that. Behind that rule another one has no\n"
-				   "// effect; dsfw-nft allow knows where to put it.\n";
+static const char dropped_note[] =
+	"// dropped: by a rule that says what it drops, so somebody "
+	"meant that. Behind that rule another one has no\n"
+	"// effect; dsfw-nft allow puts one before it, or says which rule to change.\n";
 
 static void put_notes(struct buf *b, const struct learn *learn)
 {

@@ -67,6 +67,20 @@ is "in this order: ask, make, look" "$(cut -d' ' -f1 $fake_log | xargs)" "GET GE
 is "with the version that both speak" "$(sed -n 's|.*/\(v[0-9.]*\)/networks$|\1|p' $fake_log | sort -u)" v1.50
 dsfw apply
 is "a second time there is nothing to do" "$status $(said)" "0 nothing to change in Docker 99.1: 2 networks"
+cp $t/network.json $t/both.json
+cp $t/firewall.json $t/both-firewall.json
+mkdir $t/broken && : >$t/broken/libcurl.so.4
+network_config <<<'{"networks": [{"name": "plain", "subnet": "172.30.2.0/24"}]}'
+firewall_config <<<'{}'
+export LD_LIBRARY_PATH=$t/broken
+dsfw apply
+export -n LD_LIBRARY_PATH
+like "libcurl that cannot be loaded does not mean that there is no Docker" "$status $(said)" \
+	'^[0-9] .*Docker is asked by way of libcurl: .*file too short'
+result "a network that the files no longer have keeps its rules then" "$(has_rules || echo "$out$err")"
+mv $t/both.json $t/network.json
+mv $t/both-firewall.json $t/firewall.json
+dsfw apply
 is "and nothing is tried" "$(grep -c POST $fake_log)" 2
 cp $t/network.json $t/both.json
 network_config <<<'{"networks": [{"name": "ds-A", "subnet": "172.30.1.0/24", "subnet6": "fd77:1::/64"}]}'

@@ -165,6 +165,9 @@ warning: Docker asks the name server 127.0.0.1 from the host itself, where no ru
 is "and there is no gate, which would hear nothing" "$(dns) $(grep -c '// Docker asks 127.0.0.1 from the host itself' $dir/firewall-config.json)" " 1"
 like "nor a word of one" "$out" "dsfw-nft apply --network-config"
 is "check has nothing more to say" "$(said_by_check | grep -v 'containers cannot look up')" "ok: 1 network, 1 of them managed, 3 rules, 1 ipset"
+init "${given[@]}" --dns 192.0.2.7
+like "whatever the gate would be given: Docker goes on asking there" "$status $err $(dns)" \
+	'^0 .*warning: Docker asks the name server 127\.0\.0\.1 from the host itself.* "ports": \[53\], "to": "ip", "ip": "192\.0\.2\.7"'
 printf 'nameserver %s\n' 127.0.0.1 192.0.2.8 >$t/resolv.conf
 init "${given[@]}"
 is "another one beside it" "$status $(dns)" '0 "ports": [53], "to": "ip", "ip": "192.0.2.8" "ports": [53], "to": "ip", "ip": "192.0.2.8"'

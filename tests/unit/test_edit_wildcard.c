@@ -84,7 +84,7 @@ static void test_allow(void **state)
 			    TO("443", "*.example.com") END,
 		    "a may reach *.example.com on tcp/443: egress[2] is new");
 	assert_refused(RULES DROPS("host", "bad.example.com") END, ALLOW("*.example.com"),
-		       "egress[0] of a drops *.example.com: change that first");
+		       "egress[0] of a drops a part of *.example.com: change that first");
 	assert_refused(
 		RULES END, ALLOW("*"),
 		"\"to\" must be a hostname, a wildcard, an address or a network in CIDR notation, "

@@ -291,7 +291,7 @@ static void test_dropped_on_purpose(void **state)
 		"// dropped: by a rule that says what it drops, so somebody meant that. Behind "
 		"that "
 		"rule another one has no\n"
-		"// effect; dsfw-nft allow knows where to put it.\n"
+		"// effect; dsfw-nft allow puts one before it, or says which rule to change.\n"
 		"{\n"
 		"  \"ipsets\": {\n"
 		"    \"learnt-abcdefghijklmno-1\": [\n"
