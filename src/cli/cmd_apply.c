@@ -16,6 +16,7 @@
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/enforce/told.h"
 #include "dockside/names/gate_lists.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
@@ -133,6 +134,33 @@ static void end_older_dns(const struct policy *policy, bool gates, struct report
 	err_free(&err);
 }
 
+/* No daemon has a gate take them back. last: what was accepted last. Returns 0 or -errno. */
+static int take_back_told(struct nft_loader *loader, const struct plan *plan,
+			  const struct policy *policy, const struct policy *last,
+			  struct report *report, struct err *err)
+{
+	struct gate_past held = { 0 }, now = { 0 };
+	struct buf ipsets = { 0 };
+	int r;
+
+	gate_past_add(&held, last);
+	gate_past_add(&now, policy);
+	r = told_take_back(loader, plan, last->firewall_src.text ? &held : NULL, &now, &ipsets,
+			   err);
+	if (r < 0)
+		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
+				"still be open");
+	else if (r > 0 && !report->json)
+		printf("closed all addresses of the ipset%s %s, as names have left; the DNS gate "
+		       "opens "
+		       "the others again when a daemon starts, or by SIGHUP if it has --policy\n",
+		       plural((size_t)r), buf_str(&ipsets));
+	gate_past_free(&held);
+	gate_past_free(&now);
+	buf_free(&ipsets);
+	return r < 0 ? r : 0;
+}
+
 static void tell_of_gate(const struct policy *policy, const struct report *report)
 {
 	if (gate_wanted(policy) && !report->json)
@@ -142,7 +170,8 @@ static void tell_of_gate(const struct policy *policy, const struct report *repor
 }
 
 static int apply_rules(struct session *session, const struct apply_options *options,
-		       const struct policy *policy, struct report *report, struct err *err)
+		       const struct policy *policy, const struct policy *last,
+		       struct report *report, struct err *err)
 {
 	struct reconcile_result result = { 0 };
 	struct actual known[N_TABLES] = { 0 };
@@ -169,6 +198,9 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 		end_older_dns(policy, result.gates, report);
 		if (result.changed)
 			tell_of_gate(policy, report);
+		if (result.changed || last->firewall_src.text)
+			r = take_back_told(session->sockets.loader, plans.tables[TABLE_INET],
+					   policy, last, report, err);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}
@@ -265,7 +297,7 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	if (r >= 0) {
 		drain_tell_closed(&kept.drain);
 		drain_save(&kept.drain);
-		r = apply_rules(session, options, policy, report, err);
+		r = apply_rules(session, options, policy, &kept.drain.last, report, err);
 	}
 	if (r >= 0) {
 		keep_accepted(&kept, policy);

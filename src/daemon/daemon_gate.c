@@ -15,14 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon_gate_held.h"
 #include "daemon_gate_link.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_document.h"
-#include "dockside/names/gate_lost.h"
 #include "dockside/system/log.h"
 #include "dockside/system/memfd.h"
 
@@ -49,47 +48,15 @@ struct daemon_gate {
 	struct buf document; /* of the policy that runs; empty: none was made yet */
 	char generation[GATE_GENERATION_SIZE];
 	bool retell; /* with the next document */
-	struct gate_past
-		past; /* the ipsets of that policy; at first, of what the last daemon accepted */
-	bool came;    /* a gate has */
-	bool forgetful; /* sets may have addresses of an earlier gate, which the one that is there does not know */
+	struct daemon_gate_held *held;
 	sd_event_source *looks;
 	bool missing; /* questions seem to be */
 };
 
-const struct gate_state *daemon_gate_state(const struct daemon_gate *k)
+const struct gate_state *daemon_gate_state(struct daemon_gate *k)
 {
+	k->state.held = daemon_gate_held_trouble(k->held);
 	return &k->state;
-}
-
-/* ------------------------------------------------------------------ names that are gone */
-
-/* The gate cannot take back what it does not know; it tells the rest again. */
-static void empty_sets(void *data, const char *ipset)
-{
-	struct daemon_gate *k = data;
-	struct err err = { 0 };
-
-	if (enforcer_forget_told(k->enforcer, ipset, &err) < 0)
-		log_error("ipset %s: addresses of names that are gone may still be open: %s", ipset,
-			  err.text);
-	else
-		log_info("ipset %s: names are gone, and the DNS gate does not know all of their "
-			 "addresses: all of the ipset are closed until it tells them again",
-			 ipset);
-	err_free(&err);
-	k->retell = true;
-}
-
-static void take_back(struct daemon_gate *k)
-{
-	struct gate_past now = { 0 };
-
-	gate_past_note(&now, &k->enforcer->running->policy);
-	if (k->forgetful || !k->state.connected)
-		gate_past_lost(&k->past, &now, empty_sets, k);
-	gate_past_free(&k->past);
-	k->past = now;
 }
 
 /* ------------------------------------------------------------------ the policy */
@@ -152,7 +119,6 @@ void daemon_gate_follow(struct daemon_gate *k)
 	if (!k->link || !k->enforcer->running)
 		return;
 	gate_state_follow(&k->state, &k->enforcer->running->policy);
-	take_back(k);
 	n = daemon_names_servers(k->names, servers, ARRAY_SIZE(servers));
 	gate_document_write(&k->enforcer->running->policy, servers, n, &text, k->generation);
 	if (k->document.len == text.len && memcmp(k->document.data, text.data, text.len) == 0) {
@@ -163,6 +129,7 @@ void daemon_gate_follow(struct daemon_gate *k)
 	}
 	buf_free(&k->document);
 	k->document = text;
+	k->retell = daemon_gate_held_follow(k->held) || k->retell;
 	give(k);
 }
 
@@ -225,8 +192,6 @@ static void came(void *data, pid_t pid)
 	struct daemon_gate *k = data;
 
 	log_info("the DNS gate is connected, pid %d", (int)pid);
-	k->forgetful = k->forgetful || k->came;
-	k->came = true;
 	gate_state_connected(&k->state, pid, loop_now_ms(k->loop));
 	give(k);
 	look(k);
@@ -239,6 +204,7 @@ static void went(void *data)
 
 	log_warning("the DNS gate has gone: no name is answered until it is back");
 	gate_state_gone(&k->state, loop_now_ms(k->loop));
+	k->retell = daemon_gate_held_gone(k->held) || k->retell;
 	be_patient(k);
 }
 
@@ -258,6 +224,7 @@ static void on_taken(struct daemon_gate *k, const struct json_node *message)
 	if (k->state.policy == GATE_POLICY_TAKEN)
 		return;
 	gate_state_policy(&k->state, GATE_POLICY_TAKEN, NULL, loop_now_ms(k->loop));
+	daemon_gate_held_taken(k->held);
 	log_info("the DNS gate has taken the policy");
 	loop_post(k->loop, NOTE_STATUS);
 }
@@ -393,7 +360,6 @@ int daemon_gate_open(struct loop *loop, struct enforcer *enforcer, struct daemon
 		     const char *path, struct daemon_gate **ret_gate, struct err *err)
 {
 	struct daemon_gate *k = xcalloc(1, sizeof(*k));
-	struct actual table = { .family = TABLE_INET }; /* of before us */
 	int r = 0;
 
 	k->loop = loop;
@@ -403,10 +369,7 @@ int daemon_gate_open(struct loop *loop, struct enforcer *enforcer, struct daemon
 	k->counters = counters;
 	k->handler = (struct daemon_gate_handler){ may, came, said, went, k };
 	k->retell = true;
-	k->forgetful = nft_read_objects(enforcer->reader, TABLE_INET, &table, NULL) < 0 ||
-		       table.n_objects > 0;
-	actual_free(&table);
-	gate_past_note(&k->past, &enforcer->drain.last);
+	k->held = daemon_gate_held_open(loop, enforcer);
 	k->state.since_ms = loop_now_ms(loop);
 	if (path)
 		r = daemon_gate_link_open(loop, path, &k->handler, &k->link, err);
@@ -430,7 +393,7 @@ void daemon_gate_close(struct daemon_gate *k)
 	sd_event_source_disable_unref(k->patience);
 	sd_event_source_disable_unref(k->looks);
 	gate_state_free(&k->state);
-	gate_past_free(&k->past);
+	daemon_gate_held_close(k->held);
 	buf_free(&k->document);
 	free(k);
 }

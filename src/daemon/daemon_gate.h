@@ -27,6 +27,6 @@ void daemon_gate_retell(struct daemon_gate *k);
 void daemon_gate_look(struct daemon_gate *k);
 
 /* Borrowed until the next event. */
-const struct gate_state *daemon_gate_state(const struct daemon_gate *k);
+const struct gate_state *daemon_gate_state(struct daemon_gate *k);
 
 #endif

@@ -220,6 +220,7 @@ static int read_first(struct enforcer *e, const struct policy *policy, struct ac
 
 	if (r < 0)
 		return err_prefix(err, "take over");
+	e->had_table = ret_actual->exists;
 	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
 	drain_tell(&e->drain);
 	return 0;

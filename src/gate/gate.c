@@ -55,6 +55,8 @@ struct gate {
 	/* Questions are not read before there is a policy, or the daemon has had its time to send one. */
 	struct gate_socket sockets[GATE_SOCKETS_MAX];
 	int n_sockets;
+	const char *
+		untaken; /* the generation of a policy whose being taken has not been said; borrowed of it */
 	bool has_policy, serving;
 	uint64_t serve_ms;
 	uint64_t watchdog_us;
@@ -118,13 +120,22 @@ static void take_policy(struct gate *g, const struct src *src, bool retell)
 	if (policy) {
 		gate_desk_set_policy(g->desk, policy, retell);
 		g->has_policy = true;
-		report_policy(g, policy->generation, NULL);
+		g->untaken = policy->generation;
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(src, &diags);
 
 		report_policy(g, "", why);
 	}
 	diags_free(&diags);
+}
+
+/* Once the kernel has followed: what names no longer open has been taken back. */
+static void report_taken(struct gate *g)
+{
+	if (!g->untaken)
+		return;
+	report_policy(g, g->untaken, NULL);
+	g->untaken = NULL;
 }
 
 /* From the daemon. */
@@ -146,7 +157,7 @@ static void read_policy(struct gate *g)
 	struct src src = { 0 };
 
 	if (src_read(g->options->policy, NULL, &src, &diags)) {
-		take_policy(g, &src, false);
+		take_policy(g, &src, true); /* somebody may have emptied the sets for it */
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(&src, &diags);
 
@@ -266,6 +277,8 @@ static int turn(struct gate *g, bool *more)
 	r = gate_loop_round(g->epoll, ms_of_round(g, *more));
 	gate_desk_process(g->desk, monotonic_ms());
 	*more = gate_desk_work(g->desk);
+	if (!*more)
+		report_taken(g);
 	if (g->udp4)
 		gate_udp_flush(g->udp4);
 	if (g->udp6)

@@ -377,6 +377,10 @@ size_t gate_alarms(const struct gate_view *v, alarm_fn on_alarm, void *data)
 		return 0;
 	tell_absence(v, &a);
 	tell_policy(v, &a);
+	if (s->held)
+		alarm_of(&a, xasprintf("addresses of names that are gone may still be open, as the "
+				       "DNS gate's sets cannot be emptied: %s; trying again",
+				       s->held));
 	tell_servers(v, &a);
 	for (size_t i = 0; s->connected && i < v->policy->n_networks; i++)
 		tell_missing(v, &v->policy->networks[i], &a);

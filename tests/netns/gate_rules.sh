@@ -288,6 +288,16 @@ probes "the rules work as before" <<-'END'
 	ds-a.1 udp 8.8.4.1:53 = open host 172.30.1.1:5300
 END
 
+sed -i 's/"api.example", //' $t/firewall.json
+pool=$(told wild-pool.example.net-told4)
+dsfw apply --gate-user $uid
+like "a name that leaves an ipset closes all its addresses, as nobody knows which are its own" "$status $out" \
+	'^0 .*closed all addresses of the ipset web, as names have left'
+is "and no others" "$(kept)" "$pool"
+tell ds-b ipset-web 8.8.4.7 >/dev/null
+dsfw apply --gate-user $uid
+is "once" "$status $out $(told ipset-web-told4)" "0 nothing to change: 3 managed networks ds-b . 8.8.4.7"
+
 # ---- the table is gone ---------------------------------------------------------------------------
 
 nft delete table inet dockside

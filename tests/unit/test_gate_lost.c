@@ -27,10 +27,10 @@ static void assert_lost(const char *before, const char *after, const char *wante
 	struct buf lost = { 0 };
 
 	policy_read(&policy, NETWORKS, before);
-	gate_past_note(&past, &policy);
+	gate_past_add(&past, &policy);
 	policy_free(&policy);
 	policy_read(&policy, NETWORKS, after);
-	gate_past_note(&now, &policy);
+	gate_past_add(&now, &policy);
 	policy_free(&policy);
 	gate_past_lost(&past, &now, add, &lost);
 	assert_string_equal(buf_str(&lost), wanted);
@@ -61,11 +61,37 @@ static void test_gone(void **state)
 		    "{\"ipsets\": {\"web\": [\"c.x\"]}, " USES("\"dns\": {}, ", "web"), "");
 }
 
+/* What was added stays, until all of it is freed. */
+static void test_union(void **state)
+{
+	struct gate_past past = { 0 }, now = { 0 };
+	struct buf lost = { 0 }, each = { 0 };
+	struct policy policy = { 0 };
+
+	(void)state;
+	policy_read(&policy, NETWORKS, TWO("\"b.x\", \"c.x\"", "\"d.x\""));
+	gate_past_add(&past, &policy);
+	policy_free(&policy);
+	policy_read(&policy, NETWORKS, TWO("\"b.x\"", "\"e.x\", \"d.x\""));
+	gate_past_add(&past, &policy);
+	gate_past_add(&now, &policy);
+	policy_free(&policy);
+	gate_past_lost(&past, &now, add, &lost);
+	assert_string_equal(buf_str(&lost), "web ");
+	gate_past_each(&past, add, &each);
+	assert_string_equal(buf_str(&each), "api web ");
+	buf_free(&lost);
+	buf_free(&each);
+	gate_past_free(&past);
+	gate_past_free(&now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_union),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,7 @@ struct enforcer {
 	struct names names;
 	struct never never;	 /* of the running policy, or of one that is about to */
 	struct running *running; /* NULL before the first enforcer_policy() */
+	bool had_table;		 /* the kernel, before that */
 	unsigned stale_s;
 	struct plan_options options;
 	struct ports ports;	/* who is on which port */
@@ -143,9 +144,6 @@ int enforcer_ports(struct enforcer *enforcer, const struct ports *ports, struct 
  * not what we believe: enforcer_again() is called for.
  */
 int enforcer_names(struct enforcer *enforcer, uint64_t since_ms, uint64_t now_ms, struct err *err);
-
-/* Empties the sets of the addresses that the DNS gate has told the kernel for an ipset's names. */
-int enforcer_forget_told(struct enforcer *enforcer, const char *ipset, struct err *err);
 
 /* Makes every address that the sets hold permanent: nobody will renew them. */
 int enforcer_release(struct enforcer *enforcer, uint64_t now_ms, struct err *err);

@@ -20,13 +20,15 @@ struct gate_past {
 	size_t n;
 };
 
-/* Notes the names of a policy, which is not needed afterwards, in place of what was noted. */
-void gate_past_note(struct gate_past *past, const struct policy *policy);
+/* Adds the names of a policy, which is not needed afterwards. */
+void gate_past_add(struct gate_past *past, const struct policy *policy);
 void gate_past_free(struct gate_past *past);
 
 /* Calls on_lost with the name, borrowed, of each ipset that both have, and that had a name which it has no longer. */
 typedef void (*gate_lost_fn)(void *data, const char *ipset);
 void gate_past_lost(const struct gate_past *past, const struct gate_past *now, gate_lost_fn on_lost,
 		    void *data);
+/* Calls it with each ipset. */
+void gate_past_each(const struct gate_past *past, gate_lost_fn on_each, void *data);
 
 #endif

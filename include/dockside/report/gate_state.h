@@ -85,7 +85,8 @@ struct gate_state {
 	size_t n_networks;
 	enum gate_policy_state policy;
 	uint64_t given_ms;
-	char *why; /* it refused the policy; or NULL */
+	char *why;	  /* it refused the policy; or NULL */
+	const char *held; /* why addresses of names that are gone may be open; or NULL; borrowed */
 	struct gate_trouble troubles[GATE_TROUBLES_MAX];
 	size_t n_troubles;
 };
