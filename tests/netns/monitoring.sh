@@ -104,9 +104,9 @@ pending() # DESCRIPTION NAME…
 	result "$1" "$(monitoring pending $prometheus "${@:2}")"
 }
 
-# Here is no Docker, and so nobody knows whose ports there are.
-always=(DsfwNftDockerLost DsfwNftUnknownPorts DsfwNftNameWithoutAddress)
-pending "no Docker, a container that nobody knows, a name without address" "${always[@]}"
+# Here has never been a Docker, which is no alert, but nobody knows whose ports there are.
+always=(DsfwNftUnknownPorts DsfwNftNameWithoutAddress)
+pending "a container that nobody knows, a name without address" "${always[@]}"
 echo "// edited" >>$t/firewall.json
 pending "files that were edited" "${always[@]}" DsfwNftFilesNotReloaded
 echo "}" >>$t/firewall.json
