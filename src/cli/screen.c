@@ -79,11 +79,24 @@ static void on_stop(int signo)
 	errno = saved_errno;
 }
 
+/* By `bg`: another job, the shell as a rule, has the terminal. */
+static bool is_in_background(void)
+{
+	pid_t foreground = tcgetpgrp(STDOUT_FILENO);
+
+	return foreground >= 0 && foreground != getpgrp();
+}
+
 static void on_continue(int signo)
 {
 	int saved_errno = errno;
 
 	(void)signo;
+	if (is_in_background()) {
+		raise(SIGSTOP); /* until `fg`, whose SIGCONT brings us here again */
+		errno = saved_errno;
+		return;
+	}
 	enter();
 	resized = 1;
 	errno = saved_errno;

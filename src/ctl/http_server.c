@@ -20,7 +20,6 @@
 #include "dockside/system/log.h"
 #include "http_connection.h"
 
-#define ACCEPT_MAX 64 /* at once */
 #define PAUSE_MS 100  /* before another look for room */
 #define RETRY_MS 5000 /* before another try to listen */
 
@@ -107,29 +106,24 @@ static void pause_for(struct http *http, unsigned ms)
 		sd_event_source_set_enabled(http->io, SD_EVENT_OFF);
 }
 
+/* One at a time: there is room to be made only for a client that waits. The next one is another event. */
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct http *http = data;
+	int client;
 
 	(void)source;
 	(void)revents;
-	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int client;
-
-		if (!make_room(http)) {
-			pause_for(http, PAUSE_MS);
-			break;
-		}
-		client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (client >= 0) {
-			http_connection_add(http, client);
-			continue;
-		}
-		/* Without descriptors or memory it stays in the queue, and the loop would spin on it. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_for(http, PAUSE_MS);
-		break;
+	if (!make_room(http)) {
+		pause_for(http, PAUSE_MS);
+		return 0;
 	}
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client >= 0)
+		http_connection_add(http, client);
+	/* Without descriptors or memory it stays in the queue, and the loop would spin on it. */
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		pause_for(http, PAUSE_MS);
 	return 0;
 }
 

@@ -11,7 +11,6 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/request.h"
-#include "dockside/names/alarms.h"
 #include "services.h"
 
 static struct state_of shim_state_of(const struct reconcile_shim_comparison *c,
@@ -32,16 +31,6 @@ static struct state_of files_state_of(const struct files_view *files)
 	for (int i = 0; i < N_FILES_STATES; i++)
 		names[i] = files_state_name((enum files_state)i);
 	return (struct state_of){ names, ARRAY_SIZE(names), files->state };
-}
-
-static size_t count_alarms(const struct daemon_view *view)
-{
-	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(view->enforcer);
-
-	return view->judged.n_not + (not_bound != NULL) + (view->dns_alarm != NULL) +
-	       gate_alarms(&view->gate, NULL, NULL) + (view->learning_alarm != NULL) +
-	       (view->files.alarm != NULL) +
-	       alarms_tell(&view->enforcer->running->policy, &view->enforcer->names, NULL, NULL);
 }
 
 /* By network; the caller frees them. */
@@ -85,7 +74,7 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 		.repair_ms = repair->unix_ms,
 		.repair_limit_limited = repair->limited,
 		.repair_waiting = repair->waiting,
-		.alarms = count_alarms(view),
+		.alarms = view->n_alarms,
 		.shim_ip = shim_state_of(view->counters.shim, SHIM_FILTER4),
 		.shim_ip6 = shim_state_of(view->counters.shim, SHIM_FILTER6),
 		.docker = daemon_docker_state(view->docker),

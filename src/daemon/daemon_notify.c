@@ -6,7 +6,6 @@
 
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/names/alarms.h"
 #include "dockside/report/gate_state.h"
 
 /* Networks whose packets are judged; *ret_audited: those of them that refuse nothing. */
@@ -27,19 +26,17 @@ static size_t count_managed(const struct services *s, size_t *ret_audited)
 	return managed;
 }
 
+/* Networks that are not judged have words of their own. */
 static size_t count_alarms(const struct services *s)
 {
-	size_t names = alarms_tell(&s->enforcer->running->policy, &s->enforcer->names, NULL, NULL);
-	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(s->enforcer);
 	const struct gate_view gate = { .state = daemon_gate_state(s->gate),
 					.policy = &s->enforcer->running->policy,
 					.plan = &s->enforcer->running->plan,
 					.now_ms = loop_now_ms(s->loop) };
+	size_t names, n = daemon_alarms(s, &gate, &names);
 
 	daemon_names_told(s->names, names);
-	return names + gate_alarms(&gate, NULL, NULL) + (not_bound != NULL) +
-	       (daemon_learning_alarm(s->learning) != NULL) +
-	       (daemon_files_alarm(s->files) != NULL) + (daemon_judged_dns(s->judged) != NULL);
+	return n;
 }
 
 void daemon_notify(const struct services *s)

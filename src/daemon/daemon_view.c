@@ -3,11 +3,25 @@
 
 #include <stdlib.h>
 
+#include "dockside/base/util.h"
+#include "dockside/names/alarms.h"
 #include "services.h"
+
+size_t daemon_alarms(const struct services *s, const struct gate_view *gate, size_t *ret_names)
+{
+	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(s->enforcer);
+
+	*ret_names = alarms_tell(&s->enforcer->running->policy, &s->enforcer->names, NULL, NULL);
+	return *ret_names + gate_alarms(gate, NULL, NULL) + (not_bound != NULL) +
+	       (daemon_learning_alarm(s->learning) != NULL) +
+	       (daemon_files_alarm(s->files) != NULL) + (daemon_judged_dns(s->judged) != NULL);
+}
 
 void daemon_view_take(const struct services *s, const struct counters_view *counters,
 		      struct daemon_view *ret)
 {
+	size_t n_names;
+
 	*ret = (struct daemon_view){
 		.now_ms = loop_now_ms(s->loop),
 		.started_ms = s->started_ms,
@@ -33,6 +47,7 @@ void daemon_view_take(const struct services *s, const struct counters_view *coun
 		.loop = loop_times(s->loop),
 	};
 	daemon_judged_now(s->judged, &ret->counters, &ret->judged);
+	ret->n_alarms = ret->judged.n_not + daemon_alarms(s, &ret->gate, &n_names);
 }
 
 void daemon_view_free(struct daemon_view *view)

@@ -71,6 +71,7 @@ struct daemon_view {
 	struct judge_result judged; /* freed */
 	const char *dns_alarm;	    /* names leave networks as DNS questions; or NULL */
 	const char *learning_alarm; /* a bridge learns from frames that pass no rule; or NULL */
+	size_t n_alarms;	    /* lines of status that begin with ALARM */
 	struct legs_view legs;
 	const char *settings_error; /* NULL: the host's settings are made */
 	char *resolver;		    /* which name servers are spared; or NULL. Freed */
@@ -87,6 +88,11 @@ struct daemon_view {
 
 struct services;
 
+/*
+ * How many alarms there are, which daemon_status.c lists, but for networks that are not judged; *ret_names: how many of
+ * them are about names.
+ */
+size_t daemon_alarms(const struct services *s, const struct gate_view *gate, size_t *ret_names);
 /* daemon_view_free() when done. */
 void daemon_view_take(const struct services *s, const struct counters_view *counters,
 		      struct daemon_view *ret);

@@ -78,6 +78,8 @@ HEAD's body: 0
 allowed: True"
 is "who says nothing more is told so" "$(http 127.0.0.1 silent)" "408 in time"
 is "and who drips is cut off" "$(http 127.0.0.1 dripping | cut -d ' ' -f 1)" "ended"
+is "the last place costs nobody his" "$(http 127.0.0.1 full 16)" "the last one: 200
+of those who stood still, 15 are served"
 is "100 clients at once are all served" "$(http 127.0.0.1 many)" "200: 100"
 is "a crowd that reads nothing keeps neither socket nor Prometheus waiting" "$(http 127.0.0.1 crowd $socket)" \
 	"the socket answers at once

@@ -2,7 +2,7 @@
 #
 # Clients of `daemon --metrics-listen`, good and bad. Prints what it finds, a line each.
 #
-# usage: scrapers.py ADDRESS PORT WHAT [SOCKET]
+# usage: scrapers.py ADDRESS PORT WHAT [ARGUMENT]
 import json
 import socket
 import sys
@@ -163,11 +163,29 @@ def crowd(path):
         s.close()
 
 
+# Whoever takes the last place finds it free: nobody who has stood still for a moment makes way
+def full(places):
+    idle = [connect() for _ in range(places - 1)]
+    time.sleep(0.8)
+    print("the last one:", status_of(GET))
+    kept = 0
+    for s in idle:
+        s.sendall(b"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+    for s in idle:
+        try:
+            kept += everything(s).startswith(b"HTTP/1.1 200 ")
+        except OSError:
+            pass
+        s.close()
+    print("of those who stood still,", kept, "are served")
+
+
 {
     "metrics": metrics,
     "answers": answers,
     "silent": silent,
     "dripping": dripping,
     "many": lambda: many(100),
+    "full": lambda: full(int(sys.argv[4])),
     "crowd": lambda: crowd(sys.argv[4]),
 }[WHAT]()

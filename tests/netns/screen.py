@@ -12,6 +12,7 @@
 #   key:KEYS        types them
 #   signal:NAME     sends it to the command
 #   stopped         waits until it is stopped; prints what it has left behind
+#   left:WHEN       prints what it has left behind then
 #   run:COMMAND     runs another command meanwhile
 #   end             waits for the command's end; prints how it ended, and what it has left behind
 import fcntl
@@ -190,6 +191,8 @@ def main():
             os.kill(terminal.pid, signal.Signals[f"SIG{argument}"])
         elif name == "stopped":
             terminal.stopped()
+        elif name == "left":
+            terminal.tell(argument)
         elif name == "run":
             os.system(argument)
         elif name == "end":

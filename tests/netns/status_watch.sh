@@ -102,6 +102,24 @@ is "^Z and back" "$(on_screen 80x24 wait:NETWORK signal:TSTP stopped signal:CONT
 	"stopped; left behind: nothing
 exit status 0; left behind: nothing"
 
+# As a person does with a shell: between `bg` and `fg` the terminal is the shell's, and no page comes there.
+cat >$t/shell <<'SHELL'
+set -m
+"$@"
+printf '\033[H\033[Jin the background'
+bg >/dev/null
+sleep 1.5
+printf ' for a while'
+read -r
+fg >/dev/null
+SHELL
+is "^Z, bg and fg" "$(timeout 120 python3 "$here/screen.py" 80x24 wait:NETWORK "key:"$'\032' "wait:for a while" \
+	"left:after bg" show "key:"$'\n' wait:NETWORK key:q end -- bash $t/shell "$DSFW_NFT" status --watch --interval 1 \
+	--socket $socket 2>&1)" \
+	"after bg; left behind: nothing
+in the background for a while
+exit status 0; left behind: nothing"
+
 # ---- the daemon goes away ------------------------------------------------------------------------
 
 touch $t/quiet

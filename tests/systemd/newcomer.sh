@@ -49,7 +49,8 @@ make_tree()
 	echo "Acquire::http::Proxy \"http://127.0.0.1:$proxy_port\";" >"$root/etc/apt/apt.conf.d/95proxy"
 	# These timers would hold apt's lock, just when somebody installs a package.
 	rm -f "$root"/etc/systemd/system/timers.target.wants/apt-daily*
-	cp "$PACKAGE" "$root/root/"
+	# The newcomer has made it, and is still in the directory of the source.
+	mkdir "$root/root/dsfw-nft" && cp "$PACKAGE" "$root/root/"
 }
 
 # The host's network: a name server, a registry of npm, and the rest of the world; apt has a relay.
@@ -159,7 +160,7 @@ type_in()
 	mapfile -t typed < <(answers_to "$1")
 	wanted=$(wanted_status "$1")
 	timeout 300 python3 "$lab/../docker/init_answers.py" "${typed[@]}" -- \
-		nsenter -t "$init_pid" -a --root --wd env -i -C /root LANG=C.UTF-8 TERM=dumb HOME=/root \
+		nsenter -t "$init_pid" -a --root --wd env -i -C /root/dsfw-nft LANG=C.UTF-8 TERM=dumb HOME=/root \
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin bash -c "$1" >"$base/shown" 2>&1
 	status=$?
 	[[ $status -eq $wanted ]] || {
