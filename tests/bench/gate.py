@@ -75,7 +75,15 @@ class Lab:
                       "--firewall-config", f"{directory}/firewall-config.json", "--gate-user", str(UID)]
         self.log = f"{directory}/log"
         self.started = []
-        self.start([load, "serve", "127.0.0.9"])
+        try:
+            self.begin()
+        except BaseException:
+            self.stop()
+            raise
+
+    def begin(self):
+        directory, program = self.directory, self.program
+        self.start([self.load, "serve", "127.0.0.9"])
         self.daemon = self.start([program, "daemon", *self.files, "--socket", f"{directory}/socket",
                                   "--gate-socket", f"{directory}/gate.sock"])
         holder = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns/gate.py")

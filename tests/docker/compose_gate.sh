@@ -7,6 +7,9 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/docker/image_lib.sh
 . "$lab/image_lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$here/daemon_lib.sh"
+socket=/run/dockside/firewall.sock # the container's
 
 example=$lab/../../rulesets/compose-gate
 if type -p docker-compose >/dev/null; then
@@ -14,21 +17,14 @@ if type -p docker-compose >/dev/null; then
 elif docker compose version >/dev/null 2>&1; then
 	compose=(docker compose)
 else
-	echo "1..0 # SKIP no Compose (Debian package docker-compose)"
-	exit 0
+	bail "no Compose (Debian package docker-compose)"
 fi
 
 outside 9.9.9.10/32 || bail "cannot build the network"
 ip -n outside route add local 11.0.0.0/8 dev lo
 echo "nameserver 9.9.9.10" >$t/resolv.conf
 nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
-nsenter --net=/run/netns/outside python3 -c '
-import socket
-s = socket.create_server(("", 443), backlog=100)
-while True:
-    connection = s.accept()[0]
-    connection.sendall(b"here\n")
-    connection.close()' &
+nsenter --net=/run/netns/outside python3 "$lab/serve.py" 443 &
 until_true 5 prints '9\.9\.9\.10:53' nsenter --net=/run/netns/outside ss -Hlun || bail "no name server"
 dockerd_start
 ln -s "$docker_dir/docker.sock" /run/docker.sock
@@ -44,21 +40,13 @@ compose()
 	(cd $t/compose-gate && "${compose[@]}" --project-directory . -p stack "$@") >$t/out 2>&1
 	status=$?
 }
-status_of() # KEY…: of the gate
-{
-	"$DSFW_NFT" status --json --socket /run/dockside/firewall.sock 2>/dev/null | python3 -c 'import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1:]:
-    value = value[key]
-print(value)' "$@" 2>/dev/null
-}
 taken()
 {
-	[[ $(status_of gate policy) == taken ]]
+	policy_is taken
 }
 gate_is_away()
 {
-	[[ $(status_of gate connected) == False ]]
+	[[ $(of gate connected) == False ]]
 }
 container_of() # SERVICE
 {
@@ -76,7 +64,7 @@ result "the gate has the daemon's policy" "$(until_true 20 taken || {
 	docker logs "$(container_of gate)"
 } 2>&1)"
 until_true 10 eval 'docker network inspect ds-agents >/dev/null 2>&1' || bail "no network"
-is "there is no alarm" "$(status_of alarms)" "[]"
+is "there is no alarm" "$(of alarms)" "[]"
 pid=$(docker inspect -f '{{.State.Pid}}' "$(container_of gate)")
 is "the gate has a user of its own and no capability" "$(sed -nE 's/^(Uid|CapPrm|CapEff|CapBnd|NoNewPrivs):\s*/\1 /p' "/proc/$pid/status" |
 	tr -s '\t ' ' ')" "Uid 4711 4711 4711 4711
@@ -95,7 +83,7 @@ compose restart dsfw-nft
 result "of the daemon" "$(until_true 20 taken || cat $t/out)"
 is "they are" "$(reaches git.code.example.com)" here
 compose stop gate
-result "a gate that was stopped is missed" "$(until_true 5 gate_is_away || status_of gate)"
+result "a gate that was stopped is missed" "$(until_true 5 gate_is_away || of gate)"
 like "and names are not answered" "$(reaches api.model.example)" "bad address|timed out"
 compose down
 is "compose down" "$status" 0

@@ -58,17 +58,19 @@ made()
 	printf 'br-%.12s\n' "$(printf %s "$1$2" | sha256sum)"
 }
 
-# twice: what status or the metrics say more than once
+# twice: what status or the metrics say more than once; and what is wrong with what they say
 twice()
 {
 	client status --json
+	[[ $status -le 1 && -s $t/out ]] || echo "status: $status $err"
 	python3 -c 'import json, sys
 def pairs(items):
 	keys = [key for key, _ in items]
 	print(*{key for key in keys if keys.count(key) > 1}, sep="\n", end="")
 	return dict(items)
-json.load(sys.stdin, object_pairs_hook=pairs)' <$t/out
+json.load(sys.stdin, object_pairs_hook=pairs)["network_details"]' <$t/out 2>&1
 	client metrics
+	[[ $status -eq 0 && -s $t/out ]] || echo "metrics: $status $err"
 	grep -v '^#' $t/out | sed 's/ [^ ]*$//' | sort | uniq -d
 }
 

@@ -49,13 +49,7 @@ ip -n outside route add local 11.0.0.0/8 dev lo
 ip -n outside route add local 2a00::/16 dev lo
 serve $upstream
 serve $direct
-in_net outside python3 -c '
-import socket
-s = socket.create_server(("::", 443), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1000)
-while True:
-    connection = s.accept()[0]
-    connection.sendall(b"here\n")
-    connection.close()' &
+in_net outside python3 "$lab/serve.py" 443 &
 background+=("$!")
 in_net outside python3 "$lab/gate_capture.py" record up0 $t/capture >$t/capture-ready &
 background+=("$!")
@@ -147,10 +141,6 @@ start_gate()
 	gate=$!
 	background+=("$gate")
 }
-policy_is() # STATE
-{
-	[[ $(of gate policy) == "$1" ]]
-}
 start_gate
 until_true 10 policy_is taken || bail "the gate does not take the policy: $(tail -n 5 $t/gate.log)"
 until_true 10 eval 'docker network inspect ds-a >/dev/null 2>&1' || bail "no network ds-a"
@@ -224,13 +214,9 @@ docker rm -f peer >/dev/null
 
 # ---- somebody else's input policy ---------------------------------------------------------------------
 
-has_alarm() # PATTERN
-{
-	of alarms | matches "$1"
-}
 has_no_alarm()
 {
-	! has_alarm "$1"
+	! alarmed "$1"
 }
 is "there is no alarm" "$(of alarms)" "[]"
 nft -f - <<-'END'
@@ -247,7 +233,7 @@ END
 for name in 1 2 3 4; do
 	docker exec user timeout 1 nslookup n$name.ufw.secret.test >/dev/null 2>&1 &
 done
-result "an input policy that drops the questions is an alarm" "$(until_true 30 has_alarm 'network ds-a does not reach the gate' || of alarms)"
+result "an input policy that drops the questions is an alarm" "$(until_true 30 alarmed 'network ds-a does not reach the gate' || of alarms)"
 rule=$(of alarms | sed -E 's/.*network ds-a does not reach[^;]*;[^;]*; as a rule of nft: ([^;]*);.*/\1/')
 is "with the rule to add" "$rule" 'iifname "ds-a" meta l4proto { tcp, udp } th dport 5300 accept'
 nft add rule ip ufw input "$rule"
@@ -264,7 +250,7 @@ echo "nameserver 127.0.0.1" >$t/resolv.conf
 run late ds-a || bail "no container"
 is "Docker asks a resolver on the loopback from the host" "$(docker exec late nslookup loop.secret.test 2>&1 |
 	grep -c '11\.0\.0\.1$') $(grep -c 'loop.secret.test A$' $t/asked-host)" "1 1"
-result "which the gate cannot see, and status says, and what to set" "$(until_true 70 has_alarm \
+result "which the gate cannot see, and status says, and what to set" "$(until_true 70 alarmed \
 	'ds-a.* hears nothing .*127\.0\.0\.1 .*"dns.*" in /etc/docker/daemon\.json' || of alarms)"
 echo "nameserver $direct" >$t/resolv.conf
 docker rm -f late >/dev/null

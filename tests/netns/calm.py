@@ -12,3 +12,9 @@ def calm():
         return now - int(waited) / 1e6
     except (OSError, ValueError):
         return now / 5
+
+
+def limit(seconds):
+    """A function that says whether so many calm seconds are over, or five times as many on a busy machine."""
+    begin, deadline = calm(), time.monotonic() + 5 * seconds
+    return lambda: calm() - begin > seconds or time.monotonic() > deadline

@@ -133,6 +133,20 @@ for key in sys.argv[1:]:
 print(value if value != {} else "")' "$@" <$t/out
 }
 
+# policy_is STATE: the one that the DNS gate has
+# shellcheck disable=SC2317 # until_true calls it
+policy_is()
+{
+	[[ $(of gate policy) == "$1" ]]
+}
+
+# alarmed PATTERN: some alarm of status
+# shellcheck disable=SC2317 # until_true calls it
+alarmed()
+{
+	of alarms | matches "$1"
+}
+
 # drift KEY: of status: repairs, limited, message
 drift()
 {

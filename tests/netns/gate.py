@@ -12,8 +12,9 @@
   gate.py raw SERVER HEX...   sends messages as they are; prints the first 4 bytes of each answer, or "-"
   gate.py dial SERVER ROUNDS PORT NAME,TYPE...   asks, and connects to every address at once; prints
                               "asked N addresses N refused N failed N"
-  gate.py steady SERVER COUNT A_SECOND    asks for www.good.test so many times, evenly and without waiting; prints how many
-                              answers with an address have not come in the end
+  gate.py steady SERVER A_SECOND BEGUN STOP    asks for www.good.test, evenly and without waiting for answers; after the
+                              first one it makes the file BEGUN; ends when there is a file STOP, or fails after 60,000
+                              questions; prints how many it asked, and how many answers with an address have not come
   gate.py lie UID IFINDEX FIRST-PORT ADDRESS...    as that user sends tells by hand, to the slots FIRST-PORT and
                               up; prints the error of each
   gate.py forge HOST ADDRESS...   ICMP errors as if HOST's tells had been rejected, 50 for each address
@@ -38,7 +39,7 @@ import sys
 import threading
 import time
 
-from calm import calm
+from calm import calm, limit
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "OPT": 41, "DS": 43,
          "SVCB": 64, "HTTPS": 65, "AXFR": 252, "ANY": 255, "CAA": 257}
@@ -349,7 +350,7 @@ def dial(server, rounds, port, texts):
     print(f"asked {asked} addresses {seen} refused {refused} failed {failed}")
 
 
-def steady(server, count, a_second):
+def steady(server, a_second, begun, stop):
     message = b"\1\0\0\1\0\0\0\0\0\0" + wire("www.good.test") + b"\0\1\0\1"
     got = set()
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -364,15 +365,22 @@ def steady(server, count, a_second):
                 if reply[3] & 15 == 0 and reply[7] > 0:
                     got.add(reply[:2])
 
-    for i in range(count):
-        s.send(i.to_bytes(2, "big") + message)
+    asked = 0
+    while not os.path.exists(stop):
+        if asked == 60000:      # each has a number of its own, of 16 bits
+            sys.exit(f"there is no {stop} after {asked} questions")
+        s.send(asked.to_bytes(2, "big") + message)
+        asked += 1
         read()
+        if got and not os.path.exists(begun):
+            with open(begun, "x", encoding="utf-8"):
+                pass
         time.sleep(1 / a_second)
-    end = time.monotonic() + 8
-    while len(got) < count and time.monotonic() < end:
+    over = limit(8)
+    while len(got) < asked and not over():
         read()
         time.sleep(0.01)
-    print(count - len(got))
+    print(asked, asked - len(got))
 
 
 def lie(uid, ifindex, first_port, texts):
@@ -511,7 +519,7 @@ FLOODS = {
     "long": lambda i: {"type": "state", "networks": {f"n{i}" + "x" * 16000: {"received": 1}}},
     "many": lambda i: {"type": "state", "networks": {f"{i * 1300 + k:x}": {} for k in range(1300)}},
     "refused": lambda i: {"type": "refused", "generation": "", "why": f"why {i}"},
-    "turned": lambda i: {"type": "refused", "generation": "", "why": "\u202egood"},
+    "turned": lambda i: {"type": "refused", "generation": "", "why": "plainly bad" if i else "\u202egood"},
     "named": lambda i: {"type": "refusal", "network": "ds-1", "client": "172.30.1.11", "name": "n" * 7000, "qtype": "Q" * 4000,
                         "why": "w" * 3000},
     "noted": lambda i: {"type": "refusal", "network": "ds-1", "client": "172.30.1.11", "name": "short.test", "qtype": "Q" * 4000,
@@ -526,9 +534,11 @@ def flood(path, kind, seconds):
         s.connect(path)
         return s
 
-    count, end = 0, time.monotonic() + float(seconds)
-    connection = None if kind == "come" else come()
-    while time.monotonic() < end:
+    count, connection = 0, None if kind == "come" else come()
+    # How often the gate may come is a matter of the daemon's clock; how much it says, one of processors.
+    end = time.monotonic() + float(seconds)
+    over = (lambda: time.monotonic() > end) if kind == "come" else limit(float(seconds))
+    while not over():
         try:
             if connection:
                 connection.send(json.dumps(FLOODS[kind](count), ensure_ascii=False).encode())
@@ -555,7 +565,7 @@ def main():
     elif command == "dial":
         dial(arguments[0], int(arguments[1]), int(arguments[2]), arguments[3:])
     elif command == "steady":
-        steady(arguments[0], int(arguments[1]), int(arguments[2]))
+        steady(arguments[0], int(arguments[1]), *arguments[2:])
     elif command == "lie":
         lie(int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:])
     elif command == "forge":

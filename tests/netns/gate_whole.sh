@@ -261,12 +261,21 @@ until_true 10 gate_is policy taken
 # ---- every address of every answer, at once ----------------------------------------------------------
 
 lookups=${LOOKUPS:-200} # of 5 of 200 addresses each
+reloaded() # how often, in this life
+{
+	life | grep -c ' reloaded$'
+}
+reloads_before=$(reloaded)
 result "$lookups look-ups, each address dialled at once, while the daemon reloads" "$(
 	while sleep 0.2; do client reload; done &
 	reloads=$!
 	nsenter --net=/run/netns/c1 python3 "$here/gate.py" dial 8.8.8.8 "$lookups" 443 pool.good.test,A >$t/dialled 2>&1
 	kill $reloads
+	wait $reloads 2>/dev/null
 	grep -qx "asked $lookups addresses $((5 * lookups)) refused 0 failed 0" $t/dialled || cat $t/dialled)"
+reloads=$(($(reloaded) - reloads_before))
+comment <<<"it reloaded $reloads times meanwhile"
+is "it did reload" "$((reloads >= 2))" 1
 end_daemon TERM
 is "the socket goes with the daemon" "$([[ -e $t/gate.sock ]] && echo there)" ""
 stop_peers

@@ -14,6 +14,8 @@ import time
 import urllib.parse
 import urllib.request
 
+import calm
+
 # Queries without a result, and why.
 EMPTY = {
     "Containers with NET_RAW": "absent while Docker has not told, and here is no Docker",
@@ -64,11 +66,11 @@ def queries(path, url):
     n = len(left)
     if n < 20:
         print(f"the dashboard has {n} queries")
-    deadline = time.monotonic() + TIMEOUT
+    over = calm.limit(TIMEOUT)
     while True:
         faults = [(fault, t) for t in left if (fault := result_fault(url, *t))]
         left = [t for _, t in faults]
-        if not left or time.monotonic() > deadline:
+        if not left or over():
             break
         time.sleep(0.2)
     for fault, _ in faults:
@@ -92,8 +94,8 @@ def all_rules(url):
 
 
 def rules(url):
-    deadline = time.monotonic() + TIMEOUT
-    while any(rule["health"] == "unknown" for rule in all_rules(url)) and time.monotonic() < deadline:
+    over = calm.limit(TIMEOUT)
+    while any(rule["health"] == "unknown" for rule in all_rules(url)) and not over():
         time.sleep(0.2)
     found = all_rules(url)
     if len(found) < 10:
@@ -105,11 +107,11 @@ def rules(url):
 
 def pending(url, *wanted):
     wanted = set(wanted)
-    deadline = time.monotonic() + TIMEOUT
+    over = calm.limit(TIMEOUT)
     while True:
         alerts = get(url, "alerts")["alerts"]
         got = {alert["labels"]["alertname"] for alert in alerts}
-        if got == wanted or time.monotonic() > deadline:
+        if got == wanted or over():
             break
         time.sleep(0.2)
     for name in sorted(wanted - got):

@@ -78,16 +78,16 @@ def answers():
 
 
 def silent():
-    begin = time.monotonic()
+    begin = milliseconds()
     with connect() as s:
         s.sendall(b"GET /metrics HT")
         answer = everything(s)
-    print(answer.split(b" ")[1].decode(), "in time" if time.monotonic() - begin < 15 else "late")
+    print(answer.split(b" ")[1].decode(), "in time" if milliseconds() - begin < 15000 else "late")
 
 
 # A request whose bytes come one by one, for longer than a request may take
 def dripping():
-    begin = time.monotonic()
+    begin = milliseconds()
     answer = b""
     with connect() as s:
         try:
@@ -100,7 +100,7 @@ def dripping():
             answer = everything(s)
         except OSError:
             pass
-    print("ended" if time.monotonic() - begin < 15 else "still there", answer[9:12].decode())
+    print("ended" if milliseconds() - begin < 15000 else "still there", answer[9:12].decode())
 
 
 def many(n):

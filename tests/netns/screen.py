@@ -23,7 +23,8 @@ import signal
 import struct
 import sys
 import termios
-import time
+
+import calm
 
 TIMEOUT = 30
 
@@ -124,9 +125,9 @@ class Terminal:
         return bool(ready)
 
     def until(self, condition, what):
-        end = time.monotonic() + TIMEOUT
+        over = calm.limit(TIMEOUT)
         while not condition():
-            if time.monotonic() > end:
+            if over():
                 print(f"{what}: not within {TIMEOUT} s; the screen:\n{self.screen.text()}")
                 os.kill(self.pid, signal.SIGKILL)
                 sys.exit(1)

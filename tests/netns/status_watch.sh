@@ -9,6 +9,7 @@
 . "$here/daemon_lib.sh"
 
 export TERM=xterm
+ulimit -c 0 # for the signals that leave a core
 unset NO_COLOR
 
 build_network()
@@ -44,7 +45,7 @@ on_screen()
 		steps+=("$1")
 		shift
 	done
-	timeout 120 python3 "$here/screen.py" "${steps[@]}" -- "$DSFW_NFT" status --watch --interval 1 \
+	timeout 300 python3 "$here/screen.py" "${steps[@]}" -- "$DSFW_NFT" status --watch --interval 1 \
 		--socket $socket "${@:2}" 2>&1
 }
 
@@ -77,7 +78,7 @@ NAME WITHOUT ADDRESS WHY
 bad.example never answered: DNS server returned general failure"
 like "a network's line has its rates" "$(grep '^ds-agents' $t/screen)" \
 	'^ds-agents  enforced +-    0/1 +[0-9.]+ +[0-9.]+ k?B +[0-9.]+ +[0-9.]+ k?B$'
-like "refused packets have their rule" "$(grep 443 $t/screen | head -1)" \
+like "refused packets have their rule" "$(grep tcp/443 $t/screen | head -1)" \
 	'ds-agents +172.30.1.11 +198.51.100.[23] +tcp/443 ×[0-9]+ +egress\[2\]:4$'
 is "in colour; q ends it, and the terminal is as it was" "$(tail -2 $t/screen)" "in colour
 exit status 0; left behind: nothing"
@@ -145,17 +146,25 @@ like "so does one that began without it" "$(on_screen 80x24 "wait:NO ANSWER" sho
 
 # ---- no terminal ---------------------------------------------------------------------------------
 
-timeout 3 "$DSFW_NFT" status --watch --interval 1 --socket $socket >$t/pages
-is "elsewhere page follows page, without escapes" \
-	"$([[ $(grep -c '^dsfw-nft .* ready ' $t/pages) -ge 2 ]] && echo pages) $(grep -c $'\033' $t/pages)" "pages 0"
+# shellcheck disable=SC2317
+pages_follow()
+{
+	[[ $(grep -c '^dsfw-nft .* ready ' $t/pages) -ge 2 ]]
+}
+"$DSFW_NFT" status --watch --interval 1 --socket $socket >$t/pages &
+watcher=$!
+until_true 20 pages_follow || true
+kill $watcher
+wait $watcher 2>/dev/null
+is "elsewhere page follows page, without escapes" "$(pages_follow && echo pages) $(grep -c $'\033' $t/pages)" "pages 0"
 is "nor on a terminal that has none" "$(TERM=dumb on_screen 200x24 wait:ready signal:INT end -- | tail -1)" \
 	"SIGINT; left behind: nothing"
-is "a reader that goes ends it" "$("$DSFW_NFT" status --watch --interval 1 --socket $socket | head -1 | cut -d ' ' -f 1)" dsfw-nft
-"$DSFW_NFT" status --watch --interval 1 --socket $socket >/dev/full 2>$t/err
+is "a reader that goes ends it" "$(timeout 30 "$DSFW_NFT" status --watch --interval 1 --socket $socket | head -1 | cut -d ' ' -f 1)" dsfw-nft
+timeout 30 "$DSFW_NFT" status --watch --interval 1 --socket $socket >/dev/full 2>$t/err
 is "what cannot be written, too" "$? $(<$t/err)" "1 error: status: write the page: No space left on device"
 for wrong in "--watch --json" "--watch --interval 0" "--watch --interval x"; do
 	# shellcheck disable=SC2086 # words
-	"$DSFW_NFT" status $wrong --socket $socket >$t/out 2>&1
+	timeout 30 "$DSFW_NFT" status $wrong --socket $socket >$t/out 2>&1
 	is "refused: $wrong" $? 2
 done
 end_daemon TERM

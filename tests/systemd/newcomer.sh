@@ -127,7 +127,10 @@ set_up()
 # Nothing of it stays.
 tear_down()
 {
-	[[ ${#helpers[@]} -eq 0 ]] || kill "${helpers[@]}" 2>/dev/null
+	if [[ ${#helpers[@]} -gt 0 ]]; then
+		kill "${helpers[@]}" 2>/dev/null
+		wait "${helpers[@]}" 2>/dev/null # what is in use cannot be unmounted
+	fi
 	helpers=()
 	shut_down
 	unmount_tree

@@ -61,7 +61,7 @@ static void test_gone(void **state)
 		    "{\"ipsets\": {\"web\": [\"c.x\"]}, " USES("\"dns\": {}, ", "web"), "");
 }
 
-/* What was added stays, until all of it is freed. */
+/* The set keeps each name until it is freed. */
 static void test_union(void **state)
 {
 	struct gate_past past = { 0 }, now = { 0 };
