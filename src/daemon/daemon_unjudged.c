@@ -162,7 +162,7 @@ static void wait_until(struct daemon_unjudged *u, uint64_t at_ms)
 	loop_arm(u->loop, &u->timer, at_ms, on_timer, u);
 }
 
-/* What may stay open while passes fail. */
+/* Names the connections that may stay open while passes fail. */
 static const char *at_stake(const struct daemon_unjudged *u)
 {
 	if (!u->all && u->n_bridges == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is asked for while a pass over the kernel's connections is under way, which this test plays. */
+/* A pass over the connections is under way, which this test plays: it asks for others meanwhile. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -181,7 +181,7 @@ static void test_dns_of_two_policies(void **state)
 	assert_false(kernel.ended[OTHER]);
 }
 
-/* What the log says when no pass begins. */
+/* No pass begins: compares what the log says then. */
 static void assert_says(struct world *w, void (*begin)(struct daemon_unjudged *),
 			const char *expected)
 {
