@@ -218,7 +218,7 @@ static void test_error_counts_once(void **state)
 	assert_int_equal(w->n_failed, 0);
 }
 
-/* Who forges them has to hit each round. */
+/* One that forges them has to hit each round. */
 static void test_error_again(void **state)
 {
 	struct world *w = *state;
