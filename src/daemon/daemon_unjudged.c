@@ -44,6 +44,9 @@
 #define RETRY_MS 1000	 /* after a pass that failed */
 #define LAST_MAX_MS 5000 /* the daemon stops, and systemd waits */
 
+#define UNJUDGED "connections that were opened without our rules"
+#define OLDER "conversations with name servers that are older than the change of DNS gates"
+
 struct daemon_unjudged {
 	struct loop *loop;
 	const struct enforcer *enforcer;
@@ -51,8 +54,9 @@ struct daemon_unjudged {
 	sd_event_source *io, *timer;
 	struct unjudged scope; /* of the pass that is under way */
 	struct dns_flows dns_scope;
-	bool dns; /* conversations with name servers, of that scope */
-	bool all; /* of all networks; else of those with these bridges */
+	bool has_dns_scope; /* it is made for the policy in force; else no conversation ends */
+	bool dns;	    /* conversations with name servers, too */
+	bool all;	    /* of all networks; else of those with these bridges */
 	char **bridges;
 	size_t n_bridges;
 	unsigned passes; /* that are to come, with the one that is under way */
@@ -121,14 +125,20 @@ static int look_around(struct daemon_unjudged *u, struct err *err)
 {
 	const struct running *running = u->enforcer->running;
 	struct unjudged *scope = &u->scope;
+	int r;
 
+	u->has_dns_scope = false;
+	dns_flows_free(&u->dns_scope);
 	unjudged_free(scope);
 	add_configured(u, scope, &running->policy);
 	if (add_interfaces(u, scope, &running->plan, err) < 0)
 		return err_prefix(err, "tell whose connections are whose");
 	unjudged_finish(scope);
-	dns_flows_free(&u->dns_scope);
-	return u->dns ? dns_ends_find(&running->policy, &u->dns_scope, err) : 0;
+	if (!u->dns)
+		return 0;
+	r = dns_ends_find(&running->policy, &u->dns_scope, err);
+	u->has_dns_scope = r >= 0;
+	return r;
 }
 
 static bool ends(void *data, const struct flow *flow)
@@ -138,7 +148,7 @@ static bool ends(void *data, const struct flow *flow)
 
 	if (unjudged_is(&u->scope, flow))
 		return true;
-	is_dns = u->dns && dns_flow_ends(&u->dns_scope, flow);
+	is_dns = u->has_dns_scope && dns_flow_ends(&u->dns_scope, flow);
 	u->n_dns += is_dns;
 	return is_dns;
 }
@@ -152,13 +162,19 @@ static void wait_until(struct daemon_unjudged *u, uint64_t at_ms)
 	loop_arm(u->loop, &u->timer, at_ms, on_timer, u);
 }
 
+/* Names the connections that may stay open while passes fail. */
+static const char *at_stake(const struct daemon_unjudged *u)
+{
+	if (!u->all && u->n_bridges == 0)
+		return OLDER;
+	return u->dns ? UNJUDGED " and " OLDER : UNJUDGED;
+}
+
 static void fail(struct daemon_unjudged *u, const struct err *err)
 {
 	u->under_way = false;
 	if (!u->failing)
-		log_error("%s; connections that were opened without our rules may stay open, "
-			  "trying again",
-			  err->text);
+		log_error("%s; %s may stay open, trying again", err->text, at_stake(u));
 	u->failing = true;
 	/* A socket whose dump was left in the middle takes no other. */
 	sd_event_source_disable_unref(u->io);
@@ -305,6 +321,8 @@ void daemon_unjudged_end_of(struct daemon_unjudged *u, const char *bridge)
 void daemon_unjudged_end_dns(struct daemon_unjudged *u)
 {
 	u->dns = true;
+	/* A pass that is under way knows nothing of the change: those that are to end by it do in the next one. */
+	u->has_dns_scope = false;
 	end(u);
 }
 

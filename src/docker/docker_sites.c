@@ -25,20 +25,6 @@ bool docker_sites_take_one(const struct docker_network *network, struct sites *s
 	return sites_put(sites, &site);
 }
 
-/* Forgets another network that was on this one's bridge; returns whether the policy has it. */
-static bool vacate(const struct docker_network *network, const struct policy *policy,
-		   struct sites *sites)
-{
-	const struct site *before = sites_find_bridge(sites, network->bridge);
-	bool wanted;
-
-	if (!before || strcmp(before->name, network->name) == 0)
-		return false;
-	wanted = sites_wanted(policy, before->name);
-	sites_forget(sites, before->name);
-	return wanted;
-}
-
 bool docker_sites_take(const struct docker_networks *networks, const struct policy *policy,
 		       struct sites *sites)
 {
@@ -47,7 +33,7 @@ bool docker_sites_take(const struct docker_networks *networks, const struct poli
 	for (size_t i = 0; i < networks->n; i++) {
 		const struct docker_network *network = &networks->items[i];
 
-		changed |= vacate(network, policy, sites);
+		changed |= sites_vacate(sites, network->bridge, network->name, policy);
 		if (docker_count_named(networks, network->name) == 1 &&
 		    docker_sites_take_one(network, sites))
 			changed |= sites_wanted(policy, network->name);

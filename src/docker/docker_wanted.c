@@ -25,6 +25,8 @@ struct docker_wanted_identity docker_wanted_identity_of(const struct network *ne
 		.ip6 = network->dockside_ip6,
 		.has_gateway = network->has_subnet,
 		.gateway = network->gateway,
+		.has_gateway6 = network->external && network->has_subnet6,
+		.gateway6 = network->gateway6,
 		.has_subnet = network->has_subnet,
 		.has_subnet6 = network->has_subnet6,
 		.subnet = network->subnet,
@@ -345,13 +347,13 @@ static char *tell_outside(const char *key, const struct ipaddr *ip, const struct
 			 key, ip_text, prefix_format(subnet, text), key);
 }
 
-static char *tell_is_gateway(const struct ipaddr *ip)
+static char *tell_is_gateway(const char *key, const struct ipaddr *ip)
 {
 	char text[ADDR_STRLEN];
 
-	return xasprintf("dockside_ip is %s, which is the gateway's address in Docker: the rules "
-			 "exempt no container; correct dockside_ip",
-			 ipaddr_format(ip, text));
+	return xasprintf("%s is %s, which is the gateway's address in Docker: the rules exempt no "
+			 "container; correct %s",
+			 key, ipaddr_format(ip, text), key);
 }
 
 char *docker_wanted_outside(const struct docker_wanted_identity *id)
@@ -362,7 +364,9 @@ char *docker_wanted_outside(const struct docker_wanted_identity *id)
 	if (!subnet && !subnet6)
 		return NULL;
 	if (id->has_ip && id->has_gateway && ipaddr_cmp(&id->ip, &id->gateway) == 0)
-		return tell_is_gateway(&id->ip);
+		return tell_is_gateway("dockside_ip", &id->ip);
+	if (id->has_ip6 && id->has_gateway6 && ipaddr_cmp(&id->ip6, &id->gateway6) == 0)
+		return tell_is_gateway("dockside_ip6", &id->ip6);
 	if (id->has_ip && (!subnet || !prefix_contains(subnet, &id->ip)))
 		return tell_outside("dockside_ip", &id->ip, subnet);
 	if (id->has_ip6 && (!subnet6 || !prefix_contains(subnet6, &id->ip6)))

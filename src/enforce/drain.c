@@ -239,13 +239,17 @@ void drain_tell(const struct drain *drain)
 			 drain->items[i].bridge);
 }
 
-/* An external network that the files have is where Docker has it, and drains nowhere. */
+/* An external network that the files have is where Docker has it, and drains nowhere. Where the files say its bridge, its
+ * containers may still be on the one before. */
 static bool has_moved(const struct drain *drain, const char *bridge, const struct policy *policy)
 {
-	const struct network *before = policy_find_bridge(&drain->last, bridge);
+	const struct network *before = policy_find_bridge(&drain->last, bridge), *now;
 
-	return before && before->external && !before->bridge_given &&
-	       sites_wanted(policy, before->name);
+	if (!before || !before->external || before->bridge_given ||
+	    !sites_wanted(policy, before->name))
+		return false;
+	now = policy_find_network(policy, before->name, NULL);
+	return now && !now->bridge_given;
 }
 
 /* Without the mark it was configured when a daemon or `apply` was last at work. */

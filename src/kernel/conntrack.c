@@ -64,7 +64,7 @@ static bool get_source(const struct nlattr *tuple, struct ipaddr *ret)
 	       get_addr(ip.at[CTA_IP_V6_SRC], FAMILY_IPV6, ret);
 }
 
-/* The destination's port in a tuple of TCP or UDP; 0: it has none. *ret_l4proto is the protocol. */
+/* One port of a tuple of TCP or UDP, by its attribute; 0: it has none. *ret_l4proto is the protocol. */
 static uint16_t get_port(const struct nlattr *tuple, uint16_t attr, uint8_t *ret_l4proto)
 {
 	struct attrs parts, proto;

@@ -61,20 +61,22 @@ static bool same_site(const struct site *a, const struct site *b)
 			   &b->gateway6);
 }
 
-/* The network that was there before is there no longer, wherever it may be. */
-static bool take_bridge(struct sites *sites, const struct site *site)
+bool sites_vacate(struct sites *sites, const char *bridge, const char *name,
+		  const struct policy *policy)
 {
-	const struct site *before = sites_find_bridge(sites, site->bridge);
+	const struct site *before = sites_find_bridge(sites, bridge);
+	bool wanted;
 
-	if (!before || strcmp(before->name, site->name) == 0)
+	if (!before || strcmp(before->name, name) == 0)
 		return false;
+	wanted = !policy || sites_wanted(policy, before->name);
 	sites_forget(sites, before->name);
-	return true;
+	return wanted;
 }
 
 bool sites_put(struct sites *sites, const struct site *site)
 {
-	bool taken = take_bridge(sites, site);
+	bool taken = sites_vacate(sites, site->bridge, site->name, NULL);
 	struct site *old = (struct site *)sites_find(sites, site->name);
 	struct site copy = *site;
 

@@ -22,9 +22,8 @@ struct dns_attempt {
 	struct dns_try try;
 	struct dns_tcp tcp;
 	uint64_t asked_ms;
-	unsigned n_errors; /* of the network */
-	bool under_way;	   /* the server's pace counts it */
-	bool for_case;	   /* it went over TCP as the server did not keep the letters' case */
+	bool under_way; /* the server's pace counts it */
+	bool for_case;	/* it went over TCP as the server did not keep the letters' case */
 };
 
 void dns_attempt_init(struct dns_attempt *attempt, struct dns_server *server, void *owner);
@@ -37,7 +36,7 @@ int dns_attempt_put(struct dns_attempt *attempt, const struct dns_asked *asked,
 /* Puts it anew, as the server is known to want it by now. */
 int dns_attempt_renew(struct dns_attempt *attempt, const struct dns_asked *asked,
 		      struct dns_random *random, uint64_t now_ms);
-/* Over TCP instead. */
+/* Over TCP instead; -EBUSY: it has too many connections of ours. */
 int dns_attempt_use_tcp(struct dns_attempt *attempt);
 
 /* Whether a message with the question's id has its letters, too, though perhaps in another case. */

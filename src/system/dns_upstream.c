@@ -37,7 +37,6 @@
 #define EVENTS_MAX 64
 #define DATAGRAMS 8u /* of one socket at a time */
 #define DATAGRAM_MAX 4096u
-#define ERRORS_MAX 5u /* of the network, for a question at one server */
 
 #define NO_TCP "it cannot be asked over TCP"
 
@@ -175,6 +174,16 @@ static int put(struct question *q, size_t server, uint64_t now_ms)
 	return r;
 }
 
+/*
+ * Whether an error of the network means that a server is not asked again. Anybody can forge ICMP errors, to all ports of a
+ * server that has many questions at a socket, and not an answer. So the gate asks it again in the later rounds, by another
+ * socket: a forger has to hit each round.
+ */
+static bool gives_up(const struct dns_upstream *u)
+{
+	return u->paced;
+}
+
 /* False: there is nothing left to wait for. */
 static bool next_step(struct question *q, uint64_t now_ms)
 {
@@ -198,7 +207,7 @@ static bool next_step(struct question *q, uint64_t now_ms)
 		}
 		dns_attempt_close(&q->attempts[server]);
 		dns_server_broken(&u->servers.items[server], strerrordesc_np(-r), now_ms);
-		q->gone[server] = true;
+		q->gone[server] = gives_up(u);
 		q->failure = DNS_UPSTREAM_UNREACHABLE;
 	}
 	set_next(q, UINT64_MAX);
@@ -269,11 +278,19 @@ static void on_broken(struct question *q, struct dns_attempt *a, const char *why
 
 /* ------------------------------------------------------------------ answers */
 
+/* An error that says nothing about the server. */
+static bool is_our_limit(int r)
+{
+	return r == -EBUSY || no_resources(r);
+}
+
 static void renew(struct question *q, struct dns_attempt *a, uint64_t now_ms)
 {
 	int r = dns_attempt_renew(a, &q->asked, &q->upstream->random, now_ms);
 
-	if (r < 0)
+	if (is_our_limit(r))
+		on_failure(q, a, DNS_UPSTREAM_UNREACHABLE, now_ms);
+	else if (r < 0)
 		on_broken(q, a, strerrordesc_np(-r), DNS_UPSTREAM_UNREACHABLE, now_ms);
 }
 
@@ -287,8 +304,13 @@ static void on_tcp_failure(struct question *q, struct dns_attempt *a, uint64_t n
 
 static void use_tcp(struct question *q, struct dns_attempt *a, bool for_case, uint64_t now_ms)
 {
+	int r;
+
 	a->for_case = for_case;
-	if (dns_attempt_use_tcp(a) < 0)
+	r = dns_attempt_use_tcp(a);
+	if (is_our_limit(r))
+		on_failure(q, a, DNS_UPSTREAM_UNREACHABLE, now_ms);
+	else if (r < 0)
 		on_tcp_failure(q, a, now_ms);
 }
 
@@ -367,26 +389,21 @@ static void on_datagram(struct dns_socket *socket, uint8_t *message, size_t len,
 		use_tcp(a->owner, a, true, now_ms);
 }
 
-/* Anybody can forge ICMP errors, to all ports of a server that has many questions at a socket, and not an answer. So such a
- * server has its turn again, by another socket. */
-static bool may_be_forged(struct dns_attempt *a)
-{
-	return !a->server->paced && a->n_errors++ < ERRORS_MAX;
-}
-
-/* An error of the network: all that were asked there go on. */
+/* An error of the network, one failure of the server: all that were asked there go on. */
 static void on_socket_error(struct dns_socket *socket, int error, uint64_t now_ms)
 {
 	struct dns_try *try;
 
+	if (socket->n_open > 0)
+		dns_server_broken(socket->server, strerrordesc_np(error), now_ms);
 	dns_socket_retire(socket);
 	for (size_t i = 0; i < ARRAY_SIZE(socket->tries); i++)
 		while ((try = LIST_FIRST(&socket->tries[i]))) {
 			struct dns_attempt *a = try->owner;
 			struct question *q = a->owner;
 
-			on_broken(q, a, strerrordesc_np(error), DNS_UPSTREAM_UNREACHABLE, now_ms);
-			q->gone[a - q->attempts] = !may_be_forged(a);
+			on_failure(q, a, DNS_UPSTREAM_UNREACHABLE, now_ms);
+			q->gone[a - q->attempts] = gives_up(q->upstream);
 		}
 }
 

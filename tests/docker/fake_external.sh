@@ -281,6 +281,21 @@ client set-network shop_default --network '{"external": true}' --firewall '{"egr
 until_true 3 state_is shop_default enforced
 is "and it can be put in" "$status $(at br-shop)" "0 shop_default-OUT"
 
+# The same while no daemon is at work.
+fake_tell connect shop_default a 02:42:ac:12:00:02 172.18.0.2
+end_daemon TERM
+network_config <<<'{"networks": [{"name": "shop_default", "external": true, "bridge": "br-typo"}]}'
+firewall_config <<<'{"networks": {"shop_default": {"egress": [{"action": "drop"}]}}}'
+start_daemon
+is "a bridge that the files give while its containers are elsewhere: these keep their policy" \
+	"$(of network_details shop_default.br-shop state) $(at br-shop) $(at br-typo)" "draining shop_default.br-shop-OUT shop_default-OUT"
+end_daemon TERM
+fake_tell disconnect shop_default a
+config
+start_daemon
+until_true 3 state_is shop_default enforced
+is "until it is corrected" "$(state_of shop_default) $(at br-shop) $(at br-typo)" "enforced: None shop_default-OUT "
+
 # An address that the dockside container cannot have there.
 client set-network shop_default --network '{"external": true, "dockside_ip": "10.9.9.9"}'
 until_true 3 prints 10.9.9.9 of network_details shop_default docker_message

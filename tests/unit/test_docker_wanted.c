@@ -342,6 +342,13 @@ static void test_outside(void **state)
 		"Docker, fd00:1::/64: the rules exempt no container; correct dockside_ip6");
 	identity.subnet6 = prefix("fd00:2::/64");
 	assert_outside(&identity, NULL);
+	identity.has_gateway6 = true;
+	identity.gateway6 = addr("fd00:2::1");
+	assert_outside(&identity, NULL);
+	identity.ip6 = addr("fd00:2::1");
+	assert_outside(&identity,
+		       "dockside_ip6 is fd00:2::1, which is the gateway's address in Docker: "
+		       "the rules exempt no container; correct dockside_ip6");
 }
 
 static void assert_impostors(const struct docker_wanted_identity *identity, const char *expected)

@@ -14,8 +14,9 @@ struct docker_wanted_identity {
 	bool has_ip, has_ip6, has_mac;
 	struct ipaddr ip, ip6;
 	uint8_t mac[6];
-	bool has_gateway;
-	struct ipaddr gateway; /* that no container may have */
+	bool has_gateway, has_gateway6;
+	struct ipaddr gateway;	/* that no container may have */
+	struct ipaddr gateway6; /* of an external network, as Docker has it */
 	bool has_subnet, has_subnet6;
 	struct prefix subnet, subnet6; /* Docker's; those of the files where Docker has not said */
 	bool policed;		       /* the network's policy is for it, too */

@@ -29,8 +29,11 @@ void sites_free(struct sites *sites);
 const struct site *sites_find(const struct sites *sites, const char *name);
 /* By bridge, or NULL. */
 const struct site *sites_find_bridge(const struct sites *sites, const char *bridge);
-/* Takes a copy, in the place of an older one of that name. A bridge is one network's: another network that was there is
- * forgotten. Returns whether anything changes. */
+/* A network is on a bridge: forgets another one that was there, wherever that may be now. Returns whether it has forgotten
+ * one, which the policy's files have; NULL: any. */
+bool sites_vacate(struct sites *sites, const char *bridge, const char *name,
+		  const struct policy *policy);
+/* Takes a copy, in the place of an older one of that name. Vacates the bridge first. Returns whether anything changes. */
 bool sites_put(struct sites *sites, const struct site *site);
 /* Whether a policy's files have an external network of that name; NULL: any. */
 bool sites_wanted(const struct policy *policy, const char *name);
