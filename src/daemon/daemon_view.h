@@ -89,7 +89,7 @@ struct daemon_view {
 struct services;
 
 /*
- * How many alarms there are, which daemon_status.c lists, but for networks that are not judged; *ret_names: how many of
+ * Counts the alarms, which daemon_status.c lists, but for networks that are not judged; *ret_names: how many of
  * them are about names.
  */
 size_t daemon_alarms(const struct services *s, const struct gate_view *gate, size_t *ret_names);

@@ -535,7 +535,7 @@ def flood(path, kind, seconds):
         return s
 
     count, connection = 0, None if kind == "come" else come()
-    # How often the gate may come is a matter of the daemon's clock; how much it says, one of processors.
+    # The daemon's clock limits how often a gate may come; processors limit how much it says.
     end = time.monotonic() + float(seconds)
     over = (lambda: time.monotonic() > end) if kind == "come" else limit(float(seconds))
     while not over():

@@ -42,9 +42,9 @@ asks() # QUESTION…
 }
 # shellcheck disable=SC2317 # until_true calls them
 {
-	gate_is() # PATH VALUE
+	gate_is() # KEY [KEY…] VALUE
 	{
-		[[ $(of gate "$1") == "$2" ]]
+		[[ $(of gate "${@:1:$#-1}") == "${!#}" ]]
 	}
 	told_is()
 	{
@@ -105,7 +105,7 @@ probes "and rules" <<-'END'
 END
 result "denied has the name behind an address" "$(until_true 5 denied_has \
 	'www\.good\.test \(looked up, 11\.0\.0\.1\) +tcp/80' || cat $t/out)"
-result "status counts" "$(until_true 5 gate_is networks.ds-1 "{'redirected': 2, 'received': 2, 'refused': 1}" ||
+result "status counts" "$(until_true 5 gate_is networks ds-1 "{'redirected': 2, 'received': 2, 'refused': 1}" ||
 	of gate)"
 is "for people" "$(client status; grep '^gate: ' $t/out | sed 's/pid [0-9]*/pid N/')" \
 	"gate: connected, pid N, policy taken; 2 questions, 0 answered from memory, 1 refused, 0 failed; asks 9.9.9.10"
@@ -179,7 +179,7 @@ is "and there is no alarm" "$(of alarms)" "[]"
 
 is "no alarm yet, though the last report of the gate is a second old" "$(asks www.good.test,A www.good.test,AAAA \
 	www.good.test,A >/dev/null; of alarms)" "[]"
-result "all have arrived" "$(until_true 5 gate_is networks.ds-1 \
+result "all have arrived" "$(until_true 5 gate_is networks ds-1 \
 	"{'redirected': 3, 'received': 3, 'refused': 0}" || of gate)"
 nft -f - <<-'END'
 	table ip ufw {

@@ -163,7 +163,7 @@ def crowd(path):
         s.close()
 
 
-# Whoever takes the last place finds it free: nobody who has stood still for a moment makes way
+# A client that takes the last place finds it free: no client that has stood still for a moment makes way
 def full(places):
     idle = [connect() for _ in range(places - 1)]
     time.sleep(0.8)
