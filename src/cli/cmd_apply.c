@@ -152,8 +152,8 @@ static int take_back_told(struct nft_loader *loader, const struct plan *plan,
 				"still be open");
 	else if (r > 0 && !report->json)
 		printf("closed all addresses of the ipset%s %s, as names have left; the DNS gate "
-		       "opens "
-		       "the others again when a daemon starts, or by SIGHUP if it has --policy\n",
+		       "opens the others again when a daemon starts, or by SIGHUP if it has "
+		       "--policy\n",
 		       plural((size_t)r), buf_str(&ipsets));
 	gate_past_free(&held);
 	gate_past_free(&now);

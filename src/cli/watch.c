@@ -122,8 +122,8 @@ static int run_on_screen(struct watch *w, uint64_t interval_ms)
 
 		if (event == SCREEN_TIMEOUT) {
 			ask(w);
-			asked_ms =
-				monotonic_ms(); /* keys have their time also where an answer takes long */
+			/* Only now: keys have their time, too, where an answer takes long. */
+			asked_ms = monotonic_ms();
 		}
 		r = on_screen(w);
 		now_ms = monotonic_ms();

@@ -24,8 +24,7 @@ struct daemon_gate_held {
 static void tell(const struct buf *ipsets, int n)
 {
 	log_info("names have left the ipset%s %s, and the DNS gate does not know all of their "
-		 "addresses: "
-		 "all addresses of %s are closed until it tells them again",
+		 "addresses: all addresses of %s are closed until it tells them again",
 		 plural((size_t)n), buf_str(ipsets), n == 1 ? "the ipset" : "these ipsets");
 }
 

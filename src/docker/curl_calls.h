@@ -30,8 +30,7 @@ struct curl_calls {
 };
 
 /* Loads the library unless it is there; it stays. Returns 0 or -ELIBACC, which does not mean that there is no Docker; err
- * says what is missing. The calls are the
- * same ones each time, and are valid after the first 0. */
+ * says what is missing. The calls are the same ones each time, and are valid after the first 0. */
 int curl_calls_load(struct err *err);
 extern struct curl_calls curl;
 

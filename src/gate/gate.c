@@ -55,8 +55,8 @@ struct gate {
 	/* Questions are not read before there is a policy, or the daemon has had its time to send one. */
 	struct gate_socket sockets[GATE_SOCKETS_MAX];
 	int n_sockets;
-	const char *
-		untaken; /* the generation of a policy whose being taken has not been said; borrowed of it */
+	/* The generation of a policy that we have, and have not said so; borrowed of it; or NULL. */
+	const char *untaken;
 	bool has_policy, serving;
 	uint64_t serve_ms;
 	uint64_t watchdog_us;
