@@ -49,7 +49,8 @@ struct gate {
 	struct gate_tcp *tcp;
 	struct gate_link *link; /* NULL: there is no daemon */
 	struct gate_watch on_udp4, on_udp6, on_signal, on_second, on_upstream, on_tell;
-	bool stopping, stopped_reading;
+	bool stopping;
+	bool desk_ready; /* there is something for the desk */
 	bool connected; /* just now: the daemon knows nothing of us */
 	uint64_t next_try_ms;
 	/* Questions are not read before there is a policy, or the daemon has had its time to send one. */
@@ -185,11 +186,13 @@ static void on_udp6(void *data, uint32_t events)
 	gate_udp_read(g->udp6, g->desk, monotonic_ms());
 }
 
-/* turn() looks after each round at what there is. */
+/* Name servers, or the kernel about what it was told: turn() looks at it after the round. */
 static void on_desk(void *data, uint32_t events)
 {
-	(void)data;
+	struct gate *g = data;
+
 	(void)events;
+	g->desk_ready = true;
 }
 
 static void on_signal(void *data, uint32_t events)
@@ -275,7 +278,8 @@ static int turn(struct gate *g, bool *more)
 		return r;
 	try_to_connect(g);
 	r = gate_loop_round(g->epoll, ms_of_round(g, *more));
-	gate_desk_process(g->desk, monotonic_ms());
+	gate_desk_process(g->desk, g->desk_ready, monotonic_ms());
+	g->desk_ready = false;
 	*more = gate_desk_work(g->desk);
 	if (!*more)
 		report_taken(g);

@@ -466,9 +466,11 @@ int gate_desk_wait_ms(const struct gate_desk *desk, uint64_t now_ms)
 	return dns_upstream_wait_ms(desk->upstream, now_ms);
 }
 
-void gate_desk_process(struct gate_desk *desk, uint64_t now_ms)
+void gate_desk_process(struct gate_desk *desk, bool ready, uint64_t now_ms)
 {
 	desk->now_ms = now_ms;
+	if (!ready && gate_desk_wait_ms(desk, now_ms) != 0)
+		return;
 	dns_upstream_process(desk->upstream);
 	gate_opener_hear(desk->opener);
 }

@@ -154,15 +154,20 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 	}
 }
 
-static bool is_fresh(const struct gate_opener *o, const struct gate_opening *opening, size_t i,
-		     uint64_t now_ms)
+/* Which addresses are open as they were told lately. While there are tasks left, an address may be new in one of the
+ * sets. */
+static void find_fresh(const struct gate_opener *o, struct gate_opening *opening, uint64_t now_ms)
 {
-	uint64_t when =
-		gate_told_when(&o->told, &opening->net->told, opening->name, &opening->addrs[i]);
+	uint64_t told_ms[GATE_ANSWER_ADDRS_MAX];
 
-	/* While there are tasks left, the address may be new in one of the sets. */
-	return when != 0 && o->n_tasks == 0 &&
-	       now_ms - when < (uint64_t)opening->net->policy->life_s * 500;
+	if (opening->match->n > 0)
+		gate_told_when(&o->told, &opening->net->told, opening->name, opening->addrs,
+			       opening->n, told_ms);
+	for (size_t i = 0; i < opening->n; i++)
+		opening->is_open[i] =
+			opening->match->n == 0 ||
+			(told_ms[i] != 0 && o->n_tasks == 0 &&
+			 now_ms - told_ms[i] < (uint64_t)opening->net->policy->life_s * 500);
 }
 
 static bool has_room(struct gate_opener *o, const struct gate_opening *opening, size_t i,
@@ -202,8 +207,8 @@ size_t gate_opener_tell(struct gate_opener *o, const struct gate_policy *policy,
 	bool told[GATE_ANSWER_ADDRS_MAX] = { false }, any = false;
 	size_t n_open = 0;
 
+	find_fresh(o, opening, now_ms);
 	for (size_t i = 0; i < opening->n; i++) {
-		opening->is_open[i] = opening->match->n == 0 || is_fresh(o, opening, i, now_ms);
 		if (opening->is_open[i] || opening->match->overflow ||
 		    !has_room(o, opening, i, now_ms))
 			continue;

@@ -54,9 +54,10 @@ void gate_told_init(struct gate_told *told);
 void gate_told_free(struct gate_told *told);
 void gate_told_add_net(struct gate_told *told, struct gate_told_net *net);
 
-/* Returns when that was told last; 0: never. */
-uint64_t gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
-			const struct dns_name *name, const struct ipaddr *addr);
+/* When each of the n addresses was told last; 0: never. */
+void gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
+		    const struct dns_name *name, const struct ipaddr *addrs, size_t n,
+		    uint64_t *ret_ms);
 /* Whether there is room for one more address; forgets such as are past life_ms for that. */
 bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		    const struct ipaddr *addr, size_t size, uint64_t now_ms, uint64_t life_ms);
