@@ -185,6 +185,7 @@ static void drop_ref(struct gate_told *told, struct gate_told_ref *ref)
 {
 	struct gate_told_addr *addr = ref->addr;
 
+	told->losses++;
 	TAILQ_REMOVE(&addr->net->by_age, ref, by_age);
 	addr->net->n_refs--;
 	LIST_REMOVE(ref, entry);
@@ -255,12 +256,24 @@ void gate_told_undo(struct gate_told *told, const struct ipaddr *addr)
 	struct gate_walk walk = { 0 };
 	struct gate_node *node;
 
+	told->losses++;
 	while ((node = gate_map_walk(&told->addrs, &walk))) {
 		struct gate_told_addr *found = (struct gate_told_addr *)node;
 
 		if (ipaddr_cmp(&found->addr, addr) == 0)
 			undo_addr(found);
 	}
+}
+
+bool gate_told_has_all(const struct gate_told *told, const struct gate_told_net *net,
+		       const struct gate_told_all *all, uint64_t now_ms)
+{
+	return all->net == net->id && all->losses == told->losses && now_ms < all->until_ms;
+}
+
+void gate_told_doubt(struct gate_told *told)
+{
+	told->losses++;
 }
 
 void gate_told_forget_net(struct gate_told *told, struct gate_told_net *net)

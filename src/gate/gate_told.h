@@ -48,13 +48,21 @@ struct gate_told_net {
 struct gate_told {
 	struct gate_map refs, addrs, names;
 	uint32_t n_nets;
+	uint64_t losses; /* how often something was no longer told */
+};
+
+/* All addresses of an answer were told to one network: kept with the answer, it saves looking for each. Zero-initialise
+ * it. */
+struct gate_told_all {
+	uint32_t net; /* 0: none */
+	uint64_t losses, until_ms;
 };
 
 void gate_told_init(struct gate_told *told);
 void gate_told_free(struct gate_told *told);
 void gate_told_add_net(struct gate_told *told, struct gate_told_net *net);
 
-/* When each of the n addresses was told last; 0: never. */
+/* Returns when each of the n addresses was told last; 0: never. */
 void gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
 		    const struct dns_name *name, const struct ipaddr *addrs, size_t n,
 		    uint64_t *ret_ms);
@@ -67,6 +75,11 @@ void gate_told_put(struct gate_told *told, struct gate_told_net *net, const stru
 void gate_told_undo(struct gate_told *told, const struct ipaddr *addr);
 struct gate_told_addr *gate_told_find(const struct gate_told *told, const struct gate_told_net *net,
 				      const struct ipaddr *addr);
+/* Whether that is still so; it is not once anything was lost since. */
+bool gate_told_has_all(const struct gate_told *told, const struct gate_told_net *net,
+		       const struct gate_told_all *all, uint64_t now_ms);
+/* Another policy: what was told may not do for it. */
+void gate_told_doubt(struct gate_told *told);
 void gate_told_forget_net(struct gate_told *told, struct gate_told_net *net);
 struct dns_name gate_told_name(const struct gate_told_ref *ref);
 
