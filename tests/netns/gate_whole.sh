@@ -263,7 +263,7 @@ until_true 10 gate_is policy taken
 lookups=${LOOKUPS:-200} # of 5 of 200 addresses each
 reloaded() # how often, in this life
 {
-	life | grep -c ' reloaded$'
+	life | grep -c '^socket: reload, asked by'
 }
 reloads_before=$(reloaded)
 result "$lookups look-ups, each address dialled at once, while the daemon reloads" "$(
