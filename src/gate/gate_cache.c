@@ -105,6 +105,7 @@ struct gate_entry *gate_cache_put(struct gate_cache *cache, const struct dns_nam
 	entry->n_addrs = (uint16_t)n_addrs;
 	entry->expires_ms = expires_ms;
 	entry->serial = ++cache->serials;
+	entry->told = (struct gate_told_all){ .net = 0 };
 	while ((cache->map.n > cache->n_max || cache->bytes > cache->bytes_max) &&
 	       (oldest = TAILQ_FIRST(&cache->used)) != entry)
 		drop(cache, oldest);

@@ -10,7 +10,7 @@
 
 #include "dockside/base/addr.h"
 #include "dockside/system/dns_message.h"
-#include "gate_map.h"
+#include "gate_told.h"
 
 #define GATE_CACHE_ENTRIES_MAX 100000u
 #define GATE_CACHE_BYTES_MAX (48u << 20)
@@ -33,8 +33,9 @@ struct gate_entry {
 	uint8_t outcome; /* enum gate_outcome */
 	uint8_t name_len;
 	uint16_t n_addrs;
-	uint32_t len;  /* of data */
-	uint8_t *data; /* addresses, or records as in gate_records.h; owned */
+	uint32_t len;		   /* of data */
+	uint8_t *data;		   /* addresses, or records as in gate_records.h; owned */
+	struct gate_told_all told; /* of the last network that asked */
 	uint8_t name[];
 };
 

@@ -109,8 +109,8 @@ static uint32_t ttl_of(const struct gate_desk *desk, const struct gate_entry *en
 /* ------------------------------------------------------------------ addresses */
 
 /* As many as go into the reply, beginning with another one each time. Returns the number of those that names never
- * open. */
-static size_t pick_addrs(const struct job *job, struct gate_entry *entry,
+ * open; of an answer that was told all there is none. */
+static size_t pick_addrs(const struct job *job, struct gate_entry *entry, bool told,
 			 struct gate_opening *opening)
 {
 	enum family family = entry->type == DNS_TYPE_A ? FAMILY_IPV4 : FAMILY_IPV6;
@@ -121,7 +121,7 @@ static size_t pick_addrs(const struct job *job, struct gate_entry *entry,
 	for (size_t i = 0; i < entry->n_addrs && opening->n < room; i++) {
 		struct ipaddr addr = gate_entry_addr(entry, (first + i) % entry->n_addrs);
 
-		if (gate_never_reason(job->net->policy, &addr))
+		if (!told && gate_never_reason(job->net->policy, &addr))
 			n_never++;
 		else
 			opening->addrs[opening->n++] = addr;
@@ -151,9 +151,15 @@ static void answer_addrs(struct gate_desk *desk, const struct job *job, struct g
 					.ifindex = job->client->ifindex,
 					.name = job->name,
 					.match = &job->match };
-	size_t n_never = pick_addrs(job, entry, &opening);
+	bool told = gate_opener_has_told(desk->opener, job->net, &entry->told, desk->now_ms);
+	size_t n_never = pick_addrs(job, entry, told, &opening);
 
-	if (opening.n == 0) {
+	if (n_never == 0 && opening.n == entry->n_addrs)
+		opening.all = &entry->told;
+	if (told && opening.n > 0) {
+		memset(opening.is_open, true, sizeof(opening.is_open));
+		reply_addrs(desk, job, entry, &opening);
+	} else if (opening.n == 0) {
 		if (n_never > 0)
 			gate_report_alarm(desk->report, job->net, job->name, WHY_NEVER);
 		reply(desk, job, GATE_NOERROR, n_never > 0 ? GATE_EDE_PROHIBITED : GATE_EDE_NONE);
@@ -466,9 +472,11 @@ int gate_desk_wait_ms(const struct gate_desk *desk, uint64_t now_ms)
 	return dns_upstream_wait_ms(desk->upstream, now_ms);
 }
 
-void gate_desk_process(struct gate_desk *desk, uint64_t now_ms)
+void gate_desk_process(struct gate_desk *desk, bool ready, uint64_t now_ms)
 {
 	desk->now_ms = now_ms;
+	if (!ready && gate_desk_wait_ms(desk, now_ms) != 0)
+		return;
 	dns_upstream_process(desk->upstream);
 	gate_opener_hear(desk->opener);
 }

@@ -48,7 +48,8 @@ struct gate_report *gate_desk_report(struct gate_desk *desk);
 int gate_desk_upstream_fd(const struct gate_desk *desk);
 int gate_desk_tell_fd(const struct gate_desk *desk);
 int gate_desk_wait_ms(const struct gate_desk *desk, uint64_t now_ms);
-void gate_desk_process(struct gate_desk *desk, uint64_t now_ms);
+/* ready: one of the descriptors. */
+void gate_desk_process(struct gate_desk *desk, bool ready, uint64_t now_ms);
 /* Does a part of the work that another policy made. Whether there is more. */
 bool gate_desk_work(struct gate_desk *desk);
 /* Once a second. */

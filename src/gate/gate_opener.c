@@ -154,15 +154,32 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 	}
 }
 
-static bool is_fresh(const struct gate_opener *o, const struct gate_opening *opening, size_t i,
-		     uint64_t now_ms)
+/* Finds those that are open as they were told lately. While there are tasks left, an address may be new in one of the
+ * sets. */
+static void find_fresh(const struct gate_opener *o, struct gate_opening *opening, uint64_t now_ms)
 {
-	uint64_t when =
-		gate_told_when(&o->told, &opening->net->told, opening->name, &opening->addrs[i]);
+	uint64_t half_ms = (uint64_t)opening->net->policy->life_s * 500, oldest_ms = now_ms;
+	uint64_t told_ms[GATE_ANSWER_ADDRS_MAX];
+	bool all = o->n_tasks == 0;
 
-	/* While there are tasks left, the address may be new in one of the sets. */
-	return when != 0 && o->n_tasks == 0 &&
-	       now_ms - when < (uint64_t)opening->net->policy->life_s * 500;
+	gate_told_when(&o->told, &opening->net->told, opening->name, opening->addrs, opening->n,
+		       told_ms);
+	for (size_t i = 0; i < opening->n; i++) {
+		opening->is_open[i] =
+			told_ms[i] != 0 && o->n_tasks == 0 && now_ms - told_ms[i] < half_ms;
+		all &= opening->is_open[i];
+		if (told_ms[i] < oldest_ms)
+			oldest_ms = told_ms[i];
+	}
+	if (all && opening->all)
+		*opening->all = (struct gate_told_all){ opening->net->told.id, o->told.losses,
+							oldest_ms + half_ms };
+}
+
+bool gate_opener_has_told(const struct gate_opener *o, const struct gate_net *net,
+			  const struct gate_told_all *all, uint64_t now_ms)
+{
+	return gate_told_has_all(&o->told, &net->told, all, now_ms);
 }
 
 static bool has_room(struct gate_opener *o, const struct gate_opening *opening, size_t i,
@@ -202,8 +219,12 @@ size_t gate_opener_tell(struct gate_opener *o, const struct gate_policy *policy,
 	bool told[GATE_ANSWER_ADDRS_MAX] = { false }, any = false;
 	size_t n_open = 0;
 
+	if (opening->match->n == 0) {
+		memset(opening->is_open, true, sizeof(opening->is_open));
+		return opening->n;
+	}
+	find_fresh(o, opening, now_ms);
 	for (size_t i = 0; i < opening->n; i++) {
-		opening->is_open[i] = opening->match->n == 0 || is_fresh(o, opening, i, now_ms);
 		if (opening->is_open[i] || opening->match->overflow ||
 		    !has_room(o, opening, i, now_ms))
 			continue;
@@ -381,6 +402,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	struct gate_net *net;
 
 	drop_tasks(o);
+	gate_told_doubt(&o->told);
 	c->old = old;
 	c->policy = policy;
 	c->retell = retell;

@@ -19,6 +19,7 @@ struct gate_opening {
 	struct ipaddr addrs[GATE_ANSWER_ADDRS_MAX];
 	bool is_open[GATE_ANSWER_ADDRS_MAX]; /* the outcome */
 	size_t n;
+	struct gate_told_all *all; /* NULL: the answer has others, too */
 };
 
 int gate_opener_open(struct gate_counts *counts, struct gate_report *report,
@@ -28,6 +29,9 @@ void gate_opener_close(struct gate_opener *opener);
 /* Tells the kernel what it has not heard lately. Returns the number of addresses that are open now. */
 size_t gate_opener_tell(struct gate_opener *opener, const struct gate_policy *policy,
 			struct gate_opening *opening, uint64_t now_ms);
+/* Whether the kernel has heard all of an answer's addresses lately, for this network. */
+bool gate_opener_has_told(const struct gate_opener *opener, const struct gate_net *net,
+			  const struct gate_told_all *all, uint64_t now_ms);
 /* Refusals that came late. */
 void gate_opener_hear(struct gate_opener *opener);
 /* Once a second. */

@@ -136,42 +136,56 @@ static void release_addr(struct gate_told *told, struct gate_told_addr *addr)
 
 /* ------------------------------------------------------------------ pairs */
 
-static uint64_t hash_ref(const struct gate_told *told, const struct gate_told_addr *addr,
-			 const struct told_name *name)
-{
-	const void *key[2] = { addr, name };
+struct ref_key {
+	const struct told_name *name;
+	uint32_t net, family;
+	uint8_t b[16];
+};
 
-	return gate_map_hash(&told->refs, key, sizeof(key));
+/* By what is at hand in a look-up, which does without the address's own record. */
+static uint64_t hash_ref(const struct gate_told *told, const struct gate_told_net *net,
+			 const struct told_name *name, const struct ipaddr *addr)
+{
+	struct ref_key key = { .name = name, .net = net->id, .family = addr->family };
+
+	memcpy(key.b, addr->b, sizeof(key.b));
+	return gate_map_hash(&told->refs, &key, sizeof(key));
 }
 
 static struct gate_told_ref *find_ref(const struct gate_told *told, const struct gate_told_net *net,
-				      const struct dns_name *name, const struct ipaddr *addr)
+				      const struct told_name *name, const struct ipaddr *addr)
 {
-	const struct told_name *known = find_name(told, name);
-	const struct gate_told_addr *at = known ? gate_told_find(told, net, addr) : NULL;
-	struct gate_node *node = at ? gate_map_first(&told->refs, hash_ref(told, at, known)) : NULL;
+	struct gate_node *node = gate_map_first(&told->refs, hash_ref(told, net, name, addr));
 
 	for (; node; node = gate_map_next(node)) {
 		struct gate_told_ref *ref = (struct gate_told_ref *)node;
 
-		if (ref->addr == at && ref->name == known)
+		if (ref->name == name && ref->addr->net == net &&
+		    ipaddr_cmp(&ref->addr->addr, addr) == 0)
 			return ref;
 	}
 	return NULL;
 }
 
-uint64_t gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
-			const struct dns_name *name, const struct ipaddr *addr)
+void gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
+		    const struct dns_name *name, const struct ipaddr *addrs, size_t n,
+		    uint64_t *ret_ms)
 {
-	const struct gate_told_ref *ref = find_ref(told, net, name, addr);
+	const struct told_name *known = find_name(told, name);
 
-	return ref ? ref->told_ms : 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct gate_told_ref *ref =
+			known ? find_ref(told, net, known, &addrs[i]) : NULL;
+
+		ret_ms[i] = ref ? ref->told_ms : 0;
+	}
 }
 
 static void drop_ref(struct gate_told *told, struct gate_told_ref *ref)
 {
 	struct gate_told_addr *addr = ref->addr;
 
+	told->losses++;
 	TAILQ_REMOVE(&addr->net->by_age, ref, by_age);
 	addr->net->n_refs--;
 	LIST_REMOVE(ref, entry);
@@ -184,9 +198,10 @@ static void drop_ref(struct gate_told *told, struct gate_told_ref *ref)
 bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		    const struct ipaddr *addr, size_t size, uint64_t now_ms, uint64_t life_ms)
 {
+	const struct told_name *name_known = find_name(told, name);
 	struct gate_told_ref *oldest;
 
-	if (find_ref(told, net, name, addr))
+	if (name_known && find_ref(told, net, name_known, addr))
 		return true;
 	for (;;) {
 		bool known = gate_told_find(told, net, addr);
@@ -206,7 +221,8 @@ bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const str
 void gate_told_put(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		   const struct ipaddr *addr, uint64_t now_ms)
 {
-	struct gate_told_ref *ref = find_ref(told, net, name, addr);
+	struct told_name *known = find_name(told, name);
+	struct gate_told_ref *ref = known ? find_ref(told, net, known, addr) : NULL;
 
 	if (ref) {
 		TAILQ_REMOVE(&net->by_age, ref, by_age);
@@ -215,7 +231,7 @@ void gate_told_put(struct gate_told *told, struct gate_told_net *net, const stru
 		ref->addr = take_addr(told, net, addr);
 		ref->name = take_name(told, name);
 		LIST_INSERT_HEAD(&ref->addr->refs, ref, entry);
-		gate_map_add(&told->refs, &ref->node, hash_ref(told, ref->addr, ref->name));
+		gate_map_add(&told->refs, &ref->node, hash_ref(told, net, ref->name, addr));
 		net->n_refs++;
 	}
 	ref->told_ms = now_ms;
@@ -240,12 +256,24 @@ void gate_told_undo(struct gate_told *told, const struct ipaddr *addr)
 	struct gate_walk walk = { 0 };
 	struct gate_node *node;
 
+	told->losses++;
 	while ((node = gate_map_walk(&told->addrs, &walk))) {
 		struct gate_told_addr *found = (struct gate_told_addr *)node;
 
 		if (ipaddr_cmp(&found->addr, addr) == 0)
 			undo_addr(found);
 	}
+}
+
+bool gate_told_has_all(const struct gate_told *told, const struct gate_told_net *net,
+		       const struct gate_told_all *all, uint64_t now_ms)
+{
+	return all->net == net->id && all->losses == told->losses && now_ms < all->until_ms;
+}
+
+void gate_told_doubt(struct gate_told *told)
+{
+	told->losses++;
 }
 
 void gate_told_forget_net(struct gate_told *told, struct gate_told_net *net)

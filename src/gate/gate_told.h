@@ -48,15 +48,24 @@ struct gate_told_net {
 struct gate_told {
 	struct gate_map refs, addrs, names;
 	uint32_t n_nets;
+	uint64_t losses; /* how often something was no longer told */
+};
+
+/* All addresses of an answer were told to one network: kept with the answer, it saves looking for each. Zero-initialise
+ * it. */
+struct gate_told_all {
+	uint32_t net; /* 0: none */
+	uint64_t losses, until_ms;
 };
 
 void gate_told_init(struct gate_told *told);
 void gate_told_free(struct gate_told *told);
 void gate_told_add_net(struct gate_told *told, struct gate_told_net *net);
 
-/* Returns when that was told last; 0: never. */
-uint64_t gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
-			const struct dns_name *name, const struct ipaddr *addr);
+/* Returns when each of the n addresses was told last; 0: never. */
+void gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
+		    const struct dns_name *name, const struct ipaddr *addrs, size_t n,
+		    uint64_t *ret_ms);
 /* Whether there is room for one more address; forgets such as are past life_ms for that. */
 bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		    const struct ipaddr *addr, size_t size, uint64_t now_ms, uint64_t life_ms);
@@ -66,6 +75,11 @@ void gate_told_put(struct gate_told *told, struct gate_told_net *net, const stru
 void gate_told_undo(struct gate_told *told, const struct ipaddr *addr);
 struct gate_told_addr *gate_told_find(const struct gate_told *told, const struct gate_told_net *net,
 				      const struct ipaddr *addr);
+/* Whether that is still so; it is not once anything was lost since. */
+bool gate_told_has_all(const struct gate_told *told, const struct gate_told_net *net,
+		       const struct gate_told_all *all, uint64_t now_ms);
+/* Another policy: what was told may not do for it. */
+void gate_told_doubt(struct gate_told *told);
 void gate_told_forget_net(struct gate_told *told, struct gate_told_net *net);
 struct dns_name gate_told_name(const struct gate_told_ref *ref);
 

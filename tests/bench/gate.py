@@ -4,8 +4,9 @@
 
 Daemon and DNS gate under load, in network and mount namespaces made for it: so many networks of 20 rules, each with its
 gate and so many names, and the questions of all of them evenly, RATE a second. Prints how many were lost, how long answers
-took, and the gate's share of a processor; then how long reload, diff, apply and nft list take beside it, without
-questions = 1.00.
+took, and the gate's share of a processor, as the program's own and the kernel's for it; before and after the same of a
+server in its place that sends each question back: what this machine's kernel and our rules cost whoever answers, and how
+even its scheduling is. Then how long reload, diff, apply and nft list take beside the gate, without questions = 1.00.
 """
 import json
 import os
@@ -65,6 +66,19 @@ def set_up(networks):
     run("ip", "addr", "add", "127.0.0.9/32", "dev", "lo")
 
 
+def bind(networks):
+    """The containers' ports are known, as those are that an earlier daemon has asked Docker about."""
+    ports = [(f"v{i}", f"02:02:00:00:{i >> 8:02x}:{i & 255:02x}", f"10.{i >> 8}.{i & 255}.2") for i in range(networks)]
+    sets = {"ports": [f'"{port}" comment "c{i}"' for i, (port, _, _) in enumerate(ports)],
+            "bindings4": [f'"{port}" . {mac} . {address}' for port, mac, address in ports],
+            "macs": [f'"{port}" . {mac}' for port, mac, _ in ports],
+            "addrs4": [f'"{port}" . {address}' for port, _, address in ports],
+            "bound-macs": [mac for _, mac, _ in ports],
+            "bound4": [address for _, _, address in ports]}
+    run("nft", "-f", "-", text="".join(f"add element bridge dockside {name} {{ {', '.join(elements)} }}\n"
+                                       for name, elements in sets.items()))
+
+
 class Lab:
     """The name server, the daemon and the gate."""
 
@@ -74,7 +88,7 @@ class Lab:
         self.files = ["--network-config", f"{directory}/network-config.json",
                       "--firewall-config", f"{directory}/firewall-config.json", "--gate-user", str(UID)]
         self.log = f"{directory}/log"
-        self.started = []
+        self.started, self.started_at = [], 0
         try:
             self.begin()
         except BaseException:
@@ -84,47 +98,69 @@ class Lab:
     def begin(self):
         directory, program = self.directory, self.program
         self.start([self.load, "serve", "127.0.0.9"])
+        with open(self.log, "a", encoding="utf-8") as log:
+            subprocess.run([program, "apply", *self.files], check=True, stdout=log, stderr=log)
+        bind(self.networks)
         self.daemon = self.start([program, "daemon", *self.files, "--socket", f"{directory}/socket",
                                   "--gate-socket", f"{directory}/gate.sock"])
+        self.wait("\nready")
+
+    def start_gate(self):
         holder = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns/gate.py")
-        self.wait("ready")
         begin = time.monotonic()
-        held = self.start([sys.executable, holder, "hold", str(PORT), program, "gate", "--user", str(UID),
-                           "--gate-socket", f"{directory}/gate.sock"])
-        self.wait("taken")
+        held = self.start([sys.executable, holder, "hold", str(PORT), self.program, "gate", "--user", str(UID),
+                           "--gate-socket", f"{self.directory}/gate.sock"])
+        self.wait(" taken\n")
         self.taken_s = time.monotonic() - begin
-        self.gate = int(pathlib.Path(f"/proc/{held.pid}/task/{held.pid}/children").read_text("ascii").split()[0])
+        self.server = int(pathlib.Path(f"/proc/{held.pid}/task/{held.pid}/children").read_text("ascii").split()[0])
+        return held
+
+    def start_echo(self):
+        echo = self.start([self.load, "echo", str(PORT)])
+        self.wait("echoes")
+        self.server = echo.pid
+        return echo
+
+    def end(self, process):
+        self.started.remove(process)
+        process.terminate()
+        process.wait()
 
     def start(self, command):
         with open(self.log, "a", encoding="utf-8") as log:
+            self.started_at = log.tell()
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.started.append(process)
         return process
 
+    def said(self):
+        """In the log, since the last one was started."""
+        return pathlib.Path(self.log).read_bytes()[self.started_at:].decode("utf-8", "replace")
+
     def wait(self, word):
         begin = time.monotonic()
-        while word not in pathlib.Path(self.log).read_text("utf-8"):
+        while word not in self.said():
             time.sleep(0.02)
             if time.monotonic() - begin > 120:
-                sys.exit(f"no \"{word}\" in two minutes:\n" + pathlib.Path(self.log).read_text("utf-8"))
+                sys.exit(f"no \"{word}\" in two minutes:\n" + self.said())
 
     def stop(self):
-        for process in reversed(self.started):
-            process.terminate()
-            process.wait()
+        while self.started:
+            self.end(self.started[-1])
 
-    def ticks(self):
-        fields = pathlib.Path(f"/proc/{self.gate}/stat").read_text("ascii").rpartition(") ")[2].split()
-        return int(fields[11]) + int(fields[12])
+    def seconds(self):
+        """The seconds of a processor that the server has used: its own, and the kernel's for it."""
+        fields = pathlib.Path(f"/proc/{self.server}/stat").read_text("ascii").rpartition(") ")[2].split()
+        return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]]
 
     def resident(self):
         lines = dict(line.split(":", 1) for line in
-                     pathlib.Path(f"/proc/{self.gate}/smaps_rollup").read_text("ascii").splitlines()[1:])
+                     pathlib.Path(f"/proc/{self.server}/smaps_rollup").read_text("ascii").splitlines()[1:])
         return ", ".join(f"{key} {int(lines[key].split()[0]) / 1024:.1f} MiB" for key in ("Rss", "Pss", "Private_Dirty"))
 
     def ask(self, title, rate, seconds, strange=0, meanwhile=None):
-        """Prints a row. meanwhile() is called while the questions are asked, until they are."""
-        before, begin = self.ticks(), time.monotonic()
+        """Prints a row. meanwhile() is called while the questions are asked, until they are. Returns the share."""
+        before = self.seconds()
         with subprocess.Popen(["ip", "netns", "exec", "clients", self.load, "ask", str(self.networks),
                                str(self.names), str(rate), str(seconds), str(strange)],
                               stdout=subprocess.PIPE, text=True) as asking:
@@ -132,9 +168,10 @@ class Lab:
                 meanwhile()
             said = asking.communicate()[0].split()
         got = dict(zip(said[::2], said[1::2]))
-        share = (self.ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - begin)
-        print(f"{title:42} {got['asked']:>8} asked {got['lost']:>6} lost  p50 {got['p50']:>6} us  "
-              f"p99 {got['p99']:>7} us  {share:6.0%} of a processor", flush=True)
+        user, system = ((after - had) / seconds for after, had in zip(self.seconds(), before))
+        print(f"{title:42} {got['asked']:>8} asked {got['lost']:>6} lost  p50 {got['p50']:>6} us  p99 {got['p99']:>7} us  "
+              f"{user + system:5.0%} of a processor ({user:.0%} + {system:.0%})", flush=True)
+        return user + system
 
 
 def timed(*command):
@@ -152,6 +189,18 @@ def beside(lab, title, rate, seconds, *command):
     return title, statistics.median(busy) / quiet, quiet, len(busy)
 
 
+def hits(lab, title, rate, seconds):
+    return [lab.ask(f"{title} at {rate * part // 2} a second", rate * part // 2, seconds) for part in (1, 2, 3)]
+
+
+def control(lab, rate, seconds):
+    """The server that sends each question back."""
+    echo = lab.start_echo()
+    shares = hits(lab, "sent back,", rate, seconds)
+    lab.end(echo)
+    return shares
+
+
 def main():
     program, load, directory, networks, names, rate, seconds = sys.argv[1:4] + [int(a) for a in sys.argv[4:]]
     os.makedirs(directory, exist_ok=True)
@@ -159,20 +208,26 @@ def main():
     set_up(networks)
     lab = Lab(program, load, directory, networks, names)
     try:
+        shares = [control(lab, rate, seconds)]
+        gate = lab.start_gate()
         print(f"{networks} networks, {networks * names} names; the gate had the policy {lab.taken_s:.2f} s after its "
               f"start; {lab.resident()}", flush=True)
         lab.ask("first questions, each told", rate // 4, seconds)
-        for part in (1, 2, 3):
-            lab.ask(f"hits at {rate * part // 2} a second", rate * part // 2, seconds)
+        own = hits(lab, "hits", rate, seconds)
         lab.ask("half of the names not allowed", rate, seconds, 50)
         client = ["--socket", f"{directory}/socket"]
         rows = [beside(lab, "reload", rate, seconds, program, "reload", *client),
                 beside(lab, "nft list ruleset", rate, seconds, "nft", "list", "ruleset"),
                 beside(lab, "diff", rate, seconds, program, "diff", *lab.files)]
-        lab.daemon.terminate()
-        lab.daemon.wait()
+        lab.end(lab.daemon)
         rows.append(beside(lab, "apply, without a daemon", rate, seconds, program, "apply", *lab.files))
-        print(lab.resident() + "\n")
+        print(lab.resident())
+        lab.end(gate)
+        shares.append(control(lab, rate, seconds))
+        print("\nA processor's share, by that of the server that sends questions back")
+        for part, share, *controls in zip((1, 2, 3), own, *shares):
+            print(f"{f'hits at {rate * part // 2} a second':42}{2 * share / sum(controls):9.2f}")
+        print()
         print(f"With {rate} questions a second; without any = 1.00")
         for title, ratio, quiet, runs in rows:
             print(f"{title:42}{ratio:9.2f}   ({quiet * 1000:.0f} ms; {runs} times)")

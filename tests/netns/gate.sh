@@ -75,6 +75,17 @@ before=$(tells)
 in_net a1 nft insert rule inet mute output icmp type destination-unreachable accept
 gate_py a1 forge 10.1.0.1 11.3.0.1
 is "a container forges refusals: they change nothing" "$(asks a1 www.test,A) $(tells)" "0 11.3.0.1 $before"
+# By then the gate knows that it has told all of the answer; another policy ends that.
+nft add element inet dockside dns-private4 '{ "br-a" . 10.9.0.0/16 }'
+is "a private address that policy and kernel let the network have" \
+	"$(asks a1 ten.corp.test,A ten.corp.test,A ten.corp.test,A)" "0 10.9.0.5
+0 10.9.0.5
+0 10.9.0.5"
+set_policy 9.9.9.9 '"ten.corp.test", "www.test"' '' public
+is "and not by the next policy" "$(asks a1 ten.corp.test,A,edns ten.corp.test,A)" "0/18
+0"
+nft delete element inet dockside one-told4 '{ "br-a" . 10.9.0.5 }'
+nft delete element inet dockside dns-private4 '{ "br-a" . 10.9.0.0/16 }'
 
 # ---- names that are not allowed ------------------------------------------------------------------
 

@@ -99,6 +99,15 @@ static void test_cache_bounds(void **state)
 
 /* ------------------------------------------------------------------ what was told */
 
+static uint64_t when(const struct gate_told *told, const struct gate_told_net *net,
+		     const struct dns_name *name, const struct ipaddr *addr)
+{
+	uint64_t told_ms;
+
+	gate_told_when(told, net, name, addr, 1, &told_ms);
+	return told_ms;
+}
+
 static void test_told(void **state)
 {
 	struct dns_name a = name_of("a.example"), b = name_of("b.example");
@@ -111,13 +120,13 @@ static void test_told(void **state)
 	gate_told_init(&told);
 	gate_told_add_net(&told, &net);
 	gate_told_add_net(&told, &other);
-	assert_int_equal(gate_told_when(&told, &net, &a, &one), 0);
+	assert_int_equal(when(&told, &net, &a, &one), 0);
 	gate_told_put(&told, &net, &a, &one, 5000);
 	gate_told_put(&told, &net, &b, &one, 6000);
 	gate_told_put(&told, &net, &a, &six, 7000);
-	assert_int_equal(gate_told_when(&told, &net, &a, &one), 5000);
-	assert_int_equal(gate_told_when(&told, &net, &b, &one), 6000);
-	assert_int_equal(gate_told_when(&told, &other, &a, &one), 0);
+	assert_int_equal(when(&told, &net, &a, &one), 5000);
+	assert_int_equal(when(&told, &net, &b, &one), 6000);
+	assert_int_equal(when(&told, &other, &a, &one), 0);
 	assert_int_equal(net.n_addrs[FAMILY_IPV4], 1);
 	assert_int_equal(net.n_addrs[FAMILY_IPV6], 1);
 	assert_int_equal(net.n_refs, 3);
@@ -127,11 +136,47 @@ static void test_told(void **state)
 	assert_non_null(found);
 	assert_non_null(LIST_NEXT(LIST_FIRST(&found->refs), entry));
 	gate_told_undo(&told, &one);
-	assert_int_equal(gate_told_when(&told, &net, &a, &one), 0);
-	assert_int_equal(gate_told_when(&told, &net, &a, &six), 7000);
+	assert_int_equal(when(&told, &net, &a, &one), 0);
+	assert_int_equal(when(&told, &net, &a, &six), 7000);
 	gate_told_forget_net(&told, &net);
 	assert_int_equal(net.n_refs + net.n_addrs[0] + net.n_addrs[1], 0);
 	assert_int_equal(told.refs.n + told.addrs.n + told.names.n, 0);
+	gate_told_free(&told);
+}
+
+/* It holds for one network, for its time, and until anything is lost. */
+static void test_told_all(void **state)
+{
+	struct dns_name a = name_of("a.example");
+	struct ipaddr one = addr_of("192.0.2.1"), two = addr_of("192.0.2.2");
+	struct gate_told_net net = { 0 }, other = { 0 };
+	struct gate_told_all none = { 0 }, all;
+	struct gate_told told;
+
+	(void)state;
+	gate_told_init(&told);
+	gate_told_add_net(&told, &net);
+	gate_told_add_net(&told, &other);
+	assert_false(gate_told_has_all(&told, &net, &none, 0));
+	gate_told_put(&told, &net, &a, &one, 1000);
+	all = (struct gate_told_all){ net.id, told.losses, 2000 };
+	assert_true(gate_told_has_all(&told, &net, &all, 1999));
+	assert_false(gate_told_has_all(&told, &net, &all, 2000));
+	assert_false(gate_told_has_all(&told, &other, &all, 1999));
+	gate_told_put(&told, &other, &a, &two, 1500); /* takes nothing away */
+	assert_true(gate_told_has_all(&told, &net, &all, 1999));
+	gate_told_undo(&told, &one);
+	assert_false(gate_told_has_all(&told, &net, &all, 1999));
+	all.losses = told.losses;
+	gate_told_doubt(&told);
+	assert_false(gate_told_has_all(&told, &net, &all, 1999));
+	all.losses = told.losses;
+	assert_true(gate_told_room(&told, &net, &a, &two, 1, 20000, 10000)); /* in one's place */
+	assert_false(gate_told_has_all(&told, &net, &all, 1999));
+	gate_told_put(&told, &net, &a, &two, 20000);
+	all = (struct gate_told_all){ net.id, told.losses, 30000 };
+	gate_told_forget_net(&told, &net);
+	assert_false(gate_told_has_all(&told, &net, &all, 20001));
 	gate_told_free(&told);
 }
 
@@ -155,8 +200,8 @@ static void test_told_room(void **state)
 	assert_int_equal(net.n_refs, 2);
 	/* The life of the first is over: it makes way, and the second does not. */
 	assert_true(gate_told_room(&told, &net, &a, &three, 2, 11000, 10000));
-	assert_int_equal(gate_told_when(&told, &net, &a, &one), 0);
-	assert_int_equal(gate_told_when(&told, &net, &a, &two), 2000);
+	assert_int_equal(when(&told, &net, &a, &one), 0);
+	assert_int_equal(when(&told, &net, &a, &two), 2000);
 	gate_told_free(&told);
 }
 
@@ -261,9 +306,10 @@ static void test_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cache),	cmocka_unit_test(test_cache_bounds),
-		cmocka_unit_test(test_told),	cmocka_unit_test(test_told_room),
-		cmocka_unit_test(test_records), cmocka_unit_test(test_types),
+		cmocka_unit_test(test_cache),	 cmocka_unit_test(test_cache_bounds),
+		cmocka_unit_test(test_told),	 cmocka_unit_test(test_told_room),
+		cmocka_unit_test(test_told_all), cmocka_unit_test(test_records),
+		cmocka_unit_test(test_types),
 	};
 
 	return cmocka_run_group_tests_name("gate_memory", tests, NULL, NULL);
