@@ -17,6 +17,7 @@
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/enforce/told.h"
+#include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_lists.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
@@ -134,30 +135,47 @@ static void end_older_dns(const struct policy *policy, bool gates, struct report
 	err_free(&err);
 }
 
-/* No daemon has a gate take them back. last: what was accepted last. Returns 0 or -errno. */
+/* Whether the kernel may have sets with what a gate has told. */
+static bool may_hold_told(struct nft_reader *reader, const struct policy *policy)
+{
+	struct actual table = { .family = TABLE_INET };
+	bool may = gate_wanted(policy) &&
+		   (nft_read_objects(reader, TABLE_INET, &table, NULL) < 0 || table.n_objects > 0);
+
+	actual_free(&table);
+	return may;
+}
+
+/* There is no daemon that would have the gate do it. */
 static int take_back_told(struct nft_loader *loader, const struct plan *plan,
-			  const struct policy *policy, const struct policy *last,
+			  const struct policy *policy, const struct drain *kept, bool may_hold,
 			  struct report *report, struct err *err)
 {
+	const struct policy *last = &kept->last;
 	struct gate_past held = { 0 }, now = { 0 };
-	struct buf ipsets = { 0 };
+	struct buf what = { 0 };
+	bool known;
 	int r;
 
 	gate_past_add(&held, last);
 	gate_past_add(&now, policy);
-	r = told_take_back(loader, plan, last->firewall_src.text ? &held : NULL, &now, &ipsets,
-			   err);
+	known = !may_hold || told_mark_read(kept->dir, &held) != TOLD_UNKNOWN ||
+		(last->firewall_src.text && gate_past_is_empty(&held));
+	r = told_take_back(loader, plan, known ? &held : NULL, &now, &what, err);
 	if (r < 0)
 		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
 				"still be open");
-	else if (r > 0 && !report->json)
-		printf("closed all addresses of the ipset%s %s, as names have left; the DNS gate "
-		       "opens the others again when a daemon starts, or by SIGHUP if it has "
-		       "--policy\n",
-		       plural((size_t)r), buf_str(&ipsets));
+	else if (!known || gate_past_hash(&held) != gate_past_hash(&now))
+		told_mark_write(kept->dir, TOLD_APPLIED, &now);
+	if (r > 0 && report->json)
+		json_write_string(&report->out, "told_closed", buf_str(&what));
+	else if (r > 0)
+		printf("closed all addresses of %s, as names may have left; the DNS gate opens the "
+		       "others again when a daemon starts, or by SIGHUP if it has --policy\n",
+		       buf_str(&what));
 	gate_past_free(&held);
 	gate_past_free(&now);
-	buf_free(&ipsets);
+	buf_free(&what);
 	return r < 0 ? r : 0;
 }
 
@@ -165,13 +183,13 @@ static void tell_of_gate(const struct policy *policy, const struct report *repor
 {
 	if (gate_wanted(policy) && !report->json)
 		printf("networks with \"dns\" ask the DNS gate: it answers them while dsfw-nft "
-		       "gate and "
-		       "dsfw-nft daemon, which gives it the policy, run\n");
+		       "gate "
+		       "and dsfw-nft daemon, which gives it the policy, run\n");
 }
 
 static int apply_rules(struct session *session, const struct apply_options *options,
-		       const struct policy *policy, const struct policy *last,
-		       struct report *report, struct err *err)
+		       const struct policy *policy, const struct drain *kept, struct report *report,
+		       struct err *err)
 {
 	struct reconcile_result result = { 0 };
 	struct actual known[N_TABLES] = { 0 };
@@ -179,6 +197,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
+	bool may_hold = may_hold_told(session->sockets.reader, policy);
 	int r;
 
 	r = preflight_gate(policy, &plan, err);
@@ -198,9 +217,8 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 		end_older_dns(policy, result.gates, report);
 		if (result.changed)
 			tell_of_gate(policy, report);
-		if (result.changed || last->firewall_src.text)
-			r = take_back_told(session->sockets.loader, plans.tables[TABLE_INET],
-					   policy, last, report, err);
+		r = take_back_told(session->sockets.loader, plans.tables[TABLE_INET], policy, kept,
+				   may_hold, report, err);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}
@@ -297,7 +315,7 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	if (r >= 0) {
 		drain_tell_closed(&kept.drain);
 		drain_save(&kept.drain);
-		r = apply_rules(session, options, policy, &kept.drain.last, report, err);
+		r = apply_rules(session, options, policy, &kept.drain, report, err);
 	}
 	if (r >= 0) {
 		keep_accepted(&kept, policy);

@@ -116,7 +116,10 @@ void daemon_gate_follow(struct daemon_gate *k)
 	struct buf text = { 0 };
 	size_t n;
 
-	if (!k->link || !k->enforcer->running)
+	if (!k->enforcer->running)
+		return;
+	k->retell = daemon_gate_held_follow(k->held) || k->retell;
+	if (!k->link)
 		return;
 	gate_state_follow(&k->state, &k->enforcer->running->policy);
 	n = daemon_names_servers(k->names, servers, ARRAY_SIZE(servers));
@@ -129,7 +132,6 @@ void daemon_gate_follow(struct daemon_gate *k)
 	}
 	buf_free(&k->document);
 	k->document = text;
-	k->retell = daemon_gate_held_follow(k->held) || k->retell;
 	give(k);
 }
 
@@ -193,6 +195,7 @@ static void came(void *data, pid_t pid)
 
 	log_info("the DNS gate is connected, pid %d", (int)pid);
 	gate_state_connected(&k->state, pid, loop_now_ms(k->loop));
+	k->retell = daemon_gate_held_came(k->held) || k->retell;
 	give(k);
 	look(k);
 	loop_post(k->loop, NOTE_STATUS);
@@ -224,9 +227,10 @@ static void on_taken(struct daemon_gate *k, const struct json_node *message)
 	if (k->state.policy == GATE_POLICY_TAKEN)
 		return;
 	gate_state_policy(&k->state, GATE_POLICY_TAKEN, NULL, loop_now_ms(k->loop));
-	daemon_gate_held_taken(k->held);
 	log_info("the DNS gate has taken the policy");
 	loop_post(k->loop, NOTE_STATUS);
+	if (daemon_gate_held_taken(k->held, json_is_true(message, "missed")))
+		daemon_gate_retell(k);
 }
 
 /* It does not know the generation of a document that it cannot read. */

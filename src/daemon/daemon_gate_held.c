@@ -15,17 +15,17 @@ struct daemon_gate_held {
 	struct loop *loop;
 	struct enforcer *enforcer;
 	struct gate_past names;
-	bool unknown; /* the sets hold what nobody has noted */
-	bool strange; /* a gate has gone, and what it told may be in the sets */
+	bool unknown; /* an earlier life has left what nobody has noted */
+	bool came;    /* a gate has */
+	bool precise; /* the gate that is connected has told all that the sets hold, and can take it back */
+	bool taken; /* the mark says so, of names */
 	sd_event_source *again;
 	char *trouble;
 };
 
-static void tell(const struct buf *ipsets, int n)
+static struct state_dir *directory(const struct daemon_gate_held *h)
 {
-	log_info("names have left the ipset%s %s, and the DNS gate does not know all of their "
-		 "addresses: all addresses of %s are closed until it tells them again",
-		 plural((size_t)n), buf_str(ipsets), n == 1 ? "the ipset" : "these ipsets");
+	return h->enforcer->drain.dir;
 }
 
 static void note_trouble(struct daemon_gate_held *h, const struct err *err)
@@ -54,29 +54,31 @@ static bool take_back(struct daemon_gate_held *h)
 {
 	const struct running *running = h->enforcer->running;
 	struct gate_past now = { 0 };
-	struct buf ipsets = { 0 };
+	struct buf what = { 0 };
 	struct err err = { 0 };
-	int n = 0;
+	int r;
 
 	if (!running)
 		return false;
 	gate_past_add(&now, &running->policy);
-	if (h->strange || h->enforcer->had_table)
-		n = told_take_back(h->enforcer->loader, &running->plan,
-				   h->unknown ? NULL : &h->names, &now, &ipsets, &err);
-	if (n < 0) {
+	r = told_take_back(h->enforcer->loader, &running->plan,
+			   h->unknown && h->enforcer->had_table ? NULL : &h->names, &now, &what,
+			   &err);
+	if (r < 0) {
 		note_trouble(h, &err);
 		loop_arm(h->loop, &h->again, loop_now_ms(h->loop) + AGAIN_MS, on_again, h);
 	} else {
 		h->unknown = false;
 		clear_trouble(h);
 	}
-	if (n > 0)
-		tell(&ipsets, n);
+	if (r > 0)
+		log_info("names may have left whose addresses the DNS gate does not know: all "
+			 "addresses of %s are closed until it tells them again",
+			 buf_str(&what));
 	gate_past_free(&now);
-	buf_free(&ipsets);
+	buf_free(&what);
 	err_free(&err);
-	return n > 0;
+	return r > 0;
 }
 
 static int on_again(sd_event_source *source, uint64_t usec, void *data)
@@ -90,26 +92,56 @@ static int on_again(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-bool daemon_gate_held_follow(struct daemon_gate_held *h)
+/* Before a gate hears of a policy that has others. */
+static void note_names(struct daemon_gate_held *h)
 {
-	bool emptied = take_back(h);
+	uint64_t before = gate_past_hash(&h->names);
 
 	gate_past_add(&h->names, &h->enforcer->running->policy);
+	if (h->taken && gate_past_hash(&h->names) != before) {
+		told_mark_write(directory(h), TOLD_UNKNOWN, &h->names);
+		h->taken = false;
+	}
+}
+
+bool daemon_gate_held_follow(struct daemon_gate_held *h)
+{
+	bool emptied = !h->precise && take_back(h);
+
+	note_names(h);
 	return emptied;
+}
+
+bool daemon_gate_held_came(struct daemon_gate_held *h)
+{
+	h->precise = !h->came && !h->enforcer->had_table;
+	h->came = true;
+	return take_back(h);
 }
 
 bool daemon_gate_held_gone(struct daemon_gate_held *h)
 {
-	h->strange = true;
+	h->precise = false;
 	return take_back(h);
 }
 
-void daemon_gate_held_taken(struct daemon_gate_held *h)
+bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
 {
+	bool emptied = false;
+	uint64_t before = gate_past_hash(&h->names);
+
+	if (missed) {
+		h->precise = false;
+		emptied = take_back(h);
+	}
 	if (h->trouble)
-		return;
+		return emptied;
 	gate_past_free(&h->names);
 	gate_past_add(&h->names, &h->enforcer->running->policy);
+	if (!h->taken || gate_past_hash(&h->names) != before)
+		told_mark_write(directory(h), TOLD_TAKEN, &h->names);
+	h->taken = true;
+	return emptied;
 }
 
 const char *daemon_gate_held_trouble(const struct daemon_gate_held *h)
@@ -124,8 +156,9 @@ struct daemon_gate_held *daemon_gate_held_open(struct loop *loop, struct enforce
 
 	h->loop = loop;
 	h->enforcer = enforcer;
-	h->unknown = !last->firewall_src.text;
 	gate_past_add(&h->names, last);
+	h->taken = told_mark_read(directory(h), &h->names) == TOLD_TAKEN;
+	h->unknown = !h->taken && !(last->firewall_src.text && gate_past_is_empty(&h->names));
 	return h;
 }
 

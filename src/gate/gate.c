@@ -93,17 +93,11 @@ static bool send_report(void *data, const char *text, size_t len)
 
 /* ------------------------------------------------------------------ policy */
 
-static void report_policy(struct gate *g, const char *generation, const char *why)
+static void report_refused(struct gate *g, const char *why)
 {
-	gate_report_policy(gate_desk_report(g->desk), generation, why);
-	if (why)
-		log_error("the policy was not taken, the gate goes on as before: %s", why);
-	else
-		log_info("policy %s taken", generation);
-	sd_notifyf(0,
-		   why ? "STATUS=goes on with its policy, as the last was faulty"
-		       : "STATUS=answers by policy %s",
-		   generation);
+	gate_report_refused(gate_desk_report(g->desk), why);
+	log_error("the policy was not taken, the gate goes on as before: %s", why);
+	sd_notify(0, "STATUS=goes on with its policy, as the last was faulty");
 }
 
 /* The first fault, on one line. */
@@ -132,17 +126,19 @@ static void take_policy(struct gate *g, const struct src *src, bool retell)
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(src, &diags);
 
-		report_policy(g, "", why);
+		report_refused(g, why);
 	}
 	diags_free(&diags);
 }
 
-/* Once the kernel has followed: what names no longer open has been taken back. */
+/* After the kernel was told all that follows of it. */
 static void report_taken(struct gate *g)
 {
 	if (!g->untaken)
 		return;
-	report_policy(g, g->untaken, NULL);
+	gate_report_taken(gate_desk_report(g->desk), g->untaken, gate_desk_has_missed(g->desk));
+	log_info("policy %s taken", g->untaken);
+	sd_notifyf(0, "STATUS=answers by policy %s", g->untaken);
 	g->untaken = NULL;
 }
 
@@ -153,7 +149,7 @@ static void on_policy(void *data, char *text, size_t len, bool retell, const cha
 	struct src src = { .text = text, .len = len };
 
 	if (why)
-		report_policy(g, "", why);
+		report_refused(g, why);
 	else
 		take_policy(g, &src, retell);
 	free(text);
@@ -169,7 +165,7 @@ static void read_policy(struct gate *g)
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(&src, &diags);
 
-		report_policy(g, "", why);
+		report_refused(g, why);
 	}
 	diags_free(&diags);
 	src_free(&src);

@@ -486,9 +486,14 @@ bool gate_desk_work(struct gate_desk *desk)
 	return desk->policy && gate_opener_work(desk->opener, desk->nets, desk->policy);
 }
 
+bool gate_desk_has_missed(const struct gate_desk *desk)
+{
+	return gate_opener_has_missed(desk->opener);
+}
+
 void gate_desk_tick(struct gate_desk *desk, bool anyway)
 {
-	gate_opener_tick(desk->opener);
+	gate_opener_tick(desk->opener, desk->nets, desk->policy, desk->now_ms);
 	gate_report_tick(desk->report, &desk->counts, desk->cache.map.n, gate_nets_list(desk->nets),
 			 desk->upstream, anyway);
 }

@@ -7,8 +7,12 @@
  *
  * Another policy may have a name in fewer sets, or in more. For each address of a network we compare the sets, by the
  * lists' identities, that its names had it in with those that they have it in now: what is gone is taken back, what is
- * new is told. The tasks are done a few at a time, between questions. A task that takes back looks once more whether a
- * name wants the address: an answer may have told it in the meantime.
+ * new is told. An address that no answer may open by now, as `private` no longer has it, is to be in none. The tasks are
+ * done a few at a time, between questions. A task that takes back looks once more whether a name wants the address: an
+ * answer may have told it in the meantime.
+ *
+ * The kernel takes nothing back while the bridge is away or down: the daemon hears that, and empties sets. The
+ * network is away then: its answers are told anew, and now and then we try to take back and to tell all that it has.
  */
 #include "gate_opener.h"
 
@@ -16,9 +20,11 @@
 #include <string.h>
 
 #include "dockside/base/util.h"
+#include "gate_never.h"
 
 #define TASKS_AT_ONCE 200u
 #define TASKS_MAX (4u << 20)
+#define AGAIN_S 5u	/* between two tries with networks that were away */
 #define UNDOS_PER_S 20u /* each walks through all that was told */
 
 #define WHY_FULL "the network has no room for more addresses: its set is full"
@@ -41,6 +47,8 @@ struct gate_opener {
 	struct task *tasks;
 	size_t n_tasks, cap_tasks, done;
 	unsigned n_undone; /* of this second */
+	unsigned waited_s; /* since the last try */
+	bool missed;	   /* something was not taken back */
 };
 
 int gate_opener_open(struct gate_counts *counts, struct gate_report *report,
@@ -83,19 +91,16 @@ static void undo(struct gate_opener *o, const struct ipaddr *addr)
 		gate_told_undo(&o->told, addr);
 }
 
-void gate_opener_tick(struct gate_opener *o)
-{
-	o->n_undone = 0;
-}
-
 void gate_opener_hear(struct gate_opener *o)
 {
 	struct ipaddr addr;
 	unsigned port;
 
 	while (gate_tell_refused(o->tell, &addr, &port)) {
-		if (port >= GATE_UNTELL)
+		if (port >= GATE_UNTELL) {
+			o->missed = true;
 			continue;
+		}
 		o->counts->tell_failures++;
 		undo(o, &addr);
 	}
@@ -136,8 +141,10 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 	while (gate_tell_refused(o->tell, &addr, &port)) {
 		bool mine = false;
 
-		if (port >= GATE_UNTELL)
+		if (port >= GATE_UNTELL) {
+			o->missed = true;
 			continue;
+		}
 		for (size_t i = 0; i < opening->n; i++) {
 			if (ipaddr_cmp(&opening->addrs[i], &addr) != 0)
 				continue;
@@ -160,13 +167,12 @@ static void find_fresh(const struct gate_opener *o, struct gate_opening *opening
 {
 	uint64_t half_ms = (uint64_t)opening->net->policy->life_s * 500, oldest_ms = now_ms;
 	uint64_t told_ms[GATE_ANSWER_ADDRS_MAX];
-	bool all = o->n_tasks == 0;
+	bool sure = o->n_tasks == 0 && !opening->net->was_away, all = sure;
 
 	gate_told_when(&o->told, &opening->net->told, opening->name, opening->addrs, opening->n,
 		       told_ms);
 	for (size_t i = 0; i < opening->n; i++) {
-		opening->is_open[i] =
-			told_ms[i] != 0 && o->n_tasks == 0 && now_ms - told_ms[i] < half_ms;
+		opening->is_open[i] = sure && told_ms[i] != 0 && now_ms - told_ms[i] < half_ms;
 		all &= opening->is_open[i];
 		if (told_ms[i] < oldest_ms)
 			oldest_ms = told_ms[i];
@@ -292,7 +298,7 @@ static void collect(const struct gate_policy *policy, const struct gate_network 
 
 	ret_sets->n = 0;
 	ret_sets->all = false;
-	if (!policy || !network)
+	if (!policy || !network || gate_never_reason(network, &addr->addr))
 		return;
 	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
 		struct dns_name name = gate_told_name(ref);
@@ -335,6 +341,14 @@ static bool is_alive(const struct gate_told_addr *addr, uint32_t life_s, uint64_
 	return false;
 }
 
+/* The kernel may hold what we do not know of, or lack what we take for told. */
+static void miss(struct gate_opener *o, struct gate_net *net)
+{
+	net->was_away = true;
+	o->missed = true;
+	gate_told_doubt(&o->told);
+}
+
 struct change {
 	const struct gate_policy *old, *policy;
 	const struct gate_network *was, *is; /* of the network */
@@ -375,7 +389,7 @@ static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct ga
 	bool away = !gate_net_ifindex(nets, net);
 
 	if (away) {
-		net->was_away = true;
+		miss(o, net);
 		return;
 	}
 	for (ref = TAILQ_FIRST(&net->told.by_age); ref; ref = TAILQ_NEXT(ref, by_age))
@@ -394,6 +408,38 @@ static void drop_tasks(struct gate_opener *o)
 	o->n_tasks = o->done = 0;
 }
 
+/* Networks that were away, and are back. */
+static void try_again(struct gate_opener *o, struct gate_nets *nets,
+		      const struct gate_policy *policy, uint64_t now_ms)
+{
+	struct change *c = xcalloc(1, sizeof(*c));
+	struct gate_net *net;
+
+	*c = (struct change){ .old = policy, .policy = policy, .retell = true, .now_ms = now_ms };
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
+		if (!net->was_away || !net->policy || !gate_net_ifindex(nets, net))
+			continue;
+		c->was = c->is = net->policy;
+		compare_net(o, nets, net, c);
+	}
+	free(c);
+}
+
+void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
+		      const struct gate_policy *policy, uint64_t now_ms)
+{
+	o->n_undone = 0;
+	if (++o->waited_s < AGAIN_S || !policy || o->n_tasks > 0)
+		return;
+	o->waited_s = 0;
+	try_again(o, nets, policy, now_ms);
+}
+
+bool gate_opener_has_missed(const struct gate_opener *o)
+{
+	return o->missed;
+}
+
 void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 			const struct gate_policy *old, const struct gate_policy *policy,
 			bool retell, uint64_t now_ms)
@@ -402,6 +448,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	struct gate_net *net;
 
 	drop_tasks(o);
+	o->missed = false;
 	gate_told_doubt(&o->told);
 	c->old = old;
 	c->policy = policy;
@@ -428,7 +475,7 @@ static bool is_wanted(const struct gate_opener *o, const struct gate_policy *pol
 	const struct gate_told_ref *ref;
 	struct gate_match match;
 
-	if (!addr || !task->owner->policy)
+	if (!addr || !task->owner->policy || gate_never_reason(task->owner->policy, &addr->addr))
 		return false;
 	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
 		struct dns_name name = gate_told_name(ref);
@@ -447,11 +494,12 @@ static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct 
 	unsigned ifindex = gate_net_ifindex(nets, task->owner);
 	bool wanted = is_wanted(o, policy, task);
 
-	if (ifindex == 0)
-		task->owner->was_away = true;
-	else if (wanted != task->untell)
-		gate_tell_send(o->tell, ifindex, task->slot + (task->untell ? GATE_UNTELL : 0),
-			       &task->addr);
+	if (wanted == task->untell)
+		return;
+	if (ifindex == 0 ||
+	    gate_tell_send(o->tell, ifindex, task->slot + (task->untell ? GATE_UNTELL : 0),
+			   &task->addr) != GATE_TELL_TAKEN)
+		miss(o, task->owner);
 }
 
 bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,

@@ -34,8 +34,9 @@ bool gate_opener_has_told(const struct gate_opener *opener, const struct gate_ne
 			  const struct gate_told_all *all, uint64_t now_ms);
 /* Refusals that came late. */
 void gate_opener_hear(struct gate_opener *opener);
-/* Once a second. */
-void gate_opener_tick(struct gate_opener *opener);
+/* Once a second; policy may be NULL. Tries again what could not be done, as a network's bridge was away. */
+void gate_opener_tick(struct gate_opener *opener, struct gate_nets *nets,
+		      const struct gate_policy *policy, uint64_t now_ms);
 int gate_opener_fd(const struct gate_opener *opener);
 
 /* Another policy, of which the networks do not know yet: notes what there is to tell and to take back, and has the
@@ -46,5 +47,7 @@ void gate_opener_follow(struct gate_opener *opener, struct gate_nets *nets,
 /* Does a part of that. Whether there is more. */
 bool gate_opener_work(struct gate_opener *opener, struct gate_nets *nets,
 		      const struct gate_policy *policy);
+/* Whether something could not be taken back since. */
+bool gate_opener_has_missed(const struct gate_opener *opener);
 
 #endif

@@ -169,13 +169,21 @@ void gate_report_alarm(struct gate_report *report, const struct gate_net *net,
 	end(report, &out);
 }
 
-void gate_report_policy(struct gate_report *report, const char *generation, const char *why)
+void gate_report_taken(struct gate_report *report, const char *generation, bool missed)
 {
-	struct json_writer out = begin(report, why ? "refused" : "taken");
+	struct json_writer out = begin(report, "taken");
 
 	json_write_string(&out, "generation", generation);
-	if (why)
-		json_write_string(&out, "why", why);
+	if (missed)
+		json_write_bool(&out, "missed", true);
+	end(report, &out);
+}
+
+void gate_report_refused(struct gate_report *report, const char *why)
+{
+	struct json_writer out = begin(report, "refused");
+
+	json_write_string(&out, "why", why);
 	end(report, &out);
 }
 

@@ -39,8 +39,9 @@ void gate_report_told(struct gate_report *report, const struct gate_net *net,
 		      const struct dns_name *name, const struct ipaddr *addrs, size_t n);
 void gate_report_alarm(struct gate_report *report, const struct gate_net *net,
 		       const struct dns_name *name, const char *why);
-/* why: NULL if it was taken. */
-void gate_report_policy(struct gate_report *report, const char *generation, const char *why);
+/* missed: the kernel may still have what the policy does not open. */
+void gate_report_taken(struct gate_report *report, const char *generation, bool missed);
+void gate_report_refused(struct gate_report *report, const char *why);
 /* Once a second: the refusals, and the counts if they have changed (or anyway: to somebody new). */
 void gate_report_tick(struct gate_report *report, const struct gate_counts *counts, size_t n_cached,
 		      struct gate_net_list *nets, const struct dns_upstream *upstream, bool anyway);

@@ -39,17 +39,41 @@ static void add_names(struct gate_past_ipset *past, const char *const *names, si
 		past->names[past->n++] = hash64(HASH_SEED, names[i], strlen(names[i]));
 }
 
+/* Sorts hashes, and leaves each once. Returns how many they are. */
+static size_t sort_hashes(uint64_t *hashes, size_t n)
+{
+	size_t kept = 0;
+
+	if (n > 0)
+		qsort(hashes, n, sizeof(*hashes), cmp_hash);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || hashes[i] != hashes[kept - 1])
+			hashes[kept++] = hashes[i];
+	return kept;
+}
+
 static void add_ipset(struct gate_past_ipset *past, const struct ipset *ipset)
 {
-	size_t n = 0;
-
 	add_names(past, ipset->hostnames, ipset->n_hostnames);
 	add_names(past, ipset->patterns, ipset->n_patterns);
-	qsort(past->names, past->n, sizeof(*past->names), cmp_hash);
-	for (size_t i = 0; i < past->n; i++)
-		if (n == 0 || past->names[i] != past->names[n - 1])
-			past->names[n++] = past->names[i];
-	past->n = n;
+	past->n = sort_hashes(past->names, past->n);
+}
+
+static void add_privates(struct gate_past *past, const struct network *network)
+{
+	size_t n = network->dns.gated ? network->dns.n_private : 0;
+
+	past->privates =
+		xreallocarray(past->privates, past->n_privates + n + 1, sizeof(*past->privates));
+	for (size_t i = 0; i < n; i++) {
+		char range[ADDR_STRLEN];
+
+		prefix_format(&network->dns.private[i], range);
+		past->privates[past->n_privates++] =
+			hash64(hash64(HASH_SEED, network->name, strlen(network->name)), range,
+			       strlen(range));
+	}
+	past->n_privates = sort_hashes(past->privates, past->n_privates);
 }
 
 static int cmp_ipset(const void *a, const void *b)
@@ -72,7 +96,7 @@ void gate_past_add(struct gate_past *past, const struct policy *policy)
 
 		if (!ipset)
 			continue;
-		item = find(&(struct gate_past){ past->items, n }, ipset->name);
+		item = find(&(struct gate_past){ .items = past->items, .n = n }, ipset->name);
 		if (!item) {
 			item = &past->items[past->n++];
 			*item = (struct gate_past_ipset){ .name = xstrdup(ipset->name) };
@@ -82,6 +106,21 @@ void gate_past_add(struct gate_past *past, const struct policy *policy)
 	if (past->n > n)
 		qsort(past->items, past->n, sizeof(*past->items), cmp_ipset);
 	gate_lists_free(&lists);
+	for (size_t i = 0; i < policy->n_networks; i++)
+		add_privates(past, &policy->networks[i]);
+}
+
+uint64_t gate_past_hash(const struct gate_past *past)
+{
+	uint64_t hash = HASH_SEED;
+
+	for (size_t i = 0; i < past->n; i++) {
+		const struct gate_past_ipset *item = &past->items[i];
+
+		hash = hash64(hash, item->name, strlen(item->name) + 1);
+		hash = hash64(hash, item->names, item->n * sizeof(*item->names));
+	}
+	return hash64(hash, past->privates, past->n_privates * sizeof(*past->privates));
 }
 
 void gate_past_free(struct gate_past *past)
@@ -91,14 +130,15 @@ void gate_past_free(struct gate_past *past)
 		free(past->items[i].names);
 	}
 	free(past->items);
+	free(past->privates);
 	*past = (struct gate_past){ 0 };
 }
 
-static bool has_lost(const struct gate_past_ipset *was, const struct gate_past_ipset *is)
+/* Whether there are some in a that b does not have. */
+static bool has_more(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_b)
 {
-	for (size_t i = 0; i < was->n; i++)
-		if (is->n == 0 ||
-		    !bsearch(&was->names[i], is->names, is->n, sizeof(*is->names), cmp_hash))
+	for (size_t i = 0; i < n_a; i++)
+		if (n_b == 0 || !bsearch(&a[i], b, n_b, sizeof(*b), cmp_hash))
 			return true;
 	return false;
 }
@@ -106,16 +146,14 @@ static bool has_lost(const struct gate_past_ipset *was, const struct gate_past_i
 void gate_past_lost(const struct gate_past *past, const struct gate_past *now, gate_lost_fn on_lost,
 		    void *data)
 {
-	for (size_t i = 0; i < past->n; i++) {
-		const struct gate_past_ipset *is = find(now, past->items[i].name);
-
-		if (is && has_lost(&past->items[i], is))
-			on_lost(data, past->items[i].name);
+	if (has_more(past->privates, past->n_privates, now->privates, now->n_privates)) {
+		on_lost(data, NULL);
+		return;
 	}
-}
+	for (size_t i = 0; i < past->n; i++) {
+		const struct gate_past_ipset *was = &past->items[i], *is = find(now, was->name);
 
-void gate_past_each(const struct gate_past *past, gate_lost_fn on_each, void *data)
-{
-	for (size_t i = 0; i < past->n; i++)
-		on_each(data, past->items[i].name);
+		if (is && has_more(was->names, was->n, is->names, is->n))
+			on_lost(data, was->name);
+	}
 }

@@ -12,7 +12,7 @@
  * towards a unicast address neighbours would have to be found first. Its interface is the network's bridge; its
  * destination port is the slot of the list that the name is in, and 32768 more to take the address out again.
  *
- * The chain `dns-tell` keeps addresses that lead to the host, to its cloud's metadata, to other containers or to private
+ * An address goes out of a set without further questions. The chain `dns-tell` keeps addresses that lead to the host, to its cloud's metadata, to other containers or to private
  * networks out of the sets, even if the gate lies. The kernel's routes know the host's addresses; never.c the others.
  *
  * A rule that matches a told address renews it, each with its own network's life: networks share a list, but its
@@ -128,12 +128,17 @@ static struct range_sets range_sets(struct compile_gate *c, const char *name4, c
 
 /* ------------------------------------------------------------------ networks */
 
-static void match_dport(struct plan_rule *rule, uint8_t l4proto, uint16_t port)
+static void match_dports(struct plan_rule *rule, uint8_t l4proto, struct portrange range)
 {
 	struct match *match = rule_add_match(rule, MATCH_DPORT);
 
 	match->u.dport.l4proto = l4proto;
-	match->u.dport.range = (struct portrange){ port, port };
+	match->u.dport.range = range;
+}
+
+static void match_dport(struct plan_rule *rule, uint8_t l4proto, uint16_t port)
+{
+	match_dports(rule, l4proto, (struct portrange){ port, port });
 }
 
 static const uint8_t dns_protos[] = { IPPROTO_UDP, IPPROTO_TCP };
@@ -409,6 +414,15 @@ static void emit_ranges(struct compile_gate *c, struct plan_chain *chain)
 			   private.sets[family]);
 }
 
+/* Nothing keeps an address in a set: it may have become the host's own, or have left private. */
+static void emit_untells(struct compile_gate *c, struct plan_chain *chain)
+{
+	struct plan_rule *rule = chain_add_rule(chain, c->built_in);
+
+	match_dports(rule, IPPROTO_UDP, (struct portrange){ UNTELL_OFFSET, UINT16_MAX });
+	find_list(c, rule);
+}
+
 static void emit_refuse(struct compile_gate *c)
 {
 	struct plan_chain *chain = plan_add_chain(c->plan, CHAIN_REFUSE, c->built_in);
@@ -430,6 +444,7 @@ void compile_gate_tells(struct compile_gate *c)
 	tell_map(c);
 	emit_told(c);
 	chain = plan_add_chain(c->plan, CHAIN_TELL, c->built_in);
+	emit_untells(c, chain);
 	emit_fib(c, chain);
 	emit_ranges(c, chain);
 	find_list(c, chain_add_rule(chain, c->built_in));

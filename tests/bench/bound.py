@@ -3,8 +3,11 @@
 """bound.py PROGRAM FLOW WORK_DIR ROUNDS RULES CONTAINERS: what it costs packets that ports are bound.
 
 Runs inside a network namespace made for it, as packets.py does: the dockside container and another one on the last of
-the networks' bridge. The same policy is applied by turns with "bind": "learn" and "off"; there is no Docker here, so
-the elements are added as the daemon does when it knows the containers, and so many more for others. Medians are compared.
+the networks' bridge, whose ports are bound. There is no Docker here, so the elements are added as the daemon does when
+it knows the containers, and so many more for others. Short slices alternate: table bridge dockside is awake ("bound"); it
+is dormant, and base chains without rules are at its hooks ("empty": less than these no binding can cost); there is neither. Each
+slice is compared with the one of its round where there is neither, and the median of these ratios counts: what else the
+machine has to do comes and goes.
 """
 import json
 import pathlib
@@ -26,6 +29,17 @@ KINDS = [
     ("new, UDP, 1400 bytes", "new-udp-mtu"),
     ("new, TCP", "new-tcp"),
 ]
+DORMANT = "add table bridge {} {{ flags dormant; }}\n"
+AWAKE = "add table bridge {}\n"
+STATES = {"neither": DORMANT.format("dockside") + DORMANT.format("empty"),
+          "empty": DORMANT.format("dockside") + AWAKE.format("empty"),
+          "bound": AWAKE.format("dockside") + DORMANT.format("empty")}
+EMPTY = """table bridge empty {
+    chain bind { type filter hook prerouting priority -310; }
+    chain bind-to { type filter hook forward priority -310; }
+    chain bind-output { type filter hook output priority -310; }
+}
+"""
 WAYS = {"outwards": KINDS,
         "within a bridge": [kind for kind in KINDS if "TCP" in kind[0]]}    # which the dockside container may send
 
@@ -74,46 +88,36 @@ def elements(network, others):
     return "".join(f"add element bridge dockside {name} {{ {', '.join(its)} }}\n" for name, its in sets.items())
 
 
-class Binding:
-    """The two states that alternate."""
-
-    def __init__(self, program, work, count, rules, others):
-        self.program, self.work = program, work
-        generate.write(count, rules, f"{work}/learn")
-        generate.write(count, rules, f"{work}/off")
-        for bind in ("learn", "off"):
-            path = pathlib.Path(work, bind, "network-config.json")
-            config = json.loads(path.read_text(encoding="utf-8"))
-            for network in config["networks"]:
-                network["bind"] = bind
-            path.write_text(json.dumps(config), encoding="utf-8")
-        self.elements = elements(config["networks"][-1], others)
-
-    def become(self, bind):
-        directory = f"{self.work}/{bind}"
-        run(self.program, "apply", "--network-config", f"{directory}/network-config.json",
-            "--firewall-config", f"{directory}/firewall-config.json")
-        there = "table bridge dockside" in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True,
-                                                          check=True).stdout
-        if bind == "learn":
-            run("nft", "-f", "-", text=self.elements)
-        elif there and "hook" in subprocess.run(["nft", "list", "table", "bridge", "dockside"], capture_output=True,
-                                                text=True, check=True).stdout:
-            sys.exit('"bind": "off" leaves chains in table bridge dockside')
+def bind_ports(program, work, rules, others):
+    """Applies the policy to the network, and binds its ports; with "bind": "off" before, to see that this costs nothing."""
+    generate.write(1, rules, work)
+    path = pathlib.Path(work, "network-config.json")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    network = config["networks"][0]
+    for bind in ("off", "learn"):
+        network["bind"] = bind
+        path.write_text(json.dumps(config), encoding="utf-8")
+        run(program, "apply", "--network-config", str(path), "--firewall-config", f"{work}/firewall-config.json")
+        tables = subprocess.run(["nft", "list", "ruleset", "bridge"], capture_output=True, text=True, check=True).stdout
+        if ("hook" in tables) != (bind == "learn"):
+            sys.exit(f'"bind": "{bind}": these are the tables of family bridge:\n{tables}')
+    run("nft", "-f", "-", text=elements(network, others) + EMPTY)
 
 
-def measure(binding, flows, rounds):
-    """(way, kind) -> the rate with bound ports by the rate with others"""
+def measure(flows, rounds):
+    """(way, kind, state) -> the rate in that state by the rate with neither"""
     rows = [(way, kind) for way, kinds in WAYS.items() for _, kind in kinds]
-    rates = {(*row, bind): [] for row in rows for bind in ("learn", "off")}
+    ratios = {(*row, state): [] for row in rows for state in STATES}
     for i in range(rounds):
-        for bind in ("learn", "off") if i % 2 else ("off", "learn"):
-            binding.become(bind)
-            for way, kind in rows:
+        for way, kind in rows:
+            rates = {}
+            for state in list(STATES)[::1 if i % 2 else -1]:
+                run("nft", "-f", "-", text=STATES[state])
                 run("conntrack", "-F")
-                rates[way, kind, bind].append(flows[way].rate(kind, OPEN_PORT))
-    return {(way, kind): statistics.median(rates[way, kind, "learn"]) / statistics.median(rates[way, kind, "off"])
-            for way, kind in rows}
+                rates[state] = flows[way].rate(kind, OPEN_PORT)
+            for state, rate in rates.items():
+                ratios[way, kind, state].append(rate / rates["neither"])
+    return {key: statistics.median(its) for key, its in ratios.items()}
 
 
 def main():
@@ -125,14 +129,16 @@ def main():
     run("sh", "-c", "echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables")
     run("iptables-nft-restore", text=docker_chains([network]))
     base = network["subnet"].rsplit(".", 1)[0]
-    binding = Binding(program, work, 1, int(rules), int(others))
+    bind_ports(program, work, int(rules), int(others))
     flows = {"outwards": Flow(flow), "within a bridge": Flow(flow, "near", "container", f"{base}.10")}
-    ratios = measure(binding, flows, int(rounds))
-    print(f'Bound ports, {others} more containers being known; medians of {rounds} slices; "bind": "off" = 1.00')
-    print(f"{'':30}" + "".join(f"{way:>17}" for way in WAYS))
+    ratios = measure(flows, int(rounds))
+    columns = [(way, state) for way in WAYS for state in ("empty", "bound")]
+    print(f"Bound ports, {others} more containers being known; medians of {rounds} slices; no chain in family bridge = 1.00")
+    print(f"{'':30}" + "".join(f"{way:>20}" for way in WAYS))
+    print(f"{'':30}" + "".join(f"{state:>10}" for _, state in columns))
     for title, kind in KINDS:
         print(f"{title:30}" + "".join(
-            f"{ratios[way, kind]:17.3f}" if (way, kind) in ratios else f"{'-':>17}" for way in WAYS))
+            f"{ratios[way, kind, state]:10.3f}" if (way, kind, state) in ratios else f"{'-':>10}" for way, state in columns))
 
 
 main()

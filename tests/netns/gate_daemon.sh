@@ -80,6 +80,15 @@ probes "what was told is open" <<-'END'
 	c1 tcp 8.8.4.3:443 = open outside 8.8.4.3:443
 	c1 tcp 8.8.4.4:443 = reset
 END
+end_daemon TERM
+files+=(--gate-socket "$t/gate.sock")
+start_daemon
+"$DSFW_NFT" gate --user $uid --gate-socket "$t/gate.sock" 2>$t/gate.log & # which takes the policy
+gate=$!
+result "a gate takes the policy" "$(until_true 10 logged 'has taken the policy' || life)"
+kill $gate
+wait $gate
+tell 8.8.4.{1..3}
 end_daemon KILL
 start_daemon
 is "a daemon that died, and another" "$(told_to_kernel)" "$wanted"

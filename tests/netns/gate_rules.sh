@@ -292,11 +292,15 @@ sed -i 's/"api.example", //' $t/firewall.json
 pool=$(told wild-pool.example.net-told4)
 dsfw apply --gate-user $uid
 like "a name that leaves an ipset closes all its addresses, as nobody knows which are its own" "$status $out" \
-	'^0 .*closed all addresses of the ipset web, as names have left'
+	'^0 .*closed all addresses of the ipset web, as names may have left'
 is "and no others" "$(kept)" "$pool"
 tell ds-b ipset-web 8.8.4.7 >/dev/null
 dsfw apply --gate-user $uid
 is "once" "$status $out $(told ipset-web-told4)" "0 nothing to change: 3 managed networks ds-b . 8.8.4.7"
+rm "$STATE_DIRECTORY"/*
+dsfw apply --gate-user $uid
+like "without the files that were accepted last nobody knows what is open: all is closed" "$status $out $(told ipset-web-told4)" \
+	'^0 .*closed all addresses of all names, .*SIGHUP if it has --policy ?$'
 
 # ---- the table is gone ---------------------------------------------------------------------------
 

@@ -21,11 +21,11 @@ chmod 1777 $t
 nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
 pids+=("$!")
 
-gated() # NAMES [MEMBER-OF-THE-NETWORK,]
+gated() # NAMES [MEMBER-OF-THE-NETWORK,] [MEMBER-OF-DNS]
 {
 	firewall_config <<-END
 		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
-			"ds-1": {${2:-} "dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
+			"ds-1": {${2:-} "dns": {${3:-}}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
 						       {"action": "drop"}]},
 			"ds-2": {"egress": [{"action": "drop"}]}}}
 	END
@@ -49,6 +49,10 @@ asks() # QUESTION…
 	told_is()
 	{
 		[[ $(elements ipset-web-told4 | sed -E 's/ timeout [0-9a-z]+//') == "$1" ]]
+	}
+	told_is_in() # ADDRESS
+	{
+		elements ipset-web-told4 | matches " ${1//./\\.}( |$)"
 	}
 	told_without() # ADDRESS: what the pool's name has is told, and that address is not
 	{
@@ -206,7 +210,7 @@ gated '"pool.good.test"'
 client reload
 result "a name that leaves takes along what this gate has never told" \
 	"$(until_true 5 told_without 11.0.0.1 || echo "the set has: $(elements ipset-web-told4)")"
-result "which the log has" "$(until_true 5 logged 'names have left the ipset web' || life)"
+result "which the log has" "$(until_true 5 logged 'names may have left .* all addresses of the ipset web are closed' || life)"
 
 gated '"www.good.test", "pool.good.test"'
 client reload
@@ -243,6 +247,55 @@ result "once it has gone, the daemon does" "$(until_true 5 prints_no ' 11\.0\.0\
 	elements ipset-web-told4)"
 start_gate
 until_true 10 gate_is policy taken
+
+# A reload while the gate hangs, and then neither of the two is there any more to know of it.
+gated '"www.good.test", "pool.good.test"'
+client reload
+until_true 10 gate_is policy taken
+asks www.good.test,A >/dev/null
+kill -STOP "$gate"
+gated '"pool.good.test"'
+client reload
+end_daemon KILL
+kill -9 "$gate"
+wait "$gate" 2>/dev/null
+start_daemon
+start_gate
+until_true 10 gate_is policy taken
+is "so does one that leaves before both end" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 0
+
+# The kernel takes nothing back while the bridge is down, and the gate cannot tell anything.
+gated '"www.good.test", "pool.good.test"'
+client reload
+until_true 10 gate_is policy taken
+asks www.good.test,A >/dev/null
+asks pool.good.test,A | tail -n +1 | sed 's/^0 //; s/ .*//' >$t/pool
+ip link set ds-1 down
+gated '"pool.good.test"'
+client reload
+until_true 10 gate_is policy taken
+is "so does one that leaves while the bridge is down" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 0
+ip link set ds-1 up
+result "and the others are open again once it is up" "$(until_true 15 told_is_in "$(<$t/pool)" || elements ipset-web-told4)"
+
+# Somebody takes a range out of "private".
+ranges() # RANGE…
+{
+	gated '"never.good.test", "pool.good.test"' '' '"private": ['"$*"']'
+	client reload
+	until_true 10 gate_is policy taken
+}
+ranges '"10.0.0.0/24"'
+asks never.good.test,A >/dev/null
+is "an address is open by private" "$(elements ipset-web-told4 | grep -cE ' 10\.0\.0\.1( |$)')" 1
+ranges
+is "and by no other policy" "$(elements ipset-web-told4 | grep -cE ' 10\.0\.0\.1( |$)')" 0
+ranges '"10.0.0.0/24"'
+asks never.good.test,A >/dev/null
+gated '"pool.good.test"'
+client reload
+until_true 10 gate_is policy taken
+is "it goes with its name, too" "$(elements ipset-web-told4 | grep -cE ' 10\.0\.0\.1( |$)')" 0
 
 # ---- every address of every answer, at once ----------------------------------------------------------
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds the ipsets that have lost a name whose addresses the DNS gate tells. A gate that was started after their sets
- * were filled does not know which addresses go with the name. Pure.
+ * Finds the ipsets that have lost a name whose addresses the DNS gate tells, and whether `private` has lost a range. A
+ * gate that was started after the sets were filled does not know which addresses go with the name. Pure.
  */
 #ifndef DOCKSIDE_NAMES_GATE_LOST_H
 #define DOCKSIDE_NAMES_GATE_LOST_H
@@ -18,17 +18,26 @@ struct gate_past_ipset;
 struct gate_past {
 	struct gate_past_ipset *items; /* sorted by name */
 	size_t n;
+	uint64_t *privates; /* networks' ranges, as hashes, sorted */
+	size_t n_privates;
 };
 
 /* Adds the names of a policy, which is not needed afterwards. */
 void gate_past_add(struct gate_past *past, const struct policy *policy);
 void gate_past_free(struct gate_past *past);
 
-/* Calls on_lost with the name, borrowed, of each ipset that both have, and that had a name which it has no longer. */
+static inline bool gate_past_is_empty(const struct gate_past *past)
+{
+	return past->n == 0 && past->n_privates == 0;
+}
+
+/* The same for the same names and ranges. */
+uint64_t gate_past_hash(const struct gate_past *past);
+
+/* Calls on_lost with the name, borrowed, of each ipset that both have, and that had a name which it has no longer; or once
+ * with NULL, for all that a gate tells, where a range has left `private`. */
 typedef void (*gate_lost_fn)(void *data, const char *ipset);
 void gate_past_lost(const struct gate_past *past, const struct gate_past *now, gate_lost_fn on_lost,
 		    void *data);
-/* Calls it with each ipset. */
-void gate_past_each(const struct gate_past *past, gate_lost_fn on_each, void *data);
 
 #endif
