@@ -81,7 +81,8 @@ names()
 # ruleset: the whole of it, an object a line, but for counts and remaining lifetimes
 ruleset()
 {
-	nft -s list ruleset | sed -E 's/ expires [0-9a-z]+//g' | awk '
+	nft -s list ruleset | awk '
+		{ gsub(/ expires [0-9a-z]+/, "") }
 		/^table / { table = $2 " " $3; object = ""; next }
 		/^\t(chain|set|map|counter) / { object = "" }
 		/^}/ { next }
@@ -154,14 +155,27 @@ put_files() # STATE
 subject=
 trace=()
 
+# status_of PID FIELD: of /proc/PID/status, in $value
+status_of()
+{
+	local field
+	value=
+	while IFS=$':\t' read -r field value; do
+		[[ $field != "$2" ]] || return 0
+	done </proc/"$1"/status
+}
+
 is_over() # PID
 {
-	[[ $(awk '/^State:/ { print $2 }' /proc/"$1"/status) == [ZX]* ]] || [[ ! -e /proc/$1 ]]
+	status_of "$1" State
+	[[ $value == [ZX]* || ! -e /proc/$1 ]]
 }
 
 is_traced()
 {
-	is_over $subject || [[ $(awk '/^TracerPid:/ { print $2 }' /proc/$subject/status) != 0 ]]
+	is_over $subject && return
+	status_of $subject TracerPid
+	[[ $value != 0 ]]
 }
 
 attach()

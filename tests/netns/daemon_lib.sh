@@ -65,7 +65,7 @@ matches()
 # logged PATTERN: an extended regular expression, in what it logged in this life
 logged()
 {
-	life | matches "$1"
+	grep -qE -- "$1" < <(life)
 }
 
 # life: what it logged in this life
