@@ -155,27 +155,14 @@ put_files() # STATE
 subject=
 trace=()
 
-# status_of PID FIELD: of /proc/PID/status, in $value
-status_of()
-{
-	local field
-	value=
-	while IFS=$':\t' read -r field value; do
-		[[ $field != "$2" ]] || return 0
-	done </proc/"$1"/status
-}
-
 is_over() # PID
 {
-	status_of "$1" State
-	[[ $value == [ZX]* || ! -e /proc/$1 ]]
+	[[ $(awk '/^State:/ { print $2 }' /proc/"$1"/status) == [ZX]* ]] || [[ ! -e /proc/$1 ]]
 }
 
 is_traced()
 {
-	is_over $subject && return
-	status_of $subject TracerPid
-	[[ $value != 0 ]]
+	is_over $subject || [[ $(awk '/^TracerPid:/ { print $2 }' /proc/$subject/status) != 0 ]]
 }
 
 attach()
