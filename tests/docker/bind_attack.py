@@ -143,8 +143,8 @@ class Lab:
         return self.arrive_all([("", "", make, where)])[0][2]
 
     def arrive_all(self, probes):
-        """The same of many (family, probe, make, where), one after the other: (family, probe, count) of each. What does
-        not arrive is waited for once."""
+        """The same of many (family, probe, make, where), one after the other: (family, probe, count) of each. It waits
+        once, at the end, for frames that do not arrive."""
         counts = {}
         for family, probe, make, where in probes:
             marker = self.mark()

@@ -92,7 +92,7 @@ row()
 		grep -E 'accept |drop |reject|goto|vmap|counter (accept|drop)'
 }
 
-# Of equal scripts one.
+# Equal scripts count as one.
 mapfile -t scripts < <(cd $t/case && md5sum "${cases[@]/%//script.nft}" | awk '!seen[$1]++ { print $2 }')
 scripts=("${scripts[@]/#/$t/case/}")
 # Rows of every fourth, in a network namespace of their own: most of the time goes to waiting.

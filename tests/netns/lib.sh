@@ -57,8 +57,7 @@ like()
 exec {silence}<> <(:)
 pause()
 {
-	local nothing
-	read -r -t "$1" -u "$silence" nothing || : # it timed out
+	read -r -t "$1" -u "$silence" _ || : # it timed out
 }
 
 # until_true SECONDS COMMAND…: polls; fails when so many calm seconds are over, or five times as many on a busy machine

@@ -163,7 +163,7 @@ static void run(struct world *w, unsigned seconds)
 	for (; w->now_ms < end_ms; w->now_ms += STEP_MS) {
 		for (size_t i = w->n; i-- > 0;)
 			step_flight(w, i);
-		if (w->now_ms % 100 == 0) { /* what nobody waits for */
+		if (w->now_ms % 100 == 0) { /* nobody waits for these */
 			names_vouch(&w->names, w->now_ms);
 			names_expire(&w->names, w->now_ms);
 		}
