@@ -17,7 +17,7 @@
 #include "dockside/names/names.h"
 #include "system/dns_pace.h"
 
-#define STEP_MS 10u
+#define STEP_MS 20u
 #define UNDER_WAY_MAX 4096
 #define MINUTES_MAX 100
 
