@@ -3,6 +3,8 @@
 #
 # Sourced by the scripts that are tests: what they say, as TAP.
 export PYTHONDONTWRITEBYTECODE=1 # nothing stays in the source tree
+# Debian's own programs, which scripts/packages names. A python3 of pyenv takes ten times as long to start.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 n=0
 failed=0
 
@@ -32,12 +34,19 @@ is()
 # has the same clock.
 calm()
 {
+	set_calm
+	echo "$calm"
+}
+
+# set_calm: the same in $calm, without a process
+set_calm()
+{
 	local now=${EPOCHREALTIME/[.,]/} waited=
 	{ read -r _ _ _ _ waited </proc/pressure/cpu; } 2>/dev/null
 	if [[ $waited == total=* ]]; then
-		echo $(((now - ${waited#total=}) / 1000))
+		calm=$(((now - ${waited#total=}) / 1000))
 	else
-		echo $((now / 5000))
+		calm=$((now / 5000))
 	fi
 }
 

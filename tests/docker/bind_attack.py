@@ -12,6 +12,7 @@ container has to send, in place of what is forged. Prints
 import ctypes
 import os
 import queue
+import re
 import select
 import socket
 import struct
@@ -34,6 +35,7 @@ FOREIGN_MAC = "02:00:00:00:01:77"
 UNSEEN_MAC = "02:00:00:00:01:78"    # which no frame is from, so that the bridge floods what is for it
 SETTLE = 0.3    # seconds; what arrives does within a few ms, see the controls
 COPIES = 3
+MARKER = re.compile(rb"forged-\d{5}\.")
 
 
 def in_namespace(name, make):
@@ -134,22 +136,37 @@ class Lab:
 
     def mark(self):
         self.serial += 1
-        return f"forged-{self.serial:05}.".encode()
+        return f"forged-{self.serial:05}.".encode()    # as MARKER
 
     def arrive(self, make, where):
         """Counts the frames of make(marker) that arrive at a witness."""
-        marker = self.mark()
-        frame = make(marker)
-        for _ in range(COPIES):
-            self.heal()
-            self.port.send(frame)
+        return self.arrive_all([("", "", make, where)])[0][2]
+
+    def arrive_all(self, probes):
+        """The same of many (family, probe, make, where), one after the other: (family, probe, count) of each. It waits
+        once, at the end, for frames that do not arrive."""
+        counts = {}
+        for family, probe, make, where in probes:
+            marker = self.mark()
+            frame = make(marker)
+            counts[marker] = [family, probe, where, 0]
+            for _ in range(COPIES):
+                self.heal()
+                self.port.send(frame)
+            self.collect(counts)
         end = time.monotonic() + SETTLE
-        count = 0
-        while count < COPIES and time.monotonic() < end:
-            select.select([self.witness[w].socket for w in where], [], [], max(0, end - time.monotonic()))
-            count += sum(marker in frame for w in where for frame in self.witness[w].frames())
+        while (left := end - time.monotonic()) > 0 and any(count[3] < COPIES for count in counts.values()):
+            select.select([w.socket for w in self.witness.values()], [], [], left)
+            self.collect(counts)
         self.heal()
-        return min(count, COPIES)
+        return [(family, probe, min(count, COPIES)) for family, probe, _, count in counts.values()]
+
+    def collect(self, counts):
+        for name, witness in self.witness.items():
+            for frame in witness.frames():
+                for marker in MARKER.findall(frame):
+                    if name in counts.get(marker, ((), (), ()))[2]:
+                        counts[marker][3] += 1
 
 
 def sources(lab, v):
@@ -455,16 +472,16 @@ def main():
     name, ether, address, address6, known, *command = sys.argv[1:]
     lab = Lab(name, {"mac": ether, 4: address, 6: address6}, command, known == "known")
     if known == "legitimate":
-        for probe, make, where in legitimate(lab):
-            print(known, probe, lab.arrive(make, where), sep="\t", flush=True)
+        for said in lab.arrive_all((known, *probe) for probe in legitimate(lab)):
+            print(*said, sep="\t", flush=True)
         os._exit(0)
     prepare(lab)
-    for family, probes in (("IPv4", sources(lab, 4)), ("IPv6", sources(lab, 6)), ("ARP", arps(lab)),
-                           ("ND", neighbours(lab)), ("EtherType", ethertypes(lab))):
-        for probe, make, where in probes:
-            if not lab.known and "nobody's" in probe:
-                continue    # it may have any of those
-            print(family, probe, lab.arrive(make, where), sep="\t", flush=True)
+    forged = ((family, *probe) for family, probes in (
+        ("IPv4", sources(lab, 4)), ("IPv6", sources(lab, 6)), ("ARP", arps(lab)), ("ND", neighbours(lab)),
+        ("EtherType", ethertypes(lab))) for probe in probes)
+    # On a port that nobody knows, it may have any of nobody's.
+    for said in lab.arrive_all(probe for probe in forged if lab.known or "nobody's" not in probe[1]):
+        print(*said, sep="\t", flush=True)
     for v in (4, 6):
         for probe, count in connections(lab, v):
             print(f"IPv{v}", probe, count, sep="\t", flush=True)

@@ -68,6 +68,8 @@ dockerd_log=$docker_dir/log
 export DOCKER_HOST=unix://$docker_dir/docker.sock DOCKER_CONFIG=$docker_dir/cli
 unset DOCKER_API_VERSION # the client and dockerd find what both speak
 export TMPDIR=$t/tmp
+# dockerd runs itself several times for each container, and collects garbage meanwhile: half of what that takes.
+export GOGC=400
 
 set_up_lab()
 {

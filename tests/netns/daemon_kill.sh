@@ -81,7 +81,8 @@ names()
 # ruleset: the whole of it, an object a line, but for counts and remaining lifetimes
 ruleset()
 {
-	nft -s list ruleset | sed -E 's/ expires [0-9a-z]+//g' | awk '
+	nft -s list ruleset | awk '
+		{ gsub(/ expires [0-9a-z]+/, "") }
 		/^table / { table = $2 " " $3; object = ""; next }
 		/^\t(chain|set|map|counter) / { object = "" }
 		/^}/ { next }

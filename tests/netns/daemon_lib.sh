@@ -9,6 +9,7 @@ socket=$t/socket
 told=$t/told
 log=$t/log
 daemon_pid=
+before_daemon=() # a command that execs its arguments
 
 # shellcheck disable=SC2034 # for those who source this
 files=(--network-config "$t/network.json" --firewall-config "$t/firewall.json")
@@ -65,7 +66,7 @@ matches()
 # logged PATTERN: an extended regular expression, in what it logged in this life
 logged()
 {
-	life | matches "$1"
+	grep -qE -- "$1" < <(life)
 }
 
 # life: what it logged in this life
@@ -83,7 +84,7 @@ launch()
 	launched_calm=$(calm)
 	(
 		exec env NOTIFY_SOCKET=$t/notify WATCHDOG_PID=$BASHPID "$@" \
-			"$DSFW_NFT" daemon "${files[@]}" --socket $socket >>$log 2>&1
+			"${before_daemon[@]}" "$DSFW_NFT" daemon "${files[@]}" --socket $socket >>$log 2>&1
 	) &
 	daemon_pid=$!
 }

@@ -34,6 +34,7 @@ nft -s list table inet other >$t/other
 dsfw apply
 is "apply" "$status" 0
 listing >$t/wanted
+wanted=$(<$t/wanted)
 [[ $(wc -l <$t/wanted) -gt 15 ]] || bail "no table to work on: $(<$t/wanted)"
 nft -s list table inet dockside >$t/table.nft
 
@@ -41,16 +42,15 @@ nft -s list table inet dockside >$t/table.nft
 drift_faults() # NAME STATUS OF THE CHANGE
 {
 	[[ $2 -eq 0 ]] || echo "nft failed: $(<$t/nft.err)"
-	if listing 2>/dev/null | cmp -s $t/wanted -; then
-		echo "it changed nothing"
-	fi
+	[[ $(listing 2>/dev/null) != "$wanted" ]] || echo "it changed nothing"
 	dsfw diff
 	[[ $status -eq 1 ]] || status_fault 1
 	# Before the apply, or a second diff's output would be looked at.
 	[[ $out == *"$1"* ]] || printf '"%s" is not in\n%s\n' "$1" "$out"
 	dsfw apply
 	[[ $status -eq 0 ]] || status_fault 0
-	listing | diff $t/wanted - | head -20
+	listing >$t/now
+	[[ $(<$t/now) == "$wanted" ]] || diff $t/wanted $t/now | head -20
 	dsfw diff
 	[[ $status -eq 0 && $out == "no differences" ]] || status_fault "0 in the end"
 }

@@ -8,6 +8,7 @@ The daemon says that its files are what it runs. Lines without anything that was
 order, byte for byte; no comment is new, and one that is missing stood in or behind something that was removed. A
 fault ends the program with what it was, the seed, and both texts."""
 import difflib
+import functools
 import ipaddress
 import json
 import random
@@ -88,6 +89,7 @@ class Text:
 # ---- what an egress list decides
 
 
+@functools.cache   # as that of has(): few members, asked for by the thousand
 def normal(member):
     try:
         return str(ipaddress.ip_network(member, strict=False))
@@ -103,6 +105,7 @@ def place(member):
     return ipaddress.ip_network(ADDRESSES.get(normal(member), normal(member)))
 
 
+@functools.cache
 def has(member, destination):
     """Whether a member of an ipset, or of a rule, is about a destination: packets go by addresses."""
     outer, inner = place(member), place(destination)
@@ -126,6 +129,7 @@ def decide(firewall, network, destination, proto, port):
     return "allow", None
 
 
+@functools.cache
 def bounds(port):
     low, _, high = str(port).partition("-")
     return int(low), int(high or low)

@@ -67,7 +67,7 @@ class Flows:
     def run(self):
         while self.open and not self.stop:
             self.all()
-            time.sleep(0.1)
+            time.sleep(1)   # what breaks one breaks it for good
 
 
 def main():

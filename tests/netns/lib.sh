@@ -53,15 +53,25 @@ like()
 	result "$1" "$faults"
 }
 
+# pause SECONDS: sleeps without a process, as nobody ever writes to that pipe
+exec {silence}<> <(:)
+pause()
+{
+	read -r -t "$1" -u "$silence" _ || : # it timed out
+}
+
 # until_true SECONDS COMMAND…: polls; fails when so many calm seconds are over, or five times as many on a busy machine
 until_true()
 {
-	local begin deadline=$((SECONDS + 5 * $1 + 1)) limit=$((($1 + 1) * 1000))
+	local deadline=$((SECONDS + 5 * $1 + 1)) limit=$((($1 + 1) * 1000)) calm begin tries=0 pause=0.02
 	shift
-	begin=$(calm)
+	set_calm
+	begin=$calm
 	until "$@"; do
-		((SECONDS < deadline && $(calm_since "$begin") <= limit)) || return 1
-		sleep 0.02
+		set_calm
+		((SECONDS < deadline && calm - begin <= limit)) || return 1
+		((++tries < 50)) || pause=0.05
+		pause $pause
 	done
 }
 
@@ -83,7 +93,7 @@ dsfw()
 	local files=(--network-config "$t/network.json" --firewall-config "$t/firewall.json")
 	timeout 60 "$DSFW_NFT" "$1" "${files[@]}" "${@:2}" >$t/out 2>$t/err
 	status=$?
-	out=$(tr -d '\0' <$t/out)
+	{ out=$(<$t/out); } 2>/dev/null # in which a NUL may be
 	err=$(<$t/err)
 }
 
@@ -130,15 +140,28 @@ generation()
 # lifetimes, and without the program's own notes.
 listing()
 {
-	nft -s list table inet dockside | sed -E '/^\tset fingerprint /,/^\t}/d; /^(table|})/d
-		s/ expires [0-9a-z]+//g' | awk 'BEGIN { RS = ""; FS = "\n" } { $1 = $1; sub(/ +$/, ""); print }' | sort
+	nft -s list table inet dockside | awk '
+		function end() { if (object != "") print object; object = "" }
+		/^\tset fingerprint /, /^\t}/ { next }
+		/^(table|})/ { next }
+		/^$/ { end(); next }
+		{ gsub(/ expires [0-9a-z]+/, ""); object = object (object == "" ? "" : " ") $0 }
+		END { end() }' | sort
 }
 
 # elements SET: one a line, sorted, without how long they still live
 elements()
 {
-	nft list set inet dockside "$1" | tr -d '\n' | sed -nE 's/.*elements = \{ (.*) \}.*/\1/p' |
-		tr ',' '\n' | sed -E 's/[[:space:]]+/ /g; s/^ | $//g; s/ expires [0-9a-z]+//; s/"//g' | sort
+	nft list set inet dockside "$1" | awk '{ all = all $0 }
+		END {
+			if (!sub(/.*elements = \{ /, "", all) || !sub(/ \}[ \t}]*$/, "", all))
+				exit
+			n = split(all, items, ",")
+			for (i = 1; i <= n; i++) {
+				gsub(/[ \t]+/, " ", items[i]); gsub(/^ | $|"/, "", items[i])
+				sub(/ expires [0-9a-z]+/, "", items[i]); print items[i]
+			}
+		}' | sort
 }
 
 # ---- the network ---------------------------------------------------------------------------------
