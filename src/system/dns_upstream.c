@@ -206,7 +206,8 @@ static bool next_step(struct question *q, uint64_t now_ms)
 			return true;
 		}
 		dns_attempt_close(&q->attempts[server]);
-		dns_server_broken(&u->servers.items[server], strerrordesc_np(-r), now_ms);
+		if (q->step < u->servers.n) /* the next rounds come at once: it is one failure */
+			dns_server_broken(&u->servers.items[server], strerrordesc_np(-r), now_ms);
 		q->gone[server] = gives_up(u);
 		q->failure = DNS_UPSTREAM_UNREACHABLE;
 	}

@@ -252,6 +252,18 @@ static void test_error_of_another(void **state)
 	assert_int_equal(n_refused, 0);
 }
 
+/* Its three rounds come at once where nothing can be sent, and are one failure. */
+static void test_unreachable_counts_once(void **state)
+{
+	struct world *w = *state;
+
+	start(w, false);
+	n_refused = 3;
+	assert_int_equal(ask(w), -EHOSTUNREACH);
+	assert_int_equal(n_refused, 0);
+	assert_true(dns_upstream_room(w->upstream, monotonic_ms()) > 0); /* it is not down */
+}
+
 /* A question of a paced client has a socket of its own, so that nobody hits it. */
 static void test_error_paced(void **state)
 {
@@ -312,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_error_counts_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_error_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_error_of_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreachable_counts_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_error_paced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_connection, setup, teardown),
