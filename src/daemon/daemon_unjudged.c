@@ -54,7 +54,7 @@ struct daemon_unjudged {
 	sd_event_source *io, *timer;
 	struct unjudged scope; /* of the pass that is under way */
 	struct dns_flows dns_scope;
-	bool has_dns_scope; /* it is made for the policy in force; else no conversation ends */
+	bool has_dns_scope; /* of the policy in force; without it no conversation ends */
 	bool dns;	    /* conversations with name servers, too */
 	bool all;	    /* of all networks; else of those with these bridges */
 	char **bridges;

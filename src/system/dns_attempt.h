@@ -36,7 +36,7 @@ int dns_attempt_put(struct dns_attempt *attempt, const struct dns_asked *asked,
 /* Puts it anew, as the server is known to want it by now. */
 int dns_attempt_renew(struct dns_attempt *attempt, const struct dns_asked *asked,
 		      struct dns_random *random, uint64_t now_ms);
-/* Over TCP instead; -EBUSY: it has too many connections of ours. */
+/* Asks over TCP instead. Returns 0 or -errno; -EBUSY: the server has too many connections of ours. */
 int dns_attempt_use_tcp(struct dns_attempt *attempt);
 
 /* Whether a message with the question's id has its letters, too, though perhaps in another case. */
