@@ -2,8 +2,9 @@
 /*
  * Theory of operation
  *
- * An answer's addresses are told unless they were told, by this name and for this network, within half of an element's
- * life. So whoever was answered can use an address for half of its life and more, and the kernel is told seldom.
+ * An answer's addresses are told unless they were told, by this name and for this network, within the last minute, or
+ * half of an element's life where that is less. So an address stays for its life after an answer, but for a minute, and
+ * the kernel is told seldom.
  *
  * Another policy may have a name in fewer sets, or in more. For each address of a network we compare the sets, by the
  * lists' identities, that its names had it in with those that they have it in now: what is gone is taken back, what is
@@ -22,6 +23,7 @@
 #include "dockside/base/util.h"
 #include "gate_never.h"
 
+#define FRESH_MS 60000u
 #define TASKS_AT_ONCE 200u
 #define TASKS_MAX (4u << 20)
 #define AGAIN_S 5u	/* between two tries with networks that were away */
@@ -166,20 +168,21 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 static void find_fresh(const struct gate_opener *o, struct gate_opening *opening, uint64_t now_ms)
 {
 	uint64_t half_ms = (uint64_t)opening->net->policy->life_s * 500, oldest_ms = now_ms;
+	uint64_t fresh_ms = half_ms < FRESH_MS ? half_ms : FRESH_MS;
 	uint64_t told_ms[GATE_ANSWER_ADDRS_MAX];
 	bool sure = o->n_tasks == 0 && !opening->net->was_away, all = sure;
 
 	gate_told_when(&o->told, &opening->net->told, opening->name, opening->addrs, opening->n,
 		       told_ms);
 	for (size_t i = 0; i < opening->n; i++) {
-		opening->is_open[i] = sure && told_ms[i] != 0 && now_ms - told_ms[i] < half_ms;
+		opening->is_open[i] = sure && told_ms[i] != 0 && now_ms - told_ms[i] < fresh_ms;
 		all &= opening->is_open[i];
 		if (told_ms[i] < oldest_ms)
 			oldest_ms = told_ms[i];
 	}
 	if (all && opening->all)
 		*opening->all = (struct gate_told_all){ opening->net->told.id, o->told.losses,
-							oldest_ms + half_ms };
+							oldest_ms + fresh_ms };
 }
 
 bool gate_opener_has_told(const struct gate_opener *o, const struct gate_net *net,
