@@ -20,7 +20,6 @@
 #include "dockside/base/err.h"
 #include "dockside/base/sorted.h"
 #include "dockside/base/util.h"
-#include "dockside/docker/docker_client.h"
 #include "dockside/table/compile.h"
 #include "enforcer_adopt.h"
 #include "enforcer_bind.h"
@@ -212,20 +211,6 @@ static int begin_ports(struct enforcer *e, const struct policy *policy, struct e
 	return r < 0 ? err_prefix(err, "take over") : 0;
 }
 
-/* At the start: what the kernel holds, and which of its networks are draining. */
-static int read_first(struct enforcer *e, const struct policy *policy, struct actual *ret_actual,
-		      struct err *err)
-{
-	int r = nft_read_table(e->reader, TABLE_INET, ret_actual, err);
-
-	if (r < 0)
-		return err_prefix(err, "take over");
-	e->had_table = ret_actual->exists;
-	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
-	drain_tell(&e->drain);
-	return 0;
-}
-
 bool enforcer_holds(struct enforcer *e, uint64_t now_ms)
 {
 	return e->running && !names_expire(&e->names, now_ms) && is_known(e);
@@ -241,7 +226,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	tell_before(e, ENFORCE_POLICY);
 	sites_apply(&e->placing.sites, &candidate->policy);
 	if (!e->running)
-		r = read_first(e, &candidate->policy, &actual, err);
+		r = enforcer_adopt_table(e, &candidate->policy, &actual, err);
 	if (r >= 0)
 		r = drain_merge(&e->drain, &candidate->policy, err);
 	if (r >= 0 && !e->running)

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/docker/docker_client.h"
+#include "dockside/kernel/nft_read.h"
+
 static uint64_t remaining_ms(const struct elem *elem)
 {
 	return elem->timeout_ms == 0 ? UINT64_MAX : elem->expires_ms;
@@ -61,4 +64,17 @@ void enforcer_adopt_addresses(struct names *names, const struct plan *plan,
 		else if (set->type == MAP_NAT4 || set->type == MAP_NAT6)
 			adopt_map(names, set, &have->set, now_ms);
 	}
+}
+
+int enforcer_adopt_table(struct enforcer *e, const struct policy *policy, struct actual *ret_actual,
+			 struct err *err)
+{
+	int r = nft_read_table(e->reader, TABLE_INET, ret_actual, err);
+
+	if (r < 0)
+		return err_prefix(err, "take over");
+	e->had_table = ret_actual->exists;
+	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
+	drain_tell(&e->drain);
+	return 0;
 }

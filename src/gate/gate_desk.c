@@ -109,7 +109,7 @@ static uint32_t ttl_of(const struct gate_desk *desk, const struct gate_entry *en
 /* ------------------------------------------------------------------ addresses */
 
 /* As many as go into the reply, beginning with another one each time. Returns the number of those that names never
- * open; of an answer that was told all there is none. */
+ * open. told: the kernel has taken them all, so there is none such. */
 static size_t pick_addrs(const struct job *job, struct gate_entry *entry, bool told,
 			 struct gate_opening *opening)
 {

@@ -146,6 +146,16 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* The pass that is under way ends nothing; the next one ends this connection alone. */
+static void assert_next_pass_ends(struct world *w, size_t flow)
+{
+	assert_int_equal(kernel.n_begun, 1);
+	daemon_unjudged_last(w->u);
+	assert_int_equal(kernel.n_begun, 2);
+	for (size_t i = 0; i < N_FLOWS; i++)
+		assert_int_equal(kernel.ended[i], i == flow);
+}
+
 /* A pass that was not begun for DNS knows nobody who has a gate. */
 static void test_dns_during_a_pass(void **state)
 {
@@ -155,15 +165,10 @@ static void test_dns_during_a_pass(void **state)
 	daemon_unjudged_end_of(w->u, "br-new");
 	assert_int_equal(kernel.at, 1);
 	daemon_unjudged_end_dns(w->u);
-	assert_int_equal(kernel.n_begun, 1);
-	daemon_unjudged_last(w->u);
-	assert_int_equal(kernel.n_begun, 2);
-	assert_true(kernel.ended[WITH_SERVER]);
-	assert_false(kernel.ended[WITH_GATE]);
-	assert_false(kernel.ended[OTHER]);
+	assert_next_pass_ends(w, WITH_SERVER);
 }
 
-/* Nor does one that was begun under another policy. */
+/* A pass that was begun under another policy ends none of them, either. */
 static void test_dns_of_two_policies(void **state)
 {
 	struct world *w = *state;
@@ -173,12 +178,7 @@ static void test_dns_of_two_policies(void **state)
 	assert_int_equal(kernel.at, 1);
 	enforce(w, ungated);
 	daemon_unjudged_end_dns(w->u);
-	assert_int_equal(kernel.n_begun, 1);
-	daemon_unjudged_last(w->u);
-	assert_int_equal(kernel.n_begun, 2);
-	assert_false(kernel.ended[WITH_SERVER]);
-	assert_true(kernel.ended[WITH_GATE]);
-	assert_false(kernel.ended[OTHER]);
+	assert_next_pass_ends(w, WITH_GATE);
 }
 
 /* No pass begins: compares what the log says then. */
