@@ -18,7 +18,7 @@
  *     ports       who is on which port of a bridge; asks docker
  *     judged      whether each network's packets reach the rules
  *     denied      hears what was refused; asks docker whose address that was
- *     gate        gives the DNS gate its policy, and hears its reports; asks names, denied and counters
+ *     gate        gives the DNS gate its policy, and hears its reports; asks names and denied
  *     drain       waits until the containers of a removed network have left; asks docker
  *     load        reads the files and has them enforced; asks drain, denied, files, repair and names
  *     wait        answers that wait for names and docker
@@ -407,8 +407,8 @@ static int open_services(struct daemon *d, struct err *err)
 					   .files = s->files,
 				   });
 	s->wait = daemon_wait_open(s->loop, enforcer, s->names, s->docker, s->judged);
-	return daemon_gate_open(s->loop, enforcer, s->names, s->denied, s->counters,
-				options->gate_socket, &s->gate, err);
+	return daemon_gate_open(s->loop, enforcer, s->names, s->denied, options->gate_socket,
+				&s->gate, err);
 }
 
 /* Everything up to where the rules are in force and the socket answers. */

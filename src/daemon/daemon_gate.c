@@ -17,10 +17,12 @@
 
 #include "daemon_gate_held.h"
 #include "daemon_gate_link.h"
+#include "dockside/base/arena.h"
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_document.h"
 #include "dockside/system/log.h"
 #include "dockside/system/memfd.h"
@@ -40,7 +42,6 @@ struct daemon_gate {
 	struct enforcer *enforcer;
 	struct daemon_names *names;
 	struct daemon_denied *denied;
-	struct daemon_counters *counters;
 	struct daemon_gate_handler handler;
 	struct daemon_gate_link *link; /* NULL: no socket */
 	sd_event_source *again, *patience;
@@ -145,16 +146,34 @@ void daemon_gate_retell(struct daemon_gate *k)
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data);
 
+/* Reads no more than it needs: at 1000 networks all of the table takes half a second of a processor, which the gate
+ * would lack. */
+static bool compare(struct daemon_gate *k, const struct running *running)
+{
+	struct arena arena = { 0 };
+	struct actual actual;
+	size_t n;
+	const char **names = gate_chains(&running->policy, &arena, &n);
+	bool missing = k->missing;
+
+	/* If it fails: next time. */
+	if (nft_read_rules(k->enforcer->reader, TABLE_INET, names, n, &actual, NULL) >= 0) {
+		missing = gate_state_look(&k->state, &running->policy, &running->plan, &actual,
+					  loop_now_ms(k->loop));
+		actual_free(&actual);
+	}
+	arena_free(&arena);
+	return missing;
+}
+
 /* Whether somebody else's rules drop what ours send to the gate. */
 static void look(struct daemon_gate *k)
 {
 	const struct running *running = k->enforcer->running;
 	uint64_t now_ms = loop_now_ms(k->loop);
-	bool missing = false;
+	bool missing = k->state.connected && running && gate_wanted(&running->policy) &&
+		       compare(k, running);
 
-	if (k->state.connected && running && gate_wanted(&running->policy))
-		missing = gate_state_look(&k->state, &running->policy, &running->plan,
-					  daemon_counters_read(k->counters).actual, now_ms);
 	if (missing != k->missing)
 		loop_post(k->loop, NOTE_STATUS);
 	k->missing = missing;
@@ -360,8 +379,8 @@ static void said(void *data, const struct json_node *message)
 /* ------------------------------------------------------------------ start and stop */
 
 int daemon_gate_open(struct loop *loop, struct enforcer *enforcer, struct daemon_names *names,
-		     struct daemon_denied *denied, struct daemon_counters *counters,
-		     const char *path, struct daemon_gate **ret_gate, struct err *err)
+		     struct daemon_denied *denied, const char *path, struct daemon_gate **ret_gate,
+		     struct err *err)
 {
 	struct daemon_gate *k = xcalloc(1, sizeof(*k));
 	int r = 0;
@@ -370,7 +389,6 @@ int daemon_gate_open(struct loop *loop, struct enforcer *enforcer, struct daemon
 	k->enforcer = enforcer;
 	k->names = names;
 	k->denied = denied;
-	k->counters = counters;
 	k->handler = (struct daemon_gate_handler){ may, came, said, went, k };
 	k->retell = true;
 	k->held = daemon_gate_held_open(loop, enforcer);

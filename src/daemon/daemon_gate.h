@@ -2,7 +2,6 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_GATE_H
 #define DOCKSIDE_DAEMON_DAEMON_GATE_H
 
-#include "daemon_counters.h"
 #include "daemon_denied.h"
 #include "daemon_names.h"
 #include "dockside/enforce/enforcer.h"
@@ -14,8 +13,8 @@ struct daemon_gate;
 
 /* Borrowed. path NULL: no socket, and no gate. Returns 0 or -errno. daemon_gate_close(NULL) is valid. */
 int daemon_gate_open(struct loop *loop, struct enforcer *enforcer, struct daemon_names *names,
-		     struct daemon_denied *denied, struct daemon_counters *counters,
-		     const char *path, struct daemon_gate **ret_gate, struct err *err);
+		     struct daemon_denied *denied, const char *path, struct daemon_gate **ret_gate,
+		     struct err *err);
 void daemon_gate_close(struct daemon_gate *k);
 
 /* The kernel holds another policy now, or the host has other name servers. */

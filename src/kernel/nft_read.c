@@ -406,6 +406,40 @@ int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t 
 	return nft_read_genid(reader, &actual->genid, err);
 }
 
+static struct actual_chain *add_chain(struct actual *actual, const char *name)
+{
+	actual->chains = array_grow(actual->chains, &actual->cap_chains, actual->n_chains,
+				    sizeof(*actual->chains));
+	actual->chains[actual->n_chains] =
+		(struct actual_chain){ .name = arena_strdup(&actual->arena, name) };
+	return &actual->chains[actual->n_chains++];
+}
+
+int nft_read_rules(struct nft_reader *reader, enum table_family family, const char *const *names,
+		   size_t n, struct actual *ret_actual, struct err *err)
+{
+	struct actual actual = { .family = family };
+	struct reading reading = { .actual = &actual };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct actual_chain *chain = add_chain(&actual, names[i]);
+
+		r = read_chain(reader, &reading, chain);
+		if (chain->n_rules == 0)
+			actual.n_chains--;
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r < 0) {
+		actual_free(&actual);
+		return err_errno(err, -r, "read rules of table %s", table_text(family));
+	}
+	actual_finish(&actual);
+	*ret_actual = actual;
+	return 0;
+}
+
 /* ------------------------------------------------------------------ expressions of a chain */
 
 static int zero_counter(struct nftnl_expr *expr, void *data)

@@ -236,6 +236,18 @@ bool gate_redirected(const struct plan *plan, const struct actual *actual, const
 	return chain && have;
 }
 
+const char **gate_chains(const struct policy *policy, struct arena *arena, size_t *ret_n)
+{
+	const char **names = arena_alloc(arena, (policy->n_networks + 1) * sizeof(*names));
+
+	*ret_n = 0;
+	for (size_t i = 0; i < policy->n_networks; i++)
+		if (policy->networks[i].dns.gated)
+			names[(*ret_n)++] =
+				plan_chain_name(arena, policy->networks[i].stem, "GATE");
+	return names;
+}
+
 /* Fewer may be on their way, or be repeats of which conntrack knows no connection. */
 #define MISSING_MIN 3
 

@@ -34,6 +34,14 @@ int nft_read_objects(struct nft_reader *reader, enum table_family family, struct
 int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t n,
 		    struct actual *actual, struct err *err);
 
+/*
+ * Reads the rules of these chains alone, for their counters; each as it is at its own moment. The table's other parts are
+ * left out, and chains without rules or that the kernel does not have. Returns 0 or -errno, -EINTR if somebody changes
+ * the ruleset meanwhile.
+ */
+int nft_read_rules(struct nft_reader *reader, enum table_family family, const char *const *names,
+		   size_t n, struct actual *ret_actual, struct err *err);
+
 /* The ruleset's generation (NFT_MSG_GETGEN), which each commit of anybody raises by one. */
 int nft_read_genid(struct nft_reader *reader, uint32_t *ret_genid, struct err *err);
 

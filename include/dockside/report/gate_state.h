@@ -111,8 +111,11 @@ bool gate_state_trouble(struct gate_state *state, const char *network, const cha
 bool gate_redirected(const struct plan *plan, const struct actual *actual, const char *stem,
 		     uint64_t *ret_n);
 
+/* The names of the chains whose rules gate_redirected() looks at; the arena's. */
+const char **gate_chains(const struct policy *policy, struct arena *arena, size_t *ret_n);
+
 /*
- * Compares what the kernel has sent the gate's way with what has arrived there. The gate reports once a second, so that
+ * Compares what the kernel has sent the gate's way, by the rules of gate_chains(), with what has arrived there. The gate reports once a second, so that
  * questions are missing only after GATE_MISSING_MS. Returns whether any seem to be: whoever wants to know looks again
  * then.
  */
