@@ -4,7 +4,8 @@
  *
  * An answer's addresses are told unless they were told, by this name and for this network, within the last minute, or
  * half of an element's life where that is less. So an address stays for its life after an answer, but for a minute, and
- * the kernel is told seldom.
+ * the kernel is told seldom. Names differ in that time, between half of it and the whole: those that all were told at
+ * once, as after a start, would be told anew at once, and questions would wait for that.
  *
  * Another policy may have a name in fewer sets, or in more. For each address of a network we compare the sets, by the
  * lists' identities, that its names had it in with those that they have it in now: what is gone is taken back, what is
@@ -163,12 +164,19 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 	}
 }
 
+static uint64_t fresh_ms_of(const struct gate_opener *o, const struct gate_opening *opening)
+{
+	uint64_t half_life_ms = (uint64_t)opening->net->policy->life_s * 500;
+	uint64_t half_ms = (half_life_ms < FRESH_MS ? half_life_ms : FRESH_MS) / 2;
+
+	return half_ms + gate_told_hash(&o->told, opening->name) % (half_ms + 1);
+}
+
 /* Finds those that are open as they were told lately. While there are tasks left, an address may be new in one of the
  * sets. */
 static void find_fresh(const struct gate_opener *o, struct gate_opening *opening, uint64_t now_ms)
 {
-	uint64_t half_ms = (uint64_t)opening->net->policy->life_s * 500, oldest_ms = now_ms;
-	uint64_t fresh_ms = half_ms < FRESH_MS ? half_ms : FRESH_MS;
+	uint64_t fresh_ms = fresh_ms_of(o, opening), oldest_ms = now_ms;
 	uint64_t told_ms[GATE_ANSWER_ADDRS_MAX];
 	bool sure = o->n_tasks == 0 && !opening->net->was_away, all = sure;
 

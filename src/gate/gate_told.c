@@ -34,9 +34,14 @@ void gate_told_add_net(struct gate_told *told, struct gate_told_net *net)
 
 /* ------------------------------------------------------------------ names */
 
+uint64_t gate_told_hash(const struct gate_told *told, const struct dns_name *name)
+{
+	return gate_map_hash(&told->names, name->b, name->len);
+}
+
 static struct told_name *find_name(const struct gate_told *told, const struct dns_name *name)
 {
-	uint64_t hash = gate_map_hash(&told->names, name->b, name->len);
+	uint64_t hash = gate_told_hash(told, name);
 	struct gate_node *node = gate_map_first(&told->names, hash);
 
 	for (; node; node = gate_map_next(node)) {
@@ -56,8 +61,7 @@ static struct told_name *take_name(struct gate_told *told, const struct dns_name
 		found = xcalloc(1, sizeof(*found) + name->len);
 		found->len = (uint8_t)name->len;
 		memcpy(found->b, name->b, name->len);
-		gate_map_add(&told->names, &found->node,
-			     gate_map_hash(&told->names, name->b, name->len));
+		gate_map_add(&told->names, &found->node, gate_told_hash(told, name));
 	}
 	found->n_refs++;
 	return found;

@@ -62,6 +62,8 @@ void gate_told_init(struct gate_told *told);
 void gate_told_free(struct gate_told *told);
 void gate_told_add_net(struct gate_told *told, struct gate_told_net *net);
 
+/* Spreads names, differently in each process. */
+uint64_t gate_told_hash(const struct gate_told *told, const struct dns_name *name);
 /* Returns when each of the n addresses was told last; 0: never. */
 void gate_told_when(const struct gate_told *told, const struct gate_told_net *net,
 		    const struct dns_name *name, const struct ipaddr *addrs, size_t n,
