@@ -29,8 +29,9 @@ is()
 	result "$1" "$faults"
 }
 
-# calm: milliseconds of a clock that stands still while any process waits for a processor. Limits of time go by it, so
-# that a busy machine breaks none. Where the kernel does not tell, it goes at a fifth of the speed. tests/netns/calm.py
+# calm: milliseconds of a clock that stands still while processes wait for all processors, and slows down while some
+# wait for one (the kernel's pressure is an average over processors). Limits of time go by it, with room for that, so that
+# a busy machine breaks none. Where the kernel does not tell, it goes at a fifth of the speed. tests/netns/calm.py
 # has the same clock.
 calm()
 {

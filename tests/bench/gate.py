@@ -214,6 +214,7 @@ def main():
               f"start; {lab.resident()}", flush=True)
         lab.ask("first questions, each told", rate // 4, seconds)
         own = hits(lab, "hits", rate, seconds)
+        lab.ask("hits, until all was told anew", rate, 6 * seconds)
         lab.ask("half of the names not allowed", rate, seconds, 50)
         client = ["--socket", f"{directory}/socket"]
         rows = [beside(lab, "reload", rate, seconds, program, "reload", *client),

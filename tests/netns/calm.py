@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A clock that stands still while any process waits for a processor: `calm` of ../tap.sh."""
+"""A clock that stands still while processes wait for all processors, and slows down while some wait for one: `calm` of
+../tap.sh."""
 import time
 
 
