@@ -242,7 +242,11 @@ static void on_note(void *data, enum note note)
 	case NOTE_SITES:
 		follow_sites(d);
 		break;
+	case NOTE_DOUBT:
+		daemon_docker_look(s->docker);
+		break;
 	case NOTE_DOCKER:
+	case NOTE_DOUBT_OVER:
 		judge(d);
 		break;
 	case NOTE_TOLD:

@@ -372,6 +372,7 @@ static void take_result(struct daemon_docker *k, struct docker_provide_result *r
 	daemon_docker_sites_correct(k);
 	daemon_docker_sites_look(k);
 	k->listed = true;
+	k->listed_by = k->n_passes;
 	docker_legs_free(&k->legs);
 	k->legs = result->legs;
 	k->has_legs = result->has_legs;
@@ -433,6 +434,7 @@ static void begin_pass(struct daemon_docker *k, enum docker_provide_mode mode)
 		return;
 	}
 	k->passing = true;
+	k->n_passes++;
 	k->outdated = false;
 	k->mode = k->reset_due	  ? DOCKER_PROVIDE_RESET
 		  : k->error.code ? DOCKER_PROVIDE_CREATE
@@ -468,6 +470,12 @@ void daemon_docker_placed(struct daemon_docker *k)
 	daemon_attached_see(k->attached, &k->wanted, &k->networks);
 	if (k->error.code == 0)
 		daemon_attached_inspect(k->attached);
+}
+
+void daemon_docker_look(struct daemon_docker *k)
+{
+	if (k->client.client && !k->error.code)
+		begin_pass(k, DOCKER_PROVIDE_LOOK);
 }
 
 /* Unless it has answered meanwhile. */

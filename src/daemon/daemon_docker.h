@@ -32,6 +32,8 @@ void daemon_docker_policy(struct daemon_docker *k);
 void daemon_docker_placed(struct daemon_docker *k);
 /* Calls fn for the name of each of them that has come, or gone elsewhere, since Docker's first word; told once. */
 void daemon_docker_made_late(struct daemon_docker *k, attached_name_fn fn, void *data);
+/* Asks Docker for what it has, unless it does not answer anyway. Posts NOTE_DOCKER. */
+void daemon_docker_look(struct daemon_docker *k);
 /* For NOTE_DOCKER_LOST. */
 void daemon_docker_check(struct daemon_docker *k);
 

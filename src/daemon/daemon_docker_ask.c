@@ -16,6 +16,8 @@ struct judge_docker daemon_docker_word(const struct daemon_docker *k)
 		.networks = k->listed ? &k->networks : NULL,
 		.legs = k->has_legs ? &k->legs : NULL,
 		.failed = k->error.code && !docker_socket_absent(k->error.code),
+		.n_asked = k->n_passes,
+		.answered = k->listed_by,
 	};
 }
 

@@ -40,7 +40,8 @@ struct daemon_docker {
 	uint64_t opened_ms;
 
 	bool passing, again;
-	bool outdated; /* a network has come or gone since the pass began */
+	uint64_t n_passes, listed_by; /* how many have begun; the one that the last list is of */
+	bool outdated;		      /* a network has come or gone since the pass began */
 	enum docker_provide_mode mode, again_mode; /* of the pass; of the next one */
 	bool reset_due;
 	char **let_go; /* names of networks that somebody removed from Docker while we looked */

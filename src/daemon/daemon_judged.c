@@ -2,6 +2,11 @@
 /*
  * Whether the packets of the policy's networks reach the rules (judged.h). Docker's events and passes, the
  * kernel's events of interfaces, and another policy lead to a look each; what has changed is logged.
+ *
+ * A look compares what Docker has said with what is so now. While networks come and go, Docker's word is the older one,
+ * and a network that is all right looks as if it was not judged. So such a verdict is in doubt at first: the network is
+ * pending, and Docker is asked again. The verdict stands if it is the same by the answer to a question that was asked
+ * after it, or if none comes within DOUBT_MS.
  */
 #include "daemon_judged.h"
 
@@ -19,6 +24,14 @@
 
 #define LINKS_WAIT_MS 300 /* changes come in bunches, and Docker reports its own */
 #define LEGS_MAX 100	  /* more are only counted */
+#define DOUBT_MS 2000	  /* Docker has that long to answer */
+
+/* A verdict that hangs on Docker's next word. */
+struct doubt {
+	char *reason;	  /* NULL: there is no doubt */
+	uint64_t n_asked; /* how often Docker had been asked when this became the reason */
+	uint64_t until_ms;
+};
 
 struct daemon_judged {
 	struct loop *loop;
@@ -26,13 +39,101 @@ struct daemon_judged {
 	bool started;
 	struct docker_wanted_list list; /* of the running policy */
 	struct judge_result result;
+	struct doubt *doubts; /* by network of the list */
 	char *legs[LEGS_MAX];
 	char *dns;     /* or NULL */
 	size_t n_legs; /* perhaps more than are named */
 	int links_fd;
-	sd_event_source *links_io, *links_timer;
+	sd_event_source *links_io, *links_timer, *doubt_timer;
 	bool waiting;
 };
+
+/* ------------------------------------------------------------------ doubts */
+
+static void free_doubts(struct doubt *doubts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(doubts[i].reason);
+	free(doubts);
+}
+
+static int on_doubt_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon_judged *j = data;
+
+	(void)source;
+	(void)usec;
+	loop_post(j->loop, NOTE_DOUBT_OVER);
+	return 0;
+}
+
+/* Whether the new verdict waits for Docker's next word; doubt gets why. */
+static bool is_in_doubt(struct daemon_judged *j, const struct judge_docker *docker,
+			const char *name, const struct judged *new, struct doubt *doubt)
+{
+	const struct docker_wanted *wanted;
+	const struct doubt *old;
+	bool same;
+
+	if (new->state != JUDGED_NOT || !new->doubtful)
+		return false;
+	*doubt = (struct doubt){ NULL, docker->n_asked, loop_now_ms(j->loop) + DOUBT_MS };
+	wanted = docker_wanted_find(&j->list, name);
+	/* An alarm that was given stands, even if it is for another reason now. */
+	if (wanted && j->result.items[wanted - j->list.items].state == JUDGED_NOT)
+		return false;
+	old = wanted ? &j->doubts[wanted - j->list.items] : doubt;
+	same = old->reason && strcmp(old->reason, new->reason) == 0;
+	if (same)
+		doubt->n_asked = old->n_asked;
+	if (old->reason)
+		doubt->until_ms = old->until_ms;
+	if (docker->answered > doubt->n_asked || loop_now_ms(j->loop) >= doubt->until_ms)
+		return false;
+	doubt->reason = xstrdup(new->reason);
+	if (!same)
+		loop_post(j->loop, NOTE_DOUBT);
+	return true;
+}
+
+static void hold_back(struct judged *judged)
+{
+	char *reason = xasprintf("%s; Docker is asked again", judged->reason);
+
+	judged_free(judged);
+	*judged = (struct judged){ .state = JUDGED_PENDING, .reason = reason };
+}
+
+/* Holds back the verdicts that are in doubt, and keeps the doubts. */
+static void look_at_doubts(struct daemon_judged *j, const struct docker_wanted_list *list,
+			   const struct judge_docker *docker, struct judge_result *result)
+{
+	struct doubt *doubts = xcalloc(list->n + 1, sizeof(*doubts));
+	uint64_t until_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!is_in_doubt(j, docker, list->items[i].name, &result->items[i], &doubts[i]))
+			continue;
+		hold_back(&result->items[i]);
+		result->n_not--;
+		if (doubts[i].until_ms < until_ms)
+			until_ms = doubts[i].until_ms;
+	}
+	if (until_ms == UINT64_MAX && !daemon_judged_settled(j))
+		loop_post(j->loop, NOTE_SETTLED);
+	if (until_ms != UINT64_MAX || j->doubt_timer)
+		loop_arm(j->loop, &j->doubt_timer, until_ms, on_doubt_timer, j);
+	free_doubts(j->doubts, j->list.n);
+	j->doubts = doubts;
+}
+
+bool daemon_judged_settled(const struct daemon_judged *j)
+{
+	for (size_t i = 0; i < j->list.n; i++)
+		if (j->doubts[i].reason)
+			return false;
+	return true;
+}
 
 /* ------------------------------------------------------------------ looking */
 
@@ -132,6 +233,7 @@ void daemon_judged_look(struct daemon_judged *j, const struct judge_docker *dock
 		return;
 	docker_wanted_list_make(&j->enforcer->running->policy, &list);
 	judge_networks(&list, docker, &result);
+	look_at_doubts(j, &list, docker, &result);
 	changed = list.n != j->list.n;
 	for (size_t i = 0; i < list.n; i++)
 		changed |= log_change(list.items[i].name,
@@ -202,8 +304,10 @@ void daemon_judged_close(struct daemon_judged *j)
 		return;
 	sd_event_source_disable_unref(j->links_io);
 	sd_event_source_disable_unref(j->links_timer);
+	sd_event_source_disable_unref(j->doubt_timer);
 	if (j->links_fd >= 0)
 		close(j->links_fd);
+	free_doubts(j->doubts, j->list.n);
 	docker_wanted_list_free(&j->list);
 	judge_result_free(&j->result);
 	free_legs(j);

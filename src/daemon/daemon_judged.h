@@ -8,7 +8,10 @@
 #include "dockside/json/json_write.h"
 #include "loop.h"
 
-/* Whether the packets of the running policy's networks reach its rules (judged.h). Posts NOTE_STATUS. */
+/*
+ * Whether the packets of the running policy's networks reach its rules (judged.h). Posts NOTE_STATUS, NOTE_SETTLED,
+ * NOTE_DOUBT and NOTE_DOUBT_OVER.
+ */
 struct daemon_judged;
 
 /* daemon_judged_close(NULL) is valid. */
@@ -20,6 +23,9 @@ int daemon_judged_start(struct daemon_judged *j, struct err *err);
 
 /* Docker, the interfaces or the policy may have changed: judges anew, and logs what has changed. */
 void daemon_judged_look(struct daemon_judged *j, const struct judge_docker *docker);
+
+/* Whether no network waits for Docker's next word, which tells if its packets are judged. */
+bool daemon_judged_settled(const struct daemon_judged *j);
 
 /* The running policy's networks as of that look; with counters, also by their rules in the kernel (NULL: it was not
  * asked). judge_result_free(). */

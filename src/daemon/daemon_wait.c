@@ -27,7 +27,8 @@ struct daemon_wait {
 static bool settled(const struct daemon_wait *w, const struct waiter *waiter)
 {
 	return daemon_names_settled(w->names, waiter->since_ms) &&
-	       daemon_docker_settled(w->docker) && daemon_reach_settled(waiter->reach);
+	       daemon_docker_settled(w->docker) && daemon_judged_settled(w->judged) &&
+	       daemon_reach_settled(waiter->reach);
 }
 
 /* ---- names that did not resolve ---- */

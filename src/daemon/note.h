@@ -20,6 +20,8 @@ enum note {
 	NOTE_DOCKER_MADE, /* Docker has made networks */
 	NOTE_DOCKER,	  /* what Docker says is another */
 	NOTE_LINKS,	  /* interfaces have changed */
+	NOTE_DOUBT,	  /* Docker's last word may be too old to judge by */
+	NOTE_DOUBT_OVER,  /* it has not answered in time */
 	NOTE_PORTS,	  /* who is on which port is known, or known anew */
 	NOTE_TOLD,	  /* sets may have lost addresses that the DNS gate has told the kernel */
 	NOTE_SERVERS,	  /* the host has other name servers */

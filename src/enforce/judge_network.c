@@ -16,6 +16,13 @@ static void not_judged(struct judged *j, char *reason, char *mend)
 	j->mend = mend;
 }
 
+/* As not_judged(), by comparing Docker's word with what may be younger, or older. */
+static void doubt(struct judged *j, char *reason, char *mend)
+{
+	not_judged(j, reason, mend);
+	j->doubtful = true;
+}
+
 static bool is_right(const struct docker_wanted *wanted, const struct docker_network *network)
 {
 	return strcmp(network->driver, "bridge") == 0 &&
@@ -105,13 +112,12 @@ static void judge_missing(const struct judge_facts *f, bool docker_has_it, struc
 	size_t n = docker_has_it ? count_attached(f) : 0;
 
 	if (n > 0) {
-		not_judged(
-			j,
-			xasprintf("%zu container%s attached, and the kernel has no interface %s, "
-				  "which is its bridge in Docker",
-				  n, n == 1 ? " is" : "s are", bridge),
-			xasprintf("somebody has renamed or removed it: a restart of Docker "
-				  "makes it again"));
+		doubt(j,
+		      xasprintf("%zu container%s attached, and the kernel has no interface %s, "
+				"which is its bridge in Docker",
+				n, n == 1 ? " is" : "s are", bridge),
+		      xasprintf("somebody has renamed or removed it: a restart of Docker "
+				"makes it again"));
 		return;
 	}
 	j->state = JUDGED_PENDING;
@@ -128,11 +134,11 @@ static void judge_link(const struct judge_facts *f, bool docker_has_it, struct j
 	const char *bridge = f->wanted->bridge;
 
 	if (docker_has_it && f->gateway_on) {
-		not_judged(j,
-			   xasprintf("its gateway's address is on bridge %s, and the rules are for "
-				     "%s",
-				     f->gateway_on, bridge),
-			   xasprintf("\"ip link set %s name %s\"", f->gateway_on, bridge));
+		doubt(j,
+		      xasprintf("its gateway's address is on bridge %s, and the rules are for "
+				"%s",
+				f->gateway_on, bridge),
+		      xasprintf("\"ip link set %s name %s\"", f->gateway_on, bridge));
 		return;
 	}
 	switch (f->link) {
@@ -242,11 +248,11 @@ static void judge_external(const struct judge_facts *f, struct judged *j)
 				   xasprintf("make it on another bridge, with the driver "
 					     "option " DOCKER_BRIDGE_OPTION));
 		else if (strcmp(network->bridge, wanted->bridge) != 0)
-			not_judged(j,
-				   xasprintf("its bridge is %s in Docker, and the rules are not "
-					     "there yet",
-					     network->bridge),
-				   xstrdup("\"dsfw-nft reconcile\" says what keeps them from it"));
+			doubt(j,
+			      xasprintf("its bridge is %s in Docker, and the rules are not "
+					"there yet",
+					network->bridge),
+			      xstrdup("\"dsfw-nft reconcile\" says what keeps them from it"));
 		else
 			judge_link(f, true, j);
 	}

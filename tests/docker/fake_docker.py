@@ -25,6 +25,7 @@ LOG has a line for every request: METHOD PATH. Commands of `tell`, on what Docke
     restart [CONTAINER NETWORK]               the one that is about to be started again, attached to nothing
     drop CONTAINER CAPABILITY...              which it does not have
     about KEY VALUE                           of /version; backend VALUE: of /info
+    mute                                      answers know what is new, events of it come after `unmute`
 """
 import copy
 import hashlib
@@ -53,6 +54,7 @@ class Engine:
         self.lock = threading.Condition()
         self.networks = {}
         self.events = []
+        self.mute = False
         self.about = {"Version": "99.1", "ApiVersion": "1.50", "MinAPIVersion": "1.24"}
         self.backend = "iptables"
         self.serial = 0
@@ -121,6 +123,9 @@ class Engine:
             self.about[arguments[0]] = arguments[1]
         elif name == "backend":
             self.backend = arguments[0]
+        elif name in ("mute", "unmute"):
+            self.mute = name == "mute"
+            self.lock.notify_all()
         else:
             return "no such command"
         return "done"
@@ -306,7 +311,7 @@ class Server:
         with self.engine.lock:
             told = len(self.engine.events)
             while True:
-                news = self.engine.events[told:]
+                news = [] if self.engine.mute else self.engine.events[told:]
                 told += len(news)
                 # Cut anywhere: lines are not chunks.
                 text = b"".join(json.dumps(event).encode() + b"\n" for event in news)

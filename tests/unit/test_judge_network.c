@@ -228,6 +228,47 @@ static void test_link(void **state)
 	expect(&facts, JUDGED_NOT, "on bridge foo", "ip link set foo name ds-a");
 }
 
+static void expect_doubtful(const struct judge_facts *facts, bool doubtful)
+{
+	struct judged judged;
+
+	judge_network(facts, &judged);
+	assert_int_equal(judged.state, JUDGED_NOT);
+	assert_int_equal(judged.doubtful, doubtful);
+	judged_free(&judged);
+}
+
+/* Docker's list and the kernel's are of different times; what one of them says alone is so. */
+static void test_doubtful(void **state)
+{
+	struct docker_wanted external = {
+		.name = "ds-A", .bridge = "br-1", .managed = true, .external = true, .placed = true
+	};
+	struct docker_leg leg = { .network = "ds-A" };
+	struct docker_legs legs = { .items = &leg, .n = 1 };
+	struct docker_networks docker;
+	struct docker_network network;
+	struct judge_facts facts = good(&docker, &network);
+
+	(void)state;
+	facts.gateway_on = "foo";
+	expect_doubtful(&facts, true);
+	facts.gateway_on = NULL;
+	facts.link = JUDGE_LINK_OTHER;
+	expect_doubtful(&facts, false);
+	facts.link = JUDGE_LINK_ENSLAVED;
+	expect_doubtful(&facts, false);
+	facts.link = JUDGE_LINK_MISSING;
+	facts.legs = &legs;
+	expect_doubtful(&facts, true);
+	network.bridge = "br-2";
+	expect_doubtful(&facts, false);
+	facts.wanted = &external;
+	expect_doubtful(&facts, true);
+	network.driver = "macvlan";
+	expect_doubtful(&facts, false);
+}
+
 static void test_rules(void **state)
 {
 	struct docker_networks docker;
@@ -368,8 +409,9 @@ int main(void)
 		cmocka_unit_test(test_good),	       cmocka_unit_test(test_docker),
 		cmocka_unit_test(test_default_bridge), cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_external),       cmocka_unit_test(test_external_untold),
-		cmocka_unit_test(test_link),	       cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_legs),	       cmocka_unit_test(test_dispatched),
+		cmocka_unit_test(test_link),	       cmocka_unit_test(test_doubtful),
+		cmocka_unit_test(test_rules),	       cmocka_unit_test(test_legs),
+		cmocka_unit_test(test_dispatched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

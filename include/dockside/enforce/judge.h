@@ -17,6 +17,8 @@ struct judge_docker {
 	const struct docker_networks *networks;
 	const struct docker_legs *legs;
 	bool failed;
+	uint64_t n_asked;  /* how often the daemon has asked */
+	uint64_t answered; /* which time it was that got these answers */
 };
 
 /* The rules are taken to be in the kernel. Does not log. */

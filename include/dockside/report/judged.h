@@ -16,7 +16,7 @@ enum judged_state {
 	JUDGED_AUDIT, /* judged, and nothing is refused */
 	JUDGED_UNMANAGED,
 	JUDGED_DRAINING, /* removed from the configuration, its last policy in force */
-	JUDGED_PENDING,	 /* there is no such network yet, and so no packet */
+	JUDGED_PENDING,	 /* there is no such network yet, and so no packet; or nobody knows yet */
 	JUDGED_NOT,
 };
 #define JUDGED_STATES (JUDGED_NOT + 1)
@@ -28,6 +28,7 @@ const char *judged_state_name(enum judged_state state);
 struct judged {
 	enum judged_state state;
 	bool docker_differs; /* JUDGED_NOT, for what Docker has */
+	bool doubtful;	     /* JUDGED_NOT by comparing Docker's word with what may be younger */
 	char *reason;	     /* JUDGED_NOT, and perhaps JUDGED_PENDING; NULL: nothing to say */
 	char *mend;	     /* what mends it, commands in quotes; NULL unless JUDGED_NOT */
 };
