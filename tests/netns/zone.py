@@ -254,7 +254,7 @@ class Watcher:
         self.serial, self.due = 0, 0.0
 
     def generation(self):
-        """Of the ruleset: each transaction that changes a set changes it."""
+        """Each transaction that changes a set changes this number."""
         self.serial += 1
         self.s.send(struct.pack("=IHHIIBBH", 20, SUBSYS << 8 | GETGEN, 1, self.serial, 0, 0, 0, 0))
         while True:
@@ -309,7 +309,7 @@ class Watcher:
                 pass
 
     def compare(self, name):
-        """What it knows of an address: its timeout, and by when at the latest it ends, 0 without."""
+        """It keeps of each address the timeout, and by when at the latest that ends, or 0."""
         before, begin = self.sets[name], now()
         found, end = self.look(name), now()
         after = {address: (timeout, end + expires / 1000 if expires else 0)
