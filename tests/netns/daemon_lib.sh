@@ -57,12 +57,6 @@ told()
 	[[ $(tail -n +"$((told_before + 1))" $told | grep -c " $2\$") -ge $1 ]]
 }
 
-# matches PATTERN: some line of standard input, all of which is read: who writes it must not fail
-matches()
-{
-	[[ $(grep -cE -- "$1") -gt 0 ]]
-}
-
 # logged PATTERN: an extended regular expression, in what it logged in this life
 logged()
 {

@@ -150,7 +150,7 @@ client metrics
 is "files that wait for a reload" "$(files_state)" edited
 use other
 nft flush ruleset
-until_true 5 logged 'chain ds-1-OUT'
+until_true 5 logged 'put back'
 # shellcheck disable=SC2317
 repaired()
 {

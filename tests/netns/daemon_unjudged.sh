@@ -200,7 +200,7 @@ opened()
 # shellcheck disable=SC2317
 ends_again() # COUNT
 {
-	[[ $(life | grep -A 1 'put back' | grep -c 'ended 3 connections that were opened') -gt $1 ]]
+	[[ $(life | grep -c 'ended [0-9]* connections that were opened') -gt $1 ]]
 }
 table="inet dockside"
 three=("one c1 tcp 198.51.100.2:443" "two c1 tcp 172.30.2.11:7000" "three c2 tcp 172.30.1.11:7000")

@@ -21,7 +21,8 @@ import time
 from calm import calm
 
 SYN, RST, ACK = 2, 4, 16
-BURST = 5                               # denied attempts at once
+PAUSE = 0.0005                          # seconds from one denied attempt to the next
+OTHERS = 10                             # denied attempts for one that is allowed, and a step of the open flow
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -37,6 +38,13 @@ def open_in(namespace, *args):
     return s
 
 
+def raw_in(namespace):
+    s = open_in(namespace, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+    s.setblocking(False)
+    return s
+
+
 def checksum(data):
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
@@ -44,13 +52,15 @@ def checksum(data):
 
 
 class Target:
-    def __init__(self, where, source):
+    def __init__(self, where, namespace, source):
         address, port = where.split(":")
         self.address, self.port = address, int(port)
         self.packed = socket.inet_aton(address)
         self.ends = socket.inet_aton(source) + self.packed + struct.pack("!HH", 6, 20)
         self.sent = self.reset = self.answered = self.seen = 0
         self.next = 0
+        self.raw = raw_in(namespace)
+        self.raw.connect((self.address, 0))     # hears nobody else
 
     def syn(self):
         source_port = 1024 + self.next % 64000
@@ -58,7 +68,16 @@ class Target:
         parts = [source_port, self.port, self.next, 0, 0x50, SYN, 8192, 0, 0]
         parts[7] = checksum(self.ends + struct.pack("!HHIIBBHHH", *parts))
         self.sent += 1
-        return struct.pack("!HHIIBBHHH", *parts)
+        self.raw.send(struct.pack("!HHIIBBHHH", *parts))
+
+    def on_answer(self, port, _, flags):
+        if port == self.port:
+            self.reset += bool(flags & RST)
+            self.answered += flags & (SYN | ACK) == SYN | ACK
+
+    def on_arrival(self, _, port, flags):
+        if port == self.port and flags & SYN:
+            self.seen += 1
 
 
 def drain(raw, handle):
@@ -69,7 +88,7 @@ def drain(raw, handle):
             return
         head = (packet[0] & 15) * 4
         source_port, port = struct.unpack_from("!HH", packet, head)
-        handle(packet[12:16], packet[16:20], source_port, port, packet[head + 13])
+        handle(source_port, port, packet[head + 13])
 
 
 def main():
@@ -77,64 +96,52 @@ def main():
     with open_in(namespace, socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.connect((denied.split(":")[0], 9))
         source = s.getsockname()[0]
-    denied, allowed = Target(denied, source), Target(allowed, source)
     flow = open_in(namespace, socket.AF_INET, socket.SOCK_STREAM)
-    flow.connect((allowed.address, allowed.port))
+    address, port = allowed.split(":")
+    flow.connect((address, int(port)))
     flow.recv(256)
     flow.setblocking(False)
-    raw = open_in(namespace, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-    watch = open_in(server, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-    for s in (raw, watch):
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
-        s.setblocking(False)
+    denied, allowed = Target(denied, namespace, source), Target(allowed, namespace, source)
+    watch = raw_in(server)
+    watch.bind((denied.address, 0))
 
-    def on_answer(sender, _, port, __, flags):
+    def hear():
         for target in (denied, allowed):
-            if sender == target.packed and port == target.port:
-                target.reset += bool(flags & RST)
-                target.answered += flags & (SYN | ACK) == SYN | ACK
-
-    def on_arrival(_, receiver, __, port, flags):
-        if receiver == denied.packed and port == denied.port and flags & SYN:
-            denied.seen += 1
+            drain(target.raw, target.on_answer)
+        drain(watch, denied.on_arrival)
 
     def path(name):
         return os.path.join(directory, name)
 
     gap, last, waiting, broken = 0.0, calm(), False, False
     open(path("ready"), "w").close()
-    rounds = 0
-    while rounds % 20 or not os.path.exists(path("stop")):
-        rounds += 1
-        for _ in range(BURST):
-            raw.sendto(denied.syn(), (denied.address, 0))
-        if rounds % 10 == 0:
-            raw.sendto(allowed.syn(), (allowed.address, 0))
-        try:
-            if not waiting:
-                flow.send(b"x")
-                waiting = True
-            else:
-                broken |= not flow.recv(16)
-                waiting = False
-                now = calm()
-                gap, last = max(gap, now - last), now
-        except BlockingIOError:
-            pass
-        except OSError:
-            broken = True
-        drain(raw, on_answer)
-        drain(watch, on_arrival)
-        if denied.sent >= int(minimum) and denied.sent - BURST < int(minimum):
+    while denied.sent % (2 * OTHERS) or not os.path.exists(path("stop")):
+        denied.syn()
+        if denied.sent % OTHERS == 0:
+            allowed.syn()
+            try:
+                if not waiting:
+                    flow.send(b"x")
+                    waiting = True
+                else:
+                    broken |= not flow.recv(16)
+                    waiting = False
+                    now = calm()
+                    gap, last = max(gap, now - last), now
+            except BlockingIOError:
+                pass
+            except OSError:
+                broken = True
+        hear()
+        if denied.sent == int(minimum):
             open(path("enough"), "w").close()
-        select.select([], [], [], 0.0005)
+        time.sleep(PAUSE)
     gap = max(gap, calm() - last)
     deadline = time.monotonic() + 1     # for what is still under way
     while time.monotonic() < deadline and \
             (allowed.answered < allowed.sent or denied.reset < denied.sent):
-        select.select([raw], [], [], 0.05)
-        drain(raw, on_answer)
-        drain(watch, on_arrival)
+        select.select([denied.raw, allowed.raw], [], [], 0.05)
+        hear()
     print(f"denied={denied.sent} reset={denied.reset} answered={denied.answered} seen={denied.seen} "
           f"allowed={allowed.sent} opened={allowed.answered} refused={allowed.reset} "
           f"gap={'broken' if broken else round(gap * 1000)}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Keeps TCP flows open, and opens new ones one after the other as fast as it can.
+"""Keeps TCP flows open, and opens new ones one after the other.
 
 usage: flows.py NAMESPACE ADDRESS:PORT FLOWS DIRECTORY
 
@@ -19,6 +19,7 @@ import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PATIENCE = 3.0
+PAUSE = 0.004                           # seconds from one new flow to the next
 
 
 def enter(namespace):
@@ -46,7 +47,7 @@ class Flows:
         self.open = [dial(where) for _ in range(count)]
         self.broken = set()
         self.echoes = 0
-        self.stop = False
+        self.stop = threading.Event()
 
     def echo(self, i):
         if i in self.broken:
@@ -65,9 +66,9 @@ class Flows:
             self.echo(i)
 
     def run(self):
-        while self.open and not self.stop:
+        while self.open and not self.stop.is_set():
             self.all()
-            time.sleep(1)   # what breaks one breaks it for good
+            self.stop.wait(4)   # what breaks one breaks it for good
 
 
 def main():
@@ -98,8 +99,8 @@ def main():
             print(f"new: {e!r}", file=sys.stderr)
             refused += 1
         slowest = max(slowest, time.monotonic() - begin)
-        time.sleep(0.001)
-    flows.stop = True
+        time.sleep(PAUSE)
+    flows.stop.set()
     thread.join()
     flows.all()
     print(f"flows={len(flows.open)} broken={len(flows.broken)} echoes={flows.echoes} new={new} "

@@ -85,6 +85,12 @@ prints_no()
 	! prints "$@"
 }
 
+# matches PATTERN: some line of standard input, all of which is read: who writes it must not fail
+matches()
+{
+	[[ $(grep -cE -- "$1") -gt 0 ]]
+}
+
 # ---- the program ---------------------------------------------------------------------------------
 
 # dsfw COMMAND [OPTION…]: runs the program on the two files; $status, $out, $err

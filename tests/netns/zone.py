@@ -35,6 +35,7 @@ All seconds are of CLOCK_BOOTTIME.
 """
 import collections
 import errno
+import math
 import os
 import socket
 import struct
@@ -42,9 +43,10 @@ import sys
 import threading
 import time
 
-NFPROTO_INET, SUBSYS, GETSETELEM = 1, 10, 13
+NFPROTO_INET, SUBSYS, GETSETELEM, GETGEN = 1, 10, 13, 16
 TABLE, SET, ELEMENTS = 1, 2, 3                  # NFTA_SET_ELEM_LIST_*
 KEY, TIMEOUT, EXPIRATION = 1, 4, 5              # NFTA_SET_ELEM_*
+GEN_ID = 1                                      # NFTA_GEN_*
 DUMP, DUMP_INTR = 0x300, 0x10
 
 
@@ -249,7 +251,16 @@ class Watcher:
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self.log = open(log, "w", buffering=1, encoding="ascii")
         self.stop, self.sets = stop, {name: {} for name in sets}
-        self.serial = 0
+        self.serial, self.due = 0, 0.0
+
+    def generation(self):
+        """Each transaction that changes a set changes this number."""
+        self.serial += 1
+        self.s.send(struct.pack("=IHHIIBBH", 20, SUBSYS << 8 | GETGEN, 1, self.serial, 0, 0, 0, 0))
+        while True:
+            data = self.s.recv(4096)
+            if struct.unpack_from("=IHHI", data)[3] == self.serial:
+                return dict(attributes(data[20:]))[GEN_ID]
 
     def ask(self, name):
         body = struct.pack("=BBH", NFPROTO_INET, 0, 0) + attribute(TABLE, b"dockside\0") + \
@@ -298,25 +309,37 @@ class Watcher:
                 pass
 
     def compare(self, name):
-        before, after = self.sets[name], self.look(name)
-        at = f"{now():.3f} {name}"
+        """It keeps of each address the timeout, and by when at the latest that ends, or 0."""
+        before, begin = self.sets[name], now()
+        found, end = self.look(name), now()
+        after = {address: (timeout, end + expires / 1000 if expires else 0)
+                 for address, (timeout, expires) in found.items()}
         for address in before.keys() - after.keys():
-            self.log.write(f"{at} - {address} {before[address][0]} {before[address][1]}\n")
-        for address, (timeout, expires) in after.items():
+            self.note(name, "-", address, *before[address])
+        for address, (timeout, until) in after.items():
             had = before.get(address)
             if not had:
-                self.log.write(f"{at} + {address} {timeout} {expires}\n")
+                self.note(name, "+", address, timeout, until)
             elif had[0] != timeout:
-                self.log.write(f"{at} ! {address} {timeout} {expires}\n")
-            elif expires > had[1]:
-                self.log.write(f"{at} ^ {address} {timeout} {had[1]}\n")
+                self.note(name, "!", address, timeout, until)
+            elif until - (end - begin) > had[1]:
+                self.note(name, "^", address, *had)
         self.sets[name] = after
+        self.due = min([self.due, *(until for _, until in after.values() if until)])
+
+    def note(self, name, sign, address, timeout, until):
+        left = max(0, round((until - now()) * 1000)) if until else 0
+        self.log.write(f"{now():.3f} {name} {sign} {address} {timeout} {left}\n")
 
     def run(self):
-        looks, longest, last = 0, 0.0, now()
+        looks, longest, last, seen = 0, 0.0, now(), None
         while looks % 20 or not os.path.exists(self.stop):
-            for name in self.sets:
-                self.compare(name)
+            # A set stays as it is until a transaction changes it, or something in it expires.
+            generation = self.generation()
+            if generation != seen or now() > self.due - 0.02:
+                seen, self.due = generation, math.inf
+                for name in self.sets:
+                    self.compare(name)
             looks += 1
             longest, last = max(longest, now() - last), now()
             time.sleep(0.002)
