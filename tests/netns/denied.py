@@ -4,7 +4,7 @@
 
 usage: denied.py try RATE COUNT TARGET…      TARGET: NAMESPACE:PROTO:ADDRESS:PORT, in turn
                                              prints how many were answered, reset, and neither
-       denied.py flood SECONDS TARGET…       UDP as fast as it goes; prints how many were sent
+       denied.py flood SECONDS TARGET…       UDP as fast as it goes, FLOOD at least; prints how many were sent
        denied.py serve NAMESPACE PORT…       TCP servers, until its standard input ends
        denied.py occupy GROUP                listens to an nflog group, until its standard input ends
        denied.py judge FILE KEY=VALUE…       how many events in a file of JSON lines are so
@@ -18,6 +18,8 @@ import socket
 import struct
 import sys
 import time
+
+FLOOD = 20000  # packets at least, however busy the machine is: more than fit into the queue
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 HOME = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -88,7 +90,7 @@ def flood(seconds, targets):
         namespace, family, kind, address, port = parse(target)
         senders.append((open_in(namespace, family, kind).sendto, (address, port)))
     end, sent = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or sent < FLOOD:
         for i in range(64):
             send, to = senders[(sent + i) % len(senders)]
             send(b"x", to)
