@@ -59,6 +59,16 @@ static void add_ipset(struct gate_past_ipset *past, const struct ipset *ipset)
 	past->n = sort_hashes(past->names, past->n);
 }
 
+/* Elements are of a bridge, which may be another network's by now. Nobody knows here where an external one is. */
+static uint64_t hash_network(const struct network *network)
+{
+	uint64_t hash = hash64(HASH_SEED, network->name, strlen(network->name));
+
+	return network->external && !network->bridge_given
+		       ? hash
+		       : hash64(hash, network->bridge, strlen(network->bridge));
+}
+
 static void add_privates(struct gate_past *past, const struct network *network)
 {
 	size_t n = network->dns.gated ? network->dns.n_private : 0;
@@ -70,8 +80,7 @@ static void add_privates(struct gate_past *past, const struct network *network)
 
 		prefix_format(&network->dns.private[i], range);
 		past->privates[past->n_privates++] =
-			hash64(hash64(HASH_SEED, network->name, strlen(network->name)), range,
-			       strlen(range));
+			hash64(hash_network(network), range, strlen(range));
 	}
 	past->n_privates = sort_hashes(past->privates, past->n_privates);
 }

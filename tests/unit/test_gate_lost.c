@@ -20,16 +20,17 @@ static void add(void *data, const char *ipset)
 	buf_printf(data, "%s ", ipset ? ipset : "everything");
 }
 
-static void assert_lost(const char *before, const char *after, const char *wanted)
+static void assert_lost_at(const char *networks_before, const char *before,
+			   const char *networks_after, const char *after, const char *wanted)
 {
 	struct gate_past past = { 0 }, now = { 0 };
 	struct policy policy = { 0 };
 	struct buf lost = { 0 };
 
-	policy_read(&policy, NETWORKS, before);
+	policy_read(&policy, networks_before, before);
 	gate_past_add(&past, &policy);
 	policy_free(&policy);
-	policy_read(&policy, NETWORKS, after);
+	policy_read(&policy, networks_after, after);
 	gate_past_add(&now, &policy);
 	policy_free(&policy);
 	gate_past_lost(&past, &now, add, &lost);
@@ -37,6 +38,11 @@ static void assert_lost(const char *before, const char *after, const char *wante
 	buf_free(&lost);
 	gate_past_free(&past);
 	gate_past_free(&now);
+}
+
+static void assert_lost(const char *before, const char *after, const char *wanted)
+{
+	assert_lost_at(NETWORKS, before, NETWORKS, after, wanted);
 }
 
 static void test_lost(void **state)
@@ -73,6 +79,19 @@ static void test_private(void **state)
 	assert_lost(PRIVATE("\"private\": [\"10.0.0.0/8\"]"),
 		    PRIVATE("\"private\": [\"10.0.0.0/8\", \"192.168.1.0/24\"]"), "");
 	assert_lost(PRIVATE(""), PRIVATE("\"private\": [\"10.0.0.0/8\"]"), "");
+}
+
+#define AT(bridge)                                                \
+	"{\"networks\": [{\"name\": \"a\", \"bridge\": \"" bridge \
+	"\", \"subnet\": \"10.5.0.0/24\"}]}"
+
+/* The bridge that it had may be another network's now. */
+static void test_private_moves(void **state)
+{
+	(void)state;
+	assert_lost_at(AT("one"), PRIVATE("\"private\": [\"10.0.0.0/8\"]"), AT("two"),
+		       PRIVATE("\"private\": [\"10.0.0.0/8\"]"), "everything ");
+	assert_lost_at(AT("one"), PRIVATE(""), AT("two"), PRIVATE(""), "");
 }
 
 /* The same names make the same hash, however often they were added, and in whatever order they were written. */
@@ -125,8 +144,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lost),	cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_private), cmocka_unit_test(test_hash),
-		cmocka_unit_test(test_union),
+		cmocka_unit_test(test_private), cmocka_unit_test(test_private_moves),
+		cmocka_unit_test(test_hash),	cmocka_unit_test(test_union),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
