@@ -82,12 +82,17 @@ static bool is_needed(const struct gate_net *net)
 	return net->policy || net->told.n_refs > 0 || net->n_pending > 0 || net->n_tcp > 0;
 }
 
+bool gate_net_is_over(const struct gate_net *net, uint64_t now_ms)
+{
+	return !net->policy && now_ms >= net->over_ms;
+}
+
 /* Nobody renews the addresses of a network that has no rules. */
 static void lose_policy(struct gate_net *net, struct gate_told *told, uint64_t now_ms)
 {
 	if (net->policy)
 		net->over_ms = now_ms + UINT64_C(1000) * net->policy->life_s;
-	else if (now_ms >= net->over_ms)
+	else if (gate_net_is_over(net, now_ms))
 		gate_told_forget_net(told, &net->told);
 	net->policy = NULL;
 }

@@ -37,6 +37,8 @@ void gate_nets_close(struct gate_nets *nets);
  * forgotten what it was told for them. */
 void gate_nets_follow(struct gate_nets *nets, struct gate_told *told,
 		      const struct gate_policy *policy, uint64_t now_ms);
+/* Whether the network has been without a policy for so long that the kernel has forgotten what it was told for it. */
+bool gate_net_is_over(const struct gate_net *net, uint64_t now_ms);
 struct gate_net_list *gate_nets_list(struct gate_nets *nets);
 
 /* The network of a bridge by its interface's index; NULL: none of the policy. */

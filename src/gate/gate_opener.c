@@ -13,6 +13,11 @@
  * done a few at a time, between questions. A task that takes back looks once more whether a name wants the address: an
  * answer may have told it in the meantime.
  *
+ * A packet of a container that found the address in the set while it was taken back may put it in again by renewing it.
+ * So a moment later it is taken back once more.
+ *
+ * What was forgotten for want of room cannot be taken back. So the daemon hears from then on that something was missed.
+ *
  * The kernel takes nothing back while the bridge is away or down: the daemon hears that, and empties sets. The
  * network is away then: its answers are told anew, and now and then we try to take back and to tell all that it has.
  */
@@ -49,6 +54,9 @@ struct gate_opener {
 	struct gate_report *report;
 	struct task *tasks;
 	size_t n_tasks, cap_tasks, done;
+	struct task *again; /* what was taken back, to be done once more */
+	size_t n_again;
+	bool repeating;	   /* the tasks are those */
 	unsigned n_undone; /* of this second */
 	unsigned waited_s; /* since the last try */
 	bool missed;	   /* something was not taken back */
@@ -77,6 +85,7 @@ void gate_opener_close(struct gate_opener *o)
 	gate_tell_close(o->tell);
 	gate_told_free(&o->told);
 	free(o->tasks);
+	free(o->again);
 	free(o);
 }
 
@@ -265,8 +274,12 @@ size_t gate_opener_tell(struct gate_opener *o, const struct gate_policy *policy,
 static void add_task(struct gate_opener *o, struct gate_net *owner, const struct ipaddr *addr,
 		     uint16_t slot, bool untell)
 {
-	if (slot == 0 || o->n_tasks == TASKS_MAX)
+	if (slot == 0)
 		return;
+	if (o->n_tasks == TASKS_MAX) {
+		o->missed |= untell;
+		return;
+	}
 	o->tasks = array_grow(o->tasks, &o->cap_tasks, o->n_tasks, sizeof(*o->tasks));
 	o->tasks[o->n_tasks++] = (struct task){ &owner->told, owner, *addr, slot, untell };
 }
@@ -410,13 +423,45 @@ static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct ga
 		net->was_away = false;
 }
 
-/* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
- * them, so that nothing is left out. */
-static void drop_tasks(struct gate_opener *o)
+static uint64_t identity_of(const struct gate_policy *policy, uint16_t slot)
 {
-	for (size_t i = o->done; i < o->n_tasks; i++)
-		o->tasks[i].owner->was_away = true;
-	o->n_tasks = o->done = 0;
+	for (size_t i = 0; i < policy->n_lists; i++)
+		if (policy->lists[i].slot == slot)
+			return policy->lists[i].identity;
+	return 0;
+}
+
+static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct gate_net *net = tasks[i].owner;
+
+		/* Otherwise it may be gone in a moment. */
+		if (tasks[i].untell && net->told.n_refs > 0 && !gate_net_is_over(net, c->now_ms))
+			add_task(o, net, &tasks[i].addr,
+				 slot_of(c->policy, identity_of(c->old, tasks[i].slot)), true);
+	}
+}
+
+/* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
+ * them, so that nothing is left out of the sets that they have now. What was to go out of another set, which another
+ * network has kept, still is to: one day the network may have it again. */
+static void renew_tasks(struct gate_opener *o, const struct change *c)
+{
+	struct task *tasks = o->tasks, *again = o->again;
+	size_t done = o->done, n = o->n_tasks, n_again = o->n_again;
+
+	o->tasks = o->again = NULL;
+	o->n_tasks = o->cap_tasks = o->done = o->n_again = 0;
+	o->repeating = false;
+	for (size_t i = done; i < n; i++)
+		tasks[i].owner->was_away = true;
+	if (c->old) {
+		renew(o, c, tasks + done, n - done);
+		renew(o, c, again, n_again);
+	}
+	free(tasks);
+	free(again);
 }
 
 /* Networks that were away, and are back. */
@@ -436,10 +481,23 @@ static void try_again(struct gate_opener *o, struct gate_nets *nets,
 	free(c);
 }
 
+static void repeat(struct gate_opener *o)
+{
+	if (o->n_tasks > 0 || o->n_again == 0)
+		return;
+	free(o->tasks);
+	o->tasks = o->again;
+	o->n_tasks = o->cap_tasks = o->n_again;
+	o->again = NULL;
+	o->n_again = 0;
+	o->repeating = true;
+}
+
 void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
 		      const struct gate_policy *policy, uint64_t now_ms)
 {
 	o->n_undone = 0;
+	repeat(o);
 	if (++o->waited_s < AGAIN_S || !policy || o->n_tasks > 0)
 		return;
 	o->waited_s = 0;
@@ -458,13 +516,13 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	struct change *c = xcalloc(1, sizeof(*c));
 	struct gate_net *net;
 
-	drop_tasks(o);
-	o->missed = false;
-	gate_told_doubt(&o->told);
 	c->old = old;
 	c->policy = policy;
 	c->retell = retell;
 	c->now_ms = now_ms;
+	o->missed = o->told.forgotten;
+	gate_told_doubt(&o->told);
+	renew_tasks(o, c);
 	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
 		if (net->told.n_refs == 0)
 			continue;
@@ -513,6 +571,24 @@ static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct 
 		miss(o, task->owner);
 }
 
+/* All is done, and what was taken back is to be done once more. */
+static void keep_untells(struct gate_opener *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_tasks && !o->repeating; i++)
+		if (o->tasks[i].untell)
+			o->tasks[n++] = o->tasks[i];
+	free(o->again);
+	o->again = n > 0 ? o->tasks : NULL;
+	if (n == 0)
+		free(o->tasks);
+	o->n_again = n;
+	o->tasks = NULL;
+	o->n_tasks = o->cap_tasks = o->done = 0;
+	o->repeating = false;
+}
+
 bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
 		      const struct gate_policy *policy)
 {
@@ -523,8 +599,6 @@ bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
 	gate_opener_hear(o);
 	if (o->done < o->n_tasks)
 		return true;
-	free(o->tasks);
-	o->tasks = NULL;
-	o->n_tasks = o->cap_tasks = o->done = 0;
+	keep_untells(o);
 	return false;
 }

@@ -217,6 +217,7 @@ bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const str
 		oldest = TAILQ_FIRST(&net->by_age);
 		if (!oldest || now_ms - oldest->told_ms < life_ms)
 			return false;
+		told->forgotten = true; /* a connection may have renewed it */
 		drop_ref(told, oldest);
 		assert(TAILQ_FIRST(&net->by_age) != oldest);
 	}

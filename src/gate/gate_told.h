@@ -49,6 +49,7 @@ struct gate_told {
 	struct gate_map refs, addrs, names;
 	uint32_t n_nets;
 	uint64_t losses; /* how often something was no longer told */
+	bool forgotten;	 /* something that the kernel may still have, as there was no room */
 };
 
 /* All addresses of an answer were told to one network: kept with the answer, it saves looking for each. Zero-initialise

@@ -198,8 +198,10 @@ static void test_told_room(void **state)
 	assert_true(gate_told_room(&told, &net, &a, &six, 2, 3000, 10000));
 	assert_false(gate_told_room(&told, &net, &a, &three, 2, 3000, 10000));
 	assert_int_equal(net.n_refs, 2);
+	assert_false(told.forgotten);
 	/* The life of the first is over: it makes way, and the second does not. */
 	assert_true(gate_told_room(&told, &net, &a, &three, 2, 11000, 10000));
+	assert_true(told.forgotten); /* though a connection may have renewed it */
 	assert_int_equal(when(&told, &net, &a, &one), 0);
 	assert_int_equal(when(&told, &net, &a, &two), 2000);
 	gate_told_free(&told);
