@@ -249,6 +249,9 @@ static void on_note(void *data, enum note note)
 	case NOTE_DOUBT_OVER:
 		judge(d);
 		break;
+	case NOTE_FILLED:
+		daemon_gate_filled(s->gate);
+		break;
 	case NOTE_TOLD:
 		daemon_gate_retell(s->gate);
 		break;

@@ -142,6 +142,12 @@ void daemon_gate_retell(struct daemon_gate *k)
 	daemon_gate_follow(k);
 }
 
+void daemon_gate_filled(struct daemon_gate *k)
+{
+	daemon_gate_held_filled(k->held);
+	daemon_gate_retell(k);
+}
+
 /* ------------------------------------------------------------------ questions that do not arrive */
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data);

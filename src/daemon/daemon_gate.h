@@ -21,6 +21,8 @@ void daemon_gate_close(struct daemon_gate *k);
 void daemon_gate_follow(struct daemon_gate *k);
 /* The kernel may have lost what the gate has told it. */
 void daemon_gate_retell(struct daemon_gate *k);
+/* Somebody else may have put into its sets what it has not told. */
+void daemon_gate_filled(struct daemon_gate *k);
 
 /* Compares what the kernel sends the gate with what arrives there. */
 void daemon_gate_look(struct daemon_gate *k);

@@ -16,6 +16,7 @@ struct daemon_gate_held {
 	struct enforcer *enforcer;
 	struct gate_past names;
 	bool unknown; /* an earlier life has left what nobody has noted */
+	bool filled;  /* somebody else has put into the sets what nobody has noted */
 	bool came;    /* a gate has */
 	bool precise; /* the gate that is connected has told all that the sets hold, and can take it back */
 	bool taken; /* the mark says so, of names */
@@ -62,13 +63,13 @@ static bool take_back(struct daemon_gate_held *h)
 		return false;
 	gate_past_add(&now, &running->policy);
 	r = told_take_back(h->enforcer->loader, &running->plan,
-			   h->unknown && h->enforcer->had_table ? NULL : &h->names, &now, &what,
-			   &err);
+			   h->filled || (h->unknown && h->enforcer->had_told) ? NULL : &h->names,
+			   &now, &what, &err);
 	if (r < 0) {
 		note_trouble(h, &err);
 		loop_arm(h->loop, &h->again, loop_now_ms(h->loop) + AGAIN_MS, on_again, h);
 	} else {
-		h->unknown = false;
+		h->unknown = h->filled = false;
 		clear_trouble(h);
 	}
 	if (r > 0)
@@ -114,7 +115,7 @@ bool daemon_gate_held_follow(struct daemon_gate_held *h)
 
 bool daemon_gate_held_came(struct daemon_gate_held *h)
 {
-	h->precise = !h->came && !h->enforcer->had_table;
+	h->precise = !h->came && !h->enforcer->had_told;
 	h->came = true;
 	return take_back(h);
 }
@@ -144,6 +145,12 @@ bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
 	return emptied;
 }
 
+void daemon_gate_held_filled(struct daemon_gate_held *h)
+{
+	h->filled = true;
+	take_back(h);
+}
+
 const char *daemon_gate_held_trouble(const struct daemon_gate_held *h)
 {
 	return h->trouble;
@@ -158,7 +165,7 @@ struct daemon_gate_held *daemon_gate_held_open(struct loop *loop, struct enforce
 	h->enforcer = enforcer;
 	gate_past_add(&h->names, last);
 	h->taken = told_mark_read(directory(h), &h->names) == TOLD_TAKEN;
-	h->unknown = !h->taken && !(last->firewall_src.text && gate_past_is_empty(&h->names));
+	h->unknown = !h->taken;
 	return h;
 }
 

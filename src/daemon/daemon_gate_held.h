@@ -35,6 +35,9 @@ bool daemon_gate_held_gone(struct daemon_gate_held *held);
 /* A gate has taken the policy that runs. missed: it could not take back all that it knew. */
 bool daemon_gate_held_taken(struct daemon_gate_held *held, bool missed);
 
+/* Somebody else may have put addresses into the sets: they are emptied. */
+void daemon_gate_held_filled(struct daemon_gate_held *held);
+
 /* Why addresses of names that are gone may still be open; NULL: they are not. Borrowed until the next event. */
 const char *daemon_gate_held_trouble(const struct daemon_gate_held *held);
 

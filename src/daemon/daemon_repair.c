@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "dockside/enforce/told.h"
 #include "dockside/kernel/nft_events.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/log.h"
@@ -42,8 +43,9 @@ struct daemon_repair {
 	bool failed;
 	bool last; /* nobody will try again */
 	uint64_t at_ms;
-	bool opened;	   /* since the last repair packets may have passed that nobody judged */
-	bool emptied;	   /* since then sets may have lost what the DNS gate has told */
+	bool opened;  /* since the last repair packets may have passed that nobody judged */
+	bool emptied; /* since then sets may have lost what the DNS gate has told */
+	bool filled;  /* since then somebody else may have put into them what it has not told */
 	struct buf damage; /* what was seen missing since the last repair */
 	char *last_damage; /* what the last repair found */
 	uint64_t unix_ms;  /* when it was made */
@@ -177,9 +179,11 @@ static void repair(struct daemon_repair *k)
 	note_failure(k, false);
 	if (k->opened || (k->table && result.n_chains + result.n_sets > 0))
 		loop_post(k->loop, NOTE_OPENED);
-	if (k->emptied || (k->table && result.n_sets > 0))
+	if (k->filled)
+		loop_post(k->loop, NOTE_FILLED);
+	else if (k->emptied || (k->table && result.n_sets > 0))
 		loop_post(k->loop, NOTE_TOLD);
-	k->opened = k->emptied = false;
+	k->opened = k->emptied = k->filled = false;
 	k->table = false;
 	if (!result.changed) {
 		buf_reset(&k->damage);
@@ -274,14 +278,6 @@ static bool opens(const struct nft_transaction *t)
 	return false;
 }
 
-static bool is_told_set(const char *name)
-{
-	static const char end[] = "-told4";
-	size_t len = strlen(name), n = sizeof(end) - 1;
-
-	return len > n && strncmp(name + len - n, end, n - 1) == 0;
-}
-
 /* Elements that packets put into a set and that run out are no events: somebody else has taken these. */
 static bool empties(const struct nft_transaction *t)
 {
@@ -289,7 +285,19 @@ static bool empties(const struct nft_transaction *t)
 		return true;
 	for (size_t i = 0; i < t->n_touched; i++)
 		if (t->touched[i].table == WATCHED_DOCKSIDE && t->touched[i].kind == TOUCHED_SET &&
-		    is_told_set(t->touched[i].name))
+		    told_is_set(t->touched[i].name))
+			return true;
+	return false;
+}
+
+/* As who puts back a ruleset that he has kept: it may have addresses of names that have left since. */
+static bool fills(const struct nft_transaction *t)
+{
+	if (t->overflow && t->tables[WATCHED_DOCKSIDE] & TOUCH_DECLARED)
+		return true;
+	for (size_t i = 0; i < t->n_touched; i++)
+		if (t->touched[i].table == WATCHED_DOCKSIDE && t->touched[i].kind == TOUCHED_SET &&
+		    t->touched[i].how & TOUCH_ADDED_TO && told_is_set(t->touched[i].name))
 			return true;
 	return false;
 }
@@ -314,6 +322,7 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 	k->table |= table;
 	k->opened |= opens(t);
 	k->emptied |= empties(t);
+	k->filled |= fills(t);
 	describe(&k->damage, t);
 	repair_at(k, repair_limit_when(&k->limit, now_ms));
 }

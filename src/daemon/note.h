@@ -23,6 +23,7 @@ enum note {
 	NOTE_DOUBT,	  /* Docker's last word may be too old to judge by */
 	NOTE_DOUBT_OVER,  /* it has not answered in time */
 	NOTE_PORTS,	  /* who is on which port is known, or known anew */
+	NOTE_FILLED,	  /* somebody else may have put addresses into such sets */
 	NOTE_TOLD,	  /* sets may have lost addresses that the DNS gate has told the kernel */
 	NOTE_SERVERS,	  /* the host has other name servers */
 	NOTE_SETTLED,	  /* a question was answered that READY or a request may wait for */

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * From the moment at which a transaction begins to empty a set until it is committed, packets still find the elements
+ * that are to go; but `update` does not, and puts in another one, which stays. So a container that begins one connection
+ * after another would keep an address open. Therefore another transaction comes first: until the sets are empty, a table
+ * of its own drops whatever would begin a connection out of the gated networks. It belongs to our socket: if we end in
+ * between, the kernel removes it.
+ */
 #include "dockside/enforce/told.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dockside/base/text.h"
@@ -9,9 +19,17 @@
 #include "dockside/system/log.h"
 
 #define HEAD "dsfw-nft-gate-told 1"
-#define MARK_MAX 64u
+#define MARK_MAX 128u
 
 /* ------------------------------------------------------------------ sets */
+
+bool told_is_set(const char *name)
+{
+	static const char end[] = "-told4";
+	size_t len = strlen(name), n = sizeof(end) - 1;
+
+	return len > n && strncmp(name + len - n, end, n - 1) == 0;
+}
 
 struct emptying {
 	const struct plan *plan;
@@ -26,6 +44,48 @@ static bool is_of(const struct plan_set *set, const char *ipset)
 	if (!ipset)
 		return set->told_ipset || set->told_entry;
 	return set->told_ipset && strcmp(set->told_ipset->name, ipset) == 0;
+}
+
+#define PAUSE_TABLE "inet dockside-pause"
+
+/* False: no network has a gate. */
+static bool write_pause(const struct plan *plan, struct script *script)
+{
+	const struct plan_set *gated = plan_find_set(plan, DISPATCH_GATE);
+
+	if (!gated || gated->n_elems == 0)
+		return false;
+	buf_puts(&script->text,
+		 "table " PAUSE_TABLE " {\nflags owner;\nchain forward {\n"
+		 "type filter hook forward priority raw; policy accept;\niifname { ");
+	for (size_t i = 0; i < gated->n_elems; i++)
+		buf_printf(&script->text, "%s\"%.*s\"", i > 0 ? ", " : "", (int)IFNAME_KEY_LEN,
+			   (const char *)gated->elems[i].key);
+	buf_puts(&script->text, " } ct state != established drop\n}\n}\n");
+	return true;
+}
+
+static int load(struct nft_loader *loader, const struct plan *plan, struct script *script,
+		struct err *err)
+{
+	struct script pause = { 0 };
+	bool paused = write_pause(plan, &pause);
+	int r = paused ? nft_load(loader, &pause, LOAD_COMMIT, NULL, NULL, err) : 0;
+
+	script_free(&pause);
+	if (r < 0)
+		return r;
+	if (paused)
+		buf_puts(&script->text, "delete table " PAUSE_TABLE "\n");
+	r = nft_load(loader, script, LOAD_COMMIT, NULL, NULL, err);
+	if (r < 0 && paused) {
+		struct script end = { 0 };
+
+		buf_puts(&end.text, "delete table " PAUSE_TABLE "\n");
+		nft_load(loader, &end, LOAD_COMMIT, NULL, NULL, NULL);
+		script_free(&end);
+	}
+	return r;
 }
 
 /* ipset: NULL: all that a gate tells. */
@@ -59,7 +119,7 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 	else
 		empty(&e, NULL);
 	if (e.n > 0)
-		r = nft_load(loader, &e.script, LOAD_COMMIT, NULL, NULL, err);
+		r = load(loader, plan, &e.script, err);
 	if (e.all)
 		buf_puts(ret_what, "all names");
 	else
@@ -73,9 +133,18 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 
 static const char *const mark_words[] = { "unknown", "applied", "taken" };
 
+/* What is in the kernel after a start of the machine somebody else has put there, as from a dump of before. */
 static void put_mark(struct buf *b, enum told_mark mark, const struct gate_past *names)
 {
-	buf_printf(b, "%s %016" PRIx64 "\n", mark_words[mark], gate_past_hash(names));
+	char boot[40] = "";
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (f) {
+		if (!fgets(boot, sizeof(boot), f))
+			boot[0] = '\0';
+		fclose(f);
+	}
+	buf_printf(b, "%s %016" PRIx64 " %.36s\n", mark_words[mark], gate_past_hash(names), boot);
 }
 
 enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *names)
@@ -93,6 +162,9 @@ enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *nam
 				found = mark;
 			buf_free(&wanted);
 		}
+	/* One that cannot be written may be of long ago. */
+	if (found != TOLD_UNKNOWN && state_dir_write(dir, TOLD_FILE, HEAD, &kept, &err) < 0)
+		found = TOLD_UNKNOWN;
 	buf_free(&kept);
 	err_free(&err);
 	return found;

@@ -297,6 +297,130 @@ client reload
 until_true 10 gate_is policy taken
 is "it goes with its name, too" "$(elements ipset-web-told4 | grep -cE ' 10\.0\.0\.1( |$)')" 0
 
+# ---- what others put back, and what is renewed meanwhile ---------------------------------------------
+
+# Somebody loads a dump of before, and of many more addresses, so that emptying the set takes its time; and a container does
+# not stop beginning connections to what has left.
+names_are() # NAMES
+{
+	gated "$1"
+	client reload
+	until_true 10 gate_is policy taken
+}
+names_are '"www.good.test", "pool.good.test"'
+asks www.good.test,A >/dev/null
+nft list table inet dockside >$t/dump
+names_are '"pool.good.test"'
+{
+	echo 'table inet dockside; delete table inet dockside;'
+	cat $t/dump
+	for i in {0..99}; do
+		echo "add element inet dockside ipset-web-told4 { $(printf "ds-1 . 11.3.$i.%d, " {0..255}) }"
+	done
+} >$t/put-back
+nsenter --net=/run/netns/outside nft 'table inet deaf {
+	chain prerouting { type filter hook prerouting priority raw; tcp sport 7777 drop; }
+}'
+nsenter --net=/run/netns/c1 python3 -c '
+import socket
+while True:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setblocking(False)
+        s.bind(("", 7777))
+        s.connect_ex(("11.0.0.1", 443))' &
+knocks=$!
+pids+=("$knocks")
+nft monitor tables >$t/monitored &
+monitor=$!
+pids+=("$monitor")
+sleep 1
+nft -f $t/put-back
+result "somebody puts back what has left: it is closed again, whoever knocks" \
+	"$(until_true 10 told_without 11.0.0.1 || elements ipset-web-told4 | grep -E ' 11\.[01]\.')"
+is "and nothing else is left of it" "$(elements ipset-web-told4 | grep -c ' 11\.3\.')" 0
+is "no connection could begin while the set was emptied" "$(grep -o '[a-z]* table inet dockside-pause' $t/monitored)" \
+	"add table inet dockside-pause
+delete table inet dockside-pause"
+kill $knocks $monitor
+
+# The kernel keeps what was told while neither runs; but not where what is known of it may be of another time.
+both_anew()
+{
+	end_daemon KILL
+	kill -9 "$gate"
+	wait "$gate" 2>/dev/null
+	"$@"
+	start_daemon
+	start_gate
+	until_true 10 gate_is policy taken
+}
+# shellcheck disable=SC2317 # both_anew calls them
+{
+	read_only()
+	{
+		mount --bind "$STATE_DIRECTORY" "$STATE_DIRECTORY"
+		mount -o remount,bind,ro "$STATE_DIRECTORY"
+	}
+	booted()
+	{
+		mount --bind "$t/boot-id" /proc/sys/kernel/random/boot_id
+	}
+}
+names_are '"www.good.test", "pool.good.test"'
+asks www.good.test,A >/dev/null
+both_anew true
+is "both start anew, and nothing is closed" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 1
+names_are '"pool.good.test"'
+both_anew read_only
+names_are '"www.good.test", "pool.good.test"'
+asks www.good.test,A >/dev/null
+gated '"pool.good.test"'
+both_anew true
+is "a name that leaves while the state directory is read-only" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 0
+end_daemon TERM
+umount -l "$STATE_DIRECTORY"
+start_daemon
+names_are '"www.good.test", "pool.good.test"'
+asks www.good.test,A >/dev/null
+echo 1b4e28ba-2fa1-11d2-883f-0016d3cca427 >$t/boot-id
+both_anew booted
+is "what somebody loads at the start of the machine" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 0
+umount /proc/sys/kernel/random/boot_id
+
+# The gate has not yet taken back from a set that one network no longer uses, and there is another policy.
+shared() # NAMES [RULE,]
+{
+	local rule='{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},'
+	firewall_config <<-END
+		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
+			"ds-1": {"dns": {}, "egress": [${2+$rule} {"action": "drop"}]},
+			"ds-2": {"dns": {}, "egress": [$rule {"action": "drop"}]}}}
+	END
+}
+end_daemon TERM
+kill -9 "$gate"
+wait "$gate" 2>/dev/null
+nft delete table inet dockside
+shared '"*.more.test", "www.good.test"' rule
+start_daemon
+start_gate
+until_true 10 gate_is policy taken
+asks fill.{1..16}.more.test,A www.good.test,A >/dev/null # more than it does at once
+kill -STOP "$gate"
+shared '"*.more.test", "www.good.test"'
+client reload
+shared '"*.more.test", "www.good.test", "pool.good.test"'
+client reload
+kill -CONT "$gate"
+until_true 10 gate_is policy taken
+shared '"*.more.test", "pool.good.test"' rule
+client reload
+until_true 10 gate_is policy taken
+result "a network that has its ipset back has none of the names that left" "$(until_true 5 prints_no ' 11\.0\.0\.1 ' \
+	elements ipset-web-told4 || elements ipset-web-told4 | grep ' 11\.0\.')"
+names_are '"pool.good.test"'
+
 # ---- every address of every answer, at once ----------------------------------------------------------
 
 lookups=${LOOKUPS:-200} # of 5 of 200 addresses each

@@ -47,7 +47,7 @@ struct enforcer {
 	struct names names;
 	struct never never;	 /* of the running policy, or of one that is about to */
 	struct running *running; /* NULL before the first enforcer_policy() */
-	bool had_table;		 /* the kernel had one before that */
+	bool had_told;		 /* before that the kernel had sets with what a gate has told */
 	unsigned stale_s;
 	struct plan_options options;
 	struct ports ports;	/* who is on which port */

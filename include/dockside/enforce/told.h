@@ -12,6 +12,9 @@
 
 #define TOLD_FILE "gate-told" /* in the state directory */
 
+/* Whether a set of that name has what a gate tells. */
+bool told_is_set(const char *name);
+
 /*
  * Empties, in one transaction, the sets of each ipset that has lost a name: nobody knows which of their addresses go with
  * it. All sets, where a range has left "private". held: the names whose addresses they may have; NULL: nobody knows, and
@@ -28,7 +31,8 @@ enum told_mark {
 	TOLD_TAKEN, /* no others than those, and the gate has taken the policy */
 };
 
-/* dir: NULL: nothing is kept. The mark that is there, if it is of the same names; else TOLD_UNKNOWN. */
+/* dir: NULL: nothing is kept. The mark that is there, if it is of the same names and of this start of the machine, and
+ * if the directory can be written; else TOLD_UNKNOWN. Blocks on the disk. */
 enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *names);
 /* TOLD_UNKNOWN removes it. A failure is logged: then the next start empties the sets, or the directory, which has the
  * policy that was accepted last, cannot be written either. Blocks on the disk. */
