@@ -133,7 +133,7 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 
 static const char *const mark_words[] = { "unknown", "applied", "taken" };
 
-/* What is in the kernel after a start of the machine somebody else has put there, as from a dump of before. */
+/* After a start of the machine the kernel has nothing of ours: somebody else may have loaded a dump of before. */
 static void put_mark(struct buf *b, enum told_mark mark, const struct gate_past *names)
 {
 	char boot[40] = "";

@@ -16,7 +16,7 @@
  * A packet of a container that found the address in the set while it was taken back may put it in again by renewing it.
  * So a moment later it is taken back once more.
  *
- * What was forgotten for want of room cannot be taken back. So the daemon hears from then on that something was missed.
+ * We cannot take back what we have forgotten for want of room. So the daemon hears from then on that we missed something.
  *
  * The kernel takes nothing back while the bridge is away or down: the daemon hears that, and empties sets. The
  * network is away then: its answers are told anew, and now and then we try to take back and to tell all that it has.
@@ -444,8 +444,8 @@ static void renew(struct gate_opener *o, const struct change *c, const struct ta
 }
 
 /* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
- * them, so that nothing is left out of the sets that they have now. What was to go out of another set, which another
- * network has kept, still is to: one day the network may have it again. */
+ * them, so that nothing is left out of the sets that they have now. An address still has to go out of a set that its
+ * network no longer has, if another network has kept the set: one day the network may have it again. */
 static void renew_tasks(struct gate_opener *o, const struct change *c)
 {
 	struct task *tasks = o->tasks, *again = o->again;
