@@ -57,7 +57,8 @@ class Target:
         self.address, self.port = address, int(port)
         self.packed = socket.inet_aton(address)
         self.ends = socket.inet_aton(source) + self.packed + struct.pack("!HH", 6, 20)
-        self.sent = self.reset = self.answered = self.seen = 0
+        self.sent = self.reset = self.seen = 0
+        self.opened = set()     # the numbers of those that were answered, perhaps more than once
         self.next = 0
         self.raw = raw_in(namespace)
         self.raw.connect((self.address, 0))     # hears nobody else
@@ -70,12 +71,17 @@ class Target:
         self.sent += 1
         self.raw.send(struct.pack("!HHIIBBHHH", *parts))
 
-    def on_answer(self, port, _, flags):
+    @property
+    def answered(self):
+        return len(self.opened)
+
+    def on_answer(self, port, _, flags, acknowledged):
         if port == self.port:
             self.reset += bool(flags & RST)
-            self.answered += flags & (SYN | ACK) == SYN | ACK
+            if flags & (SYN | ACK) == SYN | ACK:
+                self.opened.add(acknowledged)
 
-    def on_arrival(self, _, port, flags):
+    def on_arrival(self, _, port, flags, __):
         if port == self.port and flags & SYN:
             self.seen += 1
 
@@ -87,8 +93,8 @@ def drain(raw, handle):
         except BlockingIOError:
             return
         head = (packet[0] & 15) * 4
-        source_port, port = struct.unpack_from("!HH", packet, head)
-        handle(source_port, port, packet[head + 13])
+        source_port, port, _, acknowledged = struct.unpack_from("!HHII", packet, head)
+        handle(source_port, port, packet[head + 13], acknowledged)
 
 
 def main():
