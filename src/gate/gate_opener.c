@@ -333,15 +333,6 @@ static void collect(const struct gate_policy *policy, const struct gate_network 
 	}
 }
 
-/* The slot of a set in the policy; 0: it has none such. */
-static uint16_t slot_of(const struct gate_policy *policy, uint64_t identity)
-{
-	for (size_t i = 0; i < policy->n_lists; i++)
-		if (policy->lists[i].identity == identity)
-			return policy->lists[i].slot;
-	return 0;
-}
-
 /* Out of every set of the network that it is not to be in. */
 static void untell_all(struct gate_opener *o, struct gate_net *net,
 		       const struct gate_policy *policy, const struct gate_network *network,
@@ -393,7 +384,7 @@ static void compare(struct gate_opener *o, struct gate_net *net, const struct ga
 
 		if (has_set(&c->now, c->before.identities[i]))
 			continue;
-		slot = slot_of(c->policy, c->before.identities[i]);
+		slot = gate_policy_slot(c->policy, c->before.identities[i]);
 		if (slot != 0)
 			add_task(o, net, &addr->addr, slot, true);
 		else
@@ -423,14 +414,6 @@ static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct ga
 		net->was_away = false;
 }
 
-static uint64_t identity_of(const struct gate_policy *policy, uint16_t slot)
-{
-	for (size_t i = 0; i < policy->n_lists; i++)
-		if (policy->lists[i].slot == slot)
-			return policy->lists[i].identity;
-	return 0;
-}
-
 static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -439,7 +422,9 @@ static void renew(struct gate_opener *o, const struct change *c, const struct ta
 		/* Otherwise it may be gone in a moment. */
 		if (tasks[i].untell && net->told.n_refs > 0 && !gate_net_is_over(net, c->now_ms))
 			add_task(o, net, &tasks[i].addr,
-				 slot_of(c->policy, identity_of(c->old, tasks[i].slot)), true);
+				 gate_policy_slot(c->policy,
+						  gate_policy_identity(c->old, tasks[i].slot)),
+				 true);
 	}
 }
 

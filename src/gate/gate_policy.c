@@ -389,3 +389,19 @@ const struct gate_network *gate_policy_network(const struct gate_policy *policy,
 	return bsearch(&key, policy->networks, policy->n_networks, sizeof(*policy->networks),
 		       cmp_bridges);
 }
+
+uint16_t gate_policy_slot(const struct gate_policy *policy, uint64_t identity)
+{
+	for (size_t i = 0; i < policy->n_lists; i++)
+		if (policy->lists[i].identity == identity)
+			return policy->lists[i].slot;
+	return 0;
+}
+
+uint64_t gate_policy_identity(const struct gate_policy *policy, uint16_t slot)
+{
+	for (size_t i = 0; i < policy->n_lists; i++)
+		if (policy->lists[i].slot == slot)
+			return policy->lists[i].identity;
+	return 0;
+}

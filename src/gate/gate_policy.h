@@ -59,6 +59,9 @@ void gate_policy_free(struct gate_policy *policy);
 /* NULL: there is none. */
 const struct gate_network *gate_policy_network(const struct gate_policy *policy,
 					       const char *bridge);
+/* The slot of the list with an identity, and the identity of the one with a slot; 0: it has none such. */
+uint16_t gate_policy_slot(const struct gate_policy *policy, uint64_t identity);
+uint64_t gate_policy_identity(const struct gate_policy *policy, uint16_t slot);
 
 /* ---- the table of names ---- */
 
