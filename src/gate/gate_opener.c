@@ -414,9 +414,10 @@ static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct ga
 		net->was_away = false;
 }
 
-static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks, size_t n)
+static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks,
+		  size_t done, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = done; i < n; i++) {
 		struct gate_net *net = tasks[i].owner;
 
 		/* Otherwise it may be gone in a moment. */
@@ -442,8 +443,8 @@ static void renew_tasks(struct gate_opener *o, const struct change *c)
 	for (size_t i = done; i < n; i++)
 		tasks[i].owner->was_away = true;
 	if (c->old) {
-		renew(o, c, tasks + done, n - done);
-		renew(o, c, again, n_again);
+		renew(o, c, tasks, done, n);
+		renew(o, c, again, 0, n_again);
 	}
 	free(tasks);
 	free(again);
