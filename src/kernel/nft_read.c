@@ -117,6 +117,15 @@ static int read_table_itself(struct nft_reader *reader, struct reading *reading)
 	return r == -ENOENT ? 0 : r;
 }
 
+static struct actual_chain *add_chain(struct actual *actual, const char *name)
+{
+	actual->chains = array_grow(actual->chains, &actual->cap_chains, actual->n_chains,
+				    sizeof(*actual->chains));
+	actual->chains[actual->n_chains] =
+		(struct actual_chain){ .name = arena_strdup(&actual->arena, name) };
+	return &actual->chains[actual->n_chains++];
+}
+
 static int on_chain(const struct nlmsghdr *nlh, void *data)
 {
 	struct actual *actual = ((struct reading *)data)->actual;
@@ -127,11 +136,7 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	if (strcmp(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]), TABLE_NAME) != 0)
 		return MNL_CB_OK; /* this dump knows no filter */
-	actual->chains = array_grow(actual->chains, &actual->cap_chains, actual->n_chains,
-				    sizeof(*actual->chains));
-	chain = &actual->chains[actual->n_chains++];
-	*chain = (struct actual_chain){ 0 };
-	chain->name = arena_strdup(&actual->arena, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
+	chain = add_chain(actual, mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]));
 	read_base_chain(actual->family, &a, chain);
 	return MNL_CB_OK;
 }
@@ -404,15 +409,6 @@ int nft_read_chains(struct nft_reader *reader, const char *const *names, size_t 
 	if (r < 0 && r != -EINTR && r != -ENOENT)
 		return err_errno(err, -r, "read table %s", table_text(actual->family));
 	return nft_read_genid(reader, &actual->genid, err);
-}
-
-static struct actual_chain *add_chain(struct actual *actual, const char *name)
-{
-	actual->chains = array_grow(actual->chains, &actual->cap_chains, actual->n_chains,
-				    sizeof(*actual->chains));
-	actual->chains[actual->n_chains] =
-		(struct actual_chain){ .name = arena_strdup(&actual->arena, name) };
-	return &actual->chains[actual->n_chains++];
 }
 
 int nft_read_rules(struct nft_reader *reader, enum table_family family, const char *const *names,

@@ -100,8 +100,9 @@ for column in 2 3; do
 done
 is "$TRIES times made anew" "$(wc -l <$t/tries)" "$TRIES"
 is "each time on another bridge" "$(cut -d ' ' -f 1 $t/tries | sort -u | wc -l)" "$TRIES"
-is "the rules were there each time within 100 ms, or twice that on a busy machine" \
-	"$(awk '$2 == "never" || ($2 > 100 && $3 > 200)' $t/tries)" ""
+# The calm clock goes at half its speed on a machine that is half busy, and as the other one where nobody waits.
+is "the rules were there each time within 100 ms, or 200 calm ms of a busy machine" \
+	"$(awk '$2 == "never" || ($2 > 100 && ($3 > 200 || ($3 > 100 && $3 > 0.8 * $2)))' $t/tries)" ""
 echo "# $(($(arrived refused) - before)) refused packets arrived"
 is "no packet came before them" "$(arrived refused)" "$before"
 
