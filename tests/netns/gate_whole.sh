@@ -331,10 +331,11 @@ while True:
         s.connect_ex(("11.0.0.1", 443))' &
 knocks=$!
 pids+=("$knocks")
+# shellcheck disable=SC2317 # until_true calls it
 watched_table()
 {
 	nft 'add table inet watched; delete table inet watched'
-	grep -q 'delete table inet watched' $t/monitored
+	grep -q 'delete table inet watched' "$t/monitored"
 }
 nft monitor tables >$t/monitored 2>&1 &
 monitor=$!
