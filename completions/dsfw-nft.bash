@@ -16,7 +16,8 @@ _dsfw_nft_options()
 	init) echo '--directory --network --subnet --preset --dns --yes --list-presets' ;;
 	compile) echo "$files --mark-bit --log-group --gate-user --output -o --resolve --gate-document" ;;
 	check) echo "$enforce --kernel --resolve --json" ;;
-	apply | diff) echo "$enforce --json" ;;
+	apply) echo "$enforce --gate-socket --json" ;;
+	diff) echo "$enforce --json" ;;
 	graph) echo "$files --output -o" ;;
 	daemon) echo "$enforce --socket --gate-socket --denied-log --metrics-listen --verbose" ;;
 	gate) echo '--gate-socket --gate-port --policy --user' ;;

@@ -7,16 +7,16 @@
 #include "apply_docker.h"
 #include "apply_drain.h"
 #include "apply_sites.h"
-#include "dockside/base/buf.h"
+#include "apply_told.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/ctl/gate_peer.h"
 #include "dockside/enforce/bridges_learn.h"
 #include "dockside/enforce/dns_ends.h"
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
-#include "dockside/enforce/told.h"
 #include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_lists.h"
 #include "dockside/system/clock.h"
@@ -36,6 +36,7 @@ struct apply_options {
 	const char *docker; /* the path of its socket */
 	bool reset;	    /* make its networks anew */
 	const char *state_directory;
+	const char *gate_socket;
 	bool json;
 };
 
@@ -135,61 +136,17 @@ static void end_older_dns(const struct policy *policy, bool gates, struct report
 	err_free(&err);
 }
 
-/* Whether the kernel may have sets with what a gate has told. */
-static bool may_hold_told(struct nft_reader *reader, const struct policy *policy)
-{
-	struct actual table = { .family = TABLE_INET };
-	bool may = gate_wanted(policy) &&
-		   (nft_read_objects(reader, TABLE_INET, &table, NULL) < 0 || table.n_objects > 0);
-
-	actual_free(&table);
-	return may;
-}
-
-/* There is no daemon that would have the gate do it. */
-static int take_back_told(struct nft_loader *loader, const struct plan *plan,
-			  const struct policy *policy, const struct drain *kept, bool may_hold,
-			  struct report *report, struct err *err)
-{
-	const struct policy *last = &kept->last;
-	struct gate_past held = { 0 }, now = { 0 };
-	struct buf what = { 0 };
-	bool known;
-	int r;
-
-	gate_past_add(&held, last);
-	gate_past_add(&now, policy);
-	known = !may_hold || told_mark_read(kept->dir, &held) != TOLD_UNKNOWN ||
-		(last->firewall_src.text && gate_past_is_empty(&held));
-	r = told_take_back(loader, plan, known ? &held : NULL, &now, &what, err);
-	if (r < 0)
-		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
-				"still be open");
-	else if (!known || gate_past_hash(&held) != gate_past_hash(&now))
-		told_mark_write(kept->dir, TOLD_APPLIED, &now);
-	if (r > 0 && report->json)
-		json_write_string(&report->out, "told_closed", buf_str(&what));
-	else if (r > 0)
-		printf("closed all addresses of %s, as names may have left; the DNS gate opens the "
-		       "others again when a daemon starts, or by SIGHUP if it has --policy\n",
-		       buf_str(&what));
-	gate_past_free(&held);
-	gate_past_free(&now);
-	buf_free(&what);
-	return r < 0 ? r : 0;
-}
-
 static void tell_of_gate(const struct policy *policy, const struct report *report)
 {
 	if (gate_wanted(policy) && !report->json)
-		printf("networks with \"dns\" ask the DNS gate: it answers them while dsfw-nft "
-		       "gate "
-		       "and dsfw-nft daemon, which gives it the policy, run\n");
+		printf("networks with \"dns\" ask the DNS gate, dsfw-nft gate: dsfw-nft daemon "
+		       "gives "
+		       "it the policy, or apply if the gate runs by then\n");
 }
 
 static int apply_rules(struct session *session, const struct apply_options *options,
 		       const struct policy *policy, const struct drain *kept, struct report *report,
-		       struct err *err)
+		       struct err *open, struct err *err)
 {
 	struct reconcile_result result = { 0 };
 	struct actual known[N_TABLES] = { 0 };
@@ -197,7 +154,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
-	bool may_hold = may_hold_told(session->sockets.reader, policy);
+	bool may_hold = apply_told_may_hold(session->sockets.reader, policy);
 	int r;
 
 	r = preflight_gate(policy, &plan, err);
@@ -217,8 +174,16 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 		end_older_dns(policy, result.gates, report);
 		if (result.changed)
 			tell_of_gate(policy, report);
-		r = take_back_told(session->sockets.loader, plans.tables[TABLE_INET], policy, kept,
-				   may_hold, report, err);
+		r = apply_told(
+			&(struct apply_told){
+				.loader = session->sockets.loader,
+				.plan = plans.tables[TABLE_INET],
+				.policy = policy,
+				.kept = kept,
+				.gate_socket = options->gate_socket,
+				.may_hold = may_hold,
+			},
+			report, open, err);
 		old_install_remove_ipsets(policy, result.took_over);
 		old_install_warn_of_legacy();
 	}
@@ -298,7 +263,8 @@ static void keep_accepted(struct kept *kept, const struct policy *policy)
 
 /* Under the lock: another apply reads and writes the same state directory. */
 static int apply_locked(struct session *session, const struct apply_options *options,
-			struct policy *policy, struct report *report, struct err *err)
+			struct policy *policy, struct report *report, struct err *open,
+			struct err *err)
 {
 	struct docker_talk talk = { .socket = options->docker };
 	struct err trouble = { 0 };
@@ -315,7 +281,7 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 	if (r >= 0) {
 		drain_tell_closed(&kept.drain);
 		drain_save(&kept.drain);
-		r = apply_rules(session, options, policy, &kept.drain, report, err);
+		r = apply_rules(session, options, policy, &kept.drain, report, open, err);
 	}
 	if (r >= 0) {
 		keep_accepted(&kept, policy);
@@ -328,18 +294,29 @@ static int apply_locked(struct session *session, const struct apply_options *opt
 }
 
 static int enforce(const struct apply_options *options, struct policy *policy,
-		   struct report *report, struct err *err)
+		   struct report *report, struct err *open, struct err *err)
 {
 	struct session session;
 	int r = session_open(&session, err);
 
 	if (r >= 0)
-		r = apply_locked(&session, options, policy, report, err);
+		r = apply_locked(&session, options, policy, report, open, err);
 	session_close(&session);
 	return r;
 }
 
 /* ---- the whole ---- */
+
+/* A failure beside the work itself ends the command, too, once the work is done. */
+static int add_failure(int r, const struct err *failure, struct err *err)
+{
+	if (failure->code == 0)
+		return r;
+	if (r >= 0)
+		return err_set(err, failure->code, "%s", failure->text);
+	log_error("%s", failure->text);
+	return r;
+}
 
 /*
  * The settings come first, but their failure does not keep the rules out: egress is policed without
@@ -350,7 +327,7 @@ static int enforce(const struct apply_options *options, struct policy *policy,
 static int apply(const struct apply_options *options, struct policy *policy, struct report *report,
 		 struct err *err)
 {
-	struct err setting = { 0 };
+	struct err setting = { 0 }, open = { 0 };
 	bool changed = false;
 	size_t n_bridges = 0;
 	int r, s;
@@ -361,7 +338,7 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 	if (r < 0)
 		return r;
 	s = make_settings(&changed, &setting);
-	r = enforce(options, policy, report, err);
+	r = enforce(options, policy, report, &open, err);
 	if (r >= 0) {
 		r = apply_docker_networks(options->docker, options->reset, policy, report, err);
 		n_bridges = stop_learning(policy);
@@ -370,12 +347,12 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 		s = make_settings(&changed, &setting);
 	print_settings(report, changed, n_bridges);
 	if (r >= 0 && s < 0)
-		r = err_set(err, -s,
-			    "the rules are loaded, but packets between containers of one network "
-			    "do not pass them: %s",
-			    setting.text);
-	else if (s < 0)
-		log_error("%s", setting.text);
+		err_prefix(&setting, "the rules are loaded, but packets between containers of one "
+				     "network do not pass them");
+	r = add_failure(r, &open, err);
+	if (s < 0)
+		r = add_failure(r, &setting, err);
+	err_free(&open);
 	err_free(&setting);
 	return r;
 }
@@ -426,12 +403,22 @@ static int run_apply(const struct call *call)
 	return r < 0 ? EXIT_FAILED : loaded ? EXIT_DONE : EXIT_CONFIG;
 }
 
+static const struct option_row gate_socket_option[] = {
+	{ .name = "gate-socket",
+	  .argument = "PATH",
+	  .fallback = GATE_PEER_DEFAULT_PATH,
+	  .help = "where a DNS gate that runs without a daemon asks for the policy",
+	  .set = option_set_text },
+	{ 0 },
+};
+
 const struct command cmd_apply = {
 	.name = "apply",
 	.summary = "make the kernel enforce both files, once",
 	.takes = { TAKES_ENFORCE_OPTIONS(struct apply_options, enforce),
 		   { docker_option, offsetof(struct apply_options, docker) },
 		   { reset_option, offsetof(struct apply_options, reset) },
+		   { gate_socket_option, offsetof(struct apply_options, gate_socket) },
 		   { state_directory_option, offsetof(struct apply_options, state_directory) },
 		   { json_option, offsetof(struct apply_options, json) } },
 	.size = sizeof(struct apply_options),

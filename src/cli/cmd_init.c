@@ -10,6 +10,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/cli/command.h"
+#include "dockside/ctl/gate_peer.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/policy/config.h"
 #include "dockside/system/disk.h"
@@ -17,7 +18,6 @@
 #include "init_plan.h"
 
 #define DIRECTORY "/etc/dockside" /* where the daemon's unit looks */
-#define GATE_SOCKET "/run/dockside/gate.sock"
 
 /* ---- options ---- */
 
@@ -233,8 +233,9 @@ static void print_next(const struct init_options *options, const struct init_pla
 	else if (!init_any_gated(plan))
 		printf("    dsfw-nft apply%s\n", where);
 	else
-		printf("    dsfw-nft gate --user " GATE_USER " --gate-socket " GATE_SOCKET " &\n"
-		       "    dsfw-nft daemon%s --gate-socket " GATE_SOCKET "\n",
+		printf("    dsfw-nft gate --user " GATE_USER
+		       " --gate-socket " GATE_PEER_DEFAULT_PATH " &\n"
+		       "    dsfw-nft daemon%s --gate-socket " GATE_PEER_DEFAULT_PATH "\n",
 		       where);
 	printf("and start a container: docker run --rm -it --network %s IMAGE\n",
 	       plan->networks[0].name);

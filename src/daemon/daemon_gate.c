@@ -22,6 +22,7 @@
 #include "dockside/base/err.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/ctl/gate_peer.h"
 #include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_document.h"
 #include "dockside/system/log.h"
@@ -34,7 +35,6 @@
 #define NAME_BYTES_MAX 1024
 #define TYPE_BYTES_MAX 12
 #define REASON_BYTES_MAX 200
-#define FAULT_BYTES_MAX 1000
 #define TIMES_MAX 1000000
 
 struct daemon_gate {
@@ -209,9 +209,8 @@ void daemon_gate_look(struct daemon_gate *k)
 static bool may(void *data, uid_t uid)
 {
 	const struct daemon_gate *k = data;
-	const struct plan_options *options = &k->enforcer->options;
 
-	return uid == 0 || (options->has_gate_uid && uid == options->gate_uid);
+	return gate_peer_may(&k->enforcer->options, uid);
 }
 
 static void came(void *data, pid_t pid)
@@ -236,14 +235,6 @@ static void went(void *data)
 	be_patient(k);
 }
 
-static const char *text_of(const struct json_node *message, const char *key, size_t max,
-			   const char *otherwise)
-{
-	const char *text = json_text(message, key, NULL);
-
-	return text && strlen(text) <= max ? text : otherwise;
-}
-
 /* Once for each time that it was given a policy, so that it cannot fill the log. */
 static void on_taken(struct daemon_gate *k, const struct json_node *message)
 {
@@ -262,7 +253,7 @@ static void on_taken(struct daemon_gate *k, const struct json_node *message)
 static void on_refused(struct daemon_gate *k, const struct json_node *message)
 {
 	const char *generation = json_text(message, "generation", "");
-	const char *why = text_of(message, "why", FAULT_BYTES_MAX, "it does not say why");
+	const char *why = gate_peer_text(message, "why", GATE_PEER_WHY_MAX, "it does not say why");
 
 	if (generation[0] && strcmp(generation, k->generation) != 0)
 		return;
@@ -316,8 +307,8 @@ static void on_refusal(struct daemon_gate *k, const struct network *network, con
 	const struct json_node *times = json_member(message, "times", JSON_INT);
 	const char *client = json_text(message, "client", "");
 	struct denied_dns question = {
-		.type = text_of(message, "qtype", TYPE_BYTES_MAX, "?"),
-		.reason = text_of(message, "why", REASON_BYTES_MAX, "?"),
+		.type = gate_peer_text(message, "qtype", TYPE_BYTES_MAX, "?"),
+		.reason = gate_peer_text(message, "why", REASON_BYTES_MAX, "?"),
 		.times = times && times->u.integer > 0 && times->u.integer <= TIMES_MAX
 				 ? (uint64_t)times->u.integer
 				 : 1,
@@ -328,43 +319,13 @@ static void on_refusal(struct daemon_gate *k, const struct network *network, con
 		daemon_denied_question(k->denied, network, &addr, name, &question);
 }
 
-static bool is_plain_text(const char *s)
-{
-	size_t len = strlen(s), n;
-	uint32_t code;
-
-	for (; len > 0; s += n, len -= n) {
-		n = utf8_char(s, len, &code);
-		if (n == 0 || !utf8_is_plain(code))
-			return false;
-	}
-	return true;
-}
-
-/* People read it at terminals. JSON has no control characters, but it has characters that turn a line around. */
-static bool is_plain(const struct json_node *node)
-{
-	if (node->key && !is_plain_text(node->key))
-		return false;
-	if (node->kind == JSON_STRING)
-		return is_plain_text(node->u.string.s);
-	if (node->kind != JSON_ARRAY && node->kind != JSON_OBJECT)
-		return true;
-	for (size_t i = 0; i < node->u.children.n; i++)
-		if (!is_plain(&node->u.children.items[i]))
-			return false;
-	return true;
-}
-
 static void said(void *data, const struct json_node *message)
 {
 	struct daemon_gate *k = data;
 	const char *type = json_text(message, "type", "");
-	const char *name = text_of(message, "name", NAME_BYTES_MAX, NULL);
+	const char *name = gate_peer_text(message, "name", NAME_BYTES_MAX, NULL);
 	const struct network *network;
 
-	if (!is_plain(message))
-		return;
 	if (strcmp(type, "taken") == 0)
 		on_taken(k, message);
 	else if (strcmp(type, "refused") == 0)
@@ -375,7 +336,7 @@ static void said(void *data, const struct json_node *message)
 		return;
 	else if (strcmp(type, "alarm") == 0)
 		on_alarm(k, network, name,
-			 text_of(message, "why", REASON_BYTES_MAX, "it does not say why"));
+			 gate_peer_text(message, "why", REASON_BYTES_MAX, "it does not say why"));
 	else if (strcmp(type, "told") == 0)
 		on_told(k, network, name, message);
 	else if (strcmp(type, "refusal") == 0)

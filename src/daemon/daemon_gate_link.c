@@ -17,12 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dockside/base/diag.h"
 #include "dockside/base/util.h"
-#include "dockside/ctl/ctl_server.h"
+#include "dockside/ctl/gate_peer.h"
 #include "dockside/system/log.h"
 
-#define MESSAGE_MAX (16u << 10) /* bytes */
 #define MESSAGES_PER_S 1000u
 #define MESSAGES_PER_TURN 64u
 #define ACCEPT_MAX 16  /* in one turn */
@@ -55,16 +53,12 @@ static void hang_up(struct daemon_gate_link *k)
 	k->fd = -1;
 }
 
-static void parse(struct daemon_gate_link *k, char *text, size_t len)
+static void hear(struct daemon_gate_link *k, char *text, size_t len)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
-	struct src src = { .text = text, .len = len };
-	struct diags diags = { 0 };
 
-	text[len] = '\0';
-	if (json_parse(&src, &tree, &diags) && tree.root && tree.root->kind == JSON_OBJECT)
+	if (gate_peer_parse(text, len, &tree))
 		k->handler->said(k->handler->data, tree.root);
-	diags_free(&diags);
 }
 
 static int on_resume(sd_event_source *source, uint64_t usec, void *data)
@@ -96,14 +90,14 @@ static bool has_time(struct daemon_gate_link *k)
 
 static int on_gate(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	static char text[MESSAGE_MAX + 1];
+	static char text[GATE_PEER_MESSAGE_MAX + 1];
 	struct daemon_gate_link *k = data;
 
 	(void)source;
 	(void)revents;
 	for (unsigned i = 0; i < MESSAGES_PER_TURN && has_time(k); i++) {
 		/* MSG_TRUNC: how long it was. */
-		ssize_t n = recv(fd, text, MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t n = recv(fd, text, GATE_PEER_MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
@@ -112,33 +106,15 @@ static int on_gate(sd_event_source *source, int fd, uint32_t revents, void *data
 			k->handler->went(k->handler->data);
 			break;
 		}
-		if ((size_t)n <= MESSAGE_MAX)
-			parse(k, text, (size_t)n);
+		if ((size_t)n <= GATE_PEER_MESSAGE_MAX)
+			hear(k, text, (size_t)n);
 	}
 	return 0;
 }
 
 int daemon_gate_link_give(struct daemon_gate_link *k, int fd, bool retell)
 {
-	char plain[] = "{\"type\":\"policy\"}", again[] = "{\"type\":\"policy\",\"retell\":true}";
-	struct iovec part = { retell ? again : plain, strlen(retell ? again : plain) };
-	union {
-		char b[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .b = { 0 } };
-	struct msghdr msg = { .msg_iov = &part,
-			      .msg_iovlen = 1,
-			      .msg_control = control.b,
-			      .msg_controllen = sizeof(control.b) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	if (k->fd < 0)
-		return -ENOTCONN;
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(k->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return k->fd < 0 ? -ENOTCONN : gate_peer_give(k->fd, fd, retell);
 }
 
 /* ------------------------------------------------------------------ who it is */
@@ -222,10 +198,10 @@ int daemon_gate_link_open(struct loop *loop, const char *path,
 {
 	struct daemon_gate_link *k;
 	struct stat st;
-	int fd = ctl_listen_gate(path, &st, err), r;
+	int fd = gate_peer_listen(path, &st, err), r;
 
 	if (fd < 0)
-		return err_prefix(err, "the DNS gate's socket");
+		return fd;
 	k = xcalloc(1, sizeof(*k));
 	k->loop = loop;
 	k->path = path;
@@ -245,14 +221,11 @@ int daemon_gate_link_open(struct loop *loop, const char *path,
 
 void daemon_gate_link_close(struct daemon_gate_link *k)
 {
-	struct stat st;
-
 	if (!k)
 		return;
 	hang_up(k);
 	sd_event_source_disable_unref(k->resume);
 	sd_event_source_disable_unref(k->listener);
-	if (lstat(k->path, &st) == 0 && st.st_dev == k->st.st_dev && st.st_ino == k->st.st_ino)
-		unlink(k->path);
+	gate_peer_unlink(k->path, &k->st);
 	free(k);
 }

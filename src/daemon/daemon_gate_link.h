@@ -17,7 +17,7 @@ struct daemon_gate_link;
 struct daemon_gate_handler {
 	bool (*may)(void *data, uid_t uid); /* whether a process of that user is the gate */
 	void (*came)(void *data, pid_t pid);
-	/* A message, an object. */
+	/* A message, an object that people may read. */
 	void (*said)(void *data, const struct json_node *message);
 	void (*went)(void *data);
 	void *data;

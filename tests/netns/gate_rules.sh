@@ -112,7 +112,7 @@ is "DNS passes" "$(ask "alive udp53" "alive tcp53" "alive dot" "alive udp53v6" |
 
 gated '{"private": ["10.64.0.0/11"]}' '{"stale": 60}'
 dsfw apply --gate-user $uid
-like "apply, with a gate, says what has to run" "$status $out" '^0 .*dsfw-nft gate and dsfw-nft daemon.* run'
+like "apply, with a gate, says what has to run" "$status $out" '^0 .*dsfw-nft gate: dsfw-nft daemon gives it the policy, or apply'
 is "connections to servers that are older end, and what is not a connection goes on to the gate" \
 	"$(ask "alive tcp53" "alive dot" "alive udp53" "alive udp53v6" | xargs)" "dead dead alive alive"
 is "so it is with those to a resolver of the host" "$(ask "alive hosttcp" "alive host" "alive hostv6" | xargs)" \
@@ -300,7 +300,7 @@ is "once" "$status $out $(told ipset-web-told4)" "0 nothing to change: 3 managed
 rm "$STATE_DIRECTORY"/*
 dsfw apply --gate-user $uid
 like "without the files that were accepted last nobody knows what is open: all is closed" "$status $out $(told ipset-web-told4)" \
-	'^0 .*closed all addresses of all names, .*SIGHUP if it has --policy ?$'
+	'^0 .*closed all addresses of all names, .*with their next answers $'
 
 # ---- the table is gone ---------------------------------------------------------------------------
 

@@ -27,8 +27,9 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 /* Whether somebody knows the names whose addresses the sets have. */
 enum told_mark {
 	TOLD_UNKNOWN,
-	TOLD_APPLIED, /* no others than those; but a gate that does not know the policy may tell more */
-	TOLD_TAKEN, /* no others than those, and the gate has taken the policy */
+	TOLD_APPLIED, /* no others than those, and no gate that `apply` knows of would tell more */
+	TOLD_TAKEN,   /* no others than those, and the gate has taken the policy */
+	TOLD_OLDER,   /* a gate goes on with an older policy, which has others */
 };
 
 /* dir: NULL: nothing is kept. The mark that is there, if it is of the same names and of this start of the machine, and

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Has a name that has left the policy closed where no daemon runs: the DNS gate takes the policy, and what the kernel was
+ * told for the name goes. */
+#ifndef DOCKSIDE_CLI_APPLY_TOLD_H
+#define DOCKSIDE_CLI_APPLY_TOLD_H
+
+#include "dockside/enforce/drain.h"
+#include "dockside/kernel/nft_load.h"
+#include "dockside/kernel/nft_read.h"
+#include "dockside/table/plan.h"
+#include "json_report.h"
+
+/* Whether the kernel may have sets with what a gate has told. To be asked before the rules are loaded. */
+bool apply_told_may_hold(struct nft_reader *reader, const struct policy *policy);
+
+struct apply_told {
+	struct nft_loader *loader;
+	const struct plan *plan;     /* which the kernel holds by now */
+	const struct policy *policy; /* that was compiled to it */
+	const struct drain *kept;    /* what was accepted last, and the state directory */
+	const char *gate_socket;     /* where the gate asks for its policy */
+	bool may_hold;
+};
+
+/* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be open, as a
+ * gate goes on with an older policy; or -errno if they may be, as the kernel did not take it. */
+int apply_told(const struct apply_told *told, struct report *report, struct err *open,
+	       struct err *err);
+
+#endif

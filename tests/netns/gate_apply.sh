@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# `apply` beside a DNS gate whose daemon has gone: the gate takes the policy, so that it does not open anew what has left.
+# And a gate that does not come, which apply cannot have it do: it says so. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+
+uid=4711
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null' EXIT
+two_networks 9.9.9.10/32
+ip -n outside route add local 11.0.0.0/8 dev lo
+start_listening
+chmod 1777 $t
+: >$t/asked
+nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
+pids+=("$!")
+
+gated() # NAMES [RULE,]
+{
+	local rule='{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},'
+	firewall_config <<-END
+		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
+			"ds-1": {"dns": {}, "egress": [${2-$rule} {"action": "drop"}]},
+			"ds-2": {"egress": [{"action": "drop"}]}}}
+	END
+}
+start_gate() # OPTION…
+{
+	: >$t/gate.log
+	"$DSFW_NFT" gate --user $uid "$@" 2>>$t/gate.log &
+	gate=$!
+	pids+=("$gate")
+}
+kill_gate()
+{
+	kill -9 "$gate"
+	wait "$gate" 2>/dev/null
+}
+asks() # QUESTION…
+{
+	nsenter --net=/run/netns/c1 python3 "$here/gate.py" ask 8.8.8.8 "$@" 2>&1
+}
+apply() # [OPTION…]
+{
+	dsfw apply --gate-user $uid --gate-socket $t/gate.sock "$@"
+}
+is_open()
+{
+	elements ipset-web-told4 | sed -nE 's/^ds-1 \. ([0-9.]+) .*/\1/p' | xargs
+}
+mark()
+{
+	sed -nE 's/^(applied|taken|older) .*/\1/p' "$STATE_DIRECTORY/gate-told" 2>/dev/null
+}
+json() # KEY…: of the last apply's object
+{
+	python3 -c 'import json, sys
+answer = json.load(open(sys.argv[1]))
+print(*(answer.get(key) for key in sys.argv[2:]))' $t/out "$@"
+}
+
+# The daemon has gone, its gate has all names, and those are to leave that have the address 11.0.0.1.
+all='"www.good.test", "late.good.test", "pool.good.test"'
+one='"pool.good.test"'
+files+=(--gate-user "$uid" --gate-socket "$t/gate.sock")
+begin_with_all()
+{
+	gated "$all"
+	start_daemon
+	until_true 10 policy_is taken || bail "no gate: $(cat $t/gate.log)"
+	asks www.good.test,A pool.good.test,A >/dev/null
+	before=$(is_open)
+	[[ $before =~ ^11\.0\.0\.1\ (11\.1\.0\.[0-9]+ ?){5,}$ ]] || bail "open are: $before"
+	pool=${before#* }
+	end_daemon KILL
+	gated "$one"
+}
+
+# ---- the gate comes ------------------------------------------------------------------------------
+
+start_gate --gate-socket $t/gate.sock
+begin_with_all
+apply
+like "a name leaves: the gate takes the policy" "$status $out" \
+	'^0 .*has taken the policy.*closed all addresses of the ipset web, .*has opened the others again$'
+is "its address is closed, the others are open at once" "$(is_open)" "$pool"
+is "the gate does not answer it" "$(asks www.good.test,A,edns)" "3/18"
+is "nor open it" "$(is_open)" "$pool"
+is "the socket is gone" "$([[ -e $t/gate.sock ]] && echo there)" ""
+apply --json
+is "another apply changes nothing" "$status $(json changed gate_taken told_closed) $(is_open)" "0 False True None $pool"
+start_daemon
+until_true 10 policy_is taken || bail "no gate: $(cat $t/gate.log)"
+is "nor does a daemon that starts: it is noted what the gate has taken" "$(is_open)" "$pool"
+end_daemon TERM
+
+gated '"new.good.test", "pool.good.test"'
+apply
+is "a name that comes is answered without a daemon" "$status $(asks new.good.test,A) $(is_open)" "0 0 11.0.0.1 11.0.0.1 $pool"
+gated '"pool.good.test"'
+nft delete table inet dockside
+apply
+is "the table is gone: the gate tells it again" "$status $(is_open)" "0 $pool"
+
+# ---- it does not come ----------------------------------------------------------------------------
+
+begin_with_all
+pool=$(is_open | sed 's/11\.0\.0\.1 //')
+apply --gate-socket $t/elsewhere.sock
+like "a gate that asks elsewhere" "$status $err" \
+	"^1 .*may be opened again: .* UDP port 5300, .*did not ask for the policy at $t/elsewhere.sock within 2\.5 s; .*--gate-socket"
+is "what left is closed for the moment" "$(is_open)" ""
+is "the gate opens it again, as the message says" "$(asks late.good.test,A) $(is_open) $(mark)" "0 11.0.0.1 11.0.0.1 older"
+apply --gate-socket $t/elsewhere.sock --json
+is "the next apply fails, too, and closes it" "$status $(json status gate_taken told_closed) $(is_open)" "1 error False all names "
+asks late.good.test,A >/dev/null
+apply
+like "until the gate comes" "$status $out$(is_open)" '^0 .*has taken the policy.*others again(11\.1\.0\.[0-9]+ ?){5,}$'
+is "which is noted" "$(mark)" taken
+pool=$(is_open)
+
+gated "$all"
+mkdir $t/elsewhere.sock
+apply --gate-socket $t/elsewhere.sock
+like "no name leaves: it is a warning" "$status $err" \
+	'^0 warning: a process has UDP port 5300, .*is in the way: it is not a socket; it takes this one when .*SIGHUP if it has --policy'
+is "and nothing is closed" "$(is_open) $(mark)" "$pool applied"
+gated "$one" ""
+apply --gate-socket $t/elsewhere.sock
+like "an ipset leaves: no set is left for it" "$status $err $(mark)" '^0 warning: .* older$'
+gated "$one"
+apply --gate-socket $t/elsewhere.sock
+like "it comes back with fewer names: nobody forgets that" "$status $err $(mark)" '^1 .*may be opened again: .* older$'
+apply
+is "until the gate has taken the policy" "$status $(mark) $(asks www.good.test,A,edns)" "0 taken 3/18"
+kill -STOP "$gate"
+apply
+like "a gate that hangs" "$status $err" '^0 warning: .*it did not ask for the policy'
+kill -CONT "$gate"
+
+# ---- systemd has its sockets -----------------------------------------------------------------------
+
+kill_gate
+python3 "$here/gate.py" hold 5300 "$DSFW_NFT" gate --user $uid --gate-socket $t/gate.sock 2>$t/gate.log &
+gate=$!
+pids+=("$gate")
+result "a gate with sockets of root's" "$(until_true 5 grep -q 'answers nothing before' $t/gate.log || cat $t/gate.log)"
+apply
+like "is found, too" "$status $out$(asks pool.good.test,A)" '^0 .*has taken the policy0 11\.1\.'
+kill "$gate"
+wait "$gate" 2>/dev/null
+until_true 5 prints_no ':5300 ' ss -Hlun
+
+# ---- there is none -------------------------------------------------------------------------------
+
+gated '"new.good.test"'
+begin=$(calm)
+apply
+took=$(calm_since "$begin")
+like "without a gate nobody waits, and what left is closed" "$status $out$(is_open)" '^0 .*closed all addresses of .* with their next answers$'
+is "nobody waits" "$((took < 2000))" 1
+stop_peers
+finish
