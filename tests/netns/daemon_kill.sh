@@ -9,7 +9,8 @@
 # A run that nobody kills tells which calls each action makes. Those that change something outside the process
 # are all instants; of the others so many, drawn by lot, that there are enough.
 #
-# Environment: KILLS, how many (200); SEED, of the lot.
+# Environment: KILLS, how many (200); EFFECTS_SHARE=N: an Nth of the instants that change something, drawn by lot, too;
+# SEED, of the lot.
 # shellcheck disable=SC2086,SC2317 # functions are called by others
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh" || exit 1
@@ -289,14 +290,21 @@ instants()
 		}' $t/trace
 }
 
-# choose: all that have an effect, and of the others as many as make it $share
+# by_lot: the lines, in an order that the seed decides
+by_lot()
+{
+	awk -v seed="$seed" 'BEGIN { srand(seed) } { print rand(), $0 }' | sort -n | cut -d ' ' -f 2-
+}
+
+# choose: those that have an effect, and of the others as many as make it $share
 choose()
 {
-	local more
-	grep effect $t/instants
-	more=$((share - $(grep -c effect $t/instants)))
-	[[ $more -le 0 ]] || grep other $t/instants | awk -v seed="$seed" 'BEGIN { srand(seed) }
-		{ print rand(), $0 }' | sort -n | head -$more | cut -d ' ' -f 2-
+	local more effects
+	effects=$(grep -c effect $t/instants)
+	effects=$(((effects + ${EFFECTS_SHARE:-1} - 1) / ${EFFECTS_SHARE:-1}))
+	more=$((share - effects))
+	grep effect $t/instants | by_lot | head -n $effects
+	[[ $more -le 0 ]] || grep other $t/instants | by_lot | head -n $more
 }
 
 # one_way: only a start, or somebody else, can lead on from state 1
