@@ -4,9 +4,11 @@
 
 Daemon and DNS gate under load, in network and mount namespaces made for it: so many networks of 20 rules, each with its
 gate and so many names, and the questions of all of them evenly, RATE a second. Prints how many were lost, how long answers
-took, and the gate's share of a processor, as the program's own and the kernel's for it; before and after the same of a
-server in its place that sends each question back: what this machine's kernel and our rules cost whoever answers, and how
-even its scheduling is. Then how long reload, diff, apply and nft list take beside the gate, without questions = 1.00.
+took, and the gate's share of a processor, as the program's own and the kernel's for it: the median of five rounds, as the
+machine itself stops for some milliseconds now and then. The clients have a processor of their own. Before and after it
+measures the same of a server in its place that sends each question back: what this machine's kernel and our rules cost
+whoever answers, and how even its scheduling is. Then how long reload, diff, apply and nft list take beside the gate,
+without questions = 1.00.
 """
 import json
 import os
@@ -18,7 +20,7 @@ import time
 
 import generate
 
-PORT, UID, RULES, RUNS = 5300, 4711, 20, 3
+PORT, UID, RULES, RUNS, ROUNDS = 5300, 4711, 20, 3, 5
 
 
 def run(*command, text=None):
@@ -158,18 +160,28 @@ class Lab:
                      pathlib.Path(f"/proc/{self.server}/smaps_rollup").read_text("ascii").splitlines()[1:])
         return ", ".join(f"{key} {int(lines[key].split()[0]) / 1024:.1f} MiB" for key in ("Rss", "Pss", "Private_Dirty"))
 
-    def ask(self, title, rate, seconds, strange=0, meanwhile=None):
-        """Prints a row. meanwhile() is called while the questions are asked, until they are. Returns the share."""
+    def round(self, rate, seconds, strange, meanwhile):
+        """Returns the counts of gate_load, and the server's share of a processor, its own and the kernel's for it."""
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(self.server, processors[1:] or processors)
         before = self.seconds()
-        with subprocess.Popen(["ip", "netns", "exec", "clients", self.load, "ask", str(self.networks),
-                               str(self.names), str(rate), str(seconds), str(strange)],
+        with subprocess.Popen(["ip", "netns", "exec", "clients", "taskset", "-c", str(processors[0]), self.load, "ask",
+                               str(self.networks), str(self.names), str(rate), str(seconds), str(strange)],
                               stdout=subprocess.PIPE, text=True) as asking:
             while meanwhile and asking.poll() is None:
                 meanwhile()
             said = asking.communicate()[0].split()
-        got = dict(zip(said[::2], said[1::2]))
-        user, system = ((after - had) / seconds for after, had in zip(self.seconds(), before))
-        print(f"{title:42} {got['asked']:>8} asked {got['lost']:>6} lost  p50 {got['p50']:>6} us  p99 {got['p99']:>7} us  "
+        got = dict(zip(said[::2], map(int, said[1::2])))
+        return got, [(after - had) / seconds for after, had in zip(self.seconds(), before)]
+
+    def ask(self, title, rate, seconds, strange=0, rounds=ROUNDS, meanwhile=None):
+        """Prints a row. meanwhile() is called while the questions are asked, until they are. Returns the share."""
+        got, shares = zip(*(self.round(rate, max(1, seconds // rounds), strange, meanwhile) for _ in range(rounds)))
+        asked, lost = (sum(one[key] for one in got) for key in ("asked", "lost"))
+        p50, p99 = (statistics.median(one[key] for one in got) for key in ("p50", "p99"))
+        worst = max(one["p99"] for one in got)
+        user, system = (statistics.median(share) for share in zip(*shares))
+        print(f"{title:42} {asked:>8} asked {lost:>6} lost  p50 {p50:>6.0f} us  p99 {p99:>7.0f} us (worst {worst:>6})  "
               f"{user + system:5.0%} of a processor ({user:.0%} + {system:.0%})", flush=True)
         return user + system
 
@@ -184,7 +196,7 @@ def beside(lab, title, rate, seconds, *command):
     """Measures how long a command takes without questions, and while they are asked."""
     quiet = statistics.median(timed(*command) for _ in range(RUNS))
     busy = []
-    lab.ask(f"beside {title}", rate, max(seconds, int(3 * quiet * RUNS) + 1),
+    lab.ask(f"beside {title}", rate, max(seconds, int(3 * quiet * RUNS) + 1), rounds=1,
             meanwhile=lambda: busy.append(timed(*command)))
     return title, statistics.median(busy) / quiet, quiet, len(busy)
 
@@ -212,7 +224,7 @@ def main():
         gate = lab.start_gate()
         print(f"{networks} networks, {networks * names} names; the gate had the policy {lab.taken_s:.2f} s after its "
               f"start; {lab.resident()}", flush=True)
-        lab.ask("first questions, each told", rate // 4, seconds)
+        lab.ask("first questions, each told", rate // 4, seconds, rounds=1)
         own = hits(lab, "hits", rate, seconds)
         lab.ask("hits, until all was told anew", rate, 6 * seconds)
         lab.ask("half of the names not allowed", rate, seconds, 50)
@@ -221,7 +233,8 @@ def main():
                 beside(lab, "nft list ruleset", rate, seconds, "nft", "list", "ruleset"),
                 beside(lab, "diff", rate, seconds, program, "diff", *lab.files)]
         lab.end(lab.daemon)
-        rows.append(beside(lab, "apply, without a daemon", rate, seconds, program, "apply", *lab.files))
+        rows.append(beside(lab, "apply, without a daemon", rate, seconds, program, "apply", *lab.files,
+                           "--gate-socket", f"{directory}/gate.sock"))
         print(lab.resident())
         lab.end(gate)
         shares.append(control(lab, rate, seconds))
