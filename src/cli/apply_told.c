@@ -6,9 +6,9 @@
  * tells nothing of an older one. Then we empty the sets of ipsets that have lost a name, and then it tells again what it
  * knows, so that the other names' addresses are open at once.
  *
- * A process that has the gate's port and does not come may be a gate with an older policy. If no name has left, it opens
- * nothing that is to be closed. Otherwise the sets are emptied all the same, and the command fails. Each one after it does
- * so, too, and empties all sets, until the gate has taken the policy or has gone: a mark in the state directory says so.
+ * A process that has the gate's port and does not come may be a gate with an older policy. Nobody knows which names that
+ * has: all sets are emptied, and the command fails. No mark says then what the sets have, so that the next run empties
+ * them, too, be the gate gone by then or not.
  */
 #include "apply_told.h"
 
@@ -29,11 +29,8 @@ enum gate {
 
 struct past {
 	struct gate_past held, now;
-	enum told_mark mark; /* of held, as it was */
-	bool known;	     /* the sets have addresses of held alone */
-	bool changed;	     /* there are other names now */
-	bool left;	     /* names that the sets may have */
-	bool lacks;	     /* names of held, be it that their set has left as well */
+	bool known;   /* the sets have addresses of held alone */
+	bool changed; /* there are other names now */
 };
 
 bool apply_told_may_hold(struct nft_reader *reader, const struct policy *policy)
@@ -46,31 +43,16 @@ bool apply_told_may_hold(struct nft_reader *reader, const struct policy *policy)
 	return may;
 }
 
-static void on_lost(void *data, const char *ipset)
-{
-	(void)ipset;
-	*(bool *)data = true;
-}
-
 static void look_back(const struct apply_told *told, struct past *past)
 {
 	const struct policy *last = &told->kept->last;
-	struct gate_past all = { 0 };
 
 	gate_past_add(&past->held, last);
 	gate_past_add(&past->now, told->policy);
-	gate_past_add(&all, last);
-	gate_past_add(&all, told->policy);
-	past->mark = told_mark_read(told->kept->dir, &past->held);
-	past->known = !told->may_hold || past->mark == TOLD_APPLIED || past->mark == TOLD_TAKEN ||
+	past->known = !told->may_hold ||
+		      told_mark_read(told->kept->dir, &past->held) != TOLD_UNKNOWN ||
 		      (last->firewall_src.text && gate_past_is_empty(&past->held));
 	past->changed = gate_past_hash(&past->held) != gate_past_hash(&past->now);
-	past->lacks = gate_past_hash(&all) != gate_past_hash(&past->now);
-	if (gate_wanted(told->policy)) { /* else there are no sets */
-		past->left = !past->known || past->mark == TOLD_OLDER;
-		gate_past_lost(&past->held, &past->now, on_lost, &past->left);
-	}
-	gate_past_free(&all);
 }
 
 static void past_free(struct past *past)
@@ -81,43 +63,29 @@ static void past_free(struct past *past)
 
 /* ------------------------------------------------------------------ the gate */
 
-/* A gate that has no network left is to know that, too. *why: of GATE_OLDER. */
+/* *why: of GATE_OLDER. Without a gated network there are no sets, and a gate opens nothing, whatever policy it has. */
 static enum gate give_policy(const struct apply_told *told, const struct past *past,
 			     struct apply_gate **ret_gate, struct err *why)
 {
 	const struct plan_options *options = &told->plan->options;
 
-	if (!gate_wanted(told->policy) && !gate_wanted(&told->kept->last))
+	if (!gate_wanted(told->policy) || !apply_gate_may_live(options))
 		return GATE_NONE;
-	if (!apply_gate_may_live(options))
-		return GATE_NONE;
-	/* Before it hears of other names. */
-	if (past->changed)
-		told_mark_write(told->kept->dir, TOLD_UNKNOWN, &past->held);
+	/* Until it has taken this policy. */
+	told_mark_write(told->kept->dir, TOLD_UNKNOWN, &past->held);
 	return apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0
 		       ? GATE_OLDER
 		       : GATE_TAKEN;
 }
 
-#define OLDER                                                                                      \
-	"a process has UDP port 5300, and if it is the DNS gate, it goes on with the policy that " \
-	"it had: "
-
-static void tell_older(const struct past *past, const char *socket, const struct err *why,
-		       struct err *open)
+static void set_older(const char *socket, const struct err *why, struct err *open)
 {
-	if (past->left)
-		err_set(open, why->code,
-			"the rules are loaded, but addresses of names that are gone may be opened "
-			"again: " OLDER
-			"%s; have it ask there (--gate-socket %s), start the daemon, or stop the "
-			"gate, and apply again",
-			why->text, socket);
-	else
-		log_warning(OLDER
-			    "%s; it takes this one when a daemon starts or apply runs again, if it "
-			    "asks there (--gate-socket %s), or by SIGHUP if it has --policy",
-			    why->text, socket);
+	err_set(open, why->code,
+		"the rules are loaded, but addresses of names that are gone may be opened again: a "
+		"process has UDP port 5300, and if it is the DNS gate, it goes on with the policy "
+		"that it had: %s; have it ask there (--gate-socket %s), start the daemon, or stop "
+		"the gate, and apply again",
+		why->text, socket);
 }
 
 /* Returns whether the gate has told again what it knows. */
@@ -140,11 +108,9 @@ static void note(const struct apply_told *told, const struct past *past, enum ga
 {
 	struct state_dir *dir = told->kept->dir;
 
-	if (gate == GATE_TAKEN && (past->changed || past->mark != TOLD_TAKEN))
+	if (gate == GATE_TAKEN)
 		told_mark_write(dir, TOLD_TAKEN, &past->now);
-	else if (gate == GATE_OLDER && (past->left || past->lacks || past->mark == TOLD_OLDER))
-		told_mark_write(dir, TOLD_OLDER, &past->now);
-	else if (gate != GATE_TAKEN && (past->changed || !past->known || past->mark == TOLD_OLDER))
+	else if (gate == GATE_NONE && (past->changed || !past->known))
 		told_mark_write(dir, TOLD_APPLIED, &past->now);
 }
 
@@ -186,8 +152,9 @@ int apply_told(const struct apply_told *told, struct report *report, struct err 
 	look_back(told, &past);
 	gate = give_policy(told, &past, &connection, &why);
 	print_gate(gate, report);
-	r = told_take_back(told->loader, told->plan, past.known ? &past.held : NULL, &past.now,
-			   &what, err);
+	r = told_take_back(told->loader, told->plan,
+			   past.known && gate != GATE_OLDER ? &past.held : NULL, &past.now, &what,
+			   err);
 	if (r < 0)
 		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
 				"still be open");
@@ -198,7 +165,7 @@ int apply_told(const struct apply_told *told, struct report *report, struct err 
 	if (r > 0)
 		print_closed(&what, gate, retold, report);
 	if (gate == GATE_OLDER)
-		tell_older(&past, told->gate_socket, &why, open);
+		set_older(told->gate_socket, &why, open);
 	apply_gate_close(connection);
 	err_free(&why);
 	buf_free(&what);

@@ -22,8 +22,8 @@ struct apply_told {
 	bool may_hold;
 };
 
-/* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be open, as a
- * gate goes on with an older policy; or -errno if they may be, as the kernel did not take it. */
+/* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be opened
+ * again, as a gate may go on with an older policy; or -errno if they may be, as the kernel did not take it. */
 int apply_told(const struct apply_told *told, struct report *report, struct err *open,
 	       struct err *err);
 

@@ -131,7 +131,7 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 
 /* ------------------------------------------------------------------ the mark */
 
-static const char *const mark_words[] = { "unknown", "applied", "taken", "older" };
+static const char *const mark_words[] = { "unknown", "applied", "taken" };
 
 /* After a start of the machine the kernel has nothing of ours: somebody else may have loaded a dump of before. */
 static void put_mark(struct buf *b, enum told_mark mark, const struct gate_past *names)
@@ -154,7 +154,7 @@ enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *nam
 	enum told_mark found = TOLD_UNKNOWN;
 
 	if (dir && state_dir_read(dir, TOLD_FILE, HEAD, MARK_MAX, &kept, &err) >= 0)
-		for (enum told_mark mark = TOLD_APPLIED; mark <= TOLD_OLDER; mark++) {
+		for (enum told_mark mark = TOLD_APPLIED; mark <= TOLD_TAKEN; mark++) {
 			struct buf wanted = { 0 };
 
 			put_mark(&wanted, mark, names);

@@ -7,17 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$(dirname "$0")/daemon_lib.sh"
-
-uid=4711
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null' EXIT
-two_networks 9.9.9.10/32
-ip -n outside route add local 11.0.0.0/8 dev lo
-start_listening
-chmod 1777 $t
-: >$t/asked
-nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
-pids+=("$!")
+# shellcheck source=tests/netns/gate_daemon_lib.sh
+. "$(dirname "$0")/gate_daemon_lib.sh"
 
 gated() # NAMES [RULE,]
 {
@@ -28,21 +19,10 @@ gated() # NAMES [RULE,]
 			"ds-2": {"egress": [{"action": "drop"}]}}}
 	END
 }
-start_gate() # OPTION…
-{
-	: >$t/gate.log
-	"$DSFW_NFT" gate --user $uid "$@" 2>>$t/gate.log &
-	gate=$!
-	pids+=("$gate")
-}
 kill_gate()
 {
 	kill -9 "$gate"
 	wait "$gate" 2>/dev/null
-}
-asks() # QUESTION…
-{
-	nsenter --net=/run/netns/c1 python3 "$here/gate.py" ask 8.8.8.8 "$@" 2>&1
 }
 apply() # [OPTION…]
 {
@@ -54,7 +34,7 @@ is_open()
 }
 mark()
 {
-	sed -nE 's/^(applied|taken|older) .*/\1/p' "$STATE_DIRECTORY/gate-told" 2>/dev/null
+	sed -nE 's/^(applied|taken) .*/\1/p' "$STATE_DIRECTORY/gate-told" 2>/dev/null
 }
 json() # KEY…: of the last apply's object
 {
@@ -114,37 +94,75 @@ apply --gate-socket $t/elsewhere.sock
 like "a gate that asks elsewhere" "$status $err" \
 	"^1 .*may be opened again: .* UDP port 5300, .*did not ask for the policy at $t/elsewhere.sock within 2\.5 s; .*--gate-socket"
 is "what left is closed for the moment" "$(is_open)" ""
-is "the gate opens it again, as the message says" "$(asks late.good.test,A) $(is_open) $(mark)" "0 11.0.0.1 11.0.0.1 older"
+is "the gate opens it again, as the message says" "$(asks late.good.test,A) $(is_open) $(mark)" "0 11.0.0.1 11.0.0.1 "
 apply --gate-socket $t/elsewhere.sock --json
 is "the next apply fails, too, and closes it" "$status $(json status gate_taken told_closed) $(is_open)" "1 error False all names "
 asks late.good.test,A >/dev/null
 apply
 like "until the gate comes" "$status $out$(is_open)" '^0 .*has taken the policy.*others again(11\.1\.0\.[0-9]+ ?){5,}$'
 is "which is noted" "$(mark)" taken
-pool=$(is_open)
 
+# Whatever is known of names: the last state, and what the gate has, may be of any others.
 gated "$all"
 mkdir $t/elsewhere.sock
 apply --gate-socket $t/elsewhere.sock
-like "no name leaves: it is a warning" "$status $err" \
-	'^0 warning: a process has UDP port 5300, .*is in the way: it is not a socket; it takes this one when .*SIGHUP if it has --policy'
-is "and nothing is closed" "$(is_open) $(mark)" "$pool applied"
+like "no name leaves: it fails all the same" "$status $err" '^1 .* UDP port 5300, .*is in the way: it is not a socket; '
+is "and closes all" "$(is_open) $(mark)" " "
 gated "$one" ""
 apply --gate-socket $t/elsewhere.sock
-like "an ipset leaves: no set is left for it" "$status $err $(mark)" '^0 warning: .* older$'
+like "an ipset leaves: the same" "$status $(mark)" '^1 $'
 gated "$one"
 apply --gate-socket $t/elsewhere.sock
-like "it comes back with fewer names: nobody forgets that" "$status $err $(mark)" '^1 .*may be opened again: .* older$'
+like "it comes back with fewer names: the same" "$status $(mark)" '^1 $'
+
+begin_with_all
+nft delete table inet dockside
+rm -rf "${STATE_DIRECTORY:?}"/*
+apply --gate-socket $t/elsewhere.sock
+is "table and state are gone" "$status $(asks www.good.test,A)" "1 0 11.0.0.1"
+apply
+is "what it has opened is closed by the next that the gate comes to" "$status $(mark) $(asks www.good.test,A,edns)" "0 taken 3/18"
+is "and is not opened again" "$(is_open | grep -cw '11\.0\.0\.1')" 0
+
+begin_with_all
+firewall_config <<<'{"networks": {"ds-1": {"egress": [{"action": "drop"}]}, "ds-2": {"egress": [{"action": "drop"}]}}}'
+for i in 1 2; do
+	begin=$(calm)
+	apply --gate-socket $t/elsewhere.sock
+	like "no network has a gate, time $i: nobody waits for it" "$status $(($(calm_since "$begin") < 2000))" '^0 1$'
+done
+gated "$one"
+apply --gate-socket $t/elsewhere.sock
+is "then one has it again, with fewer names" "$status $(is_open)" "1 "
 apply
 is "until the gate has taken the policy" "$status $(mark) $(asks www.good.test,A,edns)" "0 taken 3/18"
 kill -STOP "$gate"
 apply
-like "a gate that hangs" "$status $err" '^0 warning: .*it did not ask for the policy'
+like "a gate that hangs" "$status $err" '^1 .*it did not ask for the policy'
 kill -CONT "$gate"
+
+# ---- one with a policy of its own, of before ------------------------------------------------------
+
+kill_gate
+gated "$all"
+dsfw compile --gate-document --output $t/older
+gated "$one"
+apply
+like "no gate lives" "$status $(mark)" '^0 applied$'
+: >$t/gate.log
+start_gate --policy $t/older
+until_true 5 grep -q 'taken' $t/gate.log || bail "no gate: $(<$t/gate.log)"
+is "it has older names, and opens them" "$(asks www.good.test,A) $(is_open)" "0 11.0.0.1 11.0.0.1"
+apply
+like "apply fails, though it knew the names" "$status $err" '^1 .*did not ask for the policy'
+is "and closes them" "$(is_open) $(mark)" " "
+asks www.good.test,A >/dev/null
+kill_gate
+apply
+is "once it has gone they stay closed" "$status $(is_open) $(mark)" "0  applied"
 
 # ---- systemd has its sockets -----------------------------------------------------------------------
 
-kill_gate
 python3 "$here/gate.py" hold 5300 "$DSFW_NFT" gate --user $uid --gate-socket $t/gate.sock 2>$t/gate.log &
 gate=$!
 pids+=("$gate")

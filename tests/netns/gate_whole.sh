@@ -9,17 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$(dirname "$0")/daemon_lib.sh"
-
-uid=4711
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null' EXIT
-two_networks 9.9.9.10/32
-ip -n outside route add local 11.0.0.0/8 dev lo
-start_listening
-chmod 1777 $t
-: >$t/asked
-nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
-pids+=("$!")
+# shellcheck source=tests/netns/gate_daemon_lib.sh
+. "$(dirname "$0")/gate_daemon_lib.sh"
 
 gated() # NAMES [MEMBER-OF-THE-NETWORK,] [MEMBER-OF-DNS]
 {
@@ -29,16 +20,6 @@ gated() # NAMES [MEMBER-OF-THE-NETWORK,] [MEMBER-OF-DNS]
 						       {"action": "drop"}]},
 			"ds-2": {"egress": [{"action": "drop"}]}}}
 	END
-}
-start_gate()
-{
-	"$DSFW_NFT" gate --user $uid --gate-socket $t/gate.sock 2>>$t/gate.log &
-	gate=$!
-	pids+=("$gate")
-}
-asks() # QUESTION…
-{
-	nsenter --net=/run/netns/c1 python3 "$here/gate.py" ask 8.8.8.8 "$@" 2>&1
 }
 # shellcheck disable=SC2317 # until_true calls them
 {
@@ -93,7 +74,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect(sys.argv[1])
 print(s.recv(100))' $t/gate.sock 2>&1 | tail -1)" "^b''|reset"
 result "which the log has" "$(until_true 5 logged 'turned away uid 4712' || life)"
-start_gate
+start_gate --gate-socket $t/gate.sock
 result "it takes the policy" "$(until_true 5 gate_is policy taken || cat $t/gate.log)"
 is "status" "$(of gate pid) $(of gate socket) $(of alarms)" "$gate True []"
 
@@ -174,7 +155,7 @@ result "the next daemon has it told again" "$(until_true 15 told_is 'ds-1 . 11.0
 kill -9 "$gate"
 wait "$gate" 2>/dev/null
 result "a gate that died is an alarm" "$(until_true 10 alarmed 'DNS gate is not connected' || of alarms)"
-start_gate
+start_gate --gate-socket $t/gate.sock
 result "and no more, once there is another" "$(until_true 10 gate_is pid "$gate" || of gate)"
 result "which takes the policy" "$(until_true 5 gate_is policy taken || of gate)"
 is "and there is no alarm" "$(of alarms)" "[]"
@@ -202,7 +183,7 @@ nft delete table ip ufw
 
 kill -9 "$gate"
 wait "$gate" 2>/dev/null
-start_gate
+start_gate --gate-socket $t/gate.sock
 result "another gate" "$(until_true 10 gate_is pid "$gate" || of gate)"
 asks pool.good.test,A >/dev/null
 is "the set has what the last gate told" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 1
@@ -222,7 +203,7 @@ kill -9 "$gate"
 wait "$gate" 2>/dev/null
 gated '"pool.good.test"'
 start_daemon
-start_gate
+start_gate --gate-socket $t/gate.sock
 until_true 10 gate_is policy taken
 result "so does one that leaves while nobody runs" \
 	"$(until_true 5 told_without 11.0.0.1 || echo "the set has: $(elements ipset-web-told4)")"
@@ -234,7 +215,7 @@ wait "$gate" 2>/dev/null
 nft delete table inet dockside
 gated '"www.good.test", "pool.good.test"'
 start_daemon
-start_gate
+start_gate --gate-socket $t/gate.sock
 until_true 10 gate_is policy taken
 asks www.good.test,A >/dev/null
 kill -STOP "$gate"
@@ -245,7 +226,7 @@ kill -9 "$gate"
 wait "$gate" 2>/dev/null
 result "once it has gone, the daemon does" "$(until_true 5 prints_no ' 11\.0\.0\.1 ' elements ipset-web-told4 ||
 	elements ipset-web-told4)"
-start_gate
+start_gate --gate-socket $t/gate.sock
 until_true 10 gate_is policy taken
 
 # A reload while the gate hangs, and then neither of the two is there any more to know of it.
@@ -260,7 +241,7 @@ end_daemon KILL
 kill -9 "$gate"
 wait "$gate" 2>/dev/null
 start_daemon
-start_gate
+start_gate --gate-socket $t/gate.sock
 until_true 10 gate_is policy taken
 is "so does one that leaves before both end" "$(elements ipset-web-told4 | grep -c ' 11\.0\.0\.1 ')" 0
 
@@ -360,7 +341,7 @@ both_anew()
 	wait "$gate" 2>/dev/null
 	"$@"
 	start_daemon
-	start_gate
+	start_gate --gate-socket $t/gate.sock
 	until_true 10 gate_is policy taken
 }
 # shellcheck disable=SC2317 # both_anew calls them
@@ -412,7 +393,7 @@ wait "$gate" 2>/dev/null
 nft delete table inet dockside
 shared '"*.more.test", "www.good.test"' rule
 start_daemon
-start_gate
+start_gate --gate-socket $t/gate.sock
 until_true 10 gate_is policy taken
 asks fill.{1..16}.more.test,A www.good.test,A >/dev/null # more than it does at once
 kill -STOP "$gate"

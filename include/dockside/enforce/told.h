@@ -29,7 +29,6 @@ enum told_mark {
 	TOLD_UNKNOWN,
 	TOLD_APPLIED, /* no others than those, and no gate that `apply` knows of would tell more */
 	TOLD_TAKEN,   /* no others than those, and the gate has taken the policy */
-	TOLD_OLDER,   /* a gate goes on with an older policy, which has others */
 };
 
 /* dir: NULL: nothing is kept. The mark that is there, if it is of the same names and of this start of the machine, and
