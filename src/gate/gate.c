@@ -45,7 +45,7 @@
 /* See gather(). */
 #define GATHER_US 200u
 #define GATHER_MIN 3u
-#define GATHER_MAX 32u
+#define GATHER_MAX 16u
 
 struct gate {
 	const struct gate_options *options;
@@ -117,9 +117,12 @@ static char *first_fault(const struct src *src, const struct diags *diags)
 static void take_policy(struct gate *g, const struct src *src, bool retell)
 {
 	struct diags diags = { 0 };
-	struct gate_policy *policy = src->text ? gate_policy_parse(src, &diags) : NULL;
+	const struct gate_policy *kept = gate_desk_keep_policy(g->desk, src, retell);
+	struct gate_policy *policy = kept ? NULL : gate_policy_parse(src, &diags);
 
-	if (policy) {
+	if (kept) {
+		g->untaken = kept->generation;
+	} else if (policy) {
 		gate_desk_set_policy(g->desk, policy, retell);
 		g->has_policy = true;
 		g->untaken = policy->generation;

@@ -440,6 +440,19 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
 	gate_policy_free(old);
 }
 
+const struct gate_policy *gate_desk_keep_policy(struct gate_desk *desk, const struct src *document,
+						bool retell)
+{
+	const struct gate_policy *policy = desk->policy;
+
+	if (!policy || policy->document_len != document->len ||
+	    memcmp(policy->document, document->text, document->len) != 0)
+		return NULL;
+	if (retell || gate_opener_has_missed(desk->opener))
+		gate_opener_follow(desk->opener, desk->nets, policy, policy, retell, desk->now_ms);
+	return policy;
+}
+
 struct gate_net *gate_desk_net(struct gate_desk *desk, unsigned ifindex, uint64_t now_ms)
 {
 	return gate_nets_find(desk->nets, ifindex, now_ms);

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "dockside/base/addr.h"
+#include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/system/dns_upstream.h"
 #include "gate_report.h"
@@ -36,6 +37,10 @@ void gate_desk_close(struct gate_desk *desk);
 
 /* Takes the policy from now on, and owns it. retell: the kernel's sets may have lost what they were told. */
 void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bool retell);
+/* The same, if the document is that of the policy that it has, which then need not be read and compared. Returns that
+ * policy, borrowed, or NULL. */
+const struct gate_policy *gate_desk_keep_policy(struct gate_desk *desk, const struct src *document,
+						bool retell);
 /* A message of a client. False: it is none that deserves an answer. The answer may come before this returns. */
 bool gate_desk_ask(struct gate_desk *desk, const struct gate_client *client, const uint8_t *message,
 		   size_t len, uint64_t now_ms);

@@ -376,15 +376,19 @@ static void compare(struct gate_opener *o, struct gate_net *net, const struct ga
 		    struct change *c)
 {
 	bool alive = c->is && is_alive(addr, c->is->life_s, c->now_ms);
+	const struct sets *before = &c->before;
 
-	collect(c->old, c->was, addr, &c->before);
 	collect(c->policy, c->is, addr, &c->now);
-	for (size_t i = 0; i < c->before.n; i++) {
+	if (c->old == c->policy)
+		before = &c->now;
+	else
+		collect(c->old, c->was, addr, &c->before);
+	for (size_t i = 0; i < before->n; i++) {
 		uint16_t slot;
 
-		if (has_set(&c->now, c->before.identities[i]))
+		if (has_set(&c->now, before->identities[i]))
 			continue;
-		slot = gate_policy_slot(c->policy, c->before.identities[i]);
+		slot = gate_policy_slot(c->policy, before->identities[i]);
 		if (slot != 0)
 			add_task(o, net, &addr->addr, slot, true);
 		else
@@ -393,7 +397,7 @@ static void compare(struct gate_opener *o, struct gate_net *net, const struct ga
 	if (net->was_away)
 		untell_all(o, net, c->policy, c->is, addr, &c->now);
 	for (size_t i = 0; i < c->now.n && alive; i++)
-		if (c->retell || net->was_away || !has_set(&c->before, c->now.identities[i]))
+		if (c->retell || net->was_away || !has_set(before, c->now.identities[i]))
 			add_task(o, net, &addr->addr, c->now.slots[i], false);
 }
 

@@ -365,10 +365,13 @@ struct gate_policy *gate_policy_parse(const struct src *src, struct diags *diags
 	r->diags = diags;
 	ok = read_members(r, tree.root, policy_members, ARRAY_SIZE(policy_members), policy);
 	free(r);
-	if (ok)
-		return policy;
-	gate_policy_free(policy);
-	return NULL;
+	if (!ok) {
+		gate_policy_free(policy);
+		return NULL;
+	}
+	policy->document = arena_strndup(&policy->arena, src->text, src->len);
+	policy->document_len = src->len;
+	return policy;
 }
 
 void gate_policy_free(struct gate_policy *policy)

@@ -42,6 +42,8 @@ struct gate_network {
 };
 
 struct gate_policy {
+	const char *document; /* which it was read from */
+	size_t document_len;
 	const char *generation;
 	struct dns_upstream_conf upstream;
 	struct gate_list *lists;
