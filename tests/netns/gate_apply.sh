@@ -102,7 +102,7 @@ apply
 like "until the gate comes" "$status $out$(is_open)" '^0 .*has taken the policy.*others again(11\.1\.0\.[0-9]+ ?){5,}$'
 is "which is noted" "$(mark)" taken
 
-# Whatever is known of names: the last state, and what the gate has, may be of any others.
+# apply fails whatever it knows of names: the gate may have any others.
 gated "$all"
 mkdir $t/elsewhere.sock
 apply --gate-socket $t/elsewhere.sock
