@@ -23,9 +23,10 @@ def measure(argv, output):
     """Wall seconds, processor seconds and peak MiB of a command that must succeed."""
     with open(output, "wb") as out, open(output + ".err", "wb") as err:
         start = time.monotonic()
-        pid = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err).pid
-        _, status, usage = os.wait4(pid, 0)
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0) # before Python forgets the object, and waits for it by itself
         wall = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
     if status != 0:
         with open(output + ".err", encoding="utf-8") as err:
             sys.exit(f"{' '.join(argv)}: failed\n{err.read()}")

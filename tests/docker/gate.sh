@@ -230,10 +230,14 @@ nft -f - <<-'END'
 		}
 	}
 END
-for name in 1 2 3 4; do
-	docker exec user timeout 1 nslookup n$name.ufw.secret.test >/dev/null 2>&1 &
-done
-result "an input policy that drops the questions is an alarm" "$(until_true 30 alarmed 'network ds-a does not reach the gate' || of alarms)"
+# The gate's report of the questions before may come late, and then those of the moment count as arrived.
+# shellcheck disable=SC2317 # until_true calls it
+cut_off()
+{
+	alarmed 'network ds-a does not reach the gate' ||
+		{ docker exec user timeout 1 nslookup "n$RANDOM.ufw.secret.test" >/dev/null 2>&1 && return 1; }
+}
+result "an input policy that drops the questions is an alarm" "$(until_true 30 cut_off || of alarms)"
 rule=$(of alarms | sed -E 's/.*network ds-a does not reach[^;]*;[^;]*; as a rule of nft: ([^;]*);.*/\1/')
 is "with the rule to add" "$rule" 'iifname "ds-a" meta l4proto { tcp, udp } th dport 5300 accept'
 nft add rule ip ufw input "$rule"
