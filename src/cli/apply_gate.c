@@ -28,12 +28,13 @@ struct apply_gate {
 	int listener, fd; /* -1: there is none */
 	struct stat st;	  /* of the socket's file */
 	int memfd;
+	bool missed; /* it says that the kernel did not take back all that has left */
 	char generation[GATE_GENERATION_SIZE];
 };
 
 bool apply_gate_may_live(const struct plan_options *options)
 {
-	return options->has_gate_uid && port_may_be_of(GATE_PORT, options->gate_uid);
+	return options->has_gate_uid && port_may_be_of(GATE_TELL_PORT, options->gate_uid);
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -60,7 +61,7 @@ static int wait_for(int fd, uint64_t until_ms)
 
 /* Returns 1 if the gate says that it has taken our policy, -EPROTO if it refuses it, 0 if it reports other things, which are
  * for the daemon. */
-static int judge(const struct apply_gate *g, char *text, size_t len, struct err *err)
+static int judge(struct apply_gate *g, char *text, size_t len, struct err *err)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
 	const char *type;
@@ -68,8 +69,10 @@ static int judge(const struct apply_gate *g, char *text, size_t len, struct err 
 	if (!gate_peer_parse(text, len, &tree))
 		return 0;
 	type = json_text(tree.root, "type", "");
-	if (strcmp(type, "taken") == 0)
+	if (strcmp(type, "taken") == 0) {
+		g->missed = json_is_true(tree.root, "missed");
 		return strcmp(json_text(tree.root, "generation", ""), g->generation) == 0;
+	}
 	if (strcmp(type, "refused") == 0)
 		return err_set(
 			err, EPROTO, "it does not take the policy: %.400s",
@@ -202,6 +205,11 @@ void apply_gate_close(struct apply_gate *g)
 	if (g->memfd >= 0)
 		close(g->memfd);
 	free(g);
+}
+
+bool apply_gate_missed(const struct apply_gate *g)
+{
+	return g->missed;
 }
 
 int apply_gate_retell(struct apply_gate *g, struct err *err)

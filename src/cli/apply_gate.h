@@ -13,8 +13,8 @@
 
 struct apply_gate;
 
-/* Whether a process may be there that is a gate: it has the gate's port, and runs as its user. Where systemd alone holds the
- * port, there is none yet, and the one that it starts has no policy. */
+/* Whether a gate may be there: a process of its user has the port that it tells the kernel from, and that it opens itself,
+ * whoever holds the ports where questions arrive. */
 bool apply_gate_may_live(const struct plan_options *options);
 
 /* Waits for the gate and gives it the policy; once it has taken that, returns 0 and a connection to it, or -errno. Borrows
@@ -23,6 +23,9 @@ int apply_gate_open(const char *path, const struct policy *policy,
 		    const struct plan_options *options, struct apply_gate **ret_gate,
 		    struct err *err);
 void apply_gate_close(struct apply_gate *gate);
+
+/* Whether the kernel did not take back all that the gate had told for names that have left. */
+bool apply_gate_missed(const struct apply_gate *gate);
 
 /* Has the gate tell the kernel again what it knows; returns 0 once it has, or -errno. */
 int apply_gate_retell(struct apply_gate *gate, struct err *err);

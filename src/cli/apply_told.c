@@ -12,6 +12,7 @@
  */
 #include "apply_told.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "apply_gate.h"
@@ -22,9 +23,11 @@
 #include "dockside/system/log.h"
 
 enum gate {
-	GATE_NONE,  /* none lives */
-	GATE_TAKEN, /* it has taken the policy */
-	GATE_OLDER, /* it may have an older one */
+	GATE_NONE,   /* none lives */
+	GATE_ENDED,  /* one has lived until just now, and may have told what is to go */
+	GATE_TAKEN,  /* it has taken the policy */
+	GATE_MISSED, /* so it has, but the kernel did not take back all that is to go */
+	GATE_OLDER,  /* it may have an older one */
 };
 
 struct past {
@@ -33,25 +36,27 @@ struct past {
 	bool changed; /* there are other names now */
 };
 
-bool apply_told_may_hold(struct nft_reader *reader, const struct policy *policy)
+struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy,
+					 const struct plan_options *options)
 {
 	struct actual table = { .family = TABLE_INET };
-	bool may = gate_wanted(policy) &&
-		   (nft_read_objects(reader, TABLE_INET, &table, NULL) < 0 || table.n_objects > 0);
+	struct apply_told_before before = { false, false };
 
+	if (!gate_wanted(policy))
+		return before;
+	before.sets = nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_has_sets(&table);
+	before.gate = apply_gate_may_live(options);
 	actual_free(&table);
-	return may;
+	return before;
 }
 
+/* Only a mark says what the sets have: the policy that was accepted last may be of before a gate had another. */
 static void look_back(const struct apply_told *told, struct past *past)
 {
-	const struct policy *last = &told->kept->last;
-
-	gate_past_add(&past->held, last);
+	gate_past_add(&past->held, &told->kept->last);
 	gate_past_add(&past->now, told->policy);
-	past->known = !told->may_hold ||
-		      told_mark_read(told->kept->dir, &past->held) != TOLD_UNKNOWN ||
-		      (last->firewall_src.text && gate_past_is_empty(&past->held));
+	past->known =
+		!told->before.sets || told_mark_read(told->kept->dir, &past->held) != TOLD_UNKNOWN;
 	past->changed = gate_past_hash(&past->held) != gate_past_hash(&past->now);
 }
 
@@ -64,25 +69,33 @@ static void past_free(struct past *past)
 /* ------------------------------------------------------------------ the gate */
 
 /* *why: of GATE_OLDER. Without a gated network there are no sets, and a gate opens nothing, whatever policy it has. */
-static enum gate give_policy(const struct apply_told *told, const struct past *past,
-			     struct apply_gate **ret_gate, struct err *why)
+static enum gate give_policy(const struct apply_told *told, struct apply_gate **ret_gate,
+			     struct err *why)
 {
 	const struct plan_options *options = &told->plan->options;
 
-	if (!gate_wanted(told->policy) || !apply_gate_may_live(options))
+	if (!gate_wanted(told->policy))
 		return GATE_NONE;
-	/* Until it has taken this policy. */
-	told_mark_write(told->kept->dir, TOLD_UNKNOWN, &past->held);
+	if (!apply_gate_may_live(options))
+		return told->before.gate ? GATE_ENDED : GATE_NONE;
+	/* Until it has taken this policy. A gate that had the policy while a mark says otherwise would be forgotten. */
+	if (told_mark_write(told->kept->dir, TOLD_UNKNOWN, NULL) < 0) {
+		err_set(why, EROFS,
+			"it is not given the policy, as the state directory cannot be "
+			"written");
+		return GATE_OLDER;
+	}
 	return apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0
 		       ? GATE_OLDER
-		       : GATE_TAKEN;
+	       : apply_gate_missed(*ret_gate) ? GATE_MISSED
+					      : GATE_TAKEN;
 }
 
 static void set_older(const char *socket, const struct err *why, struct err *open)
 {
 	err_set(open, why->code,
 		"the rules are loaded, but addresses of names that are gone may be opened again: a "
-		"process has UDP port 5300, and if it is the DNS gate, it goes on with the policy "
+		"process has UDP port 5301, and if it is the DNS gate, it goes on with the policy "
 		"that it had: %s; have it ask there (--gate-socket %s), start the daemon, or stop "
 		"the gate, and apply again",
 		why->text, socket);
@@ -104,13 +117,18 @@ static bool retell(struct apply_gate *gate)
 
 /* ------------------------------------------------------------------ the sets */
 
+static bool has_taken(enum gate gate)
+{
+	return gate == GATE_TAKEN || gate == GATE_MISSED;
+}
+
 static void note(const struct apply_told *told, const struct past *past, enum gate gate)
 {
 	struct state_dir *dir = told->kept->dir;
 
-	if (gate == GATE_TAKEN)
+	if (has_taken(gate))
 		told_mark_write(dir, TOLD_TAKEN, &past->now);
-	else if (gate == GATE_NONE && (past->changed || !past->known))
+	else if (gate != GATE_OLDER && (past->changed || !past->known))
 		told_mark_write(dir, TOLD_APPLIED, &past->now);
 }
 
@@ -132,9 +150,9 @@ static void print_closed(const struct buf *what, enum gate gate, bool retold, st
 
 static void print_gate(enum gate gate, struct report *report)
 {
-	if (gate != GATE_NONE)
-		json_write_bool(&report->out, "gate_taken", gate == GATE_TAKEN);
-	if (gate == GATE_TAKEN && !report->json)
+	if (gate != GATE_NONE && gate != GATE_ENDED)
+		json_write_bool(&report->out, "gate_taken", has_taken(gate));
+	if (has_taken(gate) && !report->json)
 		printf("the DNS gate has taken the policy\n");
 }
 
@@ -150,11 +168,11 @@ int apply_told(const struct apply_told *told, struct report *report, struct err 
 	int r;
 
 	look_back(told, &past);
-	gate = give_policy(told, &past, &connection, &why);
+	gate = give_policy(told, &connection, &why);
+	past.known &= gate == GATE_NONE || gate == GATE_TAKEN;
 	print_gate(gate, report);
-	r = told_take_back(told->loader, told->plan,
-			   past.known && gate != GATE_OLDER ? &past.held : NULL, &past.now, &what,
-			   err);
+	r = told_take_back(told->loader, told->plan, past.known ? &past.held : NULL, &past.now,
+			   &what, err);
 	if (r < 0)
 		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
 				"still be open");

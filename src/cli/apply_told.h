@@ -10,8 +10,14 @@
 #include "dockside/table/plan.h"
 #include "json_report.h"
 
-/* Whether the kernel may have sets with what a gate has told. To be asked before the rules are loaded. */
-bool apply_told_may_hold(struct nft_reader *reader, const struct policy *policy);
+/* The kernel and a gate may have this before the rules are loaded. */
+struct apply_told_before {
+	bool sets; /* which have what a gate has told */
+	bool gate; /* which may tell until it takes the policy */
+};
+
+struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy,
+					 const struct plan_options *options);
 
 struct apply_told {
 	struct nft_loader *loader;
@@ -19,7 +25,7 @@ struct apply_told {
 	const struct policy *policy; /* that was compiled to it */
 	const struct drain *kept;    /* what was accepted last, and the state directory */
 	const char *gate_socket;     /* where the gate asks for its policy */
-	bool may_hold;
+	struct apply_told_before before;
 };
 
 /* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be opened

@@ -154,12 +154,14 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
-	bool may_hold = apply_told_may_hold(session->sockets.reader, policy);
+	struct apply_told_before before = { 0 };
 	int r;
 
 	r = preflight_gate(policy, &plan, err);
-	if (r >= 0)
+	if (r >= 0) {
+		before = apply_told_look(session->sockets.reader, policy, &plan);
 		r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
+	}
 	if (r >= 0)
 		/* Nobody will follow Docker: a container that it starts again later would be refused what was its own. */
 		r = ports_for_kernel(session->sockets.reader, policy, NULL, &ports, err);
@@ -181,7 +183,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 				.policy = policy,
 				.kept = kept,
 				.gate_socket = options->gate_socket,
-				.may_hold = may_hold,
+				.before = before,
 			},
 			report, open, err);
 		old_install_remove_ipsets(policy, result.took_over);

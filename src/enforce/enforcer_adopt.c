@@ -67,14 +67,6 @@ void enforcer_adopt_addresses(struct names *names, const struct plan *plan,
 	}
 }
 
-static bool has_told(const struct actual *table)
-{
-	for (size_t i = 0; i < table->n_sets; i++)
-		if (told_is_set(table->sets[i].set.name))
-			return true;
-	return false;
-}
-
 int enforcer_adopt_table(struct enforcer *e, const struct policy *policy, struct actual *ret_actual,
 			 struct err *err)
 {
@@ -82,7 +74,7 @@ int enforcer_adopt_table(struct enforcer *e, const struct policy *policy, struct
 
 	if (r < 0)
 		return err_prefix(err, "take over");
-	e->had_told = has_told(ret_actual);
+	e->had_told = told_has_sets(ret_actual);
 	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
 	drain_tell(&e->drain);
 	return 0;

@@ -31,6 +31,14 @@ bool told_is_set(const char *name)
 	return len > n && strncmp(name + len - n, end, n - 1) == 0;
 }
 
+bool told_has_sets(const struct actual *table)
+{
+	for (size_t i = 0; i < table->n_sets; i++)
+		if (told_is_set(table->sets[i].set.name))
+			return true;
+	return false;
+}
+
 struct emptying {
 	const struct plan *plan;
 	struct script script;
@@ -170,19 +178,21 @@ enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *nam
 	return found;
 }
 
-void told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gate_past *names)
+int told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gate_past *names)
 {
 	struct buf text = { 0 };
 	struct err err = { 0 };
 	int r;
 
 	if (!dir)
-		return;
-	put_mark(&text, mark, names);
+		return 0;
+	if (mark != TOLD_UNKNOWN)
+		put_mark(&text, mark, names);
 	r = mark == TOLD_UNKNOWN ? state_dir_remove(dir, TOLD_FILE, &err)
 				 : state_dir_write(dir, TOLD_FILE, HEAD, &text, &err);
 	if (r < 0)
 		log_warning("cannot note which names' addresses are open: %s", err.text);
 	buf_free(&text);
 	err_free(&err);
+	return r;
 }

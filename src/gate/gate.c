@@ -66,6 +66,7 @@ struct gate {
 	/* The generation of a policy that we have, and have not said so; borrowed of it; or NULL. */
 	const char *untaken;
 	bool has_policy, serving;
+	bool given; /* the policy came from the daemon, or from apply */
 	uint64_t serve_ms;
 	uint64_t watchdog_us;
 };
@@ -114,7 +115,7 @@ static char *first_fault(const struct src *src, const struct diags *diags)
 			 diags->items[0].pointer);
 }
 
-static void take_policy(struct gate *g, const struct src *src, bool retell)
+static bool take_policy(struct gate *g, const struct src *src, bool retell)
 {
 	struct diags diags = { 0 };
 	const struct gate_policy *kept = gate_desk_keep_policy(g->desk, src, retell);
@@ -132,6 +133,7 @@ static void take_policy(struct gate *g, const struct src *src, bool retell)
 		report_refused(g, why);
 	}
 	diags_free(&diags);
+	return kept || policy;
 }
 
 /* After the kernel was told all that follows of it. */
@@ -154,7 +156,7 @@ static void on_policy(void *data, char *text, size_t len, bool retell, const cha
 	if (why)
 		report_refused(g, why);
 	else
-		take_policy(g, &src, retell);
+		g->given |= take_policy(g, &src, retell);
 	free(text);
 }
 
@@ -210,7 +212,10 @@ static void on_signal(void *data, uint32_t events)
 	if (read(g->on_signal.fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		if (g->options->policy)
+		if (g->options->policy && g->given)
+			log_warning("%s was not read again: a younger policy came by %s",
+				    g->options->policy, g->options->socket);
+		else if (g->options->policy)
 			read_policy(g);
 		return;
 	}

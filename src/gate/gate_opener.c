@@ -7,19 +7,7 @@
  * the kernel is told seldom. Names differ in that time, between half of it and the whole: those that all were told at
  * once, as after a start, would be told anew at once, and questions would wait for that.
  *
- * Another policy may have a name in fewer sets, or in more. For each address of a network we compare the sets, by the
- * lists' identities, that its names had it in with those that they have it in now: what is gone is taken back, what is
- * new is told. An address that no answer may open by now, as `private` no longer has it, is to be in none. The tasks are
- * done a few at a time, between questions. A task that takes back looks once more whether a name wants the address: an
- * answer may have told it in the meantime.
- *
- * A packet of a container that found the address in the set while it was taken back may put it in again by renewing it.
- * So a moment later it is taken back once more.
- *
- * We cannot take back what we have forgotten for want of room. So the daemon hears from then on that we missed something.
- *
- * The kernel takes nothing back while the bridge is away or down: the daemon hears that, and empties sets. The
- * network is away then: its answers are told anew, and now and then we try to take back and to tell all that it has.
+ * gate_follow.c has the changes that another policy makes.
  */
 #include "gate_opener.h"
 
@@ -27,40 +15,13 @@
 #include <string.h>
 
 #include "dockside/base/util.h"
-#include "gate_never.h"
+#include "gate_opener_parts.h"
 
 #define FRESH_MS 60000u
-#define TASKS_AT_ONCE 200u
-#define TASKS_MAX (4u << 20)
-#define AGAIN_S 5u	/* between two tries with networks that were away */
-#define UNDOS_PER_S 20u /* each walks through all that was told */
+#define UNDOS_PER_S 20u /* each walks through all that was told; then nothing counts as told */
 
 #define WHY_FULL "the network has no room for more addresses: its set is full"
 #define WHY_RULES "the kernel lacks the rules that take addresses: is the daemon running?"
-
-/* One address, and one set that it is to be in, or no longer. */
-struct task {
-	struct gate_told_net *net;
-	struct gate_net *owner;
-	struct ipaddr addr;
-	uint16_t slot;
-	bool untell;
-};
-
-struct gate_opener {
-	struct gate_told told;
-	struct gate_tell *tell;
-	struct gate_counts *counts;
-	struct gate_report *report;
-	struct task *tasks;
-	size_t n_tasks, cap_tasks, done;
-	struct task *again; /* what was taken back, to be done once more */
-	size_t n_again;
-	bool repeating;	   /* the tasks are those */
-	unsigned n_undone; /* of this second */
-	unsigned waited_s; /* since the last try */
-	bool missed;	   /* something was not taken back */
-};
 
 int gate_opener_open(struct gate_counts *counts, struct gate_report *report,
 		     struct gate_opener **ret_opener, struct err *err)
@@ -99,8 +60,17 @@ int gate_opener_fd(const struct gate_opener *o)
 /* A refusal that came late. */
 static void undo(struct gate_opener *o, const struct ipaddr *addr)
 {
-	if (o->n_undone++ < UNDOS_PER_S)
+	if (o->n_undone++ < UNDOS_PER_S) {
 		gate_told_undo(&o->told, addr);
+	} else {
+		o->sure_ms = o->now_ms;
+		gate_told_doubt(&o->told);
+	}
+}
+
+static void miss_untell(struct gate_opener *o)
+{
+	o->missed = o->refused = true;
 }
 
 void gate_opener_hear(struct gate_opener *o)
@@ -110,7 +80,7 @@ void gate_opener_hear(struct gate_opener *o)
 
 	while (gate_tell_refused(o->tell, &addr, &port)) {
 		if (port >= GATE_UNTELL) {
-			o->missed = true;
+			miss_untell(o);
 			continue;
 		}
 		o->counts->tell_failures++;
@@ -118,10 +88,17 @@ void gate_opener_hear(struct gate_opener *o)
 	}
 }
 
-/* To all sets of the name. Whether they took it, as far as one can see at once. */
-static bool tell_one(struct gate_opener *o, const struct gate_policy *policy,
-		     const struct gate_opening *opening, const struct ipaddr *addr)
+/* The sets of a name take an address, or some of them do, or none. */
+struct outcome {
+	size_t n_taken; /* as far as one can see at once */
+	bool told;	/* all have taken it */
+};
+
+/* To all sets of the name. */
+static struct outcome tell_one(struct gate_opener *o, const struct gate_policy *policy,
+			       const struct gate_opening *opening, const struct ipaddr *addr)
 {
+	size_t n_taken = 0;
 	bool ok = true;
 
 	for (size_t i = 0; i < opening->match->n && ok; i++) {
@@ -130,6 +107,7 @@ static bool tell_one(struct gate_opener *o, const struct gate_policy *policy,
 		o->counts->tells++;
 		switch (gate_tell_send(o->tell, opening->ifindex, slot, addr)) {
 		case GATE_TELL_TAKEN:
+			n_taken++;
 			break;
 		case GATE_TELL_NO_RULES:
 			gate_report_alarm(o->report, opening->net, opening->name, WHY_RULES);
@@ -140,12 +118,12 @@ static bool tell_one(struct gate_opener *o, const struct gate_policy *policy,
 			break;
 		}
 	}
-	return ok;
+	return (struct outcome){ n_taken, ok };
 }
 
 /* Takes out the addresses that the kernel refused. */
 static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
-			  bool told[GATE_ANSWER_ADDRS_MAX])
+			  struct outcome outcomes[GATE_ANSWER_ADDRS_MAX])
 {
 	struct ipaddr addr;
 	unsigned port;
@@ -154,14 +132,15 @@ static void take_refusals(struct gate_opener *o, struct gate_opening *opening,
 		bool mine = false;
 
 		if (port >= GATE_UNTELL) {
-			o->missed = true;
+			miss_untell(o);
 			continue;
 		}
 		for (size_t i = 0; i < opening->n; i++) {
 			if (ipaddr_cmp(&opening->addrs[i], &addr) != 0)
 				continue;
 			mine = true;
-			opening->is_open[i] = told[i] = false;
+			opening->is_open[i] = outcomes[i].told = false;
+			outcomes[i].n_taken -= outcomes[i].n_taken > 0;
 		}
 		if (!mine)
 			undo(o, &addr);
@@ -192,7 +171,8 @@ static void find_fresh(const struct gate_opener *o, struct gate_opening *opening
 	gate_told_when(&o->told, &opening->net->told, opening->name, opening->addrs, opening->n,
 		       told_ms);
 	for (size_t i = 0; i < opening->n; i++) {
-		opening->is_open[i] = sure && told_ms[i] != 0 && now_ms - told_ms[i] < fresh_ms;
+		opening->is_open[i] =
+			sure && told_ms[i] > o->sure_ms && now_ms - told_ms[i] < fresh_ms;
 		all &= opening->is_open[i];
 		if (told_ms[i] < oldest_ms)
 			oldest_ms = told_ms[i];
@@ -221,19 +201,21 @@ static bool has_room(struct gate_opener *o, const struct gate_opening *opening, 
 	return false;
 }
 
-/* Those that were told just now. */
+/* Those that were told just now. One that a set has taken, and another has not, is to be taken back with its name, too: the
+ * rules may be of a policy that we are about to hear of. */
 static void note_told(struct gate_opener *o, const struct gate_opening *opening,
-		      const bool told[GATE_ANSWER_ADDRS_MAX], uint64_t now_ms)
+		      const struct outcome outcomes[GATE_ANSWER_ADDRS_MAX], uint64_t now_ms)
 {
 	struct ipaddr addrs[GATE_ANSWER_ADDRS_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < opening->n; i++) {
-		if (!told[i])
+		if (outcomes[i].n_taken == 0)
 			continue;
 		gate_told_put(&o->told, &opening->net->told, opening->name, &opening->addrs[i],
-			      now_ms);
-		addrs[n++] = opening->addrs[i];
+			      outcomes[i].told ? now_ms : 0);
+		if (outcomes[i].told)
+			addrs[n++] = opening->addrs[i];
 	}
 	if (n > 0)
 		gate_report_told(o->report, opening->net, opening->name, addrs, n);
@@ -242,13 +224,15 @@ static void note_told(struct gate_opener *o, const struct gate_opening *opening,
 size_t gate_opener_tell(struct gate_opener *o, const struct gate_policy *policy,
 			struct gate_opening *opening, uint64_t now_ms)
 {
-	bool told[GATE_ANSWER_ADDRS_MAX] = { false }, any = false;
+	struct outcome outcomes[GATE_ANSWER_ADDRS_MAX] = { 0 };
 	size_t n_open = 0;
+	bool any = false;
 
 	if (opening->match->n == 0) {
 		memset(opening->is_open, true, sizeof(opening->is_open));
 		return opening->n;
 	}
+	o->now_ms = now_ms;
 	find_fresh(o, opening, now_ms);
 	for (size_t i = 0; i < opening->n; i++) {
 		if (opening->is_open[i] || opening->match->overflow ||
@@ -257,338 +241,15 @@ size_t gate_opener_tell(struct gate_opener *o, const struct gate_policy *policy,
 		if (!any)
 			gate_opener_hear(o); /* of earlier ones */
 		any = true;
-		told[i] = opening->is_open[i] = tell_one(o, policy, opening, &opening->addrs[i]);
-		o->counts->tell_failures += !told[i];
+		outcomes[i] = tell_one(o, policy, opening, &opening->addrs[i]);
+		opening->is_open[i] = outcomes[i].told;
+		o->counts->tell_failures += !outcomes[i].told;
 	}
 	if (any) {
-		take_refusals(o, opening, told);
-		note_told(o, opening, told, now_ms);
+		take_refusals(o, opening, outcomes);
+		note_told(o, opening, outcomes, now_ms);
 	}
 	for (size_t i = 0; i < opening->n; i++)
 		n_open += opening->is_open[i];
 	return n_open;
-}
-
-/* ------------------------------------------------------------------ another policy: which tasks there are */
-
-static void add_task(struct gate_opener *o, struct gate_net *owner, const struct ipaddr *addr,
-		     uint16_t slot, bool untell)
-{
-	if (slot == 0)
-		return;
-	if (o->n_tasks == TASKS_MAX) {
-		o->missed |= untell;
-		return;
-	}
-	o->tasks = array_grow(o->tasks, &o->cap_tasks, o->n_tasks, sizeof(*o->tasks));
-	o->tasks[o->n_tasks++] = (struct task){ &owner->told, owner, *addr, slot, untell };
-}
-
-#define IDENTITIES_MAX 512u
-
-/* The sets that an address is in by its names. */
-struct sets {
-	uint64_t identities[IDENTITIES_MAX];
-	uint16_t slots[IDENTITIES_MAX];
-	size_t n;
-	bool all; /* more than fit */
-};
-
-static bool has_set(const struct sets *sets, uint64_t identity)
-{
-	for (size_t i = 0; i < sets->n; i++)
-		if (sets->identities[i] == identity)
-			return true;
-	return sets->all;
-}
-
-static void add_set(struct sets *sets, const struct gate_list *list)
-{
-	if (has_set(sets, list->identity))
-		return;
-	if (sets->n == IDENTITIES_MAX) {
-		sets->all = true;
-		return;
-	}
-	sets->slots[sets->n] = list->slot;
-	sets->identities[sets->n++] = list->identity;
-}
-
-static void collect(const struct gate_policy *policy, const struct gate_network *network,
-		    const struct gate_told_addr *addr, struct sets *ret_sets)
-{
-	const struct gate_told_ref *ref;
-	struct gate_match match;
-
-	ret_sets->n = 0;
-	ret_sets->all = false;
-	if (!policy || !network || gate_never_reason(network, &addr->addr))
-		return;
-	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
-		struct dns_name name = gate_told_name(ref);
-
-		gate_table_match(policy, network, &name, &match);
-		for (size_t i = 0; i < match.n; i++)
-			add_set(ret_sets, &policy->lists[match.lists[i]]);
-	}
-}
-
-/* Out of every set of the network that it is not to be in. */
-static void untell_all(struct gate_opener *o, struct gate_net *net,
-		       const struct gate_policy *policy, const struct gate_network *network,
-		       const struct gate_told_addr *addr, const struct sets *now)
-{
-	for (size_t i = 0; network && i < network->n_lists; i++) {
-		const struct gate_list *list = &policy->lists[network->lists[i]];
-
-		if (!has_set(now, list->identity))
-			add_task(o, net, &addr->addr, list->slot, true);
-	}
-}
-
-static bool is_alive(const struct gate_told_addr *addr, uint32_t life_s, uint64_t now_ms)
-{
-	const struct gate_told_ref *ref;
-
-	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry))
-		if (ref->told_ms != 0 && now_ms - ref->told_ms < (uint64_t)life_s * 1000)
-			return true;
-	return false;
-}
-
-/* The kernel may hold what we do not know of, or lack what we take for told. */
-static void miss(struct gate_opener *o, struct gate_net *net)
-{
-	net->was_away = true;
-	o->missed = true;
-	gate_told_doubt(&o->told);
-}
-
-struct change {
-	const struct gate_policy *old, *policy;
-	const struct gate_network *was, *is; /* of the network */
-	bool retell;
-	uint64_t now_ms;
-	struct sets before, now;
-};
-
-static void compare(struct gate_opener *o, struct gate_net *net, const struct gate_told_addr *addr,
-		    struct change *c)
-{
-	bool alive = c->is && is_alive(addr, c->is->life_s, c->now_ms);
-	const struct sets *before = &c->before;
-
-	collect(c->policy, c->is, addr, &c->now);
-	if (c->old == c->policy)
-		before = &c->now;
-	else
-		collect(c->old, c->was, addr, &c->before);
-	for (size_t i = 0; i < before->n; i++) {
-		uint16_t slot;
-
-		if (has_set(&c->now, before->identities[i]))
-			continue;
-		slot = gate_policy_slot(c->policy, before->identities[i]);
-		if (slot != 0)
-			add_task(o, net, &addr->addr, slot, true);
-		else
-			untell_all(o, net, c->policy, c->is, addr, &c->now);
-	}
-	if (net->was_away)
-		untell_all(o, net, c->policy, c->is, addr, &c->now);
-	for (size_t i = 0; i < c->now.n && alive; i++)
-		if (c->retell || net->was_away || !has_set(before, c->now.identities[i]))
-			add_task(o, net, &addr->addr, c->now.slots[i], false);
-}
-
-static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct gate_net *net,
-			struct change *c)
-{
-	const struct gate_told_ref *ref;
-	bool away = !gate_net_ifindex(nets, net);
-
-	if (away) {
-		miss(o, net);
-		return;
-	}
-	for (ref = TAILQ_FIRST(&net->told.by_age); ref; ref = TAILQ_NEXT(ref, by_age))
-		if (LIST_FIRST(&ref->addr->refs) == ref) /* each address once */
-			compare(o, net, ref->addr, c);
-	if (c->is)
-		net->was_away = false;
-}
-
-static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks,
-		  size_t done, size_t n)
-{
-	for (size_t i = done; i < n; i++) {
-		struct gate_net *net = tasks[i].owner;
-
-		/* Otherwise it may be gone in a moment. */
-		if (tasks[i].untell && net->told.n_refs > 0 && !gate_net_is_over(net, c->now_ms))
-			add_task(o, net, &tasks[i].addr,
-				 gate_policy_slot(c->policy,
-						  gate_policy_identity(c->old, tasks[i].slot)),
-				 true);
-	}
-}
-
-/* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
- * them, so that nothing is left out of the sets that they have now. An address still has to go out of a set that its
- * network no longer has, if another network has kept the set: one day the network may have it again. */
-static void renew_tasks(struct gate_opener *o, const struct change *c)
-{
-	struct task *tasks = o->tasks, *again = o->again;
-	size_t done = o->done, n = o->n_tasks, n_again = o->n_again;
-
-	o->tasks = o->again = NULL;
-	o->n_tasks = o->cap_tasks = o->done = o->n_again = 0;
-	o->repeating = false;
-	for (size_t i = done; i < n; i++)
-		tasks[i].owner->was_away = true;
-	if (c->old) {
-		renew(o, c, tasks, done, n);
-		renew(o, c, again, 0, n_again);
-	}
-	free(tasks);
-	free(again);
-}
-
-/* Networks that were away, and are back. */
-static void try_again(struct gate_opener *o, struct gate_nets *nets,
-		      const struct gate_policy *policy, uint64_t now_ms)
-{
-	struct change *c = xcalloc(1, sizeof(*c));
-	struct gate_net *net;
-
-	*c = (struct change){ .old = policy, .policy = policy, .retell = true, .now_ms = now_ms };
-	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
-		if (!net->was_away || !net->policy || !gate_net_ifindex(nets, net))
-			continue;
-		c->was = c->is = net->policy;
-		compare_net(o, nets, net, c);
-	}
-	free(c);
-}
-
-static void repeat(struct gate_opener *o)
-{
-	if (o->n_tasks > 0 || o->n_again == 0)
-		return;
-	free(o->tasks);
-	o->tasks = o->again;
-	o->n_tasks = o->cap_tasks = o->n_again;
-	o->again = NULL;
-	o->n_again = 0;
-	o->repeating = true;
-}
-
-void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
-		      const struct gate_policy *policy, uint64_t now_ms)
-{
-	o->n_undone = 0;
-	repeat(o);
-	if (++o->waited_s < AGAIN_S || !policy || o->n_tasks > 0)
-		return;
-	o->waited_s = 0;
-	try_again(o, nets, policy, now_ms);
-}
-
-bool gate_opener_has_missed(const struct gate_opener *o)
-{
-	return o->missed;
-}
-
-void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
-			const struct gate_policy *old, const struct gate_policy *policy,
-			bool retell, uint64_t now_ms)
-{
-	struct change *c = xcalloc(1, sizeof(*c));
-	struct gate_net *net;
-
-	c->old = old;
-	c->policy = policy;
-	c->retell = retell;
-	c->now_ms = now_ms;
-	o->missed = o->told.forgotten;
-	gate_told_doubt(&o->told);
-	renew_tasks(o, c);
-	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
-		if (net->told.n_refs == 0)
-			continue;
-		c->was = net->policy;
-		c->is = gate_policy_network(policy, net->bridge);
-		compare_net(o, nets, net, c);
-	}
-	free(c);
-	gate_nets_follow(nets, &o->told, policy, now_ms);
-}
-
-/* ------------------------------------------------------------------ another policy: doing it */
-
-/* Whether a name still has the address in the set. */
-static bool is_wanted(const struct gate_opener *o, const struct gate_policy *policy,
-		      const struct task *task)
-{
-	const struct gate_told_addr *addr = gate_told_find(&o->told, task->net, &task->addr);
-	const struct gate_told_ref *ref;
-	struct gate_match match;
-
-	if (!addr || !task->owner->policy || gate_never_reason(task->owner->policy, &addr->addr))
-		return false;
-	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
-		struct dns_name name = gate_told_name(ref);
-
-		gate_table_match(policy, task->owner->policy, &name, &match);
-		for (size_t i = 0; i < match.n; i++)
-			if (policy->lists[match.lists[i]].slot == task->slot)
-				return true;
-	}
-	return false;
-}
-
-static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct gate_policy *policy,
-		    const struct task *task)
-{
-	unsigned ifindex = gate_net_ifindex(nets, task->owner);
-	bool wanted = is_wanted(o, policy, task);
-
-	if (wanted == task->untell)
-		return;
-	if (ifindex == 0 ||
-	    gate_tell_send(o->tell, ifindex, task->slot + (task->untell ? GATE_UNTELL : 0),
-			   &task->addr) != GATE_TELL_TAKEN)
-		miss(o, task->owner);
-}
-
-/* All is done, and what was taken back is to be done once more. */
-static void keep_untells(struct gate_opener *o)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < o->n_tasks && !o->repeating; i++)
-		if (o->tasks[i].untell)
-			o->tasks[n++] = o->tasks[i];
-	free(o->again);
-	o->again = n > 0 ? o->tasks : NULL;
-	if (n == 0)
-		free(o->tasks);
-	o->n_again = n;
-	o->tasks = NULL;
-	o->n_tasks = o->cap_tasks = o->done = 0;
-	o->repeating = false;
-}
-
-bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
-		      const struct gate_policy *policy)
-{
-	if (o->n_tasks == 0)
-		return false;
-	for (size_t i = 0; i < TASKS_AT_ONCE && o->done < o->n_tasks; i++)
-		do_task(o, nets, policy, &o->tasks[o->done++]);
-	gate_opener_hear(o);
-	if (o->done < o->n_tasks)
-		return true;
-	keep_untells(o);
-	return false;
 }

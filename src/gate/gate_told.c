@@ -240,7 +240,12 @@ void gate_told_put(struct gate_told *told, struct gate_told_net *net, const stru
 		net->n_refs++;
 	}
 	ref->told_ms = now_ms;
-	TAILQ_INSERT_TAIL(&net->by_age, ref, by_age);
+	if (now_ms != 0) {
+		TAILQ_INSERT_TAIL(&net->by_age, ref, by_age);
+	} else {
+		TAILQ_INSERT_HEAD(&net->by_age, ref, by_age);
+		told->losses++;
+	}
 }
 
 static void undo_addr(struct gate_told_addr *addr)

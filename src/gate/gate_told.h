@@ -72,6 +72,7 @@ void gate_told_when(const struct gate_told *told, const struct gate_told_net *ne
 /* Whether there is room for one more address; forgets such as are past life_ms for that. */
 bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		    const struct ipaddr *addr, size_t size, uint64_t now_ms, uint64_t life_ms);
+/* now_ms 0: some of its sets have taken the address: it is to be told again, and to be taken back one day. */
 void gate_told_put(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		   const struct ipaddr *addr, uint64_t now_ms);
 /* The kernel did not take it: to be told again. */

@@ -287,6 +287,12 @@ static int read_objects(struct nft_reader *reader, struct reading *reading)
 		    on_object, reading);
 }
 
+static int read_sets(struct nft_reader *reader, struct reading *reading)
+{
+	return dump(reader, reading->actual->family, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL,
+		    on_set, reading);
+}
+
 static int read_all(struct nft_reader *reader, struct actual *actual)
 {
 	struct reading reading = { .actual = actual };
@@ -299,8 +305,7 @@ static int read_all(struct nft_reader *reader, struct actual *actual)
 	if (r >= 0)
 		r = read_rules(reader, &reading);
 	if (r >= 0)
-		r = dump(reader, actual->family, NFT_MSG_GETSET, NFTA_SET_TABLE, 0, NULL, on_set,
-			 &reading);
+		r = read_sets(reader, &reading);
 	if (r >= 0)
 		r = read_elems(reader, &reading);
 	if (r >= 0)
@@ -349,6 +354,17 @@ static int read_objects_afresh(struct nft_reader *reader, void *data)
 	return r;
 }
 
+static int read_sets_afresh(struct nft_reader *reader, void *data)
+{
+	struct reading reading = { .actual = data };
+	int r;
+
+	begin(data);
+	r = read_sets(reader, &reading);
+	actual_finish(data);
+	return r == -ENOENT ? 0 : r; /* there is no table */
+}
+
 static int read_kernel(struct nft_reader *reader, enum table_family family, nft_read_fn read,
 		       const char *what, struct actual *ret_actual, struct err *err)
 {
@@ -378,6 +394,12 @@ int nft_read_objects(struct nft_reader *reader, enum table_family family, struct
 		     struct err *err)
 {
 	return read_kernel(reader, family, read_objects_afresh, "the objects of ", ret_actual, err);
+}
+
+int nft_read_sets(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
+		  struct err *err)
+{
+	return read_kernel(reader, family, read_sets_afresh, "the sets of ", ret_actual, err);
 }
 
 int nft_read_tables(struct nft_reader *reader, struct actual ret_tables[N_TABLES], struct err *err)

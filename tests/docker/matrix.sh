@@ -264,7 +264,7 @@ restart_daemon()
 while_denied "our daemon is killed and starts" 0 restart_daemon
 matrix "after that"
 
-while_denied "the ruleset is flushed" 300 nft flush ruleset
+while_denied "the ruleset is flushed" 500 nft flush ruleset
 while_denied "dockerd restarts upon that" 0 dockerd_restart
 matrix "after the loss of all rules and dockerd's restart"
 
@@ -277,7 +277,7 @@ table inet filter {
 	chain output { type filter hook output priority filter; }
 }
 END
-while_denied "nftables.service reloads" 300 nft -f $t/nftables.conf
+while_denied "nftables.service reloads" 500 nft -f $t/nftables.conf
 while_denied "dockerd restarts upon that" 0 dockerd_restart
 matrix "after nftables.service's reload and dockerd's restart"
 sed -i '/flush/d; s/filter {/other {/; s/filter;/-300;/' $t/nftables.conf

@@ -9,43 +9,10 @@
 . "$(dirname "$0")/daemon_lib.sh"
 # shellcheck source=tests/netns/gate_daemon_lib.sh
 . "$(dirname "$0")/gate_daemon_lib.sh"
-
-gated() # NAMES [RULE,]
-{
-	local rule='{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},'
-	firewall_config <<-END
-		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
-			"ds-1": {"dns": {}, "egress": [${2-$rule} {"action": "drop"}]},
-			"ds-2": {"egress": [{"action": "drop"}]}}}
-	END
-}
-kill_gate()
-{
-	kill -9 "$gate"
-	wait "$gate" 2>/dev/null
-}
-apply() # [OPTION…]
-{
-	dsfw apply --gate-user $uid --gate-socket $t/gate.sock "$@"
-}
-is_open()
-{
-	elements ipset-web-told4 | sed -nE 's/^ds-1 \. ([0-9.]+) .*/\1/p' | xargs
-}
-mark()
-{
-	sed -nE 's/^(applied|taken) .*/\1/p' "$STATE_DIRECTORY/gate-told" 2>/dev/null
-}
-json() # KEY…: of the last apply's object
-{
-	python3 -c 'import json, sys
-answer = json.load(open(sys.argv[1]))
-print(*(answer.get(key) for key in sys.argv[2:]))' $t/out "$@"
-}
+# shellcheck source=tests/netns/gate_apply_lib.sh
+. "$(dirname "$0")/gate_apply_lib.sh"
 
 # The daemon has gone, its gate has all names, and those are to leave that have the address 11.0.0.1.
-all='"www.good.test", "late.good.test", "pool.good.test"'
-one='"pool.good.test"'
 files+=(--gate-user "$uid" --gate-socket "$t/gate.sock")
 begin_with_all()
 {
@@ -92,7 +59,7 @@ begin_with_all
 pool=$(is_open | sed 's/11\.0\.0\.1 //')
 apply --gate-socket $t/elsewhere.sock
 like "a gate that asks elsewhere" "$status $err" \
-	"^1 .*may be opened again: .* UDP port 5300, .*did not ask for the policy at $t/elsewhere.sock within 2\.5 s; .*--gate-socket"
+	"^1 .*may be opened again: .* UDP port 5301, .*did not ask for the policy at $t/elsewhere.sock within 2\.5 s; .*--gate-socket"
 is "what left is closed for the moment" "$(is_open)" ""
 is "the gate opens it again, as the message says" "$(asks late.good.test,A) $(is_open) $(mark)" "0 11.0.0.1 11.0.0.1 "
 apply --gate-socket $t/elsewhere.sock --json
@@ -106,7 +73,7 @@ is "which is noted" "$(mark)" taken
 gated "$all"
 mkdir $t/elsewhere.sock
 apply --gate-socket $t/elsewhere.sock
-like "no name leaves: it fails all the same" "$status $err" '^1 .* UDP port 5300, .*is in the way: it is not a socket; '
+like "no name leaves: it fails all the same" "$status $err" '^1 .* UDP port 5301, .*is in the way: it is not a socket; '
 is "and closes all" "$(is_open) $(mark)" " "
 gated "$one" ""
 apply --gate-socket $t/elsewhere.sock

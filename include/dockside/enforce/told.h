@@ -8,12 +8,16 @@
 #include "dockside/kernel/nft_load.h"
 #include "dockside/names/gate_lost.h"
 #include "dockside/system/state_dir.h"
+#include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 
 #define TOLD_FILE "gate-told" /* in the state directory */
 
 /* Whether a set of that name has what a gate tells. */
 bool told_is_set(const char *name);
+
+/* Whether the table has any. */
+bool told_has_sets(const struct actual *table);
 
 /*
  * Empties, in one transaction, the sets of each ipset that has lost a name: nobody knows which of their addresses go with
@@ -34,8 +38,8 @@ enum told_mark {
 /* dir: NULL: nothing is kept. The mark that is there, if it is of the same names and of this start of the machine, and
  * if the directory can be written; else TOLD_UNKNOWN. Blocks on the disk. */
 enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *names);
-/* TOLD_UNKNOWN removes it. A failure is logged: then the next start empties the sets, or the directory, which has the
- * policy that was accepted last, cannot be written either. Blocks on the disk. */
-void told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gate_past *names);
+/* TOLD_UNKNOWN removes it, and has no names. Returns 0 or -errno: the failure was logged. Where dir is NULL there is nothing to do. Blocks on
+ * the disk. */
+int told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gate_past *names);
 
 #endif

@@ -27,6 +27,10 @@ int nft_read_tables(struct nft_reader *reader, struct actual ret_tables[N_TABLES
 int nft_read_objects(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
 		     struct err *err);
 
+/* The same of its sets, without their elements. */
+int nft_read_sets(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
+		  struct err *err);
+
 /*
  * Reads the rules of these chains again, and after them the generation. If that is the one that the
  * caller expects, all of actual is from one state of the kernel. Returns 0 or -errno.

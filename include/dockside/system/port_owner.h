@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds out whose UDP port it is. */
+/* Finds out whether a user has a UDP port. */
 #ifndef DOCKSIDE_SYSTEM_PORT_OWNER_H
 #define DOCKSIDE_SYSTEM_PORT_OWNER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether a process of the user may have the UDP port, in this network namespace: a socket of its own, or one that root
- * has handed over, as systemd does. False is sure; where not all processes can be seen, the answer is true. */
+/* Whether a socket that a process of the user has made may have the UDP port of all IPv4 addresses, in this network
+ * namespace. False is sure. For a moment nobody else can bind the port. */
 bool port_may_be_of(unsigned port, uint32_t uid);
 
 #endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation
+ *
+ * Another policy may have a name in fewer sets, or in more. For each address of a network we compare the sets, by the
+ * lists' identities, that its names had it in with those that they have it in now: what is gone is taken back, what is
+ * new is told. An address that no answer may open by now, as `private` no longer has it, is to be in none. The tasks are
+ * done a few at a time, between questions. A task that takes back looks once more whether a name wants the address: an
+ * answer may have told it in the meantime.
+ *
+ * A packet of a container that found the address in the set while it was taken back may put it in again by renewing it.
+ * So a moment later it is taken back once more.
+ *
+ * We cannot take back what we have forgotten for want of room. So the daemon hears from then on that we missed something.
+ *
+ * The kernel takes nothing back while the bridge is away or down: the daemon hears that, and empties sets. The
+ * network is away then: its answers are told anew, and now and then we try to take back and to tell all that it has.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dockside/base/util.h"
+#include "gate_never.h"
+#include "gate_opener_parts.h"
+
+#define TASKS_AT_ONCE 200u
+#define TASKS_MAX (4u << 20)
+#define AGAIN_S 5u /* between two tries with networks that were away */
+
+/* ------------------------------------------------------------------ which tasks there are */
+
+static void add_task(struct gate_opener *o, struct gate_net *owner, const struct ipaddr *addr,
+		     uint16_t slot, bool untell)
+{
+	if (slot == 0)
+		return;
+	if (o->n_tasks == TASKS_MAX) {
+		o->missed |= untell;
+		return;
+	}
+	o->tasks = array_grow(o->tasks, &o->cap_tasks, o->n_tasks, sizeof(*o->tasks));
+	o->tasks[o->n_tasks++] = (struct task){ &owner->told, owner, *addr, slot, untell };
+}
+
+#define IDENTITIES_MAX 512u
+
+/* The sets that an address is in by its names. */
+struct sets {
+	uint64_t identities[IDENTITIES_MAX];
+	uint16_t slots[IDENTITIES_MAX];
+	size_t n;
+	bool all; /* more than fit */
+};
+
+static bool has_set(const struct sets *sets, uint64_t identity)
+{
+	for (size_t i = 0; i < sets->n; i++)
+		if (sets->identities[i] == identity)
+			return true;
+	return sets->all;
+}
+
+static void add_set(struct sets *sets, const struct gate_list *list)
+{
+	if (has_set(sets, list->identity))
+		return;
+	if (sets->n == IDENTITIES_MAX) {
+		sets->all = true;
+		return;
+	}
+	sets->slots[sets->n] = list->slot;
+	sets->identities[sets->n++] = list->identity;
+}
+
+static void collect(const struct gate_policy *policy, const struct gate_network *network,
+		    const struct gate_told_addr *addr, struct sets *ret_sets)
+{
+	const struct gate_told_ref *ref;
+	struct gate_match match;
+
+	ret_sets->n = 0;
+	ret_sets->all = false;
+	if (!policy || !network || gate_never_reason(network, &addr->addr))
+		return;
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
+		struct dns_name name = gate_told_name(ref);
+
+		gate_table_match(policy, network, &name, &match);
+		for (size_t i = 0; i < match.n; i++)
+			add_set(ret_sets, &policy->lists[match.lists[i]]);
+	}
+}
+
+/* Out of every set of the network that it is not to be in. */
+static void untell_all(struct gate_opener *o, struct gate_net *net,
+		       const struct gate_policy *policy, const struct gate_network *network,
+		       const struct gate_told_addr *addr, const struct sets *now)
+{
+	for (size_t i = 0; network && i < network->n_lists; i++) {
+		const struct gate_list *list = &policy->lists[network->lists[i]];
+
+		if (!has_set(now, list->identity))
+			add_task(o, net, &addr->addr, list->slot, true);
+	}
+}
+
+static bool is_alive(const struct gate_told_addr *addr, uint32_t life_s, uint64_t now_ms)
+{
+	const struct gate_told_ref *ref;
+
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry))
+		if (ref->told_ms != 0 && now_ms - ref->told_ms < (uint64_t)life_s * 1000)
+			return true;
+	return false;
+}
+
+/* The kernel may hold what we do not know of, or lack what we take for told. */
+static void miss(struct gate_opener *o, struct gate_net *net)
+{
+	net->was_away = true;
+	o->missed = true;
+	gate_told_doubt(&o->told);
+}
+
+struct change {
+	const struct gate_policy *old, *policy;
+	const struct gate_network *was, *is; /* of the network */
+	bool retell;
+	uint64_t now_ms;
+	struct sets before, now;
+};
+
+static void compare(struct gate_opener *o, struct gate_net *net, const struct gate_told_addr *addr,
+		    struct change *c)
+{
+	bool alive = c->is && is_alive(addr, c->is->life_s, c->now_ms);
+	const struct sets *before = &c->before;
+
+	collect(c->policy, c->is, addr, &c->now);
+	if (c->old == c->policy)
+		before = &c->now;
+	else
+		collect(c->old, c->was, addr, &c->before);
+	for (size_t i = 0; i < before->n; i++) {
+		uint16_t slot;
+
+		if (has_set(&c->now, before->identities[i]))
+			continue;
+		slot = gate_policy_slot(c->policy, before->identities[i]);
+		if (slot != 0)
+			add_task(o, net, &addr->addr, slot, true);
+		else
+			untell_all(o, net, c->policy, c->is, addr, &c->now);
+	}
+	if (net->was_away)
+		untell_all(o, net, c->policy, c->is, addr, &c->now);
+	for (size_t i = 0; i < c->now.n && alive; i++)
+		if (c->retell || net->was_away || !has_set(before, c->now.identities[i]))
+			add_task(o, net, &addr->addr, c->now.slots[i], false);
+}
+
+static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct gate_net *net,
+			struct change *c)
+{
+	const struct gate_told_ref *ref;
+	bool away = !gate_net_ifindex(nets, net);
+
+	if (away) {
+		miss(o, net);
+		return;
+	}
+	for (ref = TAILQ_FIRST(&net->told.by_age); ref; ref = TAILQ_NEXT(ref, by_age))
+		if (LIST_FIRST(&ref->addr->refs) == ref) /* each address once */
+			compare(o, net, ref->addr, c);
+	if (c->is)
+		net->was_away = false;
+}
+
+static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks,
+		  size_t done, size_t n)
+{
+	for (size_t i = done; i < n; i++) {
+		struct gate_net *net = tasks[i].owner;
+
+		/* Otherwise it may be gone in a moment. */
+		if (tasks[i].untell && net->told.n_refs > 0 && !gate_net_is_over(net, c->now_ms))
+			add_task(o, net, &tasks[i].addr,
+				 gate_policy_slot(c->policy,
+						  gate_policy_identity(c->old, tasks[i].slot)),
+				 true);
+	}
+}
+
+/* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
+ * them, so that nothing is left out of the sets that they have now. An address still has to go out of a set that its
+ * network no longer has, if another network has kept the set: one day the network may have it again. */
+static void renew_tasks(struct gate_opener *o, const struct change *c)
+{
+	struct task *tasks = o->tasks, *again = o->again;
+	size_t done = o->done, n = o->n_tasks, n_again = o->n_again;
+
+	o->tasks = o->again = NULL;
+	o->n_tasks = o->cap_tasks = o->done = o->n_again = 0;
+	o->repeating = false;
+	for (size_t i = done; i < n; i++)
+		tasks[i].owner->was_away = true;
+	if (c->old) {
+		renew(o, c, tasks, done, n);
+		renew(o, c, again, 0, n_again);
+	}
+	free(tasks);
+	free(again);
+}
+
+/* Has all be taken back that is to be in no set. */
+static void doubt_all(struct gate_opener *o, struct gate_nets *nets)
+{
+	struct gate_net *net;
+
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net && o->refused;
+	     net = TAILQ_NEXT(net, entry))
+		net->was_away = true;
+	o->refused = false;
+}
+
+/* Networks that were away, and are back. */
+static void try_again(struct gate_opener *o, struct gate_nets *nets,
+		      const struct gate_policy *policy, uint64_t now_ms)
+{
+	struct change *c = xcalloc(1, sizeof(*c));
+	struct gate_net *net;
+
+	*c = (struct change){ .old = policy, .policy = policy, .retell = true, .now_ms = now_ms };
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
+		if (!net->was_away || !net->policy || !gate_net_ifindex(nets, net))
+			continue;
+		c->was = c->is = net->policy;
+		compare_net(o, nets, net, c);
+	}
+	free(c);
+}
+
+static void repeat(struct gate_opener *o)
+{
+	if (o->n_tasks > 0 || o->n_again == 0)
+		return;
+	free(o->tasks);
+	o->tasks = o->again;
+	o->n_tasks = o->cap_tasks = o->n_again;
+	o->again = NULL;
+	o->n_again = 0;
+	o->repeating = true;
+}
+
+void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
+		      const struct gate_policy *policy, uint64_t now_ms)
+{
+	o->now_ms = now_ms;
+	o->n_undone = 0;
+	repeat(o);
+	if (++o->waited_s < AGAIN_S || !policy || o->n_tasks > 0)
+		return;
+	o->waited_s = 0;
+	doubt_all(o, nets);
+	try_again(o, nets, policy, now_ms);
+}
+
+bool gate_opener_has_missed(const struct gate_opener *o)
+{
+	return o->missed;
+}
+
+void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
+			const struct gate_policy *old, const struct gate_policy *policy,
+			bool retell, uint64_t now_ms)
+{
+	struct change *c = xcalloc(1, sizeof(*c));
+	struct gate_net *net;
+
+	c->old = old;
+	c->policy = policy;
+	c->retell = retell;
+	c->now_ms = now_ms;
+	o->now_ms = now_ms;
+	o->missed = o->told.forgotten;
+	gate_told_doubt(&o->told);
+	doubt_all(o, nets);
+	renew_tasks(o, c);
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
+		if (net->told.n_refs == 0)
+			continue;
+		c->was = net->policy;
+		c->is = gate_policy_network(policy, net->bridge);
+		compare_net(o, nets, net, c);
+	}
+	free(c);
+	gate_nets_follow(nets, &o->told, policy, now_ms);
+}
+
+/* ------------------------------------------------------------------ doing them */
+
+/* Whether a name still has the address in the set. */
+static bool is_wanted(const struct gate_opener *o, const struct gate_policy *policy,
+		      const struct task *task)
+{
+	const struct gate_told_addr *addr = gate_told_find(&o->told, task->net, &task->addr);
+	const struct gate_told_ref *ref;
+	struct gate_match match;
+
+	if (!addr || !task->owner->policy || gate_never_reason(task->owner->policy, &addr->addr))
+		return false;
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
+		struct dns_name name = gate_told_name(ref);
+
+		gate_table_match(policy, task->owner->policy, &name, &match);
+		for (size_t i = 0; i < match.n; i++)
+			if (policy->lists[match.lists[i]].slot == task->slot)
+				return true;
+	}
+	return false;
+}
+
+static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct gate_policy *policy,
+		    const struct task *task)
+{
+	unsigned ifindex = gate_net_ifindex(nets, task->owner);
+	bool wanted = is_wanted(o, policy, task);
+
+	if (wanted == task->untell)
+		return;
+	if (ifindex == 0 ||
+	    gate_tell_send(o->tell, ifindex, task->slot + (task->untell ? GATE_UNTELL : 0),
+			   &task->addr) != GATE_TELL_TAKEN)
+		miss(o, task->owner);
+}
+
+/* All is done, and what was taken back is to be done once more. */
+static void keep_untells(struct gate_opener *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_tasks && !o->repeating; i++)
+		if (o->tasks[i].untell)
+			o->tasks[n++] = o->tasks[i];
+	free(o->again);
+	o->again = n > 0 ? o->tasks : NULL;
+	if (n == 0)
+		free(o->tasks);
+	o->n_again = n;
+	o->tasks = NULL;
+	o->n_tasks = o->cap_tasks = o->done = 0;
+	o->repeating = false;
+}
+
+bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
+		      const struct gate_policy *policy)
+{
+	if (o->n_tasks == 0)
+		return false;
+	for (size_t i = 0; i < TASKS_AT_ONCE && o->done < o->n_tasks; i++)
+		do_task(o, nets, policy, &o->tasks[o->done++]);
+	gate_opener_hear(o);
+	if (o->done < o->n_tasks)
+		return true;
+	keep_untells(o);
+	return false;
+}

@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# `apply` where what it knows of a DNS gate and of the names before may be wrong: it ends with 0 only if nothing that has
+# left is open, and nothing opens it again. TAP.
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+# shellcheck source=tests/netns/gate_daemon_lib.sh
+. "$(dirname "$0")/gate_daemon_lib.sh"
+# shellcheck source=tests/netns/gate_apply_lib.sh
+. "$(dirname "$0")/gate_apply_lib.sh"
+
+no_dns()
+{
+	firewall_config <<<'{"networks": {"ds-1": {"egress": [{"action": "drop"}]}, "ds-2": {"egress": [{"action": "drop"}]}}}'
+}
+
+# anew NAMES [RULE,]: nothing is left, and apply has made the rules for them
+anew()
+{
+	nft delete table inet dockside 2>/dev/null
+	rm -rf "${STATE_DIRECTORY:?}"
+	: >$t/gate.log
+	gated "$@"
+	apply
+}
+
+# opens POLICY OPTION…: a gate with that policy lives, and has opened 11.0.0.1
+opens()
+{
+	start_gate --policy "$1" "${@:2}"
+	until_true 5 grep -q 'taken' $t/gate.log || bail "no gate: $(<$t/gate.log)"
+	asks www.good.test,A >/dev/null
+	[[ $(is_open) == 11.0.0.1 ]] || bail "open are: $(is_open); $(<$t/gate.log)"
+}
+
+gated "$all"
+dsfw compile --gate-document --output $t/older
+old=$t/older
+
+# ---- what was accepted last is not what the sets have ------------------------------------------------
+
+no_dns
+apply
+cp "$STATE_DIRECTORY/last-good" $t/without
+gated "$all"
+start_gate --gate-socket $t/gate.sock
+apply
+asks www.good.test,A >/dev/null
+kill_gate
+cp $t/without "$STATE_DIRECTORY/last-good"
+before=$(is_open)
+gated "$one"
+apply
+is "the last policy that could be kept had no names, and the sets have some" "$before $status $(is_open)" "11.0.0.1 0 "
+
+anew "$all" --log-group none
+gated "$all"
+start_gate --gate-socket $t/gate.sock
+apply --log-group none
+asks www.good.test,A >/dev/null
+kill_gate
+rm -rf "${STATE_DIRECTORY:?}"
+before=$(is_open)
+gated "$one"
+apply --log-group none
+is "nothing is kept, and the table has no objects" "$before $status $(is_open)" "11.0.0.1 0 "
+
+# ---- the state directory cannot be written -------------------------------------------------------------
+
+anew "$one"
+start_gate --gate-socket $t/gate.sock
+apply
+if ! mount --bind "$STATE_DIRECTORY" "$STATE_DIRECTORY" || ! mount -o remount,ro,bind "$STATE_DIRECTORY"; then
+	bail "no mount"
+fi
+gated "$all"
+apply
+like "no mark can be removed: the gate is not given what nobody would know of" "$status $err $(asks www.good.test,A,edns)" \
+	'^1 .*not given the policy, as the state directory cannot be written.* 3/18$'
+umount "$STATE_DIRECTORY"
+apply
+is "until it can" "$status $(asks www.good.test,A) $(mark)" "0 0 11.0.0.1 taken"
+kill_gate
+
+# ---- the gate cannot take back all ---------------------------------------------------------------------
+
+anew "$one"
+opens $old --gate-socket $t/gate.sock
+ip link set ds-1 down
+apply
+like "the bridge is down: the kernel takes back nothing, and apply closes all" "$status $(is_open) $out" '^0  .*all addresses of all names'
+ip link set ds-1 up
+is "what left is no longer answered" "$(asks www.good.test,A,edns) $(is_open)" "3/18 "
+kill -HUP "$gate"
+result "nor after SIGHUP, for which the gate has an older file" \
+	"$(until_true 5 grep -q 'was not read again: a younger policy' $t/gate.log || cat $t/gate.log)"
+is "which it does not take" "$(asks www.good.test,A,edns) $(is_open)" "3/18 "
+kill_gate
+
+# The rules are another policy's, and have one of the two sets of a name.
+anew "$one"
+gated '"www.good.test", "pool.good.test"' '{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},
+	{"proto": "tcp", "ports": [8443], "to": "host", "host": "www.good.test"},'
+dsfw compile --gate-document --output $t/two
+gated "$one"
+opens $t/two --gate-socket $t/gate.sock
+apply
+is "one set took an address, and another did not: it is taken back" "$status $(is_open)" "0 "
+kill_gate
+
+# ---- gates that are hard to see ------------------------------------------------------------------------
+
+anew "$one"
+opens $old
+kill_gate
+start_gate --policy $old --gate-port 5400
+until_true 5 prints ':5400 ' ss -Hlun
+apply
+like "one that has another port" "$status $err $(is_open)" '^1 .*may be opened again.* $'
+kill_gate
+
+anew "$one"
+opens $old
+hosts
+echo "nameserver 192.0.2.77" >$t/resolv.conf # nobody is there
+firewall_config <<-END
+	{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$one]}, "networks": {
+		"ds-1": {"dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"}, {"action": "drop"}]},
+		"ds-2": {"egress": [{"proto": "tcp", "ports": [443], "to": "host", "host": "slow.example"}, {"action": "drop"}]}}}
+END
+"$DSFW_NFT" apply "${files[@]}" --gate-user $uid --gate-socket $t/gate.sock >$t/out 2>&1 &
+applying=$!
+until_true 5 prints '192\.0\.2\.77:53' ss -Hun || bail "apply asks nobody: $(<$t/out)"
+kill_gate
+wait "$applying"
+is "one that ends while apply resolves names" "$? $(is_open)" "0 "
+
+# ---- the kernel refuses more addresses than the gate looks for one by one --------------------------------------------------------
+
+gated '"huge.good.test"'
+: >$t/gate.log
+start_gate --gate-socket $t/gate.sock
+apply
+asks huge.good.test,A,edns >/dev/null
+before=$(is_open | wc -w)
+nft delete table inet dockside
+ip route add local 11.2.0.0/24 dev lo
+apply
+ip route del local 11.2.0.0/24 dev lo
+answered=$(asks huge.good.test,A,edns | cut -d ' ' -f 2- | xargs -n 1 | sort)
+is "no answer has an address that is closed" \
+	"$((before > 20)) $(($(wc -l <<<"$answered") > 20)) $(comm -23 - <(is_open | xargs -n 1 | sort) <<<"$answered")" "1 1 "
+kill_gate
+stop_peers
+finish

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Sourced after gate_daemon_lib.sh by the tests of `apply` beside a DNS gate.
+
+# shellcheck disable=SC2034 # for those who source this
+{
+	all='"www.good.test", "late.good.test", "pool.good.test"' # the first two have the address 11.0.0.1
+	one='"pool.good.test"'
+}
+gated() # NAMES [RULE,]
+{
+	local rule='{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"},'
+	firewall_config <<-END
+		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$1]}, "networks": {
+			"ds-1": {"dns": {}, "egress": [${2-$rule} {"action": "drop"}]},
+			"ds-2": {"egress": [{"action": "drop"}]}}}
+	END
+}
+kill_gate()
+{
+	kill -9 "$gate"
+	wait "$gate" 2>/dev/null
+}
+apply() # [OPTION…]
+{
+	dsfw apply --gate-user $uid --gate-socket $t/gate.sock "$@"
+}
+is_open()
+{
+	elements ipset-web-told4 | sed -nE 's/^ds-1 \. ([0-9.]+) .*/\1/p' | xargs
+}
+mark()
+{
+	sed -nE 's/^(applied|taken) .*/\1/p' "$STATE_DIRECTORY/gate-told" 2>/dev/null
+}
+json() # KEY…: of the last apply's object
+{
+	python3 -c 'import json, sys
+answer = json.load(open(sys.argv[1]))
+print(*(answer.get(key) for key in sys.argv[2:]))' $t/out "$@"
+}
