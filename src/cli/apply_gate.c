@@ -69,9 +69,10 @@ static int judge(struct apply_gate *g, char *text, size_t len, struct err *err)
 	if (!gate_peer_parse(text, len, &tree))
 		return 0;
 	type = json_text(tree.root, "type", "");
-	if (strcmp(type, "taken") == 0) {
+	if (strcmp(type, "taken") == 0 &&
+	    strcmp(json_text(tree.root, "generation", ""), g->generation) == 0) {
 		g->missed = json_is_true(tree.root, "missed");
-		return strcmp(json_text(tree.root, "generation", ""), g->generation) == 0;
+		return 1;
 	}
 	if (strcmp(type, "refused") == 0)
 		return err_set(
