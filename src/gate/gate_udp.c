@@ -142,10 +142,9 @@ static int read_bunch(struct gate_udp *udp)
 	return recvmmsg(udp->fd, udp->in, BUNCH, MSG_DONTWAIT, NULL);
 }
 
-size_t gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms)
+void gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms)
 {
 	int n = (int)BUNCH;
-	size_t n_read = 0;
 
 	for (unsigned k = 0; k < BUNCHES && n == (int)BUNCH; k++) {
 		uint32_t lost = udp->lost;
@@ -160,9 +159,7 @@ size_t gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_
 		}
 		gate_desk_counts(desk)->lost += udp->lost - lost;
 		gate_udp_flush(udp);
-		n_read += n > 0 ? (size_t)n : 0;
 	}
-	return n_read;
 }
 
 /* ------------------------------------------------------------------ out */

@@ -15,8 +15,8 @@ int gate_udp_open(int fd, sa_family_t family, struct gate_udp **ret_udp, struct 
 void gate_udp_close(struct gate_udp *udp);
 int gate_udp_fd(const struct gate_udp *udp);
 
-/* Reads what there is, up to some hundred questions, and has them answered. Returns how many. */
-size_t gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms);
+/* Reads what there is, up to some hundred questions, and has them answered. */
+void gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms);
 /* To a client of this socket. Copied, and sent at the latest by gate_udp_flush(). */
 void gate_udp_reply(struct gate_udp *udp, const struct gate_client *client, const uint8_t *reply,
 		    size_t len);
