@@ -85,10 +85,9 @@ static enum gate give_policy(const struct apply_told *told, struct apply_gate **
 			"written");
 		return GATE_OLDER;
 	}
-	return apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0
-		       ? GATE_OLDER
-	       : apply_gate_missed(*ret_gate) ? GATE_MISSED
-					      : GATE_TAKEN;
+	if (apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0)
+		return apply_gate_may_live(options) ? GATE_OLDER : GATE_ENDED;
+	return apply_gate_missed(*ret_gate) ? GATE_MISSED : GATE_TAKEN;
 }
 
 static void set_older(const char *socket, const struct err *why, struct err *open)
@@ -126,10 +125,11 @@ static void note(const struct apply_told *told, const struct past *past, enum ga
 {
 	struct state_dir *dir = told->kept->dir;
 
-	if (has_taken(gate))
-		told_mark_write(dir, TOLD_TAKEN, &past->now);
-	else if (gate != GATE_OLDER && (past->changed || !past->known))
-		told_mark_write(dir, TOLD_APPLIED, &past->now);
+	if (gate == GATE_OLDER || (gate == GATE_NONE && !past->changed && past->known))
+		return;
+	/* There may be room to remove the mark, and none for another. */
+	if (told_mark_write(dir, TOLD_UNKNOWN, NULL) >= 0)
+		told_mark_write(dir, has_taken(gate) ? TOLD_TAKEN : TOLD_APPLIED, &past->now);
 }
 
 static void print_closed(const struct buf *what, enum gate gate, bool retold, struct report *report)

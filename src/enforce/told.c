@@ -194,5 +194,5 @@ int told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gat
 		log_warning("cannot note which names' addresses are open: %s", err.text);
 	buf_free(&text);
 	err_free(&err);
-	return r;
+	return r < 0 && dir->opened ? r : 0;
 }

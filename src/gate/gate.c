@@ -199,6 +199,20 @@ static void on_desk(void *data, uint32_t events)
 	g->desk_ready = true;
 }
 
+/* Somebody may have emptied the sets. */
+static void on_hangup(struct gate *g)
+{
+	if (!g->options->policy)
+		return;
+	if (g->given) {
+		log_warning("%s was not read again: a younger policy came by %s, and is told again",
+			    g->options->policy, g->options->socket);
+		gate_desk_retell(g->desk);
+	} else {
+		read_policy(g);
+	}
+}
+
 static void on_signal(void *data, uint32_t events)
 {
 	struct signalfd_siginfo info;
@@ -208,11 +222,7 @@ static void on_signal(void *data, uint32_t events)
 	if (read(g->on_signal.fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		if (g->options->policy && g->given)
-			log_warning("%s was not read again: a younger policy came by %s",
-				    g->options->policy, g->options->socket);
-		else if (g->options->policy)
-			read_policy(g);
+		on_hangup(g);
 		return;
 	}
 	log_info("stopping on signal %u; what the kernel was told stays", info.ssi_signo);

@@ -440,6 +440,18 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
 	gate_policy_free(old);
 }
 
+static void follow_again(struct gate_desk *desk, bool retell)
+{
+	gate_opener_follow(desk->opener, desk->nets, desk->policy, desk->policy, retell,
+			   desk->now_ms);
+}
+
+void gate_desk_retell(struct gate_desk *desk)
+{
+	if (desk->policy)
+		follow_again(desk, true);
+}
+
 const struct gate_policy *gate_desk_keep_policy(struct gate_desk *desk, const struct src *document,
 						bool retell)
 {
@@ -449,7 +461,7 @@ const struct gate_policy *gate_desk_keep_policy(struct gate_desk *desk, const st
 	    memcmp(policy->document, document->text, document->len) != 0)
 		return NULL;
 	if (retell || gate_opener_has_missed(desk->opener))
-		gate_opener_follow(desk->opener, desk->nets, policy, policy, retell, desk->now_ms);
+		follow_again(desk, retell);
 	return policy;
 }
 

@@ -41,6 +41,8 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
  * policy, borrowed, or NULL. */
 const struct gate_policy *gate_desk_keep_policy(struct gate_desk *desk, const struct src *document,
 						bool retell);
+/* Everything is told again, as by the policy that it has. */
+void gate_desk_retell(struct gate_desk *desk);
 /* A message of a client. False: it is none that deserves an answer. The answer may come before this returns. */
 bool gate_desk_ask(struct gate_desk *desk, const struct gate_client *client, const uint8_t *message,
 		   size_t len, uint64_t now_ms);

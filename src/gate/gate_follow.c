@@ -261,7 +261,10 @@ void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
 	if (++o->waited_s < AGAIN_S || !policy || o->n_tasks > 0)
 		return;
 	o->waited_s = 0;
-	doubt_all(o, nets);
+	if (!o->doubted && o->refused) {
+		o->doubted = true;
+		doubt_all(o, nets);
+	}
 	try_again(o, nets, policy, now_ms);
 }
 
@@ -284,6 +287,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	o->now_ms = now_ms;
 	o->missed = o->told.forgotten;
 	gate_told_doubt(&o->told);
+	o->doubted = false;
 	doubt_all(o, nets);
 	renew_tasks(o, c);
 	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {

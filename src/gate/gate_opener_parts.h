@@ -30,6 +30,7 @@ struct gate_opener {
 	uint64_t sure_ms;  /* what was told up to then is to be told again */
 	bool missed;	   /* something was not taken back */
 	bool refused;	   /* as the rules did not, and they do not say of which network it was */
+	bool doubted;	   /* all networks, for that, under this policy: once will do */
 };
 
 #endif

@@ -20,11 +20,10 @@ static bool is_free(unsigned port)
 	return is;
 }
 
-/* Beside a socket of another user's none can have the port of all addresses (ip(7), SO_REUSEADDR). */
-static bool is_of_others(unsigned port, uint32_t uid)
+/* Adds to *others whether the file has a socket of another user's at the port. Returns whether it has one of the user's. */
+static bool look_for(const char *path, unsigned port, uint32_t uid, bool *others)
 {
-	cleanup(cleanup_fclose) FILE *f = fopen("/proc/net/udp", "re");
-	bool others = false;
+	cleanup(cleanup_fclose) FILE *f = fopen(path, "re");
 	char line[512];
 
 	while (f && fgets(line, sizeof(line), f)) {
@@ -35,10 +34,20 @@ static bool is_of_others(unsigned port, uint32_t uid)
 		    its_port != port)
 			continue;
 		if (its_uid == uid)
-			return false;
-		others = true;
+			return true;
+		*others = true;
 	}
-	return others;
+	return false;
+}
+
+/* Beside a socket of another user's none can have the port of all addresses (ip(7), SO_REUSEADDR; ipv6(7),
+ * IPV6_V6ONLY). */
+static bool is_of_others(unsigned port, uint32_t uid)
+{
+	bool others = false;
+
+	return !look_for("/proc/net/udp", port, uid, &others) &&
+	       !look_for("/proc/net/udp6", port, uid, &others) && others;
 }
 
 bool port_may_be_of(unsigned port, uint32_t uid)

@@ -36,6 +36,12 @@ opens()
 	[[ $(is_open) == 11.0.0.1 ]] || bail "open are: $(is_open); $(<$t/gate.log)"
 }
 
+# shellcheck disable=SC2317 # until_true calls it
+open_is()
+{
+	[[ $(is_open) == "$1" ]]
+}
+
 gated "$all"
 dsfw compile --gate-document --output $t/older
 old=$t/older
@@ -85,6 +91,20 @@ apply
 is "until it can" "$status $(asks www.good.test,A) $(mark)" "0 0 11.0.0.1 taken"
 kill_gate
 
+# Nothing is kept at all: each apply closes all, and the gate tells it again.
+kept=$STATE_DIRECTORY
+: >$t/file
+export STATE_DIRECTORY=$t/file/none
+: >$t/gate.log
+gated "$all"
+start_gate --gate-socket $t/gate.sock
+apply
+like "no state directory: the gate is given the policy all the same" "$status $(asks www.good.test,A)" '^0 0 11\.0\.0\.1$'
+apply
+is "and what is allowed stays open" "$status $(is_open)" "0 11.0.0.1"
+kill_gate
+export STATE_DIRECTORY=$kept
+
 # ---- the gate cannot take back all ---------------------------------------------------------------------
 
 anew "$one"
@@ -98,6 +118,12 @@ kill -HUP "$gate"
 result "nor after SIGHUP, for which the gate has an older file" \
 	"$(until_true 5 grep -q 'was not read again: a younger policy' $t/gate.log || cat $t/gate.log)"
 is "which it does not take" "$(asks www.good.test,A,edns) $(is_open)" "3/18 "
+asks pool.good.test,A >/dev/null
+before=$(is_open)
+nft flush set inet dockside ipset-web-told4
+kill -HUP "$gate"
+like "it has opened others" "$before" '^11\.1\.'
+result "which it tells again" "$(until_true 5 open_is "$before" || is_open)"
 kill_gate
 
 # The rules are another policy's, and have one of the two sets of a name.
