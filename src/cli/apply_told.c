@@ -81,8 +81,8 @@ static enum gate give_policy(const struct apply_told *told, struct apply_gate **
 	/* Until it has taken this policy. A gate that had the policy while a mark says otherwise would be forgotten. */
 	if (told_mark_write(told->kept->dir, TOLD_UNKNOWN, NULL) < 0) {
 		err_set(why, EROFS,
-			"it is not given the policy, as the state directory cannot be "
-			"written");
+			"it is not given the policy, as the state directory cannot be written: "
+			"mend that first");
 		return GATE_OLDER;
 	}
 	if (apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0)

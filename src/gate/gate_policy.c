@@ -370,7 +370,7 @@ struct gate_policy *gate_policy_parse(const struct src *src, struct diags *diags
 		return NULL;
 	}
 	policy->document = arena_strndup(&policy->arena, src->text, src->len);
-	policy->document_len = src->len;
+	policy->document_len = strlen(policy->document);
 	return policy;
 }
 

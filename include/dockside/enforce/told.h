@@ -38,8 +38,8 @@ enum told_mark {
 /* dir: NULL: nothing is kept. The mark that is there, if it is of the same names and of this start of the machine, and
  * if the directory can be written; else TOLD_UNKNOWN. Blocks on the disk. */
 enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *names);
-/* TOLD_UNKNOWN removes it, and has no names. Returns 0 or -errno: the failure was logged. Where dir is NULL or cannot be opened, no mark is kept, and that is no error. Blocks on
- * the disk. */
+/* TOLD_UNKNOWN removes it, and has no names. Returns 0 or -errno: the failure was logged. Where dir is NULL or cannot be
+ * opened, no mark is kept, and that is no error. Blocks on the disk. */
 int told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gate_past *names);
 
 #endif
