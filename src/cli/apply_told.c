@@ -7,8 +7,8 @@
  * knows, so that the other names' addresses are open at once.
  *
  * A process that has the gate's port and does not come may be a gate with an older policy. Nobody knows which names that
- * has: all sets are emptied, and the command fails. No mark says then what the sets have, so that the next run empties
- * them, too, be the gate gone by then or not.
+ * has: all sets are emptied, and the command fails. The kernel keeps its policy's tag with what it tells afterwards (told.c),
+ * so that the next run empties them, too, be the gate gone by then or not.
  */
 #include "apply_told.h"
 
@@ -32,8 +32,8 @@ enum gate {
 
 struct past {
 	struct gate_past held, now;
-	bool known;   /* the sets have addresses of held alone */
-	bool changed; /* there are other names now */
+	bool known; /* the sets have addresses of these two alone */
+	bool noted; /* the kernel has written down that they are of now alone */
 };
 
 struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy,
@@ -50,14 +50,23 @@ struct apply_told_before apply_told_look(struct nft_reader *reader, const struct
 	return before;
 }
 
-/* Only a mark says what the sets have: the policy that was accepted last may be of before a gate had another. */
-static void look_back(const struct apply_told *told, struct past *past)
+/* Only the kernel knows what the sets have: a gate may have had other policies than the one that was accepted last. And
+ * none has told anything by its own policy since, where it has taken this one, or is gone. */
+static void look_back(const struct apply_told *told, enum gate gate, struct past *past)
 {
+	struct actual table = { .family = TABLE_INET };
+	uint32_t tags[2];
+
 	gate_past_add(&past->held, &told->kept->last);
 	gate_past_add(&past->now, told->policy);
-	past->known =
-		!told->before.sets || told_mark_read(told->kept->dir, &past->held) != TOLD_UNKNOWN;
-	past->changed = gate_past_hash(&past->held) != gate_past_hash(&past->now);
+	tags[0] = gate_past_tag(&past->now);
+	tags[1] = gate_past_tag(&past->held);
+	if (!gate_wanted(told->policy) || nft_read_sets(told->reader, TABLE_INET, &table, NULL) < 0)
+		return;
+	past->noted = told_is_of(&table, tags, 1);
+	past->known = gate != GATE_OLDER && gate != GATE_MISSED &&
+		      (!told->before.sets || told_is_of(&table, tags, 2));
+	actual_free(&table);
 }
 
 static void past_free(struct past *past)
@@ -78,13 +87,6 @@ static enum gate give_policy(const struct apply_told *told, struct apply_gate **
 		return GATE_NONE;
 	if (!apply_gate_may_live(options))
 		return told->before.gate ? GATE_ENDED : GATE_NONE;
-	/* Until it has taken this policy. A gate that had the policy while a mark says otherwise would be forgotten. */
-	if (told_mark_write(told->kept->dir, TOLD_UNKNOWN, NULL) < 0) {
-		err_set(why, EROFS,
-			"it is not given the policy, as the state directory cannot be written: "
-			"mend that first");
-		return GATE_OLDER;
-	}
 	if (apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0)
 		return apply_gate_may_live(options) ? GATE_OLDER : GATE_ENDED;
 	return apply_gate_missed(*ret_gate) ? GATE_MISSED : GATE_TAKEN;
@@ -119,17 +121,6 @@ static bool retell(struct apply_gate *gate)
 static bool has_taken(enum gate gate)
 {
 	return gate == GATE_TAKEN || gate == GATE_MISSED;
-}
-
-static void note(const struct apply_told *told, const struct past *past, enum gate gate)
-{
-	struct state_dir *dir = told->kept->dir;
-
-	if (gate == GATE_OLDER || (gate == GATE_NONE && !past->changed && past->known))
-		return;
-	/* There may be room to remove the mark, and none for another. */
-	if (told_mark_write(dir, TOLD_UNKNOWN, NULL) >= 0)
-		told_mark_write(dir, has_taken(gate) ? TOLD_TAKEN : TOLD_APPLIED, &past->now);
 }
 
 static void print_closed(const struct buf *what, enum gate gate, bool retold, struct report *report)
@@ -167,17 +158,16 @@ int apply_told(const struct apply_told *told, struct report *report, struct err 
 	enum gate gate;
 	int r;
 
-	look_back(told, &past);
 	gate = give_policy(told, &connection, &why);
-	past.known &= gate == GATE_NONE || gate == GATE_TAKEN;
 	print_gate(gate, report);
+	look_back(told, gate, &past);
 	r = told_take_back(told->loader, told->plan, past.known ? &past.held : NULL, &past.now,
 			   &what, err);
+	if (r == 0 && !past.noted)
+		r = told_note(told->loader, told->plan, &past.now, err);
 	if (r < 0)
 		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
 				"still be open");
-	else
-		note(told, &past, gate);
 	if (connection)
 		retold = retell(connection);
 	if (r > 0)

@@ -20,10 +20,11 @@ struct apply_told_before apply_told_look(struct nft_reader *reader, const struct
 					 const struct plan_options *options);
 
 struct apply_told {
+	struct nft_reader *reader;
 	struct nft_loader *loader;
 	const struct plan *plan;     /* which the kernel holds by now */
 	const struct policy *policy; /* that was compiled to it */
-	const struct drain *kept;    /* what was accepted last, and the state directory */
+	const struct drain *kept;    /* what was accepted last */
 	const char *gate_socket;     /* where the gate asks for its policy */
 	struct apply_told_before before;
 };

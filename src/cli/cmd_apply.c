@@ -178,6 +178,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 			tell_of_gate(policy, report);
 		r = apply_told(
 			&(struct apply_told){
+				.reader = session->sockets.reader,
 				.loader = session->sockets.loader,
 				.plan = plans.tables[TABLE_INET],
 				.policy = policy,

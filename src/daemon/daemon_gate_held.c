@@ -15,19 +15,16 @@ struct daemon_gate_held {
 	struct loop *loop;
 	struct enforcer *enforcer;
 	struct gate_past names;
-	bool unknown; /* an earlier life has left what nobody has noted */
-	bool filled;  /* somebody else has put into the sets what nobody has noted */
-	bool came;    /* a gate has */
+	bool looked; /* at what the kernel had before the first policy */
+	bool unknown; /* it had addresses of other names than those of the policy that was accepted last */
+	bool filled; /* somebody else has put into the sets what nobody has noted */
+	bool came;   /* a gate has */
 	bool precise; /* the gate that is connected has told all that the sets hold, and can take it back */
-	bool taken; /* the mark says so, of names */
+	bool taken;   /* a gate has taken the policy that runs, and the kernel knows of no other */
+	uint32_t tag; /* of the policy that the kernel has written down last; 0: none */
 	sd_event_source *again;
 	char *trouble;
 };
-
-static struct state_dir *directory(const struct daemon_gate_held *h)
-{
-	return h->enforcer->drain.dir;
-}
 
 static void note_trouble(struct daemon_gate_held *h, const struct err *err)
 {
@@ -51,6 +48,30 @@ static void clear_trouble(struct daemon_gate_held *h)
 
 static int on_again(sd_event_source *source, uint64_t usec, void *data);
 
+/* Has the kernel write down that the sets have addresses of those names alone. */
+static bool note(struct daemon_gate_held *h, const struct gate_past *now)
+{
+	struct err err = { 0 };
+	int r = told_note(h->enforcer->loader, &h->enforcer->running->plan, now, &err);
+
+	h->tag = r < 0 ? 0 : gate_past_tag(now);
+	if (r < 0)
+		log_warning("the kernel does not write down whose addresses are open, so the next "
+			    "start closes all: %s",
+			    err.text);
+	err_free(&err);
+	return r >= 0;
+}
+
+static void look(struct daemon_gate_held *h)
+{
+	if (h->looked)
+		return;
+	h->looked = true;
+	h->unknown = h->enforcer->had_told && !h->enforcer->told_last;
+	h->tag = h->enforcer->told_last ? gate_past_tag(&h->names) : 0;
+}
+
 static bool take_back(struct daemon_gate_held *h)
 {
 	const struct running *running = h->enforcer->running;
@@ -61,10 +82,10 @@ static bool take_back(struct daemon_gate_held *h)
 
 	if (!running)
 		return false;
+	look(h);
 	gate_past_add(&now, &running->policy);
 	r = told_take_back(h->enforcer->loader, &running->plan,
-			   h->filled || (h->unknown && h->enforcer->had_told) ? NULL : &h->names,
-			   &now, &what, &err);
+			   h->filled || h->unknown ? NULL : &h->names, &now, &what, &err);
 	if (r < 0) {
 		note_trouble(h, &err);
 		loop_arm(h->loop, &h->again, loop_now_ms(h->loop) + AGAIN_MS, on_again, h);
@@ -72,10 +93,14 @@ static bool take_back(struct daemon_gate_held *h)
 		h->unknown = h->filled = false;
 		clear_trouble(h);
 	}
-	if (r > 0)
+	if (r == 0 && h->tag != gate_past_tag(&now))
+		note(h, &now);
+	if (r > 0) {
+		h->tag = gate_past_tag(&now);
 		log_info("names may have left whose addresses the DNS gate does not know: all "
 			 "addresses of %s are closed until it tells them again",
 			 buf_str(&what));
+	}
 	gate_past_free(&now);
 	buf_free(&what);
 	err_free(&err);
@@ -93,23 +118,13 @@ static int on_again(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* Before a gate hears of a policy that has others. */
-static void note_names(struct daemon_gate_held *h)
-{
-	uint64_t before = gate_past_hash(&h->names);
-
-	gate_past_add(&h->names, &h->enforcer->running->policy);
-	if (h->taken && gate_past_hash(&h->names) != before) {
-		told_mark_write(directory(h), TOLD_UNKNOWN, &h->names);
-		h->taken = false;
-	}
-}
-
 bool daemon_gate_held_follow(struct daemon_gate_held *h)
 {
+	const struct policy *policy = &h->enforcer->running->policy;
 	bool emptied = !h->precise && take_back(h);
 
-	note_names(h);
+	gate_past_add(&h->names, policy); /* a gate is about to hear of them */
+	h->taken = h->taken && gate_policy_tag(policy) == h->tag;
 	return emptied;
 }
 
@@ -129,7 +144,6 @@ bool daemon_gate_held_gone(struct daemon_gate_held *h)
 bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
 {
 	bool emptied = false;
-	uint64_t before = gate_past_hash(&h->names);
 
 	if (missed) {
 		h->precise = false;
@@ -139,9 +153,8 @@ bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
 		return emptied;
 	gate_past_free(&h->names);
 	gate_past_add(&h->names, &h->enforcer->running->policy);
-	if (!h->taken || gate_past_hash(&h->names) != before)
-		told_mark_write(directory(h), TOLD_TAKEN, &h->names);
-	h->taken = true;
+	if (!h->taken)
+		h->taken = note(h, &h->names);
 	return emptied;
 }
 
@@ -158,14 +171,11 @@ const char *daemon_gate_held_trouble(const struct daemon_gate_held *h)
 
 struct daemon_gate_held *daemon_gate_held_open(struct loop *loop, struct enforcer *enforcer)
 {
-	const struct policy *last = &enforcer->drain.last;
 	struct daemon_gate_held *h = xcalloc(1, sizeof(*h));
 
 	h->loop = loop;
 	h->enforcer = enforcer;
-	gate_past_add(&h->names, last);
-	h->taken = told_mark_read(directory(h), &h->names) == TOLD_TAKEN;
-	h->unknown = !h->taken;
+	gate_past_add(&h->names, &enforcer->drain.last);
 	return h;
 }
 

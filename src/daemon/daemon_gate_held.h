@@ -14,8 +14,8 @@
  * before, or was started after they were told, or the bridge is away; and the gate that says "taken" may not be the one
  * that told. So we note the names whose addresses the sets may hold: those of each policy since the last one that a gate
  * has taken. Nobody knows which addresses are to go of an ipset that has lost one of them, so we empty its sets; the gate
- * then tells again what it knows. A file keeps in mind over restarts that the last policy was taken: without it the sets
- * of an earlier life are emptied.
+ * then tells again what it knows. The kernel keeps in mind over restarts which policies its addresses are of (told.c): the
+ * sets are emptied where there is another one than the policy that was accepted last.
  */
 struct daemon_gate_held;
 

@@ -7,19 +7,21 @@
  * after another would keep an address open. Therefore another transaction comes first: until the sets are empty, a table
  * of its own drops whatever would begin a connection out of the gated networks. It belongs to our socket: if we end in
  * between, the kernel removes it.
+ *
+ * Which names' addresses may the sets have? The kernel itself knows: each message of a gate leaves the tag of its policy
+ * in TAGS_SET, in the same packet that opens the address. We write down there, in the transaction that empties sets, that
+ * what is left is of the policy that is in force now. A gate that goes on with another one adds its tag again with the
+ * next address; and whoever loads a dump of the table brings the tags that were in it. So neither a file of ours nor the
+ * life of a process has to be trusted.
  */
 #include "dockside/enforce/told.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <byteswap.h>
 #include <string.h>
 
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/system/log.h"
-
-#define HEAD "dsfw-nft-gate-told 1"
-#define MARK_MAX 128u
+#include "dockside/system/boot.h"
 
 /* ------------------------------------------------------------------ sets */
 
@@ -37,6 +39,32 @@ bool told_has_sets(const struct actual *table)
 		if (told_is_set(table->sets[i].set.name))
 			return true;
 	return false;
+}
+
+/* nft 1.0.6 puts the bytes of a message into the mark as they come, nft 1.1.3 in the host's order (nft --debug=netlink: a
+ * byteorder expression). */
+static bool is_tag(uint32_t mark, uint32_t tag)
+{
+	return mark == tag || mark == bswap_32(tag);
+}
+
+bool told_is_of(const struct actual *table, const uint32_t *tags, size_t n)
+{
+	const struct actual_set *set = actual_find_set(table, TAGS_SET);
+	uint32_t boot = boot_number();
+
+	if (!set || set->set.type != SET_MARKS || set->set.n_elems == 0)
+		return false;
+	for (size_t i = 0; i < set->set.n_elems; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < n && !known; k++)
+			known = is_tag(load_mark(set->set.elems[i].key),
+				       gate_tag_of_boot(tags[k], boot));
+		if (!known)
+			return false;
+	}
+	return true;
 }
 
 struct emptying {
@@ -116,6 +144,30 @@ static void empty(void *data, const char *ipset)
 	buf_printf(&e->ipsets, "%s%s", e->n++ > 0 ? ", " : "", ipset ? ipset : "");
 }
 
+/* False: no network has a gate. */
+static bool write_tag(const struct plan *plan, const struct gate_past *now, struct script *script)
+{
+	if (!plan_find_set(plan, TAGS_SET))
+		return false;
+	buf_printf(&script->text,
+		   "flush set %s " TAGS_SET "\nadd element %s " TAGS_SET " { 0x%08x }\n",
+		   table_text(TABLE_INET), table_text(TABLE_INET),
+		   gate_tag_of_boot(gate_past_tag(now), boot_number()));
+	return true;
+}
+
+int told_note(struct nft_loader *loader, const struct plan *plan, const struct gate_past *now,
+	      struct err *err)
+{
+	struct script script = { 0 };
+	int r = write_tag(plan, now, &script)
+			? nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err)
+			: 0;
+
+	script_free(&script);
+	return r < 0 ? r : 0;
+}
+
 int told_take_back(struct nft_loader *loader, const struct plan *plan, const struct gate_past *held,
 		   const struct gate_past *now, struct buf *ret_what, struct err *err)
 {
@@ -126,8 +178,10 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 		gate_past_lost(held, now, empty, &e);
 	else
 		empty(&e, NULL);
-	if (e.n > 0)
+	if (e.n > 0) {
+		write_tag(plan, now, &e.script);
 		r = load(loader, plan, &e.script, err);
+	}
 	if (e.all)
 		buf_puts(ret_what, "all names");
 	else
@@ -135,64 +189,4 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan, const str
 	script_free(&e.script);
 	buf_free(&e.ipsets);
 	return r < 0 ? r : e.n > 0;
-}
-
-/* ------------------------------------------------------------------ the mark */
-
-static const char *const mark_words[] = { "unknown", "applied", "taken" };
-
-/* After a start of the machine the kernel has nothing of ours: somebody else may have loaded a dump of before. */
-static void put_mark(struct buf *b, enum told_mark mark, const struct gate_past *names)
-{
-	char boot[40] = "";
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (f) {
-		if (!fgets(boot, sizeof(boot), f))
-			boot[0] = '\0';
-		fclose(f);
-	}
-	buf_printf(b, "%s %016" PRIx64 " %.36s\n", mark_words[mark], gate_past_hash(names), boot);
-}
-
-enum told_mark told_mark_read(struct state_dir *dir, const struct gate_past *names)
-{
-	struct buf kept = { 0 };
-	struct err err = { 0 };
-	enum told_mark found = TOLD_UNKNOWN;
-
-	if (dir && state_dir_read(dir, TOLD_FILE, HEAD, MARK_MAX, &kept, &err) >= 0)
-		for (enum told_mark mark = TOLD_APPLIED; mark <= TOLD_TAKEN; mark++) {
-			struct buf wanted = { 0 };
-
-			put_mark(&wanted, mark, names);
-			if (strcmp(buf_str(&wanted), buf_str(&kept)) == 0)
-				found = mark;
-			buf_free(&wanted);
-		}
-	/* One that cannot be written may be of long ago. */
-	if (found != TOLD_UNKNOWN && state_dir_write(dir, TOLD_FILE, HEAD, &kept, &err) < 0)
-		found = TOLD_UNKNOWN;
-	buf_free(&kept);
-	err_free(&err);
-	return found;
-}
-
-int told_mark_write(struct state_dir *dir, enum told_mark mark, const struct gate_past *names)
-{
-	struct buf text = { 0 };
-	struct err err = { 0 };
-	int r;
-
-	if (!dir)
-		return 0;
-	if (mark != TOLD_UNKNOWN)
-		put_mark(&text, mark, names);
-	r = mark == TOLD_UNKNOWN ? state_dir_remove(dir, TOLD_FILE, &err)
-				 : state_dir_write(dir, TOLD_FILE, HEAD, &text, &err);
-	if (r < 0)
-		log_warning("cannot note which names' addresses are open: %s", err.text);
-	buf_free(&text);
-	err_free(&err);
-	return r < 0 && dir->opened ? r : 0;
 }

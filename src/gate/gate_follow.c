@@ -332,9 +332,9 @@ static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct 
 
 	if (wanted == task->untell)
 		return;
-	if (ifindex == 0 ||
-	    gate_tell_send(o->tell, ifindex, task->slot + (task->untell ? GATE_UNTELL : 0),
-			   &task->addr) != GATE_TELL_TAKEN)
+	if (ifindex == 0 || gate_tell_send(o->tell, policy->tag, ifindex,
+					   task->slot + (task->untell ? GATE_UNTELL : 0),
+					   &task->addr) != GATE_TELL_TAKEN)
 		miss(o, task->owner);
 }
 

@@ -105,7 +105,7 @@ static struct outcome tell_one(struct gate_opener *o, const struct gate_policy *
 		unsigned slot = policy->lists[opening->match->lists[i]].slot;
 
 		o->counts->tells++;
-		switch (gate_tell_send(o->tell, opening->ifindex, slot, addr)) {
+		switch (gate_tell_send(o->tell, policy->tag, opening->ifindex, slot, addr)) {
 		case GATE_TELL_TAKEN:
 			n_taken++;
 			break;

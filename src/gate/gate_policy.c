@@ -323,6 +323,12 @@ static bool read_generation(struct reader *r, const struct json_node *node, void
 	return read_text(r, node, GENERATION_MAX, &((struct gate_policy *)object)->generation);
 }
 
+static bool read_tag(struct reader *r, const struct json_node *node, void *object)
+{
+	((struct gate_policy *)object)->tag = (uint32_t)node->u.integer;
+	return in_range(r, node, 0, UINT32_MAX);
+}
+
 static bool read_upstream(struct reader *r, const struct json_node *node, void *object)
 {
 	struct gate_policy *policy = object;
@@ -344,6 +350,7 @@ static bool read_upstream(struct reader *r, const struct json_node *node, void *
 static const struct member policy_members[] = {
 	{ "version", JSON_INT, read_version, false },
 	{ "generation", JSON_STRING, read_generation, false },
+	{ "tag", JSON_INT, read_tag, true },
 	{ "upstream", JSON_ARRAY, read_upstream, false },
 	{ "lists", JSON_ARRAY, read_lists, false },
 	{ "networks", JSON_ARRAY, read_networks, false },

@@ -45,6 +45,7 @@ struct gate_policy {
 	const char *document; /* which it was read from */
 	size_t document_len;
 	const char *generation;
+	uint32_t tag; /* comes with what is told; 0: the document has none */
 	struct dns_upstream_conf upstream;
 	struct gate_list *lists;
 	size_t n_lists;

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * The rules of the output hook take a datagram of ours from GATE_TELL_PORT for "add this address to the set of this
- * slot", and drop it, so that sendmsg() fails with EPERM: that is success. If it does not fail, the rules are missing.
+ * slot, by the policy with this tag", and drop it, so that sendmsg() fails with EPERM: that is success. If it does not fail, the rules are missing.
  *
  * IPv4: the datagram goes to the address itself, with the bridge as the interface. The rules reject what they do not
  * take; the kernel's ICMP error comes into the socket's error queue before sendmsg() returns, as a rule. A pending error
@@ -30,12 +30,15 @@
 
 #include "dockside/base/util.h"
 #include "dockside/names/gate.h"
+#include "dockside/names/gate_lost.h"
+#include "dockside/system/boot.h"
 
 #define SEND_AGAIN 16 /* errors of other tells may be pending */
 
 struct gate_tell {
 	int fd4, fd6; /* fd6: -1 on a host without IPv6 */
 	int loopback; /* the interface's index */
+	uint32_t boot;
 };
 
 static int set(int fd, int level, int option)
@@ -84,7 +87,8 @@ int gate_tell_open(struct gate_tell **ret_tell, struct err *err)
 {
 	struct gate_tell tell = { .fd4 = open4(err),
 				  .fd6 = -1,
-				  .loopback = (int)if_nametoindex("lo") };
+				  .loopback = (int)if_nametoindex("lo"),
+				  .boot = boot_number() };
 	int r;
 
 	if (tell.fd4 < 0)
@@ -118,8 +122,10 @@ int gate_tell_fd(const struct gate_tell *tell)
 
 /* ------------------------------------------------------------------ send */
 
-/* A message without a byte: who, to whom and where from say all. */
+/* The message is the tag, in network byte order. All else is said by who sends it, to whom and where from. */
 struct packet {
+	uint32_t tag;
+	struct iovec part;
 	union {
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
@@ -172,8 +178,8 @@ static void write6(struct packet *packet, unsigned ifindex, unsigned port,
 	memcpy(control_data(packet, SOL_IPV6, IPV6_PKTINFO, sizeof(info)), &info, sizeof(info));
 }
 
-enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, unsigned ifindex, unsigned port,
-				      const struct ipaddr *addr)
+enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, uint32_t tag, unsigned ifindex,
+				      unsigned port, const struct ipaddr *addr)
 {
 	int fd = addr->family == FAMILY_IPV4 ? tell->fd4 : tell->fd6;
 	struct packet packet;
@@ -182,6 +188,10 @@ enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, unsigned ifindex, 
 		write4(&packet, ifindex, port, addr);
 	else
 		write6(&packet, ifindex, port, addr);
+	packet.tag = htonl(gate_tag_of_boot(tag, tell->boot));
+	packet.part = (struct iovec){ &packet.tag, sizeof(packet.tag) };
+	packet.msg.msg_iov = &packet.part;
+	packet.msg.msg_iovlen = 1;
 	for (int i = 0; i < SEND_AGAIN; i++) {
 		if (sendmsg(fd, &packet.msg, MSG_NOSIGNAL) >= 0)
 			return GATE_TELL_NO_RULES;

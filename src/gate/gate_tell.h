@@ -22,9 +22,9 @@ enum gate_tell_outcome {
 int gate_tell_open(struct gate_tell **ret_tell, struct err *err);
 void gate_tell_close(struct gate_tell *tell);
 
-/* port: a slot, or a slot + GATE_UNTELL. ifindex: of the network's bridge. */
-enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, unsigned ifindex, unsigned port,
-				      const struct ipaddr *addr);
+/* tag: of the policy that it is of. port: a slot, or a slot + GATE_UNTELL. ifindex: of the network's bridge. */
+enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, uint32_t tag, unsigned ifindex,
+				      unsigned port, const struct ipaddr *addr);
 
 /* The next tell that the kernel refused; false: no more. Of IPv6 it says nothing. */
 bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned *ret_port);

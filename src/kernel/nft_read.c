@@ -241,7 +241,20 @@ static int on_flowtable(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static int read_elems(struct nft_reader *reader, struct reading *reading)
+static bool is_of_marks(const struct actual_set *set)
+{
+	return set->set.type == SET_MARKS && !set->anonymous;
+}
+
+/* A dynamic set of addresses may have a million, which are nobody's plan. */
+static bool is_ours(const struct actual_set *set)
+{
+	return is_of_marks(set) ||
+	       (set->set.type != SET_UNKNOWN && !set->anonymous && !set->set.dynamic);
+}
+
+static int read_elems(struct nft_reader *reader, struct reading *reading,
+		      bool (*is_wanted)(const struct actual_set *set))
 {
 	struct actual *actual = reading->actual;
 	int r = 0;
@@ -249,8 +262,7 @@ static int read_elems(struct nft_reader *reader, struct reading *reading)
 	for (size_t i = 0; r >= 0 && i < actual->n_sets; i++) {
 		struct actual_set *set = &actual->sets[i];
 
-		/* A dynamic one may have a million, which are nobody's plan. */
-		if (set->set.type == SET_UNKNOWN || set->anonymous || set->set.dynamic)
+		if (!is_wanted(set))
 			continue;
 		reading->set = set;
 		r = dump(reader, actual->family, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE,
@@ -307,7 +319,7 @@ static int read_all(struct nft_reader *reader, struct actual *actual)
 	if (r >= 0)
 		r = read_sets(reader, &reading);
 	if (r >= 0)
-		r = read_elems(reader, &reading);
+		r = read_elems(reader, &reading, is_ours);
 	if (r >= 0)
 		r = read_objects(reader, &reading);
 	if (r >= 0)
@@ -361,6 +373,9 @@ static int read_sets_afresh(struct nft_reader *reader, void *data)
 
 	begin(data);
 	r = read_sets(reader, &reading);
+	if (r >= 0)
+		r = read_elems(reader, &reading, is_of_marks);
+	interval_free(&reading.interval);
 	actual_finish(data);
 	return r == -ENOENT ? 0 : r; /* there is no table */
 }

@@ -235,6 +235,7 @@ static bool takes_ops(enum set_type type)
 	case MAP_NAT6:
 		return true;
 	case SET_PORTS:
+	case SET_MARKS:
 	case MAP_TELL:
 	case SET_UNKNOWN:
 		return false;

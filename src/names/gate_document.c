@@ -8,6 +8,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
+#include "dockside/names/gate_lost.h"
 
 static void put_names(struct json_writer *out, const char *const *names, size_t n)
 {
@@ -148,6 +149,7 @@ static void put_networks(struct json_writer *out, const struct policy *policy,
 static void put_rest(struct json_writer *out, const struct policy *policy,
 		     const struct ipaddr *upstream, size_t n, const struct gate_lists *lists)
 {
+	json_write_int(out, "tag", gate_policy_tag(policy));
 	put_upstream(out, upstream, n);
 	put_lists(out, policy, lists);
 	put_networks(out, policy, lists);

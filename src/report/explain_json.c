@@ -127,6 +127,7 @@ static void put_key(struct buf *b, enum set_type type, const struct elem *elem)
 		buf_printf(b, "%s %u", key.key[0] == IPPROTO_TCP ? "tcp" : "udp",
 			   load_port(key.key + 4));
 		break;
+	case SET_MARKS:
 	case MAP_TELL: /* no container's packet comes there */
 	case SET_UNKNOWN:
 		break;

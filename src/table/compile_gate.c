@@ -15,6 +15,10 @@
  * An address goes out of a set without further questions. The chain `dns-tell` keeps addresses that lead to the host, to its cloud's metadata, to other containers or to private
  * networks out of the sets, even if the gate lies. The kernel's routes know the host's addresses; never.c the others.
  *
+ * A message that opens an address carries a tag of the policy that it is of, and the same rule that finds its set puts the
+ * tag into `dns-tags`. So the kernel itself knows the policies whose names' addresses the sets may have, whoever has told
+ * them and whenever: enforce/told.c reads them. A message without a tag counts as of an unknown policy.
+ *
  * A rule that matches a told address renews it, each with its own network's life: networks share a list, but its
  * elements begin with the bridge, so that each has opened only what it was told itself.
  */
@@ -34,6 +38,7 @@
 #define CHAIN_TELL "dns-tell"
 #define CHAIN_REFUSE "dns-refuse"
 #define UNTELL_OFFSET 32768
+#define TAGS_MAX 4096 /* policies that the gate had since somebody looked: it is one, or two */
 
 void compile_gate_init(struct compile_gate *c, struct plan *plan, const struct policy *policy,
 		       const struct origin *built_in)
@@ -190,11 +195,18 @@ void compile_gate_refuse(struct compile_gate *c, struct plan_chain *chain,
 	rule->target = out;
 }
 
-/* Leads on to the list that the tell is for. */
+/* Leads on to the list that the message is for. */
 static void find_list(struct compile_gate *c, struct plan_rule *rule)
 {
 	rule->verdict = VERDICT_VMAP;
 	rule->set = c->tells;
+}
+
+/* A message that opens an address leaves its tag. */
+static void take_tell(struct compile_gate *c, struct plan_rule *rule)
+{
+	rule->update = (struct set_update){ .kind = UPDATE_TAG, .set = c->tags };
+	find_list(c, rule);
 }
 
 static void refuse_tell(struct compile_gate *c, struct plan_chain *chain)
@@ -205,13 +217,16 @@ static void refuse_tell(struct compile_gate *c, struct plan_chain *chain)
 	rule->target = CHAIN_REFUSE;
 }
 
-static struct plan_set *tell_map(struct compile_gate *c)
+static void make_tell_sets(struct compile_gate *c)
 {
-	if (!c->tells) {
-		c->tells = plan_add_set(c->plan, MAP_TELL, TELL_MAP, c->built_in);
-		c->tells->comment = "slots of lists; 32768 more takes an address out again";
-	}
-	return c->tells;
+	if (c->tells)
+		return;
+	c->tells = plan_add_set(c->plan, MAP_TELL, TELL_MAP, c->built_in);
+	c->tells->comment = "slots of lists; 32768 more takes an address out again";
+	c->tags = plan_add_set(c->plan, SET_MARKS, TAGS_SET, c->built_in);
+	c->tags->dynamic = true;
+	c->tags->size = TAGS_MAX;
+	c->tags->comment = "policies whose names' addresses were told";
 }
 
 void compile_gate_private(struct compile_gate *c, struct plan_chain *chain,
@@ -219,14 +234,14 @@ void compile_gate_private(struct compile_gate *c, struct plan_chain *chain,
 {
 	struct elem *elem;
 
-	tell_map(c);
+	make_tell_sets(c);
 	for (size_t i = 0; i < network->dns.n_private; i++) {
 		const struct prefix *prefix = &network->dns.private[i];
 		bool v4 = prefix->addr.family == FAMILY_IPV4;
 		struct plan_rule *rule = chain_add_rule(chain, chain->origin);
 
 		rule_add_match(rule, v4 ? MATCH_DADDR : MATCH_SADDR)->u.prefix = *prefix;
-		find_list(c, rule);
+		take_tell(c, rule);
 	}
 	refuse_tell(c, chain);
 	if (!c->private)
@@ -423,6 +438,15 @@ static void emit_untells(struct compile_gate *c, struct plan_chain *chain)
 	find_list(c, rule);
 }
 
+static void emit_tag(struct compile_gate *c, struct plan_chain *chain)
+{
+	struct plan_rule *rule = chain_add_rule(chain, c->built_in);
+
+	rule->mark_tag = true;
+	rule->verdict = VERDICT_CONTINUE;
+	rule->comment = "the tag of the gate's policy; 0: nobody knows";
+}
+
 static void emit_refuse(struct compile_gate *c)
 {
 	struct plan_chain *chain = plan_add_chain(c->plan, CHAIN_REFUSE, c->built_in);
@@ -441,13 +465,14 @@ void compile_gate_tells(struct compile_gate *c)
 {
 	struct plan_chain *chain;
 
-	tell_map(c);
+	make_tell_sets(c);
 	emit_told(c);
 	chain = plan_add_chain(c->plan, CHAIN_TELL, c->built_in);
 	emit_untells(c, chain);
+	emit_tag(c, chain);
 	emit_fib(c, chain);
 	emit_ranges(c, chain);
-	find_list(c, chain_add_rule(chain, c->built_in));
+	take_tell(c, chain_add_rule(chain, c->built_in));
 	refuse_tell(c, chain);
 	for (size_t i = 0; i < c->lists.n; i++)
 		if (c->told[i].sets[FAMILY_IPV4])

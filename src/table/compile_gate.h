@@ -24,6 +24,7 @@ struct compile_gate {
 	struct gate_lists lists;
 	struct told_sets *told; /* by list */
 	struct plan_set *tells; /* TELL_MAP; NULL: no network has a gate */
+	struct plan_set *tags;	/* TAGS_SET */
 	struct plan_set
 		*private; /* bridges of networks with "private", and their chains; NULL: there is none */
 };

@@ -333,6 +333,10 @@ static void text_update(struct buf *b, const struct set_update *update)
 {
 	if (update->kind == UPDATE_NONE)
 		return;
+	if (update->kind == UPDATE_TAG) {
+		buf_printf(b, "add @%s { meta mark } ", update->set->name);
+		return;
+	}
 	buf_printf(b, "%s @%s { %s%s", update->kind == UPDATE_PUT ? "update" : "delete",
 		   update->set->name, ports[update->port], field_texts[update->field]);
 	if (update->kind == UPDATE_PUT)
@@ -350,6 +354,8 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 		buf_printf(b, "meta mark set meta mark | 0x%08x ", rule->mark);
 	if (rule->unmark)
 		buf_printf(b, "meta mark set meta mark & 0x%08x ", ~rule->unmark);
+	if (rule->mark_tag)
+		buf_puts(b, "meta mark set @th,64,32 ");
 	text_update(b, &rule->update);
 	if (rule->counter)
 		buf_puts(b, "counter ");
@@ -466,7 +472,7 @@ static const char *set_flags(const struct plan_set *set)
 {
 	assert(!set->interval || !set->timeout);
 	if (set->dynamic)
-		return "dynamic,timeout";
+		return set->timeout ? "dynamic,timeout" : "dynamic";
 	return set->interval ? "interval" : set->timeout ? "timeout" : NULL;
 }
 

@@ -105,6 +105,9 @@ void text_elem_key(struct buf *b, enum set_type type, const struct elem *elem)
 	case MAP_DISPATCH:
 		text_ifname(b, elem);
 		break;
+	case SET_MARKS:
+		buf_printf(b, "0x%08x", load_mark(elem->key));
+		break;
 	case SET_MAC:
 		buf_puts(b, mac_format(elem->key, mac));
 		break;

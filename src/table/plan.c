@@ -21,6 +21,7 @@
 #define NFT_TYPE_ETHERADDR 9u
 #define NFT_TYPE_INET_PROTOCOL 12u
 #define NFT_TYPE_INET_SERVICE 13u
+#define NFT_TYPE_MARK 19u
 #define NFT_TYPE_IFNAME 41u
 #define NFT_TYPE_VERDICT 0xffffff00u /* NFT_DATA_VERDICT, linux/netfilter/nf_tables.h */
 #define NFT_TYPE_JOIN(a, b) ((a) << 6 | (b))
@@ -39,6 +40,7 @@ static const struct set_type_info type_infos[] = {
 	[SET_IPV6] = { "type ipv6_addr", 16, 0, NFT_TYPE_IP6ADDR, 0 },
 	[SET_PORTS] = { "type inet_service", 2, 0, NFT_TYPE_INET_SERVICE, 0 },
 	[SET_BRIDGES] = { "type ifname", 16, 0, NFT_TYPE_IFNAME, 0 },
+	[SET_MARKS] = { "type mark", 4, 0, NFT_TYPE_MARK, 0 },
 	[SET_MAC] = { "type ether_addr", 6, 0, NFT_TYPE_ETHERADDR, 0 },
 	[SET_PORT_MAC] = { "type ifname . ether_addr", 24, 0,
 			   NFT_TYPE_JOIN(NFT_TYPE_IFNAME, NFT_TYPE_ETHERADDR), 0 },
@@ -340,6 +342,14 @@ void store_port(uint8_t *bytes, uint16_t port)
 uint16_t load_port(const uint8_t *bytes)
 {
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+uint32_t load_mark(const uint8_t *bytes)
+{
+	uint32_t mark;
+
+	memcpy(&mark, bytes, sizeof(mark));
+	return mark;
 }
 
 bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr)

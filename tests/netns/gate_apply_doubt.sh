@@ -84,12 +84,69 @@ if ! mount --bind "$STATE_DIRECTORY" "$STATE_DIRECTORY" || ! mount -o remount,ro
 fi
 gated "$all"
 apply
-like "no mark can be removed: the gate is not given what nobody would know of" "$status $err $(asks www.good.test,A,edns)" \
-	'^1 .*not given the policy, as the state directory cannot be written.* 3/18$'
-umount "$STATE_DIRECTORY"
-apply
-is "until it can" "$status $(asks www.good.test,A) $(mark)" "0 0 11.0.0.1 taken"
+is "the gate is given a policy that cannot be kept" "$status $(asks www.good.test,A) $(policies)" "0 0 11.0.0.1 1"
 kill_gate
+umount "$STATE_DIRECTORY"
+gated "$one"
+before=$(is_open)
+apply
+is "the one that was kept has fewer names, and so have the files: what it has opened is closed" "$before $status $(is_open) $(policies)" \
+	"11.0.0.1 0  1"
+
+# has_opened: what is open, and that nobody lives who could take it back
+has_opened()
+{
+	kill_gate
+	is_open
+}
+
+anew "$one"
+opens $old
+before=$(has_opened)
+apply
+is "a gate lived between two runs, with names of before" "$before $status $(is_open)" "11.0.0.1 0 "
+
+anew "$one"
+gated "$all"
+files+=(--gate-user "$uid" --gate-socket "$t/gate.sock")
+(STATE_DIRECTORY=$t/another "$DSFW_NFT" apply "${files[@]}" >$t/out 2>&1) || bail "$(<$t/out)"
+start_gate --policy $old
+until_true 5 grep -q 'taken' $t/gate.log || bail "no gate: $(<$t/gate.log)"
+asks www.good.test,A >/dev/null
+before=$(has_opened)
+gated "$one"
+apply
+is "another state directory in between" "$before $status $(is_open)" "11.0.0.1 0 "
+
+anew "$all"
+opens $old
+nft list table inet dockside >$t/dump
+before=$(has_opened)
+gated "$one"
+apply
+after=$(is_open)
+nft delete table inet dockside
+nft -f $t/dump
+apply
+is "a dump of before, with addresses" "$before $after $status $(is_open)" "11.0.0.1  0 "
+
+# A daemon gives the gate more names than it can keep.
+anew "$one"
+if ! mount --bind "$STATE_DIRECTORY" "$STATE_DIRECTORY" || ! mount -o remount,ro,bind "$STATE_DIRECTORY"; then
+	bail "no mount"
+fi
+gated "$all"
+: >$t/gate.log
+start_gate --gate-socket $t/gate.sock
+start_daemon
+until_true 10 policy_is taken || bail "no gate: $(<$t/gate.log)"
+asks www.good.test,A >/dev/null
+end_daemon KILL
+before=$(has_opened)
+umount -l "$STATE_DIRECTORY"
+gated "$one"
+apply
+is "a daemon that could not keep its policy" "$before $status $(is_open)" "11.0.0.1 0 "
 
 # Nothing is kept at all: each apply closes all, and the gate tells it again.
 kept=$STATE_DIRECTORY

@@ -28,8 +28,10 @@ told_to_kernel()
 {
 	elements ipset-web-told4 | sed -E 's/ timeout [0-9a-z]+//'
 }
+# With the tag that the daemon has written down.
 tell() # ADDRESS…
 {
+	TAG=$(nft list set inet dockside dns-tags | sed -nE 's/.*elements = \{ (0x[0-9a-f]+) .*/\1/p') \
 	"$probe" $uid ds-1 "$(nft list map inet dockside dns-tell | tr ',{' '\n' |
 		sed -nE 's/^ *([0-9]+) : goto ipset-web-tell.*/\1/p')" "$@" | comment
 }

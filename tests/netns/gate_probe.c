@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * gate_probe UID BRIDGE SLOT ADDRESS…: tells the kernel addresses as the DNS gate does, and as that user. One line each:
+ * gate_probe UID BRIDGE SLOT ADDRESS…: tells the kernel addresses as the DNS gate does, and as that user; with the tag of a
+ * policy if $TAG has one. One line each:
  * "ADDRESS taken", "ADDRESS refused" (IPv4 only: of IPv6 the kernel does not say), "ADDRESS sent", as no rule took it,
  * or "ADDRESS failed: WHY".
  */
@@ -23,6 +24,9 @@
 #endif
 
 #define REFUSAL_MS 100 /* until it is there */
+
+static uint32_t tag; /* in network byte order */
+static struct iovec message = { &tag, 0 };
 
 static int open_socket(int family)
 {
@@ -55,6 +59,8 @@ static ssize_t tell4(int fd, const struct in_addr *addr, int ifindex, unsigned s
 	} control = { 0 };
 	struct msghdr msg = { .msg_name = &to,
 			      .msg_namelen = sizeof(to),
+			      .msg_iov = &message,
+			      .msg_iovlen = 1,
 			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
@@ -78,6 +84,8 @@ static ssize_t tell6(int fd, const struct in6_addr *addr, unsigned ifindex, unsi
 	} control = { 0 };
 	struct msghdr msg = { .msg_name = &to,
 			      .msg_namelen = sizeof(to),
+			      .msg_iov = &message,
+			      .msg_iovlen = 1,
 			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
@@ -127,6 +135,10 @@ int main(int argc, char **argv)
 
 	if (argc < 5)
 		return 2;
+	if (getenv("TAG")) {
+		tag = htonl((uint32_t)strtoul(getenv("TAG"), NULL, 0));
+		message.iov_len = sizeof(tag);
+	}
 	uid = (uid_t)strtoul(argv[1], NULL, 10);
 	ifindex = if_nametoindex(argv[2]);
 	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||

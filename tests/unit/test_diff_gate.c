@@ -2,7 +2,11 @@
 /* Sets that the DNS gate fills: their elements are nobody's plan, their declaration is ours. */
 #include "diff_fixture.h"
 
+#include <byteswap.h>
+
+#include "dockside/enforce/told.h"
 #include "dockside/names/gate.h"
+#include "dockside/system/boot.h"
 
 #define GATED                                                                                 \
 	"{\"networks\": {\"amber\": {\"dns\": {}, \"egress\": [{\"to\": \"host\", \"host\": " \
@@ -101,6 +105,45 @@ static void test_nat_stays(void **state)
 	config_done(&plain);
 }
 
+static void add_mark(struct actual *actual, uint32_t mark)
+{
+	struct elem *elem = set_add_elem(set(actual, TAGS_SET), NULL);
+
+	memcpy(elem->key, &mark, sizeof(mark));
+	memcpy(elem->last, &mark, sizeof(mark));
+	actual_finish(actual);
+}
+
+/* The kernel's tags say whose addresses it has; their elements are nobody's plan, either. */
+static void test_tags(void **state)
+{
+	const uint32_t tags[] = { 0x12345678, 0xaabbccdd };
+	struct config c;
+	struct actual actual;
+
+	(void)state;
+	config_read(&c, GATED);
+	config_compile(&c);
+	kernel_load(&c.plan, &actual);
+	assert_false(told_is_of(&actual, tags, 2));
+	add_mark(&actual, gate_tag_of_boot(tags[0], boot_number()));
+	assert_true(told_is_of(&actual, tags, 1));
+	assert_false(told_is_of(&actual, tags + 1, 1));
+	add_mark(&actual, bswap_32(gate_tag_of_boot(tags[1], boot_number())));
+	assert_false(told_is_of(&actual, tags, 1));
+	assert_true(told_is_of(&actual, tags, 2));
+	expect_script(&c.plan, &actual, "");
+	add_mark(&actual, 0);
+	assert_false(told_is_of(&actual, tags, 2));
+	actual_free(&actual);
+	kernel_load(&c.plan, &actual);
+	add_mark(&actual,
+		 gate_tag_of_boot(tags[0], boot_number() ^ 1)); /* of before the machine started */
+	assert_false(told_is_of(&actual, tags, 2));
+	actual_free(&actual);
+	config_done(&c);
+}
+
 /* Each chain of the plan has its fingerprint, within the room of a comment. */
 static void test_fingerprints(void **state)
 {
@@ -134,7 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elements),     cmocka_unit_test(test_declaration),
 		cmocka_unit_test(test_plans),	     cmocka_unit_test(test_nat_stays),
-		cmocka_unit_test(test_fingerprints),
+		cmocka_unit_test(test_fingerprints), cmocka_unit_test(test_tags),
 	};
 
 	return cmocka_run_group_tests_name("diff_gate", tests, NULL, NULL);

@@ -68,6 +68,7 @@ static void test_document(void **state)
 	assert_true(n->ipv6 && !n->audit);
 	assert_int_equal(n->n_privates, 2);
 	assert_null(gate_policy_network(policy, "br-x"));
+	assert_int_equal(policy->tag, 0);
 	gate_policy_free(policy);
 }
 
@@ -124,6 +125,22 @@ static void test_faulty(void **state)
 			assert_string_equal(diags.items[0].message, faults[i].message);
 		diags_free(&diags);
 	}
+}
+
+static void test_tag(void **state)
+{
+	struct diags diags = { 0 };
+	struct gate_policy *policy = parse_with("\"g\",", "\"g\", \"tag\": 4294967295,", &diags);
+
+	(void)state;
+	assert_non_null(policy);
+	assert_int_equal(policy->tag, UINT32_MAX);
+	gate_policy_free(policy);
+	assert_null(parse_with("\"g\",", "\"g\", \"tag\": 4294967296,", &diags));
+	assert_null(parse_with("\"g\",", "\"g\", \"tag\": -1,", &diags));
+	assert_null(parse_with("\"g\",", "\"g\", \"tag\": \"1\",", &diags));
+	assert_int_equal(diags.n, 3);
+	diags_free(&diags);
 }
 
 /* "exact 1 7" and so on: the slots that a name opens. */
@@ -321,10 +338,11 @@ static void test_never_ever(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_document), cmocka_unit_test(test_faulty),
-		cmocka_unit_test(test_table),	 cmocka_unit_test(test_dots),
-		cmocka_unit_test(test_overflow), cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_never),	 cmocka_unit_test(test_never_ever),
+		cmocka_unit_test(test_document),   cmocka_unit_test(test_faulty),
+		cmocka_unit_test(test_tag),	   cmocka_unit_test(test_table),
+		cmocka_unit_test(test_dots),	   cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_identity),   cmocka_unit_test(test_never),
+		cmocka_unit_test(test_never_ever),
 	};
 
 	return cmocka_run_group_tests_name("gate_policy", tests, NULL, NULL);

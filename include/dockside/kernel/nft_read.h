@@ -27,7 +27,7 @@ int nft_read_tables(struct nft_reader *reader, struct actual ret_tables[N_TABLES
 int nft_read_objects(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
 		     struct err *err);
 
-/* The same of its sets, without their elements. */
+/* The same of its sets, and of TAGS_SET its elements as well. */
 int nft_read_sets(struct nft_reader *reader, enum table_family family, struct actual *ret_actual,
 		  struct err *err);
 

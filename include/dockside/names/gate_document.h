@@ -5,6 +5,7 @@
  *
  *   version     1
  *   generation  a hash of everything else, by which the gate says what it has taken
+ *   tag         of the names and of "private": it goes to the kernel with each address (gate_lost.h)
  *   upstream    addresses of name servers, at most 8
  *   lists       objects: slot (0: its names are answered and open nothing); set (of others: what its sets are called, by
  *               which the gate knows the list in another document); names ("api.example", "*.example.com")

@@ -44,6 +44,8 @@ extern const char *const bound_kinds[N_BOUND_KINDS]; /* BIND, UNBOUND, strange, 
 /* The bridges of networks with a DNS gate, and the map by which a tell's destination port finds the list that it is for. */
 #define GATE_SET "dns-gate"
 #define TELL_MAP "dns-tell"
+/* The policies whose names the sets have addresses of: the tags that came with what was told. */
+#define TAGS_SET "dns-tags"
 /* By this map a bridge's DNS finds the chain that redirects it. */
 #define DISPATCH_GATE "dispatch-gate"
 /* The keys of the fingerprints of a network's chains about DNS begin with this; no bridge's name does. */
@@ -234,6 +236,7 @@ enum update_kind {
 	UPDATE_NONE,
 	UPDATE_PUT,    /* the element is there, for life_s from now on */
 	UPDATE_REMOVE, /* it is not */
+	UPDATE_TAG,    /* the packet's mark is an element, of TAGS_SET; set alone counts then */
 };
 
 /* The element is made of the packet: an interface's name, and an address of the set's family. */
@@ -250,6 +253,7 @@ struct plan_rule {
 	size_t n_matches;
 	uint32_t mark;	 /* bits to set in the packet mark, the others stay; 0: none */
 	uint32_t unmark; /* bits to clear in it; 0: none. Not both */
+	bool mark_tag; /* the mark becomes the first four bytes that a UDP packet carries; without them the rule ends */
 	bool counter;
 	bool judged;		  /* the connection gets JUDGED_LABEL */
 	struct set_update update; /* before the verdict, which fails to come where it fails */
@@ -301,6 +305,7 @@ enum set_type {
 	SET_IPV6,
 	SET_PORTS,	   /* inet_service */
 	SET_BRIDGES,	   /* ifname */
+	SET_MARKS,	   /* mark: in the host's byte order */
 	SET_MAC,	   /* ether_addr */
 	SET_PORT_MAC,	   /* ifname . ether_addr */
 	SET_PORT_IPV4,	   /* ifname . ipv4_addr */
@@ -486,6 +491,8 @@ const struct elem *set_find_bridge(const struct plan_set *set, const char *bridg
 /* A port in an element's key or data. */
 void store_port(uint8_t *bytes, uint16_t port);
 uint16_t load_port(const uint8_t *bytes);
+/* A mark in an element's key. */
+uint32_t load_mark(const uint8_t *bytes);
 /* Whether an address is not to be in the set for a name's sake, as names never open it (never.h). */
 bool set_refuses(const struct plan *plan, const struct plan_set *set, const struct ipaddr *addr);
 /* By key, then last. */
