@@ -33,10 +33,13 @@ static bool plain_lookup(struct buf *b, const char *line, size_t len)
 	return without_tail(b, line, len, "  [ lookup ", " 0x0 ]");
 }
 
-/* Elements that are deleted have no timeout. */
+/* Elements that are deleted, or added to a set without timeouts, have none. */
 static bool plain_dynset(struct buf *b, const char *line, size_t len)
 {
-	return without_tail(b, line, len, "  [ dynset delete ", " timeout 0ms ]");
+	static const char tail[] = " timeout 0ms ]";
+
+	return without_tail(b, line, len, "  [ dynset delete ", tail) ||
+	       without_tail(b, line, len, "  [ dynset add ", tail);
 }
 
 /* Finds the text that follows word in the line, up to a blank; *ret_len is 0 if word is missing. */

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 
 	if (argc < 5)
 		return 2;
-	if (getenv("TAG")) {
+	if (getenv("TAG") && *getenv("TAG") != '\0') {
 		tag = htonl((uint32_t)strtoul(getenv("TAG"), NULL, 0));
 		message.iov_len = sizeof(tag);
 	}

@@ -63,10 +63,16 @@ slot()
 	nft list map inet dockside dns-tell | tr ',{' '\n' | sed -nE "s/^ *([0-9]+) : goto $1-tell.*/\1/p"
 }
 
+# The tag that apply has written down, as a gate has it whose policy that is.
+tag()
+{
+	nft list set inet dockside dns-tags | sed -nE 's/.*elements = \{ (0x[0-9a-f]+).*/\1/p'
+}
+
 # tell BRIDGE LIST ADDRESS…; untell; tell_as UID …
 tell_as()
 {
-	"$probe" "$1" "$2" "$(slot "$3")" "${@:4}"
+	TAG=$(tag) "$probe" "$1" "$2" "$(slot "$3")" "${@:4}"
 }
 tell()
 {
@@ -185,7 +191,7 @@ is "another user's tell does nothing" "$(tell_as 4243 ds-a ipset-web 8.8.4.4 | c
 $(told ipset-web-told4 | grep -c 8.8.4.4)" $'8.8.4.4\n0'
 tell_as 4243 ds-a ipset-web 2a00:51::4 >/dev/null
 is "not for IPv6 either" "$(told ipset-web-told6 | grep -c 51::4)" 0
-is "a slot of nobody's is refused" "$("$probe" $uid ds-a 1 8.8.4.4)" "8.8.4.4 refused"
+is "a slot of nobody's is refused" "$(TAG=$(tag) "$probe" $uid ds-a 1 8.8.4.4)" "8.8.4.4 refused"
 is "an address is taken back" "$(untell ds-a ipset-web 8.8.4.1 2a00:51::1)
 $(told ipset-web-told4)$(told ipset-web-told6)" $'8.8.4.1 taken\n2a00:51::1 taken\n'
 probes "and closed" <<-'END'
@@ -299,8 +305,13 @@ dsfw apply --gate-user $uid
 is "once" "$status $out $(told ipset-web-told4)" "0 nothing to change: 3 managed networks ds-b . 8.8.4.7"
 rm "$STATE_DIRECTORY"/*
 dsfw apply --gate-user $uid
-like "without the files that were accepted last nobody knows what is open: all is closed" "$status $out $(told ipset-web-told4)" \
-	'^0 .*closed all addresses of all names, .*with their next answers $'
+is "without the files that were accepted last the kernel still knows whose addresses it has" \
+	"$status $out $(told ipset-web-told4)" "0 nothing to change: 3 managed networks ds-b . 8.8.4.7"
+TAG="" "$probe" $uid ds-b "$(slot ipset-web)" 8.8.4.6 >/dev/null
+before=$(told ipset-web-told4 | wc -l)
+dsfw apply --gate-user $uid
+like "it was told by who does not say whose they are: all is closed" "$before $status $out $(told ipset-web-told4)" \
+	'^2 0 .*closed all addresses of all names, .*with their next answers $'
 
 # ---- the table is gone ---------------------------------------------------------------------------
 

@@ -396,6 +396,9 @@ is "a second apply changes nothing" "$(dsfw apply), $(dsfw diff)" "0 nothing to 
 nc -ll -p 5300 -e echo gate &
 sleep 1
 slot=$(nft list map inet dockside dns-tell | tr ',{' '\n' | sed -n 's/^ *\([0-9]*\) : goto ipset-web-tell.*/\1/p')
+# As apply has written it down, so that the next one knows whose addresses these are.
+TAG=$(nft list set inet dockside dns-tags | sed -n 's/.*elements = { \(0x[0-9a-f]*\).*/\1/p')
+export TAG
 is "questions are redirected" "$(tcp 192.0.2.2 53), $(tcp 2001:db8::2 53)" "gate, gate"
 is "the gate's port and DNS over TLS are closed" "$(tcp 172.30.1.1 5300), $(tcp 198.51.100.2 853)" "silence, reset"
 is "nothing is told" "$(tcp 198.51.100.2 80), $(tcp 2001:db8::2 80)" "reset, reset"

@@ -38,6 +38,8 @@ static void test_kernel_says_more(void **state)
 		       "  [ redir proto_min reg 1 proto_max reg 1 flags 0x2 ]", true);
 	same_as_kernel("  [ dynset delete reg_key 1 set a ]",
 		       "  [ dynset delete reg_key 1 set a timeout 0ms ]", true);
+	same_as_kernel("  [ dynset add reg_key 1 set a ]",
+		       "  [ dynset add reg_key 1 set a timeout 0ms ]", true);
 }
 
 static void test_kernel_says_other(void **state)
@@ -59,6 +61,8 @@ static void test_kernel_says_other(void **state)
 		       "  [ redir proto_min reg 1 proto_max reg 1 flags 0x6 ]", false);
 	same_as_kernel("  [ dynset delete reg_key 1 set a ]",
 		       "  [ dynset delete reg_key 1 set a timeout 1ms ]", false);
+	same_as_kernel("  [ dynset update reg_key 1 set a ]",
+		       "  [ dynset update reg_key 1 set a timeout 0ms ]", false);
 	same_as_kernel("  [ immediate reg 0 drop ]", "  [ immediate reg 0 accept ]", false);
 	same_as_kernel("  [ immediate reg 0 drop ]",
 		       "  [ immediate reg 0 drop ]\n  userdata = { x }", false);
