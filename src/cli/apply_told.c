@@ -24,7 +24,6 @@
 
 enum gate {
 	GATE_NONE,   /* none lives */
-	GATE_ENDED,  /* one has lived until just now, and may have told what is to go */
 	GATE_TAKEN,  /* it has taken the policy */
 	GATE_MISSED, /* so it has, but the kernel did not take back all that is to go */
 	GATE_OLDER,  /* it may have an older one */
@@ -36,18 +35,16 @@ struct past {
 	bool noted; /* the kernel has written down that they are of now alone */
 };
 
-struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy,
-					 const struct plan_options *options)
+bool apply_told_look(struct nft_reader *reader, const struct policy *policy)
 {
 	struct actual table = { .family = TABLE_INET };
-	struct apply_told_before before = { false, false };
+	bool any;
 
 	if (!gate_wanted(policy))
-		return before;
-	before.sets = nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_has_sets(&table);
-	before.gate = apply_gate_may_live(options);
+		return false;
+	any = nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_has_sets(&table);
 	actual_free(&table);
-	return before;
+	return any;
 }
 
 /* Only the kernel knows what the sets have: a gate may have had other policies than the one that was accepted last. And
@@ -65,7 +62,7 @@ static void look_back(const struct apply_told *told, enum gate gate, struct past
 		return;
 	past->noted = told_is_of(&table, tags, 1);
 	past->known = gate != GATE_OLDER && gate != GATE_MISSED &&
-		      (!told->before.sets || told_is_of(&table, tags, 2));
+		      (!told->had_sets || told_is_of(&table, tags, 2));
 	actual_free(&table);
 }
 
@@ -83,12 +80,10 @@ static enum gate give_policy(const struct apply_told *told, struct apply_gate **
 {
 	const struct plan_options *options = &told->plan->options;
 
-	if (!gate_wanted(told->policy))
+	if (!gate_wanted(told->policy) || !apply_gate_may_live(options))
 		return GATE_NONE;
-	if (!apply_gate_may_live(options))
-		return told->before.gate ? GATE_ENDED : GATE_NONE;
 	if (apply_gate_open(told->gate_socket, told->policy, options, ret_gate, why) < 0)
-		return apply_gate_may_live(options) ? GATE_OLDER : GATE_ENDED;
+		return apply_gate_may_live(options) ? GATE_OLDER : GATE_NONE;
 	return apply_gate_missed(*ret_gate) ? GATE_MISSED : GATE_TAKEN;
 }
 
@@ -141,7 +136,7 @@ static void print_closed(const struct buf *what, enum gate gate, bool retold, st
 
 static void print_gate(enum gate gate, struct report *report)
 {
-	if (gate != GATE_NONE && gate != GATE_ENDED)
+	if (gate != GATE_NONE)
 		json_write_bool(&report->out, "gate_taken", has_taken(gate));
 	if (has_taken(gate) && !report->json)
 		printf("the DNS gate has taken the policy\n");

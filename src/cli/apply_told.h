@@ -10,14 +10,8 @@
 #include "dockside/table/plan.h"
 #include "json_report.h"
 
-/* The kernel and a gate may have this before the rules are loaded. */
-struct apply_told_before {
-	bool sets; /* which have what a gate has told */
-	bool gate; /* which may tell until it takes the policy */
-};
-
-struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy,
-					 const struct plan_options *options);
+/* Whether the kernel has, before the rules are loaded, sets that a gate may have filled. */
+bool apply_told_look(struct nft_reader *reader, const struct policy *policy);
 
 struct apply_told {
 	struct nft_reader *reader;
@@ -26,7 +20,7 @@ struct apply_told {
 	const struct policy *policy; /* that was compiled to it */
 	const struct drain *kept;    /* what was accepted last */
 	const char *gate_socket;     /* where the gate asks for its policy */
-	struct apply_told_before before;
+	bool had_sets;		     /* of apply_told_look() */
 };
 
 /* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be opened

@@ -154,12 +154,12 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
-	struct apply_told_before before = { 0 };
+	bool had_sets = false;
 	int r;
 
 	r = preflight_gate(policy, &plan, err);
 	if (r >= 0) {
-		before = apply_told_look(session->sockets.reader, policy, &plan);
+		had_sets = apply_told_look(session->sockets.reader, policy);
 		r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	}
 	if (r >= 0)
@@ -184,7 +184,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 				.policy = policy,
 				.kept = kept,
 				.gate_socket = options->gate_socket,
-				.before = before,
+				.had_sets = had_sets,
 			},
 			report, open, err);
 		old_install_remove_ipsets(policy, result.took_over);

@@ -7,6 +7,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/enforce/told.h"
+#include "dockside/kernel/nft_read.h"
 #include "dockside/system/log.h"
 
 #define AGAIN_MS 1000u
@@ -15,6 +16,8 @@ struct daemon_gate_held {
 	struct loop *loop;
 	struct enforcer *enforcer;
 	struct gate_past names;
+	uint32_t *tags; /* of the policies that names are of */
+	size_t n_tags, cap_tags;
 	bool looked; /* at what the kernel had before the first policy */
 	bool unknown; /* it had addresses of other names than those of the policy that was accepted last */
 	bool filled; /* somebody else has put into the sets what nobody has noted */
@@ -63,13 +66,36 @@ static bool note(struct daemon_gate_held *h, const struct gate_past *now)
 	return r >= 0;
 }
 
+static void add_policy(struct daemon_gate_held *h, const struct policy *policy)
+{
+	uint32_t tag = gate_policy_tag(policy);
+
+	gate_past_add(&h->names, policy);
+	for (size_t i = 0; i < h->n_tags; i++)
+		if (h->tags[i] == tag)
+			return;
+	h->tags = array_grow(h->tags, &h->cap_tags, h->n_tags, sizeof(*h->tags));
+	h->tags[h->n_tags++] = tag;
+}
+
+/* A gate that never asked us may have lived, and have told by a policy of its own. */
+static bool has_others(struct daemon_gate_held *h)
+{
+	struct actual table = { .family = TABLE_INET };
+	bool others = nft_read_sets(h->enforcer->reader, TABLE_INET, &table, NULL) < 0 ||
+		      told_has_others(&table, h->tags, h->n_tags);
+
+	actual_free(&table);
+	return others;
+}
+
 static void look(struct daemon_gate_held *h)
 {
 	if (h->looked)
 		return;
 	h->looked = true;
 	h->unknown = h->enforcer->had_told && !h->enforcer->told_last;
-	h->tag = h->enforcer->told_last ? gate_past_tag(&h->names) : 0;
+	h->tag = h->enforcer->told_last ? h->tags[0] : 0;
 }
 
 static bool take_back(struct daemon_gate_held *h)
@@ -83,6 +109,7 @@ static bool take_back(struct daemon_gate_held *h)
 	if (!running)
 		return false;
 	look(h);
+	h->unknown |= has_others(h);
 	gate_past_add(&now, &running->policy);
 	r = told_take_back(h->enforcer->loader, &running->plan,
 			   h->filled || h->unknown ? NULL : &h->names, &now, &what, &err);
@@ -123,7 +150,7 @@ bool daemon_gate_held_follow(struct daemon_gate_held *h)
 	const struct policy *policy = &h->enforcer->running->policy;
 	bool emptied = !h->precise && take_back(h);
 
-	gate_past_add(&h->names, policy); /* a gate is about to hear of them */
+	add_policy(h, policy); /* a gate is about to hear of it */
 	h->taken = h->taken && gate_policy_tag(policy) == h->tag;
 	return emptied;
 }
@@ -145,14 +172,15 @@ bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
 {
 	bool emptied = false;
 
-	if (missed) {
+	if (missed || has_others(h)) {
 		h->precise = false;
 		emptied = take_back(h);
 	}
 	if (h->trouble)
 		return emptied;
 	gate_past_free(&h->names);
-	gate_past_add(&h->names, &h->enforcer->running->policy);
+	h->n_tags = 0;
+	add_policy(h, &h->enforcer->running->policy);
 	if (!h->taken)
 		h->taken = note(h, &h->names);
 	return emptied;
@@ -175,7 +203,7 @@ struct daemon_gate_held *daemon_gate_held_open(struct loop *loop, struct enforce
 
 	h->loop = loop;
 	h->enforcer = enforcer;
-	gate_past_add(&h->names, &enforcer->drain.last);
+	add_policy(h, &enforcer->drain.last);
 	return h;
 }
 
@@ -185,6 +213,7 @@ void daemon_gate_held_close(struct daemon_gate_held *h)
 		return;
 	sd_event_source_disable_unref(h->again);
 	gate_past_free(&h->names);
+	free(h->tags);
 	free(h->trouble);
 	free(h);
 }

@@ -48,23 +48,33 @@ static bool is_tag(uint32_t mark, uint32_t tag)
 	return mark == tag || mark == bswap_32(tag);
 }
 
-bool told_is_of(const struct actual *table, const uint32_t *tags, size_t n)
+static const struct plan_set *find_tags(const struct actual *table)
 {
 	const struct actual_set *set = actual_find_set(table, TAGS_SET);
+
+	return set && set->set.type == SET_MARKS && set->set.n_elems > 0 ? &set->set : NULL;
+}
+
+bool told_has_others(const struct actual *table, const uint32_t *tags, size_t n)
+{
+	const struct plan_set *set = find_tags(table);
 	uint32_t boot = boot_number();
 
-	if (!set || set->set.type != SET_MARKS || set->set.n_elems == 0)
-		return false;
-	for (size_t i = 0; i < set->set.n_elems; i++) {
+	for (size_t i = 0; set && i < set->n_elems; i++) {
+		uint32_t mark = load_mark(set->elems[i].key);
 		bool known = false;
 
 		for (size_t k = 0; k < n && !known; k++)
-			known = is_tag(load_mark(set->set.elems[i].key),
-				       gate_tag_of_boot(tags[k], boot));
+			known = is_tag(mark, gate_tag_of_boot(tags[k], boot));
 		if (!known)
-			return false;
+			return true;
 	}
-	return true;
+	return false;
+}
+
+bool told_is_of(const struct actual *table, const uint32_t *tags, size_t n)
+{
+	return find_tags(table) && !told_has_others(table, tags, n);
 }
 
 struct emptying {

@@ -19,8 +19,9 @@ bool told_is_set(const char *name);
 /* Whether the table has any. */
 bool told_has_sets(const struct actual *table);
 
-/* Whether the sets of a table have addresses of no other policies than those with these tags (gate_policy_tag()). False also
- * where the table does not say it. */
+/* Whether a table says that its sets have addresses of other policies than those with these tags (gate_policy_tag()). */
+bool told_has_others(const struct actual *table, const uint32_t *tags, size_t n);
+/* Whether it says that they have addresses of these policies alone. False also where it says nothing. */
 bool told_is_of(const struct actual *table, const uint32_t *tags, size_t n);
 
 /*
