@@ -7,10 +7,12 @@ gate and so many names, and the questions of all of them evenly, RATE a second. 
 took, and the gate's share of a processor, as the program's own and the kernel's for it: the median of five rounds, as the
 machine itself stops for some milliseconds now and then. The clients have a processor of their own. Before and after it
 measures the same of a server in its place that sends each question back: what this machine's kernel and our rules cost
-whoever answers, and how even its scheduling is. (A virtual processor that sleeps may be woken 9 ms late: seen in a trace
-of the scheduler, with questions waiting, nothing running, and no time stolen by /proc/stat.) Then how long reload, diff, apply and nft list take beside the gate,
+whoever answers, and how even its scheduling is. A virtual processor that sleeps may be woken 9 ms late (seen in a trace
+of the scheduler: questions waited, nothing ran, and by /proc/stat no time was stolen). So a loop of the lowest priority,
+SCHED_IDLE, keeps each from sleeping; one row is without it. Then how long reload, diff, apply and nft list take beside the gate,
 without questions = 1.00.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -84,6 +86,19 @@ def bind(networks):
             "bound4": [address for _, _, address in ports]}
     run("nft", "-f", "-", text="".join(f"add element bridge dockside {name} {{ {', '.join(elements)} }}\n"
                                        for name, elements in sets.items()))
+
+
+@contextlib.contextmanager
+def awake():
+    """While no processor sleeps."""
+    loops = [subprocess.Popen(["taskset", "-c", str(processor), "chrt", "-i", "0", sys.executable, "-c", "while True: pass"])
+             for processor in sorted(os.sched_getaffinity(0))]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 class Lab:
@@ -226,14 +241,16 @@ def main():
     set_up(networks)
     lab = Lab(program, load, directory, networks, names)
     try:
-        controls = [control(lab, rate, seconds)]
-        gate = lab.start_gate()
-        print(f"{networks} networks, {networks * names} names; the gate had the policy {lab.taken_s:.2f} s after its "
-              f"start; {lab.resident()}", flush=True)
-        lab.ask("first questions, each told", rate // 4, seconds, rounds=1)
-        own = hits(lab, "hits", rate, seconds)
-        lab.ask("hits, until all was told anew", rate, 6 * seconds)
-        lab.ask("half of the names not allowed", rate, seconds, 50)
+        with awake():
+            controls = [control(lab, rate, seconds)]
+            gate = lab.start_gate()
+            print(f"{networks} networks, {networks * names} names; the gate had the policy {lab.taken_s:.2f} s after its "
+                  f"start; {lab.resident()}", flush=True)
+            lab.ask("first questions, each told", rate // 4, seconds, rounds=1)
+            own = hits(lab, "hits", rate, seconds)
+            lab.ask("hits, until all was told anew", rate, 6 * seconds)
+            lab.ask("half of the names not allowed", rate, seconds, 50)
+        lab.ask("hits, and processors sleep", rate, seconds)
         client = ["--socket", f"{directory}/socket"]
         rows = [beside(lab, "reload", rate, seconds, program, "reload", *client),
                 beside(lab, "nft list ruleset", rate, seconds, "nft", "list", "ruleset"),
@@ -243,7 +260,8 @@ def main():
                            "--gate-socket", f"{directory}/gate.sock"))
         print(lab.resident())
         lab.end(gate)
-        controls.append(control(lab, rate, seconds))
+        with awake():
+            controls.append(control(lab, rate, seconds))
         print("\nBy those of the server that sends questions back: a processor's share, p99")
         for part, found, *others in zip((1, 2, 3), own, *controls):
             print(f"{f'hits at {rate * part // 2} a second':42}" +
