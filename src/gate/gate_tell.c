@@ -34,6 +34,9 @@
 #include "dockside/system/boot.h"
 
 #define SEND_AGAIN 16 /* errors of other tells may be pending */
+/* `apply` binds the port for a moment, to find out whether somebody has it (port_owner.c). */
+#define BIND_AGAIN 100
+#define BIND_PAUSE_NS 10000000L
 
 struct gate_tell {
 	int fd4, fd6; /* fd6: -1 on a host without IPv6 */
@@ -48,6 +51,17 @@ static int set(int fd, int level, int option)
 	return setsockopt(fd, level, option, &one, sizeof(one));
 }
 
+static int bind_tell(int fd, const void *addr, socklen_t len)
+{
+	int r = bind(fd, addr, len);
+
+	for (int i = 0; r < 0 && errno == EADDRINUSE && i < BIND_AGAIN; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = BIND_PAUSE_NS }, NULL);
+		r = bind(fd, addr, len);
+	}
+	return r;
+}
+
 static int open4(struct err *err)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(GATE_TELL_PORT) };
@@ -56,7 +70,7 @@ static int open4(struct err *err)
 	if (fd < 0)
 		return err_errno(err, errno, "a socket for tells");
 	if (set(fd, SOL_IP, IP_RECVERR) == 0 && set(fd, SOL_IP, IP_PKTINFO) == 0 &&
-	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
+	    bind_tell(fd, &addr, sizeof(addr)) == 0)
 		return fd;
 	r = err_errno(err, errno, "UDP port %d, by which the gate tells the kernel addresses",
 		      GATE_TELL_PORT);
@@ -74,7 +88,7 @@ static int open6(struct err *err)
 		return errno == EAFNOSUPPORT ? 0 : err_errno(err, errno, "a socket for tells");
 	if (set(fd, SOL_IPV6, IPV6_V6ONLY) == 0 && set(fd, SOL_IPV6, IPV6_FREEBIND) == 0 &&
 	    setsockopt(fd, SOL_IPV6, IPV6_MULTICAST_LOOP, &none, sizeof(none)) == 0 &&
-	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
+	    bind_tell(fd, &addr, sizeof(addr)) == 0)
 		return fd;
 	r = err_errno(err, errno,
 		      "UDP port %d (IPv6), by which the gate tells the kernel addresses",

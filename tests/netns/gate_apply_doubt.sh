@@ -232,6 +232,19 @@ kill_gate
 wait "$applying"
 is "one that ends while apply resolves names" "$? $(is_open)" "0 "
 
+# apply has the port for a moment, to see whether somebody else has it.
+python3 -c 'import socket, sys, time
+holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+holder.bind(("", 5301))
+open(sys.argv[1], "w").close()
+time.sleep(0.3)' $t/held &
+until_true 5 test -e $t/held
+: >$t/gate.log
+start_gate --gate-socket $t/gate.sock
+result "one that starts in the moment in which apply looks" \
+	"$(until_true 5 grep -q 'answers nothing before' $t/gate.log || cat $t/gate.log)"
+kill_gate
+
 # ---- the kernel refuses more addresses than the gate looks for one by one --------------------------------------------------------
 
 gated '"huge.good.test"'
