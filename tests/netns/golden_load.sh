@@ -30,10 +30,11 @@ for file in "$top"/tests/golden/*/firewall.json "$top"/rulesets/*/firewall-confi
 done
 [[ ${#cases[@]} -ge 2 ]] || bail "only ${#cases[@]} scripts"
 
-# As that of lib.sh, of both tables, but for the addresses that no port may send: apply knows who is on which port.
+# As that of lib.sh, of both tables, but for the addresses that no port may send (apply knows who is on which port), and the
+# tag that apply writes down.
 listing()
 {
-	nft -s list ruleset | sed -E '/^\tset (fingerprint|bound[^ ]*) /,/^\t}/d; s/^(table|}).*//
+	nft -s list ruleset | sed -E '/^\tset (fingerprint|dns-tags|bound[^ ]*) /,/^\t}/d; s/^(table|}).*//
 		s/ expires [0-9a-z]+//g' | awk 'BEGIN { RS = ""; FS = "\n" } { $1 = $1; sub(/ +$/, ""); print }' | sort
 }
 

@@ -131,6 +131,7 @@ static struct set_op parse_op(char *line)
 					     [SET_IPV6] = "v6",
 					     [SET_PORTS] = "ports",
 					     [SET_BRIDGES] = "bridges",
+					     [SET_MARKS] = "marks",
 					     [SET_MAC] = "mac",
 					     [SET_PORT_MAC] = "portmac",
 					     [SET_PORT_IPV4] = "port4",
