@@ -12,6 +12,7 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/gate_peer.h"
+#include "dockside/enforce/told.h"
 #include "dockside/names/gate_document.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/dns.h"
@@ -162,7 +163,7 @@ static int write_document(struct apply_gate *g, const struct policy *policy, str
 		return r;
 	n = dns_servers(dns, servers, ARRAY_SIZE(servers));
 	dns_close(dns);
-	gate_document_write(policy, servers, n, &text, g->generation);
+	gate_document_write(policy, told_tag(policy), servers, n, &text, g->generation);
 	g->memfd = memfd_sealed("dsfw-nft-gate", text.data, text.len, err);
 	return g->memfd < 0 ? g->memfd : 0;
 }

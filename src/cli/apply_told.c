@@ -31,45 +31,47 @@ enum gate {
 
 struct past {
 	struct gate_past held, now;
+	uint32_t tag; /* of now */
+	struct told_record record;
 	bool known; /* the sets have addresses of these two alone */
-	bool noted; /* the kernel has written down that they are of now alone */
+	bool noted; /* so the kernel has written down, and of now alone */
 };
 
 bool apply_told_look(struct nft_reader *reader, const struct policy *policy)
 {
 	struct actual table = { .family = TABLE_INET };
-	bool any;
+	bool untagged;
 
 	if (!gate_wanted(policy))
 		return false;
-	any = nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_has_sets(&table);
+	untagged = nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_is_untagged(&table);
 	actual_free(&table);
-	return any;
+	return untagged;
 }
 
 /* Only the kernel knows what the sets have: a gate may have had other policies than the one that was accepted last. And
  * none has told anything by its own policy since, where it has taken this one, or is gone. */
 static void look_back(const struct apply_told *told, enum gate gate, struct past *past)
 {
-	struct actual table = { .family = TABLE_INET };
-	uint32_t tags[2];
+	uint32_t last = told_tag(&told->kept->last);
+	enum told_of of;
 
+	past->tag = told_tag(told->policy);
 	gate_past_add(&past->held, &told->kept->last);
 	gate_past_add(&past->now, told->policy);
-	tags[0] = gate_past_tag(&past->now);
-	tags[1] = gate_past_tag(&past->held);
-	if (!gate_wanted(told->policy) || nft_read_sets(told->reader, TABLE_INET, &table, NULL) < 0)
+	if (!gate_wanted(told->policy) || told_record_read(told->reader, &past->record, NULL) < 0)
 		return;
-	past->noted = told_is_of(&table, tags, 1);
-	past->known = gate != GATE_OLDER && gate != GATE_MISSED &&
-		      (!told->had_sets || told_is_of(&table, tags, 2));
-	actual_free(&table);
+	of = told_of(&past->record, past->tag, &last, 1);
+	past->noted = of == TOLD_NOW;
+	past->known =
+		gate != GATE_OLDER && gate != GATE_MISSED && !told->untagged && of != TOLD_OTHERS;
 }
 
 static void past_free(struct past *past)
 {
 	gate_past_free(&past->held);
 	gate_past_free(&past->now);
+	told_record_free(&past->record);
 }
 
 /* ------------------------------------------------------------------ the gate */
@@ -156,10 +158,10 @@ int apply_told(const struct apply_told *told, struct report *report, struct err 
 	gate = give_policy(told, &connection, &why);
 	print_gate(gate, report);
 	look_back(told, gate, &past);
-	r = told_take_back(told->loader, told->plan, past.known ? &past.held : NULL, &past.now,
-			   &what, err);
+	r = told_take_back(told->loader, told->plan, &past.record, past.known ? &past.held : NULL,
+			   &past.now, past.tag, &what, err);
 	if (r == 0 && !past.noted)
-		r = told_note(told->loader, told->plan, &past.now, err);
+		r = told_note(told->loader, told->plan, &past.record, past.tag, err);
 	if (r < 0)
 		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
 				"still be open");

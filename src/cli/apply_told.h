@@ -10,7 +10,8 @@
 #include "dockside/table/plan.h"
 #include "json_report.h"
 
-/* Whether the kernel has, before the rules are loaded, sets that a gate may have filled. */
+/* Whether the kernel has, before the rules are loaded, sets of an older version, which do not say whose addresses they
+ * have. */
 bool apply_told_look(struct nft_reader *reader, const struct policy *policy);
 
 struct apply_told {
@@ -20,7 +21,7 @@ struct apply_told {
 	const struct policy *policy; /* that was compiled to it */
 	const struct drain *kept;    /* what was accepted last */
 	const char *gate_socket;     /* where the gate asks for its policy */
-	bool had_sets;		     /* of apply_told_look() */
+	bool untagged;		     /* of apply_told_look() */
 };
 
 /* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be opened

@@ -154,12 +154,12 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
-	bool had_sets = false;
+	bool untagged = false;
 	int r;
 
 	r = preflight_gate(policy, &plan, err);
 	if (r >= 0) {
-		had_sets = apply_told_look(session->sockets.reader, policy);
+		untagged = apply_told_look(session->sockets.reader, policy);
 		r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	}
 	if (r >= 0)
@@ -184,7 +184,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 				.policy = policy,
 				.kept = kept,
 				.gate_socket = options->gate_socket,
-				.had_sets = had_sets,
+				.untagged = untagged,
 			},
 			report, open, err);
 		old_install_remove_ipsets(policy, result.took_over);

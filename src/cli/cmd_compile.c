@@ -42,7 +42,7 @@ static int write_gate_document(const struct compile_options *options, const stru
 {
 	cleanup(buf_free) struct buf text = { 0 };
 
-	gate_document_write(policy, NULL, 0, &text, NULL);
+	gate_document_write(policy, 0, NULL, 0, &text, NULL);
 	buf_putc(&text, '\n');
 	return output_text(options->output, &text, err);
 }

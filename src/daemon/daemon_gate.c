@@ -23,6 +23,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/ctl/gate_peer.h"
+#include "dockside/enforce/told.h"
 #include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_document.h"
 #include "dockside/system/log.h"
@@ -124,7 +125,8 @@ void daemon_gate_follow(struct daemon_gate *k)
 		return;
 	gate_state_follow(&k->state, &k->enforcer->running->policy);
 	n = daemon_names_servers(k->names, servers, ARRAY_SIZE(servers));
-	gate_document_write(&k->enforcer->running->policy, servers, n, &text, k->generation);
+	gate_document_write(&k->enforcer->running->policy, told_tag(&k->enforcer->running->policy),
+			    servers, n, &text, k->generation);
 	if (k->document.len == text.len && memcmp(k->document.data, text.data, text.len) == 0) {
 		buf_free(&text);
 		if (k->retell)

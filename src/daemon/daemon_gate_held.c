@@ -7,7 +7,7 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/enforce/told.h"
-#include "dockside/kernel/nft_read.h"
+#include "dockside/names/gate_lists.h"
 #include "dockside/system/log.h"
 
 #define AGAIN_MS 1000u
@@ -19,12 +19,10 @@ struct daemon_gate_held {
 	uint32_t *tags; /* of the policies that names are of */
 	size_t n_tags, cap_tags;
 	bool looked; /* at what the kernel had before the first policy */
-	bool unknown; /* it had addresses of other names than those of the policy that was accepted last */
-	bool filled; /* somebody else has put into the sets what nobody has noted */
-	bool came;   /* a gate has */
+	bool filled; /* somebody else has put into the sets what nobody has noted, or an older version has */
+	bool came; /* a gate has */
 	bool precise; /* the gate that is connected has told all that the sets hold, and can take it back */
-	bool taken;   /* a gate has taken the policy that runs, and the kernel knows of no other */
-	uint32_t tag; /* of the policy that the kernel has written down last; 0: none */
+	bool doubted; /* all was emptied after a gate had taken the policy: once will do */
 	sd_event_source *again;
 	char *trouble;
 };
@@ -51,24 +49,15 @@ static void clear_trouble(struct daemon_gate_held *h)
 
 static int on_again(sd_event_source *source, uint64_t usec, void *data);
 
-/* Has the kernel write down that the sets have addresses of those names alone. */
-static bool note(struct daemon_gate_held *h, const struct gate_past *now)
+static void try_again(struct daemon_gate_held *h, const struct err *err)
 {
-	struct err err = { 0 };
-	int r = told_note(h->enforcer->loader, &h->enforcer->running->plan, now, &err);
-
-	h->tag = r < 0 ? 0 : gate_past_tag(now);
-	if (r < 0)
-		log_warning("the kernel does not write down whose addresses are open, so the next "
-			    "start closes all: %s",
-			    err.text);
-	err_free(&err);
-	return r >= 0;
+	note_trouble(h, err);
+	loop_arm(h->loop, &h->again, loop_now_ms(h->loop) + AGAIN_MS, on_again, h);
 }
 
 static void add_policy(struct daemon_gate_held *h, const struct policy *policy)
 {
-	uint32_t tag = gate_policy_tag(policy);
+	uint32_t tag = told_tag(policy);
 
 	gate_past_add(&h->names, policy);
 	for (size_t i = 0; i < h->n_tags; i++)
@@ -78,60 +67,84 @@ static void add_policy(struct daemon_gate_held *h, const struct policy *policy)
 	h->tags[h->n_tags++] = tag;
 }
 
-/* A gate that never asked us may have lived, and have told by a policy of its own. */
-static bool has_others(struct daemon_gate_held *h)
+static enum told_of judge(const struct daemon_gate_held *h, const struct told_record *record)
 {
-	struct actual table = { .family = TABLE_INET };
-	bool others = nft_read_sets(h->enforcer->reader, TABLE_INET, &table, NULL) < 0 ||
-		      told_has_others(&table, h->tags, h->n_tags);
-
-	actual_free(&table);
-	return others;
+	return told_of(record, told_tag(&h->enforcer->running->policy), h->tags, h->n_tags);
 }
 
-static void look(struct daemon_gate_held *h)
-{
-	if (h->looked)
-		return;
-	h->looked = true;
-	h->unknown = h->enforcer->had_told && !h->enforcer->told_last;
-	h->tag = h->enforcer->told_last ? h->tags[0] : 0;
-}
-
-static bool take_back(struct daemon_gate_held *h)
+/* Has the kernel write down that the sets have addresses of the running policy alone. */
+static void note(struct daemon_gate_held *h, const struct told_record *record)
 {
 	const struct running *running = h->enforcer->running;
+	struct err err = { 0 };
+
+	if (told_note(h->enforcer->loader, &running->plan, record, told_tag(&running->policy),
+		      &err) < 0)
+		log_warning("the kernel does not write down whose addresses are open, so the next "
+			    "start closes all: %s",
+			    err.text);
+	err_free(&err);
+}
+
+/* A gate that never asked us may have lived, and have told by a policy of its own: the record says so. Returns whether sets
+ * were emptied. */
+static bool take_back_from(struct daemon_gate_held *h, const struct told_record *record)
+{
+	const struct running *running = h->enforcer->running;
+	enum told_of of = judge(h, record);
 	struct gate_past now = { 0 };
 	struct buf what = { 0 };
 	struct err err = { 0 };
 	int r;
 
-	if (!running)
+	if (of == TOLD_NOTHING && !h->filled) {
+		clear_trouble(h);
 		return false;
-	look(h);
-	h->unknown |= has_others(h);
+	}
 	gate_past_add(&now, &running->policy);
-	r = told_take_back(h->enforcer->loader, &running->plan,
-			   h->filled || h->unknown ? NULL : &h->names, &now, &what, &err);
+	r = told_take_back(h->enforcer->loader, &running->plan, record,
+			   h->filled || of == TOLD_OTHERS ? NULL : &h->names, &now,
+			   told_tag(&running->policy), &what, &err);
 	if (r < 0) {
-		note_trouble(h, &err);
-		loop_arm(h->loop, &h->again, loop_now_ms(h->loop) + AGAIN_MS, on_again, h);
+		try_again(h, &err);
 	} else {
-		h->unknown = h->filled = false;
+		h->filled = false;
 		clear_trouble(h);
 	}
-	if (r == 0 && h->tag != gate_past_tag(&now))
-		note(h, &now);
-	if (r > 0) {
-		h->tag = gate_past_tag(&now);
+	if (r == 0 && of == TOLD_KNOWN)
+		note(h, record);
+	if (r > 0)
 		log_info("names may have left whose addresses the DNS gate does not know: all "
 			 "addresses of %s are closed until it tells them again",
 			 buf_str(&what));
-	}
 	gate_past_free(&now);
 	buf_free(&what);
 	err_free(&err);
 	return r > 0;
+}
+
+static bool take_back(struct daemon_gate_held *h)
+{
+	struct told_record record = { 0 };
+	struct err err = { 0 };
+	bool emptied = false;
+
+	if (!h->enforcer->running)
+		return false;
+	h->filled |= !h->looked && h->enforcer->untagged;
+	h->looked = true;
+	add_policy(h, &h->enforcer->running->policy);
+	if (!gate_wanted(&h->enforcer->running->policy)) {
+		clear_trouble(h); /* there are no sets */
+		return false;
+	}
+	if (told_record_read(h->enforcer->reader, &record, &err) < 0)
+		try_again(h, &err);
+	else
+		emptied = take_back_from(h, &record);
+	told_record_free(&record);
+	err_free(&err);
+	return emptied;
 }
 
 static int on_again(sd_event_source *source, uint64_t usec, void *data)
@@ -148,17 +161,29 @@ static int on_again(sd_event_source *source, uint64_t usec, void *data)
 bool daemon_gate_held_follow(struct daemon_gate_held *h)
 {
 	const struct policy *policy = &h->enforcer->running->policy;
-	bool emptied = !h->precise && take_back(h);
+	bool same = h->n_tags == 1 && h->tags[0] == told_tag(policy);
 
+	h->doubted = false;
+	if (!h->precise && !(h->looked && same))
+		return take_back(h);
 	add_policy(h, policy); /* a gate is about to hear of it */
-	h->taken = h->taken && gate_policy_tag(policy) == h->tag;
-	return emptied;
+	return false;
+}
+
+static bool is_empty(struct daemon_gate_held *h)
+{
+	struct told_record record = { 0 };
+	bool empty = told_record_read(h->enforcer->reader, &record, NULL) >= 0 && record.n == 0;
+
+	told_record_free(&record);
+	return empty;
 }
 
 bool daemon_gate_held_came(struct daemon_gate_held *h)
 {
-	h->precise = !h->came && !h->enforcer->had_told;
+	h->precise = !h->came && !h->enforcer->untagged && is_empty(h);
 	h->came = true;
+	h->doubted = false;
 	return take_back(h);
 }
 
@@ -168,21 +193,39 @@ bool daemon_gate_held_gone(struct daemon_gate_held *h)
 	return take_back(h);
 }
 
-bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
+/* The gate has taken back what it told by the policies before. If the kernel has addresses of others all the same, after
+ * all was emptied for that, then the gate sends tags that are not ours, and would do so again. */
+static bool settle(struct daemon_gate_held *h, bool missed)
 {
+	struct told_record record = { 0 };
+	enum told_of of = told_record_read(h->enforcer->reader, &record, NULL) < 0
+				  ? TOLD_OTHERS
+				  : judge(h, &record);
 	bool emptied = false;
 
-	if (missed || has_others(h)) {
+	if (missed || (of == TOLD_OTHERS && !h->doubted)) {
 		h->precise = false;
+		h->doubted = of == TOLD_OTHERS;
 		emptied = take_back(h);
+	} else if (of == TOLD_KNOWN) {
+		note(h, &record);
+	} else if (of == TOLD_OTHERS) {
+		log_warning("the DNS gate does not say whose addresses it opens: is it of another "
+			    "version? The next start of the daemon closes them");
 	}
+	told_record_free(&record);
+	return emptied;
+}
+
+bool daemon_gate_held_taken(struct daemon_gate_held *h, bool missed)
+{
+	bool emptied = settle(h, missed);
+
 	if (h->trouble)
 		return emptied;
 	gate_past_free(&h->names);
 	h->n_tags = 0;
 	add_policy(h, &h->enforcer->running->policy);
-	if (!h->taken)
-		h->taken = note(h, &h->names);
 	return emptied;
 }
 

@@ -71,13 +71,10 @@ int enforcer_adopt_table(struct enforcer *e, const struct policy *policy, struct
 			 struct err *err)
 {
 	int r = nft_read_table(e->reader, TABLE_INET, ret_actual, err);
-	uint32_t tag;
 
 	if (r < 0)
 		return err_prefix(err, "take over");
-	e->had_told = told_has_sets(ret_actual);
-	tag = gate_policy_tag(&e->drain.last);
-	e->told_last = told_is_of(ret_actual, &tag, 1);
+	e->untagged = told_is_untagged(ret_actual);
 	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
 	drain_tell(&e->drain);
 	return 0;

@@ -9,21 +9,20 @@
  * between, the kernel removes it.
  *
  * Which names' addresses may the sets have? The kernel itself knows: each message of a gate leaves the tag of its policy
- * in TAGS_SET, in the same packet that opens the address. We write down there, in the transaction that empties sets, that
- * what is left is of the policy that is in force now. A gate that goes on with another one adds its tag again with the
- * next address; and whoever loads a dump of the table brings the tags that were in it. So neither a file of ours nor the
- * life of a process has to be trusted.
+ * in TAGS_SET, by the same packet that opens the address. In the transaction that empties sets we put the tag of the policy
+ * that is in force in the place of those that we have read. A gate that goes on with another one adds its tag again with
+ * the next address; and whoever loads a dump of the table brings the tags that were in it. So no file of ours has to be
+ * trusted, and no gate has to be seen.
  */
 #include "dockside/enforce/told.h"
 
 #include <byteswap.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/system/boot.h"
-
-/* ------------------------------------------------------------------ sets */
 
 bool told_is_set(const char *name)
 {
@@ -33,12 +32,55 @@ bool told_is_set(const char *name)
 	return len > n && strncmp(name + len - n, end, n - 1) == 0;
 }
 
-bool told_has_sets(const struct actual *table)
+/* ------------------------------------------------------------------ what the kernel has written down */
+
+bool told_is_untagged(const struct actual *table)
 {
+	if (actual_find_set(table, TAGS_SET))
+		return false;
 	for (size_t i = 0; i < table->n_sets; i++)
 		if (told_is_set(table->sets[i].set.name))
 			return true;
 	return false;
+}
+
+uint32_t told_tag(const struct policy *policy)
+{
+	struct gate_past past = { 0 };
+	uint64_t hash;
+	uint32_t tag;
+
+	gate_past_add(&past, policy);
+	hash = gate_past_hash(&past);
+	gate_past_free(&past);
+	tag = (uint32_t)(hash ^ hash >> 32) ^ boot_number();
+	return tag ? tag : 1;
+}
+
+int told_record_read(struct nft_reader *reader, struct told_record *ret_record, struct err *err)
+{
+	struct actual table = { .family = TABLE_INET };
+	const struct actual_set *set;
+	int r = nft_read_sets(reader, TABLE_INET, &table, err);
+
+	if (r < 0)
+		return r;
+	set = actual_find_set(&table, TAGS_SET);
+	*ret_record = (struct told_record){ 0 };
+	if (set && set->set.type == SET_MARKS) {
+		ret_record->n = set->set.n_elems;
+		ret_record->marks = xcalloc(ret_record->n + 1, sizeof(*ret_record->marks));
+	}
+	for (size_t i = 0; i < ret_record->n; i++)
+		ret_record->marks[i] = load_mark(set->set.elems[i].key);
+	actual_free(&table);
+	return 0;
+}
+
+void told_record_free(struct told_record *record)
+{
+	free(record->marks);
+	*record = (struct told_record){ 0 };
 }
 
 /* nft 1.0.6 puts the bytes of a message into the mark as they come, nft 1.1.3 in the host's order (nft --debug=netlink: a
@@ -48,34 +90,53 @@ static bool is_tag(uint32_t mark, uint32_t tag)
 	return mark == tag || mark == bswap_32(tag);
 }
 
-static const struct plan_set *find_tags(const struct actual *table)
+enum told_of told_of(const struct told_record *record, uint32_t now, const uint32_t *tags, size_t n)
 {
-	const struct actual_set *set = actual_find_set(table, TAGS_SET);
+	enum told_of of = record->n > 0 ? TOLD_NOW : TOLD_NOTHING;
 
-	return set && set->set.type == SET_MARKS && set->set.n_elems > 0 ? &set->set : NULL;
-}
-
-bool told_has_others(const struct actual *table, const uint32_t *tags, size_t n)
-{
-	const struct plan_set *set = find_tags(table);
-	uint32_t boot = boot_number();
-
-	for (size_t i = 0; set && i < set->n_elems; i++) {
-		uint32_t mark = load_mark(set->elems[i].key);
+	for (size_t i = 0; i < record->n; i++) {
 		bool known = false;
 
+		if (is_tag(record->marks[i], now))
+			continue;
 		for (size_t k = 0; k < n && !known; k++)
-			known = is_tag(mark, gate_tag_of_boot(tags[k], boot));
+			known = is_tag(record->marks[i], tags[k]);
 		if (!known)
-			return true;
+			return TOLD_OTHERS;
+		of = TOLD_KNOWN;
 	}
-	return false;
+	return of;
 }
 
-bool told_is_of(const struct actual *table, const uint32_t *tags, size_t n)
+/* It comes first in a transaction: an address that is told behind it brings its tag, and so does one that was told since
+ * the record was read. False: no network has a gate. */
+static bool write_tag(const struct plan *plan, const struct told_record *record, uint32_t tag,
+		      struct script *script)
 {
-	return find_tags(table) && !told_has_others(table, tags, n);
+	const char *table = table_text(TABLE_INET);
+
+	if (!plan_find_set(plan, TAGS_SET))
+		return false;
+	for (size_t i = 0; i < record->n; i++)
+		buf_printf(&script->text, "delete element %s " TAGS_SET " { 0x%08x }\n", table,
+			   record->marks[i]);
+	buf_printf(&script->text, "add element %s " TAGS_SET " { 0x%08x }\n", table, tag);
+	return true;
 }
+
+int told_note(struct nft_loader *loader, const struct plan *plan, const struct told_record *record,
+	      uint32_t tag, struct err *err)
+{
+	struct script script = { 0 };
+	int r = write_tag(plan, record, tag, &script)
+			? nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err)
+			: 0;
+
+	script_free(&script);
+	return r < 0 ? r : 0;
+}
+
+/* ------------------------------------------------------------------ sets */
 
 struct emptying {
 	const struct plan *plan;
@@ -154,44 +215,20 @@ static void empty(void *data, const char *ipset)
 	buf_printf(&e->ipsets, "%s%s", e->n++ > 0 ? ", " : "", ipset ? ipset : "");
 }
 
-/* False: no network has a gate. */
-static bool write_tag(const struct plan *plan, const struct gate_past *now, struct script *script)
-{
-	if (!plan_find_set(plan, TAGS_SET))
-		return false;
-	buf_printf(&script->text,
-		   "flush set %s " TAGS_SET "\nadd element %s " TAGS_SET " { 0x%08x }\n",
-		   table_text(TABLE_INET), table_text(TABLE_INET),
-		   gate_tag_of_boot(gate_past_tag(now), boot_number()));
-	return true;
-}
-
-int told_note(struct nft_loader *loader, const struct plan *plan, const struct gate_past *now,
-	      struct err *err)
-{
-	struct script script = { 0 };
-	int r = write_tag(plan, now, &script)
-			? nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err)
-			: 0;
-
-	script_free(&script);
-	return r < 0 ? r : 0;
-}
-
-int told_take_back(struct nft_loader *loader, const struct plan *plan, const struct gate_past *held,
-		   const struct gate_past *now, struct buf *ret_what, struct err *err)
+int told_take_back(struct nft_loader *loader, const struct plan *plan,
+		   const struct told_record *record, const struct gate_past *held,
+		   const struct gate_past *now, uint32_t tag, struct buf *ret_what, struct err *err)
 {
 	struct emptying e = { .plan = plan };
 	int r = 0;
 
+	write_tag(plan, record, tag, &e.script);
 	if (held)
 		gate_past_lost(held, now, empty, &e);
 	else
 		empty(&e, NULL);
-	if (e.n > 0) {
-		write_tag(plan, now, &e.script);
+	if (e.n > 0)
 		r = load(loader, plan, &e.script, err);
-	}
 	if (e.all)
 		buf_puts(ret_what, "all names");
 	else

@@ -30,8 +30,6 @@
 
 #include "dockside/base/util.h"
 #include "dockside/names/gate.h"
-#include "dockside/names/gate_lost.h"
-#include "dockside/system/boot.h"
 
 #define SEND_AGAIN 16 /* errors of other tells may be pending */
 /* `apply` binds the port for a moment, to find out whether somebody has it (port_owner.c). */
@@ -41,7 +39,6 @@
 struct gate_tell {
 	int fd4, fd6; /* fd6: -1 on a host without IPv6 */
 	int loopback; /* the interface's index */
-	uint32_t boot;
 };
 
 static int set(int fd, int level, int option)
@@ -101,8 +98,7 @@ int gate_tell_open(struct gate_tell **ret_tell, struct err *err)
 {
 	struct gate_tell tell = { .fd4 = open4(err),
 				  .fd6 = -1,
-				  .loopback = (int)if_nametoindex("lo"),
-				  .boot = boot_number() };
+				  .loopback = (int)if_nametoindex("lo") };
 	int r;
 
 	if (tell.fd4 < 0)
@@ -202,7 +198,7 @@ enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, uint32_t tag, unsi
 		write4(&packet, ifindex, port, addr);
 	else
 		write6(&packet, ifindex, port, addr);
-	packet.tag = htonl(gate_tag_of_boot(tag, tell->boot));
+	packet.tag = htonl(tag);
 	packet.part = (struct iovec){ &packet.tag, sizeof(packet.tag) };
 	packet.msg.msg_iov = &packet.part;
 	packet.msg.msg_iovlen = 1;

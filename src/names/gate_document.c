@@ -8,7 +8,6 @@
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/json/json_write.h"
-#include "dockside/names/gate_lost.h"
 
 static void put_names(struct json_writer *out, const char *const *names, size_t n)
 {
@@ -146,18 +145,19 @@ static void put_networks(struct json_writer *out, const struct policy *policy,
 	free(places);
 }
 
-static void put_rest(struct json_writer *out, const struct policy *policy,
+static void put_rest(struct json_writer *out, const struct policy *policy, uint32_t tag,
 		     const struct ipaddr *upstream, size_t n, const struct gate_lists *lists)
 {
-	json_write_int(out, "tag", gate_policy_tag(policy));
+	if (tag != 0)
+		json_write_int(out, "tag", tag);
 	put_upstream(out, upstream, n);
 	put_lists(out, policy, lists);
 	put_networks(out, policy, lists);
 }
 
-void gate_document_write(const struct policy *policy, const struct ipaddr *host_upstream,
-			 size_t n_host_upstream, struct buf *ret_text,
-			 char ret_generation[GATE_GENERATION_SIZE])
+void gate_document_write(const struct policy *policy, uint32_t tag,
+			 const struct ipaddr *host_upstream, size_t n_host_upstream,
+			 struct buf *ret_text, char ret_generation[GATE_GENERATION_SIZE])
 {
 	const struct ipaddr *upstream = policy->n_upstream > 0 ? policy->upstream : host_upstream;
 	size_t n = policy->n_upstream > 0 ? policy->n_upstream : n_host_upstream;
@@ -168,7 +168,7 @@ void gate_document_write(const struct policy *policy, const struct ipaddr *host_
 	char generation[GATE_GENERATION_SIZE];
 
 	gate_lists_collect(policy, &lists);
-	put_rest(&rest_out, policy, upstream, n, &lists);
+	put_rest(&rest_out, policy, tag, upstream, n, &lists);
 	snprintf(generation, sizeof(generation), "%016llx",
 		 (unsigned long long)hash64(HASH_SEED, buf_str(&rest), rest.len));
 	buf_free(&rest);
@@ -177,7 +177,7 @@ void gate_document_write(const struct policy *policy, const struct ipaddr *host_
 	json_write_open(&out, NULL, '{');
 	json_write_int(&out, "version", GATE_DOCUMENT_VERSION);
 	json_write_string(&out, "generation", generation);
-	put_rest(&out, policy, upstream, n, &lists);
+	put_rest(&out, policy, tag, upstream, n, &lists);
 	json_write_close(&out, '}');
 	gate_lists_free(&lists);
 }

@@ -132,25 +132,6 @@ uint64_t gate_past_hash(const struct gate_past *past)
 	return hash64(hash, past->privates, past->n_privates * sizeof(*past->privates));
 }
 
-uint32_t gate_past_tag(const struct gate_past *past)
-{
-	uint64_t hash = gate_past_hash(past);
-	uint32_t tag = (uint32_t)(hash ^ hash >> 32);
-
-	return tag ? tag : 1;
-}
-
-uint32_t gate_policy_tag(const struct policy *policy)
-{
-	struct gate_past past = { 0 };
-	uint32_t tag;
-
-	gate_past_add(&past, policy);
-	tag = gate_past_tag(&past);
-	gate_past_free(&past);
-	return tag;
-}
-
 void gate_past_free(struct gate_past *past)
 {
 	for (size_t i = 0; i < past->n; i++) {

@@ -15,9 +15,11 @@
  * An address goes out of a set without further questions. The chain `dns-tell` keeps addresses that lead to the host, to its cloud's metadata, to other containers or to private
  * networks out of the sets, even if the gate lies. The kernel's routes know the host's addresses; never.c the others.
  *
- * A message that opens an address carries a tag of the policy that it is of, and the same rule that finds its set puts the
- * tag into `dns-tags`. So the kernel itself knows the policies whose names' addresses the sets may have, whoever has told
- * them and whenever: enforce/told.c reads them. A message without a tag counts as of an unknown policy.
+ * A message that opens an address carries a tag of the policy that it is of, which it leaves in `dns-tags`. So the kernel
+ * itself knows the policies whose names' addresses the sets may have, whoever has told them and whenever: enforce/told.c
+ * reads them. A message without a tag counts as of an unknown policy. The tag is put in twice: before the address, so that
+ * none comes in where there is no room for its tag; and after it, for a transaction that empties `dns-tags` first and then
+ * the sets: an address that comes in behind it brings its tag, too.
  *
  * A rule that matches a told address renews it, each with its own network's life: networks share a list, but its
  * elements begin with the bridge, so that each has opened only what it was told itself.
@@ -202,10 +204,10 @@ static void find_list(struct compile_gate *c, struct plan_rule *rule)
 	rule->set = c->tells;
 }
 
-/* A message that opens an address leaves its tag. */
+/* A message that is to open an address leaves its tag first. */
 static void take_tell(struct compile_gate *c, struct plan_rule *rule)
 {
-	rule->update = (struct set_update){ .kind = UPDATE_TAG, .set = c->tags };
+	rule->tags = c->tags;
 	find_list(c, rule);
 }
 
@@ -263,6 +265,8 @@ static void emit_update(struct compile_gate *c, struct plan_chain *chain, enum u
 	if (bridges)
 		rule_add_match(rule, MATCH_OIFNAME_SET)->u.set = bridges;
 	rule->update = (struct set_update){ kind, set, PORT_OUT, told_fields[family], life_s };
+	if (kind == UPDATE_PUT)
+		rule->tags = c->tags;
 	rule->counter = true;
 	rule->verdict = VERDICT_DROP;
 }

@@ -386,7 +386,8 @@ static bool uses_replaced(const struct changes *changes, const struct plan_chain
 	for (size_t i = 0; i < chain->n_rules; i++) {
 		const struct plan_rule *rule = &chain->rules[i];
 
-		if (set_replaced(changes, rule->set) || set_replaced(changes, rule->update.set))
+		if (set_replaced(changes, rule->set) || set_replaced(changes, rule->update.set) ||
+		    set_replaced(changes, rule->tags))
 			return true;
 		for (size_t k = 0; k < rule->n_matches; k++) {
 			const struct match *match = &rule->matches[k];

@@ -333,10 +333,6 @@ static void text_update(struct buf *b, const struct set_update *update)
 {
 	if (update->kind == UPDATE_NONE)
 		return;
-	if (update->kind == UPDATE_TAG) {
-		buf_printf(b, "add @%s { meta mark } ", update->set->name);
-		return;
-	}
 	buf_printf(b, "%s @%s { %s%s", update->kind == UPDATE_PUT ? "update" : "delete",
 		   update->set->name, ports[update->port], field_texts[update->field]);
 	if (update->kind == UPDATE_PUT)
@@ -357,6 +353,8 @@ void nft_text_rule(struct buf *b, const struct plan_rule *rule)
 	if (rule->mark_tag)
 		buf_puts(b, "meta mark set @th,64,32 ");
 	text_update(b, &rule->update);
+	if (rule->tags)
+		buf_printf(b, "add @%s { meta mark } ", rule->tags->name);
 	if (rule->counter)
 		buf_puts(b, "counter ");
 	if (rule->judged)

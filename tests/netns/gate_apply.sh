@@ -78,10 +78,10 @@ like "no name leaves: it fails all the same" "$status $err" '^1 .* UDP port 5301
 is "and closes all" "$(is_open) $(policies)" " 1"
 gated "$one" ""
 apply --gate-socket $t/elsewhere.sock
-is "an ipset leaves: the same" "$status $(policies)" "1 1"
+like "an ipset leaves: the same" "$status $(policies)" '^1 [12]$' # the gate may try to tell meanwhile
 gated "$one"
 apply --gate-socket $t/elsewhere.sock
-is "it comes back with fewer names: the same" "$status $(policies)" "1 1"
+like "it comes back with fewer names: the same" "$status $(policies)" '^1 [12]$'
 
 begin_with_all
 nft delete table inet dockside

@@ -28,11 +28,9 @@ told_to_kernel()
 {
 	elements ipset-web-told4 | sed -E 's/ timeout [0-9a-z]+//'
 }
-# With the tag that the daemon has written down.
 tell() # ADDRESS…
 {
-	TAG=$(nft list set inet dockside dns-tags | sed -nE 's/.*elements = \{ (0x[0-9a-f]+) .*/\1/p') \
-	"$probe" $uid ds-1 "$(nft list map inet dockside dns-tell | tr ',{' '\n' |
+	TAG=$tag "$probe" $uid ds-1 "$(nft list map inet dockside dns-tell | tr ',{' '\n' |
 		sed -nE 's/^ *([0-9]+) : goto ipset-web-tell.*/\1/p')" "$@" | comment
 }
 
@@ -46,6 +44,10 @@ like "a reload with a gate and without its user fails" "$status $err" '^1 .*no u
 is "and changes nothing" "$(nft list ruleset | grep -c dns-tell)" 0
 end_daemon TERM
 files+=(--gate-user "$uid")
+# Once, to know the tag that the names have: apply writes it down.
+dsfw apply --gate-user "$uid"
+tag=$(nft list set inet dockside dns-tags | sed -nE 's/.*elements = \{ (0x[0-9a-f]+) .*/\1/p')
+nft delete table inet dockside
 start_daemon
 is "with it the daemon starts" "$(nft list table inet dockside | grep -c 'udp sport 5301 meta skuid 4242')" 1
 

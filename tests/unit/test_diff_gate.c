@@ -6,7 +6,6 @@
 
 #include "dockside/enforce/told.h"
 #include "dockside/names/gate.h"
-#include "dockside/system/boot.h"
 
 #define GATED                                                                                 \
 	"{\"networks\": {\"amber\": {\"dns\": {}, \"egress\": [{\"to\": \"host\", \"host\": " \
@@ -105,41 +104,49 @@ static void test_nat_stays(void **state)
 	config_done(&plain);
 }
 
-static void add_mark(struct actual *actual, uint32_t mark)
-{
-	struct elem *elem = set_add_elem(set(actual, TAGS_SET), NULL);
-
-	memcpy(elem->key, &mark, sizeof(mark));
-	memcpy(elem->last, &mark, sizeof(mark));
-	actual_finish(actual);
-}
-
-/* The kernel's tags say whose addresses it has; their elements are nobody's plan, either. */
+/* The kernel's tags say whose addresses it has. */
 static void test_tags(void **state)
 {
-	const uint32_t tags[] = { 0x12345678, 0xaabbccdd };
+	const uint32_t now = 0x12345678, tags[] = { 0xaabbccdd, 0x01020304 };
+	uint32_t marks[3] = { bswap_32(now), now };
+	struct told_record record = { marks, 0 };
+
+	(void)state;
+	assert_int_equal(told_of(&record, now, tags, 2), TOLD_NOTHING);
+	record.n = 2;
+	assert_int_equal(told_of(&record, now, NULL, 0), TOLD_NOW);
+	assert_int_equal(told_of(&record, now, tags, 2), TOLD_NOW);
+	assert_int_equal(told_of(&record, tags[0], tags, 2), TOLD_OTHERS);
+	assert_int_equal(told_of(&record, tags[0], &now, 1), TOLD_KNOWN);
+	record.n = 3;
+	marks[2] = tags[1];
+	assert_int_equal(told_of(&record, now, tags, 1), TOLD_OTHERS);
+	assert_int_equal(told_of(&record, now, tags, 2), TOLD_KNOWN);
+	marks[2] = 0;
+	assert_int_equal(told_of(&record, now, tags, 2), TOLD_OTHERS);
+}
+
+/* Tags are nobody's plan; a table of an older version has none. */
+static void test_tagged(void **state)
+{
+	const uint32_t mark = 7;
 	struct config c;
 	struct actual actual;
+	struct elem *elem;
 
 	(void)state;
 	config_read(&c, GATED);
 	config_compile(&c);
 	kernel_load(&c.plan, &actual);
-	assert_false(told_is_of(&actual, tags, 2));
-	add_mark(&actual, gate_tag_of_boot(tags[0], boot_number()));
-	assert_true(told_is_of(&actual, tags, 1));
-	assert_false(told_is_of(&actual, tags + 1, 1));
-	add_mark(&actual, bswap_32(gate_tag_of_boot(tags[1], boot_number())));
-	assert_false(told_is_of(&actual, tags, 1));
-	assert_true(told_is_of(&actual, tags, 2));
+	elem = set_add_elem(set(&actual, TAGS_SET), NULL);
+	memcpy(elem->key, &mark, sizeof(mark));
+	memcpy(elem->last, &mark, sizeof(mark));
+	actual_finish(&actual);
 	expect_script(&c.plan, &actual, "");
-	add_mark(&actual, 0);
-	assert_false(told_is_of(&actual, tags, 2));
-	actual_free(&actual);
-	kernel_load(&c.plan, &actual);
-	add_mark(&actual,
-		 gate_tag_of_boot(tags[0], boot_number() ^ 1)); /* of before the machine started */
-	assert_false(told_is_of(&actual, tags, 2));
+	assert_false(told_is_untagged(&actual));
+	set(&actual, TAGS_SET)->name = "older";
+	actual_finish(&actual);
+	assert_true(told_is_untagged(&actual));
 	actual_free(&actual);
 	config_done(&c);
 }
@@ -178,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_elements),     cmocka_unit_test(test_declaration),
 		cmocka_unit_test(test_plans),	     cmocka_unit_test(test_nat_stays),
 		cmocka_unit_test(test_fingerprints), cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_tagged),
 	};
 
 	return cmocka_run_group_tests_name("diff_gate", tests, NULL, NULL);

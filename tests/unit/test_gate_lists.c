@@ -156,7 +156,7 @@ static char *document(const char *network, const char *firewall)
 	struct buf b = { 0 };
 
 	policy_read(&policy, network, firewall);
-	gate_document_write(&policy, &host, 1, &b, NULL);
+	gate_document_write(&policy, 0, &host, 1, &b, NULL);
 	policy_free(&policy);
 	return buf_steal(&b);
 }

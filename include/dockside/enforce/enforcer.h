@@ -47,8 +47,7 @@ struct enforcer {
 	struct names names;
 	struct never never;	 /* of the running policy, or of one that is about to */
 	struct running *running; /* NULL before the first enforcer_policy() */
-	bool had_told;		 /* before that the kernel had sets with what a gate has told */
-	bool told_last;		 /* and of the names alone that were accepted last */
+	bool untagged;		 /* told_is_untagged() of the kernel's table before that */
 	unsigned stale_s;
 	struct plan_options options;
 	struct ports ports;	/* who is on which port */

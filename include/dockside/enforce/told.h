@@ -9,6 +9,7 @@
 #include "dockside/base/buf.h"
 #include "dockside/base/err.h"
 #include "dockside/kernel/nft_load.h"
+#include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_lost.h"
 #include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
@@ -16,26 +17,47 @@
 /* Whether a set of that name has what a gate tells. */
 bool told_is_set(const char *name);
 
-/* Whether the table has any. */
-bool told_has_sets(const struct actual *table);
+/* Whether a table has such sets, and nothing that says whose addresses they have: it is of an older version. */
+bool told_is_untagged(const struct actual *table);
 
-/* Whether a table says that its sets have addresses of other policies than those with these tags (gate_policy_tag()). */
-bool told_has_others(const struct actual *table, const uint32_t *tags, size_t n);
-/* Whether it says that they have addresses of these policies alone. False also where it says nothing. */
-bool told_is_of(const struct actual *table, const uint32_t *tags, size_t n);
+/* The tag that a gate sends with the addresses of a policy's names; never 0, which stands for one that nobody knows. It is
+ * the same for the same names and "private", and another one after each start of the machine: somebody may load then what
+ * he has kept of the rules, whose addresses are old. */
+uint32_t told_tag(const struct policy *policy);
+
+/* The marks of TAGS_SET, as the kernel has them. Zero-initialise; told_record_free(). */
+struct told_record {
+	uint32_t *marks;
+	size_t n;
+};
+
+/* Returns 0 or -errno. A table that is missing has written down nothing. */
+int told_record_read(struct nft_reader *reader, struct told_record *ret_record, struct err *err);
+void told_record_free(struct told_record *record);
+
+/* The policies that the kernel has addresses of. */
+enum told_of {
+	TOLD_NOTHING, /* there are none */
+	TOLD_NOW,     /* of the one with the tag now */
+	TOLD_KNOWN,   /* of that one, and of the n others that have these tags */
+	TOLD_OTHERS,  /* of more */
+};
+enum told_of told_of(const struct told_record *record, uint32_t now, const uint32_t *tags,
+		     size_t n);
 
 /*
  * Empties, in one transaction, the sets of each ipset that has lost a name: nobody knows which of their addresses go with
  * it. All sets, where a range has left "private". held: the names whose addresses they may have; NULL: nobody knows, and
  * all sets are emptied. Returns 0, 1 if sets were emptied, whose ipsets are appended to ret_what ("the ipset web"), or
- * -errno. If sets were emptied, the kernel has by then that they are of now; else told_note() says so.
+ * -errno. If sets were emptied, told_note() is in the same transaction.
  */
-int told_take_back(struct nft_loader *loader, const struct plan *plan, const struct gate_past *held,
-		   const struct gate_past *now, struct buf *ret_what, struct err *err);
+int told_take_back(struct nft_loader *loader, const struct plan *plan,
+		   const struct told_record *record, const struct gate_past *held,
+		   const struct gate_past *now, uint32_t tag, struct buf *ret_what,
+		   struct err *err);
 
-/* Has the kernel write down that the sets have addresses of that policy's names alone. Returns 0 or -errno: then they count
- * as of the policies that they were of. */
-int told_note(struct nft_loader *loader, const struct plan *plan, const struct gate_past *now,
-	      struct err *err);
+/* Has the kernel write down the tag in place of what was read; tags that have come since stay. Returns 0 or -errno. */
+int told_note(struct nft_loader *loader, const struct plan *plan, const struct told_record *record,
+	      uint32_t tag, struct err *err);
 
 #endif

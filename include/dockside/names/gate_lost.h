@@ -33,15 +33,6 @@ static inline bool gate_past_is_empty(const struct gate_past *past)
 
 /* The same for the same names and ranges. */
 uint64_t gate_past_hash(const struct gate_past *past);
-/* As much of it as comes with what a gate tells the kernel; never 0, which stands for a policy that nobody knows. */
-uint32_t gate_past_tag(const struct gate_past *past);
-uint32_t gate_policy_tag(const struct policy *policy);
-/* As it comes to the kernel: another one after each start of the machine, since somebody may load then what he has kept of
- * the rules, whose addresses are old. */
-static inline uint32_t gate_tag_of_boot(uint32_t tag, uint32_t boot)
-{
-	return tag == 0 ? 0 : tag == boot ? 1 : tag ^ boot;
-}
 
 /* Calls on_lost with the name, borrowed, of each ipset that both have, and that had a name which it has no longer; or once
  * with NULL, for all that a gate tells, where a range has left `private`. */

@@ -236,7 +236,6 @@ enum update_kind {
 	UPDATE_NONE,
 	UPDATE_PUT,    /* the element is there, for life_s from now on */
 	UPDATE_REMOVE, /* it is not */
-	UPDATE_TAG,    /* the packet's mark is an element, of TAGS_SET; set alone counts then */
 };
 
 /* The element is made of the packet: an interface's name, and an address of the set's family. */
@@ -257,6 +256,7 @@ struct plan_rule {
 	bool counter;
 	bool judged;		  /* the connection gets JUDGED_LABEL */
 	struct set_update update; /* before the verdict, which fails to come where it fails */
+	const struct plan_set *tags; /* TAGS_SET: the packet's mark becomes an element, after the update; as before */
 	enum verdict verdict;
 	uint16_t redirect_port;			 /* VERDICT_REDIRECT */
 	bool outgoing;				 /* VERDICT_VMAP */
