@@ -33,7 +33,6 @@
  * generation is copied to ret_generation, unless that is NULL. */
 void gate_document_write(const struct policy *policy, uint32_t tag,
 			 const struct ipaddr *host_upstream, size_t n_host_upstream,
-			 struct buf *ret_text,
-			 char ret_generation[GATE_GENERATION_SIZE]);
+			 struct buf *ret_text, char ret_generation[GATE_GENERATION_SIZE]);
 
 #endif

@@ -256,7 +256,8 @@ struct plan_rule {
 	bool counter;
 	bool judged;		  /* the connection gets JUDGED_LABEL */
 	struct set_update update; /* before the verdict, which fails to come where it fails */
-	const struct plan_set *tags; /* TAGS_SET: the packet's mark becomes an element, after the update; as before */
+	const struct plan_set *
+		tags; /* TAGS_SET: the packet's mark becomes an element, after the update; as before */
 	enum verdict verdict;
 	uint16_t redirect_port;			 /* VERDICT_REDIRECT */
 	bool outgoing;				 /* VERDICT_VMAP */
