@@ -154,6 +154,8 @@ system_calls()
 		cut -c 1 | xargs)" "0 0 5 0"
 	systemctl restart dsfw-nft.service
 	result "after a restart of the daemon, too" "$(until_true 10 policy_is taken || of gate)"
+	is "which knows whose addresses are open: nothing was closed" \
+		"$(journalctl -q -u dsfw-nft.service -o cat | grep -c 'closed until it tells them again')" 0
 	sleep 2 # in which it reports
 	is "and was not killed" "$(show NRestarts) $(show ActiveState)" "0 active"
 	rm -r $drop_ins
