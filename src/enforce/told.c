@@ -70,9 +70,9 @@ int told_record_read(struct nft_reader *reader, struct told_record *ret_record, 
 	if (set && set->set.type == SET_MARKS) {
 		ret_record->n = set->set.n_elems;
 		ret_record->marks = xcalloc(ret_record->n + 1, sizeof(*ret_record->marks));
+		for (size_t i = 0; i < ret_record->n; i++)
+			ret_record->marks[i] = load_mark(set->set.elems[i].key);
 	}
-	for (size_t i = 0; i < ret_record->n; i++)
-		ret_record->marks[i] = load_mark(set->set.elems[i].key);
 	actual_free(&table);
 	return 0;
 }
