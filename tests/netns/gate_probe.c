@@ -130,13 +130,14 @@ static void tell(const char *text, unsigned ifindex, unsigned slot)
 
 int main(int argc, char **argv)
 {
+	const char *tag_text = getenv("TAG");
 	unsigned ifindex;
 	uid_t uid;
 
 	if (argc < 5)
 		return 2;
-	if (getenv("TAG") && *getenv("TAG") != '\0') {
-		tag = htonl((uint32_t)strtoul(getenv("TAG"), NULL, 0));
+	if (tag_text && *tag_text != '\0') {
+		tag = htonl((uint32_t)strtoul(tag_text, NULL, 0));
 		message.iov_len = sizeof(tag);
 	}
 	uid = (uid_t)strtoul(argv[1], NULL, 10);
