@@ -37,16 +37,18 @@ struct past {
 	bool noted; /* so the kernel has written down, and of now alone */
 };
 
-bool apply_told_look(struct nft_reader *reader, const struct policy *policy)
+struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy)
 {
 	struct actual table = { .family = TABLE_INET };
-	bool untagged;
+	struct apply_told_before before = { 0 };
 
 	if (!gate_wanted(policy))
-		return false;
-	untagged = nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_is_untagged(&table);
+		return before;
+	before.untagged =
+		nft_read_sets(reader, TABLE_INET, &table, NULL) < 0 || told_is_untagged(&table);
+	told_record_of(&table, &before.record);
 	actual_free(&table);
-	return untagged;
+	return before;
 }
 
 /* Only the kernel knows what the sets have: a gate may have had other policies than the one that was accepted last. And
@@ -63,8 +65,9 @@ static void look_back(const struct apply_told *told, enum gate gate, struct past
 		return;
 	of = told_of(&past->record, past->tag, &last, 1);
 	past->noted = of == TOLD_NOW;
-	past->known =
-		gate != GATE_OLDER && gate != GATE_MISSED && !told->untagged && of != TOLD_OTHERS;
+	past->known = gate != GATE_OLDER && gate != GATE_MISSED && !told->before->untagged &&
+		      of != TOLD_OTHERS &&
+		      told_of(&told->before->record, past->tag, &last, 1) != TOLD_OTHERS;
 }
 
 static void past_free(struct past *past)

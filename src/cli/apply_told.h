@@ -5,14 +5,20 @@
 #define DOCKSIDE_CLI_APPLY_TOLD_H
 
 #include "dockside/enforce/drain.h"
+#include "dockside/enforce/told.h"
 #include "dockside/kernel/nft_load.h"
 #include "dockside/kernel/nft_read.h"
 #include "dockside/table/plan.h"
 #include "json_report.h"
 
-/* Whether the kernel has, before the rules are loaded, sets of an older version, which do not say whose addresses they
- * have. */
-bool apply_told_look(struct nft_reader *reader, const struct policy *policy);
+/* The state of the kernel before the rules are loaded, which may make anew the set of tags and not the others. The record is
+ * to be freed. */
+struct apply_told_before {
+	bool untagged; /* sets of an older version, which do not say whose addresses they have */
+	struct told_record record;
+};
+
+struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy);
 
 struct apply_told {
 	struct nft_reader *reader;
@@ -21,7 +27,7 @@ struct apply_told {
 	const struct policy *policy; /* that was compiled to it */
 	const struct drain *kept;    /* what was accepted last */
 	const char *gate_socket;     /* where the gate asks for its policy */
-	bool untagged;		     /* of apply_told_look() */
+	const struct apply_told_before *before;
 };
 
 /* Returns 0, having logged and printed what it did; *open is set if addresses of names that have left may be opened

@@ -154,12 +154,12 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	struct plan_options plan = options->enforce.plan;
 	struct plans plans = { 0 };
 	struct ports ports = { 0 };
-	bool untagged = false;
+	struct apply_told_before before = { 0 };
 	int r;
 
 	r = preflight_gate(policy, &plan, err);
 	if (r >= 0) {
-		untagged = apply_told_look(session->sockets.reader, policy);
+		before = apply_told_look(session->sockets.reader, policy);
 		r = resolve_names(policy, RESOLVE_FOR_KERNEL, &resolved, err);
 	}
 	if (r >= 0)
@@ -184,7 +184,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 				.policy = policy,
 				.kept = kept,
 				.gate_socket = options->gate_socket,
-				.untagged = untagged,
+				.before = &before,
 			},
 			report, open, err);
 		old_install_remove_ipsets(policy, result.took_over);
@@ -192,6 +192,7 @@ static int apply_rules(struct session *session, const struct apply_options *opti
 	}
 	for (int i = 0; i < N_TABLES; i++)
 		actual_free(&known[i]);
+	told_record_free(&before.record);
 	plans_free(&plans);
 	ports_free(&ports);
 	resolved_free(&resolved);

@@ -97,7 +97,7 @@ static bool take_back_from(struct daemon_gate_held *h, const struct told_record 
 	struct err err = { 0 };
 	int r;
 
-	if (of == TOLD_NOTHING && !h->filled) {
+	if (of == TOLD_NOTHING && !h->filled && !h->came) {
 		clear_trouble(h);
 		return false;
 	}
@@ -131,7 +131,8 @@ static bool take_back(struct daemon_gate_held *h)
 
 	if (!h->enforcer->running)
 		return false;
-	h->filled |= !h->looked && h->enforcer->untagged;
+	if (!h->looked)
+		h->filled |= h->enforcer->untagged || judge(h, &h->enforcer->told) == TOLD_OTHERS;
 	h->looked = true;
 	add_policy(h, &h->enforcer->running->policy);
 	if (!gate_wanted(&h->enforcer->running->policy)) {
@@ -163,7 +164,7 @@ bool daemon_gate_held_follow(struct daemon_gate_held *h)
 	const struct policy *policy = &h->enforcer->running->policy;
 	bool same = h->n_tags == 1 && h->tags[0] == told_tag(policy);
 
-	h->doubted = false;
+	h->doubted = h->doubted && same;
 	if (!h->precise && !(h->looked && same))
 		return take_back(h);
 	add_policy(h, policy); /* a gate is about to hear of it */
@@ -193,7 +194,8 @@ bool daemon_gate_held_gone(struct daemon_gate_held *h)
 	return take_back(h);
 }
 
-/* The gate has taken back what it told by the policies before. If the kernel has addresses of others all the same, after
+/* The gate has taken back what it told by the policies before, but for what it may have told one list's addresses another
+ * one by, where a slot has moved. If the kernel has addresses of others all the same, after
  * all was emptied for that, then the gate sends tags that are not ours, and would do so again. */
 static bool settle(struct daemon_gate_held *h, bool missed)
 {
@@ -203,7 +205,7 @@ static bool settle(struct daemon_gate_held *h, bool missed)
 				  : judge(h, &record);
 	bool emptied = false;
 
-	if (missed || (of == TOLD_OTHERS && !h->doubted)) {
+	if (missed || gate_past_moved(&h->names, &h->names) || (of == TOLD_OTHERS && !h->doubted)) {
 		h->precise = false;
 		h->doubted = of == TOLD_OTHERS;
 		emptied = take_back(h);

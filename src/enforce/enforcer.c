@@ -64,6 +64,7 @@ void enforcer_close(struct enforcer *e)
 {
 	running_free(e->running);
 	drain_close(&e->drain);
+	told_record_free(&e->told);
 	placing_close(&e->placing);
 	names_free(&e->names);
 	never_free(&e->never);

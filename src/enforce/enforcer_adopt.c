@@ -75,6 +75,8 @@ int enforcer_adopt_table(struct enforcer *e, const struct policy *policy, struct
 	if (r < 0)
 		return err_prefix(err, "take over");
 	e->untagged = told_is_untagged(ret_actual);
+	told_record_free(&e->told);
+	told_record_of(ret_actual, &e->told);
 	drain_adopt(&e->drain, ret_actual, policy, docker_socket_listens(e->docker));
 	drain_tell(&e->drain);
 	return 0;

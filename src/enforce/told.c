@@ -29,7 +29,7 @@ bool told_is_set(const char *name)
 	static const char end[] = "-told4";
 	size_t len = strlen(name), n = sizeof(end) - 1;
 
-	return len > n && strncmp(name + len - n, end, n - 1) == 0;
+	return (len > n && strncmp(name + len - n, end, n - 1) == 0) || strcmp(name, TAGS_SET) == 0;
 }
 
 /* ------------------------------------------------------------------ what the kernel has written down */
@@ -57,22 +57,27 @@ uint32_t told_tag(const struct policy *policy)
 	return tag ? tag : 1;
 }
 
+void told_record_of(const struct actual *table, struct told_record *ret_record)
+{
+	const struct actual_set *set = actual_find_set(table, TAGS_SET);
+
+	*ret_record = (struct told_record){ 0 };
+	if (!set || set->set.type != SET_MARKS)
+		return;
+	ret_record->n = set->set.n_elems;
+	ret_record->marks = xcalloc(ret_record->n + 1, sizeof(*ret_record->marks));
+	for (size_t i = 0; i < ret_record->n; i++)
+		ret_record->marks[i] = load_mark(set->set.elems[i].key);
+}
+
 int told_record_read(struct nft_reader *reader, struct told_record *ret_record, struct err *err)
 {
 	struct actual table = { .family = TABLE_INET };
-	const struct actual_set *set;
 	int r = nft_read_sets(reader, TABLE_INET, &table, err);
 
 	if (r < 0)
 		return r;
-	set = actual_find_set(&table, TAGS_SET);
-	*ret_record = (struct told_record){ 0 };
-	if (set && set->set.type == SET_MARKS) {
-		ret_record->n = set->set.n_elems;
-		ret_record->marks = xcalloc(ret_record->n + 1, sizeof(*ret_record->marks));
-		for (size_t i = 0; i < ret_record->n; i++)
-			ret_record->marks[i] = load_mark(set->set.elems[i].key);
-	}
+	told_record_of(&table, ret_record);
 	actual_free(&table);
 	return 0;
 }

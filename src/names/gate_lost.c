@@ -8,6 +8,8 @@
 #include "dockside/base/util.h"
 #include "dockside/names/gate_lists.h"
 
+#define SLOT_SHIFT 48
+
 struct gate_past_ipset {
 	char *name;
 	uint64_t *names; /* hashes, sorted */
@@ -85,6 +87,21 @@ static void add_privates(struct gate_past *past, const struct network *network)
 	past->n_privates = sort_hashes(past->privates, past->n_privates);
 }
 
+static void add_slots(struct gate_past *past, const struct gate_lists *lists)
+{
+	past->slots =
+		xreallocarray(past->slots, past->n_slots + lists->n + 1, sizeof(*past->slots));
+	for (size_t i = 0; i < lists->n; i++) {
+		const struct gate_list *list = &lists->items[i];
+		uint64_t hash = hash64(HASH_SEED, list->prefix, strlen(list->prefix));
+
+		hash = hash64(hash, list->name, strlen(list->name));
+		past->slots[past->n_slots++] =
+			(uint64_t)list->slot << SLOT_SHIFT | hash >> (64 - SLOT_SHIFT);
+	}
+	past->n_slots = sort_hashes(past->slots, past->n_slots);
+}
+
 static int cmp_ipset(const void *a, const void *b)
 {
 	const struct gate_past_ipset *x = a, *y = b;
@@ -114,6 +131,7 @@ void gate_past_add(struct gate_past *past, const struct policy *policy)
 	}
 	if (past->n > n)
 		qsort(past->items, past->n, sizeof(*past->items), cmp_ipset);
+	add_slots(past, &lists);
 	gate_lists_free(&lists);
 	for (size_t i = 0; i < policy->n_networks; i++)
 		add_privates(past, &policy->networks[i]);
@@ -129,7 +147,8 @@ uint64_t gate_past_hash(const struct gate_past *past)
 		hash = hash64(hash, item->name, strlen(item->name) + 1);
 		hash = hash64(hash, item->names, item->n * sizeof(*item->names));
 	}
-	return hash64(hash, past->privates, past->n_privates * sizeof(*past->privates));
+	hash = hash64(hash, past->privates, past->n_privates * sizeof(*past->privates));
+	return hash64(hash, past->slots, past->n_slots * sizeof(*past->slots));
 }
 
 void gate_past_free(struct gate_past *past)
@@ -140,6 +159,7 @@ void gate_past_free(struct gate_past *past)
 	}
 	free(past->items);
 	free(past->privates);
+	free(past->slots);
 	*past = (struct gate_past){ 0 };
 }
 
@@ -152,10 +172,27 @@ static bool has_more(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_
 	return false;
 }
 
+bool gate_past_moved(const struct gate_past *past, const struct gate_past *now)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < past->n_slots; i++) {
+		uint64_t slot = past->slots[i] >> SLOT_SHIFT;
+
+		while (k < now->n_slots && now->slots[k] >> SLOT_SHIFT < slot)
+			k++;
+		for (size_t j = k; j < now->n_slots && now->slots[j] >> SLOT_SHIFT == slot; j++)
+			if (now->slots[j] != past->slots[i])
+				return true;
+	}
+	return false;
+}
+
 void gate_past_lost(const struct gate_past *past, const struct gate_past *now, gate_lost_fn on_lost,
 		    void *data)
 {
-	if (has_more(past->privates, past->n_privates, now->privates, now->n_privates)) {
+	if (has_more(past->privates, past->n_privates, now->privates, now->n_privates) ||
+	    gate_past_moved(past, now)) {
 		on_lost(data, NULL);
 		return;
 	}

@@ -45,8 +45,12 @@ is "and changes nothing" "$(nft list ruleset | grep -c dns-tell)" 0
 end_daemon TERM
 files+=(--gate-user "$uid")
 # Once, to know the tag that the names have: apply writes it down.
+written_down()
+{
+	nft list set inet dockside dns-tags | sed -nE 's/.*elements = \{ (0x[0-9a-f]+) .*/\1/p'
+}
 dsfw apply --gate-user "$uid"
-tag=$(nft list set inet dockside dns-tags | sed -nE 's/.*elements = \{ (0x[0-9a-f]+) .*/\1/p')
+tag=$(written_down)
 nft delete table inet dockside
 start_daemon
 is "with it the daemon starts" "$(nft list table inet dockside | grep -c 'udp sport 5301 meta skuid 4242')" 1
@@ -92,6 +96,7 @@ gate=$!
 result "a gate takes the policy" "$(until_true 10 logged 'has taken the policy' || life)"
 kill $gate
 wait $gate
+tag=$(written_down) # another one, as there is another list
 tell 8.8.4.{1..3}
 end_daemon KILL
 start_daemon

@@ -140,12 +140,41 @@ static void test_union(void **state)
 	gate_past_free(&now);
 }
 
+#define ALSO(more)                                                                   \
+	"{\"ipsets\": {\"web\": [\"b.x\"], \"app-1859\": [\"c.x\"]}, \"networks\": " \
+	"{\"a\": {\"dns\": {}, \"egress\": [" more "{\"to\": \"ipset\", \"ipset\": \"web\"}]}}}"
+
+/* Both have the same hash, and the first by name gets the slot: a gate that goes by the policy before tells web's addresses
+ * for the other one. */
+static void test_slot_moves(void **state)
+{
+	static const char plain[] = ALSO("");
+	static const char both[] = ALSO("{\"to\": \"ipset\", \"ipset\": \"app-1859\"}, ");
+	struct gate_past past = { 0 };
+	struct policy policy = { 0 };
+
+	(void)state;
+	assert_lost(plain, both, "everything ");
+	assert_lost(both, plain, "everything ");
+	assert_lost(both, both, "");
+	policy_read(&policy, NETWORKS, both);
+	gate_past_add(&past, &policy);
+	policy_free(&policy);
+	assert_false(gate_past_moved(&past, &past));
+	policy_read(&policy, NETWORKS, plain);
+	gate_past_add(&past, &policy);
+	policy_free(&policy);
+	assert_true(gate_past_moved(&past, &past));
+	gate_past_free(&past);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lost),	cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_private), cmocka_unit_test(test_private_moves),
-		cmocka_unit_test(test_hash),	cmocka_unit_test(test_union),
+		cmocka_unit_test(test_lost),	   cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_private),	   cmocka_unit_test(test_private_moves),
+		cmocka_unit_test(test_hash),	   cmocka_unit_test(test_union),
+		cmocka_unit_test(test_slot_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

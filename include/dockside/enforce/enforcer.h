@@ -16,6 +16,7 @@
 #include "dockside/enforce/placing.h"
 #include "dockside/enforce/reconcile.h"
 #include "dockside/enforce/running.h"
+#include "dockside/enforce/told.h"
 #include "dockside/kernel/nft_sets.h"
 #include "dockside/names/names.h"
 #include "dockside/names/ports.h"
@@ -48,6 +49,7 @@ struct enforcer {
 	struct never never;	 /* of the running policy, or of one that is about to */
 	struct running *running; /* NULL before the first enforcer_policy() */
 	bool untagged;		 /* told_is_untagged() of the kernel's table before that */
+	struct told_record told; /* and what that table said */
 	unsigned stale_s;
 	struct plan_options options;
 	struct ports ports;	/* who is on which port */

@@ -14,7 +14,7 @@
 #include "dockside/table/actual.h"
 #include "dockside/table/plan.h"
 
-/* Whether a set of that name has what a gate tells. */
+/* Whether a set of that name has what a gate tells, or the tags. */
 bool told_is_set(const char *name);
 
 /* Whether a table has such sets, and nothing that says whose addresses they have: it is of an older version. */
@@ -31,6 +31,7 @@ struct told_record {
 	size_t n;
 };
 
+void told_record_of(const struct actual *table, struct told_record *ret_record);
 /* Returns 0 or -errno. A table that is missing has written down nothing. */
 int told_record_read(struct nft_reader *reader, struct told_record *ret_record, struct err *err);
 void told_record_free(struct told_record *record);

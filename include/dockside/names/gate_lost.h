@@ -20,6 +20,9 @@ struct gate_past {
 	size_t n;
 	uint64_t *privates; /* networks' ranges, as hashes, sorted */
 	size_t n_privates;
+	/* The lists that slots are of: the slot above, and 48 bits of a hash of the list below; sorted. */
+	uint64_t *slots;
+	size_t n_slots;
 };
 
 /* Adds the names of a policy, which is not needed afterwards. */
@@ -31,11 +34,15 @@ static inline bool gate_past_is_empty(const struct gate_past *past)
 	return past->n == 0 && past->n_privates == 0;
 }
 
-/* The same for the same names and ranges. */
+/* The same for the same names, ranges and slots. */
 uint64_t gate_past_hash(const struct gate_past *past);
 
+/* Whether a slot is of one list in past, and of another one in now: a gate that goes by the policy before tells for that
+ * one what is meant for the other. */
+bool gate_past_moved(const struct gate_past *past, const struct gate_past *now);
+
 /* Calls on_lost with the name, borrowed, of each ipset that both have, and that had a name which it has no longer; or once
- * with NULL, for all that a gate tells, where a range has left `private`. */
+ * with NULL, for all that a gate tells, where a range has left `private` or a slot has moved. */
 typedef void (*gate_lost_fn)(void *data, const char *ipset);
 void gate_past_lost(const struct gate_past *past, const struct gate_past *now, gate_lost_fn on_lost,
 		    void *data);
