@@ -30,11 +30,10 @@ enum gate {
 };
 
 struct past {
-	struct gate_past held, now;
-	uint32_t tag; /* of now */
+	struct gate_past held; /* the names of the policy that was accepted last */
 	struct told_record record;
-	bool known; /* the sets have addresses of these two alone */
-	bool noted; /* so the kernel has written down, and of now alone */
+	bool known; /* the sets have addresses of that policy, and of the one in force, alone */
+	bool noted; /* so the kernel has written down, and of the one in force alone */
 };
 
 struct apply_told_before apply_told_look(struct nft_reader *reader, const struct policy *policy)
@@ -55,25 +54,22 @@ struct apply_told_before apply_told_look(struct nft_reader *reader, const struct
  * none has told anything by its own policy since, where it has taken this one, or is gone. */
 static void look_back(const struct apply_told *told, enum gate gate, struct past *past)
 {
-	uint32_t last = told_tag(&told->kept->last);
+	uint32_t now = told_tag(told->policy), last = told_tag(&told->kept->last);
 	enum told_of of;
 
-	past->tag = told_tag(told->policy);
 	gate_past_add(&past->held, &told->kept->last);
-	gate_past_add(&past->now, told->policy);
 	if (!gate_wanted(told->policy) || told_record_read(told->reader, &past->record, NULL) < 0)
 		return;
-	of = told_of(&past->record, past->tag, &last, 1);
+	of = told_of(&past->record, now, &last, 1);
 	past->noted = of == TOLD_NOW;
 	past->known = gate != GATE_OLDER && gate != GATE_MISSED && !told->before->untagged &&
 		      of != TOLD_OTHERS &&
-		      told_of(&told->before->record, past->tag, &last, 1) != TOLD_OTHERS;
+		      told_of(&told->before->record, now, &last, 1) != TOLD_OTHERS;
 }
 
 static void past_free(struct past *past)
 {
 	gate_past_free(&past->held);
-	gate_past_free(&past->now);
 	told_record_free(&past->record);
 }
 
@@ -161,10 +157,10 @@ int apply_told(const struct apply_told *told, struct report *report, struct err 
 	gate = give_policy(told, &connection, &why);
 	print_gate(gate, report);
 	look_back(told, gate, &past);
-	r = told_take_back(told->loader, told->plan, &past.record, past.known ? &past.held : NULL,
-			   &past.now, past.tag, &what, err);
+	r = told_take_back(told->loader, told->plan, told->policy, &past.record,
+			   past.known ? &past.held : NULL, &what, err);
 	if (r == 0 && !past.noted)
-		r = told_note(told->loader, told->plan, &past.record, past.tag, err);
+		r = told_note(told->loader, told->plan, told->policy, &past.record, err);
 	if (r < 0)
 		err_prefix(err, "the rules are loaded, but addresses of names that are gone may "
 				"still be open");

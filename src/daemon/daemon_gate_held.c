@@ -18,7 +18,8 @@ struct daemon_gate_held {
 	struct gate_past names;
 	uint32_t *tags; /* of the policies that names are of */
 	size_t n_tags, cap_tags;
-	bool looked; /* at what the kernel had before the first policy */
+	uint32_t now;  /* of the policy that runs */
+	bool followed; /* a policy runs */
 	bool filled; /* somebody else has put into the sets what nobody has noted, or an older version has */
 	bool came; /* a gate has */
 	bool precise; /* the gate that is connected has told all that the sets hold, and can take it back */
@@ -57,19 +58,18 @@ static void try_again(struct daemon_gate_held *h, const struct err *err)
 
 static void add_policy(struct daemon_gate_held *h, const struct policy *policy)
 {
-	uint32_t tag = told_tag(policy);
-
+	h->now = told_tag(policy);
 	gate_past_add(&h->names, policy);
 	for (size_t i = 0; i < h->n_tags; i++)
-		if (h->tags[i] == tag)
+		if (h->tags[i] == h->now)
 			return;
 	h->tags = array_grow(h->tags, &h->cap_tags, h->n_tags, sizeof(*h->tags));
-	h->tags[h->n_tags++] = tag;
+	h->tags[h->n_tags++] = h->now;
 }
 
 static enum told_of judge(const struct daemon_gate_held *h, const struct told_record *record)
 {
-	return told_of(record, told_tag(&h->enforcer->running->policy), h->tags, h->n_tags);
+	return told_of(record, h->now, h->tags, h->n_tags);
 }
 
 /* Has the kernel write down that the sets have addresses of the running policy alone. */
@@ -78,8 +78,7 @@ static void note(struct daemon_gate_held *h, const struct told_record *record)
 	const struct running *running = h->enforcer->running;
 	struct err err = { 0 };
 
-	if (told_note(h->enforcer->loader, &running->plan, record, told_tag(&running->policy),
-		      &err) < 0)
+	if (told_note(h->enforcer->loader, &running->plan, &running->policy, record, &err) < 0)
 		log_warning("the kernel does not write down whose addresses are open, so the next "
 			    "start closes all: %s",
 			    err.text);
@@ -92,7 +91,6 @@ static bool take_back_from(struct daemon_gate_held *h, const struct told_record 
 {
 	const struct running *running = h->enforcer->running;
 	enum told_of of = judge(h, record);
-	struct gate_past now = { 0 };
 	struct buf what = { 0 };
 	struct err err = { 0 };
 	int r;
@@ -101,10 +99,8 @@ static bool take_back_from(struct daemon_gate_held *h, const struct told_record 
 		clear_trouble(h);
 		return false;
 	}
-	gate_past_add(&now, &running->policy);
-	r = told_take_back(h->enforcer->loader, &running->plan, record,
-			   h->filled || of == TOLD_OTHERS ? NULL : &h->names, &now,
-			   told_tag(&running->policy), &what, &err);
+	r = told_take_back(h->enforcer->loader, &running->plan, &running->policy, record,
+			   h->filled || of == TOLD_OTHERS ? NULL : &h->names, &what, &err);
 	if (r < 0) {
 		try_again(h, &err);
 	} else {
@@ -117,7 +113,6 @@ static bool take_back_from(struct daemon_gate_held *h, const struct told_record 
 		log_info("names may have left whose addresses the DNS gate does not know: all "
 			 "addresses of %s are closed until it tells them again",
 			 buf_str(&what));
-	gate_past_free(&now);
 	buf_free(&what);
 	err_free(&err);
 	return r > 0;
@@ -129,12 +124,8 @@ static bool take_back(struct daemon_gate_held *h)
 	struct err err = { 0 };
 	bool emptied = false;
 
-	if (!h->enforcer->running)
+	if (!h->followed)
 		return false;
-	if (!h->looked)
-		h->filled |= h->enforcer->untagged || judge(h, &h->enforcer->told) == TOLD_OTHERS;
-	h->looked = true;
-	add_policy(h, &h->enforcer->running->policy);
 	if (!gate_wanted(&h->enforcer->running->policy)) {
 		clear_trouble(h); /* there are no sets */
 		return false;
@@ -159,16 +150,23 @@ static int on_again(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* An earlier life has left addresses of the policy that was accepted last, or nobody knows whose they are. */
+static void look_back(struct daemon_gate_held *h)
+{
+	h->filled |= h->enforcer->untagged || judge(h, &h->enforcer->told) == TOLD_OTHERS;
+	h->followed = true;
+}
+
 bool daemon_gate_held_follow(struct daemon_gate_held *h)
 {
-	const struct policy *policy = &h->enforcer->running->policy;
-	bool same = h->n_tags == 1 && h->tags[0] == told_tag(policy);
+	bool first = !h->followed, same;
 
+	add_policy(h, &h->enforcer->running->policy);
+	if (first)
+		look_back(h);
+	same = !first && h->n_tags == 1;
 	h->doubted = h->doubted && same;
-	if (!h->precise && !(h->looked && same))
-		return take_back(h);
-	add_policy(h, policy); /* a gate is about to hear of it */
-	return false;
+	return !h->precise && !same && take_back(h);
 }
 
 static bool is_empty(struct daemon_gate_held *h)
@@ -194,9 +192,9 @@ bool daemon_gate_held_gone(struct daemon_gate_held *h)
 	return take_back(h);
 }
 
-/* The gate has taken back what it told by the policies before, but for what it may have told one list's addresses another
- * one by, where a slot has moved. If the kernel has addresses of others all the same, after
- * all was emptied for that, then the gate sends tags that are not ours, and would do so again. */
+/* The gate has taken back what it told by the policies before; but where a slot has moved it may have told one list's
+ * addresses for another list, and does not know of it. If the kernel has addresses of other policies after all was emptied
+ * for that, then the gate sends tags that are not ours, and would do so again. */
 static bool settle(struct daemon_gate_held *h, bool missed)
 {
 	struct told_record record = { 0 };

@@ -115,8 +115,8 @@ enum told_of told_of(const struct told_record *record, uint32_t now, const uint3
 
 /* It comes first in a transaction: an address that is told behind it brings its tag, and so does one that was told since
  * the record was read. False: no network has a gate. */
-static bool write_tag(const struct plan *plan, const struct told_record *record, uint32_t tag,
-		      struct script *script)
+static bool write_tag(const struct plan *plan, const struct policy *policy,
+		      const struct told_record *record, struct script *script)
 {
 	const char *table = table_text(TABLE_INET);
 
@@ -125,15 +125,16 @@ static bool write_tag(const struct plan *plan, const struct told_record *record,
 	for (size_t i = 0; i < record->n; i++)
 		buf_printf(&script->text, "delete element %s " TAGS_SET " { 0x%08x }\n", table,
 			   record->marks[i]);
-	buf_printf(&script->text, "add element %s " TAGS_SET " { 0x%08x }\n", table, tag);
+	buf_printf(&script->text, "add element %s " TAGS_SET " { 0x%08x }\n", table,
+		   told_tag(policy));
 	return true;
 }
 
-int told_note(struct nft_loader *loader, const struct plan *plan, const struct told_record *record,
-	      uint32_t tag, struct err *err)
+int told_note(struct nft_loader *loader, const struct plan *plan, const struct policy *policy,
+	      const struct told_record *record, struct err *err)
 {
 	struct script script = { 0 };
-	int r = write_tag(plan, record, tag, &script)
+	int r = write_tag(plan, policy, record, &script)
 			? nft_load(loader, &script, LOAD_COMMIT, NULL, NULL, err)
 			: 0;
 
@@ -220,16 +221,18 @@ static void empty(void *data, const char *ipset)
 	buf_printf(&e->ipsets, "%s%s", e->n++ > 0 ? ", " : "", ipset ? ipset : "");
 }
 
-int told_take_back(struct nft_loader *loader, const struct plan *plan,
+int told_take_back(struct nft_loader *loader, const struct plan *plan, const struct policy *policy,
 		   const struct told_record *record, const struct gate_past *held,
-		   const struct gate_past *now, uint32_t tag, struct buf *ret_what, struct err *err)
+		   struct buf *ret_what, struct err *err)
 {
 	struct emptying e = { .plan = plan };
+	struct gate_past now = { 0 };
 	int r = 0;
 
-	write_tag(plan, record, tag, &e.script);
+	write_tag(plan, policy, record, &e.script);
+	gate_past_add(&now, policy);
 	if (held)
-		gate_past_lost(held, now, empty, &e);
+		gate_past_lost(held, &now, empty, &e);
 	else
 		empty(&e, NULL);
 	if (e.n > 0)
@@ -238,6 +241,7 @@ int told_take_back(struct nft_loader *loader, const struct plan *plan,
 		buf_puts(ret_what, "all names");
 	else
 		buf_printf(ret_what, "the ipset%s %s", plural(e.n), buf_str(&e.ipsets));
+	gate_past_free(&now);
 	script_free(&e.script);
 	buf_free(&e.ipsets);
 	return r < 0 ? r : e.n > 0;

@@ -3,7 +3,8 @@
  * Theory of operation
  *
  * The rules of the output hook take a datagram of ours from GATE_TELL_PORT for "add this address to the set of this
- * slot, by the policy with this tag", and drop it, so that sendmsg() fails with EPERM: that is success. If it does not fail, the rules are missing.
+ * slot, by the policy with this tag", and drop it, so that sendmsg() fails with EPERM: that is success. If it does not
+ * fail, the rules are missing.
  *
  * IPv4: the datagram goes to the address itself, with the bridge as the interface. The rules reject what they do not
  * take; the kernel's ICMP error comes into the socket's error queue before sendmsg() returns, as a rule. A pending error

@@ -100,7 +100,7 @@ static void collect_uses(const struct policy *policy, struct uses *uses)
 		qsort(uses->items, uses->n, sizeof(*uses->items), cmp_uses);
 }
 
-static uint64_t hash_name(const struct gate_list *list)
+uint64_t gate_list_hash(const struct gate_list *list)
 {
 	uint64_t hash = hash64(HASH_SEED, list->prefix, strlen(list->prefix));
 
@@ -114,7 +114,7 @@ static void give_slots(struct gate_lists *lists)
 
 	lists->too_many = lists->n > GATE_SLOTS;
 	for (size_t i = 0; i < lists->n && i < GATE_SLOTS; i++) {
-		size_t at = hash_name(&lists->items[i]) % GATE_SLOTS;
+		size_t at = gate_list_hash(&lists->items[i]) % GATE_SLOTS;
 
 		while (taken[at])
 			at = (at + 1) % GATE_SLOTS;

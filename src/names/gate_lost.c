@@ -93,11 +93,9 @@ static void add_slots(struct gate_past *past, const struct gate_lists *lists)
 		xreallocarray(past->slots, past->n_slots + lists->n + 1, sizeof(*past->slots));
 	for (size_t i = 0; i < lists->n; i++) {
 		const struct gate_list *list = &lists->items[i];
-		uint64_t hash = hash64(HASH_SEED, list->prefix, strlen(list->prefix));
 
-		hash = hash64(hash, list->name, strlen(list->name));
-		past->slots[past->n_slots++] =
-			(uint64_t)list->slot << SLOT_SHIFT | hash >> (64 - SLOT_SHIFT);
+		past->slots[past->n_slots++] = (uint64_t)list->slot << SLOT_SHIFT |
+					       gate_list_hash(list) >> (64 - SLOT_SHIFT);
 	}
 	past->n_slots = sort_hashes(past->slots, past->n_slots);
 }

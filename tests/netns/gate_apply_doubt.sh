@@ -218,16 +218,7 @@ kill_gate
 
 anew "$one"
 opens $old
-hosts
-echo "nameserver 192.0.2.77" >$t/resolv.conf # nobody is there
-firewall_config <<-END
-	{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$one]}, "networks": {
-		"ds-1": {"dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"}, {"action": "drop"}]},
-		"ds-2": {"egress": [{"proto": "tcp", "ports": [443], "to": "host", "host": "slow.example"}, {"action": "drop"}]}}}
-END
-"$DSFW_NFT" apply "${files[@]}" --gate-user $uid --gate-socket $t/gate.sock >$t/out 2>&1 &
-applying=$!
-until_true 5 prints '192\.0\.2\.77:53' ss -Hun || bail "apply asks nobody: $(<$t/out)"
+begin_apply
 kill_gate
 wait "$applying"
 is "one that ends while apply resolves names" "$? $(is_open)" "0 "

@@ -26,6 +26,20 @@ apply() # [OPTION…]
 {
 	dsfw apply --gate-user $uid --gate-socket $t/gate.sock "$@"
 }
+# begin_apply: one that waits for a name server where nobody is, with the names $one; it is $applying
+begin_apply()
+{
+	hosts
+	echo "nameserver 192.0.2.77" >$t/resolv.conf
+	firewall_config <<-END
+		{"dns": {"upstream": ["9.9.9.10"]}, "ipsets": {"web": [$one]}, "networks": {
+			"ds-1": {"dns": {}, "egress": [{"proto": "tcp", "ports": [443], "to": "ipset", "ipset": "web"}, {"action": "drop"}]},
+			"ds-2": {"egress": [{"proto": "tcp", "ports": [443], "to": "host", "host": "slow.example"}, {"action": "drop"}]}}}
+	END
+	"$DSFW_NFT" apply "${files[@]}" >$t/out 2>&1 &
+	applying=$!
+	until_true 5 prints '192\.0\.2\.77:53' ss -Hun || bail "apply asks nobody: $(<$t/out)"
+}
 is_open()
 {
 	elements ipset-web-told4 | sed -nE 's/^ds-1 \. ([0-9.]+) .*/\1/p' | xargs

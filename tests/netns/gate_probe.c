@@ -10,12 +10,16 @@
 #include <grp.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/errqueue.h> /* which wants time.h before it */
 
 #include "dockside/names/gate.h"
 
@@ -99,11 +103,41 @@ static ssize_t tell6(int fd, const struct in6_addr *addr, unsigned ifindex, unsi
 	return sendmsg(fd, &msg, 0);
 }
 
-static int refused(int fd)
+/* Whether the rules have rejected what was sent to the address. Other errors come late: that nobody answers ARP for what
+ * another user has sent from the port seconds ago. */
+static int is_reject(struct msghdr *msg, const struct in_addr *addr)
+{
+	const struct sockaddr_in *to = msg->msg_name;
+	struct sock_extended_err error;
+
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		if (cmsg->cmsg_level != IPPROTO_IP || cmsg->cmsg_type != IP_RECVERR)
+			continue;
+		memcpy(&error, CMSG_DATA(cmsg), sizeof(error));
+		return error.ee_origin == SO_EE_ORIGIN_ICMP && error.ee_code == ICMP_PKT_FILTERED &&
+		       to->sin_addr.s_addr == addr->s_addr;
+	}
+	return 0;
+}
+
+static int refused(int fd, const struct in_addr *addr)
 {
 	struct pollfd poll_fd = { .fd = fd };
 
-	return poll(&poll_fd, 1, REFUSAL_MS) > 0 && (poll_fd.revents & POLLERR);
+	while (poll(&poll_fd, 1, REFUSAL_MS) > 0) {
+		struct sockaddr_in to;
+		char control[256];
+		struct msghdr msg = { .msg_name = &to,
+				      .msg_namelen = sizeof(to),
+				      .msg_control = control,
+				      .msg_controllen = sizeof(control) };
+
+		if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return 0;
+		if (is_reject(&msg, addr))
+			return 1;
+	}
+	return 0;
 }
 
 /* A socket for each, so that no error is another one's. */
@@ -124,7 +158,7 @@ static void tell(const char *text, unsigned ifindex, unsigned slot)
 	else if (errno != EPERM)
 		printf("%s failed: %s\n", text, strerror(errno));
 	else
-		printf("%s %s\n", text, !v6 && refused(fd) ? "refused" : "taken");
+		printf("%s %s\n", text, !v6 && refused(fd, &addr) ? "refused" : "taken");
 	close(fd);
 }
 

@@ -21,8 +21,8 @@ bool told_is_set(const char *name);
 bool told_is_untagged(const struct actual *table);
 
 /* The tag that a gate sends with the addresses of a policy's names; never 0, which stands for one that nobody knows. It is
- * the same for the same names and "private", and another one after each start of the machine: somebody may load then what
- * he has kept of the rules, whose addresses are old. */
+ * the same for the same names, slots and "private", and another one after each start of the machine: somebody may load then
+ * what he has kept of the rules, whose addresses are old. */
 uint32_t told_tag(const struct policy *policy);
 
 /* The marks of TAGS_SET, as the kernel has them. Zero-initialise; told_record_free(). */
@@ -48,17 +48,16 @@ enum told_of told_of(const struct told_record *record, uint32_t now, const uint3
 
 /*
  * Empties, in one transaction, the sets of each ipset that has lost a name: nobody knows which of their addresses go with
- * it. All sets, where a range has left "private". held: the names whose addresses they may have; NULL: nobody knows, and
- * all sets are emptied. Returns 0, 1 if sets were emptied, whose ipsets are appended to ret_what ("the ipset web"), or
- * -errno. If sets were emptied, told_note() is in the same transaction.
+ * it. All sets, where a range has left "private" or a slot has moved. held: the names whose addresses they may have; NULL:
+ * nobody knows, and all sets are emptied. Returns 0, 1 if sets were emptied, whose ipsets are appended to ret_what ("the
+ * ipset web"), or -errno. If sets were emptied, told_note() is in the same transaction.
  */
-int told_take_back(struct nft_loader *loader, const struct plan *plan,
+int told_take_back(struct nft_loader *loader, const struct plan *plan, const struct policy *policy,
 		   const struct told_record *record, const struct gate_past *held,
-		   const struct gate_past *now, uint32_t tag, struct buf *ret_what,
-		   struct err *err);
+		   struct buf *ret_what, struct err *err);
 
-/* Has the kernel write down the tag in place of what was read; tags that have come since stay. Returns 0 or -errno. */
-int told_note(struct nft_loader *loader, const struct plan *plan, const struct told_record *record,
-	      uint32_t tag, struct err *err);
+/* Has the kernel write down the policy's tag in place of what was read; tags that have come since stay. Returns 0 or -errno. */
+int told_note(struct nft_loader *loader, const struct plan *plan, const struct policy *policy,
+	      const struct told_record *record, struct err *err);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *   version     1
  *   generation  a hash of everything else, by which the gate says what it has taken
- *   tag         of the names and of "private" (gate_lost.h), which goes to the kernel with each address; none: nobody knows
+ *   tag         goes to the kernel with each address, and says whose it is (enforce/told.h); none: nobody knows
  *   upstream    addresses of name servers, at most 8
  *   lists       objects: slot (0: its names are answered and open nothing); set (of others: what its sets are called, by
  *               which the gate knows the list in another document); names ("api.example", "*.example.com")
@@ -29,8 +29,8 @@
 
 #define GATE_GENERATION_SIZE 17
 
-/* Appends the document of a policy. tag: 0: it has none. host_upstream: the host's own name servers, for a policy that names none. The
- * generation is copied to ret_generation, unless that is NULL. */
+/* Appends the document of a policy. tag: 0: it has none. host_upstream: the host's own name servers, for a policy that names
+ * none. The generation is copied to ret_generation, unless that is NULL. */
 void gate_document_write(const struct policy *policy, uint32_t tag,
 			 const struct ipaddr *host_upstream, size_t n_host_upstream,
 			 struct buf *ret_text, char ret_generation[GATE_GENERATION_SIZE]);

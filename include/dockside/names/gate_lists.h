@@ -28,10 +28,13 @@ struct gate_lists {
 };
 
 /*
- * A list keeps its slot from policy to policy, but for accidents: it is a hash of its name. So a gate that has not yet
- * got the document of a new policy tells nothing into another list.
+ * A list keeps its slot from policy to policy, as it is a hash of its name; but of lists with the same hash one has the next
+ * slot, and another policy may turn them round. gate_past_moved() finds that: a gate that has not yet got the new document
+ * tells one list's addresses for the other.
  */
 void gate_lists_collect(const struct policy *policy, struct gate_lists *ret_lists);
+/* The same for the same list in any policy. */
+uint64_t gate_list_hash(const struct gate_list *list);
 /* The list of the rule's names; NULL: they are not told, or there are none. */
 const struct gate_list *gate_lists_find(const struct gate_lists *lists, const struct policy *policy,
 					const struct network *network, const struct rule *rule);

@@ -29,11 +29,6 @@ struct gate_past {
 void gate_past_add(struct gate_past *past, const struct policy *policy);
 void gate_past_free(struct gate_past *past);
 
-static inline bool gate_past_is_empty(const struct gate_past *past)
-{
-	return past->n == 0 && past->n_privates == 0;
-}
-
 /* The same for the same names, ranges and slots. */
 uint64_t gate_past_hash(const struct gate_past *past);
 
