@@ -26,7 +26,8 @@ import time
 import packet as p
 from bind_attack import BRIDGE, C2, GOOD, Port, raw_socket
 
-LINGER = 1.0     # so much later Docker's events have been heard
+LINGER = 1.0     # a port whose link is there may be missing for so long, if Docker begins to end its container by then
+HEARD = 10.0     # so much later Docker's events have been heard, however busy the machine is
 EVERY = 0.004
 
 
@@ -94,7 +95,7 @@ class Looker:
             elif self.bound.get(port) == index or port in self.always:
                 self.begun.setdefault((port, index), (before, clock))
         for key, (since, missed) in list(self.begun.items()):
-            if now - since > LINGER:
+            if now - since > (LINGER if have.get(key[0]) == key[1] else HEARD):
                 if key[0] in self.always or not self.ended(key, missed):
                     self.say(key, now)
                 elif have.get(key[0]) != key[1]:
@@ -120,7 +121,10 @@ class Looker:
 
     def run(self, stopped):
         last = time.monotonic()
-        while not stopped():
+        end = None
+        while end is None or (self.begun and time.monotonic() < end):
+            if end is None and stopped():
+                end = time.monotonic() + HEARD + LINGER
             self.look()
             now = time.monotonic()
             self.pause, last = max(self.pause, now - last), now
