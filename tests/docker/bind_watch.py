@@ -46,10 +46,10 @@ def known():
 
 
 class Ends:
-    """Tells when Docker began to end a container, or the container ended."""
+    """Tells when Docker began to end a container, or the container ended: a container may end, start and end again."""
 
     def __init__(self):
-        self.last = {}          # name -> time.time()
+        self.times = {}         # name -> all of them, time.time()
         self.events = subprocess.Popen(["docker", "events", "--filter", "type=container", "--filter", "event=kill",
                                         "--filter", "event=die", "--format",
                                         "{{.TimeNano}} {{.Actor.Attributes.name}}"], stdout=subprocess.PIPE, text=True)
@@ -58,7 +58,7 @@ class Ends:
     def run(self):
         for line in self.events.stdout:
             at, name = line.split()
-            self.last[name] = int(at) / 1e9
+            self.times.setdefault(name, []).append(int(at) / 1e9)
 
 
 def links():
@@ -105,7 +105,7 @@ class Looker:
     def ended(self, key, missed):
         """Whether that was why the port was missing: on a busy machine Docker says it when all is over."""
         name, since = self.owner.get(key, (None, 0))
-        return since < self.ends.last.get(name, 0) < missed + LINGER
+        return any(since < end < missed + LINGER for end in self.ends.times.get(name, ()))
 
     def came(self, port, index, now):
         if self.bound.get(port) != index:
