@@ -442,8 +442,7 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
 
 static void follow_again(struct gate_desk *desk, bool retell)
 {
-	gate_opener_follow(desk->opener, desk->nets, desk->policy, desk->policy, retell,
-			   desk->now_ms);
+	gate_opener_again(desk->opener, desk->nets, desk->policy, retell, desk->now_ms);
 }
 
 void gate_desk_retell(struct gate_desk *desk)

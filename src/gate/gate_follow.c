@@ -8,6 +8,9 @@
  * done a few at a time, between questions. A task that takes back looks once more whether a name wants the address: an
  * answer may have told it in the meantime.
  *
+ * The same policy may be to be told once more. Then the networks are compared one after the other between questions, too:
+ * all of a thousand at once would take 20 ms. Until a network's own tasks are done, its answers are told anew.
+ *
  * A packet of a container that found the address in the set while it was taken back may put it in again by renewing it.
  * So a moment later it is taken back once more.
  *
@@ -20,10 +23,12 @@
 #include <string.h>
 
 #include "dockside/base/util.h"
+#include "dockside/system/clock.h"
 #include "gate_never.h"
 #include "gate_opener_parts.h"
 
-#define TASKS_AT_ONCE 200u
+#define WORK_US 250u  /* at once: questions wait meanwhile */
+#define LOOK_EVERY 8u /* tasks, at the clock */
 #define TASKS_MAX (4u << 20)
 #define AGAIN_S 5u /* between two tries with networks that were away */
 
@@ -40,6 +45,7 @@ static void add_task(struct gate_opener *o, struct gate_net *owner, const struct
 	}
 	o->tasks = array_grow(o->tasks, &o->cap_tasks, o->n_tasks, sizeof(*o->tasks));
 	o->tasks[o->n_tasks++] = (struct task){ &owner->told, owner, *addr, slot, untell };
+	owner->n_tasks++;
 }
 
 #define IDENTITIES_MAX 512u
@@ -202,8 +208,10 @@ static void renew_tasks(struct gate_opener *o, const struct change *c)
 	o->tasks = o->again = NULL;
 	o->n_tasks = o->cap_tasks = o->done = o->n_again = 0;
 	o->repeating = false;
-	for (size_t i = done; i < n; i++)
+	for (size_t i = done; i < n; i++) {
 		tasks[i].owner->was_away = true;
+		tasks[i].owner->n_tasks--;
+	}
 	if (c->old) {
 		renew(o, c, tasks, done, n);
 		renew(o, c, again, 0, n_again);
@@ -223,26 +231,63 @@ static void doubt_all(struct gate_opener *o, struct gate_nets *nets)
 	o->refused = false;
 }
 
-/* Networks that were away, and are back. */
-static void try_again(struct gate_opener *o, struct gate_nets *nets,
-		      const struct gate_policy *policy, uint64_t now_ms)
+static void mark_behind(struct gate_opener *o, struct gate_net *net)
 {
-	struct change *c = xcalloc(1, sizeof(*c));
+	o->n_behind += !net->behind;
+	net->behind = true;
+}
+
+/* Those that were not compared yet, as if nothing were known of them. */
+static void unmark_all(struct gate_opener *o, struct gate_nets *nets)
+{
 	struct gate_net *net;
 
-	*c = (struct change){ .old = policy, .policy = policy, .retell = true, .now_ms = now_ms };
-	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
-		if (!net->was_away || !net->policy || !gate_net_ifindex(nets, net))
-			continue;
-		c->was = c->is = net->policy;
-		compare_net(o, nets, net, c);
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net && o->n_behind > 0;
+	     net = TAILQ_NEXT(net, entry)) {
+		net->was_away |= net->behind;
+		o->n_behind -= net->behind;
+		net->behind = false;
 	}
+	o->retell = false;
+}
+
+static void compare_next(struct gate_opener *o, struct gate_nets *nets,
+			 const struct gate_policy *policy)
+{
+	struct gate_net *net = TAILQ_FIRST(gate_nets_list(nets));
+	struct change *c = xcalloc(1, sizeof(*c));
+
+	while (!net->behind)
+		net = TAILQ_NEXT(net, entry);
+	c->old = c->policy = policy;
+	c->was = c->is = net->policy;
+	c->retell = o->retell;
+	c->now_ms = o->now_ms;
+	compare_net(o, nets, net, c);
 	free(c);
+	net->behind = false;
+	if (--o->n_behind == 0)
+		o->retell = false;
+}
+
+/* Networks that were away, and are back. */
+static void try_again(struct gate_opener *o, struct gate_nets *nets)
+{
+	struct gate_net *net;
+
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry))
+		if (net->was_away && net->policy && gate_net_ifindex(nets, net))
+			mark_behind(o, net);
+}
+
+static bool has_work(const struct gate_opener *o)
+{
+	return o->n_tasks > 0 || o->n_behind > 0;
 }
 
 static void repeat(struct gate_opener *o)
 {
-	if (o->n_tasks > 0 || o->n_again == 0)
+	if (has_work(o) || o->n_again == 0)
 		return;
 	free(o->tasks);
 	o->tasks = o->again;
@@ -250,6 +295,8 @@ static void repeat(struct gate_opener *o)
 	o->again = NULL;
 	o->n_again = 0;
 	o->repeating = true;
+	for (size_t i = 0; i < o->n_tasks; i++)
+		o->tasks[i].owner->n_tasks++;
 }
 
 void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
@@ -258,19 +305,31 @@ void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
 	o->now_ms = now_ms;
 	o->n_undone = 0;
 	repeat(o);
-	if (++o->waited_s < AGAIN_S || !policy || o->n_tasks > 0)
+	if (++o->waited_s < AGAIN_S || !policy || has_work(o))
 		return;
 	o->waited_s = 0;
 	if (!o->doubted && o->refused) {
 		o->doubted = true;
 		doubt_all(o, nets);
 	}
-	try_again(o, nets, policy, now_ms);
+	try_again(o, nets);
 }
 
 bool gate_opener_has_missed(const struct gate_opener *o)
 {
 	return o->missed;
+}
+
+/* Tasks that are not done yet will be done by c's policy. */
+static void begin(struct gate_opener *o, struct gate_nets *nets, const struct change *c)
+{
+	o->now_ms = c->now_ms;
+	o->missed = o->told.forgotten;
+	gate_told_doubt(&o->told);
+	o->doubted = false;
+	doubt_all(o, nets);
+	unmark_all(o, nets);
+	renew_tasks(o, c);
 }
 
 void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
@@ -284,12 +343,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	c->policy = policy;
 	c->retell = retell;
 	c->now_ms = now_ms;
-	o->now_ms = now_ms;
-	o->missed = o->told.forgotten;
-	gate_told_doubt(&o->told);
-	o->doubted = false;
-	doubt_all(o, nets);
-	renew_tasks(o, c);
+	begin(o, nets, c);
 	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
 		if (net->told.n_refs == 0)
 			continue;
@@ -299,6 +353,22 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	}
 	free(c);
 	gate_nets_follow(nets, &o->told, policy, now_ms);
+}
+
+void gate_opener_again(struct gate_opener *o, struct gate_nets *nets,
+		       const struct gate_policy *policy, bool retell, uint64_t now_ms)
+{
+	struct change *c = xcalloc(1, sizeof(*c));
+	struct gate_net *net;
+
+	c->old = c->policy = policy;
+	c->now_ms = now_ms;
+	begin(o, nets, c);
+	free(c);
+	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry))
+		if (net->told.n_refs > 0)
+			mark_behind(o, net);
+	o->retell = retell && o->n_behind > 0;
 }
 
 /* ------------------------------------------------------------------ doing them */
@@ -330,6 +400,7 @@ static void do_task(struct gate_opener *o, struct gate_nets *nets, const struct 
 	unsigned ifindex = gate_net_ifindex(nets, task->owner);
 	bool wanted = is_wanted(o, policy, task);
 
+	task->owner->n_tasks--;
 	if (wanted == task->untell)
 		return;
 	if (ifindex == 0 || gate_tell_send(o->tell, policy->tag, ifindex,
@@ -359,12 +430,19 @@ static void keep_untells(struct gate_opener *o)
 bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
 		      const struct gate_policy *policy)
 {
-	if (o->n_tasks == 0)
+	uint64_t end_us;
+
+	if (!has_work(o))
 		return false;
-	for (size_t i = 0; i < TASKS_AT_ONCE && o->done < o->n_tasks; i++)
-		do_task(o, nets, policy, &o->tasks[o->done++]);
+	end_us = monotonic_us() + WORK_US;
+	do {
+		if (o->done == o->n_tasks && o->n_behind > 0)
+			compare_next(o, nets, policy);
+		for (size_t i = 0; i < LOOK_EVERY && o->done < o->n_tasks; i++)
+			do_task(o, nets, policy, &o->tasks[o->done++]);
+	} while ((o->done < o->n_tasks || o->n_behind > 0) && monotonic_us() < end_us);
 	gate_opener_hear(o);
-	if (o->done < o->n_tasks)
+	if (o->done < o->n_tasks || o->n_behind > 0)
 		return true;
 	keep_untells(o);
 	return false;

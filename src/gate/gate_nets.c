@@ -82,6 +82,11 @@ static bool is_needed(const struct gate_net *net)
 	return net->policy || net->told.n_refs > 0 || net->n_pending > 0 || net->n_tcp > 0;
 }
 
+bool gate_net_is_behind(const struct gate_net *net)
+{
+	return net->behind || net->n_tasks > 0 || net->was_away;
+}
+
 bool gate_net_is_over(const struct gate_net *net, uint64_t now_ms)
 {
 	return !net->policy && now_ms >= net->over_ms;

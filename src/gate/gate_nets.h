@@ -23,6 +23,8 @@ struct gate_net {
 	uint64_t filled_ms;
 	size_t n_pending, n_tcp;
 	bool was_away;	  /* its bridge was gone when addresses were to be taken back */
+	bool behind;	  /* its addresses are still to be compared */
+	size_t n_tasks;	  /* that are not done yet */
 	uint64_t over_ms; /* without a policy: then the kernel has forgotten its addresses, too */
 	struct gate_told_net told;
 };
@@ -40,6 +42,8 @@ void gate_nets_follow(struct gate_nets *nets, struct gate_told *told,
 /* Whether the network has been without a policy for so long that the kernel has forgotten what it was told for it. */
 bool gate_net_is_over(const struct gate_net *net, uint64_t now_ms);
 struct gate_net_list *gate_nets_list(struct gate_nets *nets);
+/* Whether the kernel may lack addresses that it has heard of the network. */
+bool gate_net_is_behind(const struct gate_net *net);
 
 /* The network of a bridge by its interface's index; NULL: none of the policy. */
 struct gate_net *gate_nets_find(struct gate_nets *nets, unsigned ifindex, uint64_t now_ms);

@@ -160,13 +160,12 @@ static uint64_t fresh_ms_of(const struct gate_opener *o, const struct gate_openi
 	return half_ms + gate_told_hash(&o->told, opening->name) % (half_ms + 1);
 }
 
-/* Finds those that are open as they were told lately. While there are tasks left, an address may be new in one of the
- * sets. */
+/* Finds those that are open as they were told lately. While a network is behind, an address may be new in one of the sets. */
 static void find_fresh(const struct gate_opener *o, struct gate_opening *opening, uint64_t now_ms)
 {
 	uint64_t fresh_ms = fresh_ms_of(o, opening), oldest_ms = now_ms;
 	uint64_t told_ms[GATE_ANSWER_ADDRS_MAX];
-	bool sure = o->n_tasks == 0 && !opening->net->was_away, all = sure;
+	bool sure = !gate_net_is_behind(opening->net), all = sure;
 
 	gate_told_when(&o->told, &opening->net->told, opening->name, opening->addrs, opening->n,
 		       told_ms);

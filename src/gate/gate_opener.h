@@ -44,7 +44,10 @@ int gate_opener_fd(const struct gate_opener *opener);
 void gate_opener_follow(struct gate_opener *opener, struct gate_nets *nets,
 			const struct gate_policy *old, const struct gate_policy *policy,
 			bool retell, uint64_t now_ms);
-/* Does a part of that. Whether there is more. */
+/* The same policy once more: tries what was missed, or retell: tells everything again. */
+void gate_opener_again(struct gate_opener *opener, struct gate_nets *nets,
+		       const struct gate_policy *policy, bool retell, uint64_t now_ms);
+/* Does a part of these, for as long as a question may wait. Whether there is more. */
 bool gate_opener_work(struct gate_opener *opener, struct gate_nets *nets,
 		      const struct gate_policy *policy);
 /* Whether something could not be taken back since. */

@@ -24,6 +24,8 @@ struct gate_opener {
 	struct task *again; /* what was taken back, to be done once more */
 	size_t n_again;
 	bool repeating;	   /* the tasks are those */
+	size_t n_behind;   /* networks */
+	bool retell;	   /* everything of these is told again */
 	unsigned n_undone; /* of this second */
 	unsigned waited_s; /* since the last try */
 	uint64_t now_ms;   /* as of late */
