@@ -31,6 +31,7 @@ struct apply_gate {
 	int memfd;
 	bool missed; /* it says that the kernel did not take back all that has left */
 	char generation[GATE_GENERATION_SIZE];
+	int64_t serial; /* of the last giving */
 };
 
 bool apply_gate_may_live(const struct plan_options *options)
@@ -65,17 +66,14 @@ static int wait_for(int fd, uint64_t until_ms)
 static int judge(struct apply_gate *g, char *text, size_t len, struct err *err)
 {
 	cleanup(json_tree_free) struct json_tree tree = { 0 };
-	const char *type;
 
 	if (!gate_peer_parse(text, len, &tree))
 		return 0;
-	type = json_text(tree.root, "type", "");
-	if (strcmp(type, "taken") == 0 &&
-	    strcmp(json_text(tree.root, "generation", ""), g->generation) == 0) {
+	if (gate_peer_has_taken(tree.root, g->generation, g->serial)) {
 		g->missed = json_is_true(tree.root, "missed");
 		return 1;
 	}
-	if (strcmp(type, "refused") == 0)
+	if (strcmp(json_text(tree.root, "type", ""), "refused") == 0)
 		return err_set(
 			err, EPROTO, "it does not take the policy: %.400s",
 			gate_peer_text(tree.root, "why", GATE_PEER_WHY_MAX, "it does not say why"));
@@ -107,7 +105,7 @@ static int hear_taken(struct apply_gate *g, uint64_t until_ms, struct err *err)
 
 static int give(struct apply_gate *g, bool retell, struct err *err)
 {
-	int r = gate_peer_give(g->fd, g->memfd, retell);
+	int r = gate_peer_give(g->fd, g->memfd, ++g->serial, retell);
 
 	return r < 0 ? err_errno(err, -r, "it cannot be given the policy")
 		     : hear_taken(g, monotonic_ms() + TAKE_MS, err);

@@ -51,13 +51,6 @@ static char *request_text(const struct denied_question *q)
 	return buf_steal(&b);
 }
 
-int64_t ask_denied_number(const struct json_node *object, const char *key)
-{
-	const struct json_node *node = json_member(object, key, JSON_INT);
-
-	return node ? node->u.integer : 0;
-}
-
 /* Returns 0, or -errno after saying why; -EAGAIN: it may be there again later. */
 static int ask(struct denied_question *q, struct answer_text *ret)
 {
@@ -102,7 +95,7 @@ static int ask(struct denied_question *q, struct answer_text *ret)
 static void go_on(struct denied_question *q, const struct json_node *answer, bool *ret_more)
 {
 	bool first = q->after == AFTER_NONE;
-	int64_t number = ask_denied_number(answer, "next");
+	int64_t number = json_integer(answer, "next");
 	uint64_t next = number > 0 ? (uint64_t)number : 0;
 	bool restarted = !first && next < q->after;
 
@@ -125,9 +118,9 @@ static int take_answer(struct denied_question *q, const struct denied_taker *tak
 	events = json_member(root, "events", JSON_ARRAY);
 	if (first && !q->quiet && !json_is_true(root, "listening"))
 		log_warning("%s: the daemon is not told what is refused (--log-group)", q->command);
-	if (!first && !q->quiet && ask_denied_number(root, "missed") > 0)
+	if (!first && !q->quiet && json_integer(root, "missed") > 0)
 		log_warning("%s: %" PRId64 " events came and went unseen", q->command,
-			    ask_denied_number(root, "missed"));
+			    json_integer(root, "missed"));
 	q->polls = json_member(root, "ignored", JSON_ARRAY) != NULL;
 	taker->take(data, root);
 	for (size_t i = 0; events && i < events->u.children.n; i++)

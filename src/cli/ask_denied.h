@@ -36,7 +36,4 @@ struct denied_taker {
  * later. */
 int ask_denied(struct denied_question *q, const struct denied_taker *taker, void *data);
 
-/* A member of an object; 0 if it has none. */
-int64_t ask_denied_number(const struct json_node *object, const char *key);
-
 #endif

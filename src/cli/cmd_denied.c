@@ -102,7 +102,7 @@ static void note_packets(struct packets_list *list, const struct json_node *answ
 		struct packets *item = find_packets(list, network);
 		int64_t before = item->n;
 
-		item->n = ask_denied_number(packets, network);
+		item->n = json_integer(packets, network);
 		if (item->n < before) /* the counters have begun anew */
 			item->said = before = 0;
 		if (!list->begun ||

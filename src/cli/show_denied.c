@@ -73,11 +73,10 @@ static void set_protocol(struct denied_cell *cell, const struct json_node *event
 		set_cell(cell, xasprintf("%s %s", protocol, json_text(event, "query_type", "?")),
 			 NULL);
 	else if (json_member(event, "port", JSON_INT))
-		set_cell(cell, xasprintf("%s/%" PRId64, protocol, ask_denied_number(event, "port")),
+		set_cell(cell, xasprintf("%s/%" PRId64, protocol, json_integer(event, "port")),
 			 NULL);
 	else if (json_member(event, "icmp_type", JSON_INT))
-		set_cell(cell,
-			 xasprintf("%s %" PRId64, protocol, ask_denied_number(event, "icmp_type")),
+		set_cell(cell, xasprintf("%s %" PRId64, protocol, json_integer(event, "icmp_type")),
 			 NULL);
 	else
 		set_cell(cell, xstrdup(protocol), NULL);
@@ -105,7 +104,7 @@ static void set_rule(struct denied_cell *cell, const struct json_node *event)
 	const char *rule = json_text(event, "rule", NULL), *file = json_text(event, "file", NULL);
 	const char *reason = json_text(event, "reason", NULL);
 	bool audit = strcmp(json_text(event, "verdict", ""), "audit") == 0;
-	int64_t line = ask_denied_number(event, "line");
+	int64_t line = json_integer(event, "line");
 	struct buf full = { 0 }, brief = { 0 };
 
 	if (reason) {
@@ -162,8 +161,7 @@ char *denied_time(uint64_t ms, bool clock)
 
 uint64_t denied_times(const struct json_node *event)
 {
-	int64_t times =
-		json_member(event, "times", JSON_INT) ? ask_denied_number(event, "times") : 1;
+	int64_t times = json_member(event, "times", JSON_INT) ? json_integer(event, "times") : 1;
 
 	return times > 0 ? (uint64_t)times : 1;
 }
@@ -188,7 +186,7 @@ static struct denied_row *find_repeated(struct denied_rows *rows, const struct d
 
 void denied_rows_add(struct denied_rows *rows, const struct json_node *event)
 {
-	uint64_t time_ms = (uint64_t)ask_denied_number(event, "time_ms");
+	uint64_t time_ms = (uint64_t)json_integer(event, "time_ms");
 	struct denied_cell cells[N_DENIED_COLUMNS];
 	struct denied_row *row;
 

@@ -63,7 +63,7 @@ static struct denied_sum *take_sum(struct denied_sums *sums, const struct json_n
 		.rule_json = rule_json(event),
 		.looked_up = strcmp(json_text(event, "name_from", ""), "lookup") == 0,
 		.asked = strcmp(json_text(event, "name_from", ""), "question") == 0,
-		.first_ms = (uint64_t)ask_denied_number(event, "time_ms"),
+		.first_ms = (uint64_t)json_integer(event, "time_ms"),
 	};
 	return sum;
 }
@@ -83,7 +83,7 @@ void denied_sums_add(struct denied_sums *sums, const struct json_node *event)
 		sum->address = xstrdup(address);
 	}
 	sum->count += denied_times(event);
-	sum->last_ms = (uint64_t)ask_denied_number(event, "time_ms");
+	sum->last_ms = (uint64_t)json_integer(event, "time_ms");
 	denied_cells_free(cells);
 }
 

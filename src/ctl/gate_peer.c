@@ -2,12 +2,14 @@
 #include "dockside/ctl/gate_peer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "dockside/base/diag.h"
 #include "dockside/base/text.h"
+#include "dockside/base/util.h"
 #include "dockside/ctl/ctl_server.h"
 
 int gate_peer_listen(const char *path, struct stat *ret_st, struct err *err)
@@ -30,10 +32,12 @@ bool gate_peer_may(const struct plan_options *options, uid_t uid)
 	return uid == 0 || (options->has_gate_uid && uid == options->gate_uid);
 }
 
-int gate_peer_give(int fd, int memfd, bool retell)
+int gate_peer_give(int fd, int memfd, int64_t serial, bool retell)
 {
-	char plain[] = "{\"type\":\"policy\"}", again[] = "{\"type\":\"policy\",\"retell\":true}";
-	struct iovec part = { retell ? again : plain, strlen(retell ? again : plain) };
+	cleanup(cleanup_free) char *text =
+		xasprintf("{\"type\":\"policy\",\"serial\":%" PRId64 ",\"retell\":%s}", serial,
+			  retell ? "true" : "false");
+	struct iovec part = { text, strlen(text) };
 	union {
 		char b[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
@@ -52,6 +56,15 @@ int gate_peer_give(int fd, int memfd, bool retell)
 }
 
 /* ------------------------------------------------------------------ messages */
+
+bool gate_peer_has_taken(const struct json_node *message, const char *generation, int64_t serial)
+{
+	int64_t of = json_integer(message, "serial");
+
+	return strcmp(json_text(message, "type", ""), "taken") == 0 &&
+	       strcmp(json_text(message, "generation", ""), generation) == 0 &&
+	       (of == 0 || of == serial);
+}
 
 static bool is_plain_text(const char *s)
 {

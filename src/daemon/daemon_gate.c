@@ -49,7 +49,8 @@ struct daemon_gate {
 	struct gate_state state;
 	struct buf document; /* of the policy that runs; empty: none was made yet */
 	char generation[GATE_GENERATION_SIZE];
-	bool retell; /* with the next document */
+	int64_t serial; /* of the last giving */
+	bool retell;	/* with the next document */
 	struct daemon_gate_held *held;
 	sd_event_source *looks;
 	bool missing; /* questions seem to be */
@@ -89,7 +90,7 @@ static void give(struct daemon_gate *k)
 	if (!k->state.connected || k->document.len == 0)
 		return;
 	fd = memfd_sealed("dsfw-nft-gate", k->document.data, k->document.len, &err);
-	r = fd < 0 ? fd : daemon_gate_link_give(k->link, fd, k->retell);
+	r = fd < 0 ? fd : daemon_gate_link_give(k->link, fd, ++k->serial, k->retell);
 	if (fd >= 0)
 		close(fd);
 	if (r < 0) {
@@ -240,8 +241,8 @@ static void went(void *data)
 /* Once for each time that it was given a policy, so that it cannot fill the log. */
 static void on_taken(struct daemon_gate *k, const struct json_node *message)
 {
-	if (strcmp(json_text(message, "generation", ""), k->generation) != 0)
-		return; /* an older one */
+	if (!gate_peer_has_taken(message, k->generation, k->serial))
+		return; /* it answers an earlier giving */
 	if (k->state.policy == GATE_POLICY_TAKEN)
 		return;
 	gate_state_policy(&k->state, GATE_POLICY_TAKEN, NULL, loop_now_ms(k->loop));

@@ -112,9 +112,9 @@ static int on_gate(sd_event_source *source, int fd, uint32_t revents, void *data
 	return 0;
 }
 
-int daemon_gate_link_give(struct daemon_gate_link *k, int fd, bool retell)
+int daemon_gate_link_give(struct daemon_gate_link *k, int fd, int64_t serial, bool retell)
 {
-	return k->fd < 0 ? -ENOTCONN : gate_peer_give(k->fd, fd, retell);
+	return k->fd < 0 ? -ENOTCONN : gate_peer_give(k->fd, fd, serial, retell);
 }
 
 /* ------------------------------------------------------------------ who it is */

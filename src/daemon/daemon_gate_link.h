@@ -29,7 +29,7 @@ int daemon_gate_link_open(struct loop *loop, const char *path,
 			  struct daemon_gate_link **ret_link, struct err *err);
 void daemon_gate_link_close(struct daemon_gate_link *link);
 
-/* Gives the gate a policy: a sealed memfd, which stays the caller's. Returns 0; -ENOTCONN; -EAGAIN: not now. */
-int daemon_gate_link_give(struct daemon_gate_link *link, int fd, bool retell);
+/* Gives the gate a policy: see gate_peer_give(). Returns 0; -ENOTCONN; -EAGAIN: not now. */
+int daemon_gate_link_give(struct daemon_gate_link *link, int fd, int64_t serial, bool retell);
 
 #endif

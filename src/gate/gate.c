@@ -62,7 +62,8 @@ struct gate {
 	/* The generation of a policy that we have, and have not said so; borrowed of it; or NULL. */
 	const char *untaken;
 	bool has_policy, serving;
-	bool given; /* the policy came from the daemon, or from apply */
+	bool given;	/* the policy came from the daemon, or from apply */
+	int64_t serial; /* of the last that came so */
 	uint64_t serve_ms;
 	uint64_t watchdog_us;
 };
@@ -132,28 +133,30 @@ static bool take_policy(struct gate *g, const struct src *src, bool retell)
 	return kept || policy;
 }
 
-/* After the kernel was told all that follows of it. */
+/* After the kernel was told all that follows of it, and for good. */
 static void report_taken(struct gate *g)
 {
 	if (!g->untaken)
 		return;
-	gate_report_taken(gate_desk_report(g->desk), g->untaken, gate_desk_has_missed(g->desk));
+	gate_report_taken(gate_desk_report(g->desk), g->untaken, g->serial,
+			  gate_desk_has_missed(g->desk));
 	log_info("policy %s taken", g->untaken);
 	sd_notifyf(0, "STATUS=answers by policy %s", g->untaken);
 	g->untaken = NULL;
 }
 
 /* From the daemon. */
-static void on_policy(void *data, char *text, size_t len, bool retell, const char *why)
+static void on_policy(void *data, const struct gate_given *given)
 {
 	struct gate *g = data;
-	struct src src = { .text = text, .len = len };
+	struct src src = { .text = given->text, .len = given->len };
 
-	if (why)
-		report_refused(g, why);
+	g->serial = given->serial;
+	if (given->why)
+		report_refused(g, given->why);
 	else
-		g->given |= take_policy(g, &src, retell);
-	free(text);
+		g->given |= take_policy(g, &src, given->retell);
+	free(given->text);
 }
 
 static void read_policy(struct gate *g)
@@ -298,7 +301,7 @@ static int turn(struct gate *g, bool *more)
 	gate_desk_process(g->desk, g->desk_ready, monotonic_ms());
 	g->desk_ready = false;
 	*more = gate_desk_work(g->desk);
-	if (!*more)
+	if (gate_desk_is_settled(g->desk))
 		report_taken(g);
 	if (g->udp4)
 		gate_udp_flush(g->udp4);

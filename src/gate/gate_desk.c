@@ -493,7 +493,12 @@ int gate_desk_tell_fd(const struct gate_desk *desk)
 
 int gate_desk_wait_ms(const struct gate_desk *desk, uint64_t now_ms)
 {
-	return dns_upstream_wait_ms(desk->upstream, now_ms);
+	int upstream_ms = dns_upstream_wait_ms(desk->upstream, now_ms);
+	int opener_ms = gate_opener_wait_ms(desk->opener, now_ms);
+
+	if (upstream_ms < 0 || (opener_ms >= 0 && opener_ms < upstream_ms))
+		return opener_ms;
+	return upstream_ms;
 }
 
 void gate_desk_process(struct gate_desk *desk, bool ready, uint64_t now_ms)
@@ -508,6 +513,11 @@ void gate_desk_process(struct gate_desk *desk, bool ready, uint64_t now_ms)
 bool gate_desk_work(struct gate_desk *desk)
 {
 	return desk->policy && gate_opener_work(desk->opener, desk->nets, desk->policy);
+}
+
+bool gate_desk_is_settled(const struct gate_desk *desk)
+{
+	return gate_opener_is_settled(desk->opener);
 }
 
 bool gate_desk_has_missed(const struct gate_desk *desk)

@@ -59,6 +59,8 @@ int gate_desk_wait_ms(const struct gate_desk *desk, uint64_t now_ms);
 void gate_desk_process(struct gate_desk *desk, bool ready, uint64_t now_ms);
 /* Does a part of the work that another policy made. Whether there is more. */
 bool gate_desk_work(struct gate_desk *desk);
+/* Whether nothing of that is left, also not what is to be done once more later. */
+bool gate_desk_is_settled(const struct gate_desk *desk);
 /* Whether it could not take everything back. */
 bool gate_desk_has_missed(const struct gate_desk *desk);
 /* Once a second. */

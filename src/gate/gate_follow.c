@@ -12,7 +12,7 @@
  * all of a thousand at once would take 20 ms. Until a network's own tasks are done, its answers are told anew.
  *
  * A packet of a container that found the address in the set while it was taken back may put it in again by renewing it.
- * So a moment later it is taken back once more.
+ * So a moment later it is taken back once more; until then a policy is not taken.
  *
  * We cannot take back what we have forgotten for want of room. So the daemon hears from then on that we missed something.
  *
@@ -30,7 +30,8 @@
 #define WORK_US 250u  /* at once: questions wait meanwhile */
 #define LOOK_EVERY 8u /* tasks, at the clock */
 #define TASKS_MAX (4u << 20)
-#define AGAIN_S 5u /* between two tries with networks that were away */
+#define AGAIN_S 5u     /* between two tries with networks that were away */
+#define REPEAT_MS 100u /* after which no packet is on its way any more that found an address */
 
 /* ------------------------------------------------------------------ which tasks there are */
 
@@ -285,9 +286,22 @@ static bool has_work(const struct gate_opener *o)
 	return o->n_tasks > 0 || o->n_behind > 0;
 }
 
-static void repeat(struct gate_opener *o)
+bool gate_opener_is_settled(const struct gate_opener *o)
+{
+	return !has_work(o) && o->n_again == 0;
+}
+
+int gate_opener_wait_ms(const struct gate_opener *o, uint64_t now_ms)
 {
 	if (has_work(o) || o->n_again == 0)
+		return -1;
+	return now_ms >= o->repeat_ms ? 0 : (int)(o->repeat_ms - now_ms);
+}
+
+/* Has all be taken back once more that was a moment ago. */
+static void repeat(struct gate_opener *o)
+{
+	if (gate_opener_wait_ms(o, monotonic_ms()) != 0)
 		return;
 	free(o->tasks);
 	o->tasks = o->again;
@@ -304,8 +318,7 @@ void gate_opener_tick(struct gate_opener *o, struct gate_nets *nets,
 {
 	o->now_ms = now_ms;
 	o->n_undone = 0;
-	repeat(o);
-	if (++o->waited_s < AGAIN_S || !policy || has_work(o))
+	if (++o->waited_s < AGAIN_S || !policy || !gate_opener_is_settled(o))
 		return;
 	o->waited_s = 0;
 	if (!o->doubted && o->refused) {
@@ -422,6 +435,7 @@ static void keep_untells(struct gate_opener *o)
 	if (n == 0)
 		free(o->tasks);
 	o->n_again = n;
+	o->repeat_ms = monotonic_ms() + REPEAT_MS;
 	o->tasks = NULL;
 	o->n_tasks = o->cap_tasks = o->done = 0;
 	o->repeating = false;
@@ -432,6 +446,7 @@ bool gate_opener_work(struct gate_opener *o, struct gate_nets *nets,
 {
 	uint64_t end_us;
 
+	repeat(o);
 	if (!has_work(o))
 		return false;
 	end_us = monotonic_us() + WORK_US;

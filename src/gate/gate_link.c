@@ -108,13 +108,15 @@ static size_t take_fds(struct msghdr *msg, int fds[FDS_MAX])
 static void on_policy(struct gate_link *link, const struct json_node *root, const int *fds,
 		      size_t n_fds)
 {
-	const char *why = "the daemon sent no descriptor, or several";
-	char *text = NULL;
-	size_t len = 0;
+	struct gate_given given = {
+		.why = "the daemon sent no descriptor, or several",
+		.retell = json_is_true(root, "retell"),
+		.serial = json_integer(root, "serial"),
+	};
 
 	if (n_fds == 1)
-		gate_link_read_memfd(fds[0], &text, &len, &why);
-	link->fn(link->data, text, len, json_is_true(root, "retell"), why);
+		gate_link_read_memfd(fds[0], &given.text, &given.len, &given.why);
+	link->fn(link->data, &given);
 }
 
 static void on_message(struct gate_link *link, char *message, size_t len, const int *fds,

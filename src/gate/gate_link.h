@@ -9,8 +9,15 @@
 
 struct gate_link;
 
-/* A policy came: a document, or why there is none; text is the receiver's. retell: see gate_desk.h. */
-typedef void (*gate_policy_fn)(void *data, char *text, size_t len, bool retell, const char *why);
+/* A policy came. */
+struct gate_given {
+	char *text; /* the document, the receiver's; NULL: none */
+	size_t len;
+	const char *why; /* there is none; NULL: there is one */
+	bool retell;	 /* see gate_desk.h */
+	int64_t serial;	 /* the giver's number, which the answer repeats */
+};
+typedef void (*gate_policy_fn)(void *data, const struct gate_given *given);
 
 /* path: borrowed. */
 struct gate_link *gate_link_new(const char *path, int epoll, gate_policy_fn fn, void *data);

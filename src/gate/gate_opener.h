@@ -50,6 +50,10 @@ void gate_opener_again(struct gate_opener *opener, struct gate_nets *nets,
 /* Does a part of these, for as long as a question may wait. Whether there is more. */
 bool gate_opener_work(struct gate_opener *opener, struct gate_nets *nets,
 		      const struct gate_policy *policy);
+/* Whether nothing is left to do, nor to be done once more. */
+bool gate_opener_is_settled(const struct gate_opener *opener);
+/* After so long gate_opener_work() has something to do; -1: it need not be called for that. */
+int gate_opener_wait_ms(const struct gate_opener *opener, uint64_t now_ms);
 /* Whether something could not be taken back since. */
 bool gate_opener_has_missed(const struct gate_opener *opener);
 

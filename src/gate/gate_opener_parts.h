@@ -23,16 +23,17 @@ struct gate_opener {
 	size_t n_tasks, cap_tasks, done;
 	struct task *again; /* what was taken back, to be done once more */
 	size_t n_again;
-	bool repeating;	   /* the tasks are those */
-	size_t n_behind;   /* networks */
-	bool retell;	   /* everything of these is told again */
-	unsigned n_undone; /* of this second */
-	unsigned waited_s; /* since the last try */
-	uint64_t now_ms;   /* as of late */
-	uint64_t sure_ms;  /* what was told up to then is to be told again */
-	bool missed;	   /* something was not taken back */
-	bool refused;	   /* as the rules did not, and they do not say of which network it was */
-	bool doubted;	   /* all networks, for that, under this policy: once will do */
+	uint64_t repeat_ms; /* when */
+	bool repeating;	    /* the tasks are those */
+	size_t n_behind;    /* networks */
+	bool retell;	    /* everything of these is told again */
+	unsigned n_undone;  /* of this second */
+	unsigned waited_s;  /* since the last try */
+	uint64_t now_ms;    /* as of late */
+	uint64_t sure_ms;   /* what was told up to then is to be told again */
+	bool missed;	    /* something was not taken back */
+	bool refused;	    /* as the rules did not, and they do not say of which network it was */
+	bool doubted;	    /* all networks, for that, under this policy: once will do */
 };
 
 #endif

@@ -169,11 +169,13 @@ void gate_report_alarm(struct gate_report *report, const struct gate_net *net,
 	end(report, &out);
 }
 
-void gate_report_taken(struct gate_report *report, const char *generation, bool missed)
+void gate_report_taken(struct gate_report *report, const char *generation, int64_t serial,
+		       bool missed)
 {
 	struct json_writer out = begin(report, "taken");
 
 	json_write_string(&out, "generation", generation);
+	json_write_int(&out, "serial", serial);
 	if (missed)
 		json_write_bool(&out, "missed", true);
 	end(report, &out);

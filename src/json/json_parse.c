@@ -335,6 +335,13 @@ bool json_is_true(const struct json_node *object, const char *key)
 	return node && node->u.boolean;
 }
 
+int64_t json_integer(const struct json_node *object, const char *key)
+{
+	const struct json_node *node = json_member(object, key, JSON_INT);
+
+	return node ? node->u.integer : 0;
+}
+
 char *json_pointer(const struct json_node *node)
 {
 	const struct json_node *path[JSON_DEPTH_MAX];

@@ -25,6 +25,8 @@
                               many descriptors; LOG gets what the gate says
   gate.py flood SOCKET KIND SECONDS    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken over;
                               prints how many messages it took, or how often the gate has come
+  gate.py pose SOCKET LOG     connects to the daemon as the gate does; LOG gets "SERIAL GENERATION" of each policy that is
+                              given; what the gate says is standard input's lines
 """
 import contextlib
 import errno
@@ -551,6 +553,29 @@ def flood(path, kind, seconds):
     print(count)
 
 
+def pose(path, log):
+    out = open(log, "a", buffering=1, encoding="utf-8")
+    while True:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(path)
+        if s.recv(10, socket.MSG_PEEK):
+            break
+        time.sleep(0.2)     # it came too often, the daemon says
+
+    def read():
+        while True:
+            message, fds, _, _ = socket.recv_fds(s, 4096, 8)
+            if not message:
+                return
+            with open(fds[0], "rb") as f:
+                document = json.loads(os.pread(f.fileno(), 1 << 20, 0))
+            out.write(f"{json.loads(message)['serial']} {document['generation']}\n")
+
+    threading.Thread(target=read, daemon=True).start()
+    for line in sys.stdin:
+        s.send(line.encode())
+
+
 def main():
     command, *arguments = sys.argv[1:]
     if command == "serve":
@@ -576,6 +601,8 @@ def main():
         hold(int(arguments[0]), arguments[1:])
     elif command == "daemon":
         daemon(*arguments)
+    elif command == "pose":
+        pose(*arguments)
     elif command == "flood":
         flood(*arguments)
     else:

@@ -72,6 +72,18 @@ result "a faulty one: what, and where" "$(until_true 5 reported '"refused",.*lin
 	cat $t/reports)"
 is "the last good one is in force" "$(asks a1 www.good.test,A)" "0 11.0.0.1"
 
+# An address that a packet renews while it is taken back is taken back once more, after 100 ms: not before that is all closed.
+ms_to_taken() # NAMES GENERATION
+{
+	local begin=${EPOCHREALTIME/./}
+	send_policy sealed 9.9.9.10 "$1" '' "$2"
+	timeout 10 grep -qm 1 "\"taken\",\"generation\":\"g-$2\"" < <(exec tail -f $t/reports)
+	echo $(((${EPOCHREALTIME/./} - begin) / 1000))
+}
+took=$(ms_to_taken '"never.good.test", "*.wild.test"' less)
+is "a policy that closes an address is taken when it is closed for good" "$((took >= 100))" 1
+echo "# after $took ms, one that opens after $(ms_to_taken '"www.good.test", "never.good.test", "*.wild.test"' one) ms"
+
 # ---- reports -------------------------------------------------------------------------------------
 
 : >$t/reports

@@ -75,6 +75,43 @@ like "which the log says" "$(life)" 'turned away uid 4711, pid [0-9]+: (the DNS 
 gate=$!
 result "a gate that means well still gets the policy" "$(until_true 15 grep -q ' taken$' $t/gate.log || cat $t/gate.log)"
 kill "$gate"
+wait "$gate"
+
+# A gate that hangs while one policy comes, another, and the first once more: its answer to the first is no answer to the last.
+reload_with() # NAME
+{
+	firewall_config <<-END
+		{"dns": {"upstream": ["9.9.9.10"]}, "networks": {
+			"ds-1": {"dns": {}, "egress": [{"to": "host", "host": "$1"}, {"action": "drop"}]},
+			"ds-2": {"egress": [{"action": "drop"}]}}}
+	END
+	client reload
+}
+# shellcheck disable=SC2317 # until_true calls it
+given() # HOW-OFTEN
+{
+	[[ $(wc -l <"$t/given") -ge $1 ]]
+}
+: >$t/given
+chmod 666 $t/given
+mkfifo -m 644 $t/says
+setpriv --reuid $uid --regid $uid --clear-groups /usr/bin/python3 "$here/gate.py" pose $t/gate.sock $t/given <$t/says &
+exec {says}>$t/says
+until_true 15 given 1 || bail "no policy"
+reload_with b.good.test
+reload_with a.good.test
+reload_with b.good.test
+until_true 5 given 4 || bail "no policies: $(<$t/given)"
+read -r serial generation < <(sed -n 2p $t/given)
+read -r last again < <(tail -1 $t/given)
+is "a policy that is given again has another number" "$([[ $generation == "$again" && $serial -lt $last ]] || cat $t/given)" ""
+echo '{"type":"taken","generation":"'"$generation"'","serial":'"$serial"'}' >&"$says"
+echo '{"type":"refused","generation":"'"$generation"'","why":"as it has not answered yet"}' >&"$says"
+result "an answer to an earlier giving counts for nothing" "$(until_true 5 logged 'does not take the policy.*as it has not answered yet' || life)"
+lines=$(wc -l <$log)
+echo '{"type":"taken","generation":"'"$generation"'","serial":'"$last"'}' >&"$says"
+result "the answer to the last one counts" "$(until_true 5 prints 'has taken the policy' tail -n "+$((lines + 1))" $log || life)"
+exec {says}>&-
 end_daemon TERM
 stop_peers
 finish

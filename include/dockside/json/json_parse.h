@@ -74,6 +74,8 @@ const struct json_node *json_member(const struct json_node *object, const char *
 /* The text of a member that is a string, or otherwise; and whether a member is true. */
 const char *json_text(const struct json_node *object, const char *key, const char *otherwise);
 bool json_is_true(const struct json_node *object, const char *key);
+/* The number of a member that is an integer, or 0. */
+int64_t json_integer(const struct json_node *object, const char *key);
 /* RFC 6901 pointer of a node; the caller owns it. */
 char *json_pointer(const struct json_node *node);
 
