@@ -111,6 +111,31 @@ result "an answer to an earlier giving counts for nothing" "$(until_true 5 logge
 lines=$(wc -l <$log)
 echo '{"type":"taken","generation":"'"$generation"'","serial":'"$last"'}' >&"$says"
 result "the answer to the last one counts" "$(until_true 5 prints 'has taken the policy' tail -n "+$((lines + 1))" $log || life)"
+
+# A gate whose tells are of no policy that the daemon knows, as one of another version: all is closed once, not without end.
+says_taken() # it has taken what was given last
+{
+	read -r last again < <(tail -1 $t/given)
+	echo '{"type":"taken","generation":"'"$again"'","serial":'"$last"'}' >&"$says"
+}
+tells() # ADDRESS, for the one list that there is
+{
+	local slot
+	slot=$(nft list map inet dockside dns-tell | grep -oE '\b[0-9]+ : goto' | sort -n | head -1)
+	python3 "$here/gate.py" lie $uid "$(<"/sys/class/net/ds-1/ifindex")" "${slot% : goto}" "$1" >/dev/null
+}
+reload_with c.good.test
+until_true 5 given 5 || bail "no policy: $(<$t/given)"
+told=$(nft list sets table inet dockside | grep -oE '[^ ]+-told4')
+tells 11.77.0.1
+before=$(elements "$told" | grep -c ' 11\.77\.0\.1 ')
+says_taken
+result "addresses of no policy are closed, and the gate is to tell its own again" "$(until_true 5 given 6 || cat $t/given)"
+is "so they are" "$before $(elements "$told" | grep -c ' 11\.77\.0\.1 ')" "1 0"
+tells 11.77.0.2
+says_taken
+result "it does so again: a warning" "$(until_true 5 logged 'warning: the DNS gate does not say whose addresses it opens' || life)"
+is "and nothing else" "$(elements "$told" | grep -c ' 11\.77\.0\.2 ') $(wc -l <$t/given)" "1 6"
 exec {says}>&-
 end_daemon TERM
 stop_peers
