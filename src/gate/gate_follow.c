@@ -341,7 +341,6 @@ static void begin(struct gate_opener *o, struct gate_nets *nets, const struct ch
 	gate_told_doubt(&o->told);
 	o->doubted = false;
 	doubt_all(o, nets);
-	unmark_all(o, nets);
 	renew_tasks(o, c);
 }
 
@@ -357,6 +356,7 @@ void gate_opener_follow(struct gate_opener *o, struct gate_nets *nets,
 	c->retell = retell;
 	c->now_ms = now_ms;
 	begin(o, nets, c);
+	unmark_all(o, nets);
 	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry)) {
 		if (net->told.n_refs == 0)
 			continue;
@@ -381,7 +381,7 @@ void gate_opener_again(struct gate_opener *o, struct gate_nets *nets,
 	for (net = TAILQ_FIRST(gate_nets_list(nets)); net; net = TAILQ_NEXT(net, entry))
 		if (net->told.n_refs > 0)
 			mark_behind(o, net);
-	o->retell = retell && o->n_behind > 0;
+	o->retell = (o->retell || retell) && o->n_behind > 0;
 }
 
 /* ------------------------------------------------------------------ doing them */
