@@ -8,7 +8,7 @@ took, and the gate's share of a processor, as the program's own and the kernel's
 machine itself stops for some milliseconds now and then. The clients have a processor of their own, and go before whatever
 else runs on it, as they are to measure the server and not themselves. Before and after it measures the same of a server in its
 place that sends each question back: what this machine's kernel and our rules cost whoever answers, and how even its
-scheduling is. Both have the priority that the gate's unit has. A virtual processor that sleeps may be woken 9 ms late (seen
+scheduling is. Both and the daemon have the weight that their units have. A virtual processor that sleeps may be woken 9 ms late (seen
 in a trace of the scheduler: questions waited, nothing ran, and by /proc/stat no time was stolen). So a loop of the lowest
 priority, SCHED_IDLE, keeps each from sleeping; one row is without it. Then how long reload, diff, apply and nft list take
 beside the gate, without questions = 1.00; and how long answers take beside them, by those of the server that sends back. A
@@ -26,7 +26,7 @@ import time
 import generate
 
 PORT, UID, RULES, RUNS, ROUNDS = 5300, 4711, 20, 3, 5
-SERVER = ["nice", "-n", "-5"]               # as Nice= of scripts/dsfw-nft-gate.service
+SERVER = ["nice", "-n", "-5"]   # three times the usual weight, as CPUWeight= of the units
 CLIENT = ["chrt", "--fifo", "1"]
 
 
@@ -129,22 +129,22 @@ class Lab:
         self.start_daemon()
 
     def start_daemon(self):
-        self.daemon = self.start([self.program, "daemon", *self.files, "--socket", f"{self.directory}/socket",
+        self.daemon = self.start([*SERVER, self.program, "daemon", *self.files, "--socket", f"{self.directory}/socket",
                                   "--gate-socket", f"{self.directory}/gate.sock"])
         self.wait("\nready")
 
     def start_gate(self):
         holder = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../netns/gate.py")
         begin = time.monotonic()
-        held = self.start(SERVER + [sys.executable, holder, "hold", str(PORT), self.program, "gate", "--user", str(UID),
-                                    "--gate-socket", f"{self.directory}/gate.sock"])
+        held = self.start([*SERVER, sys.executable, holder, "hold", str(PORT), self.program, "gate", "--user", str(UID),
+                           "--gate-socket", f"{self.directory}/gate.sock"])
         self.wait(" taken\n")
         self.taken_s = time.monotonic() - begin
         self.server = int(pathlib.Path(f"/proc/{held.pid}/task/{held.pid}/children").read_text("ascii").split()[0])
         return held
 
     def start_echo(self):
-        echo = self.start(SERVER + [self.load, "echo", str(PORT)])
+        echo = self.start([*SERVER, self.load, "echo", str(PORT)])
         self.wait("echoes")
         self.server = echo.pid
         return echo

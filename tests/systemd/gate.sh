@@ -127,6 +127,7 @@ confined()
 {
 	local id
 	id="$(id -u dsfw-gate)"
+	is "its weight and the daemon's are above others' 100" "$(show CPUWeight) $(show CPUWeight dsfw-nft.service)" "300 300"
 	is "it runs as its user" "$(process Uid Gid)" "$id $id $id $id $(id -g dsfw-gate | sed 's/.*/& & & &/')"
 	is "without capabilities, and can get none" "$(process CapInh CapPrm CapEff CapBnd CapAmb | tr ' ' '\n' | sort -u | xargs) \
 $(process NoNewPrivs)" "0000000000000000 1"
