@@ -40,9 +40,10 @@
 #include "gate_tcp.h"
 #include "gate_udp.h"
 
-#define POLICY_MS 1000 /* has the daemon to send the first policy */
-#define CONNECT_MS 100 /* between tries to reach the daemon */
-#define LAST_MS 500u   /* for those that wait when it stops */
+#define FILE_SERIAL (-1) /* nobody has given it */
+#define POLICY_MS 1000	 /* has the daemon to send the first policy */
+#define CONNECT_MS 100	 /* between tries to reach the daemon */
+#define LAST_MS 500u	 /* for those that wait when it stops */
 
 struct gate {
 	const struct gate_options *options;
@@ -61,9 +62,10 @@ struct gate {
 	int n_sockets;
 	/* The generation of a policy that we have, and have not said so; borrowed of it; or NULL. */
 	const char *untaken;
+	bool unheard; /* the daemon had no time for that: again with the next second */
 	bool has_policy, serving;
 	bool given;	/* the policy came from the daemon, or from apply */
-	int64_t serial; /* of the last that came so */
+	int64_t serial; /* of the last policy that came */
 	uint64_t serve_ms;
 	uint64_t watchdog_us;
 };
@@ -136,10 +138,13 @@ static bool take_policy(struct gate *g, const struct src *src, bool retell)
 /* After the kernel was told all that follows of it, and for good. */
 static void report_taken(struct gate *g)
 {
-	if (!g->untaken)
+	if (!g->untaken || g->unheard)
 		return;
-	gate_report_taken(gate_desk_report(g->desk), g->untaken, g->serial,
-			  gate_desk_has_missed(g->desk));
+	g->unheard = !gate_report_taken(gate_desk_report(g->desk), g->untaken, g->serial,
+					gate_desk_has_missed(g->desk)) &&
+		     gate_link_is_up(g->link);
+	if (g->unheard)
+		return;
 	log_info("policy %s taken", g->untaken);
 	sd_notifyf(0, "STATUS=answers by policy %s", g->untaken);
 	g->untaken = NULL;
@@ -164,6 +169,7 @@ static void read_policy(struct gate *g)
 	struct diags diags = { 0 };
 	struct src src = { 0 };
 
+	g->serial = FILE_SERIAL;
 	if (src_read(g->options->policy, NULL, &src, &diags)) {
 		take_policy(g, &src, true); /* somebody may have emptied the sets for it */
 	} else {
@@ -242,7 +248,7 @@ static void on_second(void *data, uint32_t events)
 		return;
 	gate_tcp_tick(g->tcp, monotonic_ms());
 	gate_desk_tick(g->desk, g->connected);
-	g->connected = false;
+	g->connected = g->unheard = false;
 	if (g->watchdog_us > 0)
 		sd_notify(0, "WATCHDOG=1");
 }
@@ -265,8 +271,10 @@ static void try_to_connect(struct gate *g)
 	if (!g->link || gate_link_is_up(g->link) || now_ms < g->next_try_ms)
 		return;
 	g->next_try_ms = now_ms + CONNECT_MS;
-	if (gate_link_tick(g->link))
-		g->connected = true;
+	if (!gate_link_tick(g->link))
+		return;
+	g->connected = true;
+	g->untaken = NULL; /* whoever listens there now has given nothing yet */
 }
 
 static int open_socket(struct gate *g, const struct gate_socket *s, struct err *err);

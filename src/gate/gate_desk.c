@@ -16,6 +16,7 @@
 
 #include "dockside/base/util.h"
 #include "dockside/names/gate.h"
+#include "dockside/system/clock.h"
 #include "gate_cache.h"
 #include "gate_message.h"
 #include "gate_never.h"
@@ -434,6 +435,7 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
 {
 	struct gate_policy *old = desk->policy;
 
+	desk->now_ms = monotonic_ms();
 	gate_opener_follow(desk->opener, desk->nets, old, policy, retell, desk->now_ms);
 	desk->policy = policy;
 	dns_upstream_configure(desk->upstream, &policy->upstream);
@@ -442,6 +444,7 @@ void gate_desk_set_policy(struct gate_desk *desk, struct gate_policy *policy, bo
 
 static void follow_again(struct gate_desk *desk, bool retell)
 {
+	desk->now_ms = monotonic_ms();
 	gate_opener_again(desk->opener, desk->nets, desk->policy, retell, desk->now_ms);
 }
 

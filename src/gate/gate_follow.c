@@ -181,6 +181,8 @@ static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct ga
 			compare(o, net, ref->addr, c);
 	if (c->is)
 		net->was_away = false;
+	else if (net->was_away && !gate_net_is_over(net, c->now_ms))
+		o->missed = true; /* it has no lists any more that it could be taken out of */
 }
 
 static void renew(struct gate_opener *o, const struct change *c, const struct task *tasks,
@@ -200,11 +202,13 @@ static void renew(struct gate_opener *o, const struct change *c, const struct ta
 
 /* Tasks that were not done yet name slots of the old policy. Their networks are compared as if nothing were known of
  * them, so that nothing is left out of the sets that they have now. An address still has to go out of a set that its
- * network no longer has, if another network has kept the set: one day the network may have it again. */
+ * network no longer has, if another network has kept the set: one day the network may have it again. And what was taken
+ * back once is to be taken back once more. */
 static void renew_tasks(struct gate_opener *o, const struct change *c)
 {
 	struct task *tasks = o->tasks, *again = o->again;
 	size_t done = o->done, n = o->n_tasks, n_again = o->n_again;
+	size_t first = o->repeating ? done : 0;
 
 	o->tasks = o->again = NULL;
 	o->n_tasks = o->cap_tasks = o->done = o->n_again = 0;
@@ -214,7 +218,7 @@ static void renew_tasks(struct gate_opener *o, const struct change *c)
 		tasks[i].owner->n_tasks--;
 	}
 	if (c->old) {
-		renew(o, c, tasks, done, n);
+		renew(o, c, tasks, first, n);
 		renew(o, c, again, 0, n_again);
 	}
 	free(tasks);

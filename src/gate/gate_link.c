@@ -109,7 +109,7 @@ static void on_policy(struct gate_link *link, const struct json_node *root, cons
 		      size_t n_fds)
 {
 	struct gate_given given = {
-		.why = "the daemon sent no descriptor, or several",
+		.why = "no descriptor came with it, or several, or the gate has none left",
 		.retell = json_is_true(root, "retell"),
 		.serial = json_integer(root, "serial"),
 	};
@@ -162,8 +162,8 @@ static void on_link(void *data, uint32_t events)
 	}
 	n_fds = take_fds(&msg, fds);
 	message[n] = '\0';
-	if (!(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-		on_message(link, message, (size_t)n, fds, n_fds);
+	if (!(msg.msg_flags & MSG_TRUNC)) /* CTRUNC: we had no room for a descriptor */
+		on_message(link, message, (size_t)n, fds, msg.msg_flags & MSG_CTRUNC ? 0 : n_fds);
 	for (size_t i = 0; i < n_fds; i++)
 		close(fds[i]);
 }

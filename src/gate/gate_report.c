@@ -61,12 +61,16 @@ static struct json_writer begin(struct gate_report *report, const char *type)
 	return out;
 }
 
-static void end(struct gate_report *report, struct json_writer *out)
+/* False: the daemon is away, or has no time. */
+static bool end(struct gate_report *report, struct json_writer *out)
 {
+	bool ok;
+
 	json_write_close(out, '}');
-	if (report->text.len > GATE_REPORT_MAX ||
-	    !report->send(report->data, report->text.data, report->text.len))
-		report->left_out++;
+	ok = report->text.len <= GATE_REPORT_MAX &&
+	     report->send(report->data, report->text.data, report->text.len);
+	report->left_out += !ok;
+	return ok;
 }
 
 static void write_name(struct json_writer *out, const struct dns_name *name)
@@ -169,7 +173,7 @@ void gate_report_alarm(struct gate_report *report, const struct gate_net *net,
 	end(report, &out);
 }
 
-void gate_report_taken(struct gate_report *report, const char *generation, int64_t serial,
+bool gate_report_taken(struct gate_report *report, const char *generation, int64_t serial,
 		       bool missed)
 {
 	struct json_writer out = begin(report, "taken");
@@ -178,7 +182,7 @@ void gate_report_taken(struct gate_report *report, const char *generation, int64
 	json_write_int(&out, "serial", serial);
 	if (missed)
 		json_write_bool(&out, "missed", true);
-	end(report, &out);
+	return end(report, &out);
 }
 
 void gate_report_refused(struct gate_report *report, const char *why)

@@ -39,8 +39,9 @@ void gate_report_told(struct gate_report *report, const struct gate_net *net,
 		      const struct dns_name *name, const struct ipaddr *addrs, size_t n);
 void gate_report_alarm(struct gate_report *report, const struct gate_net *net,
 		       const struct dns_name *name, const char *why);
-/* serial: the giver's. missed: the kernel may still have what the policy does not open. */
-void gate_report_taken(struct gate_report *report, const char *generation, int64_t serial,
+/* serial: the giver's. missed: the kernel may still have what the policy does not open. False: the giver is away, or has no time
+ * to hear it. */
+bool gate_report_taken(struct gate_report *report, const char *generation, int64_t serial,
 		       bool missed);
 void gate_report_refused(struct gate_report *report, const char *why);
 /* Once a second: the refusals, and the counts if they have changed (or anyway: to somebody new). */

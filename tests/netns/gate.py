@@ -23,8 +23,9 @@
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
                               many descriptors; LOG gets what the gate says
-  gate.py flood SOCKET KIND SECONDS    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken over;
-                              prints how many messages it took, or how often the gate has come
+  gate.py flood SOCKET KIND SECONDS [LEAST]    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken
+                              over, and goes on until it has taken LEAST messages; prints how many it took, or how often the
+                              gate has come
   gate.py pose SOCKET LOG     connects to the daemon as the gate does; LOG gets "SERIAL GENERATION" of each policy that is
                               given; what the gate says is standard input's lines
 """
@@ -529,7 +530,7 @@ FLOODS = {
 }
 
 
-def flood(path, kind, seconds):
+def flood(path, kind, seconds, least="0"):
     def come():
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         s.settimeout(1)
@@ -540,7 +541,7 @@ def flood(path, kind, seconds):
     # The daemon's clock limits how often a gate may come; processors limit how much it says.
     end = time.monotonic() + float(seconds)
     over = (lambda: time.monotonic() > end) if kind == "come" else limit(float(seconds))
-    while not over():
+    while not over() or (count < int(least) and time.monotonic() < end + 60):
         try:
             if connection:
                 connection.send(json.dumps(FLOODS[kind](count), ensure_ascii=False).encode())

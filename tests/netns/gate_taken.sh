@@ -20,10 +20,10 @@ END
 files+=(--gate-user "$uid" --gate-socket "$t/gate.sock")
 start_daemon
 
-# floods KIND SECONDS: prints what gate.py says
+# floods KIND SECONDS [LEAST]: prints what gate.py says
 floods()
 {
-	setpriv --reuid $uid --regid $uid --clear-groups /usr/bin/python3 "$here/gate.py" flood $t/gate.sock "$1" "$2"
+	setpriv --reuid $uid --regid $uid --clear-groups /usr/bin/python3 "$here/gate.py" flood $t/gate.sock "$@"
 }
 memory() # KiB
 {
@@ -31,7 +31,7 @@ memory() # KiB
 }
 
 before=$(memory)
-heard=$(floods long 4 &
+heard=$(floods long 4 501 &
 	sleep 3
 	memory >$t/memory
 	wait)
@@ -40,7 +40,7 @@ heard=$(floods many 3)
 is "with many names: no time" "$((heard > 500))" 1
 echo "# it heard $heard messages"
 lines=$(wc -l <$log)
-floods refused 2 >$t/count
+floods refused 2 501 >$t/count
 is "a policy that is refused without end: some lines" "$(($(wc -l <$log) - lines < 8)) $(($(<$t/count) > 500))" "1 1"
 floods named 1 >$t/count
 floods noted 1 >>$t/count
