@@ -5,13 +5,14 @@
 Daemon and DNS gate under load, in network and mount namespaces made for it: so many networks of 20 rules, each with its
 gate and so many names, and the questions of all of them evenly, RATE a second. Prints how many were lost, how long answers
 took, and the gate's share of a processor, as the program's own and the kernel's for it: the median of five rounds, as the
-machine itself stops for some milliseconds now and then. The clients have a processor of their own. Before and after it measures the same of a server in its
-place that sends each question back: what this machine's kernel and our rules cost whoever answers, and how even its
-scheduling is. Both and the daemon have the weight that their units have. A virtual processor that sleeps may be woken 9 ms late (seen
-in a trace of the scheduler: questions waited, nothing ran, and by /proc/stat no time was stolen). So a loop of the lowest
-priority, SCHED_IDLE, keeps each from sleeping; one row is without it. Then how long reload, diff, apply and nft list take
-beside the gate, without questions = 1.00; and how long answers take beside them, by those of the server that sends back: they
-share the server's processor or the clients', and a kernel may leave both waiting until its next tick, 4 ms.
+machine itself stops for some milliseconds now and then. The clients have a processor of their own. Before and after it
+measures the same of a server in its place that sends each question back: what this machine's kernel and our rules cost
+whoever answers, and how even its scheduling is. Both and the daemon have the weight that their units have. A virtual
+processor that sleeps may be woken 9 ms late (seen in a trace of the scheduler: questions waited, nothing ran, and by
+/proc/stat no time was stolen). So a loop of the lowest priority, SCHED_IDLE, keeps each from sleeping; one row is without it.
+Then how long reload, diff, apply and nft list take beside the gate, without questions = 1.00; and how long answers take
+beside them, by those of the server that sends back: they share the server's processor or the clients', and a kernel may
+leave both waiting until its next tick, 4 ms.
 """
 import contextlib
 import json
