@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What comes between a policy that is given to the DNS gate and its answer "taken": a bridge that goes and comes back, a
+# Between a policy that is given to the DNS gate and its answer "taken" there may come a bridge that goes and is back, a
 # daemon that does not read, another daemon. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
