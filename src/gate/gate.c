@@ -65,7 +65,7 @@ struct gate {
 	bool unheard; /* the daemon had no time for that: again with the next second */
 	bool has_policy, serving;
 	bool given;	/* the policy came from the daemon, or from apply */
-	int64_t serial; /* of the last policy that came */
+	int64_t serial; /* of the policy that we have */
 	uint64_t serve_ms;
 	uint64_t watchdog_us;
 };
@@ -114,7 +114,8 @@ static char *first_fault(const struct src *src, const struct diags *diags)
 			 diags->items[0].pointer);
 }
 
-static bool take_policy(struct gate *g, const struct src *src, bool retell)
+/* serial: the giver's, or FILE_SERIAL. An answer names it only where its policy was taken. */
+static bool take_policy(struct gate *g, const struct src *src, int64_t serial, bool retell)
 {
 	struct diags diags = { 0 };
 	const struct gate_policy *kept = gate_desk_keep_policy(g->desk, src, retell);
@@ -131,6 +132,8 @@ static bool take_policy(struct gate *g, const struct src *src, bool retell)
 
 		report_refused(g, why);
 	}
+	if (kept || policy)
+		g->serial = serial;
 	diags_free(&diags);
 	return kept || policy;
 }
@@ -156,11 +159,10 @@ static void on_policy(void *data, const struct gate_given *given)
 	struct gate *g = data;
 	struct src src = { .text = given->text, .len = given->len };
 
-	g->serial = given->serial;
 	if (given->why)
 		report_refused(g, given->why);
 	else
-		g->given |= take_policy(g, &src, given->retell);
+		g->given |= take_policy(g, &src, given->serial, given->retell);
 	free(given->text);
 }
 
@@ -169,9 +171,9 @@ static void read_policy(struct gate *g)
 	struct diags diags = { 0 };
 	struct src src = { 0 };
 
-	g->serial = FILE_SERIAL;
 	if (src_read(g->options->policy, NULL, &src, &diags)) {
-		take_policy(g, &src, true); /* somebody may have emptied the sets for it */
+		/* Somebody may have emptied the sets for it. */
+		take_policy(g, &src, FILE_SERIAL, true);
 	} else {
 		cleanup(cleanup_free) char *why = first_fault(&src, &diags);
 

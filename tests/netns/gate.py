@@ -22,7 +22,7 @@
   gate.py hold PORT COMMAND...     holds sockets as systemd does, starts COMMAND with them, and again when it ends
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
-                              many descriptors; LOG gets what the gate says
+                              many descriptors; LOG gets what the gate says, and "sent N FILE" for the Nth line
   gate.py flood SOCKET KIND SECONDS [LEAST]    says KIND to the daemon, see FLOODS, as the gate whom somebody has taken
                               over, and goes on until it has taken LEAST messages; prints how many it took, or how often the
                               gate has come
@@ -499,7 +499,7 @@ def daemon(path, log, uid="0"):
             threading.Thread(target=read, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    for line in sys.stdin:
+    for serial, line in enumerate(sys.stdin, 1):
         _, name, *how = line.split()
         fds = []
         for _ in range({"two": 2, "none": 0}.get(how[0] if how else "", 1)):
@@ -509,12 +509,13 @@ def daemon(path, log, uid="0"):
             if "seals" not in how:
                 fcntl.fcntl(fd, 1033, 0xf)      # F_ADD_SEALS, all
             fds.append(fd)
-        message = b'{"type":"policy"' + (b',"retell":true' if "retell" in how else b"") + b"}"
+        message = json.dumps({"type": "policy", "serial": serial, "retell": "retell" in how}).encode()
         for connection in connections:
             connection.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                                             struct.pack(f"{len(fds)}i", *fds))] if fds else [])
         for fd in fds:
             os.close(fd)
+        out.write(f"sent {serial} {name}\n")
 
 
 # i: the number of the message

@@ -13,14 +13,21 @@ send_policy() # GENERATION NAMES-OF-ONE NAMES-OF-TWO
 	document 9.9.9.10 "$2" "$3" "$1" | sed 's/"br-b", "lists": \[2\]/"br-b", "lists": [1, 2]/' >"$t/sent.$1"
 	give sealed "$1"
 }
-give() # sealed|retell GENERATION: of a policy that was sent
+gave=0
+give() # sealed|retell|none GENERATION: of a policy that was sent
 {
+	gave=$((gave + 1))
 	printf 'policy %s %s\n' "$t/sent.$2" "$1" >&"$to_daemon"
 }
 # shellcheck disable=SC2317 # until_true calls it
 taken() # GENERATION
 {
 	grep -q "\"taken\",\"generation\":\"g-$1\"" "$t/reports"
+}
+# shellcheck disable=SC2317 # until_true calls it
+sent() # HOW-MANY policies
+{
+	[[ $(grep -c '^sent ' "$t/reports") -ge $1 ]]
 }
 
 # After the first tell that takes back an address of the set `once`, a packet is simulated that has found it before.
@@ -57,7 +64,7 @@ takes_back()
 	kill -STOP "$gate"
 	send_policy "$1-2" '' ''
 	"${@:3}"
-	sleep 0.3 # both wait for the gate by then
+	until_true 5 sent $gave || bail "not sent: $(tail -3 $t/reports)"
 	kill -CONT "$gate"
 	until_true 20 taken "$2" || bail "no policy: $(tail -3 $t/reports)"
 	is "$1: the address was open, was put in again, and is closed" "$before $(nft list set inet dockside once | grep -c 11.0.0.1) $(
@@ -71,4 +78,8 @@ another()
 takes_back alone alone-2 true
 takes_back between another another
 takes_back again again-2 give retell again-2
+takes_back unread unread-2 give none unread-2
+is "what it says to have taken is what it could read" \
+	"$(sed -nE 's/.*"taken","generation":"g-unread-2","serial":([0-9]+).*/\1/p' $t/reports)" \
+	"$(sed -nE 's,^sent ([0-9]+) .*/sent\.unread-2$,\1,p' $t/reports | head -1)"
 finish
