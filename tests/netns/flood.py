@@ -6,7 +6,7 @@ usage: flood.py NAMESPACE SERVER-NAMESPACE DENIED:PORT ALLOWED:PORT DIRECTORY MI
 
 Its SYNs are bare packets from ever new ports, so that each is a new connection. It makes the file
 "ready" in the directory when it has begun, "enough" after so many denied attempts, and ends when
-"stop" is there. Then it prints one line of NAME=NUMBER: denied, and of these reset, answered, seen at the
+"stop" is there. Then it prints when allowed attempts were made that nobody answered, and one line of NAME=NUMBER: denied, and of these reset, answered, seen at the
 server; allowed, and of these answered and reset; gap: the longest that the flow stood still, in ms
 that no process waited for a processor, or "broken".
 """
@@ -59,6 +59,7 @@ class Target:
         self.ends = socket.inet_aton(source) + self.packed + struct.pack("!HH", 6, 20)
         self.sent = self.reset = self.seen = 0
         self.opened = set()     # the numbers of those that were answered, perhaps more than once
+        self.when = []
         self.next = 0
         self.raw = raw_in(namespace)
         self.raw.connect((self.address, 0))     # hears nobody else
@@ -69,6 +70,7 @@ class Target:
         parts = [source_port, self.port, self.next, 0, 0x50, SYN, 8192, 0, 0]
         parts[7] = checksum(self.ends + struct.pack("!HHIIBBHHH", *parts))
         self.sent += 1
+        self.when.append(time.monotonic())
         self.raw.send(struct.pack("!HHIIBBHHH", *parts))
 
     @property
@@ -79,7 +81,7 @@ class Target:
         if port == self.port:
             self.reset += bool(flags & RST)
             if flags & (SYN | ACK) == SYN | ACK:
-                self.opened.add(acknowledged)
+                self.opened.add(acknowledged - 1)
 
     def on_arrival(self, _, port, flags, __):
         if port == self.port and flags & SYN:
@@ -148,6 +150,10 @@ def main():
             (allowed.answered < allowed.sent or denied.reset < denied.sent):
         select.select([denied.raw, allowed.raw], [], [], 0.05)
         hear()
+    for number, when in enumerate(allowed.when, 1):
+        if number not in allowed.opened:
+            print(f"unanswered: {number} of {allowed.sent}, {when - allowed.when[0]:.3f} s after the first, "
+                  f"{allowed.when[-1] - when:.3f} s before the last")
     print(f"denied={denied.sent} reset={denied.reset} answered={denied.answered} seen={denied.seen} "
           f"allowed={allowed.sent} opened={allowed.answered} refused={allowed.reset} "
           f"gap={'broken' if broken else round(gap * 1000)}")
