@@ -52,7 +52,7 @@ def checksum(data):
 
 
 class Target:
-    def __init__(self, where, namespace, source):
+    def __init__(self, where, namespace, source, flow_port):
         address, port = where.split(":")
         self.address, self.port = address, int(port)
         self.packed = socket.inet_aton(address)
@@ -60,13 +60,14 @@ class Target:
         self.sent = self.reset = self.seen = 0
         self.opened = set()     # the numbers of those that were answered, perhaps more than once
         self.when = []
+        self.flow_port = flow_port  # a SYN from there would be part of the flow
         self.next = 0
         self.raw = raw_in(namespace)
         self.raw.connect((self.address, 0))     # hears nobody else
 
     def syn(self):
-        source_port = 1024 + self.next % 64000
         self.next += 1
+        source_port = 1024 + (self.flow_port - 1024 + self.next) % 64000
         parts = [source_port, self.port, self.next, 0, 0x50, SYN, 8192, 0, 0]
         parts[7] = checksum(self.ends + struct.pack("!HHIIBBHHH", *parts))
         self.sent += 1
@@ -109,7 +110,8 @@ def main():
     flow.connect((address, int(port)))
     flow.recv(256)
     flow.setblocking(False)
-    denied, allowed = Target(denied, namespace, source), Target(allowed, namespace, source)
+    flow_port = flow.getsockname()[1]
+    denied, allowed = (Target(where, namespace, source, flow_port) for where in (denied, allowed))
     watch = raw_in(server)
     watch.bind((denied.address, 0))
 
