@@ -125,6 +125,11 @@ size_t utf8_cut(const char *s, size_t max)
 	return len;
 }
 
+bool text_equal(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
 char *lower_case(char *s)
 {
 	for (char *p = s; *p; p++)

@@ -8,8 +8,6 @@
 #include "dockside/base/util.h"
 #include "edit_ipset.h"
 
-#define PORT_DNS 53
-
 void target_read(const char *s, struct target *ret_target)
 {
 	*ret_target = (struct target){ .text = edit_member_text(s) };

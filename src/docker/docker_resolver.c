@@ -8,7 +8,6 @@
 #include "dockside/base/util.h"
 #include "dockside/json/json_parse.h"
 
-#define DNS_PORT 53
 #define NAMED_MAX 8 /* networks that a message names */
 
 /* ---- whom Docker asks ---- */
@@ -138,7 +137,7 @@ static bool is_evaded(const struct network *network)
 		return false;
 	for (size_t i = 0; i < network->n_egress; i++)
 		if (network->egress[i].to == DEST_ALL &&
-		    rule_allows_udp(&network->egress[i], DNS_PORT))
+		    rule_allows_udp(&network->egress[i], PORT_DNS))
 			return false;
 	return true;
 }

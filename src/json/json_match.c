@@ -159,7 +159,7 @@ static void match_copies(const struct json_node *old, const struct json_node *wa
 	}
 }
 
-/* The others that say the same or have the same name: the first one is the first one, and so on. */
+/* Pairs the others that say the same or have the same name, in their order. */
 static void match_equal(const struct json_node *old, const struct json_node *wanted,
 			const bool *taken, size_t *ret_match)
 {

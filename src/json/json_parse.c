@@ -302,6 +302,11 @@ void json_tree_free(struct json_tree *tree)
 	tree->root = NULL;
 }
 
+bool json_is_container(const struct json_node *node)
+{
+	return node->kind == JSON_ARRAY || node->kind == JSON_OBJECT;
+}
+
 const struct json_node *json_get(const struct json_node *object, const char *key)
 {
 	assert(object->kind == JSON_OBJECT);

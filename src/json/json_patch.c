@@ -48,11 +48,6 @@ struct container {
 static void patch_value(struct patch *p, const struct json_node *old,
 			const struct json_node *wanted);
 
-static bool is_container(const struct json_node *node)
-{
-	return node->kind == JSON_ARRAY || node->kind == JSON_OBJECT;
-}
-
 /* ---- splices ---- */
 
 static void splice(struct patch *p, size_t off, size_t len, const char *text, size_t text_len)
@@ -406,7 +401,7 @@ static void patch_value(struct patch *p, const struct json_node *old,
 
 	if (json_equal(old, wanted))
 		return;
-	if (old->kind == wanted->kind && is_container(old) && !is_empty(p, old)) {
+	if (old->kind == wanted->kind && json_is_container(old) && !is_empty(p, old)) {
 		patch_children(p, old, wanted);
 		return;
 	}

@@ -104,11 +104,6 @@ struct blanks {
 
 static const struct blanks no_blanks = { "", ",", ":" };
 
-static bool is_container(const struct json_node *node)
-{
-	return node->kind == JSON_ARRAY || node->kind == JSON_OBJECT;
-}
-
 static void put_scalar(struct buf *b, const struct json_node *node)
 {
 	switch (node->kind) {
@@ -136,7 +131,7 @@ static void put_line(struct buf *b, const struct json_node *node, const struct b
 	bool object = node->kind == JSON_OBJECT;
 	size_t n;
 
-	if (!is_container(node)) {
+	if (!json_is_container(node)) {
 		put_scalar(b, node);
 		return;
 	}
@@ -165,7 +160,7 @@ void json_write_node(struct json_writer *out, const char *key, const struct json
 
 static bool has_object(const struct json_node *node)
 {
-	if (!is_container(node))
+	if (!json_is_container(node))
 		return false;
 	for (size_t i = 0; i < node->u.children.n; i++) {
 		const struct json_node *child = &node->u.children.items[i];
@@ -210,7 +205,7 @@ static bool put_flat(struct buf *b, const struct json_node *node, const struct b
 static void put_block(struct buf *b, const struct json_node *node, struct block *block)
 {
 	bool object = node->kind == JSON_OBJECT;
-	size_t n = is_container(node) ? node->u.children.n : 0;
+	size_t n = json_is_container(node) ? node->u.children.n : 0;
 
 	if (n == 0)
 		put_line(b, node, &block->blanks, SIZE_MAX);

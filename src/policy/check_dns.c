@@ -9,9 +9,6 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
-#define PORT_DNS 53
-#define PORT_DOT 853
-
 /* A wildcard that a rule is about, or NULL. */
 static const char *pattern_of(const struct policy *policy, const struct rule *rule)
 {
@@ -67,7 +64,7 @@ void policy_check_patterns(const struct policy *policy, struct diags *diags)
 
 static bool is_dns_port(uint16_t port)
 {
-	return port == PORT_DNS || port == PORT_DOT;
+	return port == PORT_DNS || port == PORT_DNS_TLS;
 }
 
 /* Whether the rule has no other ports than those of DNS; on the host DNS over TLS is a service like others. */
@@ -77,7 +74,7 @@ static bool is_about_dns(const struct rule *rule, bool host)
 		return false;
 	for (size_t i = 0; i < rule->n_ports; i++)
 		if (rule->ports[i].lo != rule->ports[i].hi || !is_dns_port(rule->ports[i].lo) ||
-		    (host && rule->ports[i].lo == PORT_DOT))
+		    (host && rule->ports[i].lo == PORT_DNS_TLS))
 			return false;
 	return true;
 }

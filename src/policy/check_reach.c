@@ -12,8 +12,6 @@
 #include "dockside/base/util.h"
 #include "dockside/policy/config.h"
 
-#define PORT_DNS 53
-
 enum reach {
 	REACH_FORWARDED,
 	REACH_SELF,    /* the container's own loopback */

@@ -115,7 +115,7 @@ void sites_forget(struct sites *sites, const char *name)
 
 /* ---- into a policy ---- */
 
-/* As the files have it. */
+/* Undoes what Docker said: bridge and subnets are the files' again. */
 static void displace(struct policy *policy, struct network *network)
 {
 	network->site_trouble = NULL;

@@ -409,7 +409,7 @@ static void put_arrows(struct graph *g, size_t net, const struct rule *list, siz
 /* Whether a rule takes whatever is left. */
 static bool ends(const struct rule *list, size_t n)
 {
-	return n > 0 && list[n - 1].proto == PROTO_ANY && list[n - 1].to == DEST_ALL;
+	return n > 0 && rule_matches_everything(&list[n - 1]);
 }
 
 static void put_rest(struct graph *g, size_t net, const struct place *place, const char *who)

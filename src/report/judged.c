@@ -3,8 +3,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 
 const char *judged_state_name(enum judged_state state)
@@ -23,14 +23,9 @@ void judged_free(struct judged *judged)
 	*judged = (struct judged){ .state = JUDGED_PENDING };
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool judged_equal(const struct judged *a, const struct judged *b)
 {
-	return a->state == b->state && same_text(a->reason, b->reason);
+	return a->state == b->state && text_equal(a->reason, b->reason);
 }
 
 char *judged_sentence(const char *network, const struct judged *judged)

@@ -59,7 +59,7 @@ static void emit_lookups(struct base *c, struct plan_chain *chain)
  */
 static void emit_forward_dns(struct base *c, struct plan_chain *chain)
 {
-	static const uint16_t ports[] = { 53, 853 };
+	static const uint16_t ports[] = { PORT_DNS, PORT_DNS_TLS };
 
 	c->chains.dispatch_dns = dispatch_map(c, "dispatch-dns");
 	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {

@@ -36,10 +36,10 @@
 #include "dockside/base/arena.h"
 #include "dockside/base/diag.h"
 #include "dockside/base/util.h"
+#include "dockside/names/gate.h"
 
 #define CHAIN_TELL "dns-tell"
 #define CHAIN_REFUSE "dns-refuse"
-#define UNTELL_OFFSET 32768
 #define TAGS_MAX 4096 /* policies that the gate had since somebody looked: it is one, or two */
 
 void compile_gate_init(struct compile_gate *c, struct plan *plan, const struct policy *policy,
@@ -157,7 +157,7 @@ void compile_gate_redirect(struct plan_chain *chain, const struct network *netwo
 	for (size_t i = 0; i < ARRAY_SIZE(dns_protos); i++) {
 		struct plan_rule *out = chain_add_rule(chain, chain->origin);
 
-		match_dport(out, dns_protos[i], 53);
+		match_dport(out, dns_protos[i], PORT_DNS);
 		out->counter = true;
 		out->verdict = VERDICT_REDIRECT;
 		out->redirect_port = GATE_PORT;
@@ -336,7 +336,7 @@ static void emit_list(struct compile_gate *c, const struct gate_list *list,
 		      const struct told_sets *told)
 {
 	struct plan_chain *tell = list_chain(c, list, "-tell", 't', list->slot);
-	struct plan_chain *untell = list_chain(c, list, "-untell", 'u', list->slot + UNTELL_OFFSET);
+	struct plan_chain *untell = list_chain(c, list, "-untell", 'u', list->slot + GATE_UNTELL);
 	size_t n;
 	cleanup(cleanup_free) unsigned *lives = list_lives(list, &n);
 
@@ -438,7 +438,7 @@ static void emit_untells(struct compile_gate *c, struct plan_chain *chain)
 {
 	struct plan_rule *rule = chain_add_rule(chain, c->built_in);
 
-	match_dports(rule, IPPROTO_UDP, (struct portrange){ UNTELL_OFFSET, UINT16_MAX });
+	match_dports(rule, IPPROTO_UDP, (struct portrange){ GATE_UNTELL, UINT16_MAX });
 	find_list(c, rule);
 }
 

@@ -128,11 +128,6 @@ static void add_elem_change(struct set_change *change, enum elem_change_kind kin
 	change->elems[change->n_elems++] = (struct elem_change){ .kind = kind, .elem = *elem };
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 /* Whether the element is a name's, and has some time to live that a daemon gave it. */
 static bool daemon_renews(const struct plan *plan, const struct plan_set *set,
 			  const struct elem *want, const struct elem *have)
@@ -147,8 +142,8 @@ static bool elem_same(const struct plan *plan, const struct plan_set *set, const
 		return false;
 	if (memcmp(want->data, have->data, sizeof(want->data)) != 0)
 		return false;
-	return same_text(want->target, have->target) &&
-	       (set->interval || same_text(want->comment, have->comment));
+	return text_equal(want->target, have->target) &&
+	       (set->interval || text_equal(want->comment, have->comment));
 }
 
 static bool host_unanswered(const struct resolved_name *host, const struct plan_set *set)
@@ -245,7 +240,7 @@ static bool unresolved_same(const struct plan_set *set, const struct elem *want,
 {
 	size_t addr_len = family_bytes(set_type_family(set->type));
 
-	return want->unresolved && same_text(want->comment, have->comment) &&
+	return want->unresolved && text_equal(want->comment, have->comment) &&
 	       memcmp(want->data + addr_len, have->data + addr_len, 2) == 0 &&
 	       host_unanswered(want->name, set);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dockside/base/sorted.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/table/diff.h"
 
@@ -39,16 +40,11 @@ static bool same_declaration(const struct plan_set *a, const struct plan_set *b)
 	       a->dynamic == b->dynamic && a->size == b->size;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 static bool same_elem(const struct elem *a, const struct elem *b)
 {
 	return a->timeout_ms == b->timeout_ms && a->unresolved == b->unresolved &&
-	       memcmp(a->data, b->data, sizeof(a->data)) == 0 && same_text(a->target, b->target) &&
-	       same_text(a->comment, b->comment);
+	       memcmp(a->data, b->data, sizeof(a->data)) == 0 && text_equal(a->target, b->target) &&
+	       text_equal(a->comment, b->comment);
 }
 
 static void add_elem(struct set_change *change, enum elem_change_kind kind, const struct elem *elem)

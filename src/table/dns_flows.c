@@ -6,9 +6,7 @@
 
 #include "dockside/base/util.h"
 #include "dockside/names/gate.h"
-
-#define PORT_DNS 53
-#define PORT_DNS_OVER_TLS 853
+#include "dockside/policy/model.h"
 
 void dns_flows_add_gated(struct dns_flows *f, const struct prefix *prefix)
 {
@@ -70,7 +68,7 @@ bool dns_flow_ends(const struct dns_flows *f, const struct flow *flow)
 {
 	if (flow->l4proto != IPPROTO_UDP && flow->l4proto != IPPROTO_TCP)
 		return false;
-	if (flow->port == PORT_DNS_OVER_TLS)
+	if (flow->port == PORT_DNS_TLS)
 		return is_gated(f, &flow->src);
 	return flow->port == PORT_DNS &&
 	       (flow->reached_port == GATE_PORT) != is_gated(f, &flow->src);

@@ -35,6 +35,9 @@ bool utf8_is_plain(uint32_t code);
 /* The most bytes of well-formed text that are at most max and end no character in its middle. */
 size_t utf8_cut(const char *s, size_t max);
 
+/* Whether they say the same; NULL is the empty text. */
+bool text_equal(const char *a, const char *b);
+
 /* ASCII letters to lower case, in place; returns s. */
 char *lower_case(char *s);
 

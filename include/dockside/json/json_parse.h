@@ -65,6 +65,8 @@ struct json_tree {
 bool json_parse(const struct src *src, struct json_tree *ret_tree, struct diags *diags);
 void json_tree_free(struct json_tree *tree);
 
+/* Whether it is an array or an object. */
+bool json_is_container(const struct json_node *node);
 /* Member of an object by key, or NULL. */
 const struct json_node *json_get(const struct json_node *object, const char *key);
 /* The same if it is of that kind; NULL as well for what is no object, or NULL. For texts that are checked

@@ -8,7 +8,8 @@
 #define GATE_LIFE_S 300	    /* + stale: an element's timeout */
 #define GATE_STALE_S 3600   /* default of dns.stale */
 #define GATE_MAX_TTL_S 300
-#define GATE_SLOTS 32767 /* slot N: tell is UDP destination port N, untell is N + 32768 */
+#define GATE_SLOTS 32767   /* a tell of slot N has UDP destination port N, */
+#define GATE_UNTELL 32768u /* and what takes it back N + GATE_UNTELL */
 
 /*
  * Elements of a set of told addresses at most, of all networks. Of this number the kernel takes the low 16 bits for a

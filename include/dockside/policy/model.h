@@ -15,6 +15,8 @@
 #define BRIDGE_NAME_MAX 15 /* IFNAMSIZ - 1, linux/if.h */
 #define NETWORK_NAME_MAX 64
 #define IPSET_NAME_MAX 31
+#define PORT_DNS 53
+#define PORT_DNS_TLS 853
 #define COMMENT_MAX 128 /* bytes; NFTNL_UDATA_COMMENT_MAXLEN, libnftnl/udata.h */
 
 enum action {
