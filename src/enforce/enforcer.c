@@ -19,6 +19,7 @@
 #include "dockside/base/diag.h"
 #include "dockside/base/err.h"
 #include "dockside/base/sorted.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
 #include "dockside/table/compile.h"
 #include "enforcer_adopt.h"
@@ -266,7 +267,7 @@ int enforcer_policy(struct enforcer *e, struct running *candidate, uint64_t now_
 	return 0;
 }
 
-/* The plans from before are needed until the kernel holds the new ones, as what is known of it borrows from them. */
+/* keep() still reads the plans from before: our knowledge of the kernel borrows from them. */
 static int apply_placed(struct enforcer *e, struct err *err)
 {
 	struct running *running = e->running;
@@ -282,12 +283,12 @@ static int apply_placed(struct enforcer *e, struct err *err)
 	running->bind = (struct plan){ 0 };
 	compile(e, running);
 	r = apply(e, &running->plan, &running->bind, &result, err);
-	plan_free(&plan);
-	plan_free(&bind);
 	if (r >= 0)
 		keep(e, running);
 	else
 		known_forget(&e->known);
+	plan_free(&plan);
+	plan_free(&bind);
 	return r;
 }
 
@@ -402,7 +403,8 @@ static int apply_bind(struct enforcer *e, struct plan *next, struct err *err)
 int enforcer_ports(struct enforcer *e, const struct ports *ports, struct err *err)
 {
 	struct running *running = e->running;
-	struct ports old = e->ports;
+	struct ports old_ports = e->ports;
+	struct plan old = { 0 };
 	struct plan next = { 0 };
 	struct changes changes;
 	bool rules = false;
@@ -419,14 +421,15 @@ int enforcer_ports(struct enforcer *e, const struct ports *ports, struct err *er
 			r = enforcer_commit_elements(e->sets, &changes, err);
 			changes_free(&changes);
 		}
-		plan_free(&running->bind);
+		old = running->bind;
 		running->bind = next;
 		if (r < 0)
 			known_forget(&e->known);
 		else if (rules)
 			keep(e, running);
+		plan_free(&old);
 	}
-	ports_free(&old);
+	ports_free(&old_ports);
 	return r < 0 ? err_prefix(err, "bind ports") : 0;
 }
 
@@ -513,7 +516,7 @@ static void update_set(struct enforcer *e, struct plan_set *set, uint64_t since_
 
 		if (!want)
 			add_op(ops, set, SET_OP_ABSENT, had);
-		else if (!had || !known_same_comment(want, had))
+		else if (!had || !text_equal(want->comment, had->comment))
 			add_op(ops, set, SET_OP_PRESENT, want);
 		else if (want->timeout_ms != 0 && is_vouched(&vouched, set, want))
 			add_op(ops, set, SET_OP_RENEW, want);

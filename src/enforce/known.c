@@ -23,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/text.h"
+
 /* Before it is read again: little adds up each time, and nobody is infallible. */
 #define USES_MAX 1000
 
@@ -123,11 +125,6 @@ void known_recall(struct known *known, struct plan *const plans[N_TABLES])
 	}
 }
 
-bool known_same_comment(const struct elem *a, const struct elem *b)
-{
-	return strcmp(a->comment ? a->comment : "", b->comment ? b->comment : "") == 0;
-}
-
 static bool holds_as_planned(const struct plan_set *want, const struct plan_set *have)
 {
 	size_t n = 0;
@@ -140,7 +137,7 @@ static bool holds_as_planned(const struct plan_set *want, const struct plan_set 
 		if (n == have->n_elems)
 			return false;
 		h = &have->elems[n++];
-		if (elem_cmp(w, h) != 0 || !known_same_comment(w, h) ||
+		if (elem_cmp(w, h) != 0 || !text_equal(w->comment, h->comment) ||
 		    w->timeout_ms != h->timeout_ms ||
 		    memcmp(w->data, h->data, sizeof(w->data)) != 0)
 			return false;

@@ -45,6 +45,4 @@ bool known_may_use(struct known *known);
 void known_recall(struct known *known, struct plan *const plans[N_TABLES]);
 void known_forget(struct known *known);
 
-bool known_same_comment(const struct elem *a, const struct elem *b);
-
 #endif
