@@ -88,6 +88,8 @@ static const char *built_in_rule(const struct json_node *event)
 
 	if (strcmp(kind, "ING") == 0)
 		return "between containers";
+	if (strcmp(kind, "DNS") == 0)
+		return "DNS that is not by the gate";
 	return strcmp(kind, "SRC") == 0 ? "forged source, or the host's loopback" : "-";
 }
 

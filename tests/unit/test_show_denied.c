@@ -64,6 +64,13 @@ static void test_packets(void **state)
 		"loopback",
 		"ds-a | 192.0.2.10 | 198.51.100.7 | icmp 8 | forged source, or the host's "
 		"loopback");
+	assert_cells(
+		"{\"network\":\"ds-a\",\"kind\":\"DNS\",\"verdict\":\"refused\",\"container\":"
+		"\"web-1\",\"source\":\"192.0.2.10\",\"destination\":\"198.51.100.7\",\"name\":"
+		"null,"
+		"\"protocol\":\"tcp\",\"port\":853,\"rule\":\"-\",\"file\":null}",
+		"ds-a | web-1 (192.0.2.10) | 198.51.100.7 | tcp/853 | DNS that is not by the gate",
+		"ds-a | web-1 | 198.51.100.7 | tcp/853 | DNS that is not by the gate");
 }
 
 /* They have their port's container, the address that is not its own, and the reason instead of a rule. */
