@@ -322,12 +322,12 @@ uint64_t compile_source_hash(uint64_t hash, const struct network *network,
 
 /* Nearly every packet leaves here. These are the addresses of the subnet but three: its own, its
  * broadcast address, and the bridge's. A host answers a packet that has one of these as its source
- * to all neighbours, or to itself. */
+ * to all neighbours, or to itself. Docker makes networks that have no others, such as a /31; there the route decides. */
 static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
 			  const struct ipaddr *gateway)
 {
-	struct plan_rule *out = accept_source(chain, NULL);
 	struct ipaddr first, last;
+	struct plan_rule *out;
 	struct match *match;
 
 	prefix_range(subnet, &first, &last);
@@ -338,6 +338,9 @@ static void accept_subnet(struct plan_chain *chain, const struct prefix *subnet,
 		step(&first, 1);
 	else if (ipaddr_cmp(&last, gateway) == 0)
 		step(&last, -1);
+	if (ipaddr_cmp(&first, &last) > 0)
+		return;
+	out = accept_source(chain, NULL);
 	match = rule_add_match(out, MATCH_SADDR_RANGE);
 	match->u.range.first = first;
 	match->u.range.last = last;
