@@ -52,7 +52,6 @@
 #include "dockside/base/exit_status.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/names/alarms.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/lock.h"
 #include "dockside/system/log.h"

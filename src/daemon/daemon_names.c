@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "dockside/names/alarms.h"
+#include "dockside/names/name_alarms.h"
 #include "dockside/system/clock.h"
 #include "dockside/system/dns.h"
 #include "dockside/system/log.h"
@@ -101,6 +101,11 @@ static void tell_refused(struct daemon_names *k, struct name *name)
 	}
 }
 
+static size_t count_alarms(const struct daemon_names *k)
+{
+	return name_alarms(&k->enforcer->running->policy, &k->enforcer->names, NULL, NULL);
+}
+
 /* One line when a name begins to fail and one when it is back, not one per answer; and not before
  * both families have answered, as mostly what one says the other says too. */
 static void tell_trouble(struct daemon_names *k)
@@ -118,7 +123,7 @@ static void tell_trouble(struct daemon_names *k)
 	}
 	for (size_t i = 0; i < names->n; i++)
 		tell_refused(k, &names->items[i]);
-	if (alarms_tell(&k->enforcer->running->policy, names, NULL, NULL) != k->told_alarms)
+	if (count_alarms(k) != k->told_alarms)
 		loop_post(k->loop, NOTE_STATUS);
 }
 
@@ -347,9 +352,9 @@ bool daemon_names_settled(const struct daemon_names *k, uint64_t until_ms)
 	       !names_asking(&k->enforcer->names, until_ms, loop_now_ms(k->loop));
 }
 
-void daemon_names_told(struct daemon_names *k, size_t n_alarms)
+void daemon_names_told(struct daemon_names *k)
 {
-	k->told_alarms = n_alarms;
+	k->told_alarms = count_alarms(k);
 }
 
 char *daemon_names_trouble(const struct daemon_names *k)

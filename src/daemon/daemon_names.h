@@ -22,8 +22,8 @@ void daemon_names_close(struct daemon_names *k);
 void daemon_names_ask(struct daemon_names *k);
 /* The names' addresses have changed otherwise than by an answer: the sets follow soon. */
 void daemon_names_changed(struct daemon_names *k);
-/* systemd knows of that many alarms about names: NOTE_STATUS is posted when there are others. */
-void daemon_names_told(struct daemon_names *k, size_t n_alarms);
+/* systemd knows of the alarms about names: NOTE_STATUS is posted when there are more or fewer. */
+void daemon_names_told(struct daemon_names *k);
 
 /* Whether every name that was asked until then has been answered, or has failed, and the sets have it. */
 bool daemon_names_settled(const struct daemon_names *k, uint64_t until_ms);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon_alarms.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-#include "dockside/report/gate_state.h"
 
 /* Networks whose packets are judged; *ret_audited: those of them that refuse nothing. */
 static size_t count_managed(const struct services *s, size_t *ret_audited)
@@ -29,14 +29,11 @@ static size_t count_managed(const struct services *s, size_t *ret_audited)
 /* Networks that are not judged have words of their own. */
 static size_t count_alarms(const struct services *s)
 {
-	const struct gate_view gate = { .state = daemon_gate_state(s->gate),
-					.policy = &s->enforcer->running->policy,
-					.plan = &s->enforcer->running->plan,
-					.now_ms = loop_now_ms(s->loop) };
-	size_t names, n = daemon_alarms(s, &gate, &names);
+	struct daemon_view view;
 
-	daemon_names_told(s->names, names);
-	return n;
+	daemon_view_begin(s, &view);
+	daemon_names_told(s->names);
+	return daemon_alarms(&view, NULL, NULL);
 }
 
 void daemon_notify(const struct services *s)
@@ -63,7 +60,7 @@ void daemon_notify(const struct services *s)
 			   ? " of the LAST ACCEPTED configuration, as the files have errors"
 			   : "",
 		   not_judged[0] ? "; NOT JUDGED: " : "", not_judged,
-		   repair.failed ? "; the ruleset could not be put right" : "", audit, alarms,
+		   repair.trouble ? "; the ruleset could not be put right" : "", audit, alarms,
 		   daemon_load_state(s->load).failed
 			   ? "; the last change of the configuration failed"
 			   : "",

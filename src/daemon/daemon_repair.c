@@ -39,9 +39,9 @@ struct daemon_repair {
 	struct repair_limit limit;
 	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
 	bool waiting;
-	bool table; /* not the shim alone */
-	bool failed;
-	bool last; /* nobody will try again */
+	bool table;    /* not the shim alone */
+	char *trouble; /* why the last repair failed; NULL: it did not */
+	bool last;     /* nobody will try again */
 	uint64_t at_ms;
 	bool opened;  /* since the last repair packets may have passed that nobody judged */
 	bool emptied; /* since then sets may have lost what the DNS gate has told */
@@ -148,11 +148,13 @@ static void log_repair(const struct daemon_repair *k, const struct reconcile_res
 			    result->n_objects, result->shim ? ", the shim in Docker's tables" : "");
 }
 
-static void note_failure(struct daemon_repair *k, bool failed)
+/* NULL: none. */
+static void note_trouble(struct daemon_repair *k, const char *trouble)
 {
-	if (failed == k->failed)
+	if (!trouble && !k->trouble)
 		return;
-	k->failed = failed;
+	free(k->trouble);
+	k->trouble = trouble ? xstrdup(trouble) : NULL;
 	loop_post(k->loop, NOTE_STATUS);
 }
 
@@ -171,12 +173,12 @@ static void repair(struct daemon_repair *k)
 			log_error("repair: %s; stopping without it", err.text);
 		else
 			log_error("repair: %s; trying again in %d s", err.text, RETRY_MS / 1000);
+		note_trouble(k, err.text);
 		err_free(&err);
-		note_failure(k, true);
 		repair_at(k, now_ms + RETRY_MS);
 		return;
 	}
-	note_failure(k, false);
+	note_trouble(k, NULL);
 	if (k->opened || (k->table && result.n_chains + result.n_sets > 0))
 		loop_post(k->loop, NOTE_OPENED);
 	if (k->filled)
@@ -384,7 +386,7 @@ struct repair_state daemon_repair_state(const struct daemon_repair *k)
 		.unix_ms = k->unix_ms,
 		.limited = repair_limit_limited(&k->limit, loop_now_ms(k->loop)),
 		.waiting = k->waiting,
-		.failed = k->failed,
+		.trouble = k->trouble,
 		.damage = k->last_damage,
 	};
 
@@ -430,6 +432,7 @@ void daemon_repair_close(struct daemon_repair *k)
 	sd_event_source_disable_unref(k->timer);
 	nft_events_close(k->events);
 	buf_free(&k->damage);
+	free(k->trouble);
 	free(k->last_damage);
 	free(k);
 }

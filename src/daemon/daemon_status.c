@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "daemon_alarms.h"
 #include "daemon_docker.h"
 #include "daemon_files.h"
 #include "daemon_judged.h"
@@ -16,7 +17,6 @@
 #include "dockside/base/util.h"
 #include "dockside/ctl/request.h"
 #include "dockside/kernel/xtables_legacy.h"
-#include "dockside/names/alarms.h"
 #include "dockside/report/metrics.h"
 #include "dockside/system/clock.h"
 
@@ -276,48 +276,15 @@ static void put_alarm(void *data, const char *text)
 	json_write_string(list->out, NULL, text);
 }
 
-/* Returns how many there are. */
-static size_t put_not_judged_alarms(const struct policy *policy, const struct judge_result *judged,
-				    struct alarm_list *list)
-{
-	for (size_t i = 0; i < judged->n; i++) {
-		cleanup(cleanup_free) char *text = NULL;
-
-		if (judged->items[i].state != JUDGED_NOT)
-			continue;
-		text = judged_sentence(policy->networks[i].name, &judged->items[i]);
-		put_alarm(list, text);
-	}
-	return judged->n_not;
-}
-
 static void put_alarms(struct json_writer *out, const struct daemon_view *view)
 {
-	const struct policy *policy = &view->enforcer->running->policy;
 	struct alarm_list list = { .out = out, .left = ALARMS_MAX };
-	cleanup(cleanup_free) char *not_bound = enforcer_not_bound(view->enforcer);
-	size_t n;
 
 	json_write_open(out, "alarms", '[');
-	if (view->files.alarm)
-		json_write_string(out, NULL, view->files.alarm);
-	n = put_not_judged_alarms(policy, &view->judged, &list);
-	if (not_bound) {
-		put_alarm(&list, not_bound);
-		n++;
-	}
-	if (view->learning_alarm) {
-		put_alarm(&list, view->learning_alarm);
-		n++;
-	}
-	if (view->dns_alarm) {
-		put_alarm(&list, view->dns_alarm);
-		n++;
-	}
-	n += gate_alarms(&view->gate, put_alarm, &list);
-	n += alarms_tell(policy, &view->enforcer->names, put_alarm, &list);
-	if (n > ALARMS_MAX) {
-		cleanup(cleanup_free) char *more = xasprintf("and %zu more", n - ALARMS_MAX);
+	daemon_alarms(view, put_alarm, &list);
+	if (view->n_alarms > ALARMS_MAX) {
+		cleanup(cleanup_free) char *more =
+			xasprintf("and %zu more", view->n_alarms - ALARMS_MAX);
 
 		json_write_string(out, NULL, more);
 	}

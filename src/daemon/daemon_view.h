@@ -19,13 +19,13 @@ struct load_state {
 
 /* The repairs of what others did to the ruleset. */
 struct repair_state {
-	uint64_t n;	    /* repairs since the start; 0: no last one */
-	uint64_t last_ms;   /* when the last one was made */
-	uint64_t unix_ms;   /* the same since 1970 */
-	bool limited;	    /* they are too many at present */
-	bool waiting;	    /* one is to come */
-	bool failed;	    /* the last try did */
-	const char *damage; /* what the last one found; NULL: there was none */
+	uint64_t n;	     /* repairs since the start; 0: no last one */
+	uint64_t last_ms;    /* when the last one was made */
+	uint64_t unix_ms;    /* the same since 1970 */
+	bool limited;	     /* they are too many at present */
+	bool waiting;	     /* one is to come */
+	const char *trouble; /* why the last try failed, and another is to come; NULL: it did not */
+	const char *damage;  /* what the last one found; NULL: there was none */
 };
 
 enum files_state {
@@ -88,11 +88,8 @@ struct daemon_view {
 
 struct services;
 
-/*
- * Counts the alarms, which daemon_status.c lists, but for networks that are not judged; *ret_names: how many of
- * them are about names.
- */
-size_t daemon_alarms(const struct services *s, const struct gate_view *gate, size_t *ret_names);
+/* Fills in what takes no reading and no copy: all but counters, judged, resolver and n_alarms. Nothing is to be freed. */
+void daemon_view_begin(const struct services *s, struct daemon_view *ret);
 /* daemon_view_free() when done. */
 void daemon_view_take(const struct services *s, const struct counters_view *counters,
 		      struct daemon_view *ret);

@@ -107,7 +107,7 @@ static void note_trouble(struct drain *drain, const struct err *err)
 	if (!drain->trouble || strcmp(drain->trouble, err->text) != 0)
 		log_error("%s; the policies of networks that are draining are not kept: if this "
 			  "program ends before their containers have left, these networks are "
-			  "closed when it starts again",
+			  "closed when it starts again, and open after a reboot",
 			  err->text);
 	free(drain->trouble);
 	drain->trouble = xstrdup(err->text);
@@ -134,8 +134,12 @@ void drain_save(struct drain *drain)
 			 : state_dir_remove(drain->dir, DRAINING_FILE, &err);
 	drain->has_kept = r >= 0;
 	drain->kept = hash;
-	if (r < 0 && drain->n > 0)
+	if (r < 0 && drain->n > 0) {
 		note_trouble(drain, &err);
+	} else if (r >= 0) {
+		free(drain->trouble);
+		drain->trouble = NULL;
+	}
 	buf_free(&text);
 	err_free(&err);
 }

@@ -340,7 +340,7 @@ static void tell_policy(const struct gate_view *v, struct alarms *a)
 
 	if (s->connected && s->policy == GATE_POLICY_REFUSED)
 		alarm_of(a, xasprintf("the DNS gate does not take the policy, and goes on with the "
-				      "last one: %s",
+				      "last one, whose names it opens: %s",
 				      s->why ? s->why : "it does not say why"));
 	else if (s->connected && s->policy == GATE_POLICY_GIVEN &&
 		 v->now_ms >= s->given_ms + GATE_PATIENCE_MS)
@@ -363,6 +363,11 @@ static void tell_servers(const struct gate_view *v, struct alarms *a)
 	}
 	if (s->n_servers > 0)
 		alarm_of(a, xasprintf("no name server answers the DNS gate: %s", buf_str(&b)));
+	else if (s->reported && s->policy == GATE_POLICY_TAKEN &&
+		 v->now_ms >= s->given_ms + GATE_SERVERS_MS)
+		alarm_of(a, xstrdup("the DNS gate has no name server to ask, and answers no name: "
+				    "give a network's \"dns\" an \"upstream\", or the host's "
+				    "resolv.conf a name server without a zone"));
 	buf_free(&b);
 }
 

@@ -44,10 +44,12 @@ client status
 like "are an alarm" "$status $out" "^1 NOT READY.*ALARM: network ds-1: the kernel does not have its rules.*NOT JUDGED"
 until_true 3 prints "could not be put right" tail -1 $told
 like "systemd knows" "$(tail -1 $told)" "the ruleset could not be put right"
+client status
+like "so does status, as an alarm" "$out" "ALARM: the kernel may lack rules of the policy, as they cannot be put back: "
 client explain --from ds-1 --to 203.0.113.1 --proto tcp --port 22
 like "nothing is said to be refused" "$status $out" "^1 .*NOT JUDGED.*does not have its rules"
 client metrics
-is "metrics" "$(grep -cxE 'dsfw_nft_ready 0|dsfw_nft_alarms 2|dsfw_nft_networks\{state="not judged"\} 2' $t/out)" 3
+is "metrics" "$(grep -cxE 'dsfw_nft_ready 0|dsfw_nft_alarms 3|dsfw_nft_networks\{state="not judged"\} 2' $t/out)" 3
 echo quit >&7
 wait $owner
 exec 7>&-

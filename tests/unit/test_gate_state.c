@@ -115,7 +115,7 @@ static void expect(const struct gate_state *s, const struct policy *policy, uint
 	buf_free(&b);
 }
 
-static void test_alarms(void **unused)
+static void test_name_alarms(void **unused)
 {
 	struct gate_state s = { 0 };
 	struct policy gated = { 0 }, plain = { 0 };
@@ -134,7 +134,7 @@ static void test_alarms(void **unused)
 	expect(&s, &gated, 5001, 0, NULL);
 	expect(&s, &gated, 5000 + GATE_PATIENCE_MS, 1, "has not said that it takes it");
 	gate_state_policy(&s, GATE_POLICY_REFUSED, "no such key", 5100);
-	expect(&s, &gated, 5101, 1, "goes on with the last one: no such key");
+	expect(&s, &gated, 5101, 1, "goes on with the last one, whose names it opens: no such key");
 	gate_state_policy(&s, GATE_POLICY_TAKEN, NULL, 5200);
 	expect(&s, &gated, 99999, 0, NULL);
 	read_state(&s, "{\"upstream\": [{\"address\": \"192.0.2.1\", \"ok\": false, \"why\": "
@@ -144,6 +144,9 @@ static void test_alarms(void **unused)
 		       "\"timeout\"}]}");
 	expect(&s, &gated, 99999, 1, "no name server answers the DNS gate: 192.0.2.1 (timeout)");
 	read_state(&s, "{\"upstream\": []}");
+	expect(&s, &gated, 5000 + GATE_SERVERS_MS - 1, 0, NULL);
+	expect(&s, &gated, 5000 + GATE_SERVERS_MS, 1, "has no name server to ask");
+	read_state(&s, "{\"upstream\": [{\"address\": \"192.0.2.2\", \"ok\": true}]}");
 	gate_state_trouble(&s, "amber", "api.example", "the set is full", 6000);
 	expect(&s, &gated, 7000, 1, "network amber, name api.example: the set is full");
 	expect(&s, &gated, 6000 + GATE_TROUBLE_MS, 0, NULL);
@@ -231,7 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reports),	     cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_alarms),	     cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_name_alarms),  cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_refused_name),
 	};
 

@@ -11,7 +11,7 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
-#include "dockside/names/alarms.h"
+#include "dockside/names/name_alarms.h"
 #include "dockside/names/never.h"
 #include "dockside/table/compile.h"
 #include "policy_fixture.h"
@@ -300,17 +300,17 @@ static void add_line(void *data, const char *text)
 		buf_printf(data, "%s\n", text);
 }
 
-static void test_alarms(void **state)
+static void test_name_alarms(void **state)
 {
 	struct fixture *f = *state;
 	struct buf b = { 0 };
-	size_t n = alarms_tell(&f->policy, &f->names, add_line, &b);
+	size_t n = name_alarms(&f->policy, &f->names, add_line, &b);
 
 	assert_string_equal(buf_str(&b), "");
 	answer4(f, "api.example", "169.254.169.254", "198.51.100.1");
 	answer4(f, "bad.example", "169.254.169.254", "198.51.100.4");
 	answer4(f, "clone.example", "172.30.1.9", "192.0.2.77");
-	n = alarms_tell(&f->policy, &f->names, add_line, &b);
+	n = name_alarms(&f->policy, &f->names, add_line, &b);
 	assert_string_equal(
 		buf_str(&b),
 		"api.example has the address 169.254.169.254, a cloud's metadata address, which no "
@@ -319,7 +319,7 @@ static void test_alarms(void **state)
 		"which no name opens; a rule that is to allow it has to give the address itself\n"
 		"clone.example has the address 192.0.2.77, an address of this host, which no name "
 		"opens; a rule that is to allow it has to give the address itself\n");
-	assert_int_equal(alarms_tell(&f->policy, &f->names, NULL, NULL), n);
+	assert_int_equal(name_alarms(&f->policy, &f->names, NULL, NULL), n);
 	assert_int_equal(name_refused(names_find(&f->names, "clone.example"), &f->policy), 2);
 	assert_int_equal(name_refused(names_find(&f->names, "bad.example"), &f->policy), 0);
 	buf_free(&b);
@@ -493,7 +493,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reasons),  TEST(test_many_subnets), TEST(test_sets),
-		TEST(test_own),	     TEST(test_adopted),      TEST(test_alarms),
+		TEST(test_own),	     TEST(test_adopted),      TEST(test_name_alarms),
 		TEST(test_one_shot), TEST(test_own_sources),  TEST(test_told),
 	};
 

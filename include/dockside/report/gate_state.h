@@ -14,12 +14,13 @@
 #include "dockside/base/addr.h"
 #include "dockside/json/json_parse.h"
 #include "dockside/json/json_write.h"
-#include "dockside/names/alarms.h"
+#include "dockside/names/name_alarms.h"
 #include "dockside/policy/model.h"
 #include "dockside/table/actual.h"
 
 /* So long may the gate take to connect, and to take a policy, before that is an alarm. */
 #define GATE_PATIENCE_MS 1000u
+#define GATE_SERVERS_MS 5000u /* after a policy was given its name servers are in the reports */
 /* If the gate could do nothing for a name, that is an alarm for so long. */
 #define GATE_TROUBLE_MS 600000u
 #define GATE_TROUBLES_MAX 16

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dockside/names/alarms.h"
+#include "dockside/names/name_alarms.h"
 
 #include "dockside/base/buf.h"
 #include "dockside/base/diag.h"
@@ -80,7 +80,7 @@ static void tell_never(struct teller *t, const struct policy *policy)
 	}
 }
 
-size_t alarms_tell(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
+size_t name_alarms(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
 		   void *data)
 {
 	struct teller t = { .names = names, .on_alarm = on_alarm, .data = data };

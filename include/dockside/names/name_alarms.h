@@ -6,8 +6,8 @@
  * opens (never.h): then somebody tried to open them, or DNS gives other answers than the user
  * expects.
  */
-#ifndef DOCKSIDE_NAMES_ALARMS_H
-#define DOCKSIDE_NAMES_ALARMS_H
+#ifndef DOCKSIDE_NAMES_NAME_ALARMS_H
+#define DOCKSIDE_NAMES_NAME_ALARMS_H
 
 #include "dockside/names/names.h"
 #include "dockside/policy/model.h"
@@ -18,7 +18,7 @@ typedef void (*alarm_fn)(void *data, const char *text);
 /* Calls on_alarm, which may be NULL, for each such rule and name, in the order of the files, then for each such
  * address. Returns how many there are. A name that DNS knows, without an address, has nothing to drop. Networks in
  * audit mode drop nothing. */
-size_t alarms_tell(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
+size_t name_alarms(const struct policy *policy, const struct names *names, alarm_fn on_alarm,
 		   void *data);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "dockside/base/buf.h"
 #include "dockside/base/util.h"
-#include "dockside/names/alarms.h"
+#include "dockside/names/name_alarms.h"
 
 static const char network_text[] =
 	"{\"networks\": [{\"name\": \"ds-a\", \"subnet\": \"172.30.1.0/24\"},"
@@ -58,13 +58,13 @@ static void add_line(void *data, const char *text)
 static void assert_alarms(struct fixture *f, const char *wanted)
 {
 	struct buf b = { 0 };
-	size_t n = alarms_tell(&f->policy, &f->names, add_line, &b), lines = 0;
+	size_t n = name_alarms(&f->policy, &f->names, add_line, &b), lines = 0;
 
 	for (const char *s = wanted; *s; s++)
 		lines += *s == '\n';
 	assert_string_equal(buf_str(&b), wanted);
 	assert_int_equal(n, lines);
-	assert_int_equal(alarms_tell(&f->policy, &f->names, NULL, NULL), lines);
+	assert_int_equal(name_alarms(&f->policy, &f->names, NULL, NULL), lines);
 	buf_free(&b);
 }
 
