@@ -159,9 +159,8 @@ static const char **collect_bridges(const struct policy *policy)
 /* If no Docker runs, this is false: we obey the files at once. */
 static bool may_be_occupied(struct daemon_drain *k, const char *bridge)
 {
-	enum attached attached_now = daemon_docker_attached(k->docker, bridge);
-
-	return attached_now == ATTACHED_SOME || attached_now == ATTACHED_UNKNOWN;
+	return daemon_docker_attached(k->docker, bridge) != ATTACHED_NO_DOCKER &&
+	       may_be_attached(k, bridge);
 }
 
 void daemon_drain_missing(struct daemon_drain *k, const struct policy *policy)

@@ -142,6 +142,17 @@ result "status says so" "$(until_true 8 docker_is failing || of docker state)"
 fake_behaves
 until_true 15 chains_are_gone ds-a
 is "until Docker says that nobody is attached" "$(of network_details ds-A state)" ""
+config
+client reload
+until_true 5 has ds-A 0
+fake_behaves "GET /networks/ hang"
+network_config <<<'{"networks": [{"name": "ds-b", "subnet": "172.30.2.0/24"}]}'
+firewall_config <<<'{"networks": {"ds-b": {"egress": [{"action": "drop"}]}}}'
+client reload
+is "taken out of the files while Docker hangs, it drains as well" "$status $(of network_details ds-A state)" "0 draining"
+fake_behaves
+until_true 15 chains_are_gone ds-a
+is "until Docker says so" "$(of network_details ds-A state)" ""
 is "what was said of the hanging" "$(life | grep -c 'no answer within 5 s')" 0
 config
 client reload
