@@ -93,8 +93,14 @@ static int enforce_and_save(const struct services *s, struct running *candidate,
 		daemon_files_accepted(s->files);
 		return 0;
 	}
-	if (daemon_load_enforce(s->load, before, &rejected, &again) < 0)
-		log_error("going back to the configuration on the disk: %s", again.text);
+	if (daemon_load_enforce(s->load, before, &rejected, &again) < 0) {
+		cleanup(cleanup_free) char *trouble = xstrdup(err->text);
+
+		err_set(err, -r,
+			"%s; what ran before cannot be put back (%s): the change is "
+			"enforced until a reload, and not saved",
+			trouble, again.text);
+	}
 	err_free(&again);
 	running_free(rejected);
 	return r;
@@ -192,22 +198,24 @@ static bool refuse_edit(const struct services *s, struct ctl_request *ctl_reques
 	return true;
 }
 
-/* After a change that failed the policy from before runs on: the last load is still the last one. */
-static void note_edit(const struct services *s, const struct request *request, const char *trouble)
+/* After a change that failed the policy from before runs on, mostly: the last load is still the last one. */
+static void note_edit(const struct services *s, const struct request *request, const char *trouble,
+		      const struct running *before)
 {
 	if (!trouble) {
 		daemon_load_note(s->load, false, NULL);
 		return;
 	}
-	log_warning("%s: %s; what ran before runs on", request_action_name(request->action),
-		    trouble);
+	log_warning("%s: %s%s", request_action_name(request->action), trouble,
+		    s->enforcer->running == before ? "; what ran before runs on" : "");
 	loop_post(s->loop, NOTE_STATUS);
 }
 
 static void answer_edit(const struct services *s, struct ctl_request *ctl_request)
 {
 	const struct request *request = ctl_request_get(ctl_request);
-	const struct policy *policy = &s->enforcer->running->policy;
+	const struct running *before = s->enforcer->running; /* it may be freed */
+	const struct policy *policy = &before->policy;
 	struct running *candidate = running_new();
 	struct diags diags = { 0 };
 	struct reach *reach = daemon_reach_begin(s->enforcer, request);
@@ -239,7 +247,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			daemon_drain_missing(s->drain, &candidate->policy);
 		r = enforce_and_save(s, candidate, &edit, request->action == REQUEST_APPLY, &err);
 		if (r < 0) /* what was to drain is configured still */
-			drain_remove_configured(&s->enforcer->drain, policy);
+			drain_remove_configured(&s->enforcer->drain, &s->enforcer->running->policy);
 		if (r < 0) {
 			ctl_answer_error(ctl_request, err.text, NULL);
 			daemon_reach_free(reach);
@@ -249,7 +257,7 @@ static void answer_edit(const struct services *s, struct ctl_request *ctl_reques
 			daemon_wait_answer(s->wait, waiter);
 		}
 		diags_free(&diags);
-		note_edit(s, request, r < 0 ? err.text : NULL);
+		note_edit(s, request, r < 0 ? err.text : NULL, before);
 	}
 	edit_free(&edit);
 	err_free(&err);
