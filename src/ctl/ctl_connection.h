@@ -10,8 +10,6 @@
 #include "dockside/base/buf.h"
 #include "dockside/ctl/ctl_server.h"
 
-/* All sources of the socket have it: the daemon's own work goes first. */
-#define CTL_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 #define CTL_ACCURACY_US 50000
 
 enum ctl_state {

@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 
+#include "dockside/ctl/ctl_server.h"
 #include "dockside/system/clock.h"
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -42,9 +43,9 @@ int loop_docker_open(struct loop_docker *docker, struct loop *loop, const char *
 		return r;
 	r = sd_event_add_io(loop_event(loop), &docker->io, docker_fd(docker->client), EPOLLIN,
 			    on_io, docker);
-	/* After repairs and clients: a Docker that floods us keeps nobody waiting. */
+	/* After repairs, and in turn with clients: neither a Docker nor a client that floods us keeps the other waiting. */
 	if (r >= 0)
-		r = sd_event_source_set_priority(docker->io, SD_EVENT_PRIORITY_IDLE);
+		r = sd_event_source_set_priority(docker->io, CTL_PRIORITY);
 	return r < 0 ? err_errno(err, -r, "watch Docker") : 0;
 }
 

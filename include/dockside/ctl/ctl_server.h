@@ -64,7 +64,7 @@
  *  "unused_ipsets": ["spare"],             that no rule uses: the kernel has no set of them
  *  "truncated": true,                      addresses, names, or details of networks were left out:
  *                                          there are too many for an answer
- *  "alarms": ["…"],                        what is not as safe as the files read (alarms.h), a line each; of more
+ *  "alarms": ["…"],                        what is not as safe as the files read (daemon_alarms.c), a line each; of more
  *                                          than 100 the rest is a number
  *  "resolver": "…",                        which name servers are spared, and why; null: none
  *  "not_judged": ["ds-prod"],              networks whose packets reach no rule: an alarm each
@@ -221,6 +221,9 @@
 #define CTL_DEFAULT_PATH "/run/dockside/firewall.sock"
 
 /* ---- server ---- */
+
+/* All sources of the socket have it: the daemon's own work goes first. */
+#define CTL_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 struct ctl;
 struct ctl_request;
