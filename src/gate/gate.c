@@ -41,7 +41,7 @@
 #include "gate_udp.h"
 
 #define FILE_SERIAL (-1) /* nobody has given it */
-#define POLICY_MS 1000	 /* has the daemon to send the first policy */
+#define POLICY_MS 1000	 /* the daemon has so long to send the first policy */
 #define CONNECT_MS 100	 /* between tries to reach the daemon */
 #define LAST_MS 500u	 /* for those that wait when it stops */
 
@@ -138,7 +138,7 @@ static bool take_policy(struct gate *g, const struct src *src, int64_t serial, b
 	return kept || policy;
 }
 
-/* After the kernel was told all that follows of it, and for good. */
+/* Reports the policy as taken, once the kernel was told all that follows of it, and for good. */
 static void report_taken(struct gate *g)
 {
 	if (!g->untaken || g->unheard)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "dockside/base/util.h"
+#include "dockside/names/gate.h"
 #include "gate_opener_parts.h"
 
 #define FRESH_MS 60000u
@@ -86,6 +87,7 @@ void gate_opener_hear(struct gate_opener *o)
 		o->counts->tell_failures++;
 		undo(o, &addr);
 	}
+	gate_tell_settle(o->tell);
 }
 
 /* The sets of a name take an address, or some of them do, or none. */

@@ -28,11 +28,13 @@
 #include <unistd.h>
 
 #include <linux/errqueue.h> /* which wants time.h before it */
+#include <linux/filter.h>
 
 #include "dockside/base/util.h"
 #include "dockside/names/gate.h"
 
 #define SEND_AGAIN 16 /* errors of other tells may be pending */
+#define HEAR_MAX 1024 /* at once: more than the queue takes */
 /* `apply` binds the port for a moment, to find out whether somebody has it (port_owner.c). */
 #define BIND_AGAIN 100
 #define BIND_PAUSE_NS 10000000L
@@ -47,6 +49,16 @@ static int set(int fd, int level, int option)
 	int one = 1;
 
 	return setsockopt(fd, level, option, &one, sizeof(one));
+}
+
+/* Nobody reads what strangers send to the port, and it must not take the room of the kernel's refusals
+ * (doc/kernel.md, "An address told by a packet"). */
+static int hear_nobody(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { 1, &none };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 static int bind_tell(int fd, const void *addr, socklen_t len)
@@ -67,8 +79,8 @@ static int open4(struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, errno, "a socket for tells");
-	if (set(fd, SOL_IP, IP_RECVERR) == 0 && set(fd, SOL_IP, IP_PKTINFO) == 0 &&
-	    bind_tell(fd, &addr, sizeof(addr)) == 0)
+	if (hear_nobody(fd) == 0 && set(fd, SOL_IP, IP_RECVERR) == 0 &&
+	    set(fd, SOL_IP, IP_PKTINFO) == 0 && bind_tell(fd, &addr, sizeof(addr)) == 0)
 		return fd;
 	r = err_errno(err, errno, "UDP port %d, by which the gate tells the kernel addresses",
 		      GATE_TELL_PORT);
@@ -84,7 +96,8 @@ static int open6(struct err *err)
 
 	if (fd < 0)
 		return errno == EAFNOSUPPORT ? 0 : err_errno(err, errno, "a socket for tells");
-	if (set(fd, SOL_IPV6, IPV6_V6ONLY) == 0 && set(fd, SOL_IPV6, IPV6_FREEBIND) == 0 &&
+	if (hear_nobody(fd) == 0 && set(fd, SOL_IPV6, IPV6_V6ONLY) == 0 &&
+	    set(fd, SOL_IPV6, IPV6_FREEBIND) == 0 &&
 	    setsockopt(fd, SOL_IPV6, IPV6_MULTICAST_LOOP, &none, sizeof(none)) == 0 &&
 	    bind_tell(fd, &addr, sizeof(addr)) == 0)
 		return fd;
@@ -124,6 +137,14 @@ void gate_tell_close(struct gate_tell *tell)
 	if (tell->fd6 >= 0)
 		close(tell->fd6);
 	free(tell);
+}
+
+void gate_tell_settle(struct gate_tell *tell)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	getsockopt(tell->fd4, SOL_SOCKET, SO_ERROR, &error, &len);
 }
 
 int gate_tell_fd(const struct gate_tell *tell)
@@ -252,7 +273,7 @@ static bool is_refusal(struct msghdr *msg, int loopback)
 
 bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned *ret_port)
 {
-	for (;;) {
+	for (int i = 0; i < HEAR_MAX; i++) {
 		struct sockaddr_in to = { .sin_family = AF_INET };
 		char control[256], data[1];
 		struct iovec part = { data, sizeof(data) };
@@ -271,4 +292,5 @@ bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned
 		*ret_port = ntohs(to.sin_port);
 		return true;
 	}
+	return false;
 }

@@ -9,8 +9,6 @@
 #include "dockside/base/addr.h"
 #include "dockside/base/err.h"
 
-#define GATE_UNTELL 32768u /* to be added to a slot: take it back */
-
 struct gate_tell;
 
 enum gate_tell_outcome {
@@ -22,12 +20,14 @@ enum gate_tell_outcome {
 int gate_tell_open(struct gate_tell **ret_tell, struct err *err);
 void gate_tell_close(struct gate_tell *tell);
 
-/* tag: of the policy that it is of. port: a slot, or a slot + GATE_UNTELL. ifindex: of the network's bridge. */
+/* tag: of the policy that it is of. port: a slot, or a slot + GATE_UNTELL (names/gate.h). ifindex: of the network's bridge. */
 enum gate_tell_outcome gate_tell_send(struct gate_tell *tell, uint32_t tag, unsigned ifindex,
 				      unsigned port, const struct ipaddr *addr);
 
-/* The next tell that the kernel refused; false: no more. Of IPv6 it says nothing. */
+/* The next tell that the kernel refused; false: no more for now. Of IPv6 it says nothing. */
 bool gate_tell_refused(struct gate_tell *tell, struct ipaddr *ret_addr, unsigned *ret_port);
+/* Takes away an error whose entry was read, or did not fit: the socket would stay readable. After gate_tell_refused(). */
+void gate_tell_settle(struct gate_tell *tell);
 /* Readable (EPOLLERR) where there are refusals that nobody has asked for. */
 int gate_tell_fd(const struct gate_tell *tell);
 

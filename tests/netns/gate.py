@@ -19,6 +19,7 @@
                               up; prints the error of each
   gate.py forge HOST ADDRESS...   ICMP errors as if HOST's tells had been rejected, 50 for each address
   gate.py jam HOST SECONDS    ICMP errors of other kinds about HOST's tells, as many as it can
+  gate.py fill HOST           datagrams to the port of HOST's tells, more than its socket has room for
   gate.py hold PORT COMMAND...     holds sockets as systemd does, starts COMMAND with them, and again when it ends
   gate.py daemon SOCKET LOG [UID]   as that user, listens as the daemon does; standard input has lines
                               "policy FILE [sealed|seals|retell|two|none]": without seals, to be told again, with so
@@ -438,6 +439,12 @@ def jam(host, seconds):
                 s.sendto(message, (host, 0))
 
 
+def fill(host):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(600):
+            s.sendto(b"x", (host, 5301))
+
+
 # ---- what systemd and the daemon do
 
 
@@ -599,6 +606,8 @@ def main():
         forge(arguments[0], arguments[1:])
     elif command == "jam":
         jam(*arguments)
+    elif command == "fill":
+        fill(*arguments)
     elif command == "hold":
         hold(int(arguments[0]), arguments[1:])
     elif command == "daemon":

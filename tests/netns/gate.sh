@@ -71,6 +71,15 @@ kill -HUP "$gate"
 until_true 5 grep -q 'g-private taken' $t/gate.log
 is "the kernel refuses what its own list does not have: SERVFAIL" "$(asks a1 ten.corp.test,A,edns www.test,A)" "2/0
 0 11.3.0.1"
+gate_py a1 fill 10.1.0.1
+is "a container has filled the socket that hears refusals: SERVFAIL" "$(asks a1 ten.corp.test,A,edns)" "2/0"
+ticks() # of a processor, that the gate has had
+{
+	awk '{ print $14 + $15 }' "/proc/$gate/stat"
+}
+before=$(ticks)
+sleep 1
+is "nor does it cost the gate the processor" "$(($(ticks) - before < 30))" 1
 before=$(tells)
 in_net a1 nft insert rule inet mute output icmp type destination-unreachable accept
 gate_py a1 forge 10.1.0.1 11.3.0.1
