@@ -29,6 +29,7 @@ struct gate_report {
 	size_t n_refusals, n_told, n_alarms;
 	uint64_t left_out;
 	struct gate_counts said;
+	uint64_t said_received;
 	struct buf text;
 };
 
@@ -265,14 +266,29 @@ static void send_state(struct gate_report *report, const struct gate_counts *cou
 	end(report, &out);
 }
 
+/* What arrives and is no question has no count of its own. */
+static uint64_t count_received(const struct gate_net_list *nets)
+{
+	const struct gate_net *net;
+	uint64_t n = 0;
+
+	for (net = TAILQ_FIRST(nets); net; net = TAILQ_NEXT(net, entry))
+		n += net->received;
+	return n;
+}
+
 void gate_report_tick(struct gate_report *report, const struct gate_counts *counts, size_t n_cached,
 		      struct gate_net_list *nets, const struct dns_upstream *upstream, bool anyway)
 {
+	uint64_t received = count_received(nets);
+
 	for (size_t i = 0; i < report->n_refusals; i++)
 		send_refusal(report, &report->refusals[i]);
 	report->n_refusals = report->n_told = report->n_alarms = 0;
-	if (!anyway && memcmp(&report->said, counts, sizeof(*counts)) == 0)
+	if (!anyway && memcmp(&report->said, counts, sizeof(*counts)) == 0 &&
+	    report->said_received == received)
 		return;
 	report->said = *counts;
+	report->said_received = received;
 	send_state(report, counts, n_cached, nets, upstream);
 }

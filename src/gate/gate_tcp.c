@@ -47,7 +47,7 @@ struct gate_tcp {
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners, n_clients;
 	struct client *clients[GATE_TCP_CLIENTS_MAX];
-	struct client *gone[GATE_TCP_CLIENTS_MAX]; /* freed after this round */
+	struct client *gone[2 * GATE_TCP_CLIENTS_MAX]; /* freed after this round */
 	size_t n_gone;
 	uint64_t serials;
 };
@@ -68,6 +68,7 @@ static void drop(struct client *c)
 	close(c->watch.fd);
 	c->watch.fd = -1;
 	c->net->n_tcp--;
+	c->net->received += c->n_questions == 0;
 	tcp->clients[c->id.slot] = NULL;
 	tcp->n_clients--;
 	free(c->out);
@@ -275,11 +276,15 @@ static bool add_client(struct gate_tcp *tcp, int fd, sa_family_t family,
 	struct client *c;
 	uint32_t slot;
 
-	if (!net || net->n_tcp >= GATE_NET_TCP_MAX)
+	if (!net)
 		return false;
+	if (net->n_tcp >= GATE_NET_TCP_MAX) {
+		net->received++;
+		return false;
+	}
 	make_room(tcp);
 	slot = free_slot(tcp);
-	if (slot == GATE_TCP_CLIENTS_MAX || tcp->n_gone + tcp->n_clients >= GATE_TCP_CLIENTS_MAX)
+	if (slot == GATE_TCP_CLIENTS_MAX || tcp->n_gone + tcp->n_clients >= ARRAY_SIZE(tcp->gone))
 		return false;
 	c = xcalloc(1, sizeof(*c));
 	c->watch = (struct gate_watch){ fd, on_client, c };

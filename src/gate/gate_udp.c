@@ -154,8 +154,10 @@ void gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms
 			struct gate_client client = client_of(udp, (size_t)i);
 
 			if (udp->in[i].msg_hdr.msg_flags & MSG_TRUNC)
-				continue;
-			gate_desk_ask(desk, &client, udp->questions[i], udp->in[i].msg_len, now_ms);
+				gate_desk_arrived(desk, &client, now_ms);
+			else
+				gate_desk_ask(desk, &client, udp->questions[i], udp->in[i].msg_len,
+					      now_ms);
 		}
 		gate_desk_counts(desk)->lost += udp->lost - lost;
 		gate_udp_flush(udp);

@@ -166,6 +166,15 @@ is "no alarm yet, though the last report of the gate is a second old" "$(asks ww
 	www.good.test,A >/dev/null; of alarms)" "[]"
 result "all have arrived" "$(until_true 5 gate_is networks ds-1 \
 	"{'redirected': 3, 'received': 3, 'refused': 0}" || of gate)"
+nsenter --net=/run/netns/c1 python3 -c '
+import socket
+for _ in range(3):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"none", ("8.8.8.8", 53))
+with socket.create_connection(("8.8.8.8", 53)):
+    pass'
+result "so does what is no question" "$(until_true 5 gate_is networks ds-1 \
+	"{'redirected': 7, 'received': 7, 'refused': 0}" || of gate)"
 nft -f - <<-'END'
 	table ip ufw {
 		chain input {
