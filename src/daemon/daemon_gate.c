@@ -234,7 +234,7 @@ static void went(void *data)
 
 	log_warning("the DNS gate has gone: no name is answered until it is back");
 	gate_state_gone(&k->state, loop_now_ms(k->loop));
-	k->retell = daemon_gate_held_gone(k->held) || k->retell;
+	k->retell = daemon_gate_held_unsure(k->held) || k->retell;
 	be_patient(k);
 }
 
@@ -265,6 +265,7 @@ static void on_refused(struct daemon_gate *k, const struct json_node *message)
 	gate_state_policy(&k->state, GATE_POLICY_REFUSED, why, loop_now_ms(k->loop));
 	log_error("the DNS gate does not take the policy, and goes on with the last one: %.400s",
 		  why);
+	k->retell = daemon_gate_held_unsure(k->held) || k->retell;
 	loop_post(k->loop, NOTE_STATUS);
 }
 

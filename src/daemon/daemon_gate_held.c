@@ -186,7 +186,7 @@ bool daemon_gate_held_came(struct daemon_gate_held *h)
 	return take_back(h);
 }
 
-bool daemon_gate_held_gone(struct daemon_gate_held *h)
+bool daemon_gate_held_unsure(struct daemon_gate_held *h)
 {
 	h->precise = false;
 	return take_back(h);

@@ -31,7 +31,8 @@ void daemon_gate_held_close(struct daemon_gate_held *held);
 bool daemon_gate_held_follow(struct daemon_gate_held *held);
 /* A gate has come, which is about to be given the policy. */
 bool daemon_gate_held_came(struct daemon_gate_held *held);
-bool daemon_gate_held_gone(struct daemon_gate_held *held);
+/* The gate has gone, or goes on with another policy: it takes nothing back. */
+bool daemon_gate_held_unsure(struct daemon_gate_held *held);
 /* A gate has taken the policy that runs. missed: it could not take back all that it knew. */
 bool daemon_gate_held_taken(struct daemon_gate_held *held, bool missed);
 

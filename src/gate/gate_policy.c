@@ -333,8 +333,8 @@ static bool read_upstream(struct reader *r, const struct json_node *node, void *
 {
 	struct gate_policy *policy = object;
 
-	if (node->u.children.n == 0 || node->u.children.n > GATE_UPSTREAM_MAX)
-		return fault(r, node, "wanted 1 to 8 name servers");
+	if (node->u.children.n > GATE_UPSTREAM_MAX)
+		return fault(r, node, "wanted at most 8 name servers");
 	for (size_t i = 0; i < node->u.children.n; i++) {
 		const struct json_node *item = &node->u.children.items[i];
 

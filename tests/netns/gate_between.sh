@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Between a policy that is given to the DNS gate and its answer "taken" there may come a bridge that goes and is back, a
-# daemon that does not read, another daemon. TAP.
+# daemon that does not read, a refusal, another daemon. TAP.
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$(dirname "$0")/daemon_lib.sh"
 # shellcheck source=tests/netns/gate_daemon_lib.sh
 . "$(dirname "$0")/gate_daemon_lib.sh"
+# shellcheck source=tests/netns/gate_pose_lib.sh
+. "$(dirname "$0")/gate_pose_lib.sh"
 container c2 ds-2 172.30.2.11 fd77:2::11 || bail "no container"
 files+=(--gate-user "$uid" --gate-socket "$t/gate.sock")
 mapfile -t fills < <(seq 250 | sed 's/.*/fill.x&.test/')
@@ -106,6 +108,29 @@ sleep 0.5 # by then it would have said that it has taken the policy
 kill -CONT "$daemon_pid"
 result "the daemon hears in the end that the policy is taken" "$(until_true 15 policy_is taken || of gate)"
 end_both
+
+# ---- a policy that the gate does not take -------------------------------------------------------------
+
+dsfw teardown
+many='"pool.good.test"'
+configure '"www.good.test", "pool.good.test"'
+start_daemon
+pose
+until_true 15 given 1 || bail "no policy"
+says taken
+until_true 5 policy_is taken || bail "not taken: $(of gate)"
+tells ipset-web 11.0.0.1
+before=$(is_open ds-1)
+configure '"pool.good.test"'
+client reload
+until_true 5 given 2
+says refused
+until_true 10 policy_is refused || bail "not refused: $(of gate)"
+is "it goes on with the last one: addresses of the name that has left are closed" "$before $(is_open ds-1)" "1 0"
+client status
+like "and that it may open them anew is an alarm" "$out" 'ALARM: the DNS gate does not take the policy, and goes on with the last one, whose names'
+exec {says}>&-
+end_daemon TERM
 
 # ---- another daemon ---------------------------------------------------------------------------------
 

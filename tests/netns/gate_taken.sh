@@ -7,6 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/netns/daemon_lib.sh
 . "$(dirname "$0")/daemon_lib.sh"
+# shellcheck source=tests/netns/gate_pose_lib.sh
+. "$(dirname "$0")/gate_pose_lib.sh"
 
 uid=4711
 two_networks 9.9.9.10/32
@@ -87,16 +89,7 @@ reload_with() # NAME
 	END
 	client reload
 }
-# shellcheck disable=SC2317 # until_true calls it
-given() # HOW-OFTEN
-{
-	[[ $(wc -l <"$t/given") -ge $1 ]]
-}
-: >$t/given
-chmod 666 $t/given
-mkfifo -m 644 $t/says
-setpriv --reuid $uid --regid $uid --clear-groups /usr/bin/python3 "$here/gate.py" pose $t/gate.sock $t/given <$t/says &
-exec {says}>$t/says
+pose
 until_true 15 given 1 || bail "no policy"
 reload_with b.good.test
 reload_with a.good.test
@@ -105,35 +98,24 @@ until_true 5 given 4 || bail "no policies: $(<$t/given)"
 read -r serial generation < <(sed -n 2p $t/given)
 read -r last again < <(tail -1 $t/given)
 is "a policy that is given again has another number" "$([[ $generation == "$again" && $serial -lt $last ]] || cat $t/given)" ""
-echo '{"type":"taken","generation":"'"$generation"'","serial":'"$serial"'}' >&"$says"
-echo '{"type":"refused","generation":"'"$generation"'","why":"as it has not answered yet"}' >&"$says"
+says taken "$serial" "$generation"
+says refused
 result "an answer to an earlier giving counts for nothing" "$(until_true 5 logged 'does not take the policy.*as it has not answered yet' || life)"
 lines=$(wc -l <$log)
-echo '{"type":"taken","generation":"'"$generation"'","serial":'"$last"'}' >&"$says"
+says taken
 result "the answer to the last one counts" "$(until_true 5 prints 'has taken the policy' tail -n "+$((lines + 1))" $log || life)"
 
 # A gate whose tells are of no policy that the daemon knows, as one of another version: all is closed once, not without end.
-says_taken() # it has taken what was given last
-{
-	read -r last again < <(tail -1 $t/given)
-	echo '{"type":"taken","generation":"'"$again"'","serial":'"$last"'}' >&"$says"
-}
-tells() # ADDRESS, for the one list that there is
-{
-	local slot
-	slot=$(nft list map inet dockside dns-tell | grep -oE '\b[0-9]+ : goto' | sort -n | head -1)
-	python3 "$here/gate.py" lie $uid "$(<"/sys/class/net/ds-1/ifindex")" "${slot% : goto}" "$1" >/dev/null
-}
 reload_with c.good.test
 until_true 5 given 5 || bail "no policy: $(<$t/given)"
 told=$(nft list sets table inet dockside | grep -oE '[^ ]+-told4')
-tells 11.77.0.1
+tells "${told%-told4}" 11.77.0.1
 before=$(elements "$told" | grep -c ' 11\.77\.0\.1 ')
-says_taken
+says taken
 result "addresses of no policy are closed, and the gate is to tell its own again" "$(until_true 5 given 6 || cat $t/given)"
 is "so they are" "$before $(elements "$told" | grep -c ' 11\.77\.0\.1 ')" "1 0"
-tells 11.77.0.2
-says_taken
+tells "${told%-told4}" 11.77.0.2
+says taken
 result "it does so again: a warning" "$(until_true 5 logged 'warning: the DNS gate does not say whose addresses it opens' || life)"
 is "and nothing else" "$(elements "$told" | grep -c ' 11\.77\.0\.2 ') $(wc -l <$t/given)" "1 6"
 exec {says}>&-
