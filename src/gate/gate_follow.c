@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "dockside/base/util.h"
+#include "dockside/names/gate.h"
 #include "dockside/system/clock.h"
 #include "gate_never.h"
 #include "gate_opener_parts.h"
@@ -50,6 +51,13 @@ static void add_task(struct gate_opener *o, struct gate_net *owner, const struct
 }
 
 #define IDENTITIES_MAX 512u
+
+/* Whether the name has the address by an answer still, and not by new connections alone. */
+static bool is_live(const struct gate_told_ref *ref, const struct gate_network *network,
+		    uint64_t now_ms)
+{
+	return ref->told_ms != 0 && ref->told_ms + (uint64_t)network->life_s * 1000 > now_ms;
+}
 
 /* The sets that an address is in by its names. */
 struct sets {
@@ -79,25 +87,6 @@ static void add_set(struct sets *sets, const struct gate_list *list)
 	sets->identities[sets->n++] = list->identity;
 }
 
-static void collect(const struct gate_policy *policy, const struct gate_network *network,
-		    const struct gate_told_addr *addr, struct sets *ret_sets)
-{
-	const struct gate_told_ref *ref;
-	struct gate_match match;
-
-	ret_sets->n = 0;
-	ret_sets->all = false;
-	if (!policy || !network || gate_never_reason(network, &addr->addr))
-		return;
-	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
-		struct dns_name name = gate_told_name(ref);
-
-		gate_table_match(policy, network, &name, &match);
-		for (size_t i = 0; i < match.n; i++)
-			add_set(ret_sets, &policy->lists[match.lists[i]]);
-	}
-}
-
 /* Out of every set of the network that it is not to be in. */
 static void untell_all(struct gate_opener *o, struct gate_net *net,
 		       const struct gate_policy *policy, const struct gate_network *network,
@@ -109,16 +98,6 @@ static void untell_all(struct gate_opener *o, struct gate_net *net,
 		if (!has_set(now, list->identity))
 			add_task(o, net, &addr->addr, list->slot, true);
 	}
-}
-
-static bool is_alive(const struct gate_told_addr *addr, uint32_t life_s, uint64_t now_ms)
-{
-	const struct gate_told_ref *ref;
-
-	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry))
-		if (ref->told_ms != 0 && now_ms - ref->told_ms < (uint64_t)life_s * 1000)
-			return true;
-	return false;
 }
 
 /* The kernel may hold what we do not know of, or lack what we take for told. */
@@ -134,36 +113,95 @@ struct change {
 	const struct gate_network *was, *is; /* of the network */
 	bool retell;
 	uint64_t now_ms;
-	struct sets before, now;
+	/* The sets that an address was in, and is to be in; those for which a name has an answer still; and those that
+	 * a name has lost. */
+	struct sets before, now, live, lost;
 };
+
+static void match_name(const struct gate_policy *policy, const struct gate_network *network,
+		       const struct gate_told_ref *ref, struct gate_match *ret_match)
+{
+	struct dns_name name = gate_told_name(ref);
+
+	ret_match->n = 0;
+	if (policy && network && !gate_never_reason(network, &ref->addr->addr))
+		gate_table_match(policy, network, &name, ret_match);
+}
+
+static void collect_ref(struct change *c, const struct gate_told_ref *ref)
+{
+	struct gate_match was, is;
+	struct sets own = { .n = 0 };
+
+	match_name(c->policy, c->is, ref, &is);
+	for (size_t i = 0; i < is.n; i++) {
+		const struct gate_list *list = &c->policy->lists[is.lists[i]];
+
+		add_set(&own, list);
+		add_set(&c->now, list);
+		if (is_live(ref, c->is, c->now_ms))
+			add_set(&c->live, list);
+	}
+	if (c->old == c->policy)
+		return;
+	match_name(c->old, c->was, ref, &was);
+	for (size_t i = 0; i < was.n; i++) {
+		const struct gate_list *list = &c->old->lists[was.lists[i]];
+
+		add_set(&c->before, list);
+		if (!has_set(&own, list->identity))
+			add_set(&c->lost, list);
+	}
+}
+
+static void collect(struct change *c, const struct gate_told_addr *addr)
+{
+	struct sets *const all[] = { &c->before, &c->now, &c->live, &c->lost };
+	const struct gate_told_ref *ref;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i]->n = 0;
+		all[i]->all = false;
+	}
+	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry))
+		collect_ref(c, ref);
+}
+
+/* New connections alone may have kept it there, of which nobody knows for which name they were made: where a name has lost
+ * it, another one needs an answer. */
+static bool stays(const struct change *c, uint64_t identity)
+{
+	return has_set(&c->now, identity) &&
+	       (has_set(&c->live, identity) || !has_set(&c->lost, identity));
+}
 
 static void compare(struct gate_opener *o, struct gate_net *net, const struct gate_told_addr *addr,
 		    struct change *c)
 {
-	bool alive = c->is && is_alive(addr, c->is->life_s, c->now_ms);
 	const struct sets *before = &c->before;
 
-	collect(c->policy, c->is, addr, &c->now);
+	collect(c, addr);
 	if (c->old == c->policy)
 		before = &c->now;
 	else
-		collect(c->old, c->was, addr, &c->before);
+		o->missed |= c->now.all || c->before.all;
 	for (size_t i = 0; i < before->n; i++) {
 		uint16_t slot;
 
-		if (has_set(&c->now, before->identities[i]))
+		if (stays(c, before->identities[i]))
 			continue;
 		slot = gate_policy_slot(c->policy, before->identities[i]);
 		if (slot != 0)
 			add_task(o, net, &addr->addr, slot, true);
-		else
+		/* Its set has gone with it; but a tell may have gone to the set of the list that has its slot now. */
+		else if (gate_policy_identity(c->policy, before->slots[i]) != 0)
 			untell_all(o, net, c->policy, c->is, addr, &c->now);
 	}
 	if (net->was_away)
 		untell_all(o, net, c->policy, c->is, addr, &c->now);
-	for (size_t i = 0; i < c->now.n && alive; i++)
-		if (c->retell || net->was_away || !has_set(before, c->now.identities[i]))
-			add_task(o, net, &addr->addr, c->now.slots[i], false);
+	for (size_t i = 0; i < c->live.n; i++)
+		if (c->retell || net->was_away || !has_set(before, c->live.identities[i]))
+			add_task(o, net, &addr->addr, c->live.slots[i], false);
 }
 
 static void compare_net(struct gate_opener *o, struct gate_nets *nets, struct gate_net *net,
@@ -225,7 +263,7 @@ static void renew_tasks(struct gate_opener *o, const struct change *c)
 	free(again);
 }
 
-/* Has all be taken back that is to be in no set. */
+/* The kernel refused to take something back: all networks are compared as if their bridges had been away. */
 static void doubt_all(struct gate_opener *o, struct gate_nets *nets)
 {
 	struct gate_net *net;
@@ -242,7 +280,7 @@ static void mark_behind(struct gate_opener *o, struct gate_net *net)
 	net->behind = true;
 }
 
-/* Those that were not compared yet, as if nothing were known of them. */
+/* Networks that were not compared yet count as unknown. */
 static void unmark_all(struct gate_opener *o, struct gate_nets *nets)
 {
 	struct gate_net *net;
@@ -390,7 +428,7 @@ void gate_opener_again(struct gate_opener *o, struct gate_nets *nets,
 
 /* ------------------------------------------------------------------ doing them */
 
-/* Whether a name still has the address in the set. */
+/* Whether a name has the address in the set. */
 static bool is_wanted(const struct gate_opener *o, const struct gate_policy *policy,
 		      const struct task *task)
 {
@@ -403,6 +441,8 @@ static bool is_wanted(const struct gate_opener *o, const struct gate_policy *pol
 	for (ref = LIST_FIRST(&addr->refs); ref; ref = LIST_NEXT(ref, entry)) {
 		struct dns_name name = gate_told_name(ref);
 
+		if (!is_live(ref, task->owner->policy, o->now_ms))
+			continue;
 		gate_table_match(policy, task->owner->policy, &name, &match);
 		for (size_t i = 0; i < match.n; i++)
 			if (policy->lists[match.lists[i]].slot == task->slot)
