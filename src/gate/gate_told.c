@@ -199,6 +199,15 @@ static void drop_ref(struct gate_told *told, struct gate_told_ref *ref)
 	free(ref);
 }
 
+/* As much as is free, but some in any case: so the network that takes most always leaves as much to the others, and N of
+ * them that take what they can have 1/(N+1) each. */
+static size_t share(const struct gate_told *told)
+{
+	size_t free = told->refs.n < GATE_TOLD_MAX ? GATE_TOLD_MAX - told->refs.n : 0;
+
+	return free > REFS_FOR_ALL ? free : REFS_FOR_ALL;
+}
+
 bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const struct dns_name *name,
 		    const struct ipaddr *addr, size_t size, uint64_t now_ms, uint64_t life_ms)
 {
@@ -211,8 +220,7 @@ bool gate_told_room(struct gate_told *told, struct gate_told_net *net, const str
 		bool known = gate_told_find(told, net, addr);
 
 		if ((known || net->n_addrs[addr->family] < size) &&
-		    net->n_refs < REFS_PER_ADDRESS * size &&
-		    (told->refs.n < GATE_TOLD_MAX || net->n_refs < REFS_FOR_ALL))
+		    net->n_refs < REFS_PER_ADDRESS * size && net->n_refs < share(told))
 			return true;
 		oldest = TAILQ_FIRST(&net->by_age);
 		if (!oldest || now_ms - oldest->told_ms < life_ms)

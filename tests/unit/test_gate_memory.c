@@ -207,6 +207,45 @@ static void test_told_room(void **state)
 	gate_told_free(&told);
 }
 
+/* Takes all that it can for a network, of 8 names with the same addresses. Returns how many pairs that are. */
+static size_t take_all(struct gate_told *told, struct gate_told_net *net)
+{
+	struct dns_name names[8];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char text[] = "a.example";
+
+		text[0] = (char)('a' + i);
+		names[i] = name_of(text);
+	}
+	for (uint32_t i = 0; i < 65536; i++) {
+		struct ipaddr addr = { FAMILY_IPV4, { 11, 0, (uint8_t)(i >> 8), (uint8_t)i } };
+
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++, n++) {
+			if (!gate_told_room(told, net, &names[k], &addr, 65536, 2, 10000))
+				return n;
+			gate_told_put(told, net, &names[k], &addr, 1);
+		}
+	}
+	return n;
+}
+
+static void test_told_shares(void **state)
+{
+	struct gate_told_net nets[3] = { 0 };
+	struct gate_told told;
+
+	(void)state;
+	gate_told_init(&told);
+	for (size_t i = 0; i < ARRAY_SIZE(nets); i++)
+		gate_told_add_net(&told, &nets[i]);
+	assert_int_equal(take_all(&told, &nets[0]), GATE_TOLD_MAX / 2);
+	assert_int_equal(take_all(&told, &nets[1]), GATE_TOLD_MAX / 4);
+	assert_int_equal(take_all(&told, &nets[2]), GATE_TOLD_MAX / 8);
+	gate_told_free(&told);
+}
+
 /* ------------------------------------------------------------------ records */
 
 struct message {
@@ -308,10 +347,10 @@ static void test_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cache),	 cmocka_unit_test(test_cache_bounds),
-		cmocka_unit_test(test_told),	 cmocka_unit_test(test_told_room),
-		cmocka_unit_test(test_told_all), cmocka_unit_test(test_records),
-		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_cache),	    cmocka_unit_test(test_cache_bounds),
+		cmocka_unit_test(test_told),	    cmocka_unit_test(test_told_room),
+		cmocka_unit_test(test_told_shares), cmocka_unit_test(test_told_all),
+		cmocka_unit_test(test_records),	    cmocka_unit_test(test_types),
 	};
 
 	return cmocka_run_group_tests_name("gate_memory", tests, NULL, NULL);
