@@ -185,6 +185,41 @@ until_true 15 docker_is connected
 until_true 8 state_is shop_default enforced
 fake_tell remove other
 
+# Clients that ask without end, so that one is always waiting.
+cat >$t/asks.py <<'END'
+import os, socket, sys
+
+while not os.path.exists(sys.argv[2]):
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(sys.argv[1])
+            s.sendall(b'{"action": "metrics"}\n')
+            while s.recv(65536):
+                pass
+    except OSError:
+        pass
+END
+asks=()
+for i in {1..24}; do
+	python3 $t/asks.py $socket $t/enough &
+	asks+=("$!")
+done
+late=
+for i in 1 2 3 4; do
+	fake_tell remove shop_default
+	fake_tell create shop_default 172.26.0.0/16 br-busy$i
+	until_true 2 is_at br-busy$i shop_default-OUT || late+=" $i"
+done
+: >$t/enough
+wait "${asks[@]}"
+is "clients without end do not keep Docker's events waiting" "$late" ""
+
+fake_tell remove shop_default
+fake_tell create shop_default 10.200.1.0/31 br-tiny
+until_true 3 is_at br-tiny shop_default-OUT
+is "a network of two addresses has its rules" \
+	"$(at br-tiny) $(nft list chain inet dockside shop_default-SRC | grep -c 'ip saddr 10\.200\.')" "shop_default-OUT 0"
+
 # ---- what cannot be ----------------------------------------------------------------------------------
 
 fake_tell remove shop_default
