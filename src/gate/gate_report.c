@@ -266,7 +266,7 @@ static void send_state(struct gate_report *report, const struct gate_counts *cou
 	end(report, &out);
 }
 
-/* What arrives and is no question has no count of its own. */
+/* Something that arrives and is no question has no other count. */
 static uint64_t count_received(const struct gate_net_list *nets)
 {
 	const struct gate_net *net;
