@@ -401,14 +401,6 @@ static void look_for(struct gate_desk *desk, const struct job *job)
 		reply(desk, job, GATE_SERVFAIL, GATE_EDE_NO_REACHABLE);
 }
 
-void gate_desk_arrived(struct gate_desk *desk, const struct gate_client *client, uint64_t now_ms)
-{
-	struct gate_net *net = gate_nets_find(desk->nets, client->ifindex, now_ms);
-
-	if (net)
-		net->received++;
-}
-
 bool gate_desk_ask(struct gate_desk *desk, const struct gate_client *client, const uint8_t *message,
 		   size_t len, uint64_t now_ms)
 {
@@ -419,19 +411,17 @@ bool gate_desk_ask(struct gate_desk *desk, const struct gate_client *client, con
 	enum gate_parsed parsed = gate_query_parse(message, len, &query, &name, &rcode);
 
 	desk->now_ms = now_ms;
-	if (parsed == GATE_PARSED_DROP) {
-		gate_desk_arrived(desk, client, now_ms);
+	if (desk->policy && (job.net = gate_nets_find(desk->nets, client->ifindex, now_ms)))
+		job.net->received++; /* whatever it is: the kernel has counted it, too */
+	if (parsed == GATE_PARSED_DROP)
 		return false;
-	}
 	desk->counts.queries++;
 	if (!desk->policy) {
 		reply(desk, &job, GATE_SERVFAIL, GATE_EDE_NOT_READY);
 		return true;
 	}
-	job.net = gate_nets_find(desk->nets, client->ifindex, now_ms);
 	if (!job.net)
 		return false;
-	job.net->received++;
 	if (parsed == GATE_PARSED_ERROR)
 		reply(desk, &job, rcode, GATE_EDE_NONE);
 	else if (admit(desk, &job))

@@ -43,8 +43,6 @@ const struct gate_policy *gate_desk_keep_policy(struct gate_desk *desk, const st
 						bool retell);
 /* Everything is told again, as by the policy that it has. */
 void gate_desk_retell(struct gate_desk *desk);
-/* A client has sent something that is no question: it counts as arrived (gate_report.c), as the kernel has counted it. */
-void gate_desk_arrived(struct gate_desk *desk, const struct gate_client *client, uint64_t now_ms);
 /* A message of a client. False: it is none that deserves an answer. The answer may come before this returns. */
 bool gate_desk_ask(struct gate_desk *desk, const struct gate_client *client, const uint8_t *message,
 		   size_t len, uint64_t now_ms);

@@ -68,7 +68,7 @@ static void drop(struct client *c)
 	close(c->watch.fd);
 	c->watch.fd = -1;
 	c->net->n_tcp--;
-	c->net->received += c->n_questions == 0;
+	c->net->received += c->n_questions == 0; /* gate_desk_ask() counts questions */
 	tcp->clients[c->id.slot] = NULL;
 	tcp->n_clients--;
 	free(c->out);

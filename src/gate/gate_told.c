@@ -199,8 +199,7 @@ static void drop_ref(struct gate_told *told, struct gate_told_ref *ref)
 	free(ref);
 }
 
-/* As much as is free, but some in any case: so the network that takes most always leaves as much to the others, and N of
- * them that take what they can have 1/(N+1) each. */
+/* As much as is free, but some in any case: so each network leaves as much to those that come later as it has itself. */
 static size_t share(const struct gate_told *told)
 {
 	size_t free = told->refs.n < GATE_TOLD_MAX ? GATE_TOLD_MAX - told->refs.n : 0;

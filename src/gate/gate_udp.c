@@ -152,12 +152,10 @@ void gate_udp_read(struct gate_udp *udp, struct gate_desk *desk, uint64_t now_ms
 		n = read_bunch(udp);
 		for (int i = 0; i < n; i++) {
 			struct gate_client client = client_of(udp, (size_t)i);
+			bool cut = udp->in[i].msg_hdr.msg_flags & MSG_TRUNC;
 
-			if (udp->in[i].msg_hdr.msg_flags & MSG_TRUNC)
-				gate_desk_arrived(desk, &client, now_ms);
-			else
-				gate_desk_ask(desk, &client, udp->questions[i], udp->in[i].msg_len,
-					      now_ms);
+			gate_desk_ask(desk, &client, udp->questions[i],
+				      cut ? 0 : udp->in[i].msg_len, now_ms);
 		}
 		gate_desk_counts(desk)->lost += udp->lost - lost;
 		gate_udp_flush(udp);
