@@ -61,7 +61,7 @@ static struct metrics_state collect_state(const struct daemon_view *view, const 
 		.kernel = release,
 		.now_ms = view->now_ms,
 		.started_ms = view->started_ms,
-		.ready = !view->settings_error && view->judged.n_not == 0,
+		.ready = view->ready,
 		.judged = view->judged.items,
 		.settings = !view->settings_error,
 		.loads_ok = load->n_ok,

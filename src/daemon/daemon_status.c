@@ -391,7 +391,7 @@ void daemon_status(const struct daemon_view *view, struct json_writer *out)
 
 	json_write_open(out, NULL, '{');
 	json_write_string(out, "status", "ok");
-	json_write_bool(out, "ready", !view->settings_error && view->judged.n_not == 0);
+	json_write_bool(out, "ready", view->ready);
 	json_write_string(out, "settings", view->settings_error);
 	json_write_int(out, "counted_ms", (int64_t)view->counters.read_ms);
 	put_alarms(out, view);

@@ -40,6 +40,7 @@ void daemon_view_take(const struct services *s, const struct counters_view *coun
 	ret->resolver = daemon_names_trouble(s->names);
 	daemon_judged_now(s->judged, &ret->counters, &ret->judged);
 	ret->n_alarms = daemon_alarms(ret, NULL, NULL);
+	ret->ready = !ret->settings_error && ret->judged.n_not == 0 && !ret->repair.trouble;
 }
 
 void daemon_view_free(struct daemon_view *view)

@@ -72,6 +72,7 @@ struct daemon_view {
 	const char *dns_alarm;	    /* names leave networks as DNS questions; or NULL */
 	const char *learning_alarm; /* a bridge learns from frames that pass no rule; or NULL */
 	size_t n_alarms;	    /* lines of status that begin with ALARM */
+	bool ready; /* the host's settings are made, every network is judged, and no rule is missing */
 	struct legs_view legs;
 	const char *settings_error; /* NULL: the host's settings are made */
 	char *resolver;		    /* which name servers are spared; or NULL. Freed */
@@ -88,7 +89,7 @@ struct daemon_view {
 
 struct services;
 
-/* Fills in what takes no reading and no copy: all but counters, judged, resolver and n_alarms. Nothing is to be freed. */
+/* Fills in what takes no reading and no copy: all but counters, judged, resolver, n_alarms and ready. Nothing is to be freed. */
 void daemon_view_begin(const struct services *s, struct daemon_view *ret);
 /* daemon_view_free() when done. */
 void daemon_view_take(const struct services *s, const struct counters_view *counters,

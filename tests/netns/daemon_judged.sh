@@ -57,5 +57,23 @@ until_true 7 prints "enforced, pending" states
 is "then they are put back" "$(states)" "enforced, pending"
 client status
 is "and all is well" "$status $(of ready)" "0 True"
+
+# The table that binds ports: no network's own rules are gone, so that all are judged.
+mkfifo $t/bridge && exec 7<>$t/bridge
+nft -i <$t/bridge >$t/nft.out 2>&1 &
+owner=$!
+echo 'delete table bridge dockside; add table bridge dockside { flags owner; }' >&7
+until_true 3 prints "could not be put right" tail -1 $told
+client status
+like "where the table that binds ports is somebody else's" "$status $out" \
+	"^1 NOT READY.*ALARM: the kernel may lack rules of the policy, as they cannot be put back: "
+client metrics
+is "metrics say so, too" "$(grep -cxE 'dsfw_nft_ready 0|dsfw_nft_alarms 1' $t/out) $(states)" "2 enforced, pending"
+echo quit >&7
+wait $owner
+exec 7>&-
+until_true 7 prints True of ready
+client status
+is "until it is put back" "$status $(nft list chain bridge dockside bind | grep -c '@bindings4')" "0 1"
 end_daemon TERM
 finish

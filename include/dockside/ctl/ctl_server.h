@@ -54,7 +54,7 @@
  * status:
  * {"status": "ok",
  *  "ready": true,                          the policy is enforced, between containers, too, and on every
- *                                          network that is there; names that have not been answered yet are no
+ *                                          network that is there, and no repair has failed; names that have not been answered yet are no
  *                                          reason against it
  *  "settings": "…",                        which host setting is missing; null: none
  *  "counted_ms": 81000,                    when the packets were counted, by the host's CLOCK_MONOTONIC: of a large
