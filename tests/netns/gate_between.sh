@@ -132,6 +132,21 @@ like "and that it may open them anew is an alarm" "$out" 'ALARM: the DNS gate do
 exec {says}>&-
 end_daemon TERM
 
+# ---- a host whose name servers the gate does not ask ---------------------------------------------------
+
+cp $t/resolv.conf $t/resolv.before
+echo "nameserver fe80::1%lo" >$t/resolv.conf
+dsfw teardown
+firewall_config <<'END'
+{"networks": {"ds-1": {"dns": {}, "egress": [{"to": "host", "host": "www.good.test"}, {"action": "drop"}]},
+	"ds-2": {"egress": [{"action": "drop"}]}}}
+END
+start_both
+is "the policy is taken, and no name is answered" "$(asks www.good.test,A)" 2
+result "which is an alarm" "$(until_true 15 alarmed 'DNS gate has no name server to ask' || of alarms)"
+end_both
+cp $t/resolv.before $t/resolv.conf
+
 # ---- another daemon ---------------------------------------------------------------------------------
 
 # All that the fills have is taken back, so that the first daemon hears nothing before it is killed.
