@@ -41,10 +41,17 @@ init()
 	cp $t/conf/firewall-config.json $t/firewall.json
 }
 
-# reaches ADDRESS|NAME PORT: yes or no, by a container of $network
+# reaches ADDRESS|NAME PORT: yes or no, by a container of $network. Without an answer it tries three times: a busy machine
+# can take the seconds of one.
 reaches()
 {
-	[[ $(docker run --rm --network "$network" bb:1 sh -c "nc -w 3 $1 $2 </dev/null" 2>/dev/null) == here ]] && echo yes || echo no
+	local tries answer
+	for tries in 1 2 3; do
+		answer=$(docker run --rm --network "$network" bb:1 sh -c "nc -w 3 $1 $2 </dev/null" 2>$t/reaches) && [[ $answer == here ]] && echo yes && return
+		! grep -q 'refused\|bad address' $t/reaches || break
+	done
+	echo "no"
+	echo "# $1 $2, try $tries: $answer $(<$t/reaches)" >&2
 }
 
 # begin: the daemon, and the gate if it is not there yet
