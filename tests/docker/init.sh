@@ -70,7 +70,7 @@ begin()
 # look_up NAME: its address, by a container of $network
 look_up()
 {
-	docker run --rm --network "$network" bb:1 timeout 4 nslookup "$1" 2>&1 | sed -n '/^Name:/,$ s/^Address[^:]*:[[:space:]]*//p' | sort -u
+	docker run --rm --network "$network" bb:1 timeout 10 nslookup "$1" 2>&1 | sed -n '/^Name:/,$ s/^Address[^:]*:[[:space:]]*//p' | sort -u
 }
 
 # ---- a network that others made ---------------------------------------------------------------------

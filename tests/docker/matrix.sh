@@ -165,7 +165,7 @@ packets() # DESCRIPTION
 # shellcheck disable=SC2016 # the container's shell expands
 by_name() # CONTAINER NAME PORT
 {
-	docker exec "$1" sh -c '{ sleep 0.2; } | nc -w 2 "$0" "$1" 2>&1' "$2" "$3"
+	docker exec "$1" sh -c '{ sleep 0.2; } | nc -w 15 "$0" "$1" 2>&1' "$2" "$3"
 }
 
 names() # DESCRIPTION

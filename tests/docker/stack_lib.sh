@@ -57,7 +57,7 @@ find_containers() # SERVICE…
 reaches()
 {
 	local answer
-	answer=$(docker exec "${id[$1]}" sh -c 'nc -w 3 "$0" "$1" </dev/null 2>&1' "$2" "$3")
+	answer=$(docker exec "${id[$1]}" sh -c 'nc -w 6 "$0" "$1" </dev/null 2>&1' "$2" "$3")
 	case $answer in
 	"${4:-here}") echo yes ;;
 	*'Connection refused') echo no ;;

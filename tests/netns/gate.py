@@ -319,7 +319,7 @@ def ask_one(server, text):
 def raw(server, texts):
     for text in texts:
         with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(0.3)
+            s.settimeout(2)
             s.connect((server, 53))
             s.send(bytes.fromhex(text))
             try:

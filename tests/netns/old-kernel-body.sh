@@ -267,7 +267,7 @@ sleep 1
 
 tcp() # ADDRESS PORT: what is said there, "reset" or "silence"
 {
-	ip netns exec dev timeout 3 nc "$1" "$2" </dev/null >/tmp/tcp 2>/tmp/tcp.err
+	ip netns exec dev timeout 6 nc "$1" "$2" </dev/null >/tmp/tcp 2>/tmp/tcp.err
 	case "$? $(cat /tmp/tcp.err)" in
 	0*) cat /tmp/tcp ;;
 	*refused*) echo reset ;;

@@ -34,7 +34,7 @@ import socket
 import struct
 import sys
 
-PATIENCE, SILENCE = 4.0, 0.3           # seconds to wait for an answer, and for none
+PATIENCE, LIFE, SILENCE = 15.0, 4.0, 0.3   # seconds to wait for an answer, for that of a flow which may be dead, and for none
 MARK = b"dsfw-probe:"
 FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "null": 0}
 ICMP_ID = b"ds"
@@ -211,7 +211,7 @@ class Peers:
             return ["never opened"]
         try:
             await loop.sock_sendall(s, b"still there?\n")
-            return ["alive" if await asyncio.wait_for(loop.sock_recv(s, 256), PATIENCE) else "dead"]
+            return ["alive" if await asyncio.wait_for(loop.sock_recv(s, 256), LIFE) else "dead"]
         except (OSError, asyncio.TimeoutError):
             return ["dead"]
 
@@ -275,15 +275,15 @@ class Probe:
 
     async def verdict(self, peers):
         want = self.want.split()[0]
-        patience = SILENCE if want == "silence" else PATIENCE
-        if want == "seen" and not self.is_raw:
-            patience = 2 * SILENCE
+        patience = SILENCE if want == "silence" or (want == "seen" and not self.is_raw) else PATIENCE
         try:
             if self.is_raw:
                 return await self.raw_verdict(peers, patience)
             with self.connecting(peers) as s:
                 return await asyncio.wait_for(self.greet(s), patience)
         except asyncio.TimeoutError:
+            if want == "seen":
+                await self.arrival(peers)
             return self.unanswered(peers)
         except ConnectionError:
             return "reset"
@@ -291,6 +291,12 @@ class Probe:
             if e.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES):
                 return "unreachable"
             return f"error {e!r}"
+
+    async def arrival(self, peers):
+        for _ in range(int(PATIENCE / SILENCE)):
+            if self.serial in peers.seen:
+                return
+            await asyncio.sleep(SILENCE)
 
     def unanswered(self, peers):
         who = peers.seen.get(self.serial)

@@ -43,7 +43,7 @@ in_container getent ahostsv4 other.example >/dev/null
 # try ADDRESS PORT
 try()
 {
-	in_container timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null
+	in_container timeout 10 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null
 }
 # shellcheck disable=SC2317 # until_true calls it
 told_of()
