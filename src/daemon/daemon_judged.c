@@ -318,14 +318,13 @@ void daemon_judged_close(struct daemon_judged *j)
 /* ------------------------------------------------------------------ what others ask */
 
 static enum judge_rules rules_of(const struct plan *plan, const struct counters_view *counters,
-				 const char *bridge)
+				 const char *repair_fails, const char *bridge)
 {
-	if (!counters)
-		return JUDGE_RULES_THERE;
-	if (counters->failed)
+	if (counters && counters->failed)
 		return JUDGE_RULES_UNKNOWN;
-	return judge_network_dispatched(plan, counters->actual, bridge) ? JUDGE_RULES_THERE
-									: JUDGE_RULES_MISSING;
+	if (counters && !judge_network_dispatched(plan, counters->actual, bridge))
+		return JUDGE_RULES_MISSING;
+	return repair_fails ? JUDGE_RULES_DOUBTFUL : JUDGE_RULES_THERE;
 }
 
 /* Most often they are in the policy's order: so an answer about 1,000 networks does not take long. */
@@ -337,7 +336,7 @@ static const struct judged *last_of(const struct daemon_judged *j, size_t i, con
 }
 
 void daemon_judged_now(const struct daemon_judged *j, const struct counters_view *counters,
-		       struct judge_result *ret)
+		       const char *repair_fails, struct judge_result *ret)
 {
 	const struct running *running = j->enforcer->running;
 	const struct policy *policy = &running->policy;
@@ -357,11 +356,11 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 							       "from it is refused");
 			continue;
 		}
-		judge_network_with_rules(
-			last ? last : &none,
-			network->placed ? rules_of(&running->plan, counters, network->bridge)
-					: JUDGE_RULES_THERE,
-			&ret->items[i]);
+		judge_network_with_rules(last ? last : &none,
+					 network->placed ? rules_of(&running->plan, counters,
+								    repair_fails, network->bridge)
+							 : JUDGE_RULES_THERE,
+					 &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;
 	}
 }

@@ -168,18 +168,23 @@ static void judge_link(const struct judge_facts *f, bool docker_has_it, struct j
 
 static void judge_rules(enum judge_rules rules, struct judged *j)
 {
+	static const char *const reasons[] = {
+		[JUDGE_RULES_MISSING] =
+			"the kernel does not have its rules, or does not dispatch to "
+			"them",
+		[JUDGE_RULES_UNKNOWN] = "its rules cannot be read from the kernel",
+		[JUDGE_RULES_DOUBTFUL] = "the kernel may lack some of its rules, as they cannot be "
+					 "put back",
+	};
+
 	if (j->state == JUDGED_NOT || j->state == JUDGED_UNMANAGED || rules == JUDGE_RULES_THERE)
 		return;
 	judged_free(j);
-	if (rules == JUDGE_RULES_MISSING)
-		not_judged(j,
-			   xstrdup("the kernel does not have its rules, or does not dispatch to "
-				   "them"),
-			   xstrdup("the daemon puts them back; \"dsfw-nft reconcile\" says what "
-				   "keeps it from that"));
-	else
-		not_judged(j, xstrdup("its rules cannot be read from the kernel"),
-			   xstrdup("\"dsfw-nft reconcile\" says why"));
+	not_judged(j, xstrdup(reasons[rules]),
+		   xstrdup(rules == JUDGE_RULES_MISSING
+				   ? "the daemon puts them back; \"dsfw-nft reconcile\" says what "
+				     "keeps it from that"
+				   : "\"dsfw-nft reconcile\" says why"));
 }
 
 /* ------------------------------------------------------------------ one that others make */

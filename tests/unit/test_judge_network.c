@@ -280,6 +280,8 @@ static void test_rules(void **state)
 	expect(&facts, JUDGED_NOT, "does not have its rules", "reconcile");
 	facts.rules = JUDGE_RULES_UNKNOWN;
 	expect(&facts, JUDGED_NOT, "cannot be read", "reconcile");
+	facts.rules = JUDGE_RULES_DOUBTFUL;
+	expect(&facts, JUDGED_NOT, "may lack some of its rules", "reconcile");
 	network.driver = "macvlan"; /* comes first */
 	expect(&facts, JUDGED_NOT, "macvlan", "RESET=1");
 	wanted.managed = false;

@@ -21,7 +21,8 @@ enum judge_link {
 enum judge_rules {
 	JUDGE_RULES_THERE,
 	JUDGE_RULES_MISSING,
-	JUDGE_RULES_UNKNOWN, /* they could not be read */
+	JUDGE_RULES_UNKNOWN,  /* they could not be read */
+	JUDGE_RULES_DOUBTFUL, /* the last repair failed */
 };
 
 /* The facts about a configured network. Borrowed. */
