@@ -9,19 +9,13 @@
 #include "dockside/report/explain.h"
 
 #include <assert.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dockside/base/icmp6.h"
 #include "dockside/base/sorted.h"
-
-/* linux/icmpv6.h has more of them than netinet/icmp6.h. */
-#define MLD2_REPORT 143
-#define MRDISC_ADV 151
-#define MRDISC_SOL 152
-#define NI_QUERY 139
 
 struct walk {
 	const struct plan *plan;

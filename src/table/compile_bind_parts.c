@@ -2,15 +2,12 @@
 #include "compile_bind_parts.h"
 
 #include <net/ethernet.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
 
 #include "compile_log.h"
 
+#include "dockside/base/icmp6.h"
 #include "dockside/base/util.h"
-
-/* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
-#define MLD2_REPORT 143
 
 const struct prefix bind_link_local = { { FAMILY_IPV6, { 0xfe, 0x80 } }, 10 };
 static const struct prefix unspecified4 = { { FAMILY_IPV4, { 0 } }, 32 };

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "compile_link.h"
 
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "compile_log.h"
 
+#include "dockside/base/icmp6.h"
 #include "dockside/base/text.h"
 #include "dockside/base/util.h"
-
-/* linux/icmpv6.h has it, which does not go together with netinet/icmp6.h. */
-#define MLD2_REPORT 143
 
 /*
  * Hosts need some messages from each other of which conntrack keeps no record: neighbour
