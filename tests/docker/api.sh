@@ -145,7 +145,7 @@ before=$(life | wc -l)
 # shellcheck disable=SC2119 # without options
 dockerd_restart
 until_true 15 shows connected docker state
-like "a restart of Docker makes one line" "$(life | tail -n +$((before + 1)) | grep -v 'put back\|by uid')" \
+like "a restart of Docker makes one line" "$(life | tail -n +$((before + 1)) | grep -v 'put back\|by uid\|networks are not made')" \
 	"^Docker [^ ]* \($(docker_speaks)\) answers again, after [0-9]+ s$"
 is "and nobody has left" "$(until_true 5 shows 1 network_details ds-A containers; of network_details ds-A containers)" 1
 

@@ -17,8 +17,7 @@ start_daemon
 until_true 10 sets_agree
 reaches()
 {
-	docker exec c2 ping -c 1 -W 1 172.30.1.1 >/dev/null 2>&1
-	is "$1: c2 reaches its gateway" $? 0
+	is "$1: c2 reaches its gateway" "$(until_true 10 docker exec c2 ping -c 1 -W 1 172.30.1.1 >/dev/null 2>&1; echo $?)" 0
 }
 nsenter --net=/run/netns/c1 python3 -c 'import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)

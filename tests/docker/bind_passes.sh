@@ -105,11 +105,14 @@ firsts()
 	# shellcheck disable=SC2016 # the container's shell
 	for ((i = 0; i < FIRSTS; i++)); do
 		docker run --rm --network ds-a bb:1 sh -c 'up() { cut -d " " -f 1 /proc/uptime | tr -d .; }
-			get() { printf "GET / HTTP/1.0\r\n\r\n" | nc -w 5 $1 80 | tail -1; }
-			a=$(up); get 198.51.100.1; b=$(up); get 2001:db8:51::1; c=$(up); echo "$((b - a)) $((c - b))"' 2>&1 | xargs
+			get() { printf "GET / HTTP/1.0\r\n\r\n" | nc -w 15 $1 80 | tail -1; }
+			a=$(up); get 198.51.100.1; b=$(up)
+			again=$(grep "^Tcp: [0-9]" /proc/net/snmp | cut -d " " -f 13)
+			get 2001:db8:51::1; c=$(up); echo "$((b - a)) $((c - b)) $again"' 2>&1 | xargs
 	done >$t/firsts
-	result "$1: the first thing of $FIRSTS containers works" "$(grep -vE '^hello hello [0-9]+ [0-9]+$' $t/firsts)"
-	is "$1: and no packet is lost on IPv4" "$(awk '$3 > 90' $t/firsts)" ""
+	result "$1: the first thing of $FIRSTS containers works" "$(grep -vE '^hello hello [0-9]+ [0-9]+ [0-9]+$' $t/firsts)"
+	# It took its time, and something was sent twice.
+	is "$1: and no packet is lost on IPv4" "$(awk '$3 > 90 && $5' $t/firsts)" ""
 	awk '{ if ($3 > four) four = $3; if ($4 > six) six = $4 }
 		END { print "longest: IPv4 " four "0 ms, IPv6 " six "0 ms" }' $t/firsts | comment
 }

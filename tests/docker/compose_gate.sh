@@ -54,7 +54,7 @@ container_of() # SERVICE
 }
 reaches() # NAME
 {
-	docker run --rm --network ds-agents bb:1 nc -w 5 "$1" 443 </dev/null 2>&1 | tail -n 1
+	docker run --rm --network ds-agents bb:1 nc -w 15 "$1" 443 </dev/null 2>&1 | tail -n 1
 }
 
 compose up -d --no-build

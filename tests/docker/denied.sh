@@ -59,6 +59,12 @@ start_following()
 	"$DSFW_NFT" denied --socket $socket --json --follow --since 0s 2>$t/follower |
 		python3 "$lab/refused.py" hear $t/heard 2>$t/hearing &
 	until_true 5 test -e $t/heard
+	until_true 5 follows
+}
+# shellcheck disable=SC2317 # until_true calls it
+follows()
+{
+	ss -Hxn state established src "$socket" | matches .
 }
 heard() # COUNT
 {

@@ -230,12 +230,13 @@ while_denied "another network comes and goes" 0 other_network
 matrix "after that"
 
 # From its first instant on.
-eager='for i in 1 2 3 4 5; do timeout 1 tftp -g -r x 198.51.100.2 9009 2>/dev/null & nc -w 1 198.51.100.2 9008; done'
+# shellcheck disable=SC2016 # the container expands
+eager='for i in 1 2 3 4 5; do timeout 1 tftp -g -r x 198.51.100.2 9009 2>/dev/null & nc -w $patience 198.51.100.2 9008; done'
 new_containers()
 {
 	local refused=0
 	for _ in 1 2 3; do
-		refused=$((refused + $(docker run --rm --network ds-One bb:1 sh -c "$eager" 2>&1 |
+		refused=$((refused + $(docker run --rm -e patience=10 --network ds-One bb:1 sh -c "$eager" 2>&1 |
 			grep -c 'Connection refused')))
 	done
 	echo "$refused connections were refused"
@@ -290,7 +291,7 @@ end_daemon TERM
 is "the daemon ends well" "$status" 0
 stream
 nft flush ruleset
-docker run --rm --network ds-One bb:1 sh -c "$eager" >/dev/null 2>&1
+docker run --rm -e patience=1 --network ds-One bb:1 sh -c "$eager" >/dev/null 2>&1
 sleep 0.3
 stream_end
 result "without any rules, all that is tried arrives" \

@@ -145,9 +145,15 @@ if [[ ${CHURN:-} == yes ]]; then
 	churn &
 	churn_pid=$!
 fi
+# shellcheck disable=SC2317 # until_true calls it
+is_known() # CONTAINER
+{
+	awk -v name="$1" '$4 == name { found = 1 } END { exit !found }' "$t/log-a"
+}
 : >$t/started
 for ((i = 0; i < STARTS; i++)); do
 	began "s$i" >>$t/started
+	until_true 10 is_known "s$i"
 	docker rm -f "s$i" >/dev/null
 done
 [[ -z ${churn_pid:-} ]] || kill "$churn_pid"

@@ -161,13 +161,19 @@ is "dockerd has no complaint about iptables" "$(grep -iE 'level=(error|fatal).*i
 
 # ---- taken away ----------------------------------------------------------------------------------
 
+# shellcheck disable=SC2317 # until_true calls it
+is_put_back()
+{
+	is_hooked && iptables -S DOCKSIDE-DISPATCH 2>/dev/null | cmp -s "$t/wanted" -
+}
+
 for script in 'flush chain ip filter DOCKER-USER' 'insert rule ip filter DOCKER-USER return' \
 	'flush chain ip filter DOCKSIDE-DISPATCH' \
 	'flush chain ip filter DOCKER-USER; flush chain ip filter DOCKSIDE-DISPATCH;
 		delete chain ip filter DOCKSIDE-DISPATCH'; do
 	iptables -S DOCKSIDE-DISPATCH >$t/wanted 2>/dev/null
 	nft "$script" 2>&1 | comment
-	until_true 2 is_hooked
+	until_true 5 is_put_back
 	is "put back after: ${script//$'\n'/}" "$(first_rule) $(iptables -S DOCKSIDE-DISPATCH 2>&1 | cmp $t/wanted -)" \
 		"$jump "
 done

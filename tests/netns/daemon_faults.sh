@@ -79,6 +79,7 @@ is "a reload" "$status" 0
 end_faults
 heard=$(sed '/sendmsg(/,$d' $t/trace | grep -c 'recvmsg(')
 write_rules 82
+client status # and it has heard all of that reload
 begin_faults -e trace=recvmsg,sendmsg -e inject=recvmsg:error=EIO:when=$((heard + 1))+
 client reload
 like "reload fails" "$status $err" '^1 .*Input/output error'

@@ -75,7 +75,7 @@ is "the daemon gives them timeouts" "$(elements $set)" "10.0.0.1
 198.51.100.6"
 # An apply that takes its time has a second one wait; a daemon does not.
 for command in daemon apply teardown; do
-	timeout 3 "$DSFW_NFT" $command "${files[@]}" >$t/refused 2>&1
+	timeout 30 "$DSFW_NFT" $command "${files[@]}" >$t/refused 2>&1
 	is "$command beside it is refused at once" "$?" 1
 	advice="stop it first"
 	[[ $command != apply ]] || advice+=", or use dsfw-nft reload"
@@ -152,6 +152,7 @@ until_true 25 late_is_gone || result "late.example" "$(elements $set)"
 
 end_daemon TERM
 is "SIGTERM ends it well" "$status" 0
+until_true 5 grep -q 'STOPPING=1$' $told
 like "it told so" "$(message 'STOPPING=1$')" "[0-9]"
 is "what it held is permanent" "$(nft list table inet dockside | grep -cE 'expires|timeout [0-9]')" 0
 is "and nothing more than it held" "$(addresses $set)" \
@@ -186,10 +187,10 @@ zone "good.example 198.51.100.2 2001:db8:51::2" "nat.example 198.51.100.7" \
 kill -HUP "$daemon_pid"
 until_true 5 logged '^reloaded$'
 use 0
-begin=$(calm)
+reload_begin=$(calm)
 client reload
 result "a reload does not wait for a name that it has deleted" "$(
-	took=$(calm_since "$begin")
+	took=$(calm_since "$reload_begin")
 	[[ $status -eq 0 && $took -lt 10000 ]] || echo "$status after $took ms: $out$err")"
 timeout 60 env IPSET_STALE_TTL=9 "$DSFW_NFT" daemon "${files[@]}" >$t/out 2>&1
 is "a stale TTL too short to be renewed in is refused" "$? $(grep -c 'IPSET_STALE_TTL is 9, wanted 10' $t/out)" "2 1"

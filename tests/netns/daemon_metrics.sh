@@ -196,17 +196,18 @@ like "and the reason is told" "$err" "^error: metrics: no daemon answers at $soc
 for text in '{"status":"ok"}\n' '{"status":"ok","length":8}\ntext\n'; do
 	rm -f $t/other
 	python3 - $t/other "$text" <<-'PYTHON' &
-		import socket, sys
+		import os, socket, sys
 		s = socket.socket(socket.AF_UNIX)
-		s.bind(sys.argv[1])
+		s.bind(sys.argv[1] + ".new")
 		s.listen()
+		os.rename(sys.argv[1] + ".new", sys.argv[1])
 		c = s.accept()[0]
 		c.recv(4096)
 		c.sendall(sys.argv[2].encode().decode("unicode_escape").encode())
 		c.close()
 	PYTHON
 	until_true 5 test -S $t/other
-	timeout 5 "$DSFW_NFT" metrics --socket $t/other -o $t/dsfw.prom >$t/out 2>&1
+	timeout 30 "$DSFW_NFT" metrics --socket $t/other -o $t/dsfw.prom >$t/out 2>&1
 	echo "$? $(<$t/dsfw.prom) $(<$t/out)"
 	wait $!
 done >$t/answers

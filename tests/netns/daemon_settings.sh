@@ -32,7 +32,7 @@ like "in the log, too" "$(life)" 'error: .*br_netfilter'
 like "systemd is told" "$(grep STATUS= $told | tail -1)" '; host settings are missing$'
 umount $settings
 is "the module comes" "$(until_true 15 ready && echo ready)" ready
-like "systemd is told" "$(grep STATUS= $told | tail -1)" ', 0 names$'
+like "systemd is told" "$(until_true 5 prints ', 0 names$' tail -1 $told; grep STATUS= $told | tail -1)" ', 0 names$'
 is "the settings are made" "$(cat $settings/bridge-nf-{call-iptables,call-ip6tables,filter-vlan-tagged} | xargs)" \
 	"1 1 1"
 

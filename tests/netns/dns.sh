@@ -34,7 +34,7 @@ server()
 	python3 "$here/zone.py" serve "$1" "$dir/answers" 127.0.0.2 2>"$dir/zone.log" &
 	zone=$!
 	trap 'kill "$dnsmasq" "$zone"; wait "$dnsmasq" "$zone" 2>/dev/null' EXIT
-	for _ in $(seq 50); do
+	for _ in $(seq 600); do
 		[[ -n $(ss -Hlun 'src 127.0.0.2:53') ]] && return
 		sleep 0.1
 	done
@@ -100,7 +100,7 @@ set_up()
 	dnsmasq -k -C "$dir/dnsmasq.conf" >"$dir/dnsmasq.log" 2>&1 &
 	dnsmasq=$!
 	trap 'kill "$dnsmasq"; wait "$dnsmasq" 2>/dev/null' EXIT
-	for _ in $(seq 50); do
+	for _ in $(seq 600); do
 		[[ -n $(ss -Hltn 'sport = :53') ]] && return
 		sleep 0.1
 	done

@@ -29,7 +29,7 @@ server()
 	: >"$dir/answers-$1"
 	python3 "$here/zone.py" serve "$dir/zone-$1" "$dir/answers-$1" "$1" 2>>"$dir/zone.log" &
 	pids+=($!)
-	for _ in $(seq 50); do
+	for _ in $(seq 600); do
 		[[ -n $(ss -Hlun "src [${1%\%*}]:53") ]] && return
 		sleep 0.1
 	done

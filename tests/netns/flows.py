@@ -7,7 +7,7 @@ usage: flows.py NAMESPACE ADDRESS:PORT FLOWS DIRECTORY
 The server echoes, and greets first. Once all flows are open it makes the file "open" in the directory; it
 ends when "close" is there. Then each flow has to carry data once more, and one line of NAME=NUMBER is
 printed: flows, and of these broken; echoes of them; new connections, and of these refused (any error
-but a time-out) and unanswered (within 3 s, by when a lost SYN has been sent again); slowest, of the
+but a time-out) and unanswered (within PATIENCE, by when a lost SYN has been sent again); slowest, of the
 new ones, in ms.
 """
 import ctypes
@@ -18,7 +18,7 @@ import threading
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-PATIENCE = 3.0
+PATIENCE = 20.0
 PAUSE = 0.004                           # seconds from one new flow to the next
 
 

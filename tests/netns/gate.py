@@ -9,6 +9,7 @@
   gate.py ask SERVER QUESTION...   each is NAME,TYPE[,OPTION...]; prints for each "RCODE[/EDE] [tc] DATA...". Options:
                               tcp, edns, plain (no recursion wanted), case (mixed), class=N, opcode=N, do,
                               fast ("slow" unless answered within 100 ms), size=N, ttl (prints it), port=N (source)
+  gate.py together SERVER QUESTION...   asks 20 questions at a time; prints the RCODE of each answer, or "timeout"
   gate.py raw SERVER HEX...   sends messages as they are; prints the first 4 bytes of each answer, or "-"
   gate.py dial SERVER ROUNDS PORT NAME,TYPE...   asks, and connects to every address at once; prints
                               "asked N addresses N refused N failed N"
@@ -316,10 +317,25 @@ def ask_one(server, text):
     return said
 
 
+def together(server, texts):
+    for first in range(0, len(texts), 20):
+        some = texts[first:first + 20]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(6)
+            s.connect((server, 53))
+            for number, text in enumerate(some):
+                s.send(number.to_bytes(2, "big") + make_question(text)[0][2:])
+            try:
+                for _ in some:
+                    print(s.recv(512)[3] & 15)
+            except TimeoutError:
+                print("timeout")
+
+
 def raw(server, texts):
     for text in texts:
         with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(2)
+            s.settimeout(6)
             s.connect((server, 53))
             s.send(bytes.fromhex(text))
             try:
@@ -594,6 +610,8 @@ def main():
     elif command == "ask":
         # In one piece: several of us may share the output.
         sys.stdout.write("".join(ask_one(arguments[0], text) + "\n" for text in arguments[1:]))
+    elif command == "together":
+        together(arguments[0], arguments[1:])
     elif command == "raw":
         raw(arguments[0], arguments[1:])
     elif command == "dial":

@@ -14,6 +14,7 @@ chmod 1777 $t
 : >$t/asked
 nsenter --net=/run/netns/outside python3 "$here/gate.py" serve 9.9.9.10 $t/asked 2>$t/upstream.log &
 pids+=("$!")
+until_true 5 prints '9\.9\.9\.10:53' ss -N outside -Hlun
 
 start_gate() # OPTION…
 {

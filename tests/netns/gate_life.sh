@@ -106,7 +106,7 @@ for line in open(sys.argv[1]):
 sleep 1 # for a full burst
 : >$t/asked
 mapfile -t new < <(seq -f 'n%g.wild.test,A' 600)
-is "new names that only a pattern allows are rationed" "$(asks a1 "${new[@]}" |
+is "new names that only a pattern allows are rationed" "$(gate_py a1 together 8.8.8.8 "${new[@]}" |
 	sort | uniq -c | awk '$2 == 0 { answered = $1 } $2 == 2 { limited = $1 }
 	END { print answered + limited, (answered >= 200 && limited > 0 ? "limited" : answered) }')" "600 limited"
 is "names that were asked before are not" "$(asks a1 n1.wild.test,A n1.wild.test,AAAA n2.wild.test,A | cut -c 1 | xargs)" \
@@ -204,8 +204,10 @@ wait "$steady"
 is "they were asked while that happened" "$?" 0
 read -r questions lost <$t/steady
 comment <<<"$questions questions, $lost lost"
-result "kill -9 and restarts: of at least 1,000 questions, hardly one is lost" \
-	"$([[ $questions -ge 1000 && $lost -le 4 ]] || cat $t/steady)"
+# A gate that is killed loses what it has read and not yet answered: 64 at most (BUNCH of gate_udp.c). Without held sockets
+# it would be what is asked until the next one listens.
+result "kill -9 and restarts: of at least 1,000 questions, hardly any is lost" \
+	"$([[ $questions -ge 1000 && $lost -le 192 ]] || cat $t/steady)"
 is "there were several starts" "$(($(grep -c taken $t/gate.log) >= 4))" 1
 kill "$holder"
 wait "$holder" 2>/dev/null

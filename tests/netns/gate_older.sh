@@ -170,6 +170,8 @@ come_to "who asks by one socket asks the gate; connections have ended" "$through
 for log_of in asked-9.9.9.11 asked-2a00:53::1 hosts-own; do
 	: >"$t/$log_of"
 done
+until_true 10 prints exempt.secret.test sort -u $t/asked-9.9.9.11 $t/asked-2a00:53::1 $t/hosts-own
+until_true 10 prints other.secret.test sort -u $t/asked-9.9.9.11 $t/asked-2a00:53::1 $t/hosts-own
 sleep 1 # in which each asks ten times
 is "no other server hears of it any more, but of those whom it does not concern" \
 	"$(sort -u $t/asked-9.9.9.11 $t/asked-2a00:53::1 $t/hosts-own)" "udp exempt.secret.test A
@@ -200,6 +202,8 @@ kill -STOP "$daemon_pid"
 nft flush chain inet dockside prerouting-dns
 start_udp_askers
 until_true 10 test -e $t/mine
+until_true 10 prints exempt.secret.test sort -u $t/asked-9.9.9.11 $t/asked-2a00:53::1 $t/hosts-own
+until_true 10 prints other.secret.test sort -u $t/asked-9.9.9.11 $t/asked-2a00:53::1 $t/hosts-own
 sleep 1 # in which each asks ten times
 is "somebody takes away the redirection alone: nobody reaches the gate" "$(verdicts mine)" "udp dead six dead host dead"
 kill -CONT "$daemon_pid"

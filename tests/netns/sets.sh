@@ -229,12 +229,12 @@ tcp . 80 counter packets 0 bytes 0 timeout 10m comment "nat" : 2001:db8::80 . 80
 		flush set inet dockside v4
 		flush set inet dockside v6
 		flush map inet dockside nat4
-		add element inet dockside v4 { 192.0.2.1 timeout 10m expires 5s comment "old",
-			192.0.2.2 timeout 10m expires 5s, 192.0.2.3 timeout 10m expires 5s,
+		add element inet dockside v4 { 192.0.2.1 timeout 10m expires 50s comment "old",
+			192.0.2.2 timeout 10m expires 50s, 192.0.2.3 timeout 10m expires 50s,
 			192.0.2.4, 192.0.2.5 comment "old" }
-		add element inet dockside v6 { 2001:db8::1 timeout 10m expires 5s }
+		add element inet dockside v6 { 2001:db8::1 timeout 10m expires 50s }
 		add element inet dockside nat4 { tcp . 80 counter packets 5 bytes 500 timeout 10m \
-			expires 5s : 192.0.2.80 . 8080 }
+			expires 50s : 192.0.2.80 . 8080 }
 	END
 	is "$1: (the test sees age)" "$(elements v6)" "2001:db8::1 timeout 10m aged"
 	is "$1: renewals" "$(commit "$1" <<-END
@@ -265,7 +265,7 @@ tcp . 80 counter packets 5 bytes 500 timeout 10m : 192.0.2.80 . 8080'
 
 	nft -f - <<-END
 		flush set inet dockside v4
-		add element inet dockside v4 { 192.0.2.1 timeout 10m expires 5s comment "old",
+		add element inet dockside v4 { 192.0.2.1 timeout 10m expires 50s comment "old",
 			192.0.2.2 timeout 10m, 192.0.2.3 timeout 10m, 192.0.2.4 timeout 10m }
 	END
 	is "$1: made present, made absent, in any order" "$(commit "$1" <<-END
@@ -405,13 +405,16 @@ END
 events_pid=$!
 heard=1 # "ready"
 
+# shellcheck disable=SC2317 # until_true calls it
+have_events()
+{
+	[ "$(wc -l <"$t/events")" -ge "$heard" ]
+}
+
 # Waits for one more line of the events and prints it.
 next_event()
 {
-	for _ in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do
-		[ "$(wc -l <$t/events)" -ge "$heard" ] && break
-		sleep 0.1
-	done
+	until_true 10 have_events
 	sed -n "${heard}p" $t/events
 }
 

@@ -357,12 +357,12 @@ class Judge:
                 at, name, _, *addresses = line.split()
                 self.answers.append((float(at), name, addresses))
         self.events = collections.defaultdict(list)     # (set, address) -> [(seconds, sign, …)]
-        self.end = None
+        self.end, self.pause = None, 0.0        # pause: the longest in which the watcher did not look
         with open(watch_log, encoding="ascii") as f:
             for line in f:
                 at, name, *rest = line.split()
                 if name == "end":
-                    self.end = float(at)
+                    self.end, self.pause = float(at), int(rest[1]) / 1000
                     continue
                 self.events[name, rest[1]].append((float(at), rest[0], int(rest[2]), int(rest[3])))
 
@@ -397,7 +397,7 @@ class Judge:
 
     def left(self, name, address, begin, end):
         went = self.between((name, address), 0, self.end, "-")
-        if len(went) != 1 or not float(begin) <= went[0] <= float(end):
+        if len(went) != 1 or not float(begin) <= went[0] <= float(end) + self.pause:
             yield f"went at {went}"
 
     def of_set(self, name):
@@ -430,12 +430,12 @@ class Judge:
             for i, at in enumerate(times):
                 # The daemon collects answers for a moment; and at is when the server had sent
                 # one, which may be after the daemon had it.
-                begin, end = at + 0.5, min(at + stale - 0.1, self.end)
+                begin, end = at + 0.5 + self.pause, min(at + stale - 0.1, self.end)
                 if end <= begin:
                     continue
                 for fault in self.kept(name, address, begin, end):
                     yield f"{address}, given at {at}, {fault}"
-                until = at + stale + slack
+                until = at + stale + slack + self.pause
                 if i + 1 < len(times) and times[i + 1] < until or until > self.end:
                     continue
                 if self.there((name, address), until):
