@@ -80,7 +80,7 @@ static char *not_judged(const struct services *s, const char *name)
 	if (!network)
 		return NULL;
 	counters = daemon_counters_read(s->counters);
-	daemon_judged_now(s->judged, &counters, daemon_repair_state(s->repair).trouble, &judged);
+	daemon_judged_now(s->judged, &counters, daemon_repair_state(s->repair).doubtful, &judged);
 	if (judged.items[network - policy->networks].state == JUDGED_NOT)
 		text = judged_sentence(network->name, &judged.items[network - policy->networks]);
 	judge_result_free(&judged);

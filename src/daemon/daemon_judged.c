@@ -318,13 +318,13 @@ void daemon_judged_close(struct daemon_judged *j)
 /* ------------------------------------------------------------------ what others ask */
 
 static enum judge_rules rules_of(const struct plan *plan, const struct counters_view *counters,
-				 const char *repair_fails, const char *bridge)
+				 bool doubtful, const char *bridge)
 {
 	if (counters && counters->failed)
 		return JUDGE_RULES_UNKNOWN;
 	if (counters && !judge_network_dispatched(plan, counters->actual, bridge))
 		return JUDGE_RULES_MISSING;
-	return repair_fails ? JUDGE_RULES_DOUBTFUL : JUDGE_RULES_THERE;
+	return doubtful ? JUDGE_RULES_DOUBTFUL : JUDGE_RULES_THERE;
 }
 
 /* Most often they are in the policy's order: so an answer about 1,000 networks does not take long. */
@@ -336,7 +336,7 @@ static const struct judged *last_of(const struct daemon_judged *j, size_t i, con
 }
 
 void daemon_judged_now(const struct daemon_judged *j, const struct counters_view *counters,
-		       const char *repair_fails, struct judge_result *ret)
+		       bool doubtful, struct judge_result *ret)
 {
 	const struct running *running = j->enforcer->running;
 	const struct policy *policy = &running->policy;
@@ -358,7 +358,7 @@ void daemon_judged_now(const struct daemon_judged *j, const struct counters_view
 		}
 		judge_network_with_rules(last ? last : &none,
 					 network->placed ? rules_of(&running->plan, counters,
-								    repair_fails, network->bridge)
+								    doubtful, network->bridge)
 							 : JUDGE_RULES_THERE,
 					 &ret->items[i]);
 		ret->n_not += ret->items[i].state == JUDGED_NOT;

@@ -28,9 +28,9 @@ void daemon_judged_look(struct daemon_judged *j, const struct judge_docker *dock
 bool daemon_judged_settled(const struct daemon_judged *j);
 
 /* The running policy's networks as of that look; with counters, also by their rules in the kernel (NULL: it was not
- * asked). While a repair fails (repair_fails: why; NULL: it does not) no network counts as judged. judge_result_free(). */
+ * asked). While rules may be missing (doubtful) no network counts as judged. judge_result_free(). */
 void daemon_judged_now(const struct daemon_judged *j, const struct counters_view *counters,
-		       const char *repair_fails, struct judge_result *ret);
+		       bool doubtful, struct judge_result *ret);
 /* Those of them whose packets are not judged: a list of names, the member "not_judged" of an answer. */
 void daemon_judged_put(const struct policy *policy, const struct judge_result *judged,
 		       struct json_writer *out);

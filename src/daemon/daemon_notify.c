@@ -15,7 +15,7 @@ static size_t count_managed(const struct services *s, size_t *ret_audited)
 	size_t managed = 0;
 
 	*ret_audited = 0;
-	daemon_judged_now(s->judged, NULL, daemon_repair_state(s->repair).trouble, &judged);
+	daemon_judged_now(s->judged, NULL, daemon_repair_state(s->repair).doubtful, &judged);
 	for (size_t i = 0; i < judged.n; i++) {
 		enum judged_state state = judged.items[i].state;
 

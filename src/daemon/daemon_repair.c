@@ -6,7 +6,8 @@
  * number of our process in the kernel's own numbering, which the first transaction of our set
  * socket tells us. After any other that touches one of our tables we compare everything, and put back the
  * differences: at once, unless there have been too many of late (repair_limit.h). After one that
- * touches only Docker's tables we look at the shim. Connections that were opened while the table
+ * touches only Docker's tables we look at the shim, which has a limit of its own: those who change Docker's tables
+ * all the time do not make us slow where packets pass. Connections that were opened while the table
  * was gone end after the repair (daemon_unjudged.c).
  */
 #include "daemon_repair.h"
@@ -36,7 +37,7 @@ struct daemon_repair {
 	struct enforcer *enforcer;
 	struct nft_events *events;
 	sd_event_source *io, *timer;
-	struct repair_limit limit;
+	struct repair_limit tables, shim; /* shim: where nothing else was touched */
 	uint32_t own_pid; /* as the kernel sees it; 0 until one of our transactions told */
 	bool waiting;
 	bool table;    /* not the shim alone */
@@ -160,6 +161,7 @@ static void note_trouble(struct daemon_repair *k, const char *trouble)
 
 static void repair(struct daemon_repair *k)
 {
+	struct repair_limit *limit = k->table ? &k->tables : &k->shim;
 	uint64_t now_ms = loop_now_ms(k->loop);
 	struct reconcile_result result;
 	struct err err = { 0 };
@@ -179,6 +181,8 @@ static void repair(struct daemon_repair *k)
 		return;
 	}
 	note_trouble(k, NULL);
+	if (repair_limit_limited(limit, now_ms))
+		loop_post(k->loop, NOTE_STATUS); /* it was overdue */
 	if (k->opened || (k->table && result.n_chains + result.n_sets > 0))
 		loop_post(k->loop, NOTE_OPENED);
 	if (k->filled)
@@ -191,16 +195,16 @@ static void repair(struct daemon_repair *k)
 		buf_reset(&k->damage);
 		return;
 	}
-	repair_limit_note(&k->limit, now_ms);
+	repair_limit_note(limit, now_ms);
 	k->unix_ms = unix_ms();
 	free(k->last_damage);
 	k->last_damage = xstrdup(buf_str(&k->damage));
 	log_repair(k, &result);
-	if (repair_limit_limited(&k->limit, now_ms))
-		log_error(
-			"somebody keeps changing our tables: %llu repairs by now, and from now on "
-			"at most one every %d s",
-			(unsigned long long)k->limit.total, REPAIR_LIMIT_SLOW_MS / 1000);
+	if (repair_limit_limited(limit, now_ms))
+		log_error("somebody keeps changing %s: %llu repairs by now, and from now on "
+			  "at most one every %d s",
+			  limit == &k->tables ? "our tables" : "the shim in Docker's tables",
+			  (unsigned long long)limit->total, REPAIR_LIMIT_SLOW_MS / 1000);
 	buf_reset(&k->damage);
 	loop_post(k->loop, NOTE_STATUS);
 }
@@ -224,10 +228,21 @@ static void note_damage(struct daemon_repair *k, const char *what)
 		buf_printf(&k->damage, "%s%s", k->damage.len > 0 ? "; " : "", what);
 }
 
+/* Our tables were touched, and it is too soon for the repair. */
+static bool is_overdue(const struct daemon_repair *k)
+{
+	return k->waiting && k->table && k->at_ms > loop_now_ms(k->loop);
+}
+
+static void repair_soon(struct daemon_repair *k)
+{
+	repair_at(k, repair_limit_when(k->table ? &k->tables : &k->shim, loop_now_ms(k->loop)));
+}
+
 void daemon_repair_soon(struct daemon_repair *k, const char *why)
 {
 	note_damage(k, why);
-	repair_at(k, repair_limit_when(&k->limit, loop_now_ms(k->loop)));
+	repair_soon(k);
 }
 
 static bool is_ours(struct daemon_repair *k, const struct nft_transaction *t)
@@ -315,18 +330,18 @@ static void on_transaction(void *data, const struct nft_transaction *t)
 {
 	bool table = touches_our_tables(t);
 	struct daemon_repair *k = data;
-	uint64_t now_ms;
 
 	known_transaction(&k->enforcer->known, t->genid, deed_of(k, t));
 	if (is_ours(k, t) || (!table && !touches_shim(t)))
 		return;
-	now_ms = loop_now_ms(k->loop);
 	k->table |= table;
 	k->opened |= opens(t);
 	k->emptied |= empties(t);
 	k->filled |= fills(t);
 	describe(&k->damage, t);
-	repair_at(k, repair_limit_when(&k->limit, now_ms));
+	repair_soon(k);
+	if (is_overdue(k))
+		loop_post(k->loop, NOTE_STATUS);
 }
 
 /* Returns whether there may be more. */
@@ -381,16 +396,21 @@ void daemon_repair_last(struct daemon_repair *k)
 
 struct repair_state daemon_repair_state(const struct daemon_repair *k)
 {
+	uint64_t now_ms = loop_now_ms(k->loop), shim_ms = 0;
 	struct repair_state state = {
-		.n = k->limit.total,
+		.n = k->tables.total + k->shim.total,
 		.unix_ms = k->unix_ms,
-		.limited = repair_limit_limited(&k->limit, loop_now_ms(k->loop)),
+		.limited = repair_limit_limited(&k->tables, now_ms) ||
+			   repair_limit_limited(&k->shim, now_ms),
 		.waiting = k->waiting,
+		.doubtful = k->trouble || is_overdue(k),
 		.trouble = k->trouble,
 		.damage = k->last_damage,
 	};
 
-	repair_limit_last(&k->limit, &state.last_ms);
+	repair_limit_last(&k->tables, &state.last_ms);
+	if (repair_limit_last(&k->shim, &shim_ms) && shim_ms > state.last_ms)
+		state.last_ms = shim_ms;
 	return state;
 }
 

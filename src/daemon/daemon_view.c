@@ -38,9 +38,9 @@ void daemon_view_take(const struct services *s, const struct counters_view *coun
 	ret->counters = *counters;
 	ret->gate.actual = counters->actual;
 	ret->resolver = daemon_names_trouble(s->names);
-	daemon_judged_now(s->judged, &ret->counters, ret->repair.trouble, &ret->judged);
+	daemon_judged_now(s->judged, &ret->counters, ret->repair.doubtful, &ret->judged);
 	ret->n_alarms = daemon_alarms(ret, NULL, NULL);
-	ret->ready = !ret->settings_error && ret->judged.n_not == 0 && !ret->repair.trouble;
+	ret->ready = !ret->settings_error && ret->judged.n_not == 0 && !ret->repair.doubtful;
 }
 
 void daemon_view_free(struct daemon_view *view)

@@ -19,11 +19,12 @@ struct load_state {
 
 /* The repairs of what others did to the ruleset. */
 struct repair_state {
-	uint64_t n;	     /* repairs since the start; 0: no last one */
-	uint64_t last_ms;    /* when the last one was made */
-	uint64_t unix_ms;    /* the same since 1970 */
-	bool limited;	     /* they are too many at present */
-	bool waiting;	     /* one is to come */
+	uint64_t n;	  /* repairs since the start; 0: no last one */
+	uint64_t last_ms; /* when the last one was made */
+	uint64_t unix_ms; /* the same since 1970 */
+	bool limited;	  /* they are too many at present */
+	bool waiting;	  /* one is to come */
+	bool doubtful; /* rules may be missing: the last try failed, or the next one has to wait */
 	const char *trouble; /* why the last try failed, and another is to come; NULL: it did not */
 	const char *damage;  /* what the last one found; NULL: there was none */
 };

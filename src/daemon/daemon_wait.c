@@ -129,7 +129,7 @@ static void answer_policy(const struct daemon_wait *w, const struct waiter *wait
 	struct buf b = { 0 };
 
 	/* Its rules have just been loaded, whatever the last repair came to. */
-	daemon_judged_now(w->judged, NULL, NULL, &judged);
+	daemon_judged_now(w->judged, NULL, false, &judged);
 	if (judged.n_not > 0 && waiter->kind == WAITER_RELOAD) {
 		put_reload_error(&b, policy, &judged);
 		good = buf_str(&b);

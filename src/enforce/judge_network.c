@@ -173,8 +173,8 @@ static void judge_rules(enum judge_rules rules, struct judged *j)
 			"the kernel does not have its rules, or does not dispatch to "
 			"them",
 		[JUDGE_RULES_UNKNOWN] = "its rules cannot be read from the kernel",
-		[JUDGE_RULES_DOUBTFUL] = "the kernel may lack some of its rules, as they cannot be "
-					 "put back",
+		[JUDGE_RULES_DOUBTFUL] = "the kernel may lack some of its rules until they are put "
+					 "back",
 	};
 
 	if (j->state == JUDGED_NOT || j->state == JUDGED_UNMANAGED || rules == JUDGE_RULES_THERE)

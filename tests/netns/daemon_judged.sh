@@ -66,7 +66,7 @@ echo 'delete table bridge dockside; add table bridge dockside { flags owner; }' 
 until_true 3 prints "could not be put right" tail -1 $told
 client status
 like "where the table that binds ports is somebody else's" "$status $out" \
-	"^1 NOT READY.*ALARM: network ds-1: the kernel may lack some of its rules.*NOT JUDGED.*ALARM: the kernel may lack rules of the policy, as they cannot be put back: "
+	"^1 NOT READY.*ALARM: network ds-1: the kernel may lack some of its rules until they are put back.*NOT JUDGED.*ALARM: the kernel may lack rules of the policy, as they cannot be put back: "
 client metrics
 is "metrics say so, too" "$(grep -cxE 'dsfw_nft_ready 0|dsfw_nft_alarms 3' $t/out) $(states)" "2 not judged, not judged"
 client explain --from ds-1 --to 203.0.113.1 --proto tcp --port 22

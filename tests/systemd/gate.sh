@@ -203,7 +203,7 @@ restarts()
 	is "restarts of the gate lose no question" "$(steady restart_thrice $gate_unit)" 0
 	is "its sockets are the same" "$(held)" "$before"
 	systemctl reset-failed $gate_unit
-	# What it has read and not yet answered (BUNCH of gate_udp.c)
+	# It loses what it has read and not yet answered (BUNCH of gate_udp.c).
 	result "kill -9 loses hardly any" "$(lost=$(steady kill_it)
 		[[ $lost =~ ^[0-9]+$ && $lost -le 64 ]] || echo "$lost")"
 	result "after which another runs" "$(until_true 5 came_back || states)"

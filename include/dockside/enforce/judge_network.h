@@ -22,7 +22,7 @@ enum judge_rules {
 	JUDGE_RULES_THERE,
 	JUDGE_RULES_MISSING,
 	JUDGE_RULES_UNKNOWN,  /* they could not be read */
-	JUDGE_RULES_DOUBTFUL, /* the last repair failed */
+	JUDGE_RULES_DOUBTFUL, /* a repair has failed, or has to wait */
 };
 
 /* The facts about a configured network. Borrowed. */
