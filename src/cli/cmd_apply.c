@@ -17,6 +17,7 @@
 #include "dockside/enforce/old_install.h"
 #include "dockside/enforce/preflight.h"
 #include "dockside/enforce/reconcile.h"
+#include "dockside/enforce/source_routes.h"
 #include "dockside/kernel/nft_read.h"
 #include "dockside/names/gate_lists.h"
 #include "dockside/system/clock.h"
@@ -224,9 +225,22 @@ static size_t stop_learning(const struct policy *policy)
 	return n;
 }
 
-static void print_settings(struct report *report, bool changed, size_t n_bridges)
+/* Returns how many settings it has changed. A failure is a warning. */
+static size_t refuse_source_routes(const struct policy *policy)
 {
-	json_write_bool(&report->out, "settings_changed", changed || n_bridges > 0);
+	struct err err = { 0 };
+	size_t n;
+
+	if (source_routes_refuse(policy, &n, &err) < 0)
+		log_warning("%s; a container may send packets past the rules by a source route",
+			    err.text);
+	err_free(&err);
+	return n;
+}
+
+static void print_settings(struct report *report, bool changed, size_t n_bridges, size_t n_routes)
+{
+	json_write_bool(&report->out, "settings_changed", changed || n_bridges > 0 || n_routes > 0);
 	if (report->json)
 		return;
 	if (changed)
@@ -236,6 +250,10 @@ static void print_settings(struct report *report, bool changed, size_t n_bridges
 		printf("host settings changed: no_linklocal_learn of %zu bridge%s is 1, so that no "
 		       "container teaches it where others are\n",
 		       n_bridges, plural(n_bridges));
+	if (n_routes > 0)
+		printf("host settings changed: %zu setting%s of managed bridges, so that no source "
+		       "route leads past the rules\n",
+		       n_routes, plural(n_routes));
 }
 
 /* ---- the state directory ---- */
@@ -333,7 +351,7 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 {
 	struct err setting = { 0 }, open = { 0 };
 	bool changed = false;
-	size_t n_bridges = 0;
+	size_t n_bridges = 0, n_routes = 0;
 	int r, s;
 
 	if (lock_has_daemon(err)) /* before anything changes, and before DNS takes its time */
@@ -346,10 +364,11 @@ static int apply(const struct apply_options *options, struct policy *policy, str
 	if (r >= 0) {
 		r = apply_docker_networks(options->docker, options->reset, policy, report, err);
 		n_bridges = stop_learning(policy);
+		n_routes = refuse_source_routes(policy);
 	}
 	if (s < 0)
 		s = make_settings(&changed, &setting);
-	print_settings(report, changed, n_bridges);
+	print_settings(report, changed, n_bridges, n_routes);
 	if (r >= 0 && s < 0)
 		err_prefix(&setting, "the rules are loaded, but packets between containers of one "
 				     "network do not pass them");

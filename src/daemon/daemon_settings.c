@@ -6,6 +6,8 @@
  * off again, and the kernel does not report it: containers of one network reach each other until we look. So
  * they are looked at all the time; without them the rules are in force all the same, but "ready" is not said.
  *
+ * At the same time the bridges of managed networks are kept from source routes, which the kernel does not report, either.
+ *
  * Nothing stays open from then: without the settings bridged packets make no conntrack entries, and with them
  * the next packet of a connection is a new one.
  */
@@ -16,7 +18,9 @@
 #include <string.h>
 
 #include "dockside/base/err.h"
+#include "dockside/base/text.h"
 #include "dockside/base/util.h"
+#include "dockside/enforce/source_routes.h"
 #include "dockside/system/log.h"
 #include "dockside/system/sysctl.h"
 
@@ -26,6 +30,7 @@
 
 struct daemon_settings {
 	struct loop *loop;
+	const struct enforcer *enforcer;
 	sd_event_source *timer;
 	char *error;	  /* NULL: they are as they must be */
 	bool made;	  /* they were so once */
@@ -54,18 +59,46 @@ static void tell_made(struct daemon_settings *k)
 	}
 }
 
+static int make_bridge_netfilter(struct daemon_settings *k, struct err *err)
+{
+	bool changed = false;
+	int r = sysctl_bridge_netfilter(&changed, err);
+
+	if (r < 0 && (!k->error || strcmp(k->error, err->text) != 0))
+		log_error("%s; packets between containers of one network do not pass the rules, "
+			  "trying on",
+			  err->text);
+	else if (r >= 0 && changed)
+		tell_made(k);
+	return r;
+}
+
+static int refuse_source_routes(struct daemon_settings *k, struct err *err)
+{
+	size_t n = 0;
+	int r = k->enforcer->running ? source_routes_refuse(&k->enforcer->running->policy, &n, err)
+				     : 0;
+
+	if (r < 0 && (!k->error || strcmp(k->error, err->text) != 0))
+		log_error("%s; a container may send packets past the rules by a source route, "
+			  "trying on",
+			  err->text);
+	if (n > 0)
+		log_warning("this host takes source routes (accept_source_route, seg6_enabled or "
+			    "rpl_seg_enabled of all interfaces), which lead past the rules; "
+			    "turned off %zu setting%s of managed bridges",
+			    n, plural(n));
+	return r;
+}
+
 void daemon_settings_make(struct daemon_settings *k)
 {
 	struct err err = { 0 };
-	bool changed = false, missing = k->error != NULL;
-	int r = sysctl_bridge_netfilter(&changed, &err);
+	bool missing = k->error != NULL;
+	int r = make_bridge_netfilter(k, &err);
 
-	if (r < 0 && (!k->error || strcmp(k->error, err.text) != 0))
-		log_error("%s; packets between containers of one network do not pass the rules, "
-			  "trying on",
-			  err.text);
-	else if (r >= 0 && changed)
-		tell_made(k);
+	if (r >= 0)
+		r = refuse_source_routes(k, &err);
 	free(k->error);
 	k->error = r < 0 ? xstrdup(err.text) : NULL;
 	err_free(&err);
@@ -81,11 +114,12 @@ const char *daemon_settings_error(const struct daemon_settings *k)
 	return k->error;
 }
 
-struct daemon_settings *daemon_settings_open(struct loop *loop)
+struct daemon_settings *daemon_settings_open(struct loop *loop, const struct enforcer *enforcer)
 {
 	struct daemon_settings *k = xcalloc(1, sizeof(*k));
 
 	k->loop = loop;
+	k->enforcer = enforcer;
 	return k;
 }
 

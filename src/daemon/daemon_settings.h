@@ -2,13 +2,14 @@
 #ifndef DOCKSIDE_DAEMON_DAEMON_SETTINGS_H
 #define DOCKSIDE_DAEMON_DAEMON_SETTINGS_H
 
+#include "dockside/enforce/enforcer.h"
 #include "loop.h"
 
-/* The settings without which bridged packets do not pass the rules. Posts NOTE_STATUS. */
+/* The settings without which packets do not pass the rules. Posts NOTE_STATUS. */
 struct daemon_settings;
 
 /* daemon_settings_close(NULL) is valid. */
-struct daemon_settings *daemon_settings_open(struct loop *loop);
+struct daemon_settings *daemon_settings_open(struct loop *loop, const struct enforcer *enforcer);
 void daemon_settings_close(struct daemon_settings *k);
 
 /* Makes them, now and from then on. */

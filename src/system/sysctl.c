@@ -115,6 +115,70 @@ int sysctl_bridge_netfilter_check(struct err *err)
 	return 0;
 }
 
+/* ------------------------------------------------------------------ source routes */
+
+static const struct {
+	const char *family, *name;
+} source_routes[] = {
+	{ "ipv4", "accept_source_route" },
+	{ "ipv6", "seg6_enabled" },
+	{ "ipv6", "rpl_seg_enabled" },
+};
+
+/* *ret_on: false where there is no such setting, or no such interface. */
+static int source_route_read(size_t i, const char *interface, char **ret_path, bool *ret_on,
+			     struct err *err)
+{
+	char *path = xasprintf("net/%s/conf/%s/%s", source_routes[i].family, interface,
+			       source_routes[i].name);
+	uint64_t value = 0;
+	int r = setting_read(path, &value, err);
+
+	if (r == -ENOENT) {
+		err_free(err);
+		r = 0;
+	}
+	*ret_on = value != 0;
+	*ret_path = path;
+	return r;
+}
+
+int sysctl_source_routes(unsigned *ret_kinds, struct err *err)
+{
+	*ret_kinds = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(source_routes); i++) {
+		cleanup(cleanup_free) char *path = NULL;
+		bool on;
+		int r = source_route_read(i, "all", &path, &on, err);
+
+		if (r < 0)
+			return r;
+		*ret_kinds |= (unsigned)on << i;
+	}
+	return 0;
+}
+
+int sysctl_refuse_source_routes(const char *interface, unsigned kinds, size_t *changed,
+				struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(source_routes); i++) {
+		cleanup(cleanup_free) char *path = NULL;
+		bool on;
+		int r = 0;
+
+		if (!(kinds & 1u << i))
+			continue;
+		r = source_route_read(i, interface, &path, &on, err);
+		if (r >= 0 && on) {
+			r = setting_write(path, 0, err);
+			*changed += r >= 0;
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int sysctl_raise(const char *path, uint64_t value, struct err *err)
 {
 	uint64_t old = 0;

@@ -246,9 +246,11 @@ slow 11
 slow 12
 in_force "and right it is"
 
-# Who changes Docker's tables all the time does not make our own wait.
+# Docker's tables may be changed all the time: our own need not wait for that.
 end_daemon TERM
-iptables -N DOCKER-USER && iptables -A FORWARD -j DOCKER-USER && iptables -A FORWARD -j ACCEPT || bail "no DOCKER-USER"
+{
+	iptables -N DOCKER-USER && iptables -A FORWARD -j DOCKER-USER && iptables -A FORWARD -j ACCEPT
+} || bail "no DOCKER-USER"
 start_daemon
 for i in {1..10}; do
 	iptables -I DOCKER-USER -p tcp --dport "$i" -j RETURN

@@ -21,6 +21,18 @@ int sysctl_bridge_netfilter(bool *ret_changed, struct err *err);
 int sysctl_bridge_netfilter_check(struct err *err);
 
 /*
+ * Reads which packets that name their own way this host takes, a bit for each kind: it does where the setting of all interfaces
+ * and that of the interface are on (Documentation/networking of the kernel: accept_source_route, seg6_enabled,
+ * rpl_seg_enabled). A kernel without one of them takes none of that kind. Returns 0 or -errno.
+ */
+int sysctl_source_routes(unsigned *ret_kinds, struct err *err);
+
+/* Turns these kinds off for that interface, and adds to *changed how many were on; an interface that has gone has none. Returns
+ * 0 or -errno. */
+int sysctl_refuse_source_routes(const char *interface, unsigned kinds, size_t *changed,
+				struct err *err);
+
+/*
  * Raises /proc/sys/PATH (slashes) to at least value, never lowers it. Returns 0, or -errno, of which
  * callers only warn.
  */
