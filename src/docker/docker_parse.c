@@ -174,6 +174,18 @@ static int take_mtu(struct docker_network *network, struct json_object *object, 
 	return 0;
 }
 
+static int take_parent(struct arena *arena, struct docker_network *network,
+		       struct json_object *object, struct err *err)
+{
+	struct json_object *options = NULL, *parent = NULL;
+	int r = docker_json_member(object, "Options", json_type_object, &options, err);
+
+	if (r >= 0 && options && strcmp(network->driver, "bridge") != 0)
+		r = docker_json_member(options, "parent", json_type_string, &parent, err);
+	network->parent = docker_json_text(arena, parent);
+	return r;
+}
+
 static int take_network(struct arena *arena, struct docker_network *network,
 			struct json_object *object, struct err *err)
 {
@@ -195,6 +207,8 @@ static int take_network(struct arena *arena, struct docker_network *network,
 	r = take_ipam(network, object, err);
 	if (r >= 0)
 		r = take_mtu(network, object, err);
+	if (r >= 0)
+		r = take_parent(arena, network, object, err);
 	return r < 0 ? r : take_bridge(arena, network, object, err);
 }
 

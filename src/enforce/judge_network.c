@@ -264,6 +264,32 @@ static void judge_external(const struct judge_facts *f, struct judged *j)
 	j->docker_differs = j->state == JUDGED_NOT;
 }
 
+/* A macvlan or ipvlan network on top of the bridge, or of a VLAN interface of it (BRIDGE.NUMBER), which Docker makes itself: its
+ * interfaces take frames off the bridge before any rule sees them. */
+static bool is_on_top(const struct docker_network *network, const char *bridge)
+{
+	size_t len = strlen(bridge);
+
+	return network->parent && strncmp(network->parent, bridge, len) == 0 &&
+	       (network->parent[len] == '\0' || network->parent[len] == '.');
+}
+
+static void judge_on_top(const struct judge_facts *f, struct judged *j)
+{
+	for (size_t i = 0; f->docker && i < f->docker->n; i++) {
+		const struct docker_network *network = &f->docker->items[i];
+
+		if (!is_on_top(network, f->wanted->bridge))
+			continue;
+		not_judged(j,
+			   xasprintf("Docker's %s network %s is on top of its bridge %s, and takes "
+				     "packets off it before any rule",
+				     network->driver, network->name, f->wanted->bridge),
+			   xasprintf("\"docker network rm %s\"", network->name));
+		return;
+	}
+}
+
 void judge_network(const struct judge_facts *f, struct judged *ret)
 {
 	bool docker_has_it = f->docker && docker_find_network(f->docker, f->wanted->name);
@@ -275,6 +301,8 @@ void judge_network(const struct judge_facts *f, struct judged *ret)
 		judge_external(f, ret);
 	else if (!judge_docker(f, ret))
 		judge_link(f, docker_has_it, ret);
+	if (ret->state == JUDGED_ENFORCED || ret->state == JUDGED_AUDIT)
+		judge_on_top(f, ret);
 	if (f->wanted->placed || !f->wanted->external)
 		judge_rules(f->rules, ret);
 }

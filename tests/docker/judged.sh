@@ -124,6 +124,13 @@ for driver in macvlan ipvlan; do
 	judged_again "after $driver"
 done
 
+# ---- a network on top of its bridge ------------------------------------------------------------------
+
+docker network create -d macvlan -o parent=ds-a --subnet 172.30.9.0/24 top >/dev/null || bail "no macvlan here"
+told_everywhere "macvlan on top" "Docker's macvlan network top is on top of its bridge ds-a, and takes packets off it before any rule"
+docker network rm top >/dev/null
+judged_again "without that"
+
 # ---- two of a name -----------------------------------------------------------------------------------
 
 # Docker 20.10 takes that, 26.1 refuses it.

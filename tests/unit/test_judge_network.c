@@ -88,6 +88,22 @@ static void test_docker(void **state)
 	network.driver = "";
 	expect(&facts, JUDGED_NOT, "its driver is unknown", "RESET=1");
 
+	/* Another network's interfaces may be on top of the bridge, or of a VLAN interface of it. */
+	network = right();
+	two[0] = right();
+	two[1] = (struct docker_network){
+		.id = "bb", .name = "top", .driver = "macvlan", .bridge = "", .parent = "ds-a"
+	};
+	docker = (struct docker_networks){ .items = two, .n = 2 };
+	expect(&facts, JUDGED_NOT, "macvlan network top is on top of its bridge ds-a",
+	       "docker network rm top");
+	two[1].parent = "ds-a.7";
+	expect(&facts, JUDGED_NOT, "on top of its bridge ds-a", "docker network rm top");
+	two[1].parent = "ds-ab";
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+	two[1].parent = "";
+	expect(&facts, JUDGED_ENFORCED, NULL, NULL);
+
 	/* Docker allows two of a name. */
 	two[0] = two[1] = right();
 	two[1].id = "0123456789abcdef";
