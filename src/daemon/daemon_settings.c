@@ -32,9 +32,10 @@ struct daemon_settings {
 	struct loop *loop;
 	const struct enforcer *enforcer;
 	sd_event_source *timer;
-	char *error;	  /* NULL: they are as they must be */
-	bool made;	  /* they were so once */
-	uint64_t told_ms; /* until then the log has enough about their being turned off */
+	char *error;		 /* NULL: they are as they must be */
+	bool made;		 /* they were so once */
+	uint64_t told_ms;	 /* until then the log has enough about their being turned off */
+	uint64_t routes_told_ms; /* the same of source routes */
 };
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
@@ -83,11 +84,13 @@ static int refuse_source_routes(struct daemon_settings *k, struct err *err)
 		log_error("%s; a container may send packets past the rules by a source route, "
 			  "trying on",
 			  err->text);
-	if (n > 0)
+	if (n > 0 && loop_now_ms(k->loop) >= k->routes_told_ms) {
+		k->routes_told_ms = loop_now_ms(k->loop) + TOLD_EVERY_MS;
 		log_warning("this host takes source routes (accept_source_route, seg6_enabled or "
 			    "rpl_seg_enabled of all interfaces), which lead past the rules; "
 			    "turned off %zu setting%s of managed bridges",
 			    n, plural(n));
+	}
 	return r;
 }
 

@@ -44,8 +44,7 @@ struct docker_subnet {
 struct docker_network {
 	const char *id, *name, *driver;
 	const char *bridge; /* of the driver "bridge", given or derived from the id; "" of others */
-	const char *
-		parent; /* of macvlan and ipvlan: the interface that they are on top of; "" of others, and if not given */
+	const char *parent; /* of macvlan and ipvlan: what they are on top of; "": not given */
 	struct docker_subnet subnets[DOCKER_SUBNETS_MAX];
 	size_t n_subnets;
 	bool has_mtu; /* it was given one: DOCKER_MTU_OPTION */
