@@ -405,16 +405,13 @@ END
 events_pid=$!
 heard=1 # "ready"
 
-# shellcheck disable=SC2317 # until_true calls it
-have_events()
-{
-	[ "$(wc -l <"$t/events")" -ge "$heard" ]
-}
-
 # Waits for one more line of the events and prints it.
 next_event()
 {
-	until_true 10 have_events
+	for _ in $(seq 300); do
+		[ "$(wc -l <$t/events)" -ge "$heard" ] && break
+		sleep 0.1
+	done
 	sed -n "${heard}p" $t/events
 }
 
