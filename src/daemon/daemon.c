@@ -390,7 +390,7 @@ static int open_services(struct daemon *d, struct err *err)
 	struct enforcer *enforcer = &d->enforcer;
 	struct services *s = &d->s;
 
-	s->settings = daemon_settings_open(s->loop, s->enforcer);
+	s->settings = daemon_settings_open(s->loop, enforcer);
 	s->learning = daemon_learning_open(s->loop, enforcer);
 	s->unjudged = daemon_unjudged_open(s->loop, enforcer);
 	s->counters = daemon_counters_open(enforcer);

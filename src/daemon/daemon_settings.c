@@ -32,10 +32,10 @@ struct daemon_settings {
 	struct loop *loop;
 	const struct enforcer *enforcer;
 	sd_event_source *timer;
-	char *error;		 /* NULL: they are as they must be */
-	bool made;		 /* they were so once */
-	uint64_t told_ms;	 /* until then the log has enough about their being turned off */
-	uint64_t routes_told_ms; /* the same of source routes */
+	char *error, *routes_error; /* NULL: they are as they must be */
+	bool made;		    /* they were so once */
+	uint64_t told_ms;	    /* until then the log has enough about their being turned off */
+	uint64_t routes_told_ms;    /* the same of source routes */
 };
 
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
@@ -60,30 +60,42 @@ static void tell_made(struct daemon_settings *k)
 	}
 }
 
-static int make_bridge_netfilter(struct daemon_settings *k, struct err *err)
+/* Keeps the failure, or that there is none; tells of one that is new. */
+static void note_error(char **error, const struct err *err, const char *consequence)
 {
-	bool changed = false;
-	int r = sysctl_bridge_netfilter(&changed, err);
+	char *new = err->code ? xstrdup(err->text) : NULL;
 
-	if (r < 0 && (!k->error || strcmp(k->error, err->text) != 0))
-		log_error("%s; packets between containers of one network do not pass the rules, "
-			  "trying on",
-			  err->text);
-	else if (r >= 0 && changed)
-		tell_made(k);
-	return r;
+	if (new && !text_equal(new, *error))
+		log_error("%s; %s, trying on", new, consequence);
+	free(*error);
+	*error = new;
 }
 
-static int refuse_source_routes(struct daemon_settings *k, struct err *err)
+static void make_bridge_netfilter(struct daemon_settings *k)
 {
-	size_t n = 0;
-	int r = k->enforcer->running ? source_routes_refuse(&k->enforcer->running->policy, &n, err)
-				     : 0;
+	struct err err = { 0 };
+	bool changed = false;
 
-	if (r < 0 && (!k->error || strcmp(k->error, err->text) != 0))
-		log_error("%s; a container may send packets past the rules by a source route, "
-			  "trying on",
-			  err->text);
+	if (sysctl_bridge_netfilter(&changed, &err) >= 0) {
+		if (changed)
+			tell_made(k);
+		k->made = true;
+	}
+	note_error(&k->error, &err,
+		   "packets between containers of one network do not pass the rules");
+	err_free(&err);
+}
+
+static void refuse_source_routes(struct daemon_settings *k)
+{
+	struct err err = { 0 };
+	size_t n = 0;
+
+	if (k->enforcer->running)
+		source_routes_refuse(&k->enforcer->running->policy, &n, &err);
+	note_error(&k->routes_error, &err,
+		   "a container may send packets past the rules by a source route");
+	err_free(&err);
 	if (n > 0 && loop_now_ms(k->loop) >= k->routes_told_ms) {
 		k->routes_told_ms = loop_now_ms(k->loop) + TOLD_EVERY_MS;
 		log_warning("this host takes source routes (accept_source_route, seg6_enabled or "
@@ -91,30 +103,23 @@ static int refuse_source_routes(struct daemon_settings *k, struct err *err)
 			    "turned off %zu setting%s of managed bridges",
 			    n, plural(n));
 	}
-	return r;
 }
 
 void daemon_settings_make(struct daemon_settings *k)
 {
-	struct err err = { 0 };
-	bool missing = k->error != NULL;
-	int r = make_bridge_netfilter(k, &err);
+	bool missing = daemon_settings_error(k);
 
-	if (r >= 0)
-		r = refuse_source_routes(k, &err);
-	free(k->error);
-	k->error = r < 0 ? xstrdup(err.text) : NULL;
-	err_free(&err);
-	if (missing != (r < 0))
+	make_bridge_netfilter(k);
+	refuse_source_routes(k);
+	if (missing != (daemon_settings_error(k) != NULL))
 		loop_post(k->loop, NOTE_STATUS);
-	k->made |= r >= 0;
 	loop_arm(k->loop, &k->timer, loop_now_ms(k->loop) + LOOK_MS, on_look, k);
 	sd_event_source_set_time_accuracy(k->timer, LOOK_ACCURACY_US);
 }
 
 const char *daemon_settings_error(const struct daemon_settings *k)
 {
-	return k->error;
+	return k->error ? k->error : k->routes_error;
 }
 
 struct daemon_settings *daemon_settings_open(struct loop *loop, const struct enforcer *enforcer)
@@ -132,5 +137,6 @@ void daemon_settings_close(struct daemon_settings *k)
 		return;
 	sd_event_source_disable_unref(k->timer);
 	free(k->error);
+	free(k->routes_error);
 	free(k);
 }

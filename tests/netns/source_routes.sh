@@ -47,6 +47,8 @@ from fd77:1::11 to 2001:db8:51::1"
 take || bail "this kernel has no source routes"
 until_true 20 prints 2001:db8:51::1 sent before # neighbours have to be found first
 is "without rules they arrive" "$(sent before)" "$all"
+# Without br_netfilter the rules are in force all the same.
+mount -t tmpfs none $settings/bridge || bail "cannot hide br_netfilter"
 start_listening
 start_daemon
 is "with rules none does" "$(sent rules)" ""
@@ -63,6 +65,7 @@ off()
 result "turned on again, they are turned off again" "$(until_true 5 off || life | tail -n 3)"
 is "and none arrives" "$(sent again)" ""
 end_daemon TERM
+umount $settings/bridge
 take
 dsfw apply
 like "so does apply" "$status $out" "^0 .*host settings changed: [1-9][0-9]* settings of managed bridges"

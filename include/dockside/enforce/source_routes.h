@@ -10,7 +10,7 @@
 /*
  * Has the kernel drop what comes from a managed network's bridge and names its own way (doc/kernel.md, "Source routes").
  * *ret_n: how many settings were changed, also on failure. Where this host takes no source routes at all, nothing is.
- * Returns 0 or -errno.
+ * Returns 0, or -errno with the first that could not be; the others are done.
  */
 int source_routes_refuse(const struct policy *policy, size_t *ret_n, struct err *err);
 
